@@ -1,0 +1,1 @@
+"""Pure rules: no AWS, no sockets, no clock of its own. Imports only `errors`."""

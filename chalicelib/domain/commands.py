@@ -1,0 +1,109 @@
+"""What can be asked of an order, imperative. `verb` is the row of the transition table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from chalicelib.domain.jobs import Contact
+
+
+class _Command(msgspec.Struct, frozen=True):
+    verb: ClassVar[str] = ""
+
+
+class Offer(_Command, frozen=True):
+    """Ask `courier_id`. `lapsed_courier_id` is who let the previous offer pass, if anybody."""
+
+    verb: ClassVar[str] = "offer"
+    courier_id: str
+    expires_at: datetime
+    lapsed_courier_id: str | None = None
+
+
+class Assign(_Command, frozen=True):
+    """Give it to `courier_id` by hand, whoever has it now."""
+
+    verb: ClassVar[str] = "assign"
+    courier_id: str
+    expires_at: datetime
+
+
+class Accept(_Command, frozen=True):
+    """Take the offer; `courier` is what the customer will see of the one who does."""
+
+    verb: ClassVar[str] = "accept"
+    courier: Contact
+
+
+class Decline(_Command, frozen=True):
+    verb: ClassVar[str] = "decline"
+
+
+class Expire(_Command, frozen=True):
+    """The `seq`-th offer has lapsed."""
+
+    verb: ClassVar[str] = "expire"
+    seq: int
+
+
+class GiveUp(_Command, frozen=True):
+    """Nobody is left to ask."""
+
+    verb: ClassVar[str] = "give_up"
+    lapsed_courier_id: str | None = None
+
+
+class Wait(_Command, frozen=True):
+    """Nobody to ask right now: look again at `next_search_at`."""
+
+    verb: ClassVar[str] = "wait"
+    next_search_at: datetime
+    lapsed_courier_id: str | None = None
+
+
+class Arrive(_Command, frozen=True):
+    verb: ClassVar[str] = "arrive"
+
+
+class PickUp(_Command, frozen=True):
+    verb: ClassVar[str] = "pick_up"
+
+
+class Reach(_Command, frozen=True):
+    """At the drop-off; the order stays in transit until it is handed over."""
+
+    verb: ClassVar[str] = "reach"
+
+
+class Deliver(_Command, frozen=True):
+    verb: ClassVar[str] = "deliver"
+
+
+class Cancel(_Command, frozen=True):
+    verb: ClassVar[str] = "cancel"
+    reason: str | None = None
+
+
+class Retry(_Command, frozen=True):
+    verb: ClassVar[str] = "retry"
+    search_until: datetime | None = None
+
+
+Command = (
+    Offer
+    | Assign
+    | Accept
+    | Decline
+    | Expire
+    | GiveUp
+    | Wait
+    | Arrive
+    | PickUp
+    | Reach
+    | Deliver
+    | Cancel
+    | Retry
+)

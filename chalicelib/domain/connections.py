@@ -1,0 +1,47 @@
+"""A WebSocket as the core knows it: an opaque id, a person, and the name of a contract."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.people import Role
+
+MAX_AGE = timedelta(hours=2, minutes=5)  # AWS quota: 2 h a connection; then the row is void
+CHECK_EVERY = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may be lost
+
+
+class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One open socket. `state` belongs to the contract; `greeted` says its first frames went out.
+
+    `person_id` is "" until it has authenticated.
+    """
+
+    id: str
+    contract: str
+    connected_at: datetime
+    person_id: str = ""
+    role: Role | None = None
+    greeted: bool = False
+    version: int = 0
+    check_at: datetime | None = None
+    state: dict[str, Any] = {}
+
+    def void(self, now: datetime) -> bool:
+        """Older than any connection can be: as good as gone, whether or not it was deleted."""
+        return now >= self.connected_at + MAX_AGE
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """One connection in one room: enough to word an event for it and post it."""
+
+    connection_id: str
+    person_id: str
+    contract: str
+
+
+def person_room(person_id: str) -> str:
+    """The room of everything that is for one person."""
+    return f"person#{person_id}"

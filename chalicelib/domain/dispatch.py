@@ -1,0 +1,53 @@
+"""Whom to ask next. Pure: couriers in, an order of asking out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+
+import msgspec
+
+from chalicelib.domain.geo import Point, distance_m
+from chalicelib.domain.people import Courier
+
+_NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How one flow looks for couriers.
+
+    `offer_ttl` is how long one courier has; `search_ttl` None means: give up as soon as nobody
+    is left to ask, else keep looking that long, every `search_every`.
+    """
+
+    flow: str
+    offer_ttl: timedelta
+    radius_m: float
+    fix_max_age: timedelta
+    search_ttl: timedelta | None = None
+    search_every: timedelta = timedelta(seconds=15)
+
+
+def fit(courier: Courier, pickup: Point | None, policy: Policy, now: datetime) -> bool:
+    """Whether a courier may be asked: free, and near by a fresh fix where distance counts."""
+    if not courier.free:
+        return False
+    if pickup is None:
+        return True
+    fix = courier.fix
+    return (
+        fix is not None
+        and now - fix.at <= policy.fix_max_age
+        and distance_m((fix.lat, fix.lng), pickup) <= policy.radius_m
+    )
+
+
+def rank(couriers: Iterable[Courier], pickup: Point | None) -> list[Courier]:
+    """Connected first (an offer to nobody's socket is time wasted), then nearest, then longest
+    idle, then by id. Without a pickup point distance does not count (spec 000, S0-42)."""
+
+    def key(c: Courier) -> tuple[bool, float, datetime, str]:
+        near = distance_m((c.fix.lat, c.fix.lng), pickup) if pickup and c.fix else 0.0
+        return (not c.connected, near, c.idle_since or _NEVER, c.id)
+
+    return sorted(couriers, key=key)

@@ -1,0 +1,84 @@
+"""What has happened: one frozen event a recipient, in the past tense, in no contract's words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.jobs import Contact, Job, Offer
+
+ORDER_PLACED = "order_placed"  # to the customer
+OFFER_MADE = "offer_made"  # to the courier it is offered to
+ORDER_OFFERED = "order_offered"  # to the customer: a courier is being asked
+OFFER_TIMED_OUT = "offer_timed_out"  # to the courier who let it lapse
+OFFER_REASSIGNED = "offer_reassigned"  # to the courier who no longer has it
+SEARCH_FAILED = "search_failed"  # to the courier whose lapse ended the search
+ORDER_DECLINED = "order_declined"  # the rest, to the customer
+ORDER_ACCEPTED = "order_accepted"
+COURIER_ARRIVED = "courier_arrived"  # at the pickup
+ORDER_PICKED_UP = "order_picked_up"
+DROPOFF_REACHED = "dropoff_reached"
+ORDER_DELIVERED = "order_delivered"
+ORDER_UNSERVED = "order_unserved"
+ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
+
+KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened to an order, for one person.
+
+    (stream, version, ordinal) says which fact it is; `seq` is its place in the recipient's
+    mailbox and with them its id on the wire: (to, seq). `job` is attached when it is relayed,
+    so that the order's own copy of the event stays small.
+    """
+
+    type: str
+    to: str
+    stream: str
+    version: int
+    ordinal: int
+    at: datetime
+    status: str = ""
+    valid_until: datetime | None = None
+    courier: Contact | None = None
+    offer: Offer | None = None
+    data: dict[str, Any] = {}
+    job: Job | None = None
+    seq: int = 0
+
+    @property
+    def order_id(self) -> int:
+        """The order this is about. Only for events whose stream is an order's."""
+        return int(self.stream.partition("#")[2])
+
+    def current(self, now: datetime) -> bool:
+        """Whether it is still worth telling."""
+        return now < (self.valid_until or self.at + KEPT_FOR)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The events of one version, as an order keeps them until they are relayed."""
+
+    version: int
+    at: datetime
+    events: tuple[Event, ...]
+
+
+class Outbox(msgspec.Struct, frozen=True):
+    """What an aggregate has lately told: the stream's name, its job, its newest entries."""
+
+    stream: str
+    job: Job | None
+    entries: tuple[Entry, ...]
+
+    def recipients(self) -> tuple[str, ...]:
+        """Everybody who is told something, once each, in order of first mention."""
+        return tuple(dict.fromkeys(e.to for entry in self.entries for e in entry.events))
+
+
+def order_stream(order_id: int) -> str:
+    """The stream name of an order's events."""
+    return f"order#{order_id}"

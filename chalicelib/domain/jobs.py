@@ -1,0 +1,61 @@
+"""What an order is about, and never changes: where from, where to, for whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somewhere: an address, and degrees where they are known (both or neither)."""
+
+    address: str
+    lat: float | None = None
+    lng: float | None = None
+
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """(latitude, longitude), or None where they are unknown."""
+        return None if self.lat is None or self.lng is None else (self.lat, self.lng)
+
+
+class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the other side is shown of a person."""
+
+    id: str
+    name: str | None = None
+    phone: str | None = None
+    picture: str | None = None
+    vehicle: str | None = None
+    vehicle_type: str | None = None
+    rating: float | None = None
+
+
+class Job(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was asked for. Set when the order is placed and never changed.
+
+    `flow` names the transition table and dispatch policy; `extra` holds what only one flow knows.
+    """
+
+    flow: str
+    customer_id: str
+    pickup: Place
+    dropoff: Place
+    created_at: datetime
+    receiver_phone: str | None = None
+    notes: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """One offer of an order: the `seq`-th, open until `expires_at`."""
+
+    seq: int
+    courier_id: str
+    expires_at: datetime
+
+    def lapsed(self, now: datetime) -> bool:
+        """An offer is good until its deadline and not a moment longer."""
+        return now >= self.expires_at

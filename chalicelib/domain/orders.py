@@ -1,0 +1,69 @@
+"""An order: how far a job has come, and what has lately been told of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from chalicelib.domain.events import Entry
+from chalicelib.domain.jobs import Contact, Job, Offer
+
+
+class Status(str, Enum):
+    """Where an order stands, in no contract's words."""
+
+    SEARCHING = "searching"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    AT_PICKUP = "at_pickup"
+    IN_TRANSIT = "in_transit"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    UNSERVED = "unserved"
+
+
+TERMINAL = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of one order. `version` counts commits, from 1; `outbox` holds the events of the
+    last of them, so that state and events are one write.
+
+    `offered_to` is everybody it was ever offered to; `excluded` those not to be asked again in
+    this search. `next_search_at` and `search_until` are set while an order waits for a courier.
+    """
+
+    id: int
+    job: Job
+    status: Status
+    updated_at: datetime
+    version: int = 0
+    courier_id: str | None = None
+    courier: Contact | None = None
+    offer: Offer | None = None
+    offers_made: int = 0
+    offered_to: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    next_search_at: datetime | None = None
+    search_until: datetime | None = None
+    timeline: dict[str, datetime] = {}
+    outbox: tuple[Entry, ...] = ()
+
+    @property
+    def terminal(self) -> bool:
+        """No longer anybody's concern, unless its owner tries again."""
+        return self.status in TERMINAL
+
+    @property
+    def holder(self) -> str | None:
+        """The courier that this order occupies, by an offer or by work; else None."""
+        return None if self.terminal else self.courier_id
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """When somebody must look at this order again, if ever."""
+        if self.status is Status.OFFERED and self.offer:
+            return self.offer.expires_at
+        return self.next_search_at if self.status is Status.SEARCHING else None

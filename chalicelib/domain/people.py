@@ -1,0 +1,77 @@
+"""Who acts (Actor), who they are (Person), and what a courier is doing (Courier)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+
+class Role(str, Enum):
+    """What a token lets its bearer be. Every contract's own word for it maps here."""
+
+    CUSTOMER = "customer"
+    COURIER = "courier"
+    MERCHANT = "merchant"
+    ADMIN = "admin"
+    SYSTEM = "system"  # the dispatcher itself; no token can have it
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """The one who asks, as their token says. `role` is None where the token names none."""
+
+    id: str
+    role: Role | None
+    name: str | None = None
+    phone: str | None = None
+    restaurant_ids: tuple[str, ...] = ()
+
+
+SYSTEM = Actor(id="", role=Role.SYSTEM)
+
+
+class Person(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A profile. `rating_sum / rating_count` is the rating; unrated people count as 5.0."""
+
+    id: str
+    name: str | None = None
+    phone: str | None = None
+    profile_picture: str | None = None
+    vehicle: str | None = None
+    vehicle_type: str | None = None
+    rating_sum: int = 0
+    rating_count: int = 0
+
+    @property
+    def rating(self) -> float:
+        """The average of all ratings, 5.0 while there is none."""
+        return round(self.rating_sum / self.rating_count, 2) if self.rating_count else 5.0
+
+
+class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One position of a courier: degrees, metres per second, metres."""
+
+    lat: float
+    lng: float
+    at: datetime
+    heading: float | None = None
+    speed: float | None = None
+    accuracy: float | None = None
+    altitude: float | None = None
+
+
+class Courier(msgspec.Struct, frozen=True):
+    """A courier as dispatch sees one. Free means available and holding no order."""
+
+    id: str
+    available: bool = False
+    connected: bool = False
+    order_id: int | None = None
+    fix: Fix | None = None
+    idle_since: datetime | None = None
+    vehicle_type: str | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.available and self.order_id is None

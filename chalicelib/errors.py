@@ -1,0 +1,106 @@
+"""Everything that can be said no to.
+
+WaybillError                     code               http_status
+├── InvalidInput                 invalid_input      400   the request itself is wrong
+├── Unauthenticated              unauthenticated    401   no token, or a bad one
+├── Forbidden                    forbidden          403   a good token, but not for this
+│   └── CourierIdMismatch        courier_id_mismatch 403  the body names another courier
+├── NotFound                     not_found          404
+├── Conflict                     conflict           409   true a moment ago, no longer
+│   ├── InvalidTransition        invalid_transition 409   carries status, step, allowed
+│   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
+│   └── CourierBusy              courier_busy       409   the courier holds another order
+├── RateLimited                  rate_limited       429   carries retry_after_s
+└── Unavailable                  unavailable        503   nothing was written; try again
+
+The store raises two of its own, which services turn into a retry or one of the above:
+Stale (the order changed since it was read) and CourierTaken (a claim lost its race).
+Errors are raised where the rule lives and worded at the edges.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class WaybillError(Exception):
+    """An answer that is not a success. `details` may be shown to the client."""
+
+    code = "error"
+    http_status = 500
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class InvalidInput(WaybillError):
+    code = "invalid_input"
+    http_status = 400
+
+
+class Unauthenticated(WaybillError):
+    code = "unauthenticated"
+    http_status = 401
+
+
+class Forbidden(WaybillError):
+    code = "forbidden"
+    http_status = 403
+
+
+class CourierIdMismatch(Forbidden):
+    code = "courier_id_mismatch"
+
+
+class NotFound(WaybillError):
+    code = "not_found"
+    http_status = 404
+
+
+class Conflict(WaybillError):
+    code = "conflict"
+    http_status = 409
+
+
+class InvalidTransition(Conflict):
+    """`step` is not possible in `status`; `allowed` are the steps that are."""
+
+    code = "invalid_transition"
+
+    def __init__(self, status: str, step: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"An order that is {status} can't be changed by {step}.")
+        self.status = status
+        self.step = step
+        self.allowed = allowed
+
+
+class OfferGone(Conflict):
+    code = "offer_gone"
+
+
+class CourierBusy(Conflict):
+    code = "courier_busy"
+
+
+class RateLimited(WaybillError):
+    code = "rate_limited"
+    http_status = 429
+
+
+class Unavailable(WaybillError):
+    code = "unavailable"
+    http_status = 503
+
+
+class Stale(Exception):
+    """The row changed since it was read: read again and decide again."""
+
+
+class CourierTaken(Exception):
+    """A claim on `courier_id` lost its race; nothing was written."""
+
+    def __init__(self, courier_id: str) -> None:
+        super().__init__(courier_id)
+        self.courier_id = courier_id

@@ -1,0 +1,128 @@
+"""What the environment says. The only reader of `os.environ` in the application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class BadSetting(Exception):
+    """A setting that can't be used; the message says which, and what it takes."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Every setting of the application, parsed. Units are in the types."""
+
+    jwt_secret: str = ""
+    jwt_jwks_url: str = ""
+    jwt_algorithms: tuple[str, ...] = ("HS256",)
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    payment_webhook_secret: str = ""
+    table_prefix: str = "waybill"
+    queue_name: str = "waybill-wakeups"
+    aws_endpoint: str | None = None
+    connections_endpoint: str = ""
+    dispatch_radius_m: float = 5000.0
+    fix_max_age: timedelta = timedelta(seconds=120)
+    delivery_offer_ttl: timedelta = timedelta(seconds=15)
+    hail_offer_ttl: timedelta = timedelta(seconds=300)
+    hail_search_ttl: timedelta = timedelta(seconds=1800)
+    ride_search_ttl: timedelta = timedelta(seconds=300)
+    start_ride_radius_m: float = 200.0
+    auth_deadline: timedelta = timedelta(seconds=10)
+    feed_stale: timedelta = timedelta(seconds=90)
+    socketio_ping_interval: timedelta = timedelta(seconds=300)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings. Raises BadSetting with one line that says what to do."""
+        env = os.environ if env is None else env
+        jwks = env.get("JWT_JWKS_URL", "")
+        secret = env.get("JWT_SECRET", "")
+        if not secret and not jwks:
+            raise BadSetting("JWT_SECRET (or JWT_JWKS_URL) must be set.")
+        if secret and len(secret) < 32:
+            raise BadSetting("JWT_SECRET must have at least 32 characters.")
+        return cls(
+            jwt_secret=secret,
+            jwt_jwks_url=jwks,
+            jwt_algorithms=_algorithms(env, jwks),
+            jwt_issuer=env.get("JWT_ISSUER", ""),
+            jwt_audience=env.get("JWT_AUDIENCE", ""),
+            payment_webhook_secret=env.get("PAYMENT_WEBHOOK_SECRET", ""),
+            table_prefix=env.get("TABLE_PREFIX", "waybill"),
+            queue_name=env.get("QUEUE_NAME", "waybill-wakeups"),
+            aws_endpoint=_aws_endpoint(env),
+            connections_endpoint=env.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", ""),
+            dispatch_radius_m=_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
+            fix_max_age=_seconds(env, "FIX_MAX_AGE_S", 120),
+            delivery_offer_ttl=_seconds(env, "DELIVERY_OFFER_TTL_S", 15),
+            hail_offer_ttl=_seconds(env, "HAIL_OFFER_TTL_S", 300),
+            hail_search_ttl=_seconds(env, "HAIL_SEARCH_TTL_S", 1800),
+            ride_search_ttl=_seconds(env, "RIDE_SEARCH_TTL_S", 300),
+            start_ride_radius_m=_number(env, "START_RIDE_RADIUS_M", 200, 0, 100_000),
+            auth_deadline=_seconds(env, "AUTH_DEADLINE_S", 10),
+            feed_stale=_seconds(env, "FEED_STALE_S", 90),
+            socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300),
+        )
+
+
+_SYMMETRIC = {"HS256", "HS384", "HS512"}
+_ASYMMETRIC = {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
+
+
+def _algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
+    """The algorithms that a token may use: secrets and public keys are never mixed."""
+    given = env.get("JWT_ALGORITHMS", "RS256,ES256" if jwks else "HS256")
+    names = tuple(n.strip() for n in given.split(",") if n.strip())
+    known = _ASYMMETRIC if jwks else _SYMMETRIC
+    if not names or not set(names) <= known:
+        kind = "with JWT_JWKS_URL" if jwks else "with JWT_SECRET"
+        raise BadSetting(f"JWT_ALGORITHMS {kind} takes any of {', '.join(sorted(known))}.")
+    return names
+
+
+def _aws_endpoint(env: Mapping[str, str]) -> str | None:
+    """The LocalStack-compatible endpoint, if one is named; AWS itself needs none."""
+    if env.get("AWS_ENDPOINT_URL"):
+        return env["AWS_ENDPOINT_URL"]
+    if env.get("LOCALSTACK_HOST"):
+        from localstack_client.config import get_service_endpoint  # local runs only: not shipped
+
+        return str(get_service_endpoint("dynamodb"))
+    return None
+
+
+def _seconds(env: Mapping[str, str], name: str, default: int) -> timedelta:
+    return timedelta(seconds=_number(env, name, default, 1, 86_400))
+
+
+def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    return _parse(env, name, default, float, lambda n: low <= n <= high, f"{low:g} to {high:g}")
+
+
+def _parse(
+    env: Mapping[str, str],
+    name: str,
+    default: T,
+    parse: Callable[[str], T],
+    good: Callable[[T], bool],
+    takes: str,
+) -> T:
+    if not env.get(name):
+        return default
+    try:
+        value = parse(env[name])
+    except ValueError:
+        value = default
+    else:
+        if good(value):
+            return value
+    raise BadSetting(f"{name} takes a number from {takes}, not {env[name]!r}.")

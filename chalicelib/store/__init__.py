@@ -1,0 +1,1 @@
+"""Rows and repositories: every condition and every transaction lives here."""

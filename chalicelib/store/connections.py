@@ -1,0 +1,98 @@
+"""Open sockets and the rooms they listen in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zlib import crc32
+
+import msgspec
+from msgspec.structs import replace
+from pynamodb.exceptions import DoesNotExist, PutError
+
+from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, Connection, Listener
+from chalicelib.errors import Stale
+from chalicelib.store.clock import ms
+from chalicelib.store.failures import lost_race
+from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
+
+_PAGE = 100
+
+
+class Connections:
+    """The connections and rooms tables. Rows past their age are never returned."""
+
+    def open(self, connection: Connection) -> None:
+        """Note a new socket."""
+        _encode(connection).save()
+
+    def get(self, connection_id: str, now: datetime) -> Connection | None:
+        """Read a socket's row, strongly consistent; None once it is gone or void."""
+        try:
+            row = ConnectionRow.get(connection_id, consistent_read=True)
+        except DoesNotExist:
+            return None
+        connection: Connection = msgspec.json.decode(row.doc, type=Connection)
+        return None if connection.void(now) else connection
+
+    def update(self, before: Connection, after: Connection) -> Connection:
+        """Write `after` if the row is still `before`. Raises Stale if it changed or is gone."""
+        written = replace(after, version=before.version + 1)
+        try:
+            _encode(written).save(condition=ConnectionRow.version == before.version)
+        except PutError as error:
+            if lost_race(error):
+                raise Stale from None
+            raise
+        return written
+
+    def close(self, connection_id: str) -> None:
+        """Forget a socket. Harmless if it is forgotten already."""
+        ConnectionRow(connection_id).delete()
+
+    def join(self, room: str, connection: Connection) -> None:
+        """Let a socket hear what is said in a room. Harmless twice."""
+        RoomRow(
+            room=room,
+            connection_id=connection.id,
+            person_id=connection.person_id,
+            contract=connection.contract,
+            expires=_expires(connection),
+        ).save()
+
+    def leave(self, room: str, connection_id: str) -> None:
+        """Take a socket out of a room. Harmless if it was not there."""
+        RoomRow(room, connection_id).delete()
+
+    def listeners(self, room: str, now: datetime) -> list[Listener]:
+        """Everybody in a room, strongly consistent: one query."""
+        rows = RoomRow.query(room, consistent_read=True)
+        return [
+            Listener(row.connection_id, row.person_id, row.contract)
+            for row in rows
+            if row.expires > now.timestamp()
+        ]
+
+    def due(self, now: datetime) -> Iterator[str]:
+        """Ids of sockets whose liveness is to be looked at."""
+        for shard in range(SHARDS):
+            hits = ConnectionRow.by_check.query(
+                shard, ConnectionRow.check_at <= ms(now), page_size=_PAGE
+            )
+            for hit in hits:
+                yield str(hit.connection_id)
+
+
+def _expires(connection: Connection) -> int:
+    return int((connection.connected_at + MAX_AGE).timestamp())
+
+
+def _encode(connection: Connection) -> ConnectionRow:
+    return ConnectionRow(
+        connection_id=connection.id,
+        doc=msgspec.json.encode(connection).decode(),
+        version=connection.version,
+        expires=_expires(connection),
+        check_shard=crc32(connection.id.encode()) % SHARDS,
+        check_at=ms(connection.check_at or connection.connected_at + CHECK_EVERY),
+    )

@@ -1,0 +1,137 @@
+"""Mailboxes: the head of each person's log, and the log. services/mailbox.py has the rules."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.domain.events import KEPT_FOR, Event
+from chalicelib.domain.mailboxes import Mailbox
+from chalicelib.errors import Stale
+from chalicelib.store.clock import ms
+from chalicelib.store.failures import lost_race
+from chalicelib.store.tables import EventRow, MailboxRow
+
+_GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
+
+
+class Mailboxes:
+    """The mailboxes and events tables."""
+
+    def read(self, person_id: str) -> Mailbox:
+        """Read a mailbox's head, strongly consistent; an empty one if there is none yet."""
+        try:
+            return _decode(MailboxRow.get(person_id, consistent_read=True))
+        except DoesNotExist:
+            return Mailbox(person_id)
+
+    def lease(self, person_id: str, holder: str, now: datetime, until: datetime) -> Mailbox | None:
+        """Become the one writer. None if another holder is, or was and did not finish."""
+        return self._lease(person_id, holder, until, MailboxRow.lease.does_not_exist())
+
+    def take_over(
+        self, person_id: str, holder: str, now: datetime, until: datetime
+    ) -> Mailbox | None:
+        """Become the one writer after a holder whose lease has run out. None if it has not."""
+        free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
+        return self._lease(person_id, holder, until, free)
+
+    @staticmethod
+    def _lease(
+        person_id: str, holder: str, until: datetime, condition: Condition
+    ) -> Mailbox | None:
+        row = MailboxRow(person_id)
+        try:
+            row.update(
+                actions=[MailboxRow.lease.set(holder), MailboxRow.lease_until.set(ms(until))],
+                condition=condition,
+            )
+        except UpdateError as error:
+            if lost_race(error):
+                return None
+            raise
+        return _decode(row)
+
+    def leave_to_holder(self, person_id: str, stream: str, now: datetime) -> bool:
+        """Add a stream to what the holder has still to do. False if there is no live holder."""
+        try:
+            MailboxRow(person_id).update(
+                actions=[MailboxRow.todo.add({stream})],
+                condition=MailboxRow.lease_until >= ms(now),
+            )
+        except UpdateError as error:
+            if lost_race(error):
+                return False
+            raise
+        return True
+
+    def append(self, person_id: str, event: Event) -> None:
+        """Put an event at its place in the log. Raises Stale if another is there."""
+        row = EventRow(
+            person_id=person_id,
+            seq=event.seq,
+            doc=msgspec.json.encode(event).decode(),
+            expires=int((event.at + KEPT_FOR + _GRACE).timestamp()),
+        )
+        try:
+            row.save(condition=EventRow.seq.does_not_exist())
+        except PutError as error:
+            if lost_race(error):
+                raise Stale from None
+            raise
+
+    def log(self, person_id: str, first_seq: int, limit: int) -> list[Event]:
+        """Events from `first_seq` on, in order, strongly consistent, at most `limit`."""
+        rows = EventRow.query(
+            person_id, EventRow.seq >= first_seq, consistent_read=True, limit=limit
+        )
+        return [msgspec.json.decode(row.doc, type=Event) for row in rows]
+
+    def newest(self, person_id: str, limit: int) -> list[Event]:
+        """The last events of the log, newest first, strongly consistent."""
+        rows = EventRow.query(
+            person_id, consistent_read=True, scan_index_forward=False, limit=limit
+        )
+        return [msgspec.json.decode(row.doc, type=Event) for row in rows]
+
+    def release(self, mailbox: Mailbox, holder: str, done: frozenset[str]) -> bool:
+        """Write the head back and end the lease, if nothing beyond `done` was left to do.
+
+        False if more has been left meanwhile; the lease is still held then. Raises Stale if the
+        lease was lost.
+        """
+        nothing_more: Condition = (
+            MailboxRow.todo == set(done) if done else MailboxRow.todo.does_not_exist()
+        )
+        try:
+            MailboxRow(mailbox.person_id).update(
+                actions=[
+                    MailboxRow.next_seq.set(mailbox.next_seq),
+                    MailboxRow.delivered_to.set(mailbox.delivered_to),
+                    MailboxRow.taken.set(msgspec.json.encode(mailbox.taken).decode()),
+                    MailboxRow.lease.remove(),
+                    MailboxRow.lease_until.remove(),
+                    MailboxRow.todo.remove(),
+                ],
+                condition=(MailboxRow.lease == holder) & nothing_more,
+            )
+        except UpdateError as error:
+            if not lost_race(error):
+                raise
+            if MailboxRow.get(mailbox.person_id, consistent_read=True).lease != holder:
+                raise Stale from None
+            return False
+        return True
+
+
+def _decode(row: MailboxRow) -> Mailbox:
+    return Mailbox(
+        person_id=row.person_id,
+        next_seq=int(row.next_seq or 1),
+        delivered_to=int(row.delivered_to or 0),
+        taken=msgspec.json.decode(row.taken) if row.taken else {},
+        todo=frozenset(row.todo or ()),
+    )

@@ -1,0 +1,126 @@
+"""Orders: one conditional write a change; one transaction where a courier is taken or let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+from pynamodb.connection import Connection
+from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.domain.orders import Order
+from chalicelib.errors import CourierTaken, NotFound, Stale
+from chalicelib.store import couriers
+from chalicelib.store.clock import ms
+from chalicelib.store.failures import LOST, cancelled, lost_race
+from chalicelib.store.tables import SHARDS, OrderRow
+
+_PAGE = 100
+_ACTIVE_LOOKED_AT = 10
+
+
+class Orders:
+    """The orders table."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, order_id: int) -> Order:
+        """Read an order, strongly consistent. Raises NotFound."""
+        try:
+            row = OrderRow.get(order_id, consistent_read=True)
+        except DoesNotExist:
+            raise NotFound("There is no such order.") from None
+        return _decode(row)
+
+    def commit(self, before: Order | None, after: Order, *, available_only: bool = True) -> None:
+        """Write `after` if the order is still `before` (None: if there is none of that id).
+
+        Where the two occupy different couriers, one is let go and the other claimed in the same
+        transaction, so that a courier never holds two orders. `available_only` False claims a
+        courier who is off duty too.
+        Raises Stale if the order, or the courier let go, changed meanwhile; CourierTaken if the
+        courier to claim is not free. Nothing is written then.
+        """
+        row = _encode(after)
+        unchanged: Condition = (
+            OrderRow.version == before.version if before else OrderRow.order_id.does_not_exist()
+        )
+        held, holds = before.holder if before else None, after.holder
+        if held == holds:
+            try:
+                row.save(condition=unchanged)
+            except PutError as error:
+                if lost_race(error):
+                    raise Stale from None
+                raise
+            return
+        self._commit_with_couriers(row, unchanged, held, holds, after, available_only)
+
+    def _commit_with_couriers(
+        self,
+        row: OrderRow,
+        unchanged: Condition,
+        held: str | None,
+        holds: str | None,
+        after: Order,
+        available_only: bool,
+    ) -> None:
+        release = couriers.release(held, after.id, after.updated_at) if held else None
+        claim = couriers.claim(holds, after.id, available_only) if holds else None
+        try:
+            with TransactWrite(connection=self._connection) as write:
+                write.save(row, condition=unchanged)
+                for change in (claim, release):
+                    if change:
+                        write.update(change.row, actions=change.actions, condition=change.condition)
+        except TransactWriteError as error:
+            reasons = cancelled(error)
+            if reasons is None:
+                raise
+            only_claim_lost = claim and len(reasons) > 1 and reasons[1] == LOST and not reasons[0]
+            if holds and only_claim_lost:
+                raise CourierTaken(holds) from None
+            raise Stale from None
+
+    def newest_active_of(self, customer_id: str) -> Order | None:
+        """The customer's newest unfinished order, or None."""
+        rows = OrderRow.by_customer.query(
+            customer_id, scan_index_forward=False, limit=_ACTIVE_LOOKED_AT
+        )
+        for hit in islice(rows, _ACTIVE_LOOKED_AT):
+            order = self.get(int(hit.order_id))
+            if not order.terminal:
+                return order
+        return None
+
+    def due(self, now: datetime) -> Iterator[int]:
+        """Ids of orders whose deadline has passed, the longest overdue of each shard first."""
+        for shard in range(SHARDS):
+            hits = OrderRow.by_deadline.query(
+                shard, OrderRow.deadline_at <= ms(now), page_size=_PAGE
+            )
+            for hit in hits:
+                yield int(hit.order_id)
+
+
+def _encode(order: Order) -> OrderRow:
+    row = OrderRow(
+        order_id=order.id,
+        version=order.version,
+        doc=msgspec.json.encode(order).decode(),
+    )
+    if not order.terminal:
+        row.active_customer = order.job.customer_id
+    if order.deadline_at:
+        row.deadline_shard = order.id % SHARDS
+        row.deadline_at = ms(order.deadline_at)
+    return row
+
+
+def _decode(row: OrderRow) -> Order:
+    return msgspec.json.decode(row.doc, type=Order)

@@ -1,0 +1,227 @@
+"""The DynamoDB tables. Keys, sparse indexes and expiry; what else a row holds is JSON in `doc`.
+
+An index attribute is present only while the row belongs in that index, so an index holds what is
+due, active or free, and nothing else. Indexes project keys only: a hit is read again, strongly
+consistent, before anything is decided on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.connection import Connection
+from pynamodb.connection.table import TableConnection
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+SHARDS = 8  # of every time-ordered index, so that no partition takes all writes
+
+
+class _ByDeadline(GlobalSecondaryIndex["OrderRow"]):
+    class Meta:
+        index_name = "by_deadline"
+        projection = KeysOnlyProjection()
+
+    deadline_shard = NumberAttribute(hash_key=True)
+    deadline_at = NumberAttribute(range_key=True)
+
+
+class _ByCustomer(GlobalSecondaryIndex["OrderRow"]):
+    class Meta:
+        index_name = "by_customer"
+        projection = KeysOnlyProjection()
+
+    active_customer = UnicodeAttribute(hash_key=True)
+    order_id = NumberAttribute(range_key=True)
+
+
+class OrderRow(Model):
+    """An order; `doc` is domain.orders.Order, with the events of its last versions in it."""
+
+    class Meta:
+        table_name = "orders"
+        billing_mode = "PAY_PER_REQUEST"
+
+    order_id = NumberAttribute(hash_key=True)
+    version = NumberAttribute()
+    doc = UnicodeAttribute()
+    deadline_shard = NumberAttribute(null=True)  # while an offer or a search is pending
+    deadline_at = NumberAttribute(null=True)  # epoch ms
+    active_customer = UnicodeAttribute(null=True)  # while not terminal
+
+    by_deadline = _ByDeadline()
+    by_customer = _ByCustomer()
+
+
+class _ByCell(GlobalSecondaryIndex["CourierRow"]):
+    class Meta:
+        index_name = "by_cell"
+        projection = KeysOnlyProjection()
+
+    free_cell = UnicodeAttribute(hash_key=True)
+    courier_id = UnicodeAttribute(range_key=True)
+
+
+class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
+    class Meta:
+        index_name = "by_idle"
+        projection = KeysOnlyProjection()
+
+    free_shard = NumberAttribute(hash_key=True)
+    idle_since = NumberAttribute(range_key=True)
+
+
+class CourierRow(Model):
+    """What a courier is doing. `free_*` are there only while available and holding no order."""
+
+    class Meta:
+        table_name = "couriers"
+        billing_mode = "PAY_PER_REQUEST"
+
+    courier_id = UnicodeAttribute(hash_key=True)
+    available = BooleanAttribute(null=True)
+    order_id = NumberAttribute(null=True)
+    sockets = UnicodeSetAttribute(null=True)  # live connection ids
+    vehicle_type = UnicodeAttribute(null=True)
+    fix = UnicodeAttribute(null=True)  # JSON of domain.people.Fix
+    fix_at = NumberAttribute(null=True)  # epoch ms, by the courier's clock
+    heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
+    cell = UnicodeAttribute(null=True)  # of the fix
+    free_cell = UnicodeAttribute(null=True)
+    free_shard = NumberAttribute(null=True)
+    idle_since = NumberAttribute(null=True)  # epoch ms
+
+    by_cell = _ByCell()
+    by_idle = _ByIdle()
+
+
+class PersonRow(Model):
+    """A profile."""
+
+    class Meta:
+        table_name = "people"
+        billing_mode = "PAY_PER_REQUEST"
+
+    person_id = UnicodeAttribute(hash_key=True)
+    doc = UnicodeAttribute()
+    version = NumberAttribute()
+
+
+class _ByCheck(GlobalSecondaryIndex["ConnectionRow"]):
+    class Meta:
+        index_name = "by_check"
+        projection = KeysOnlyProjection()
+
+    check_shard = NumberAttribute(hash_key=True)
+    check_at = NumberAttribute(range_key=True)
+
+
+class ConnectionRow(Model):
+    """A WebSocket: whose, in which contract, and what that contract remembers of it."""
+
+    class Meta:
+        table_name = "connections"
+        billing_mode = "PAY_PER_REQUEST"
+
+    connection_id = UnicodeAttribute(hash_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.connections.Connection
+    version = NumberAttribute()
+    expires = NumberAttribute()  # epoch s, TTL
+    check_shard = NumberAttribute()
+    check_at = NumberAttribute()  # epoch ms: when its liveness is looked at next
+
+    by_check = _ByCheck()
+
+
+class RoomRow(Model):
+    """One listener in one room. One strongly consistent query finds all who must be told."""
+
+    class Meta:
+        table_name = "rooms"
+        billing_mode = "PAY_PER_REQUEST"
+
+    room = UnicodeAttribute(hash_key=True)
+    connection_id = UnicodeAttribute(range_key=True)
+    person_id = UnicodeAttribute()
+    contract = UnicodeAttribute()
+    expires = NumberAttribute()  # epoch s, TTL
+
+
+class MailboxRow(Model):
+    """The head of a person's log. services/mailbox.py says how it is used."""
+
+    class Meta:
+        table_name = "mailboxes"
+        billing_mode = "PAY_PER_REQUEST"
+
+    person_id = UnicodeAttribute(hash_key=True)
+    lease = UnicodeAttribute(null=True)  # the holder's token
+    lease_until = NumberAttribute(null=True)  # epoch ms
+    todo = UnicodeSetAttribute(null=True)  # streams that others left to the holder
+    next_seq = NumberAttribute(null=True)
+    delivered_to = NumberAttribute(null=True)
+    taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch ms]}
+
+
+class EventRow(Model):
+    """One event in one person's log."""
+
+    class Meta:
+        table_name = "events"
+        billing_mode = "PAY_PER_REQUEST"
+
+    person_id = UnicodeAttribute(hash_key=True)
+    seq = NumberAttribute(range_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.events.Event
+    expires = NumberAttribute()  # epoch s, TTL
+
+
+MODELS: tuple[type[Model], ...] = (
+    OrderRow,
+    CourierRow,
+    PersonRow,
+    ConnectionRow,
+    RoomRow,
+    MailboxRow,
+    EventRow,
+)
+TTL_ATTRIBUTES: dict[str, str] = {"connections": "expires", "rooms": "expires", "events": "expires"}
+
+_SHORT_NAMES = {model: str(model.Meta.table_name) for model in MODELS}
+
+
+def bind(prefix: str, region: str, endpoint: str | None) -> Connection:
+    """Point every table at `{prefix}-{name}` over one connection, and return that connection.
+
+    pynamodb would make a client for each model, 45 ms each. Timeouts are short because a Lambda
+    invocation is: a call that takes 3 s is better tried again.
+    """
+    shared = Connection(
+        region=region,
+        host=endpoint,
+        connect_timeout_seconds=2,
+        read_timeout_seconds=5,
+        max_retry_attempts=3,
+        max_pool_connections=50,
+    )
+    for model in MODELS:
+        meta: Any = model.Meta
+        meta.table_name = f"{prefix}-{_SHORT_NAMES[model]}"
+        meta.region, meta.host = region, endpoint
+        model._connection = None
+        table = model._get_connection()
+        shared.add_meta_table(table.get_meta_table())
+        table.connection = shared
+        assert isinstance(table, TableConnection)
+    return shared
+
+
+def short_name(model: type[Model]) -> str:
+    """The table's name without the deployment's prefix."""
+    return _SHORT_NAMES[model]
