@@ -1,0 +1,33 @@
+"""Error frames that the gateway itself sends to a WebSocket client, and why it closes a socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FORBIDDEN = "Forbidden"
+INTERNAL_SERVER_ERROR = "Internal server error"
+TIMED_OUT = "Endpoint request timed out"
+
+
+def error_frame(message: str, connection_id: str, request_id: str) -> str:
+    """Return the text AWS sends for a failed message; only the first colon has a space after it."""
+    return (
+        f'{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
+    )
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How a connection ended: what `$disconnect` reads as status code and reason."""
+
+    code: int
+    reason: str
+
+
+NO_STATUS = Closing(1005, "Client-side close frame status not set")
+DELETED = Closing(1000, "Connection Closed Normally")
+GOING_AWAY = Closing(1001, "Going away")
+BINARY = Closing(1003, "Binary frames are not supported")
+INVALID_TEXT = Closing(1007, "Text is not UTF-8")
+# AWS's wording for a lost connection is not published.
+LOST = Closing(1006, "Connection closed abnormally")

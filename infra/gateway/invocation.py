@@ -1,0 +1,152 @@
+"""One Lambda invocation: a handler called on a thread, its result awaited for a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.gateway.workers import PoolFullError, WorkerPool
+
+log = logging.getLogger("waybill.gateway")
+
+Call = Callable[[], Any]
+Done = Callable[["Outcome"], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended: with a value, or failed, or out of time."""
+
+    value: Any = None
+    failed: bool = False
+    timed_out: bool = False
+
+
+FAILED = Outcome(failed=True)
+TIMED_OUT = Outcome(timed_out=True)
+
+
+@dataclass
+class LambdaContext:
+    """The context object a handler gets, with the attributes Lambda documents."""
+
+    function_name: str
+    memory_limit_in_mb: int = 128
+    timeout_s: float = 60.0
+    function_version: str = "$LATEST"
+    log_group_name: str = ""
+    log_stream_name: str = ""
+    identity: None = None
+    client_context: None = None
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """An ARN of the right shape; region and account are made up."""
+        return f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the Lambda timeout, never below 0."""
+        left_s = self.timeout_s - (time.monotonic() - self.started_s)
+        return max(0, int(left_s * 1000))
+
+
+class Invoker:
+    """Runs calls on a pool and reports each outcome once, on the event loop."""
+
+    def __init__(self, pool: WorkerPool, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+        self._pool = pool
+        self._loop = loop
+        self._timeout_s = timeout_s
+
+    def invoke(self, name: str, call: Call, done: Done) -> None:
+        """Call a handler on a thread; `done` gets the outcome on the loop, within the timeout."""
+        run = _Run(self, name, call, done)
+        try:
+            self._pool.submit(run)
+        except PoolFullError:
+            log.error("%s was not run: too many calls wait for a thread", name)
+            self._loop.call_soon(done, FAILED)
+            return
+        run.timer = self._loop.call_later(self._timeout_s, run.expire)
+
+    async def run(self, name: str, call: Call) -> Outcome:
+        """Await one call's outcome."""
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+
+        def settle(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self.invoke(name, call, settle)
+        return await future
+
+    def report(self, run: _Run, outcome: Outcome) -> None:
+        """Hand an outcome from a thread to the loop."""
+        try:
+            self._loop.call_soon_threadsafe(run.finish, outcome)
+        except RuntimeError:
+            log.debug("%s ended after the gateway stopped", run.name)
+
+
+class _Run:
+    """The state of one invocation, shared by the loop and a thread."""
+
+    __slots__ = ("_call", "_done", "_invoker", "_lock", "_state", "name", "timer")
+
+    def __init__(self, invoker: Invoker, name: str, call: Call, done: Done) -> None:
+        self._invoker = invoker
+        self.name = name
+        self._call = call
+        self._done = done
+        self._lock = threading.Lock()
+        self._state = "waiting"
+        self.timer: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> None:
+        """Run the handler (on a thread)."""
+        with self._lock:
+            if self._state == "expired":
+                return
+            self._state = "running"
+        outcome = self._outcome()
+        with self._lock:
+            lost = self._state == "lost"
+            self._state = "ended"
+        if lost:
+            self._invoker._pool.recover()
+        else:
+            self._invoker.report(self, outcome)
+
+    def _outcome(self) -> Outcome:
+        try:
+            return Outcome(self._call())
+        # A handler's SystemExit ends one Lambda invocation, not the gateway.
+        except (Exception, SystemExit):
+            log.exception("%s raised", self.name)
+            return FAILED
+
+    def finish(self, outcome: Outcome) -> None:
+        """Deliver the outcome (on the loop)."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self._done(outcome)
+
+    def expire(self) -> None:
+        """Give up waiting (on the loop)."""
+        with self._lock:
+            if self._state == "ended":
+                return
+            lost = self._state == "running"
+            self._state = "lost" if lost else "expired"
+        if lost:
+            self._invoker._pool.lose()
+        log.error("%s did not answer within the integration timeout", self.name)
+        self._done(TIMED_OUT)

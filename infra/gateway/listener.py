@@ -1,0 +1,215 @@
+"""One TCP connection: HTTP/1.1 requests in turn, until one of them becomes a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from infra.gateway.config import GatewayConfig
+from infra.gateway.exchange import HeaderError, Request, Response
+from infra.gateway.reader import Refusal, RequestReader
+from infra.gateway.responses import GatewayResponses
+from infra.gateway.socket import Socket
+
+access_log = logging.getLogger("waybill.gateway.access")
+log = logging.getLogger("waybill.gateway")
+
+# Pipelined requests and early WebSocket bytes are held up to here, then reading stops.
+MAX_WAITING_REQUESTS = 16
+MAX_EARLY_BYTES = 256 * 1024
+
+
+class RequestHandler(Protocol):
+    """What answers requests."""
+
+    def handle(self, request: Request, exchange: Exchange) -> None:
+        """Answer, now or later, through the exchange."""
+
+
+class Exchange:
+    """The answer to one request: a response, or a WebSocket. Only the first one counts."""
+
+    def __init__(self, listener: Listener, request: Request) -> None:
+        self._listener = listener
+        self._request = request
+        self._started_s = listener.loop.time()
+        self._is_open = True
+
+    @property
+    def is_abandoned(self) -> bool:
+        """True when the client is gone, so that nothing can be answered."""
+        return self._listener.transport.is_closing()
+
+    def respond(self, response: Response) -> None:
+        """Send the response."""
+        if self._is_open:
+            self._is_open = False
+            self._log(response.status)
+            self._listener.respond(self._request, response)
+
+    def upgrade(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
+        """Send a 101 and let the socket read what follows."""
+        if self._is_open:
+            self._is_open = False
+            self._log(101)
+            self._listener.upgrade(head, opened)
+
+    def _log(self, status: int) -> None:
+        # Never the query and no header: both carry tokens.
+        if access_log.isEnabledFor(logging.INFO):
+            request = self._request
+            label = request.label or request.path
+            ms = (self._listener.loop.time() - self._started_s) * 1000
+            safe = label.encode("ascii", "backslashreplace").decode()
+            access_log.info("%s %s %d %.1f ms", request.method, safe, status, ms)
+
+
+class Listener(asyncio.Protocol):
+    """The asyncio protocol behind every connection."""
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        config: GatewayConfig,
+        responses: GatewayResponses,
+        handler: RequestHandler,
+        listeners: set[Listener],
+    ) -> None:
+        self.loop = loop
+        self._config = config
+        self._responses = responses
+        self._handler = handler
+        self._listeners = listeners
+        self._waiting: deque[Request | Refusal] = deque()
+        self._is_busy = False
+        self._is_draining = False
+        self._is_upgrading = False
+        self._is_ending = False
+        self._early = b""
+        self._socket: Socket | None = None
+        self._last_used_s = loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        source_ip = peer[0] if isinstance(peer, tuple) else ""
+        self._reader = RequestReader(self._config, source_ip, self._send_continue)
+        self._listeners.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._socket is not None:
+            self._socket.receive(data)
+        elif self._is_upgrading:
+            self._hold(data)
+        elif not self._is_ending:
+            self._read(data)
+
+    def eof_received(self) -> None:
+        # Returning None closes the transport: a half-closed client gets no answer, as on AWS.
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_ending = True
+        self._listeners.discard(self)
+        self._waiting.clear()
+        if self._socket is not None:
+            self._socket.lose()
+
+    def close_if_idle(self) -> None:
+        """Close an HTTP connection that has waited too long for a request or its rest."""
+        idle_s = self.loop.time() - self._last_used_s
+        if self._socket is None and not self._is_busy and idle_s >= self._config.keep_alive_s:
+            self.transport.close()
+
+    def respond(self, request: Request, response: Response) -> None:
+        """Write a response and go on with the next request."""
+        keep_alive = request.keep_alive and not request.is_upgrade and not response.close
+        self._write(response, keep_alive=keep_alive, head_only=request.method == "HEAD")
+        self._is_busy = False
+        if not self._is_draining:
+            self._next()
+
+    def upgrade(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
+        """Become a WebSocket."""
+        self.transport.write(head)
+        self._socket = opened(self.transport)
+        early, self._early = self._early, b""
+        self._resume()
+        if early:
+            self._socket.receive(early)
+
+    def _read(self, data: bytes) -> None:
+        self._last_used_s = self.loop.time()
+        self._waiting.extend(self._reader.feed(data))
+        if self._reader.has_upgraded:
+            self._is_upgrading = True
+            self._hold(self._reader.remainder)
+        if not self._is_busy:
+            self._next()
+        elif len(self._waiting) > MAX_WAITING_REQUESTS:
+            self.transport.pause_reading()
+
+    def _hold(self, data: bytes) -> None:
+        self._early += data
+        if len(self._early) > MAX_EARLY_BYTES:
+            self.transport.pause_reading()
+
+    def _next(self) -> None:
+        # A request answered at once comes back through respond(): a loop, so that a long pipeline
+        # does not become a deep recursion.
+        self._is_draining = True
+        while self._waiting and not (self._is_busy or self._is_ending):
+            item = self._waiting.popleft()
+            if isinstance(item, Refusal):
+                self._refuse(item)
+                break
+            self._is_busy = True
+            self._handler.handle(item, Exchange(self, item))
+        self._is_draining = False
+        self._resume()
+
+    def _resume(self) -> None:
+        if not self._waiting and not self.transport.is_closing() and not self._early:
+            self.transport.resume_reading()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        response = self._responses.make(
+            refusal.name, message=refusal.message, status=refusal.status
+        )
+        access_log.info("unreadable request %d", response.status)
+        self._write(response, keep_alive=False, head_only=False)
+
+    def _write(self, response: Response, *, keep_alive: bool, head_only: bool) -> None:
+        if self.transport.is_closing():
+            return
+        try:
+            data = response.serialize(keep_alive=keep_alive, head_only=head_only)
+        except HeaderError:
+            log.exception("a response was replaced")
+            failure = self._responses.make("INTEGRATION_FAILURE")
+            data = failure.serialize(keep_alive=keep_alive, head_only=head_only)
+        self.transport.write(data)
+        self._last_used_s = self.loop.time()
+        if not keep_alive:
+            self._linger()
+
+    def _linger(self) -> None:
+        """End the connection without a reset that could take the response from the client.
+
+        Closing with unread bytes makes TCP reset; so stop sending, and close a little later.
+        """
+        self._is_ending = True
+        self._is_upgrading = False
+        self._early = b""
+        self._waiting.clear()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(self._config.close_timeout_s, self.transport.abort)
+
+    def _send_continue(self) -> None:
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -1,0 +1,113 @@
+"""The @connections API: post to, look at and close a connection over signed HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
+from urllib.parse import unquote
+
+from infra.gateway.config import GatewayConfig
+from infra.gateway.exchange import Request, Response, json_response
+from infra.gateway.frames import DELETED
+from infra.gateway.identifiers import new_id
+from infra.gateway.sessions import Sessions
+from infra.gateway.socket import Socket
+
+# The shape of a SigV4 header for execute-api. The signature itself is not verified: the gateway
+# holds no secrets, and an emulator needs to catch an unsigned client, not a forger.
+_SIGNED = re.compile(
+    r"AWS4-HMAC-SHA256 +Credential=[^/,\s]+/\d{8}/[^/,\s]+/execute-api/aws4_request"
+    r", *SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}"
+)
+
+Wording = tuple[int, str, str]
+
+GONE: Wording = (410, "GoneException", "Gone")
+UNSIGNED: Wording = (403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+BADLY_SIGNED: Wording = (
+    403,
+    "IncompleteSignatureException",
+    "Authorization header is not an AWS4-HMAC-SHA256 signature for execute-api",
+)
+FORBIDDEN: Wording = (403, "ForbiddenException", "Forbidden")
+TOO_LARGE: Wording = (413, "PayloadTooLargeException", "Message too long")
+BUFFER_FULL: Wording = (429, "LimitExceededException", "The client's send buffer is full")
+NOT_TEXT: Wording = (400, "BadRequestException", "Data is not UTF-8 text")
+
+
+class ManagementApi:
+    """Answers `/{stage}/@connections/{id}`. Runs on the event loop only."""
+
+    def __init__(
+        self, config: GatewayConfig, sessions: Sessions, clock: Callable[[], float]
+    ) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._clock = clock
+        self._prefix = f"/{config.stage}/@connections/"
+        self.label = self._prefix + "{id}"
+
+    def connection_id(self, path: str) -> str | None:
+        """Return the connection id a raw path names, or None if it is another API's path."""
+        if "connections/" not in path:
+            return None
+        decoded = unquote(path)
+        return decoded[len(self._prefix) :] if decoded.startswith(self._prefix) else None
+
+    def handle(self, request: Request, connection_id: str) -> Response:
+        """Answer one request as API Gateway does, errors with a type that SDKs read."""
+        authorization = request.header("authorization")
+        if authorization is None:
+            return _error(UNSIGNED)
+        if _SIGNED.match(authorization) is None:
+            return _error(BADLY_SIGNED)
+        action = self._ACTIONS.get(request.method)
+        if action is None:
+            return _error(FORBIDDEN)
+        if request.method == "POST" and len(request.body) > self._config.payload_limit_bytes:
+            return _error(TOO_LARGE)
+        socket = self._sessions.find(connection_id)
+        if socket is None:
+            return _error(GONE)
+        return action(self, request, socket)
+
+    def _post(self, request: Request, socket: Socket) -> Response:
+        if not request.body.isascii():
+            try:
+                request.body.decode()
+            except UnicodeDecodeError:
+                return _error(NOT_TEXT)
+        if not socket.send_text(request.body):
+            return _error(BUFFER_FULL)
+        socket.lifetime.touch(self._clock())
+        return Response(200, headers=(("x-amzn-RequestId", new_id()),))
+
+    def _get(self, request: Request, socket: Socket) -> Response:
+        found = {
+            "connectedAt": _iso(socket.lifetime.connected_at_s),
+            "identity": {
+                "sourceIp": socket.peer.source_ip,
+                "userAgent": socket.peer.user_agent or "",
+            },
+            "lastActiveAt": _iso(socket.lifetime.last_active_at_s),
+        }
+        return json_response(200, json.dumps(found), [("x-amzn-RequestId", new_id())])
+
+    def _delete(self, request: Request, socket: Socket) -> Response:
+        socket.close(DELETED)
+        return Response(204, headers=(("x-amzn-RequestId", new_id()),))
+
+    _ACTIONS = {"POST": _post, "GET": _get, "DELETE": _delete}
+
+
+def _error(wording: Wording) -> Response:
+    status, error_type, message = wording
+    headers = [("x-amzn-RequestId", new_id()), ("x-amzn-ErrorType", error_type)]
+    return json_response(status, json.dumps({"message": message}), headers)
+
+
+def _iso(time_s: float) -> str:
+    moment = datetime.fromtimestamp(time_s, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,166 @@
+"""Reads HTTP/1.1 requests from bytes; does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httptools
+
+from infra.gateway.config import GatewayConfig
+from infra.gateway.exchange import Headers, Request
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A request that can't be read; the connection ends after the answer.
+
+    `name` is a gateway response type; `status` and `message` say which 4xx.
+    """
+
+    name: str
+    status: int | None = None
+    message: str | None = None
+
+
+MALFORMED = Refusal("BAD_REQUEST")
+NO_HOST = Refusal("BAD_REQUEST", message="Host header is missing or repeated")
+URL_TOO_LONG = Refusal("BAD_REQUEST", 414, "Request URI Too Long")
+HEAD_TOO_LARGE = Refusal("BAD_REQUEST", 431, "Request Header Fields Too Large")
+BODY_TOO_LARGE = Refusal("REQUEST_TOO_LARGE")
+EXPECTATION = Refusal("BAD_REQUEST", 417, "Expectation Failed")
+
+
+class RequestReader:
+    """Turns the bytes of one connection into requests.
+
+    After an upgrade request `remainder` holds the bytes that follow it; after a Refusal nothing
+    more is read.
+    """
+
+    def __init__(
+        self, config: GatewayConfig, source_ip: str, send_continue: Callable[[], None]
+    ) -> None:
+        self._config = config
+        self._source_ip = source_ip
+        self._send_continue = send_continue
+        self._parser = httptools.HttpRequestParser(self)
+        self._done: list[Request | Refusal] = []
+        self._refusal: Refusal | None = None
+        self._in_head = True
+        self._fed = 0
+        self._is_over = False
+        self.has_upgraded = False
+        self.remainder = b""
+        self._reset()
+
+    @property
+    def is_idle(self) -> bool:
+        """True between requests."""
+        return self._in_head and not self._fed
+
+    def feed(self, data: bytes) -> list[Request | Refusal]:
+        """Return what the bytes complete, in order; a Refusal comes last."""
+        if self._is_over:
+            return []
+        if self._in_head:
+            self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._is_over = self.has_upgraded = True
+            self.remainder = data[upgrade.args[0] :]
+        except httptools.HttpParserError:
+            self._refusal = self._refusal or MALFORMED
+        if self._refusal is None and self._in_head and self._fed > self._head_limit():
+            self._refusal = HEAD_TOO_LARGE
+        done, self._done = self._done, []
+        if self._refusal is not None:
+            self._is_over = True
+            done.append(self._refusal)
+        return done
+
+    def on_message_begin(self) -> None:
+        self._reset()
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._size += len(name) + len(value)
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._refusal = self._refusal or self._judge_head()
+        if self._refusal is None and self._expects_continue:
+            self._send_continue()
+
+    def on_body(self, body: bytes) -> None:
+        self._length += len(body)
+        if self._length > self._config.body_limit_bytes:
+            self._refusal = self._refusal or BODY_TOO_LARGE
+        if self._refusal is None:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._refusal is not None:
+            return
+        version = self._parser.get_http_version()
+        self._done.append(
+            Request(
+                method=self._parser.get_method().decode("ascii"),
+                target=_origin_form(self._target.decode("latin-1")),
+                headers=self._headers,
+                body=b"".join(self._body),
+                keep_alive=self._parser.should_keep_alive(),
+                is_upgrade=self._parser.should_upgrade(),
+                source_ip=self._source_ip,
+                version=version,
+            )
+        )
+        self._in_head = True
+        self._fed = 0
+
+    def _judge_head(self) -> Refusal | None:
+        if len(self._target) + self._size > self._head_limit():
+            too_long = len(self._target) > self._config.url_limit
+            return URL_TOO_LONG if too_long else HEAD_TOO_LARGE
+        hosts = 0
+        length = "0"
+        self._expects_continue = False
+        for name, value in self._headers:
+            lowered = name.lower()
+            if lowered == "host":
+                hosts += 1
+            elif lowered == "content-length":
+                length = value
+            elif lowered == "expect":
+                if value.lower() != "100-continue":
+                    return EXPECTATION
+                self._expects_continue = True
+        if hosts > 1 or (hosts == 0 and self._parser.get_http_version() == "1.1"):
+            return NO_HOST
+        if length.isdigit() and int(length[:19]) > self._config.body_limit_bytes:
+            return BODY_TOO_LARGE
+        return None
+
+    def _head_limit(self) -> int:
+        return self._config.head_limit_bytes
+
+    def _reset(self) -> None:
+        self._target = b""
+        self._headers: Headers = []
+        self._size = 0
+        self._body: list[bytes] = []
+        self._length = 0
+        self._expects_continue = False
+
+
+def _origin_form(target: str) -> str:
+    """Return the path and query of an absolute-form target; others as they are."""
+    if target.startswith(("http://", "https://")):
+        parts = urlsplit(target)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return target

@@ -1,0 +1,100 @@
+"""Responses the gateway makes itself, and how an app re-words them.
+
+Modelled on AWS::ApiGateway::GatewayResponse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from infra.gateway.exchange import Response, json_response
+from infra.gateway.identifiers import new_id
+
+Wording = tuple[int | None, str]
+
+
+@dataclass(frozen=True)
+class Default:
+    """What AWS answers for one response type."""
+
+    status: int
+    message: str
+    error_type: str
+
+
+DEFAULTS = {
+    "MISSING_AUTHENTICATION_TOKEN": Default(
+        403, "Missing Authentication Token", "MissingAuthenticationTokenException"
+    ),
+    "UNAUTHORIZED": Default(401, "Unauthorized", "UnauthorizedException"),
+    "ACCESS_DENIED": Default(
+        403, "User is not authorized to access this resource", "AccessDeniedException"
+    ),
+    "AUTHORIZER_FAILURE": Default(500, "Internal server error", "AuthorizerFailureException"),
+    "BAD_REQUEST": Default(400, "Bad Request", "BadRequestException"),
+    "BAD_REQUEST_BODY": Default(400, "Invalid request body", "BadRequestException"),
+    "REQUEST_TOO_LARGE": Default(413, "Request Entity Too Large", "RequestEntityTooLargeException"),
+    "THROTTLED": Default(429, "Too Many Requests", "TooManyRequestsException"),
+    "INTEGRATION_FAILURE": Default(502, "Internal server error", "InternalServerErrorException"),
+    "INTEGRATION_TIMEOUT": Default(
+        504, "Endpoint request timed out", "InternalServerErrorException"
+    ),
+}
+
+# A malformed request has no response type on AWS; here it can be re-worded like a bad body.
+FALLBACKS = {"BAD_REQUEST_BODY": "BAD_REQUEST"}
+
+
+@dataclass(frozen=True)
+class GatewayResponse:
+    """Another wording for a response type; `status` None keeps AWS's own."""
+
+    status: int | None
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class GatewayResponses:
+    """The table of wordings: an app's own first, then its DEFAULT_4XX or DEFAULT_5XX, then AWS's.
+
+    Bodies may use `$context.error.messageString`, `$context.error.message` and
+    `$context.requestId`. Raises ValueError for a type this gateway never sends.
+    """
+
+    def __init__(self, own: Mapping[str, GatewayResponse | Wording] | None = None) -> None:
+        known = {*DEFAULTS, "DEFAULT_4XX", "DEFAULT_5XX"}
+        for name in own or {}:
+            if name not in known:
+                raise ValueError(
+                    f"unknown gateway response {name!r}; known: {', '.join(sorted(known))}"
+                )
+        self._own = {
+            name: GatewayResponse(*value) if isinstance(value, tuple) else value
+            for name, value in (own or {}).items()
+        }
+
+    def make(self, name: str, *, message: str | None = None, status: int | None = None) -> Response:
+        """Return the response for a type; `message` and `status` replace AWS's for one case."""
+        default = DEFAULTS[name]
+        status = status or default.status
+        message = default.message if message is None else message
+        request_id = new_id()
+        headers = [("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", default.error_type)]
+        own = self._find(name, status)
+        if own is None:
+            return json_response(status, json.dumps({"message": message}), headers)
+        body = (
+            own.body.replace("$context.error.messageString", json.dumps(message))
+            .replace("$context.error.message", message)
+            .replace("$context.requestId", request_id)
+        )
+        return json_response(own.status or status, body, [*headers, *own.headers.items()])
+
+    def _find(self, name: str, status: int) -> GatewayResponse | None:
+        family = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"
+        for key in (name, FALLBACKS.get(name, ""), family):
+            if key in self._own:
+                return self._own[key]
+        return None

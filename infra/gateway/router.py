@@ -1,0 +1,156 @@
+"""Leads each request to the WebSocket API, the @connections API or the REST API."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from infra.gateway import upgrade
+from infra.gateway.config import GatewayConfig
+from infra.gateway.events import Peer
+from infra.gateway.exchange import HeaderError, Request, Response, check_headers, json_response
+from infra.gateway.frames import INTERNAL_SERVER_ERROR, error_frame
+from infra.gateway.identifiers import new_id
+from infra.gateway.invocation import Invoker, Outcome
+from infra.gateway.limits import ConnectRate
+from infra.gateway.listener import Exchange
+from infra.gateway.management import ManagementApi
+from infra.gateway.paths import PathRule, rewrite, stage_rules
+from infra.gateway.responses import GatewayResponses
+from infra.gateway.rest import RestApi
+from infra.gateway.sessions import Sessions
+from infra.gateway.verdict import Handshake
+
+log = logging.getLogger("waybill.gateway")
+
+# A refused WebSocket path may hold a token in a place no rule knows.
+UNKNOWN_PATH = "(unknown WebSocket path)"
+
+
+class Router:
+    """The gateway's three APIs behind one port. Runs on the event loop only."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        sessions: Sessions,
+        management: ManagementApi,
+        rest: RestApi,
+        responses: GatewayResponses,
+        invoker: Invoker,
+        rules: Sequence[PathRule],
+        clock: Callable[[], float],
+        domain_name: str,
+    ) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._management = management
+        self._rest = rest
+        self._responses = responses
+        self._invoker = invoker
+        self._rules = stage_rules(config.stage, rules)
+        self._clock = clock
+        self._domain_name = domain_name
+        self._stage_path = f"/{config.stage}"
+        rate = config.connect_rate
+        self._connect_rate = None if rate is None else ConnectRate(rate, clock())
+
+    def handle(self, request: Request, exchange: Exchange) -> None:
+        """Answer a request through its exchange, now or when its handler is done."""
+        if upgrade.wants_websocket(request):
+            self._connect(request, exchange)
+            return
+        path = request.path
+        connection_id = self._management.connection_id(path)
+        if connection_id is not None:
+            request.label = self._management.label
+            exchange.respond(self._management.handle(request, connection_id))
+        else:
+            self._call(request, path, exchange)
+
+    def _call(self, request: Request, path: str, exchange: Exchange) -> None:
+        route = None
+        if path == self._stage_path or path.startswith(self._stage_path + "/"):
+            route = self._rest.match(request.method, path[len(self._stage_path) :] or "/")
+        if route is None:
+            exchange.respond(self._no_route(request, path))
+            return
+
+        def done(outcome: Outcome) -> None:
+            exchange.respond(self._rest_response(outcome))
+
+        name = f"{request.method} {route.pattern}"
+        self._invoker.invoke(name, partial(self._rest.handle, request, route), done)
+
+    def _rest_response(self, outcome: Outcome) -> Response:
+        if outcome.timed_out:
+            return self._responses.make("INTEGRATION_TIMEOUT")
+        if isinstance(outcome.value, Response):
+            return outcome.value
+        return self._responses.make("INTEGRATION_FAILURE")
+
+    def _no_route(self, request: Request, path: str) -> Response:
+        rewritten = rewrite(self._rules, path, {})
+        if rewritten is None:
+            return self._responses.make("MISSING_AUTHENTICATION_TOKEN")
+        request.label = rewritten.pattern
+        return upgrade.UPGRADE_REQUIRED
+
+    def _connect(self, request: Request, exchange: Exchange) -> None:
+        rewritten = rewrite(self._rules, request.path, request.query)
+        request.label = UNKNOWN_PATH if rewritten is None else rewritten.pattern
+        if len(request.target) > self._config.url_limit:
+            exchange.respond(json_response(414, '{"message":"Request URI Too Long"}'))
+        elif rewritten is None:
+            exchange.respond(json_response(403, '{"message":"Forbidden"}'))
+        elif (fault := upgrade.fault(request)) is not None:
+            exchange.respond(fault)
+        elif not self._admits():
+            exchange.respond(json_response(429, '{"message":"Too Many Requests"}'))
+        else:
+            peer = self._peer(request)
+            decided = partial(self._decided, request, exchange, peer)
+            self._sessions.connect(peer, request.headers, rewritten.query, decided)
+
+    def _decided(self, request: Request, exchange: Exchange, peer: Peer, answer: Handshake) -> None:
+        if exchange.is_abandoned:
+            if answer.is_accepted:
+                self._sessions.gone_before_open(peer)
+        elif not answer.is_accepted:
+            exchange.respond(_refusal(answer, peer))
+        elif not _is_safe(answer.subprotocol):
+            log.error("$connect returned an unsafe Sec-WebSocket-Protocol")
+            exchange.respond(_refusal(Handshake(502, message=INTERNAL_SERVER_ERROR), peer))
+        else:
+            head = upgrade.switching_protocols(request, answer.subprotocol)
+            exchange.upgrade(head, lambda transport: self._sessions.opened(transport, peer))
+
+    def _admits(self) -> bool:
+        return self._connect_rate is None or self._connect_rate.admits(self._clock())
+
+    def _peer(self, request: Request) -> Peer:
+        return Peer(
+            connection_id=new_id(),
+            connected_at_ms=int(self._clock() * 1000),
+            source_ip=request.source_ip,
+            user_agent=request.header("user-agent"),
+            domain_name=self._domain_name,
+            stage=self._config.stage,
+            api_id=self._config.api_id,
+        )
+
+
+def _refusal(answer: Handshake, peer: Peer) -> Response:
+    """Word a refused upgrade: a handler's own body and headers never reach the client."""
+    if answer.message is None:
+        return Response(answer.status)
+    return json_response(answer.status, error_frame(answer.message, peer.connection_id, new_id()))
+
+
+def _is_safe(subprotocol: str | None) -> bool:
+    try:
+        check_headers([("Sec-WebSocket-Protocol", subprotocol or "")])
+    except HeaderError:
+        return False
+    return subprotocol is None or subprotocol.isascii()

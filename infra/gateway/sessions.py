@@ -1,0 +1,158 @@
+"""The life of WebSocket connections: `$connect`, `$default`, `$disconnect` around open sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from infra.gateway.application import WebSocketHandlers
+from infra.gateway.config import GatewayConfig
+from infra.gateway.events import (
+    Peer,
+    Query,
+    connect_event,
+    disconnect_event,
+    message_event,
+)
+from infra.gateway.exchange import Headers
+from infra.gateway.frames import FORBIDDEN, GOING_AWAY, LOST, Closing, error_frame
+from infra.gateway.identifiers import NewId, new_id
+from infra.gateway.invocation import Invoker, Outcome
+from infra.gateway.limits import Lifetime
+from infra.gateway.socket import Socket
+from infra.gateway.verdict import ACCEPTED, Handshake, handshake, reply
+
+log = logging.getLogger("waybill.gateway")
+
+Clock = Callable[[], float]
+
+
+class Sessions:
+    """Every open connection by id. Runs on the event loop only."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        handlers: WebSocketHandlers,
+        invoker: Invoker,
+        clock: Clock,
+        ids: NewId = new_id,
+    ) -> None:
+        self._config = config
+        self._handlers = handlers
+        self._invoker = invoker
+        self._clock = clock
+        self._ids = ids
+        self._open: dict[str, Socket] = {}
+        self._disconnecting: set[asyncio.Future[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def find(self, connection_id: str) -> Socket | None:
+        """Return an open connection; None before `$connect` returned and after the close."""
+        return self._open.get(connection_id)
+
+    def connect(
+        self, peer: Peer, headers: Headers, query: Query, decided: Callable[[Handshake], None]
+    ) -> None:
+        """Run `$connect`; `decided` hears later (or now, without such a route) what to answer."""
+        if "$connect" not in self._handlers:
+            decided(ACCEPTED)
+            return
+        event = connect_event(peer, self._ids(), self._clock(), headers, query)
+        self._invoker.invoke(
+            "$connect",
+            partial(self._handlers.call, "$connect", event),
+            lambda outcome: decided(handshake(outcome)),
+        )
+
+    def opened(self, transport: asyncio.Transport, peer: Peer) -> Socket:
+        """Register an accepted connection."""
+        lifetime = Lifetime(peer.connected_at_ms / 1000, self._clock())
+        socket = Socket(transport, peer, lifetime, self._config, self)
+        self._open[peer.connection_id] = socket
+        return socket
+
+    def gone_before_open(self, peer: Peer) -> None:
+        """Run `$disconnect` for a client that left while its `$connect` was accepted.
+
+        The app has stored the connection by then; without this it would keep it forever.
+        """
+        self._disconnect(peer, LOST)
+
+    def received(self, socket: Socket, text: str) -> None:
+        """Invoke `$default` with a message; each message is an invocation of its own."""
+        now_s = self._clock()
+        socket.lifetime.touch(now_s)
+        request_id = self._ids()
+        if "$default" not in self._handlers:
+            self._send_error(socket, FORBIDDEN, request_id)
+            return
+        event = message_event(socket.peer, request_id, self._ids(), now_s, text)
+        self._invoker.invoke(
+            "$default",
+            partial(self._handlers.call, "$default", event),
+            partial(self._answered, socket, request_id),
+        )
+
+    def ended(self, socket: Socket, closing: Closing) -> None:
+        """Forget a connection and run `$disconnect`."""
+        self._open.pop(socket.peer.connection_id, None)
+        self._disconnect(socket.peer, closing)
+
+    def touched(self, socket: Socket) -> None:
+        """Count something other than a received message as activity."""
+        socket.lifetime.touch(self._clock())
+
+    def sweep(self) -> None:
+        """Close the connections whose idle timeout or maximum duration has passed."""
+        now_s = self._clock()
+        over = [s for s in self._open.values() if s.lifetime.is_over(now_s, self._config)]
+        for socket in over:
+            socket.close(GOING_AWAY)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Close every connection and wait, for a bounded time, for the `$disconnect` handlers."""
+        sockets = list(self._open.values())
+        for socket in sockets:
+            socket.close(GOING_AWAY)
+        if self._disconnecting:
+            await asyncio.wait(self._disconnecting, timeout=timeout_s)
+        for socket in sockets:
+            socket.abort()
+
+    def _answered(self, socket: Socket, request_id: str, outcome: Outcome) -> None:
+        answer = reply(outcome, route_response=self._config.route_response)
+        if answer.error is not None:
+            self._send_error(socket, answer.error, request_id)
+        elif answer.body is not None and socket.is_open:
+            self._send(socket, answer.body)
+
+    def _send_error(self, socket: Socket, message: str, request_id: str) -> None:
+        if socket.is_open:
+            self._send(socket, error_frame(message, socket.peer.connection_id, request_id))
+
+    def _send(self, socket: Socket, text: str) -> None:
+        self.touched(socket)
+        if not socket.send_text(text.encode("utf-8", "replace")):
+            log.warning("a reply was dropped: the client's send buffer is full")
+
+    def _disconnect(self, peer: Peer, closing: Closing) -> None:
+        if "$disconnect" not in self._handlers:
+            return
+        event = disconnect_event(peer, self._ids(), self._clock(), closing)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._disconnecting.add(future)
+
+        def done(outcome: Outcome) -> None:
+            # Best effort, as on AWS: a failure is in the log and nowhere else.
+            self._disconnecting.discard(future)
+            if not future.done():
+                future.set_result(None)
+
+        self._invoker.invoke(
+            "$disconnect", partial(self._handlers.call, "$disconnect", event), done
+        )

@@ -1,0 +1,157 @@
+"""One open WebSocket: frames in, text and close frames out, within API Gateway's limits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from infra.gateway import frames
+from infra.gateway.config import GatewayConfig
+from infra.gateway.events import Peer
+from infra.gateway.frames import Closing
+from infra.gateway.limits import Lifetime
+
+# The library tells of every connection at INFO; ours is the one log of that.
+_frame_log = logging.getLogger("waybill.gateway.frames")
+_frame_log.setLevel(logging.WARNING)
+
+
+class SocketOwner(Protocol):
+    """Who hears from a socket."""
+
+    def received(self, socket: Socket, text: str) -> None:
+        """A whole text message arrived."""
+
+    def touched(self, socket: Socket) -> None:
+        """Something other than a message arrived that counts as activity."""
+
+    def ended(self, socket: Socket, closing: Closing) -> None:
+        """The connection is over; called once."""
+
+
+class Socket:
+    """A WebSocket connection after its handshake."""
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        peer: Peer,
+        lifetime: Lifetime,
+        config: GatewayConfig,
+        owner: SocketOwner,
+    ) -> None:
+        self.peer = peer
+        self.lifetime = lifetime
+        self._transport = transport
+        self._config = config
+        self._owner = owner
+        self._parts: list[bytes] = []
+        self._has_ended = False
+        # Only frames are read here, so the protocol starts after its handshake; no extension is
+        # negotiated.
+        self._protocol = ServerProtocol(
+            state=OPEN,
+            max_size=(config.message_limit_bytes, config.frame_limit_bytes),
+            logger=_frame_log,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether text can still be sent."""
+        return not self._has_ended
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the network."""
+        protocol = self._protocol
+        if protocol.reader.eof:
+            return
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if not self._has_ended and isinstance(event, Frame):
+                self._take(event)
+        self._settle()
+
+    def lose(self) -> None:
+        """Take note that the TCP connection is gone."""
+        self._end(frames.LOST)
+
+    def send_text(self, data: bytes) -> bool:
+        """Send UTF-8 text in one frame; False if the client's send buffer is full."""
+        limit = self._config.send_buffer_bytes
+        if self._transport.get_write_buffer_size() + len(data) > limit:
+            return False
+        self._protocol.send_text(data)
+        self._flush()
+        return True
+
+    def close(self, closing: Closing) -> None:
+        """Close from the gateway's side; `$disconnect` reads the same code and reason."""
+        if self._has_ended:
+            return
+        self._protocol.send_close(closing.code, closing.reason)
+        self._flush()
+        self._end(closing)
+
+    def abort(self) -> None:
+        """Drop the TCP connection without waiting for the client."""
+        self._transport.abort()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+            if frame.fin:
+                self._complete()
+        elif frame.opcode is Opcode.BINARY:
+            self._fail(frames.BINARY)
+        elif frame.opcode is Opcode.PING and self._config.ping_counts:
+            self._owner.touched(self)
+
+    def _complete(self) -> None:
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts = []
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self._fail(frames.INVALID_TEXT)
+            return
+        self._owner.received(self, text)
+
+    def _fail(self, closing: Closing) -> None:
+        self._protocol.fail(closing.code, closing.reason)
+        self._flush()
+        self._end(closing)
+
+    def _settle(self) -> None:
+        self._flush()
+        closed = self._protocol.close_rcvd or self._protocol.close_sent
+        if closed is None or self._has_ended:
+            return
+        if closed.code == frames.NO_STATUS.code:
+            self._end(frames.NO_STATUS)
+        else:
+            self._end(Closing(closed.code, closed.reason))
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            elif self._protocol.close_rcvd is not None:
+                self._transport.close()
+            elif self._transport.can_write_eof():
+                self._transport.write_eof()
+
+    def _end(self, closing: Closing) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        self._parts = []
+        if not self._transport.is_closing():
+            # The client may never answer the close frame.
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._config.close_timeout_s, self._transport.abort)
+        self._owner.ended(self, closing)

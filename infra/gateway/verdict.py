@@ -1,0 +1,102 @@
+"""What the gateway makes of a WebSocket handler's result: pure, one function per route kind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from infra.gateway.frames import INTERNAL_SERVER_ERROR, TIMED_OUT
+from infra.gateway.invocation import Outcome
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """The answer to an upgrade: 101 with a subprotocol or none, or a refusal.
+
+    `message` is set when the gateway itself refuses, None when the handler did.
+    """
+
+    status: int
+    subprotocol: str | None = None
+    message: str | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.status == 101
+
+
+ACCEPTED = Handshake(101)
+MALFORMED = Handshake(502, message=INTERNAL_SERVER_ERROR)
+TOO_LATE = Handshake(504, message=TIMED_OUT)
+
+
+def handshake(outcome: Outcome) -> Handshake:
+    """Judge `$connect`: 2xx accepts, another status refuses with it, anything else is a 502."""
+    if outcome.timed_out:
+        return TOO_LATE
+    status = _status(outcome)
+    if status is None or status < 200:
+        return MALFORMED
+    if status >= 300:
+        return Handshake(status)
+    return Handshake(101, _subprotocol(outcome.value))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes back after a message: an error's wording, a body, or neither."""
+
+    error: str | None = None
+    body: str | None = None
+
+
+SILENCE = Reply()
+FAILURE = Reply(error=INTERNAL_SERVER_ERROR)
+
+
+def reply(outcome: Outcome, *, route_response: bool) -> Reply:
+    """Judge `$default`: only a route response lets a body through, whatever its status."""
+    if outcome.timed_out:
+        return Reply(error=TIMED_OUT)
+    status = _status(outcome)
+    if status is None:
+        return FAILURE
+    if route_response:
+        body = outcome.value.get("body")
+        if body is None or isinstance(body, str):
+            return Reply(body=body or None)
+        return FAILURE
+    return FAILURE if status >= 400 else SILENCE
+
+
+def _status(outcome: Outcome) -> int | None:
+    """Return a well-formed result's status code, or None."""
+    result = outcome.value
+    if outcome.failed or not isinstance(result, dict) or not _is_json(result):
+        return None
+    status = result.get("statusCode")
+    if isinstance(status, str) and status.isascii() and status.isdigit():
+        status = int(status)
+    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
+        return None
+    return status
+
+
+def _is_json(result: dict[Any, Any]) -> bool:
+    """Tell whether Lambda could return this: it serialises every result."""
+    try:
+        json.dumps(result)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _subprotocol(result: dict[str, Any]) -> str | None:
+    for table in (result.get("multiValueHeaders"), result.get("headers")):
+        if isinstance(table, dict):
+            for name, value in table.items():
+                if str(name).lower() == "sec-websocket-protocol":
+                    value = value[-1] if isinstance(value, list) and value else value
+                    return value if isinstance(value, str) else None
+    return None

@@ -1,0 +1,95 @@
+"""Threads that run handlers, each call independent of the others as Lambda invocations are.
+
+A handler that outlives its time can't be stopped. Its thread stays occupied, so the pool counts it
+as lost and lets another thread take its place, up to `limit`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+Job = Callable[[], None]
+
+
+class PoolFullError(Exception):
+    """Raised when too many calls wait: Lambda would throttle here."""
+
+
+class WorkerPool:
+    """Daemon threads fed by one queue: `size` of them, `limit` while some are lost."""
+
+    def __init__(self, size: int, limit: int, max_queue: int) -> None:
+        self._size = size
+        self._limit = limit
+        self._max_queue = max_queue
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+        self._lost = 0
+
+    @property
+    def threads(self) -> int:
+        """How many threads exist, lost ones included."""
+        return self._threads
+
+    def submit(self, job: Job) -> None:
+        """Run a job on a thread; it must not raise. Raises PoolFullError when the queue is full."""
+        with self._lock:
+            waiting = self._jobs.qsize()
+            if waiting >= self._max_queue:
+                raise PoolFullError
+            if waiting >= self._idle and self._threads < self._allowed():
+                self._threads += 1
+                start = True
+            else:
+                start = False
+        self._jobs.put(job)
+        if start:
+            self._start_thread()
+
+    def lose(self) -> None:
+        """Count a running job as lost, so that a new thread may take its place."""
+        with self._lock:
+            self._lost += 1
+            start = self._jobs.qsize() > self._idle and self._threads < self._allowed()
+            if start:
+                self._threads += 1
+        if start:
+            self._start_thread()
+
+    def recover(self) -> None:
+        """Count a lost job as finished after all."""
+        with self._lock:
+            self._lost -= 1
+            surplus = self._threads > self._allowed()
+        if surplus:
+            self._jobs.put(None)
+
+    def stop(self) -> None:
+        """Tell every thread to end after its job; does not wait for it."""
+        with self._lock:
+            count = self._threads
+        for _ in range(count):
+            self._jobs.put(None)
+
+    def _allowed(self) -> int:
+        return min(self._size + self._lost, self._limit)
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._work, name="gateway-handler", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+                if job is None:
+                    self._threads -= 1
+                    return
+            job()
+            del job
