@@ -1,0 +1,59 @@
+# `make help` lists what there is. Everything installs what it needs first.
+
+PYTHON ?= python3
+MINISTACK := ministack==1.5.33
+WORKERS ?= 2
+ROLE ?= customer
+ID ?= u1
+NAME ?=
+
+BIN := .venv/bin
+APP := .venv/.installed
+ENGINE_VENV := .venv-engine/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check demo bench token clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(APP) $(ENGINE_VENV) ## install everything into .venv and .venv-engine
+
+run: setup ## everything on this machine, http://127.0.0.1:8000 (ENGINE=moto: without ministack)
+	@exec $(BIN)/python -m infra.local
+
+test: setup ## all tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: setup ## format, lint, types, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+demo: setup ## a day of orders, watched
+	@exec $(BIN)/python -m infra.demo
+
+bench: setup ## measure it
+	@exec $(BIN)/python -m infra.bench
+
+token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
+	@$(BIN)/python -m infra.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')
+
+clean: ## remove local data and caches, keep what is installed
+	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+$(APP): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Waybill needs Python 3.10 or newer, \
+	this is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip<26.3'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Its own environment: it pins botocore.
+$(ENGINE_VENV): Makefile $(APP)
+	$(PYTHON) -m venv .venv-engine
+	.venv-engine/bin/python -m pip install --quiet --disable-pip-version-check '$(MINISTACK)'
+	@touch $@

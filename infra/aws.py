@@ -1,0 +1,28 @@
+"""Plain AWS clients for the local tools: one session each, short timeouts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import get_session
+
+REGION = "us-east-1"
+
+
+def client(service: str, endpoint: str | None, region: str = REGION, *, wait_s: int = 0) -> Any:
+    """Return a botocore client that may be shared by threads; `wait_s` is its longest poll.
+
+    It does not retry: whoever calls it is a loop, or wants the failure now.
+    """
+    return get_session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        config=Config(
+            connect_timeout=2,
+            read_timeout=5 + wait_s,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=20,
+        ),
+    )

@@ -1,0 +1,148 @@
+"""ministack as a child process: DynamoDB and SQS on a local port, state on disk."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+HOME = Path(__file__).resolve().parent.parent
+HEALTHY_WITHIN_S = 20.0
+STOPPED_WITHIN_S = 4.0
+
+
+class EngineError(Exception):
+    """The engine can't be started or reached; the text says what to do."""
+
+
+class Ministack:
+    """One engine. Use as a context manager, or call start() and stop().
+
+    An owned engine ends with this process, even if that is killed. One that is not owned runs on
+    until stop() is called.
+    """
+
+    def __init__(self, port: int, state_dir: Path, *, owned: bool = True) -> None:
+        self.port = port
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.log_path = state_dir / "engine.log"
+        self._state_dir = state_dir
+        self._owned = owned
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the engine and wait until it answers. Raises EngineError."""
+        python = _interpreter()
+        if not port_is_free(self.port):
+            raise EngineError(
+                f"Port {self.port} (ENGINE_PORT) is in use: set ENGINE_PORT to a free one, or "
+                f"ENDPOINT={self.endpoint} to use the engine that runs there."
+            )
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        boot = [str(python), str(HOME / "infra" / "engine_boot.py")]
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*boot, "--owned"] if self._owned else boot,
+                stdin=subprocess.PIPE if self._owned else subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                start_new_session=True,  # Ctrl-C is for the owner, who then stops the engine
+            )
+        try:
+            self._await_healthy(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the engine and wait until it has saved its state. Does nothing when stopped."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self._state_dir),
+            "TMPDIR": str(self._state_dir),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "SERVICES": "dynamodb,sqs",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self._state_dir),
+            "LOG_LEVEL": "WARNING",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # It removes containers at boot: keep it away from the user's Docker.
+            "DOCKER_HOST": "unix:///nonexistent",
+        }
+
+    def _await_healthy(self, process: subprocess.Popen[bytes]) -> None:
+        give_up_at = time.monotonic() + HEALTHY_WITHIN_S
+        while not is_healthy(self.endpoint):
+            if process.poll() is not None or time.monotonic() > give_up_at:
+                raise EngineError(f"ministack did not start; its log is {self.log_path}.")
+            time.sleep(0.02)
+
+    def __enter__(self) -> Ministack:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def is_healthy(endpoint: str) -> bool:
+    """Say whether a LocalStack-compatible endpoint answers."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        return True  # it speaks HTTP: LocalStack-compatible enough to try
+    except (OSError, ValueError):
+        return False
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Say whether this process could listen on a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def _interpreter() -> Path:
+    python = HOME / ".venv-engine" / "bin" / "python"
+    if not python.exists():
+        raise EngineError(
+            "The engine is not installed: run `make setup`, or use ENGINE=moto for small data."
+        )
+    return python

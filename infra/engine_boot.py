@@ -1,0 +1,28 @@
+"""Runs ministack in its own interpreter; imports nothing of this project.
+
+`--owned`: standard input is a pipe that only the owner holds. When the owner ends, however it ends,
+the pipe does too, and the engine is told to save its state and stop.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+
+def _stop_with_owner() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    if "--owned" in sys.argv:
+        threading.Thread(target=_stop_with_owner, daemon=True).start()
+    sys.argv = ["ministack"]
+    sys.path.pop(0)  # this folder: its module names must not shadow anybody's
+    from ministack.app import main  # type: ignore[import-not-found,unused-ignore]
+
+    main()

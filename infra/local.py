@@ -1,0 +1,162 @@
+"""`python -m infra.local`: the whole of Waybill on this machine, one port, one process and a child.
+
+The engine, tables and queue, the gateway (REST, WebSocket, @connections), the queue's poller and
+the schedule. Ends on SIGTERM or Ctrl-C and takes the engine with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import Chalice
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib.settings import BadSetting, Settings
+from infra.aws import client
+from infra.engine import EngineError, Ministack, is_healthy
+from infra.gateway import AppLoadError, Gateway, GatewayConfig, PathRule, PortError, bind, load_app
+from infra.nudge import Nudges
+from infra.options import STAGE, Options, export
+from infra.poller import Poller
+from infra.ready import ready_text
+from infra.schedule import Schedule
+from infra.tables import TablesDiffer, create_all
+from infra.tokens import signing_secret
+from infra.wording import GATEWAY_RESPONSES
+
+CANT_START = (BadSetting, EngineError, PortError, AppLoadError, TablesDiffer, TimeoutError)
+REFUSED = (BotoCoreError, ClientError, PynamoDBException)
+LONG_POLL_S = 1  # short, so that stopping is; an idle run costs one call a second
+MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is nudged
+
+
+def main() -> int:
+    """Run until stopped; return the exit code: 0 after a clean stop, 1 if it can't start."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop takes over
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("waybill").setLevel(logging.INFO)
+    try:
+        with ExitStack() as stack:
+            _run_loop(Runner(Options.from_env(os.environ), stack).run())
+    except CANT_START as error:
+        print(f"waybill: {error}", file=sys.stderr)
+        return 1
+    except REFUSED as error:
+        print(f"waybill: the engine refused what it was asked: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+class Runner:
+    """Everything that runs. What must end after the loop is left to the stack."""
+
+    def __init__(self, options: Options, stack: ExitStack) -> None:
+        self._began_at = time.monotonic()
+        self._options = options
+        own = f"http://127.0.0.1:{options.engine_port}" if options.engine == "ministack" else None
+        self._endpoint = options.endpoint or own
+        secret = signing_secret(options, os.environ)
+        self._given = dict(os.environ)
+        export(options, self._endpoint, secret, os.environ)
+        settings = Settings.from_env()
+        bound = stack.enter_context(_bind(options))
+        nudges = Nudges()
+        nudges.install()
+        self._start_engine(stack)
+        queue_url = create_all(
+            settings.table_prefix, settings.queue_name, self._endpoint, options.region
+        )
+        app = load_app(f"{options.app_module}:app")
+        config = GatewayConfig(port=options.port, stage=STAGE)
+        self._gateway = Gateway(
+            app, config, paths=_paths(), gateway_responses=GATEWAY_RESPONSES, bound=bound
+        )
+        self._poller = Poller(
+            client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),
+            queue_url,
+            _handler(options, app, "wake"),
+            nudges,
+            wait_s=LONG_POLL_S if self._endpoint else 0,
+            pause_s=0 if self._endpoint else MOTO_PAUSE_S,
+            region=options.region,
+        )
+        self._schedule = Schedule(_handler(options, app, "sweep"), region=options.region)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or Ctrl-C."""
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        await self._gateway.start()
+        self._poller.start()
+        self._schedule.start()
+        took_s = time.monotonic() - self._began_at
+        print(ready_text(self._options, self._endpoint, took_s, self._given), flush=True)
+        await stopped.wait()
+        self._schedule.stop()
+        # The poller still delivers what closing the sockets sends.
+        await self._gateway.stop()
+        self._poller.stop()
+
+    def _start_engine(self, stack: ExitStack) -> None:
+        options = self._options
+        if self._endpoint is None:
+            from infra import moto_engine  # half a second, and only this engine needs it
+
+            moto_engine.start()
+        elif options.endpoint is None:
+            stack.enter_context(Ministack(options.engine_port, options.state_dir / "engine"))
+        elif not is_healthy(options.endpoint):
+            raise EngineError(
+                f"Nothing answers at {options.endpoint} (ENDPOINT): start it, or unset ENDPOINT "
+                "and LOCALSTACK_HOST to use the engine that comes with Waybill."
+            )
+
+
+def _bind(options: Options) -> socket.socket:
+    try:
+        return bind(GatewayConfig(port=options.port, stage=STAGE))
+    except PortError as error:
+        raise PortError(
+            f"Port {options.port} (PORT) is in use: stop what uses it, or set PORT to a free one."
+        ) from error
+
+
+def _paths() -> tuple[PathRule, ...]:
+    try:
+        from infra.paths import PATHS
+    except ModuleNotFoundError:
+        return ()
+    return PATHS
+
+
+def _handler(options: Options, app: Chalice, name: str) -> Any:
+    handler = app.handler_map.get(name)
+    if handler is None:
+        raise AppLoadError(f"{options.app_module}.py has no handler {name!r}; APP_MODULE names it.")
+    return handler
+
+
+def _run_loop(serving: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # it has no Windows build
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

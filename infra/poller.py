@@ -1,0 +1,178 @@
+"""What AWS does between a queue and a Lambda function: poll, invoke, delete what succeeded.
+
+A batch that fails stays invisible for the queue's visibility timeout and comes again; the queue's
+redrive policy moves it to the dead-letter queue in the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.gateway.invocation import LambdaContext
+from infra.nudge import Nudges
+
+log = logging.getLogger("waybill.poller")
+
+BATCH_SIZE = 10
+CONCURRENCY = 4
+VISIBILITY_TIMEOUT_S = 30.0
+RETRY_AFTER_S = 1.0
+
+Wake = Callable[[dict[str, Any], LambdaContext], Any]
+Message = dict[str, Any]
+
+
+class Poller:
+    """Feeds one queue to one handler, some batches at a time.
+
+    Two threads receive: one when a nudge says that something is due, the other all the time, by
+    long polls of `wait_s`, or with `wait_s` 0 by a short poll every `pause_s`.
+    """
+
+    def __init__(
+        self,
+        sqs: Any,
+        queue_url: str,
+        wake: Wake,
+        nudges: Nudges,
+        *,
+        function_name: str = "waybill-api-wake",
+        wait_s: int = 1,
+        pause_s: float = 0.0,
+        region: str = "us-east-1",
+    ) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._arn = f"arn:aws:sqs:{region}:000000000000:{queue_url.rsplit('/', 1)[-1]}"
+        self._region = region
+        self._wake = wake
+        self._function_name = function_name
+        self._nudges = nudges
+        self._wait_s = wait_s
+        self._pause_s = pause_s
+        self._stopping = threading.Event()
+        self._slots = threading.BoundedSemaphore(CONCURRENCY)
+        self._receivers = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (("poll", self._poll), ("nudged", self._follow_nudges))
+        ]
+
+    def start(self) -> None:
+        """Begin to receive."""
+        for receiver in self._receivers:
+            receiver.start()
+
+    def stop(self, within_s: float = 2.0) -> None:
+        """Receive no more. What still runs after `within_s` is received again by the next run."""
+        self._stopping.set()
+        self._nudges.stop()
+        give_up_at = time.monotonic() + within_s
+        for _ in range(CONCURRENCY):
+            self._slots.acquire(timeout=max(0.0, give_up_at - time.monotonic()))
+        for receiver in self._receivers:
+            receiver.join(max(0.0, give_up_at - time.monotonic()))
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            received = self._receive(self._wait_s)
+            if not received and self._pause_s:
+                self._stopping.wait(self._pause_s)
+
+    def _follow_nudges(self) -> None:
+        while self._nudges.wait():
+            while self._receive(0) and not self._stopping.is_set():
+                pass
+
+    def _receive(self, wait_s: int) -> bool:
+        """Receive one batch and hand it on; False when there was none."""
+        try:
+            messages = self._sqs.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=BATCH_SIZE,
+                WaitTimeSeconds=wait_s,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])
+        except (BotoCoreError, ClientError) as error:
+            if not self._stopping.is_set():
+                log.warning("can't receive wakeups: %s", error)
+            self._stopping.wait(RETRY_AFTER_S)
+            return False
+        if messages and not self._stopping.is_set():
+            self._slots.acquire()
+            # A daemon, unlike an executor's: a handler that hangs must not keep the process.
+            threading.Thread(target=self._work, args=(messages,), name="wake", daemon=True).start()
+        return bool(messages)
+
+    def _work(self, messages: list[Message]) -> None:
+        try:
+            self._invoke(messages)
+        finally:
+            self._slots.release()
+
+    def _invoke(self, messages: list[Message]) -> None:
+        ids = [message["MessageId"] for message in messages]
+        context = LambdaContext(self._function_name, timeout_s=VISIBILITY_TIMEOUT_S)
+        try:
+            failed = failed_ids(self._wake(self._event(messages), context), ids)
+        except Exception:  # the outermost edge of a handler, as in Lambda
+            log.exception("wake raised; %d wakeups will come again", len(ids))
+            return
+        if failed:
+            log.warning("%d of %d wakeups failed and will come again", len(failed), len(ids))
+        self._delete([m for m in messages if m["MessageId"] not in failed])
+
+    def _event(self, messages: Iterable[Message]) -> dict[str, Any]:
+        return {"Records": [record(message, self._arn, self._region) for message in messages]}
+
+    def _delete(self, messages: list[Message]) -> None:
+        if not messages:
+            return
+        entries = [
+            {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]}
+            for i, message in enumerate(messages)
+        ]
+        try:
+            self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            if not self._stopping.is_set():
+                log.warning("can't delete %d handled wakeups: %s", len(entries), error)
+
+
+def failed_ids(result: Any, ids: list[str]) -> set[str]:
+    """Read a partial batch response as Lambda does: what makes no sense fails the whole batch."""
+    if not result or not isinstance(result, dict) or not result.get("batchItemFailures"):
+        return set()
+    try:
+        failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
+    except (TypeError, KeyError):
+        return set(ids)
+    return failed if failed <= set(ids) else set(ids)
+
+
+def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
+    """One record of a Lambda SQS event."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
+    }
+
+
+def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+    lowered = {name[0].lower() + name[1:]: part for name, part in value.items()}
+    return {**lowered, "stringListValues": [], "binaryListValues": []}

@@ -1,0 +1,30 @@
+"""The checkout's own JWT secret: made once, kept in the state directory, readable by its owner."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def checkout_secret(state_dir: Path) -> str:
+    """Return the secret kept in `state_dir`, making it first if there is none."""
+    path = state_dir / "jwt-secret"
+    state_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _write_once(path, secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _write_once(path: Path, secret: str) -> None:
+    """Two starts at once must agree, so the file appears complete or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

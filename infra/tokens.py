@@ -1,0 +1,78 @@
+"""Tokens for trying things out: `python -m infra.tokens --role courier --id c1 --name Ana`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+
+from chalicelib.settings import BadSetting
+from infra.options import Options
+from infra.secret import checkout_secret
+
+VALID_S = 12 * 3600
+
+
+def mint(
+    secret: str,
+    role: str,
+    person_id: str,
+    *,
+    valid_s: float = VALID_S,
+    issuer: str = "",
+    audience: str = "",
+    **claims: Any,
+) -> str:
+    """Return a signed HS256 token. Extra claims are added as they are; None leaves one out."""
+    now = int(time.time())
+    payload = {"sub": person_id, "role": role, "iat": now, "exp": now + int(valid_s), **claims}
+    payload.update({"iss": issuer or None, "aud": audience or None})
+    return jwt.encode({k: v for k, v in payload.items() if v is not None}, secret, "HS256")
+
+
+def signing_secret(options: Options, env: Mapping[str, str]) -> str:
+    """Return JWT_SECRET, or this checkout's own."""
+    return env.get("JWT_SECRET") or checkout_secret(options.state_dir)
+
+
+def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
+    """Print one token; return the exit code."""
+    env = os.environ if env is None else env
+    parser = argparse.ArgumentParser(prog="python -m infra.tokens", description="Print a token.")
+    parser.add_argument("--role", default="customer")
+    parser.add_argument("--id", default="u1", help="the person's id (the claim `sub`)")
+    parser.add_argument("--name")
+    parser.add_argument("--phone")
+    parser.add_argument("--restaurants", help="restaurant ids, separated by commas")
+    parser.add_argument("--hours", type=float, default=VALID_S / 3600, help="how long it is valid")
+    given = parser.parse_args(arguments)
+    try:
+        options = Options.from_env(env)
+    except BadSetting as error:
+        print(error, file=sys.stderr)
+        return 1
+    if env.get("JWT_JWKS_URL"):
+        print("JWT_JWKS_URL is set: tokens come from that issuer, not from here.", file=sys.stderr)
+        return 1
+    token = mint(
+        signing_secret(options, env),
+        given.role,
+        given.id,
+        valid_s=given.hours * 3600,
+        issuer=env.get("JWT_ISSUER", ""),
+        audience=env.get("JWT_AUDIENCE", ""),
+        name=given.name,
+        phone=given.phone,
+        restaurant_ids=given.restaurants.split(",") if given.restaurants else None,
+    )
+    print(token)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
