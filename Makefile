@@ -1,7 +1,6 @@
 # `make help` lists what there is. Everything installs what it needs first.
 
 PYTHON ?= python3
-MINISTACK := ministack==1.5.33
 WORKERS ?= 2
 ROLE ?= customer
 ID ?= u1
@@ -53,7 +52,7 @@ $(APP): requirements.txt requirements-dev.txt
 	@touch $@
 
 # Its own environment: it pins botocore.
-$(ENGINE_VENV): Makefile $(APP)
+$(ENGINE_VENV): requirements-engine.txt $(APP)
 	$(PYTHON) -m venv .venv-engine
-	.venv-engine/bin/python -m pip install --quiet --disable-pip-version-check '$(MINISTACK)'
+	.venv-engine/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-engine.txt
 	@touch $@

@@ -12,7 +12,12 @@ import sys
 import threading
 
 
-def _stop_with_owner() -> None:
+def stop_with_owner() -> None:
+    """Send this process SIGTERM when standard input ends."""
+    threading.Thread(target=_watch, name="owner", daemon=True).start()
+
+
+def _watch() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -20,7 +25,7 @@ def _stop_with_owner() -> None:
 
 if __name__ == "__main__":
     if "--owned" in sys.argv:
-        threading.Thread(target=_stop_with_owner, daemon=True).start()
+        stop_with_owner()
     sys.argv = ["ministack"]
     sys.path.pop(0)  # this folder: its module names must not shadow anybody's
     from ministack.app import main  # type: ignore[import-not-found,unused-ignore]

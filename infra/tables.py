@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import TableError
 from pynamodb.models import Model
 
 from chalicelib.settings import BadSetting, Settings
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, bind, short_name
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.aws import REGION, client
 
 VISIBILITY_TIMEOUT_S = 30
@@ -32,21 +31,25 @@ class TablesDiffer(Exception):
 
 
 def create_all(prefix: str, queue_name: str, endpoint: str | None, region: str = REGION) -> str:
-    """Create what is missing and return the wakeup queue's URL. Binds the models to the endpoint.
+    """Create what is missing and return the wakeup queue's URL.
 
     Raises TablesDiffer, and what botocore raises when the endpoint can't be used.
     """
-    with ThreadPoolExecutor(max_workers=len(MODELS) + 1) as pool:
-        queue = pool.submit(create_queues, queue_name, endpoint, region)
-        dynamodb = bind(prefix, region, endpoint).client
-        for made in [pool.submit(_create_table, model, dynamodb) for model in MODELS]:
-            made.result()
-        return queue.result()
-
-
-def create_queues(name: str, endpoint: str | None, region: str = REGION) -> str:
-    """Create the wakeup queue and its dead-letter queue; return the wakeup queue's URL."""
+    dynamodb = client("dynamodb", endpoint, region)
     sqs = client("sqs", endpoint, region)
+    create_tables(dynamodb, prefix)
+    return create_queues(sqs, queue_name)
+
+
+def create_tables(dynamodb: Any, prefix: str) -> None:
+    """Create the tables, all at once, and wait until they can be used."""
+    with ThreadPoolExecutor(max_workers=len(MODELS)) as pool:
+        for made in [pool.submit(_create_table, dynamodb, prefix, model) for model in MODELS]:
+            made.result()
+
+
+def create_queues(sqs: Any, name: str) -> str:
+    """Create the wakeup queue and its dead-letter queue; return the wakeup queue's URL."""
     dead = _queue(sqs, f"{name}-dead", {"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)})
     found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
     redrive = {
@@ -72,16 +75,41 @@ def _queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
     return url
 
 
-def _create_table(model: type[Model], dynamodb: Any) -> None:
+def _create_table(dynamodb: Any, prefix: str, model: type[Model]) -> None:
+    wanted = definition(model, prefix)
+    name = wanted["TableName"]
     try:
-        model.create_table()
-    except TableError as error:
-        if error.cause_response_code != "ResourceInUseException":  # somebody else was faster
+        table = dynamodb.create_table(**wanted)["TableDescription"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
             raise
-    name = str(model.Meta.table_name)
-    _check_shape(model, _await_active(dynamodb, name))
+        table = dynamodb.describe_table(TableName=name)["Table"]
+    if table["TableStatus"] != "ACTIVE":
+        table = _await_active(dynamodb, name)
+    _check_shape(wanted, table)
     if attribute := TTL_ATTRIBUTES.get(short_name(model)):
         _expire_by(dynamodb, name, attribute)
+
+
+def definition(model: type[Model], prefix: str) -> dict[str, Any]:
+    """What CreateTable takes for a model, whether or not it is bound."""
+    schema = model._get_schema()
+    wanted: dict[str, Any] = {
+        "TableName": f"{prefix}-{short_name(model)}",
+        "AttributeDefinitions": schema["attribute_definitions"],
+        "KeySchema": schema["key_schema"],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    if schema["global_secondary_indexes"]:  # CreateTable refuses an empty list
+        wanted["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": index["index_name"],
+                "KeySchema": index["key_schema"],
+                "Projection": index["projection"],
+            }
+            for index in schema["global_secondary_indexes"]
+        ]
+    return wanted
 
 
 def _await_active(dynamodb: Any, name: str) -> dict[str, Any]:
@@ -95,24 +123,22 @@ def _await_active(dynamodb: Any, name: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def _check_shape(model: type[Model], table: dict[str, Any]) -> None:
+def _check_shape(wanted: dict[str, Any], table: dict[str, Any]) -> None:
     """A state directory outlives a version; say so before queries fail one by one."""
-    wanted = model._get_schema()
-    found = {i["IndexName"]: i["KeySchema"] for i in table.get("GlobalSecondaryIndexes", [])}
-    expected = {i["index_name"]: i["key_schema"] for i in wanted["global_secondary_indexes"]}
-    same_keys = _keys(table["KeySchema"]) == _keys(wanted["key_schema"])
-    if same_keys and {n: _keys(k) for n, k in found.items()} == {
-        n: _keys(k) for n, k in expected.items()
-    }:
-        return
-    raise TablesDiffer(
-        f"Table {table['TableName']} was made by another version; start over with `make clean` "
-        "(local data is lost), or set TABLE_PREFIX to a new name."
-    )
+    if _keys(wanted) != _keys(table):
+        raise TablesDiffer(
+            f"Table {table['TableName']} was made by another version: start over with `make clean` "
+            "(local data is lost), or set TABLE_PREFIX to a new name."
+        )
 
 
-def _keys(schema: Any) -> list[str]:
-    return [key["AttributeName"] for key in sorted(schema, key=lambda key: key["KeyType"])]
+def _keys(table: dict[str, Any]) -> dict[str, list[str]]:
+    """The key attributes of a table and of each index, HASH before RANGE."""
+    schemas = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])}
+    return {
+        name: [k["AttributeName"] for k in sorted(keyed["KeySchema"], key=lambda k: k["KeyType"])]
+        for name, keyed in {"": table, **schemas}.items()
+    }
 
 
 def _expire_by(dynamodb: Any, name: str, attribute: str) -> None:
@@ -135,7 +161,7 @@ def main() -> int:
     region = os.environ.get("AWS_DEFAULT_REGION", REGION)
     try:
         url = create_all(settings.table_prefix, settings.queue_name, settings.aws_endpoint, region)
-    except (BotoCoreError, ClientError, TableError, TablesDiffer, TimeoutError) as error:
+    except (BotoCoreError, ClientError, TablesDiffer, TimeoutError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{len(MODELS)} tables {settings.table_prefix}-*, queue {url}")

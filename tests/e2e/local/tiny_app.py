@@ -32,7 +32,8 @@ def health() -> dict[str, str]:
 def send(body: str) -> dict[str, float]:
     assert app.current_request is not None
     url = _sqs().get_queue_url(QueueName=os.environ.get("QUEUE_NAME", "waybill-wakeups"))
-    delay = int((app.current_request.query_params or {}).get("delay", "0"))
+    query: Any = app.current_request.query_params or {}
+    delay = int(query.get("delay", "0"))
     _sqs().send_message(QueueUrl=url["QueueUrl"], MessageBody=body, DelaySeconds=delay)
     return {"sent_at": time.time()}
 

@@ -1,0 +1,148 @@
+"""Waybill itself, run as a user runs it, on free ports.
+
+`stack` is one run per worker, shared: use ids of your own. `run_stack(**environment)` starts one
+for a single test; stop it, kill it, start it again. To keep the data through that, start it with
+`ENDPOINT=lasting_engine.endpoint`. Whatever a test starts is ended when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.engine import Ministack
+from infra.tokens import mint
+from tests.conftest import SECRET, free_port
+
+HOME = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 30.0
+STOPPED_WITHIN_S = 10.0
+
+
+def wait_for(what: Callable[[], Any], within_s: float = 5.0, every_s: float = 0.02) -> Any:
+    """Return the first true value of `what()`; fail when there is none in time."""
+    give_up_at = time.monotonic() + within_s
+    while True:
+        if value := what():
+            return value
+        if time.monotonic() > give_up_at:
+            pytest.fail(f"not within {within_s} s: {getattr(what, '__name__', what)}")
+        time.sleep(every_s)
+
+
+class Stack:
+    """One `python -m infra.local`."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.port = int(environment.get("PORT") or free_port())
+        self.engine_port = int(environment.get("ENGINE_PORT") or free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            "JWT_SECRET": SECRET,
+            "STATE_DIR": str(folder / "state"),
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+            "PORT": str(self.port),
+            "ENGINE_PORT": str(self.engine_port),
+        }
+        self._log_path = folder / f"stack-{self.port}-{time.monotonic_ns()}.log"
+        with self._log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.local", "--owned"],
+                cwd=HOME,
+                env=self.environment,
+                stdin=subprocess.PIPE,  # ends with this process, and the stack with it
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def engine_endpoint(self) -> str:
+        """Where its DynamoDB and SQS are."""
+        return self.environment.get("ENDPOINT") or f"http://127.0.0.1:{self.engine_port}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def token(self, role: str, person_id: str, **claims: Any) -> str:
+        """A token that this stack accepts; see infra.tokens.mint for the keywords."""
+        return mint(self.environment["JWT_SECRET"], role, person_id, **claims)
+
+    def log(self) -> str:
+        """Everything that it printed so far."""
+        return self._log_path.read_text()
+
+    def await_ready(self) -> Stack:
+        """Wait until it serves."""
+        wait_for(lambda: self.is_ready() or self.process.poll() is not None, READY_WITHIN_S)
+        assert self.is_ready(), self.log()
+        return self
+
+    def is_ready(self) -> bool:
+        return "Waybill is ready" in self.log()
+
+    def stop(self) -> int:
+        """Send SIGTERM; return the exit code."""
+        self.process.terminate()
+        return self._gone()
+
+    def kill(self) -> None:
+        """Send SIGKILL: no time to tidy up."""
+        self.process.kill()
+        self._gone()
+
+    def _gone(self) -> int:
+        try:
+            return self.process.wait(STOPPED_WITHIN_S)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            if self.process.stdin is not None:
+                self.process.stdin.close()
+
+
+RunStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running Waybill on ministack, shared by this worker's tests."""
+    running = Stack(tmp_path_factory.mktemp("stack"), {})
+    try:
+        yield running.await_ready()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def run_stack(tmp_path: Path) -> Iterator[RunStack]:
+    """Start stacks with settings of their own; they share one STATE_DIR unless told otherwise."""
+    started: list[Stack] = []
+
+    def run(*, ready: bool = True, **environment: str) -> Stack:
+        new = Stack(tmp_path, environment)
+        started.append(new)
+        return new.await_ready() if ready else new
+
+    yield run
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def lasting_engine(tmp_path: Path) -> Iterator[Ministack]:
+    """An engine that outlives the stacks of one test."""
+    with Ministack(free_port(), tmp_path / "engine") as engine:
+        yield engine
