@@ -15,6 +15,7 @@ WaybillError                     code               http_status
 
 The store raises two of its own, which services turn into a retry or one of the above:
 Stale (the order changed since it was read) and CourierTaken (a claim lost its race).
+The gateway raises three: Gone, PostFailed, FrameTooLarge.
 Errors are raised where the rule lives and worded at the edges.
 """
 
@@ -104,3 +105,15 @@ class CourierTaken(Exception):
     def __init__(self, courier_id: str) -> None:
         super().__init__(courier_id)
         self.courier_id = courier_id
+
+
+class Gone(Exception):
+    """A connection that is no longer there (410)."""
+
+
+class PostFailed(Exception):
+    """A frame that could not be posted now (429 or 5xx, after retries)."""
+
+
+class FrameTooLarge(Exception):
+    """A frame that can never be posted (413): over 128 KB."""

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True):
     payment_webhook_secret: str = ""
     table_prefix: str = "waybill"
     queue_name: str = "waybill-wakeups"
+    aws_region: str = "us-east-1"
     aws_endpoint: str | None = None
     connections_endpoint: str = ""
     dispatch_radius_m: float = 5000.0
@@ -58,7 +59,8 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_audience=env.get("JWT_AUDIENCE", ""),
             payment_webhook_secret=env.get("PAYMENT_WEBHOOK_SECRET", ""),
             table_prefix=env.get("TABLE_PREFIX", "waybill"),
-            queue_name=env.get("QUEUE_NAME", "waybill-wakeups"),
+            queue_name=queue_name(env),
+            aws_region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
             aws_endpoint=_aws_endpoint(env),
             connections_endpoint=env.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", ""),
             dispatch_radius_m=_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
@@ -72,6 +74,11 @@ class Settings(msgspec.Struct, frozen=True):
             feed_stale=_seconds(env, "FEED_STALE_S", 90),
             socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300),
         )
+
+
+def queue_name(env: Mapping[str, str] | None = None) -> str:
+    """The wakeup queue's name; app.py needs it when it is imported, before all else is known."""
+    return (os.environ if env is None else env).get("QUEUE_NAME", "waybill-wakeups")
 
 
 _SYMMETRIC = {"HS256", "HS384", "HS512"}

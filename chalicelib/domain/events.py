@@ -74,6 +74,16 @@ class Outbox(msgspec.Struct, frozen=True):
     job: Job | None
     entries: tuple[Entry, ...]
 
+    @property
+    def newest(self) -> int:
+        """The newest version told of, 0 where nothing is."""
+        return max((entry.version for entry in self.entries), default=0)
+
+    @property
+    def mark(self) -> str:
+        """This outbox as it is left to another: versioned, so that a later one is another mark."""
+        return f"{self.stream}@{self.newest}"
+
     def recipients(self) -> tuple[str, ...]:
         """Everybody who is told something, once each, in order of first mention."""
         return tuple(dict.fromkeys(e.to for entry in self.entries for e in entry.events))

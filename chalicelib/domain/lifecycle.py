@@ -89,7 +89,10 @@ REPEATABLE: dict[str, Status] = {
 
 
 def place(order_id: int, job: Job, now: datetime, search_until: datetime | None = None) -> Outcome:
-    """Make a new order that looks for its courier, and what its customer is told of it."""
+    """Make a new order that looks for its courier, and what its customer is told of it.
+
+    `search_until` None: the search ends as soon as nobody is left to ask.
+    """
     order = Order(
         id=order_id,
         job=job,

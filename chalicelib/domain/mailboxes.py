@@ -14,7 +14,8 @@ class Mailbox(msgspec.Struct, frozen=True):
     """`next_seq` is the place of the next event; all up to `delivered_to` have been told.
 
     `taken` says for each stream up to which version its events are in the log, and when that was
-    noted (epoch seconds); `todo` are streams that others left to whoever holds the lease.
+    noted (epoch seconds); `todo` are marks (stream@version) that others left to whoever holds the
+    lease.
     """
 
     person_id: str

@@ -7,7 +7,7 @@ from enum import Enum
 
 import msgspec
 
-from chalicelib.domain.events import Entry
+from chalicelib.domain.events import Entry, Outbox, order_stream
 from chalicelib.domain.jobs import Contact, Job, Offer
 
 
@@ -67,3 +67,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.status is Status.OFFERED and self.offer:
             return self.offer.expires_at
         return self.next_search_at if self.status is Status.SEARCHING else None
+
+    @property
+    def told(self) -> Outbox:
+        """What has lately been told of this order."""
+        return Outbox(order_stream(self.id), self.job, self.outbox)

@@ -52,7 +52,7 @@ class Couriers:
             if row.available == available:
                 return []
             since = [CourierRow.idle_since.set(ms(now))] if available else []
-            free = available and row.order_id is None
+            free = available and not row.order_id
             return [CourierRow.available.set(available), *since, *_index(row, free)]
 
         return self._update(courier_id, change)
@@ -95,7 +95,7 @@ class Couriers:
             if row.fix_at is not None and row.fix_at > ms(fix.at):
                 return []
             moved = [CourierRow.cell.set(cell)]
-            if row.available and row.order_id is None:
+            if row.available and not row.order_id:
                 moved.append(CourierRow.free_cell.set(cell))
             return [*_fix_actions(fix, now), *moved]
 
@@ -107,8 +107,15 @@ class Couriers:
         CourierRow(courier_id).update(actions=[CourierRow.sockets.add({connection_id})])
 
     def disconnected(self, courier_id: str, connection_id: str) -> None:
-        """Forget a socket."""
-        CourierRow(courier_id).update(actions=[CourierRow.sockets.delete({connection_id})])
+        """Forget a socket. Harmless for people who are no couriers."""
+        try:
+            CourierRow(courier_id).update(
+                actions=[CourierRow.sockets.delete({connection_id})],
+                condition=CourierRow.sockets.contains(connection_id),
+            )
+        except UpdateError as error:
+            if not lost_race(error):
+                raise
 
     def free_near(self, point: Point, radius_m: float) -> Iterator[tuple[list[Courier], float]]:
         """Free couriers ring by ring, outward, each with the metres that are covered by then."""

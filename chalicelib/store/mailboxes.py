@@ -28,7 +28,7 @@ class Mailboxes:
         except DoesNotExist:
             return Mailbox(person_id)
 
-    def lease(self, person_id: str, holder: str, now: datetime, until: datetime) -> Mailbox | None:
+    def lease(self, person_id: str, holder: str, until: datetime) -> Mailbox | None:
         """Become the one writer. None if another holder is, or was and did not finish."""
         return self._lease(person_id, holder, until, MailboxRow.lease.does_not_exist())
 
@@ -55,11 +55,11 @@ class Mailboxes:
             raise
         return _decode(row)
 
-    def leave_to_holder(self, person_id: str, stream: str, now: datetime) -> bool:
-        """Add a stream to what the holder has still to do. False if there is no live holder."""
+    def leave_to_holder(self, person_id: str, mark: str, now: datetime) -> bool:
+        """Add a mark (stream@version) to what the holder has to do. False if none is alive."""
         try:
             MailboxRow(person_id).update(
-                actions=[MailboxRow.todo.add({stream})],
+                actions=[MailboxRow.todo.add({mark})],
                 condition=MailboxRow.lease_until >= ms(now),
             )
         except UpdateError as error:

@@ -1,0 +1,57 @@
+"""Waybill as a Chalice app: every Lambda handler, and no logic."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import (
+    Chalice,
+    CloudWatchEvent,
+    Rate,
+    Request,
+    Response,
+    SQSEvent,
+    WebsocketEvent,
+)
+
+from chalicelib.edge import rest_courier, rest_me, rest_orders, sockets, wakes
+from chalicelib.edge.rest import reword
+from chalicelib.settings import queue_name
+from chalicelib.wiring import waybill
+
+app = Chalice(app_name="waybill")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+app.log.setLevel(logging.INFO)
+for part in (rest_orders, rest_courier, rest_me):
+    app.register_blueprint(part.routes(waybill))
+
+
+@app.middleware("http")
+def word_refusals(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    return reword(get_response(event))
+
+
+@app.on_ws_connect()
+def websocket_connect(event: WebsocketEvent) -> Response:
+    return Response(body="", status_code=sockets.connect(waybill(), event.to_dict()))
+
+
+@app.on_ws_message()
+def websocket_message(event: WebsocketEvent) -> None:
+    sockets.message(waybill(), event.connection_id, event.body)
+
+
+@app.on_ws_disconnect()
+def websocket_disconnect(event: WebsocketEvent) -> None:
+    sockets.disconnect(waybill(), event.connection_id)
+
+
+@app.on_sqs_message(queue=queue_name(), batch_size=10)
+def wake(event: SQSEvent) -> dict[str, Any]:
+    return wakes.handle(waybill(), event.to_dict())
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sweep(event: CloudWatchEvent) -> None:
+    waybill().sweeper.run(time.sleep)

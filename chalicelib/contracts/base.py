@@ -1,0 +1,117 @@
+"""What a contract is: a table of readers, a table of writers, and what is absent is silence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from chalicelib.domain.asks import Ask
+from chalicelib.domain.connections import Connection
+from chalicelib.domain.events import Event
+from chalicelib.domain.orders import Order
+from chalicelib.domain.people import Role
+from chalicelib.errors import InvalidInput, WaybillError
+
+MAX_TEXT = 500
+
+Writer = Callable[[Event], Mapping[str, Any]]
+Reader = Callable[[Mapping[str, Any], datetime], Ask]
+
+
+class Contract(Protocol):
+    """One wire contract, for one kind of client."""
+
+    role: Role
+
+    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+        """What a new connection hears first; `offered` is the open offer of its courier."""
+
+    def words(self, event: Event) -> Sequence[str]:
+        """The frames for an event; none where the contract is silent."""
+
+    def read(self, text: str, now: datetime) -> Ask:
+        """What a client asks. Raises InvalidInput."""
+
+    def refusal(self, error: WaybillError) -> Sequence[str]:
+        """The frames that say no to the last thing asked."""
+
+
+def frame(message: Mapping[str, Any]) -> str:
+    """A message as the text of one frame."""
+    return msgspec.json.encode(message).decode()
+
+
+def message(text: str) -> dict[str, Any]:
+    """The JSON object in a frame. Raises InvalidInput."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise InvalidInput("This is not JSON.") from None
+    if not isinstance(found, dict):
+        raise InvalidInput("A message is a JSON object.")
+    return found
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value: absent optionals are omitted, never null."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def text(value: Any, name: str, most: int = MAX_TEXT) -> str:
+    """A required text, trimmed. Raises InvalidInput."""
+    found = optional_text(value, name, most)
+    if found is None:
+        raise InvalidInput(f"{name} is required.", field=name)
+    return found
+
+
+def optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
+    """A text, trimmed, or None where it is absent or blank. Raises InvalidInput."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} must be a text.", field=name)
+    trimmed = value.strip()
+    if len(trimmed) > most:
+        raise InvalidInput(f"{name} must have at most {most} characters.", field=name)
+    if any((ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 for c in trimmed):
+        raise InvalidInput(f"{name} must not have control characters.", field=name)
+    return trimmed or None
+
+
+def boolean(value: Any, name: str) -> bool:
+    """True or false and nothing else. Raises InvalidInput."""
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} must be true or false.", field=name)
+    return value
+
+
+def number(value: Any, name: str, low: float, high: float) -> float:
+    """A finite number within bounds. Raises InvalidInput."""
+    bad = isinstance(value, bool) or not isinstance(value, int | float)
+    if bad or not math.isfinite(value) or not low <= value <= high:
+        raise InvalidInput(f"{name} must be a number from {low:g} to {high:g}.", field=name)
+    return float(value)
+
+
+def optional_number(value: Any, name: str, low: float, high: float) -> float | None:
+    """A finite number within bounds, or None where it is absent. Raises InvalidInput."""
+    return None if value is None else number(value, name, low, high)
+
+
+def point(lat: Any, lng: Any, names: tuple[str, str]) -> tuple[float, float] | None:
+    """A pair of coordinates: both or neither. Raises InvalidInput."""
+    if lat is None and lng is None:
+        return None
+    if lat is None or lng is None:
+        raise InvalidInput(f"{names[0]} and {names[1]} come together.", field=names[0])
+    return number(lat, names[0], -90, 90), number(lng, names[1], -180, 180)
+
+
+def iso(at: datetime) -> str:
+    """UTC as 2026-01-27T10:30:00.123Z."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

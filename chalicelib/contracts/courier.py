@@ -1,0 +1,261 @@
+"""Contract `courier`: spec 000, courier dispatch. Frames are {"event", "data"}.
+
+Two kinds of client speak it, couriers and customers, on a path each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from chalicelib.contracts.base import (
+    Reader,
+    Writer,
+    frame,
+    iso,
+    message,
+    optional_number,
+    optional_text,
+    point,
+    present,
+    text,
+)
+from chalicelib.domain import events
+from chalicelib.domain.asks import Ask, ReportFix
+from chalicelib.domain.connections import Connection
+from chalicelib.domain.events import Event
+from chalicelib.domain.jobs import Job, Place
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import Fix, Person, Role
+from chalicelib.errors import InvalidInput, InvalidTransition, WaybillError
+
+# Spec 000's words for where an order stands. It has none for a search or a cancelled order.
+STATUS_WORDS: dict[Status, str] = {
+    Status.SEARCHING: "searching",
+    Status.OFFERED: "assigned",
+    Status.ACCEPTED: "accepted",
+    Status.AT_PICKUP: "arrived",
+    Status.IN_TRANSIT: "picked_up",
+    Status.DONE: "delivered",
+    Status.CANCELLED: "cancelled",
+    Status.UNSERVED: "no_nearby_driver",
+}
+# And for the steps that lead there.
+STEP_WORDS: dict[str, str] = {
+    "offer": "assigned",
+    "assign": "assigned",
+    "accept": "accepted",
+    "decline": "declined",
+    "arrive": "arrived",
+    "pick_up": "picked_up",
+    "reach": "reached",
+    "deliver": "delivered",
+    "cancel": "cancelled",
+    "give_up": "no_nearby_driver",
+}
+
+
+class Courier:
+    """The contract as one kind of client speaks it."""
+
+    def __init__(
+        self, role: Role, readers: Mapping[str, Reader], writers: Mapping[str, Writer]
+    ) -> None:
+        self.role = role
+        self._readers = readers
+        self._writers = writers
+
+    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+        """A courier who comes back is told of the offer that is still open."""
+        if offered is None or self.role is not Role.COURIER:
+            return ()
+        data = _assigned(offered.id, offered.job)
+        return (frame({"event": "order.assigned", "data": data}),)
+
+    def words(self, event: Event) -> Sequence[str]:
+        """One frame an event, or none."""
+        writer = self._writers.get(event.type)
+        return (frame(writer(event)),) if writer else ()
+
+    def read(self, text: str, now: datetime) -> Ask:
+        """What a client asks. Raises InvalidInput."""
+        found = message(text)
+        name, data = found.get("event"), found.get("data", {})
+        if not isinstance(data, dict):
+            raise InvalidInput("data must be an object.")
+        reader = self._readers.get(name) if isinstance(name, str) else None
+        if reader is None:
+            raise InvalidInput("This event is unknown.")
+        return reader(data, now)
+
+    def refusal(self, error: WaybillError) -> Sequence[str]:
+        """Spec 000 has no errors on the socket; this is ours, and the socket stays open."""
+        return (frame({"event": "error", "data": {"message": error.message}}),)
+
+
+def read_fix(data: Mapping[str, Any], now: datetime) -> Fix:
+    """{lat, lng, heading?, speed?, accuracy?, altitude?, ts?} as a fix. Raises InvalidInput.
+
+    `ts` is epoch seconds or milliseconds, or an ISO time; without it the fix is from now.
+    """
+    found = point(data.get("lat"), data.get("lng"), ("lat", "lng"))
+    if found is None:
+        raise InvalidInput("lat and lng are required.", field="lat")
+    return Fix(
+        lat=found[0],
+        lng=found[1],
+        at=_read_time(data.get("ts"), now),
+        heading=optional_number(data.get("heading"), "heading", 0, 360),
+        speed=optional_number(data.get("speed"), "speed", 0, 1000),
+        accuracy=optional_number(data.get("accuracy"), "accuracy", 0, 100_000),
+        altitude=optional_number(data.get("altitude"), "altitude", -1000, 100_000),
+    )
+
+
+def _read_time(value: Any, now: datetime) -> datetime:
+    wrong = InvalidInput("ts must be epoch seconds or milliseconds, or an ISO time.", field="ts")
+    if value is None:
+        return now
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong
+        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise wrong from None
+
+
+def read_job(data: Mapping[str, Any], customer_id: str, now: datetime) -> Job:
+    """The body of POST /api/v1/orders as a job. Raises InvalidInput."""
+    return Job(
+        flow="delivery",
+        customer_id=customer_id,
+        pickup=_read_place(data, "pickup"),
+        dropoff=_read_place(data, "dropoff"),
+        receiver_phone=text(data.get("receiver_phone"), "receiver_phone", 40),
+        notes=optional_text(data.get("notes"), "notes"),
+        created_at=now,
+    )
+
+
+def _read_place(data: Mapping[str, Any], side: str) -> Place:
+    names = f"{side}_lat", f"{side}_lng"
+    found = point(data.get(names[0]), data.get(names[1]), names)
+    address = text(data.get(f"{side}_address"), f"{side}_address")
+    return Place(address, *found) if found else Place(address)
+
+
+def order_body(order: Order) -> dict[str, Any]:
+    """An order as REST shows it."""
+    return present(
+        id=str(order.id),
+        status=STATUS_WORDS[order.status],
+        customer_id=order.job.customer_id,
+        courier_id=order.courier_id,
+        **_places(order.job),
+        receiver_phone=order.job.receiver_phone,
+        notes=order.job.notes,
+        created_at=iso(order.job.created_at),
+        updated_at=iso(order.updated_at),
+    )
+
+
+def assigned_driver(person: Person) -> dict[str, Any]:
+    """The courier of an order as its customer sees them: {id, name, phone, profile_picture?}."""
+    return present(
+        id=person.id,
+        name=person.name or "",
+        phone=person.phone or "",
+        profile_picture=person.profile_picture,
+    )
+
+
+def transition_details(error: InvalidTransition) -> dict[str, Any]:
+    """What an illegal step is answered with, in the words of spec 000."""
+    return {
+        "from": STATUS_WORDS[Status(error.status)],
+        "to": STEP_WORDS.get(error.step, error.step),
+        "allowed": [STEP_WORDS[step] for step in error.allowed if step in STEP_WORDS],
+    }
+
+
+def _places(job: Job) -> dict[str, Any]:
+    return present(
+        pickup_address=job.pickup.address,
+        pickup_lat=job.pickup.lat,
+        pickup_lng=job.pickup.lng,
+        dropoff_address=job.dropoff.address,
+        dropoff_lat=job.dropoff.lat,
+        dropoff_lng=job.dropoff.lng,
+    )
+
+
+def _assigned(order_id: int, job: Job) -> dict[str, Any]:
+    return {
+        "order_id": str(order_id),
+        "customer_id": job.customer_id,
+        **_places(job),
+        **present(receiver_phone=job.receiver_phone),
+    }
+
+
+def _job(event: Event) -> Job:
+    assert event.job is not None, "events of orders are relayed with their job"
+    return event.job
+
+
+def _offer_made(event: Event) -> Mapping[str, Any]:
+    return {"event": "order.assigned", "data": _assigned(event.order_id, _job(event))}
+
+
+def _to_courier(name: str) -> Writer:
+    def write(event: Event) -> Mapping[str, Any]:
+        data = {"order_id": str(event.order_id), "customer_id": _job(event).customer_id}
+        return {"event": name, "data": data}
+
+    return write
+
+
+def _status(status: str, with_places: bool = False, with_courier: bool = False) -> Writer:
+    def write(event: Event) -> Mapping[str, Any]:
+        data: dict[str, Any] = {"order_id": str(event.order_id), "status": status}
+        if with_places:
+            job = _job(event)
+            data |= {**_places(job), **present(receiver_phone=job.receiver_phone)}
+        if with_courier and event.courier:
+            data |= present(
+                courier_name=event.courier.name,
+                courier_phone=event.courier.phone,
+                courier_profile_picture=event.courier.picture,
+            )
+        return {"event": "order.status", "data": data}
+
+    return write
+
+
+COURIER_READERS: dict[str, Reader] = {
+    "location.update": lambda data, now: ReportFix(read_fix(data, now)),
+}
+CUSTOMER_READERS: dict[str, Reader] = {}
+
+COURIER_WRITERS: dict[str, Writer] = {
+    events.OFFER_MADE: _offer_made,
+    events.OFFER_TIMED_OUT: _to_courier("order.assignment_timed_out"),
+    events.OFFER_REASSIGNED: _to_courier("order.reassigned_away"),
+    events.SEARCH_FAILED: _to_courier("order.no_nearby_driver"),
+}
+CUSTOMER_WRITERS: dict[str, Writer] = {
+    events.ORDER_OFFERED: _status("assigned", with_places=True),
+    events.ORDER_ACCEPTED: _status("accepted", with_courier=True),
+    events.ORDER_DECLINED: _status("declined"),
+    events.COURIER_ARRIVED: _status("arrived"),
+    events.ORDER_PICKED_UP: _status("picked_up", with_courier=True),
+    events.ORDER_DELIVERED: _status("delivered", with_courier=True),
+    events.ORDER_UNSERVED: _status("no_nearby_driver"),
+}
+
+COURIER = Courier(Role.COURIER, COURIER_READERS, COURIER_WRITERS)
+CUSTOMER = Courier(Role.CUSTOMER, CUSTOMER_READERS, CUSTOMER_WRITERS)

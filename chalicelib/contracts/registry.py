@@ -1,0 +1,11 @@
+"""The contracts by the name that connections carry (`?contract=…`, see infra/paths.py)."""
+
+from __future__ import annotations
+
+from chalicelib.contracts import courier
+from chalicelib.contracts.base import Contract
+
+CONTRACTS: dict[str, Contract] = {
+    "courier": courier.COURIER,
+    "customer": courier.CUSTOMER,
+}

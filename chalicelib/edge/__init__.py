@@ -1,0 +1,1 @@
+"""Where the world comes in: tokens, sockets, REST. Parses, calls one thing, words the answer."""

@@ -1,0 +1,36 @@
+"""Everything an edge may call, in one hand. wiring.build() makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chalicelib.contracts.base import Contract
+from chalicelib.domain.people import Actor
+from chalicelib.services.delivery import Delivery
+from chalicelib.services.fleet import Fleet
+from chalicelib.services.ordering import Ordering
+from chalicelib.services.ports import Clock
+from chalicelib.services.presence import Presence
+from chalicelib.services.profiles import Profiles
+from chalicelib.services.waking import Sweeper, Waking
+
+
+@dataclass(frozen=True)
+class Waybill:
+    """The services, the contracts by name, and `authenticate`: a token becomes an actor."""
+
+    authenticate: Callable[[str | None], Actor]
+    contracts: Mapping[str, Contract]
+    ordering: Ordering
+    delivery: Delivery
+    fleet: Fleet
+    profiles: Profiles
+    presence: Presence
+    waking: Waking
+    sweeper: Sweeper
+    clock: Clock
+
+
+Provider = Callable[[], Waybill]
+"""Builds it at the first call: a cold start imports and connects no more than it must."""

@@ -1,0 +1,1 @@
+"""What Waybill does: load, decide, commit, tell. Knows protocols, never tables or wire words."""

@@ -1,0 +1,88 @@
+"""One change of an order: arm the wakeups, commit state and events in one write, tell at once.
+
+The wakeups go out first. If that fails nothing was written and the caller gets Unavailable; if
+the process dies anywhere after, they find what was committed (see services/mailbox.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from chalicelib.domain import lifecycle
+from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.mailboxes import REMEMBERED_FOR
+from chalicelib.domain.orders import Order
+from chalicelib.errors import Stale, Unavailable
+from chalicelib.services.ports import Clock, OrderStore, Queue
+from chalicelib.services.relay import Relay
+from chalicelib.services.wakeups import Expire, Wakeup
+from chalicelib.services.wakeups import Relay as RelayWakeup
+
+RELAY_AFTER = timedelta(seconds=5)
+_ATTEMPTS = 12
+
+
+class Changes:
+    """The one way an order is written."""
+
+    def __init__(self, orders: OrderStore, relay: Relay, queue: Queue, clock: Clock) -> None:
+        self._orders = orders
+        self._relay = relay
+        self._queue = queue
+        self._clock = clock
+
+    def arm(self, order: Order) -> None:
+        """Send the wakeups that a commit of `order` relies on. Raises Unavailable."""
+        wakeups: list[tuple[Wakeup, timedelta]] = [
+            (RelayWakeup(order_stream(order.id)), RELAY_AFTER)
+        ]
+        if order.offer:
+            due = order.offer.expires_at
+            wakeups.append((Expire(order.id, order.offer.seq, due), due - self._clock()))
+        self._queue.send(wakeups)
+
+    def commit(
+        self,
+        before: Order | None,
+        after: Order,
+        told: tuple[Event, ...],
+        *,
+        armed: bool = False,
+        available_only: bool = True,
+    ) -> Order:
+        """Write a change and tell of it. Returns the order as written.
+
+        `armed` says that the wakeups for this version are out already. Raises Stale, CourierTaken
+        (nothing was written) or Unavailable.
+        """
+        sealed = lifecycle.seal(before, after, told)
+        if before:
+            self._keep_untold(before, sealed)
+        if not armed and (told or sealed.offer):
+            self.arm(sealed)
+        self._orders.commit(before, sealed, available_only=available_only)
+        if told:
+            self._relay.at_once(sealed.told)
+        return sealed
+
+    def retrying(self, order_id: int, change: Callable[[Order], Order]) -> Order:
+        """Apply `change` to the order as it is now, again whenever it was beaten to the write."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return change(self._orders.get(order_id))
+            except Stale:
+                continue
+        raise Unavailable("The order is changing too fast; try again.")
+
+    def _keep_untold(self, before: Order, sealed: Order) -> None:
+        """An entry leaves the outbox only once it is in its recipients' mailboxes. An old one is:
+        its wakeups have long been handled, or lie in the dead-letter queue with an alarm."""
+        oldest_kept = sealed.outbox[0].version if sealed.outbox else 0
+        young = [
+            e
+            for e in before.outbox
+            if e.version < oldest_kept and self._clock() - e.at < REMEMBERED_FOR
+        ]
+        if young:
+            self._relay.before_dropping(before.told, oldest_kept)

@@ -1,0 +1,64 @@
+"""Orders from the courier's side: accept or decline, then step by step to the door."""
+
+from __future__ import annotations
+
+from chalicelib.domain import commands
+from chalicelib.domain.commands import Command
+from chalicelib.domain.jobs import Contact
+from chalicelib.domain.lifecycle import advance
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import Actor, Person
+from chalicelib.errors import OfferGone
+from chalicelib.services.changes import Changes
+from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.ports import Clock, PeopleStore
+
+
+class Delivery:
+    """What couriers do with orders."""
+
+    def __init__(
+        self, people: PeopleStore, changes: Changes, dispatching: Dispatching, clock: Clock
+    ) -> None:
+        self._people = people
+        self._changes = changes
+        self._dispatching = dispatching
+        self._clock = clock
+
+    def accept(self, actor: Actor, order_id: int) -> Order:
+        """Take the offered order. Raises OfferGone if it lapsed or moved on."""
+        return self.step(actor, order_id, commands.Accept(contact(self._people, actor)))
+
+    def step(self, actor: Actor, order_id: int, command: Command) -> Order:
+        """Take one step with an order. Asking again for the step just taken changes nothing.
+
+        Raises NotFound, Forbidden, OfferGone, InvalidTransition.
+        """
+
+        def change(order: Order) -> Order:
+            after, told = advance(order, command, actor, self._clock())
+            if not told:
+                return order
+            if after.status is Status.SEARCHING:
+                return self._dispatching.settle(order, after, told)
+            return self._changes.commit(order, after, told)
+
+        try:
+            return self._changes.retrying(order_id, change)
+        except OfferGone:
+            self._dispatching.look_after(order_id)  # a late answer finds what the timer would
+            raise
+
+
+def contact(people: PeopleStore, actor: Actor) -> Contact:
+    """What others are shown of somebody: their profile, else what their token says."""
+    person = people.get(actor.id) or Person(actor.id)
+    return Contact(
+        id=actor.id,
+        name=person.name or actor.name,
+        phone=person.phone or actor.phone,
+        picture=person.profile_picture,
+        vehicle=person.vehicle,
+        vehicle_type=person.vehicle_type,
+        rating=person.rating,
+    )

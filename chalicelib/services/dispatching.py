@@ -1,0 +1,160 @@
+"""Finding a courier: whom to ask, the claim, and what happens when an offer lapses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from chalicelib.domain import commands
+from chalicelib.domain.dispatch import Policy, fit, rank
+from chalicelib.domain.events import Event
+from chalicelib.domain.geo import distance_m
+from chalicelib.domain.lifecycle import advance
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import SYSTEM, Courier
+from chalicelib.errors import CourierTaken
+from chalicelib.services.changes import Changes
+from chalicelib.services.ports import Clock, CourierStore, OrderStore
+
+log = logging.getLogger(__name__)
+
+
+class Dispatching:
+    """Offers orders to couriers, one at a time, by the policy of the order's flow."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        couriers: CourierStore,
+        changes: Changes,
+        policies: Mapping[str, Policy],
+        clock: Clock,
+    ) -> None:
+        self._orders = orders
+        self._couriers = couriers
+        self._changes = changes
+        self._policies = policies
+        self._clock = clock
+
+    def policy(self, order: Order) -> Policy:
+        """How this order's flow looks for couriers."""
+        return self._policies[order.job.flow]
+
+    def search_until(self, flow: str, now: datetime) -> datetime | None:
+        """When a search begun now ends; None where a flow gives up at once."""
+        ttl = self._policies[flow].search_ttl
+        return now + ttl if ttl else None
+
+    def settle(
+        self,
+        before: Order | None,
+        searching: Order,
+        told: tuple[Event, ...] = (),
+        lapsed_courier_id: str | None = None,
+    ) -> Order:
+        """Commit a searching order as offered to the best courier there is, or as unserved.
+
+        `before` is what is stored, `told` what happened since. The claim of a courier is part of
+        the commit; whoever is taken meanwhile is passed over. Raises Stale.
+        """
+        now = self._clock()
+        expires_at = now + self.policy(searching).offer_ttl
+        armed = False
+        lost: set[str] = set()
+        while found := self._candidates(searching, lost, now):
+            for courier in found:
+                offer = commands.Offer(courier.id, expires_at, lapsed_courier_id)
+                after, more = advance(searching, offer, SYSTEM, now)
+                if not armed:
+                    self._changes.arm(after)
+                    armed = True
+                try:
+                    return self._changes.commit(before, after, told + more, armed=True)
+                except CourierTaken:
+                    lost.add(courier.id)
+        return self._settle_without(before, searching, told, lapsed_courier_id, now)
+
+    def _settle_without(
+        self,
+        before: Order | None,
+        searching: Order,
+        told: tuple[Event, ...],
+        lapsed_courier_id: str | None,
+        now: datetime,
+    ) -> Order:
+        """Nobody to ask: wait, where the flow does, else give up."""
+        until = searching.search_until
+        command: commands.Command
+        if until and now < until:
+            next_at = min(now + self.policy(searching).search_every, until)
+            command = commands.Wait(next_at, lapsed_courier_id)
+        else:
+            command = commands.GiveUp(lapsed_courier_id)
+        after, more = advance(searching, command, SYSTEM, now)
+        return self._changes.commit(before, after, told + more)
+
+    def _candidates(self, order: Order, lost: set[str], now: datetime) -> list[Courier]:
+        """Free couriers to ask, best first. Those of whom it is certain that nobody better is
+        further out come alone, so that the next ring is read only when they are gone."""
+        policy, pickup = self.policy(order), order.job.pickup.point
+        passed = {*order.excluded, *lost}
+
+        def usable(couriers: list[Courier]) -> list[Courier]:
+            return [c for c in couriers if c.id not in passed and fit(c, pickup, policy, now)]
+
+        if pickup is None:
+            return rank(usable(self._couriers.longest_idle()), None)
+        found: list[Courier] = []
+        for ring, covered_m in self._couriers.free_near(pickup, policy.radius_m):
+            found += usable(ring)
+            certain = [
+                c
+                for c in found
+                if c.connected and c.fix and distance_m((c.fix.lat, c.fix.lng), pickup) <= covered_m
+            ]
+            if certain:
+                return rank(certain, pickup)
+        return rank(found, pickup)
+
+    def expire(self, order_id: int, seq: int) -> timedelta:
+        """Let the `seq`-th offer lapse if its time is up: the next courier is asked.
+
+        Safe to call by a timer, the sweep and a reader at once. Returns how long the offer still
+        has, zero if there is nothing left to do.
+        """
+
+        def change(order: Order) -> Order:
+            now = self._clock()
+            if order.status is not Status.OFFERED:
+                return order
+            after, told = advance(order, commands.Expire(seq), SYSTEM, now)
+            return self.settle(order, after, told, order.courier_id) if told else order
+
+        order = self._changes.retrying(order_id, change)
+        if order.offer and order.offer.seq == seq:
+            return max(timedelta(0), order.offer.expires_at - self._clock())
+        return timedelta(0)
+
+    def look_after(self, order_id: int) -> None:
+        """Do what an order's deadline asks for, if it has passed: the sweep's one step."""
+        order = self._orders.get(order_id)
+        if order.deadline_at is None or order.deadline_at > self._clock():
+            return
+        if order.offer:
+            self.expire(order_id, order.offer.seq)
+        elif order.status is Status.SEARCHING:
+            self._changes.retrying(order_id, self._search_again)
+
+    def fresh(self, order: Order) -> Order:
+        """The order, its offer expired if that is due: reading repairs."""
+        if order.offer and order.offer.lapsed(self._clock()):
+            self.expire(order.id, order.offer.seq)
+            return self._orders.get(order.id)
+        return order
+
+    def _search_again(self, order: Order) -> Order:
+        due = order.deadline_at
+        if order.status is not Status.SEARCHING or due is None or due > self._clock():
+            return order
+        return self.settle(order, order)

@@ -1,0 +1,49 @@
+"""Couriers on duty: availability and position."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from chalicelib.domain import commands
+from chalicelib.domain.people import Actor, Courier, Fix
+from chalicelib.errors import InvalidTransition, NotFound, OfferGone
+from chalicelib.services.delivery import Delivery
+from chalicelib.services.ports import Clock, CourierStore
+
+FIX_GAP = timedelta(seconds=1)  # spec 001: location updates, at most one a second
+_CLOCK_SKEW = timedelta(seconds=5)
+
+
+class Fleet:
+    """What couriers tell of themselves."""
+
+    def __init__(self, couriers: CourierStore, delivery: Delivery, clock: Clock) -> None:
+        self._couriers = couriers
+        self._delivery = delivery
+        self._clock = clock
+
+    def set_available(self, actor: Actor, available: bool, fix: Fix | None = None) -> Courier:
+        """Go on or off duty. Off duty, an open offer is declined and accepted work goes on."""
+        if fix:
+            self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), None)
+        courier = self._couriers.set_available(actor.id, available, self._clock())
+        if not available and courier.order_id is not None:
+            # suppressed: it was not an offer, or not any more
+            with suppress(InvalidTransition, OfferGone, NotFound):
+                self._delivery.step(actor, courier.order_id, commands.Decline())
+        return courier
+
+    def record_fix(self, actor: Actor, fix: Fix) -> Courier | None:
+        """Store where a courier is, at most once a second; None for an outdated fix.
+
+        Raises RateLimited.
+        """
+        return self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), FIX_GAP)
+
+    def _timed(self, fix: Fix) -> Fix:
+        """A fix from the future is from now: phones' clocks differ."""
+        now: datetime = self._clock()
+        return replace(fix, at=now) if fix.at > now + _CLOCK_SKEW else fix

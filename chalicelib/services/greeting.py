@@ -1,0 +1,101 @@
+"""The first frames of a connection, and what its person missed.
+
+Runs as a wakeup, since nothing can be posted while $connect runs, and under the lease of the
+person's mailbox, so that nothing else is said to the connection before its first frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from chalicelib.domain import events
+from chalicelib.domain.connections import Connection
+from chalicelib.domain.events import Event
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import Role
+from chalicelib.errors import Gone, Stale
+from chalicelib.services.mailbox import Held, Mailboxes, Skip
+from chalicelib.services.ordering import Ordering
+from chalicelib.services.ports import Clock, ConnectionStore, Gateway
+from chalicelib.services.presence import Presence
+
+FirstFrames = Callable[[Connection, Order | None], Sequence[str]]
+"""How a contract greets: the connection, and the order that is offered to its courier now."""
+
+_CONNECTING = timedelta(seconds=10)  # until then a 410 may mean: $connect has not returned yet
+_SOON = timedelta(seconds=1)
+_SUPERSEDED = {events.OFFER_MADE, events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED}
+
+
+class Greeting:
+    """Greets connections."""
+
+    def __init__(
+        self,
+        connections: ConnectionStore,
+        presence: Presence,
+        mailboxes: Mailboxes,
+        ordering: Ordering,
+        gateway: Gateway,
+        first_frames: FirstFrames,
+        clock: Clock,
+    ) -> None:
+        self._connections = connections
+        self._presence = presence
+        self._mailboxes = mailboxes
+        self._ordering = ordering
+        self._gateway = gateway
+        self._first_frames = first_frames
+        self._clock = clock
+
+    def greet(self, connection_id: str) -> timedelta:
+        """Greet a connection, once however often it is called; returns zero, or how soon to try
+        again. A connection that has gone meanwhile is forgotten."""
+        connection = self._connections.get(connection_id, self._clock())
+        if connection is None:
+            return timedelta(0)
+        try:
+            if connection.person_id:
+                self._mailboxes.greet(connection.person_id, lambda: self._welcome(connection_id))
+            elif not connection.greeted:
+                self._say_first(connection, None)
+        except (Held, Stale):
+            return _SOON
+        except Gone:
+            if self._clock() - connection.connected_at < _CONNECTING:
+                return _SOON
+            self._presence.forget(connection.id, connection.person_id)
+        return timedelta(0)
+
+    def _welcome(self, connection_id: str) -> Skip:
+        """Say the first frames and let the connection in; what they make outdated is skipped."""
+        connection = self._connections.get(connection_id, self._clock())
+        if connection is None or connection.greeted:
+            return lambda event: False
+        offered = self._offered_to(connection)
+        self._presence.admit(self._say_first(connection, offered))
+        return lambda event: _superseded(event, offered)
+
+    def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
+        for frame in self._first_frames(connection, offered):
+            self._gateway.post(connection.id, frame)
+        return self._connections.update(connection, replace(connection, greeted=True))
+
+    def _offered_to(self, connection: Connection) -> Order | None:
+        if connection.role is not Role.COURIER:
+            return None
+        order = self._ordering.active_for_courier(connection.person_id)
+        return order if order and order.status is Status.OFFERED else None
+
+
+def _superseded(event: Event, offered: Order | None) -> bool:
+    """Whether the first frames told the newer state of what an event tells."""
+    return (
+        offered is not None
+        and event.type in _SUPERSEDED
+        and event.stream == offered.told.stream
+        and event.version <= offered.version
+    )

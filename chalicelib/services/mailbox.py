@@ -1,0 +1,268 @@
+"""Mailboxes: how an event reaches a person, once or more, in order, and never not at all.
+
+Each person has a log with one writer at a time. To tell somebody what an order's outbox holds:
+
+ 1. lease   Take the lease on the mailbox: one conditional update that returns its head. If another
+            holds it, add stream@version to its `todo` and leave: the holder does not let go before
+            `todo` is empty.
+ 2. finish  After a lease that ran out, read the rows at or past `next_seq`: the dead holder's.
+            They stay where they are, and its streams are done again, less what is in the log.
+ 3. append  Put each event that is not yet in at `next_seq`, on the condition that nothing is there.
+ 4. post    Everything past `delivered_to` that is still worth telling goes to each live
+            connection, in order; connections side by side.
+ 5. release Write the head back and end the lease, on the condition that `todo` has not grown.
+
+Where it may crash, and what happens then (tests/functional/test_crash_points.py, by these names):
+
+ before_commit   Nothing was written. The wakeup finds nothing new.
+ after_commit    The relay wakeup, sent before the commit, does 1-5 some seconds later.
+ after_lease     The lease runs out after LEASE; the wakeup takes over.
+ after_append    The same; step 2 finds the row, so that it is not put in twice.
+ during_post     The same; the frame goes out again with the same (person, seq), its id.
+ before_release  The same: a duplicate frame with the same id.
+
+A holder stops posting when its lease is about to run out, so that two never post at once. A
+connection that is gone is forgotten and nothing else changes; a frame that is too large is logged
+and skipped; if posting fails for now, `delivered_to` stays and the wakeup tries again. People who
+are offline have a `delivered_to` that stands still: connecting drains from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from chalicelib.domain.connections import Listener, person_room
+from chalicelib.domain.events import Event, Outbox
+from chalicelib.domain.mailboxes import REMEMBERED_FOR, Mailbox
+from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Stale
+from chalicelib.services.ports import Clock, ConnectionStore, Gateway, MailboxStore, Words
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=10)
+_MARGIN = timedelta(seconds=3)  # a post may take that long; none is begun later
+_DRAIN = 1000  # events kept for somebody who is offline
+_LOOK_BACK = 100
+_LEASE_TRIES = 3
+
+Streams = Callable[[str], Outbox | None]
+Forget = Callable[[str, str], None]
+Skip = Callable[[Event], bool]
+
+
+class Held(Exception):
+    """Another has the lease; come back later."""
+
+
+class Mailboxes:
+    """`load` finds a stream's outbox; `forget` drops a connection that is gone."""
+
+    def __init__(
+        self,
+        store: MailboxStore,
+        connections: ConnectionStore,
+        gateway: Gateway,
+        words: Words,
+        load: Streams,
+        forget: Forget,
+        pool: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._gateway = gateway
+        self._words = words
+        self._load = load
+        self._forget = forget
+        self._pool = pool
+        self._clock = clock
+
+    def tell(self, person_id: str, outbox: Outbox) -> bool:
+        """Take an outbox's events for a person into the log and post them.
+
+        False if that was left to another who holds the lease. Raises PostFailed or Stale if it
+        must be done again.
+        """
+        for _ in range(_LEASE_TRIES):
+            held = self._lease(person_id)
+            if held is None:
+                if self._store.leave_to_holder(person_id, outbox.mark, self._clock()):
+                    return False
+                held = self._take_over(person_id)
+            if held:
+                self._serve(held, {outbox.stream: outbox})
+                return True
+        raise Stale
+
+    def told(self, person_id: str, outbox: Outbox) -> bool:
+        """Whether there is nothing left to do for a person: a look that takes no lease."""
+        box = self._store.read(person_id)
+        if not box.has(outbox.stream, outbox.newest):
+            return False
+        if box.delivered_to >= box.next_seq - 1:
+            return True
+        return not self._connections.listeners(person_room(person_id), self._clock())
+
+    def knows(self, person_id: str, stream: str, version: int) -> bool:
+        """Whether a stream's events are in a person's log up to a version."""
+        return self._store.read(person_id).has(stream, version)
+
+    def greet(self, person_id: str, welcome: Callable[[], Skip]) -> None:
+        """Run `welcome` as the one writer, then post what waits, less what `welcome` skips.
+
+        Raises Held while another is the writer.
+        """
+        held = self._lease(person_id) or self._take_over(person_id)
+        if held is None:
+            raise Held
+        try:
+            skip = welcome()
+        except Exception:
+            held.release(self._store)
+            raise
+        self._serve(held, {}, skip)
+
+    def _lease(self, person_id: str) -> _Lease | None:
+        holder, until = uuid4().hex, self._clock() + LEASE
+        box = self._store.lease(person_id, holder, until)
+        return _Lease(box, holder, until, crashed=False) if box else None
+
+    def _take_over(self, person_id: str) -> _Lease | None:
+        holder, now = uuid4().hex, self._clock()
+        box = self._store.take_over(person_id, holder, now, now + LEASE)
+        return _Lease(box, holder, now + LEASE, crashed=True) if box else None
+
+    def _serve(
+        self, held: _Lease, outboxes: dict[str, Outbox], skip: Skip = lambda event: False
+    ) -> None:
+        """Steps 2 to 5, until nothing is left to do."""
+        found = self._finish(held) if held.crashed else []
+        seen = {(e.stream, e.version, e.ordinal) for e in found}
+        streams = {*outboxes, *held.left(), *(e.stream for e in found)}
+        try:
+            while True:
+                for stream in streams:
+                    outbox = outboxes.get(stream) or self._load(stream)
+                    if outbox:
+                        self._take_in(held, outbox, seen)
+                self._post(held, skip)
+                if held.release(self._store):
+                    return
+                streams, outboxes = held.refresh(self._store), {}
+        except PostFailed:
+            held.release(self._store)
+            raise
+
+    def _finish(self, held: _Lease) -> list[Event]:
+        """Step 2: the rows that a holder put in and did not live to count."""
+        rows = self._store.log(held.box.person_id, held.box.next_seq, _DRAIN)
+        if rows:
+            held.box = replace(held.box, next_seq=rows[-1].seq + 1)
+        return rows
+
+    def _take_in(self, held: _Lease, outbox: Outbox, seen: set[tuple[str, int, int]]) -> None:
+        """Step 3: put in what the log does not have yet."""
+        taken = self._taken(held.box, outbox)
+        for entry in outbox.entries:
+            for event in entry.events:
+                key = (event.stream, event.version, event.ordinal)
+                mine = event.to == held.box.person_id
+                if not mine or entry.version <= taken or key in seen:
+                    continue
+                placed = replace(event, job=outbox.job, seq=held.box.next_seq)
+                self._store.append(held.box.person_id, placed)
+                held.fresh.append(placed)
+                held.box = replace(held.box, next_seq=placed.seq + 1)
+        if outbox.newest > taken:
+            held.box = held.box.noting(outbox.stream, outbox.newest, self._clock())
+
+    def _taken(self, box: Mailbox, outbox: Outbox) -> int:
+        """Up to which version a stream is in the log. Notes older than any wakeup are dropped, so
+        that a stream without one and with old events is looked up in the log itself."""
+        note = box.taken.get(outbox.stream)
+        if note:
+            return note[0]
+        oldest = min((entry.at for entry in outbox.entries), default=None)
+        if box.next_seq == 1 or oldest is None or self._clock() - oldest < REMEMBERED_FOR / 2:
+            return 0
+        past = self._store.newest(box.person_id, _LOOK_BACK)
+        return max((e.version for e in past if e.stream == outbox.stream), default=0)
+
+    def _post(self, held: _Lease, skip: Skip) -> None:
+        """Step 4: post what has not been told, to everybody of this person who listens."""
+        box = held.box
+        if box.delivered_to >= box.next_seq - 1:
+            return
+        listeners = self._connections.listeners(person_room(box.person_id), self._clock())
+        if not listeners:
+            return
+        waiting = held.fresh
+        if len(waiting) != box.next_seq - 1 - box.delivered_to:
+            first = max(box.delivered_to + 1, box.next_seq - _DRAIN)
+            waiting = self._store.log(box.person_id, first, _DRAIN)
+        now = self._clock()
+        worth = [event for event in waiting if event.current(now) and not skip(event)]
+        if self._post_to_all(listeners, worth, held.until):
+            held.box = replace(box, delivered_to=box.next_seq - 1)
+            held.fresh = []
+
+    def _post_to_all(
+        self, listeners: Sequence[Listener], events: Sequence[Event], until: datetime
+    ) -> bool:
+        """Post to each listener in order, listeners side by side. Whether anybody heard it all."""
+        if len(listeners) == 1:
+            return self._post_to(listeners[0], events, until)
+        jobs = [self._pool.submit(self._post_to, li, events, until) for li in listeners]
+        failures = [job.exception() for job in jobs]
+        for failure in failures:
+            if failure:
+                raise failure
+        return any(job.result() for job in jobs)
+
+    def _post_to(self, listener: Listener, events: Sequence[Event], until: datetime) -> bool:
+        for event in events:
+            for frame in self._words(listener, event):
+                if self._clock() > until - _MARGIN:
+                    raise PostFailed("the lease is about to run out")
+                try:
+                    self._gateway.post(listener.connection_id, frame)
+                except Gone:
+                    self._forget(listener.connection_id, listener.person_id)
+                    return False
+                except FrameTooLarge:
+                    log.error(
+                        "frame too large: event %s, contract %s", event.type, listener.contract
+                    )
+        return True
+
+
+class _Lease:
+    """A lease in hand: the head as it will be written back, and what was put in under it."""
+
+    def __init__(self, box: Mailbox, holder: str, until: datetime, crashed: bool) -> None:
+        self.box = box
+        self.holder = holder
+        self.until = until
+        self.crashed = crashed
+        self.fresh: list[Event] = []
+        self._done = box.todo
+
+    def left(self) -> set[str]:
+        """The streams that others left to this holder."""
+        return {mark.partition("@")[0] for mark in self._done}
+
+    def release(self, store: MailboxStore) -> bool:
+        """Step 5. False if there is more to do."""
+        return store.release(self.box, self.holder, self._done)
+
+    def refresh(self, store: MailboxStore) -> set[str]:
+        """Read which streams have been left to do meanwhile."""
+        todo = store.read(self.box.person_id).todo
+        new, self._done = todo - self._done, todo
+        return {mark.partition("@")[0] for mark in new}

@@ -1,0 +1,113 @@
+"""Orders from the customer's and the admin's side: place, read, cancel, retry, assign."""
+
+from __future__ import annotations
+
+from chalicelib.domain import commands, lifecycle
+from chalicelib.domain.ids import IdSource
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.lifecycle import advance
+from chalicelib.domain.orders import Order
+from chalicelib.domain.people import Actor, Role
+from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavailable
+from chalicelib.services.changes import Changes
+from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.ports import Clock, CourierStore, OrderStore
+
+_ID_TRIES = 5
+
+
+class Ordering:
+    """What customers and admins do with orders."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        couriers: CourierStore,
+        changes: Changes,
+        dispatching: Dispatching,
+        ids: IdSource,
+        clock: Clock,
+    ) -> None:
+        self._orders = orders
+        self._couriers = couriers
+        self._changes = changes
+        self._dispatching = dispatching
+        self._ids = ids
+        self._clock = clock
+
+    def place(self, job: Job) -> Order:
+        """Place an order and look for its courier at once."""
+        for _ in range(_ID_TRIES):
+            now = self._clock()
+            until = self._dispatching.search_until(job.flow, now)
+            order, told = lifecycle.place(self._ids(), job, now, until)
+            try:
+                return self._dispatching.settle(None, order, told)
+            except Stale:  # the id is taken: draw another
+                continue
+        raise Unavailable("No order could be made; try again.")
+
+    def get(self, actor: Actor, order_id: int) -> Order:
+        """Read an order. NotFound for everybody who has no part in it."""
+        order = self._dispatching.fresh(self._orders.get(order_id))
+        involved = actor.id in (order.job.customer_id, order.courier_id)
+        if not involved and actor.role is not Role.ADMIN:
+            raise NotFound("There is no such order.")
+        return order
+
+    def active_for_customer(self, customer_id: str) -> Order | None:
+        """The customer's newest order that is not finished."""
+        order = self._orders.newest_active_of(customer_id)
+        if order is None:
+            return None
+        order = self._dispatching.fresh(order)
+        return None if order.terminal else order
+
+    def active_for_courier(self, courier_id: str) -> Order | None:
+        """The one order that occupies a courier, by an offer or by work."""
+        courier = self._couriers.get(courier_id)
+        if courier is None or courier.order_id is None:
+            return None
+        order = self._dispatching.fresh(self._orders.get(courier.order_id))
+        return order if order.holder == courier_id else None
+
+    def cancel(self, actor: Actor, order_id: int, reason: str | None) -> Order:
+        """Cancel before pickup; the owner or an admin."""
+
+        def change(order: Order) -> Order:
+            after, told = advance(order, commands.Cancel(reason), actor, self._clock())
+            return self._changes.commit(order, after, told) if told else order
+
+        return self._changes.retrying(order_id, change)
+
+    def retry(self, actor: Actor, order_id: int) -> Order:
+        """Look for a courier again, everybody anew; the owner."""
+
+        def change(order: Order) -> Order:
+            now = self._clock()
+            until = self._dispatching.search_until(order.job.flow, now)
+            after, told = advance(order, commands.Retry(until), actor, now)
+            return self._dispatching.settle(order, after, told)
+
+        return self._changes.retrying(order_id, change)
+
+    def assign(self, actor: Actor, order_id: int, courier_id: str) -> Order:
+        """Give an order to one courier by hand, on duty or not; an admin.
+
+        Raises NotFound for an unknown courier, CourierBusy for one who holds another order.
+        """
+        if self._couriers.get(courier_id) is None:
+            raise NotFound("There is no such courier.")
+
+        def change(order: Order) -> Order:
+            now = self._clock()
+            expires_at = now + self._dispatching.policy(order).offer_ttl
+            after, told = advance(order, commands.Assign(courier_id, expires_at), actor, now)
+            if not told:
+                return order
+            try:
+                return self._changes.commit(order, after, told, available_only=False)
+            except CourierTaken:
+                raise CourierBusy("This courier holds another order.") from None
+
+        return self._changes.retrying(order_id, change)

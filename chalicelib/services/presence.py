@@ -1,0 +1,83 @@
+"""Who is here: connections from $connect to their end, however that comes about."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from chalicelib.domain.connections import CHECK_EVERY, Connection, person_room
+from chalicelib.domain.people import Role
+from chalicelib.errors import Gone, Stale
+from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
+from chalicelib.services.wakeups import Greet
+
+
+class Presence:
+    """Opens and forgets connections."""
+
+    def __init__(
+        self,
+        connections: ConnectionStore,
+        couriers: CourierStore,
+        gateway: Gateway,
+        queue: Queue,
+        clock: Clock,
+    ) -> None:
+        self._connections = connections
+        self._couriers = couriers
+        self._gateway = gateway
+        self._queue = queue
+        self._clock = clock
+
+    def open(self, connection: Connection) -> None:
+        """Note a connection whose $connect is running. It hears nothing yet: nothing can be posted
+        to it before $connect has returned, so a wakeup greets it. Raises Unavailable."""
+        self._connections.open(connection)
+        self._queue.send([(Greet(connection.id), timedelta(0))])
+
+    def admit(self, connection: Connection) -> None:
+        """Let a greeted connection hear what is for its person."""
+        self._connections.join(person_room(connection.person_id), connection)
+        if connection.role is Role.COURIER:
+            self._couriers.connected(connection.person_id, connection.id)
+
+    def get(self, connection_id: str) -> Connection | None:
+        """A connection's row, None once it is gone."""
+        return self._connections.get(connection_id, self._clock())
+
+    def close(self, connection_id: str) -> None:
+        """Forget a connection that has ended. Harmless twice."""
+        connection = self.get(connection_id)
+        self.forget(connection_id, connection.person_id if connection else "")
+
+    def forget(self, connection_id: str, person_id: str) -> None:
+        """Take a connection out of every room and drop its row; nothing else changes."""
+        if person_id:
+            self._connections.leave(person_room(person_id), connection_id)
+            self._couriers.disconnected(person_id, connection_id)
+        self._connections.close(connection_id)
+
+    def check(self, connection_id: str) -> None:
+        """Look whether a connection still lives: a $disconnect may have been lost."""
+        now = self._clock()
+        connection = self._connections.get(connection_id, now)
+        if connection is None:
+            self._connections.close(connection_id)
+            return
+        if connection.check_at and connection.check_at > now:
+            return
+        if not self._gateway.alive(connection_id):
+            self.forget(connection_id, connection.person_id)
+            return
+        try:
+            self._connections.update(connection, replace(connection, check_at=now + CHECK_EVERY))
+        except Stale:
+            return  # somebody else is at it
+
+    def post(self, connection_id: str, frame: str) -> None:
+        """Answer a connection; one that is gone is forgotten. Raises PostFailed, FrameTooLarge."""
+        try:
+            self._gateway.post(connection_id, frame)
+        except Gone:
+            self.close(connection_id)

@@ -1,0 +1,28 @@
+"""Profiles: everybody's own."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from chalicelib.domain.people import Actor, Person
+from chalicelib.services.ports import PeopleStore
+
+
+class Profiles:
+    """Reads and writes profiles."""
+
+    def __init__(self, people: PeopleStore) -> None:
+        self._people = people
+
+    def get(self, actor: Actor) -> Person:
+        """The actor's profile, filled in from the token where it says nothing."""
+        person = self._people.get(actor.id) or Person(actor.id)
+        return replace(person, name=person.name or actor.name, phone=person.phone or actor.phone)
+
+    def named(self, person_id: str) -> Person:
+        """Somebody's profile; an empty one where there is none."""
+        return self._people.get(person_id) or Person(person_id)
+
+    def put(self, person: Person) -> Person:
+        """Write a profile; creates the person."""
+        return self._people.put(person)

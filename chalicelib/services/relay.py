@@ -1,0 +1,51 @@
+"""The relay: everybody whom an outbox concerns is told, at once and, if that fails, again."""
+
+from __future__ import annotations
+
+import logging
+
+from chalicelib.domain.events import Outbox
+from chalicelib.services.mailbox import Mailboxes
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Tells the recipients of an outbox, each through their own mailbox."""
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+
+    def at_once(self, outbox: Outbox) -> None:
+        """Tell the recipients of the newest version. Never raises: what is committed is committed,
+        and the relay wakeup that was sent before does again what fails here."""
+        newest = Outbox(outbox.stream, outbox.job, outbox.entries[-1:])
+        for person_id in newest.recipients():
+            try:
+                self._mailboxes.tell(person_id, outbox)
+            except Exception:
+                log.warning("relay of %s is left to its wakeup", outbox.mark, exc_info=True)
+
+    def again(self, outbox: Outbox) -> bool:
+        """Tell whoever has not been told. True when nobody is left; False if a mailbox is held by
+        another, who may yet fail. Raises the first failure after having tried everybody."""
+        finished, failure = True, None
+        for person_id in outbox.recipients():
+            try:
+                if not self._mailboxes.told(person_id, outbox):
+                    finished = self._mailboxes.tell(person_id, outbox) and finished
+            except Exception as error:  # noqa: BLE001 - raised below: one must not stop the others
+                failure = failure or error
+        if failure:
+            raise failure
+        return finished
+
+    def before_dropping(self, outbox: Outbox, oldest_kept: int) -> None:
+        """Make sure that versions before `oldest_kept` are in every mailbox, as the outbox is
+        about to lose them. Raises if that can't be had now."""
+        dropped = tuple(e for e in outbox.entries if e.version < oldest_kept)
+        if not dropped:
+            return
+        for person_id in Outbox(outbox.stream, None, dropped).recipients():
+            if not self._mailboxes.knows(person_id, outbox.stream, dropped[-1].version):
+                self._mailboxes.tell(person_id, outbox)

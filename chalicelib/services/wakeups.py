@@ -1,0 +1,41 @@
+"""Wakeups: what must be done later, whoever is alive then. Each is safe to handle twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Relay(msgspec.Struct, frozen=True, tag="relay"):
+    """Tell whatever of this stream has not been told yet."""
+
+    stream: str
+
+
+class Expire(msgspec.Struct, frozen=True, tag="expire"):
+    """The `seq`-th offer of an order lapses at `due`."""
+
+    order_id: int
+    seq: int
+    due: datetime
+
+
+class Greet(msgspec.Struct, frozen=True, tag="greet"):
+    """Send a new connection its first frames: nothing can be posted while $connect runs."""
+
+    connection_id: str
+
+
+Wakeup = Relay | Expire | Greet
+
+
+def encode(wakeup: Wakeup) -> str:
+    """A wakeup as the body of a queue message."""
+    return msgspec.json.encode(wakeup).decode()
+
+
+def decode(body: str) -> Wakeup:
+    """The wakeup in a queue message. Raises msgspec.ValidationError or DecodeError."""
+    wakeup: Wakeup = msgspec.json.decode(body, type=Wakeup)
+    return wakeup

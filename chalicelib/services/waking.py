@@ -1,0 +1,108 @@
+"""Wakeups and the sweep: what happens without anybody asking. All of it is safe to do twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TypeVar
+
+from chalicelib.domain.events import Outbox
+from chalicelib.errors import NotFound
+from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.greeting import Greeting
+from chalicelib.services.mailbox import LEASE
+from chalicelib.services.ports import Clock, ConnectionStore, OrderStore, Queue
+from chalicelib.services.presence import Presence
+from chalicelib.services.relay import Relay
+from chalicelib.services.wakeups import Expire, Greet, Wakeup
+from chalicelib.services.wakeups import Relay as RelayWakeup
+
+log = logging.getLogger(__name__)
+
+PASSES = 4  # EventBridge can't tick under a minute
+PASS_EVERY = timedelta(seconds=15)  # spec 000, Notes: every 15 s with a 15 s cutoff
+
+T = TypeVar("T")
+
+
+class Waking:
+    """Handles one wakeup."""
+
+    def __init__(
+        self,
+        load: Callable[[str], Outbox | None],
+        relay: Relay,
+        dispatching: Dispatching,
+        greeting: Greeting,
+        queue: Queue,
+    ) -> None:
+        self._load = load
+        self._relay = relay
+        self._dispatching = dispatching
+        self._greeting = greeting
+        self._queue = queue
+
+    def handle(self, wakeup: Wakeup) -> None:
+        """Do what a wakeup asks for; too early, send it on. Raises what must be retried."""
+        again = self._again_in(wakeup)
+        if again > timedelta(0):
+            self._queue.send([(wakeup, again)])
+
+    def _again_in(self, wakeup: Wakeup) -> timedelta:
+        if isinstance(wakeup, Expire):
+            return self._expire(wakeup)
+        if isinstance(wakeup, Greet):
+            return self._greeting.greet(wakeup.connection_id)
+        return self._relay_again(wakeup)
+
+    def _expire(self, wakeup: Expire) -> timedelta:
+        try:
+            return self._dispatching.expire(wakeup.order_id, wakeup.seq)
+        except NotFound:  # the commit that it was sent for never came
+            return timedelta(0)
+
+    def _relay_again(self, wakeup: RelayWakeup) -> timedelta:
+        outbox = self._load(wakeup.stream)
+        if outbox is None or self._relay.again(outbox):
+            return timedelta(0)
+        return LEASE + timedelta(seconds=1)
+
+
+class Sweeper:
+    """Looks after whatever is due, in case a wakeup was lost."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        connections: ConnectionStore,
+        dispatching: Dispatching,
+        presence: Presence,
+        clock: Clock,
+    ) -> None:
+        self._orders = orders
+        self._connections = connections
+        self._dispatching = dispatching
+        self._presence = presence
+        self._clock = clock
+
+    def run(self, sleep: Callable[[float], object]) -> None:
+        """Make PASSES passes, PASS_EVERY apart."""
+        for n in range(PASSES):
+            if n:
+                sleep(PASS_EVERY.total_seconds())
+            self.sweep()
+
+    def sweep(self) -> None:
+        """One pass over all that is due now. What fails is logged and stops nothing else."""
+        now = self._clock()
+        self._each(self._orders.due(now), self._dispatching.look_after)
+        self._each(self._connections.due(now), self._presence.check)
+
+    @staticmethod
+    def _each(ids: Iterable[T], do: Callable[[T], None]) -> None:
+        for id_ in ids:
+            try:
+                do(id_)
+            except Exception:
+                log.exception("sweep: %s", id_)

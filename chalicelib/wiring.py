@@ -1,0 +1,167 @@
+"""Puts the parts together: settings, stores, services. The only module that knows everyone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import Any
+
+import botocore.config
+
+from chalicelib.contracts.registry import CONTRACTS
+from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.dispatch import Policy
+from chalicelib.domain.events import Event, Outbox
+from chalicelib.domain.ids import IdSource, new_id
+from chalicelib.domain.orders import Order
+from chalicelib.domain.people import Actor
+from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.queue import WakeupQueue
+from chalicelib.edge.waybill import Waybill
+from chalicelib.errors import NotFound
+from chalicelib.services import ports
+from chalicelib.services.changes import Changes
+from chalicelib.services.delivery import Delivery
+from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.fleet import Fleet
+from chalicelib.services.greeting import Greeting
+from chalicelib.services.mailbox import Mailboxes
+from chalicelib.services.ordering import Ordering
+from chalicelib.services.presence import Presence
+from chalicelib.services.profiles import Profiles
+from chalicelib.services.relay import Relay
+from chalicelib.services.waking import Sweeper, Waking
+from chalicelib.settings import Settings
+from chalicelib.store import tables
+from chalicelib.store.connections import Connections
+from chalicelib.store.couriers import Couriers
+from chalicelib.store.mailboxes import Mailboxes as MailboxTable
+from chalicelib.store.orders import Orders
+from chalicelib.store.people import People
+
+_POOL_SIZE = 16  # queries of one ring, posts to one person's sockets
+
+_built: Waybill | None = None
+_building = threading.Lock()
+
+
+def waybill() -> Waybill:
+    """The application, made once per cold start from the environment."""
+    global _built
+    with _building:
+        if _built is None:
+            _built = build(Settings.from_env())
+        return _built
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(timezone.utc)
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: ports.Clock = utc_now,
+    ids: IdSource | None = None,
+    gateway: ports.Gateway | None = None,
+    queue: ports.Queue | None = None,
+    orders: ports.OrderStore | None = None,
+    mailboxes: ports.MailboxStore | None = None,
+    connections: ports.ConnectionStore | None = None,
+) -> Waybill:
+    """Make the application. What is given replaces the real part; tests give a clock, a gateway
+    and faults."""
+    database = tables.bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    session: Any = database.session
+    pool = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
+    orders = orders or Orders(database)
+    couriers, people = Couriers(pool), People()
+    connections = connections or Connections()
+    gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
+    queue = queue or WakeupQueue(_sqs(session, settings), settings.queue_name)
+
+    def load(stream: str) -> Outbox | None:
+        try:
+            return orders.get(int(stream.partition("#")[2])).told
+        except NotFound:
+            return None
+
+    presence = Presence(connections, couriers, gateway, queue, clock)
+    boxes = Mailboxes(
+        mailboxes or MailboxTable(),
+        connections,
+        gateway,
+        _words,
+        load,
+        presence.forget,
+        pool,
+        clock,
+    )
+    relay = Relay(boxes)
+    changes = Changes(orders, relay, queue, clock)
+    dispatching = Dispatching(orders, couriers, changes, _policies(settings), clock)
+    delivery = Delivery(people, changes, dispatching, clock)
+    ordering = Ordering(
+        orders, couriers, changes, dispatching, ids or (lambda: new_id(clock())), clock
+    )
+    greeting = Greeting(connections, presence, boxes, ordering, gateway, _first_frames, clock)
+    return Waybill(
+        authenticate=_Authenticate(settings),
+        contracts=CONTRACTS,
+        ordering=ordering,
+        delivery=delivery,
+        fleet=Fleet(couriers, delivery, clock),
+        profiles=Profiles(people),
+        presence=presence,
+        waking=Waking(load, relay, dispatching, greeting, queue),
+        sweeper=Sweeper(orders, connections, dispatching, presence, clock),
+        clock=clock,
+    )
+
+
+def _policies(settings: Settings) -> dict[str, Policy]:
+    return {
+        "delivery": Policy(
+            flow="delivery",
+            offer_ttl=settings.delivery_offer_ttl,
+            radius_m=settings.dispatch_radius_m,
+            fix_max_age=settings.fix_max_age,
+        ),
+    }
+
+
+def _words(listener: Listener, event: Event) -> Sequence[str]:
+    contract = CONTRACTS.get(listener.contract)
+    return contract.words(event) if contract else ()
+
+
+def _first_frames(connection: Connection, offered: Order | None) -> Sequence[str]:
+    return CONTRACTS[connection.contract].first_frames(connection, offered)
+
+
+def _sqs(session: Any, settings: Settings) -> Any:
+    config = botocore.config.Config(
+        connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"}
+    )
+    return session.create_client(
+        "sqs", settings.aws_region, endpoint_url=settings.aws_endpoint, config=config
+    )
+
+
+class _Authenticate:
+    """Imports pyjwt at the first token: wakeups and the sweep never see one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._authenticator: Any = None
+
+    def __call__(self, token: str | None) -> Actor:
+        if self._authenticator is None:
+            from chalicelib.edge.auth import Authenticator
+
+            self._authenticator = Authenticator(self._settings)
+        actor: Actor = self._authenticator.actor(token)
+        return actor

@@ -1,0 +1,11 @@
+"""The contracts' literal WebSocket paths. API Gateway has none: each becomes a query.
+
+The local gateway applies the table, and the CloudFront function for AWS is made from it.
+"""
+
+from infra.gateway.paths import PathRule
+
+PATHS: tuple[PathRule, ...] = (
+    PathRule("/api/v1/ws/courier", {"contract": "courier"}),
+    PathRule("/api/v1/ws/customer", {"contract": "customer"}),
+)
