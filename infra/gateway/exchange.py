@@ -57,12 +57,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP response. `close` ends the connection after it."""
+    """One HTTP response."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
-    close: bool = False
 
     def serialize(self, *, keep_alive: bool, head_only: bool = False) -> bytes:
         """Return the bytes to send. Raises HeaderError for an unsafe header."""
@@ -76,12 +75,9 @@ class Response:
         return head if head_only or self.status in (204, 304) else head + self.body
 
 
-def json_response(
-    status: int, body: str, headers: Iterable[tuple[str, str]] = (), *, close: bool = False
-) -> Response:
+def json_response(status: int, body: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """Return a response whose body is JSON text."""
-    content = ("Content-Type", "application/json")
-    return Response(status, body.encode(), (content, *headers), close)
+    return Response(status, body.encode(), (("Content-Type", "application/json"), *headers))
 
 
 def check_headers(headers: Iterable[tuple[str, str]]) -> None:

@@ -26,6 +26,7 @@ from infra.gateway.workers import WorkerPool
 log = logging.getLogger("waybill.gateway")
 
 BACKLOG = 1024
+DRAIN_STEPS = 30
 
 
 class PortError(Exception):
@@ -135,6 +136,7 @@ class Gateway:
         with contextlib.suppress(asyncio.CancelledError):
             await self._sweeper
         await self._sessions.stop(self.config.stop_timeout_s)
+        await self._drain()
         for listener in list(self._listeners):
             listener.transport.abort()
         self._pool.stop()
@@ -145,6 +147,13 @@ class Gateway:
         self._sessions.sweep()
         for listener in list(self._listeners):
             listener.close_if_idle()
+
+    async def _drain(self) -> None:
+        """Let clients read their close frame: an abort could take it from them."""
+        for _ in range(DRAIN_STEPS):
+            if not any(listener.is_websocket for listener in self._listeners):
+                return
+            await asyncio.sleep(0.01)
 
     @property
     def _domain_name(self) -> str:

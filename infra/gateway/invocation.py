@@ -77,17 +77,6 @@ class Invoker:
             return
         run.timer = self._loop.call_later(self._timeout_s, run.expire)
 
-    async def run(self, name: str, call: Call) -> Outcome:
-        """Await one call's outcome."""
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-
-        def settle(outcome: Outcome) -> None:
-            if not future.done():
-                future.set_result(outcome)
-
-        self.invoke(name, call, settle)
-        return await future
-
     def report(self, run: _Run, outcome: Outcome) -> None:
         """Hand an outcome from a thread to the loop."""
         try:

@@ -90,6 +90,8 @@ class Listener(asyncio.Protocol):
         self._is_draining = False
         self._is_upgrading = False
         self._is_ending = False
+        self._is_paused = False
+        self._has_eof = False
         self._early = b""
         self._socket: Socket | None = None
         self._last_used_s = loop.time()
@@ -109,9 +111,10 @@ class Listener(asyncio.Protocol):
         elif not self._is_ending:
             self._read(data)
 
-    def eof_received(self) -> None:
-        # Returning None closes the transport: a half-closed client gets no answer, as on AWS.
-        return None
+    def eof_received(self) -> bool:
+        # A client may close its sending side and still wait for the answer to its request.
+        self._has_eof = self._is_busy and self._socket is None and not self._is_upgrading
+        return self._has_eof
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_ending = True
@@ -119,6 +122,11 @@ class Listener(asyncio.Protocol):
         self._waiting.clear()
         if self._socket is not None:
             self._socket.lose()
+
+    @property
+    def is_websocket(self) -> bool:
+        """True once the connection has become a WebSocket."""
+        return self._socket is not None
 
     def close_if_idle(self) -> None:
         """Close an HTTP connection that has waited too long for a request or its rest."""
@@ -128,7 +136,7 @@ class Listener(asyncio.Protocol):
 
     def respond(self, request: Request, response: Response) -> None:
         """Write a response and go on with the next request."""
-        keep_alive = request.keep_alive and not request.is_upgrade and not response.close
+        keep_alive = request.keep_alive and not (request.is_upgrade or self._has_eof)
         self._write(response, keep_alive=keep_alive, head_only=request.method == "HEAD")
         self._is_busy = False
         if not self._is_draining:
@@ -152,12 +160,12 @@ class Listener(asyncio.Protocol):
         if not self._is_busy:
             self._next()
         elif len(self._waiting) > MAX_WAITING_REQUESTS:
-            self.transport.pause_reading()
+            self._pause()
 
     def _hold(self, data: bytes) -> None:
         self._early += data
         if len(self._early) > MAX_EARLY_BYTES:
-            self.transport.pause_reading()
+            self._pause()
 
     def _next(self) -> None:
         # A request answered at once comes back through respond(): a loop, so that a long pipeline
@@ -173,9 +181,16 @@ class Listener(asyncio.Protocol):
         self._is_draining = False
         self._resume()
 
+    def _pause(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+
     def _resume(self) -> None:
-        if not self._waiting and not self.transport.is_closing() and not self._early:
-            self.transport.resume_reading()
+        if self._is_paused and not (self._waiting or self._early or self._has_eof):
+            self._is_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def _refuse(self, refusal: Refusal) -> None:
         response = self._responses.make(
@@ -207,6 +222,9 @@ class Listener(asyncio.Protocol):
         self._is_upgrading = False
         self._early = b""
         self._waiting.clear()
+        if self._has_eof:
+            self.transport.close()
+            return
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(self._config.close_timeout_s, self.transport.abort)

@@ -55,11 +55,6 @@ class RequestReader:
         self.remainder = b""
         self._reset()
 
-    @property
-    def is_idle(self) -> bool:
-        """True between requests."""
-        return self._in_head and not self._fed
-
     def feed(self, data: bytes) -> list[Request | Refusal]:
         """Return what the bytes complete, in order; a Refusal comes last."""
         if self._is_over:
@@ -73,8 +68,8 @@ class RequestReader:
             self.remainder = data[upgrade.args[0] :]
         except httptools.HttpParserError:
             self._refusal = self._refusal or MALFORMED
-        if self._refusal is None and self._in_head and self._fed > self._head_limit():
-            self._refusal = HEAD_TOO_LARGE
+        if self._refusal is None and self._in_head:
+            self._refusal = self._judge_size(self._fed)
         done, self._done = self._done, []
         if self._refusal is not None:
             self._is_over = True
@@ -88,6 +83,9 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        # Trailers of a chunked body are dropped: they must not pass for headers.
+        if not self._in_head:
+            return
         self._size += len(name) + len(value)
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
@@ -124,9 +122,9 @@ class RequestReader:
         self._fed = 0
 
     def _judge_head(self) -> Refusal | None:
-        if len(self._target) + self._size > self._head_limit():
-            too_long = len(self._target) > self._config.url_limit
-            return URL_TOO_LONG if too_long else HEAD_TOO_LARGE
+        refusal = self._judge_size(len(self._target) + self._size)
+        if refusal is not None:
+            return refusal
         hosts = 0
         length = "0"
         self._expects_continue = False
@@ -146,8 +144,10 @@ class RequestReader:
             return BODY_TOO_LARGE
         return None
 
-    def _head_limit(self) -> int:
-        return self._config.head_limit_bytes
+    def _judge_size(self, size: int) -> Refusal | None:
+        if size <= self._config.head_limit_bytes:
+            return None
+        return URL_TOO_LONG if len(self._target) > self._config.url_limit else HEAD_TOO_LARGE
 
     def _reset(self) -> None:
         self._target = b""

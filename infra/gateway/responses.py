@@ -20,8 +20,9 @@ class Default:
     """What AWS answers for one response type."""
 
     status: int
-    message: str
+    message: str | None
     error_type: str
+    key: str = "message"
 
 
 DEFAULTS = {
@@ -30,9 +31,12 @@ DEFAULTS = {
     ),
     "UNAUTHORIZED": Default(401, "Unauthorized", "UnauthorizedException"),
     "ACCESS_DENIED": Default(
-        403, "User is not authorized to access this resource", "AccessDeniedException"
+        403,
+        "User is not authorized to access this resource",
+        "AccessDeniedException",
+        key="Message",
     ),
-    "AUTHORIZER_FAILURE": Default(500, "Internal server error", "AuthorizerFailureException"),
+    "AUTHORIZER_FAILURE": Default(500, None, "AuthorizerConfigurationException"),
     "BAD_REQUEST": Default(400, "Bad Request", "BadRequestException"),
     "BAD_REQUEST_BODY": Default(400, "Invalid request body", "BadRequestException"),
     "REQUEST_TOO_LARGE": Default(413, "Request Entity Too Large", "RequestEntityTooLargeException"),
@@ -84,10 +88,10 @@ class GatewayResponses:
         headers = [("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", default.error_type)]
         own = self._find(name, status)
         if own is None:
-            return json_response(status, json.dumps({"message": message}), headers)
+            return json_response(status, json.dumps({default.key: message}), headers)
         body = (
             own.body.replace("$context.error.messageString", json.dumps(message))
-            .replace("$context.error.message", message)
+            .replace("$context.error.message", message or "")
             .replace("$context.requestId", request_id)
         )
         return json_response(own.status or status, body, [*headers, *own.headers.items()])

@@ -116,13 +116,10 @@ class Sessions:
 
     async def stop(self, timeout_s: float) -> None:
         """Close every connection and wait, for a bounded time, for the `$disconnect` handlers."""
-        sockets = list(self._open.values())
-        for socket in sockets:
+        for socket in list(self._open.values()):
             socket.close(GOING_AWAY)
         if self._disconnecting:
             await asyncio.wait(self._disconnecting, timeout=timeout_s)
-        for socket in sockets:
-            socket.abort()
 
     def _answered(self, socket: Socket, request_id: str, outcome: Outcome) -> None:
         answer = reply(outcome, route_response=self._config.route_response)

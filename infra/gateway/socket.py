@@ -63,7 +63,7 @@ class Socket:
     @property
     def is_open(self) -> bool:
         """Whether text can still be sent."""
-        return not self._has_ended
+        return not self._has_ended and self._protocol.state is OPEN
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the network."""
@@ -96,10 +96,6 @@ class Socket:
         self._protocol.send_close(closing.code, closing.reason)
         self._flush()
         self._end(closing)
-
-    def abort(self) -> None:
-        """Drop the TCP connection without waiting for the client."""
-        self._transport.abort()
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:

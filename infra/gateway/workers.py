@@ -28,6 +28,9 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
+        # Submitted and not yet taken up. The queue's own size won't do: a job leaves the queue a
+        # moment before its thread stops counting as idle.
+        self._pending = 0
         self._lost = 0
 
     @property
@@ -38,14 +41,11 @@ class WorkerPool:
     def submit(self, job: Job) -> None:
         """Run a job on a thread; it must not raise. Raises PoolFullError when the queue is full."""
         with self._lock:
-            waiting = self._jobs.qsize()
-            if waiting >= self._max_queue:
+            if self._pending >= self._max_queue:
                 raise PoolFullError
-            if waiting >= self._idle and self._threads < self._allowed():
-                self._threads += 1
-                start = True
-            else:
-                start = False
+            start = self._pending >= self._idle and self._threads < self._allowed()
+            self._threads += start
+            self._pending += 1
         self._jobs.put(job)
         if start:
             self._start_thread()
@@ -54,9 +54,8 @@ class WorkerPool:
         """Count a running job as lost, so that a new thread may take its place."""
         with self._lock:
             self._lost += 1
-            start = self._jobs.qsize() > self._idle and self._threads < self._allowed()
-            if start:
-                self._threads += 1
+            start = self._pending > self._idle and self._threads < self._allowed()
+            self._threads += start
         if start:
             self._start_thread()
 
@@ -91,5 +90,6 @@ class WorkerPool:
                 if job is None:
                     self._threads -= 1
                     return
+                self._pending -= 1
             job()
             del job

@@ -1,0 +1,69 @@
+"""Handlers run side by side; one that never ends costs its thread and nothing else."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from infra.gateway.workers import PoolFullError, WorkerPool
+
+PATIENCE_S = 5.0
+
+
+def test_calls_run_at_the_same_time_up_to_the_pools_size() -> None:
+    pool = WorkerPool(4, 8, 100)
+    together = threading.Barrier(5)
+    for _ in range(4):
+        pool.submit(lambda: (together.wait(PATIENCE_S), None)[1])
+    together.wait(PATIENCE_S)
+    assert pool.threads == 4
+    pool.stop()
+
+
+def test_a_lost_call_lets_another_thread_take_its_place() -> None:
+    pool = WorkerPool(1, 2, 100)
+    hung, started, ran = threading.Event(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        hung.wait(PATIENCE_S)
+        pool.recover()
+
+    pool.submit(hang)
+    assert started.wait(PATIENCE_S)
+    pool.submit(ran.set)
+    assert not ran.is_set()
+    pool.lose()
+    assert ran.wait(PATIENCE_S)
+    hung.set()
+    pool.stop()
+
+
+def test_the_pool_never_grows_over_its_limit() -> None:
+    pool = WorkerPool(1, 2, 100)
+    hung = threading.Event()
+    for _ in range(5):
+        pool.submit(lambda: (hung.wait(PATIENCE_S), None)[1])
+        pool.lose()
+    assert pool.threads == 2
+    hung.set()
+    pool.stop()
+
+
+def test_a_full_queue_refuses_further_calls() -> None:
+    pool = WorkerPool(1, 1, 2)
+    hung, started = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        hung.wait(PATIENCE_S)
+
+    pool.submit(hang)
+    assert started.wait(PATIENCE_S)
+    pool.submit(lambda: None)
+    pool.submit(lambda: None)
+    with pytest.raises(PoolFullError):
+        pool.submit(lambda: None)
+    hung.set()
+    pool.stop()
