@@ -11,7 +11,8 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-HOME = Path(__file__).resolve().parent.parent
+INFRA = Path(__file__).resolve().parent
+ENGINE_PYTHON = INFRA.parent / ".venv-engine" / "bin" / "python"
 HEALTHY_WITHIN_S = 20.0
 STOPPED_WITHIN_S = 4.0
 
@@ -27,24 +28,30 @@ class Ministack:
     until stop() is called.
     """
 
-    def __init__(self, port: int, state_dir: Path, *, owned: bool = True) -> None:
+    def __init__(
+        self, port: int, state_dir: Path, *, owned: bool = True, python: Path = ENGINE_PYTHON
+    ) -> None:
         self.port = port
         self.endpoint = f"http://127.0.0.1:{port}"
         self.log_path = state_dir / "engine.log"
         self._state_dir = state_dir
         self._owned = owned
+        self._python = python
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the engine and wait until it answers. Raises EngineError."""
-        python = _interpreter()
+        if not self._python.exists():
+            raise EngineError(
+                "The engine is not installed: run `make setup`, or use ENGINE=moto for small data."
+            )
         if not port_is_free(self.port):
             raise EngineError(
                 f"Port {self.port} (ENGINE_PORT) is in use: set ENGINE_PORT to a free one, or "
                 f"ENDPOINT={self.endpoint} to use the engine that runs there."
             )
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        boot = [str(python), str(HOME / "infra" / "engine_boot.py")]
+        boot = [str(self._python), str(INFRA / "engine_boot.py")]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 [*boot, "--owned"] if self._owned else boot,
@@ -137,12 +144,3 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
         return True
-
-
-def _interpreter() -> Path:
-    python = HOME / ".venv-engine" / "bin" / "python"
-    if not python.exists():
-        raise EngineError(
-            "The engine is not installed: run `make setup`, or use ENGINE=moto for small data."
-        )
-    return python

@@ -25,9 +25,10 @@ from chalicelib.settings import BadSetting, Settings
 from infra.aws import client
 from infra.engine import EngineError, Ministack, is_healthy
 from infra.engine_boot import stop_with_owner
-from infra.gateway import AppLoadError, Gateway, GatewayConfig, PathRule, PortError, bind, load_app
+from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
 from infra.nudge import Nudges
 from infra.options import STAGE, Options, export
+from infra.paths import PATHS
 from infra.poller import Poller
 from infra.ready import ready_text
 from infra.schedule import Schedule
@@ -84,7 +85,7 @@ class Runner:
         app = load_app(f"{options.app_module}:app")
         config = GatewayConfig(port=options.port, stage=STAGE)
         self._gateway = Gateway(
-            app, config, paths=_paths(), gateway_responses=GATEWAY_RESPONSES, bound=bound
+            app, config, paths=PATHS, gateway_responses=GATEWAY_RESPONSES, bound=bound
         )
         self._poller = Poller(
             client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),
@@ -135,14 +136,6 @@ def _bind(options: Options) -> socket.socket:
         raise PortError(
             f"Port {options.port} (PORT) is in use: stop what uses it, or set PORT to a free one."
         ) from error
-
-
-def _paths() -> tuple[PathRule, ...]:
-    try:
-        from infra.paths import PATHS
-    except ModuleNotFoundError:
-        return ()
-    return PATHS
 
 
 def _handler(options: Options, app: Chalice, name: str) -> Any:

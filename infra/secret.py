@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 
@@ -17,14 +18,13 @@ def checkout_secret(state_dir: Path) -> str:
 
 
 def _write_once(path: Path, secret: str) -> None:
-    """Two starts at once must agree, so the file appears complete or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    """Starts at the same time must agree, so the file appears complete or not at all."""
+    handle, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
+    with open(handle, "w") as file:
         file.write(secret + "\n")
     try:
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        os.unlink(draft)

@@ -20,7 +20,7 @@ VALID_S = 12 * 3600
 
 def mint(
     secret: str,
-    role: str,
+    role: str | None,
     person_id: str,
     *,
     valid_s: float = VALID_S,
@@ -28,7 +28,7 @@ def mint(
     audience: str = "",
     **claims: Any,
 ) -> str:
-    """Return a signed HS256 token. Extra claims are added as they are; None leaves one out."""
+    """Return a signed HS256 token. Extra claims are added as they are; None leaves a claim out."""
     now = int(time.time())
     payload = {"sub": person_id, "role": role, "iat": now, "exp": now + int(valid_s), **claims}
     payload.update({"iss": issuer or None, "aud": audience or None})

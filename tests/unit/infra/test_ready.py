@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.options import Options
+from infra.ready import ready_text
+
+OPTIONS = Options(port=8123, state_dir=Path("/tmp/x"))
+
+
+def test_the_first_line_says_where() -> None:
+    first, *rest = ready_text(OPTIONS, "http://127.0.0.1:4566", 1.23, {}).splitlines()
+    assert first == (
+        "Waybill is ready at http://127.0.0.1:8123 after 1.2 s (engine at http://127.0.0.1:4566)."
+    )
+    assert any("ws://127.0.0.1:8123/api/v1/ws/courier?token=$COURIER" in line for line in rest)
+
+
+def test_commands_make_tokens_with_the_same_secret() -> None:
+    text = ready_text(OPTIONS, None, 1, {"STATE_DIR": "here", "JWT_SECRET": "very-secret"})
+    assert "STATE_DIR=here make -s token ROLE=courier" in text
+    assert "very-secret" not in text
+
+
+def test_another_issuers_tokens_are_not_made_here() -> None:
+    assert "make -s token" not in ready_text(OPTIONS, None, 1, {"JWT_JWKS_URL": "https://x"})

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from chalice.app import Chalice
+
+from infra.schedule import Schedule, scheduled_event
+
+
+def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
+    thrice = threading.Event()
+    calls: list[dict[str, Any]] = []
+
+    def sweep(event: dict[str, Any], _: Any) -> None:
+        calls.append(event)
+        if len(calls) == 3:
+            thrice.set()
+        raise RuntimeError("no")
+
+    schedule = Schedule(sweep, every_s=0.02)
+    schedule.start()
+    assert thrice.wait(3)
+    schedule.stop()
+    assert calls[0]["detail-type"] == "Scheduled Event"
+
+
+def test_a_sweep_under_way_does_not_keep_it_from_stopping() -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def sweep(*_: Any) -> None:
+        begun.set()
+        release.wait(20)
+
+    schedule = Schedule(sweep)
+    schedule.start()
+    assert begun.wait(3)
+    began = time.monotonic()
+    schedule.stop()
+    assert time.monotonic() - began < 1
+    release.set()
+
+
+def test_chalice_understands_the_event() -> None:
+    app = Chalice(app_name="clock")
+    seen: list[Any] = []
+
+    @app.schedule("rate(1 minute)")
+    def sweep(event: Any) -> None:
+        seen.append((event.source, event.detail_type, event.region))
+
+    sweep(scheduled_event("waybill-api-sweep", "us-east-1"), None)
+    assert seen == [("aws.events", "Scheduled Event", "us-east-1")]

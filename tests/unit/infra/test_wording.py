@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.gateway.responses import DEFAULTS, GatewayResponses
+from infra.wording import GATEWAY_RESPONSES
+
+
+@pytest.mark.parametrize("kind", sorted(DEFAULTS))
+def test_every_answer_of_the_gateway_is_an_error_of_the_rest_api(kind: str) -> None:
+    body = json.loads(GatewayResponses(GATEWAY_RESPONSES).make(kind, message='a "quote"').body)
+    assert body.keys() == {"error", "message"}
+    assert body["error"]
+    assert body["message"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("MISSING_AUTHENTICATION_TOKEN", 404, "not_found"),
+        ("REQUEST_TOO_LARGE", 413, "payload_too_large"),
+        ("INTEGRATION_TIMEOUT", 504, "timeout"),
+        ("INTEGRATION_FAILURE", 502, "internal_error"),
+        ("BAD_REQUEST", 400, "invalid_input"),
+    ],
+)
+def test_codes_and_statuses_fit(kind: str, status: int, code: str) -> None:
+    response = GatewayResponses(GATEWAY_RESPONSES).make(kind)
+    assert (response.status, json.loads(response.body)["error"]) == (status, code)
