@@ -22,6 +22,7 @@ from chalicelib.edge.queue import WakeupQueue
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import NotFound
 from chalicelib.services import ports
+from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.changes import Changes
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.dispatching import Dispatching
@@ -89,7 +90,8 @@ def build(
         except NotFound:
             return None
 
-    presence = Presence(connections, couriers, gateway, queue, clock)
+    presence = Presence(connections, couriers, gateway, queue, settings.auth_deadline, clock)
+    broadcast = Broadcast(connections, presence, gateway, _words, queue, pool, clock)
     boxes = Mailboxes(
         mailboxes or MailboxTable(),
         connections,
@@ -100,23 +102,27 @@ def build(
         pool,
         clock,
     )
-    relay = Relay(boxes)
+    relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
     changes = Changes(orders, relay, queue, clock)
     dispatching = Dispatching(orders, couriers, changes, _policies(settings), clock)
     delivery = Delivery(people, changes, dispatching, clock)
     ordering = Ordering(
         orders, couriers, changes, dispatching, ids or (lambda: new_id(clock())), clock
     )
-    greeting = Greeting(connections, presence, boxes, ordering, gateway, _first_frames, clock)
+    greeting = Greeting(
+        connections, presence, boxes, ordering, gateway, _first_frames, _rooms, clock
+    )
     return Waybill(
         authenticate=_Authenticate(settings),
         contracts=CONTRACTS,
         ordering=ordering,
         delivery=delivery,
-        fleet=Fleet(couriers, delivery, clock),
+        fleet=Fleet(couriers, delivery, (), clock),
         profiles=Profiles(people),
         presence=presence,
-        waking=Waking(load, relay, dispatching, greeting, queue),
+        greeting=greeting,
+        broadcast=broadcast,
+        waking=Waking(load, relay, dispatching, greeting, presence, broadcast, queue),
         sweeper=Sweeper(orders, connections, dispatching, presence, clock),
         clock=clock,
     )
@@ -135,7 +141,11 @@ def _policies(settings: Settings) -> dict[str, Policy]:
 
 def _words(listener: Listener, event: Event) -> Sequence[str]:
     contract = CONTRACTS.get(listener.contract)
-    return contract.words(event) if contract else ()
+    return contract.words(event, listener) if contract else ()
+
+
+def _rooms(connection: Connection) -> Sequence[str]:
+    return CONTRACTS[connection.contract].rooms(connection)
 
 
 def _first_frames(connection: Connection, offered: Order | None) -> Sequence[str]:

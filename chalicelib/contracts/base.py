@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from chalicelib.domain.asks import Ask
-from chalicelib.domain.connections import Connection
+from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
@@ -22,22 +22,50 @@ Writer = Callable[[Event], Mapping[str, Any]]
 Reader = Callable[[Mapping[str, Any], datetime], Ask]
 
 
-class Contract(Protocol):
-    """One wire contract, for one kind of client."""
+class Request(msgspec.Struct, frozen=True):
+    """One thing asked over a socket: by which message, and what the client wants echoed."""
 
-    role: Role
+    name: str = ""
+    ask: Ask | None = None
+    echo: Any = None
+
+
+class Contract(Protocol):
+    """One wire contract, for one kind of client.
+
+    `roles` may speak it. Where `in_band` is true a connection may open without a token, and the
+    client authenticates with its first message.
+    """
+
+    roles: frozenset[Role]
+    in_band: bool
+
+    def rooms(self, connection: Connection) -> Sequence[str]:
+        """The rooms, beyond the person's own, that a greeted connection listens in."""
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """What a new connection hears first; `offered` is the open offer of its courier."""
 
-    def words(self, event: Event) -> Sequence[str]:
+    def words(self, event: Event, listener: Listener) -> Sequence[str]:
         """The frames for an event; none where the contract is silent."""
 
-    def read(self, text: str, now: datetime) -> Ask:
-        """What a client asks. Raises InvalidInput."""
+    def read(self, text: str, connection: Connection, now: datetime) -> Request:
+        """What a client asks. Raises InvalidInput, or Refused where the answer must name it."""
 
-    def refusal(self, error: WaybillError) -> Sequence[str]:
-        """The frames that say no to the last thing asked."""
+    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+        """The frames that say that it was done; `result` is what edge.desk made of the ask."""
+
+    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
+        """The frames that say no; `request` is empty if it could not be read at all."""
+
+
+class Refused(Exception):
+    """A message whose name could be read and whose content is wrong."""
+
+    def __init__(self, request: Request, error: WaybillError) -> None:
+        super().__init__(error.message)
+        self.request = request
+        self.error = error
 
 
 def frame(message: Mapping[str, Any]) -> str:

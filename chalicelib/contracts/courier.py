@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.contracts.base import (
     Reader,
+    Request,
     Writer,
     frame,
     iso,
@@ -22,8 +23,8 @@ from chalicelib.contracts.base import (
     text,
 )
 from chalicelib.domain import events
-from chalicelib.domain.asks import Ask, ReportFix
-from chalicelib.domain.connections import Connection
+from chalicelib.domain.asks import ReportFix
+from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.events import Event
 from chalicelib.domain.jobs import Job, Place
 from chalicelib.domain.orders import Order, Status
@@ -59,26 +60,32 @@ STEP_WORDS: dict[str, str] = {
 class Courier:
     """The contract as one kind of client speaks it."""
 
+    in_band = False
+
     def __init__(
         self, role: Role, readers: Mapping[str, Reader], writers: Mapping[str, Writer]
     ) -> None:
-        self.role = role
+        self.roles = frozenset({role})
         self._readers = readers
         self._writers = writers
 
+    def rooms(self, connection: Connection) -> Sequence[str]:
+        """None beyond the person's own."""
+        return ()
+
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """A courier who comes back is told of the offer that is still open."""
-        if offered is None or self.role is not Role.COURIER:
+        if offered is None:
             return ()
         data = _assigned(offered.id, offered.job)
         return (frame({"event": "order.assigned", "data": data}),)
 
-    def words(self, event: Event) -> Sequence[str]:
+    def words(self, event: Event, listener: Listener) -> Sequence[str]:
         """One frame an event, or none."""
         writer = self._writers.get(event.type)
         return (frame(writer(event)),) if writer else ()
 
-    def read(self, text: str, now: datetime) -> Ask:
+    def read(self, text: str, connection: Connection, now: datetime) -> Request:
         """What a client asks. Raises InvalidInput."""
         found = message(text)
         name, data = found.get("event"), found.get("data", {})
@@ -87,9 +94,13 @@ class Courier:
         reader = self._readers.get(name) if isinstance(name, str) else None
         if reader is None:
             raise InvalidInput("This event is unknown.")
-        return reader(data, now)
+        return Request(str(name), reader(data, now))
 
-    def refusal(self, error: WaybillError) -> Sequence[str]:
+    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+        """Spec 000 answers nothing on the socket."""
+        return ()
+
+    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
         """Spec 000 has no errors on the socket; this is ours, and the socket stays open."""
         return (frame({"event": "error", "data": {"message": error.message}}),)
 

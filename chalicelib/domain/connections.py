@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.people import Role
 
@@ -16,7 +17,7 @@ CHECK_EVERY = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may
 class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     """One open socket. `state` belongs to the contract; `greeted` says its first frames went out.
 
-    `person_id` is "" until it has authenticated.
+    `person_id` is "" until it has authenticated; `rooms` are those it listens in, once admitted.
     """
 
     id: str
@@ -24,6 +25,8 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     connected_at: datetime
     person_id: str = ""
     role: Role | None = None
+    restaurant_ids: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
     greeted: bool = False
     version: int = 0
     check_at: datetime | None = None
@@ -40,6 +43,11 @@ class Listener(msgspec.Struct, frozen=True):
     connection_id: str
     person_id: str
     contract: str
+
+
+def admitted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
+    """The connection after its first frames, listening in its person's room and in `rooms`."""
+    return replace(connection, greeted=True, rooms=(person_room(connection.person_id), *rooms))
 
 
 def person_room(person_id: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -36,7 +35,7 @@ class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for. Set when the order is placed and never changed.
 
-    `flow` names the transition table and dispatch policy; `extra` holds what only one flow knows.
+    `flow` names the transition table and the dispatch policy. Money is in minor units.
     """
 
     flow: str
@@ -46,7 +45,7 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: datetime
     receiver_phone: str | None = None
     notes: str | None = None
-    extra: dict[str, Any] = {}
+    merchant_id: str | None = None
 
 
 class Offer(msgspec.Struct, frozen=True):

@@ -99,9 +99,3 @@ def _role(claims: dict[str, Any]) -> Role | None:
 
 def _text(value: Any) -> str | None:
     return value.strip()[:500] or None if isinstance(value, str) else None
-
-
-def bearer(header: str | None) -> str | None:
-    """The token of an `Authorization: Bearer …` header."""
-    kind, _, token = (header or "").strip().partition(" ")
-    return token.strip() or None if kind.lower() == "bearer" else None

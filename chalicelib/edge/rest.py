@@ -13,7 +13,7 @@ from chalice.app import Request, Response
 from chalicelib.contracts.courier import transition_details
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.auth import bearer
+from chalicelib.edge.bearer import bearer
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import (
     CourierTaken,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from chalicelib.domain.asks import Ask
+from chalicelib.contracts.base import Contract, Refused, Request
 from chalicelib.domain.connections import Connection
 from chalicelib.domain.people import Actor
-from chalicelib.edge.auth import bearer
+from chalicelib.edge.bearer import bearer
+from chalicelib.edge.desk import perform
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import Forbidden, NotFound, WaybillError
 
@@ -26,6 +27,7 @@ def connect(waybill: Waybill, event: Mapping[str, Any]) -> int:
                 connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
                 person_id=actor.id,
                 role=actor.role,
+                restaurant_ids=actor.restaurant_ids,
             )
         )
     except WaybillError as error:
@@ -41,31 +43,38 @@ def _admitted(waybill: Waybill, event: Mapping[str, Any]) -> tuple[str, Actor]:
     contract = waybill.contracts.get(name)
     if contract is None:
         raise NotFound("There is no such contract.")
-    actor = waybill.authenticate(bearer(headers.get("authorization")) or query.get("token"))
-    if actor.role is not contract.role:
+    token = bearer(headers.get("authorization")) or query.get("token")
+    if contract.in_band and not token:
+        return name, Actor("", None)
+    actor = waybill.authenticate(token)
+    if actor.role not in contract.roles:
         raise Forbidden("This path is for another role.")
     return name, actor
 
 
 def message(waybill: Waybill, connection_id: str, body: str) -> None:
-    """Do what a client asks; say no in the contract's own form. The socket stays open."""
+    """Do what a client asks; say no in the contract's own form. The socket stays open"""
     connection = waybill.presence.get(connection_id)
     if connection is None:
         return  # it ended while this was on its way
-    contract = waybill.contracts[connection.contract]
+    for text in _answer(waybill, waybill.contracts[connection.contract], connection, body):
+        waybill.presence.post(connection_id, text)
+
+
+def _answer(
+    waybill: Waybill, contract: Contract, connection: Connection, body: str
+) -> Sequence[str]:
+    request = Request()
     try:
-        perform(waybill, connection, contract.read(body, waybill.clock()))
+        request = contract.read(body, connection, waybill.clock())
+        result = perform(waybill, connection, request.ask) if request.ask else None
+    except Refused as refused:
+        return contract.refusal(refused.request, refused.error)
     except WaybillError as error:
-        for text in contract.refusal(error):
-            waybill.presence.post(connection_id, text)
+        return contract.refusal(request, error)
+    return contract.answer(request, result, connection)
 
 
 def disconnect(waybill: Waybill, connection_id: str) -> None:
     """Forget a connection that has ended."""
     waybill.presence.close(connection_id)
-
-
-def perform(waybill: Waybill, connection: Connection, ask: Ask) -> None:
-    """Do one thing asked over a socket. Raises WaybillError."""
-    actor = Actor(connection.person_id, connection.role)
-    waybill.fleet.record_fix(actor, ask.fix)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
+from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.fleet import Fleet
+from chalicelib.services.greeting import Greeting
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.ports import Clock
 from chalicelib.services.presence import Presence
@@ -27,6 +29,8 @@ class Waybill:
     fleet: Fleet
     profiles: Profiles
     presence: Presence
+    greeting: Greeting
+    broadcast: Broadcast
     waking: Waking
     sweeper: Sweeper
     clock: Clock

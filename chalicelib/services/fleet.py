@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -13,6 +14,9 @@ from chalicelib.errors import InvalidTransition, NotFound, OfferGone
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.ports import Clock, CourierStore
 
+Follower = Callable[[Courier], None]
+"""Is told of each new fix of a courier who has an order."""
+
 FIX_GAP = timedelta(seconds=1)  # spec 001: location updates, at most one a second
 _CLOCK_SKEW = timedelta(seconds=5)
 
@@ -20,8 +24,15 @@ _CLOCK_SKEW = timedelta(seconds=5)
 class Fleet:
     """What couriers tell of themselves."""
 
-    def __init__(self, couriers: CourierStore, delivery: Delivery, clock: Clock) -> None:
+    def __init__(
+        self,
+        couriers: CourierStore,
+        delivery: Delivery,
+        followers: Sequence[Follower],
+        clock: Clock,
+    ) -> None:
         self._couriers = couriers
+        self._followers = followers
         self._delivery = delivery
         self._clock = clock
 
@@ -41,7 +52,11 @@ class Fleet:
 
         Raises RateLimited.
         """
-        return self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), FIX_GAP)
+        courier = self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), FIX_GAP)
+        if courier and courier.order_id is not None:
+            for follow in self._followers:
+                follow(courier)
+        return courier
 
     def _timed(self, fix: Fix) -> Fix:
         """A fix from the future is from now: phones' clocks differ."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.connections import Connection
+from chalicelib.domain.connections import Connection, admitted
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Role
@@ -24,6 +24,9 @@ from chalicelib.services.presence import Presence
 
 FirstFrames = Callable[[Connection, Order | None], Sequence[str]]
 """How a contract greets: the connection, and the order that is offered to its courier now."""
+
+Rooms = Callable[[Connection], Sequence[str]]
+"""The rooms, beyond its person's own, that a contract puts a connection in."""
 
 _CONNECTING = timedelta(seconds=10)  # until then a 410 may mean: $connect has not returned yet
 _SOON = timedelta(seconds=1)
@@ -41,6 +44,7 @@ class Greeting:
         ordering: Ordering,
         gateway: Gateway,
         first_frames: FirstFrames,
+        rooms: Rooms,
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -49,6 +53,7 @@ class Greeting:
         self._ordering = ordering
         self._gateway = gateway
         self._first_frames = first_frames
+        self._rooms = rooms
         self._clock = clock
 
     def greet(self, connection_id: str) -> timedelta:
@@ -76,13 +81,30 @@ class Greeting:
         if connection is None or connection.greeted:
             return lambda event: False
         offered = self._offered_to(connection)
-        self._presence.admit(self._say_first(connection, offered))
+        greeted = self._say_first(connection, offered)
+        self._presence.admit(greeted)
         return lambda event: _superseded(event, offered)
 
     def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
         for frame in self._first_frames(connection, offered):
             self._gateway.post(connection.id, frame)
-        return self._connections.update(connection, replace(connection, greeted=True))
+        if not connection.person_id:
+            return self._connections.update(connection, replace(connection, greeted=True))
+        rooms = tuple(self._rooms(connection))
+        return self._connections.update(connection, admitted(connection, rooms))
+
+    def admit(self, before: Connection, after: Connection, frames: Sequence[str]) -> None:
+        """Admit a connection that has just authenticated: `frames` are its answer, said before
+        anything else, then comes what waits for its person. Raises Held, Stale, Gone."""
+
+        def welcome() -> Skip:
+            for frame in frames:
+                self._gateway.post(before.id, frame)
+            rooms = tuple(self._rooms(after))
+            self._presence.admit(self._connections.update(before, admitted(after, rooms)))
+            return lambda event: False
+
+        self._mailboxes.greet(after.person_id, welcome)
 
     def _offered_to(self, connection: Connection) -> Order | None:
         if connection.role is not Role.COURIER:

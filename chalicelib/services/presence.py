@@ -10,7 +10,7 @@ from chalicelib.domain.connections import CHECK_EVERY, Connection, person_room
 from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, Stale
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
-from chalicelib.services.wakeups import Greet
+from chalicelib.services.wakeups import AuthDeadline, Greet, Wakeup
 
 
 class Presence:
@@ -22,29 +22,39 @@ class Presence:
         couriers: CourierStore,
         gateway: Gateway,
         queue: Queue,
+        auth_deadline: timedelta,
         clock: Clock,
     ) -> None:
         self._connections = connections
         self._couriers = couriers
         self._gateway = gateway
         self._queue = queue
+        self._auth_deadline = auth_deadline
         self._clock = clock
 
     def open(self, connection: Connection) -> None:
         """Note a connection whose $connect is running. It hears nothing yet: nothing can be posted
         to it before $connect has returned, so a wakeup greets it. Raises Unavailable."""
         self._connections.open(connection)
-        self._queue.send([(Greet(connection.id), timedelta(0))])
+        wakeups: list[tuple[Wakeup, timedelta]] = [(Greet(connection.id), timedelta(0))]
+        if not connection.person_id:
+            wakeups.append((AuthDeadline(connection.id), self._auth_deadline))
+        self._queue.send(wakeups)
 
     def admit(self, connection: Connection) -> None:
-        """Let a greeted connection hear what is for its person."""
-        self._connections.join(person_room(connection.person_id), connection)
+        """Let a greeted connection hear what is said in its rooms."""
+        for room in connection.rooms:
+            self._connections.join(room, connection)
         if connection.role is Role.COURIER:
             self._couriers.connected(connection.person_id, connection.id)
 
     def get(self, connection_id: str) -> Connection | None:
         """A connection's row, None once it is gone."""
         return self._connections.get(connection_id, self._clock())
+
+    def update(self, before: Connection, after: Connection) -> Connection:
+        """Write a connection's row. Raises Stale."""
+        return self._connections.update(before, after)
 
     def close(self, connection_id: str) -> None:
         """Forget a connection that has ended. Harmless twice."""
@@ -53,10 +63,25 @@ class Presence:
 
     def forget(self, connection_id: str, person_id: str) -> None:
         """Take a connection out of every room and drop its row; nothing else changes."""
+        connection = self.get(connection_id)
+        rooms = {*(connection.rooms if connection else ())}
         if person_id:
-            self._connections.leave(person_room(person_id), connection_id)
+            rooms.add(person_room(person_id))
             self._couriers.disconnected(person_id, connection_id)
+        for room in rooms:
+            self._connections.leave(room, connection_id)
         self._connections.close(connection_id)
+
+    def end(self, connection_id: str) -> None:
+        """Close a connection from this side, and forget it."""
+        self._gateway.close(connection_id)
+        self.close(connection_id)
+
+    def end_unauthenticated(self, connection_id: str) -> None:
+        """Close a connection that has had its time to authenticate and did not."""
+        connection = self.get(connection_id)
+        if connection and not connection.person_id:
+            self.end(connection_id)
 
     def check(self, connection_id: str) -> None:
         """Look whether a connection still lives: a $disconnect may have been lost."""

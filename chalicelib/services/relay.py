@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.domain.events import Outbox
 from chalicelib.services.mailbox import Mailboxes
@@ -13,8 +14,10 @@ log = logging.getLogger(__name__)
 class Relay:
     """Tells the recipients of an outbox, each through their own mailbox."""
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
+    def __init__(self, mailboxes: Mailboxes, pool: ThreadPoolExecutor) -> None:
+        """`pool` must be another than the mailboxes': its tasks wait for theirs."""
         self._mailboxes = mailboxes
+        self._pool = pool
 
     def at_once(self, outbox: Outbox) -> None:
         """Tell the recipients of the newest version. Never raises: what is committed is committed,

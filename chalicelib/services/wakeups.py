@@ -6,6 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+from chalicelib.domain.connections import Listener
+from chalicelib.domain.events import Event
+
 
 class Relay(msgspec.Struct, frozen=True, tag="relay"):
     """Tell whatever of this stream has not been told yet."""
@@ -27,7 +30,20 @@ class Greet(msgspec.Struct, frozen=True, tag="greet"):
     connection_id: str
 
 
-Wakeup = Relay | Expire | Greet
+class AuthDeadline(msgspec.Struct, frozen=True, tag="auth_deadline"):
+    """A connection that has not authenticated by now is closed."""
+
+    connection_id: str
+
+
+class FanOut(msgspec.Struct, frozen=True, tag="fan_out"):
+    """Post one unkept event to these listeners: a share of a large room."""
+
+    event: Event
+    listeners: tuple[Listener, ...]
+
+
+Wakeup = Relay | Expire | Greet | AuthDeadline | FanOut
 
 
 def encode(wakeup: Wakeup) -> str:

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from chalicelib.domain.events import Outbox
 from chalicelib.errors import NotFound
+from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.mailbox import LEASE
 from chalicelib.services.ports import Clock, ConnectionStore, OrderStore, Queue
 from chalicelib.services.presence import Presence
 from chalicelib.services.relay import Relay
-from chalicelib.services.wakeups import Expire, Greet, Wakeup
+from chalicelib.services.wakeups import AuthDeadline, Expire, FanOut, Greet, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,12 @@ class Waking:
         relay: Relay,
         dispatching: Dispatching,
         greeting: Greeting,
+        presence: Presence,
+        broadcast: Broadcast,
         queue: Queue,
     ) -> None:
+        self._presence = presence
+        self._broadcast = broadcast
         self._load = load
         self._relay = relay
         self._dispatching = dispatching
@@ -54,7 +59,13 @@ class Waking:
             return self._expire(wakeup)
         if isinstance(wakeup, Greet):
             return self._greeting.greet(wakeup.connection_id)
-        return self._relay_again(wakeup)
+        if isinstance(wakeup, RelayWakeup):
+            return self._relay_again(wakeup)
+        if isinstance(wakeup, AuthDeadline):
+            self._presence.end_unauthenticated(wakeup.connection_id)
+        elif isinstance(wakeup, FanOut):
+            self._broadcast.say(wakeup.listeners, wakeup.event)
+        return timedelta(0)
 
     def _expire(self, wakeup: Expire) -> timedelta:
         try:

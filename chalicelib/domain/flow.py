@@ -1,0 +1,40 @@
+"""What a flow is: its transition table, who may take which step, and how a step is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.events import Event
+from chalicelib.domain.orders import Order, Status
+
+Table = Mapping[Status, Mapping[str, Status]]
+Outcome = tuple[Order, tuple[Event, ...]]
+Step = Callable[[Order, Order, Any, datetime], Outcome]
+"""(the order before, the order with its new status, the command, now) -> what comes of it."""
+
+# Who may take a step.
+ASSIGNEE, OWNER, OWNER_OR_ADMIN, ADMIN, MERCHANT, COURIER, DISPATCHER = (
+    "the courier who has it",
+    "its customer",
+    "its customer or an admin",
+    "an admin",
+    "its merchant",
+    "any courier",
+    "the dispatcher",
+)
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """One kind of order, as data. `repeatable` names, for each step that may be asked for again
+    without harm, the status that it leads to."""
+
+    name: str
+    table: Table
+    may: Mapping[str, str]
+    repeatable: Mapping[str, Status]
+    steps: Mapping[str, Step]
+    first: Status = Status.SEARCHING

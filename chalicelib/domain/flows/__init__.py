@@ -1,0 +1,8 @@
+"""The flows by name. A new kind of order is one module here and one entry."""
+
+from __future__ import annotations
+
+from chalicelib.domain.flow import Flow
+from chalicelib.domain.flows import delivery
+
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (delivery.FLOW,)}

@@ -1,0 +1,32 @@
+"""Does what is asked over a socket: one performer for each kind of ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.domain.asks import Ask, ReportFix
+from chalicelib.domain.connections import Connection
+from chalicelib.domain.people import Actor
+from chalicelib.edge.waybill import Waybill
+
+Performer = Callable[[Waybill, Connection, Any], Any]
+
+
+def perform(waybill: Waybill, connection: Connection, ask: Ask) -> Any:
+    """Do one thing; what comes of it is the contract's to word. Raises WaybillError."""
+    return PERFORMERS[type(ask)](waybill, connection, ask)
+
+
+def actor_of(connection: Connection) -> Actor:
+    """Who speaks on a connection."""
+    return Actor(connection.person_id, connection.role, restaurant_ids=connection.restaurant_ids)
+
+
+def _report_fix(waybill: Waybill, connection: Connection, ask: ReportFix) -> bool:
+    return waybill.fleet.record_fix(actor_of(connection), ask.fix) is not None
+
+
+PERFORMERS: Mapping[type, Performer] = {
+    ReportFix: _report_fix,
+}

@@ -1,0 +1,75 @@
+"""Saying something to a whole room, or to several people, at once and without keeping it.
+
+For what may be lost because the next one heals: positions, ETAs, orders open to a pool. What must
+not be lost goes through mailboxes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from chalicelib.domain.connections import Listener, person_room
+from chalicelib.domain.events import Event
+from chalicelib.errors import FrameTooLarge, Gone, PostFailed
+from chalicelib.services.ports import Clock, ConnectionStore, Gateway, Queue, Words
+from chalicelib.services.presence import Presence
+from chalicelib.services.wakeups import FanOut
+
+log = logging.getLogger(__name__)
+
+CHUNK = 100  # more listeners than this are shared out over wakeups
+
+
+class Broadcast:
+    """Posts unkept events."""
+
+    def __init__(
+        self,
+        connections: ConnectionStore,
+        presence: Presence,
+        gateway: Gateway,
+        words: Words,
+        queue: Queue,
+        pool: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self._connections = connections
+        self._presence = presence
+        self._gateway = gateway
+        self._words = words
+        self._queue = queue
+        self._pool = pool
+        self._clock = clock
+
+    def to_room(self, room: str, event: Event, but: frozenset[str] = frozenset()) -> None:
+        """Say it to everybody in a room except the people in `but`."""
+        found = self._connections.listeners(room, self._clock())
+        self.say([listener for listener in found if listener.person_id not in but], event)
+
+    def to_people(self, person_ids: Iterable[str], event: Event) -> None:
+        """Say it to each of these people, on all their sockets."""
+        now = self._clock()
+        rooms = self._pool.map(
+            lambda id_: self._connections.listeners(person_room(id_), now), person_ids
+        )
+        self.say([listener for room in rooms for listener in room], event)
+
+    def say(self, listeners: Sequence[Listener], event: Event) -> None:
+        """Post it to up to CHUNK listeners side by side, and to the others by wakeups."""
+        rest = listeners[CHUNK:]
+        for n in range(0, len(rest), CHUNK):
+            self._queue.send([(FanOut(event, tuple(rest[n : n + CHUNK])), timedelta(0))])
+        list(self._pool.map(lambda listener: self._post(listener, event), listeners[:CHUNK]))
+
+    def _post(self, listener: Listener, event: Event) -> None:
+        for frame in self._words(listener, event):
+            try:
+                self._gateway.post(listener.connection_id, frame)
+            except Gone:
+                self._presence.forget(listener.connection_id, listener.person_id)
+                return
+            except (PostFailed, FrameTooLarge) as error:
+                log.warning("%s was not posted: %s", event.type, type(error).__name__)
