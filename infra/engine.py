@@ -93,7 +93,9 @@ class Ministack:
             "TMPDIR": str(self._state_dir),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(self.port),
+            # Not GATEWAY_PORT: that would become part of queue URLs, by which it finds the queues
+            # it saved, and another port next time would lose them.
+            "EDGE_PORT": str(self.port),
             "SERVICES": "dynamodb,sqs",
             "PERSIST_STATE": "1",
             "STATE_DIR": str(self._state_dir),

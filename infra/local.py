@@ -47,8 +47,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop takes over
     if "--owned" in sys.argv[1:]:
         stop_with_owner()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    logging.getLogger("waybill").setLevel(logging.INFO)
+    _configure_logging()
     try:
         with ExitStack() as stack:
             _run_loop(Runner(Options.from_env(os.environ), stack).run())
@@ -110,9 +109,7 @@ class Runner:
         print(ready_text(self._options, self._endpoint, took_s, self._given), flush=True)
         await stopped.wait()
         self._schedule.stop()
-        # The poller still delivers what closing the sockets sends.
-        await self._gateway.stop()
-        self._poller.stop()
+        await asyncio.gather(self._gateway.stop(), asyncio.to_thread(self._poller.stop))
 
     def _start_engine(self, stack: ExitStack) -> None:
         options = self._options
@@ -143,6 +140,17 @@ def _handler(options: Options, app: Chalice, name: str) -> Any:
     if handler is None:
         raise AppLoadError(f"{options.app_module}.py has no handler {name!r}; APP_MODULE names it.")
     return handler
+
+
+def _configure_logging() -> None:
+    """Time and text. Chalice leaves its app's logger alone if that writes to standard output."""
+    to_stdout = logging.StreamHandler(sys.stdout)
+    to_stdout.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[to_stdout])
+    ours = logging.getLogger("waybill")
+    ours.setLevel(logging.INFO)
+    ours.addHandler(to_stdout)
+    ours.propagate = False
 
 
 def _run_loop(serving: Coroutine[Any, Any, None]) -> None:

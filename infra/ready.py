@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 
 from infra.options import Options
+
+FREE = {"available": True, "lat": 52.52, "lng": 13.4}
+PARCEL = {
+    "pickup_address": "Mill 1",
+    "pickup_lat": 52.52,
+    "pickup_lng": 13.41,
+    "dropoff_address": "Lane 2",
+    "receiver_phone": "+4930123456",
+}
 
 
 def ready_text(
@@ -24,30 +35,32 @@ def ready_text(
 
 
 def _commands(options: Options, env: Mapping[str, str]) -> list[str]:
-    url, socket_url = options.url, options.url.replace("http", "ws", 1)
-    as_json = "-H 'Content-Type: application/json'"
     return [
-        "Try it in another terminal:",
-        *_tokens(options, env),
-        f"  curl -X POST {url}/api/v1/courier/availability "
-        f'-H "Authorization: Bearer $COURIER" {as_json} '
-        """-d '{"available": true, "lat": 52.52, "lng": 13.40}'""",
-        f'  .venv/bin/python -m websockets "{socket_url}/api/v1/ws/courier?token=$COURIER" &',
-        f"  curl -X POST {url}/api/v1/orders "
-        f'-H "Authorization: Bearer $CUSTOMER" {as_json} '
-        """-d '{"pickup_address": "Mill 1", "dropoff_address": "Lane 2", """
-        """"receiver_phone": "+4930123456", "pickup_lat": 52.52, "pickup_lng": 13.41}'""",
+        "A courier, in another terminal:",
+        f"  COURIER={_token(env, 'courier', 'ben')}",
+        f"  {_post(options, 'courier/availability', 'COURIER', FREE)}",
+        f"  {_listen(options, 'courier', 'COURIER')}",
+        "A customer, in a third one:",
+        f"  CUSTOMER={_token(env, 'customer', 'ana')}",
+        f"  {_post(options, 'orders', 'CUSTOMER', PARCEL)}",
     ]
 
 
-def _tokens(options: Options, env: Mapping[str, str]) -> list[str]:
+def _post(options: Options, path: str, token: str, body: Mapping[str, object]) -> str:
+    return (
+        f'curl {options.url}/api/v1/{path} -H "Authorization: Bearer ${token}" '
+        f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+    )
+
+
+def _listen(options: Options, path: str, token: str) -> str:
+    url = options.url.replace("http", "ws", 1)
+    return f'.venv/bin/python -m websockets "{url}/api/v1/ws/{path}?token=${token}"'
+
+
+def _token(env: Mapping[str, str], role: str, person_id: str) -> str:
     if env.get("JWT_JWKS_URL"):
-        return ["  # put your issuer's tokens into CUSTOMER and COURIER"]
-    needed = [f"{name}={env[name]}" for name in ("STATE_DIR",) if env.get(name)]
-    hint = ["  # with the same JWT_SECRET"] if env.get("JWT_SECRET") else []
-    make = " ".join([*needed, "make -s token"])
-    return [
-        *hint,
-        f"  export CUSTOMER=$({make} ROLE=customer ID=ana)",
-        f"  export COURIER=$({make} ROLE=courier ID=ben)",
-    ]
+        return f"...  # a {role}'s token of your issuer"
+    state_dir = f"STATE_DIR={shlex.quote(env['STATE_DIR'])} " if env.get("STATE_DIR") else ""
+    hint = "  # with the same JWT_SECRET" if env.get("JWT_SECRET") else ""
+    return f"$({state_dir}make -s token ROLE={role} ID={person_id}){hint}"

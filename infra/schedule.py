@@ -41,7 +41,7 @@ class Schedule:
         """Begin."""
         self._thread.start()
 
-    def stop(self, within_s: float = 0.5) -> None:
+    def stop(self, within_s: float = 0.1) -> None:
         """Call it no more. A sweep under way is left behind: it pauses between its passes."""
         self._stopping.set()
         self._thread.join(within_s)

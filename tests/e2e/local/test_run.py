@@ -1,0 +1,157 @@
+"""`python -m infra.local` as a process: what it serves, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from infra.aws import client
+from infra.engine import Ministack, is_healthy, port_is_free
+from tests.e2e.conftest import RunStack, Stack, wait_for
+
+TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
+ENDS_WITHIN_S = 5.0
+
+
+def get(stack: Stack, path: str) -> Any:
+    with urllib.request.urlopen(f"{stack.url}/api/{path}", timeout=5) as response:
+        return json.load(response)
+
+
+def handled(stack: Stack) -> list[str]:
+    return [message["body"] for message in get(stack, "handled")]
+
+
+def latency_s(stack: Stack, body: str, delay: int = 0) -> float:
+    """Send a wakeup; return how long after that it was handled."""
+    sent_at = get(stack, f"send/{body}?delay={delay}")["sent_at"]
+    wait_for(lambda: body in handled(stack))
+    at = next(message["at"] for message in get(stack, "handled") if message["body"] == body)
+    return float(at - sent_at)
+
+
+@pytest.fixture(params=["ministack", "moto"])
+def tiny(request: pytest.FixtureRequest, run_stack: RunStack) -> Stack:
+    return run_stack(ENGINE=request.param, **TINY)
+
+
+def test_it_serves_rest_wakeups_and_the_schedule(tiny: Stack) -> None:
+    assert get(tiny, "health") == {"status": "ok"}
+    wait_for(lambda: get(tiny, "sweeps"))
+    latency_s(tiny, "warm-up")
+    assert min(latency_s(tiny, f"now{i}") for i in range(5)) < 0.05
+    assert 0.9 < latency_s(tiny, "later", delay=1) < 1.5
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(tiny, "nothing-here")
+    assert refused.value.code == 404
+    with refused.value as response:
+        assert json.load(response)["error"] == "not_found"
+
+
+def test_only_the_wakeups_that_failed_stay_in_the_queue(
+    run_stack: RunStack, lasting_engine: Ministack
+) -> None:
+    stack = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
+    for body in ("good", "fail", "fine"):
+        get(stack, f"send/{body}")
+    wait_for(lambda: set(handled(stack)) >= {"good", "fail", "fine"})
+    sqs = client("sqs", lasting_engine.endpoint)
+    url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
+
+    def in_flight() -> int:
+        name = "ApproximateNumberOfMessagesNotVisible"
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(found["Attributes"][name])
+
+    wait_for(lambda: in_flight() == 1)
+    assert handled(stack).count("fail") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_its_engine_in_good_order(
+    run_stack: RunStack, number: signal.Signals
+) -> None:
+    stack = run_stack(**TINY)
+    began = time.monotonic()
+    os.kill(stack.pid, number)
+    assert stack.process.wait(ENDS_WITHIN_S) == 0
+    assert time.monotonic() - began < ENDS_WITHIN_S
+    assert not is_healthy(stack.engine_endpoint)
+    assert port_is_free(stack.port)
+    assert port_is_free(stack.engine_port)
+    assert "Traceback" not in stack.log()
+
+
+def test_a_signal_while_it_starts_ends_it_too(run_stack: RunStack) -> None:
+    stack = run_stack(ready=False, **TINY)
+    wait_for(lambda: is_healthy(stack.engine_endpoint), 20)
+    began = time.monotonic()
+    stack.stop()
+    assert time.monotonic() - began < ENDS_WITHIN_S
+    wait_for(lambda: port_is_free(stack.engine_port))
+
+
+def test_the_engine_does_not_outlive_a_killed_run(run_stack: RunStack) -> None:
+    stack = run_stack(**TINY)
+    stack.kill()
+    wait_for(lambda: not is_healthy(stack.engine_endpoint))
+
+
+def test_a_run_ends_with_its_owner(run_stack: RunStack) -> None:
+    stack = run_stack(**TINY)
+    assert stack.process.stdin is not None
+    stack.process.stdin.close()
+    assert stack.process.wait(ENDS_WITHIN_S) == 0
+
+
+def test_what_was_sent_before_the_end_is_handled_after_the_next_start(run_stack: RunStack) -> None:
+    first = run_stack(**TINY)
+    get(first, "send/kept?delay=2")
+    assert first.stop() == 0
+    second = run_stack(**TINY)
+    wait_for(lambda: "kept" in handled(second))
+
+
+def test_a_killed_run_loses_no_wakeup_on_an_engine_that_stays(
+    run_stack: RunStack, lasting_engine: Ministack
+) -> None:
+    first = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
+    get(first, "send/kept?delay=2")
+    first.kill()
+    assert is_healthy(lasting_engine.endpoint)
+    second = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
+    wait_for(lambda: "kept" in handled(second))
+
+
+def test_localstack_host_leads_to_the_engine(
+    run_stack: RunStack, lasting_engine: Ministack
+) -> None:
+    stack = run_stack(LOCALSTACK_HOST=f"127.0.0.1:{lasting_engine.port}", **TINY)
+    assert f"engine at http://127.0.0.1:{lasting_engine.port}" in stack.log()
+    assert latency_s(stack, "here") < 2
+
+
+def test_wakeups_of_somebody_else_are_found_without_a_nudge(
+    run_stack: RunStack, lasting_engine: Ministack
+) -> None:
+    stack = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
+    sqs = client("sqs", lasting_engine.endpoint)
+    url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="foreign")
+    wait_for(lambda: "foreign" in handled(stack), 2)
+
+
+def test_the_log_has_no_query_and_no_token(run_stack: RunStack) -> None:
+    stack = run_stack(**TINY)
+    token = stack.token("customer", "u1")
+    get(stack, f"health?token={token}")
+    wait_for(lambda: "GET /api/health 200" in stack.log())
+    assert "token=" not in stack.log().split("Ctrl-C ends it.")[1]
+    assert token not in stack.log()

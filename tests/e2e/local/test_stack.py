@@ -1,0 +1,43 @@
+"""The application itself, run as `make run` does, followed through the commands it prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.request
+from typing import Any
+
+from websockets.sync.client import connect
+
+from tests.e2e.conftest import HOME, Stack
+
+
+def paste(stack: Stack, path: str, role: str, token: str) -> Any:
+    """Run the printed curl command for a path in a shell, as a reader would."""
+    found = re.search(rf"^  (curl \S+{path} .*)$", stack.log(), re.MULTILINE)
+    assert found is not None
+    ran = subprocess.run(
+        ["bash", "-c", found[1].replace("curl", "curl -sS", 1)],
+        cwd=HOME,
+        env={**stack.environment, role: token},
+        capture_output=True,
+        timeout=10,
+        check=True,
+    )
+    return json.loads(ran.stdout)
+
+
+def test_it_is_healthy(stack: Stack) -> None:
+    with urllib.request.urlopen(f"{stack.url}/api/health", timeout=5) as response:
+        assert json.load(response)["status"] == "ok"
+
+
+def test_what_it_prints_can_be_pasted(stack: Stack) -> None:
+    courier, customer = stack.token("courier", "pasted-c"), stack.token("customer", "pasted-u")
+    assert paste(stack, "courier/availability", "COURIER", courier)["available"] is True
+    with connect(f"{stack.ws_url}/api/v1/ws/courier?token={courier}") as socket:
+        order = paste(stack, "orders", "CUSTOMER", customer)
+        frame = json.loads(socket.recv(timeout=10))
+    assert frame["event"] == "order.assigned"
+    assert frame["data"]["order_id"] == order["id"]
