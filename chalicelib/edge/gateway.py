@@ -18,9 +18,10 @@ from botocore.session import Session
 
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
 
-_TIMEOUT = urllib3.Timeout(connect=1.0, read=3.0)
+_TIMEOUT = urllib3.Timeout(connect=0.5, read=2.0)
 _TRIES = 4
 _FIRST_PAUSE_S = 0.05
+_LAST_TRY_S = 1.5  # no try begins later: with the timeouts that keeps a post under 4 s (services/mailbox.py relies on it)
 _SERVICE = "execute-api"
 
 
@@ -64,10 +65,12 @@ class ConnectionsApi:
         self._request("DELETE", connection_id)
 
     def _request(self, method: str, connection_id: str, body: bytes = b"") -> int:
-        status = 0
+        status, began = 0, time.monotonic()
         for n in range(_TRIES):
             if n:
                 self._sleep(random.uniform(0.5, 1.0) * _FIRST_PAUSE_S * 4 ** (n - 1))
+            if time.monotonic() - began > _LAST_TRY_S:
+                break
             status = self._once(method, connection_id, body)
             if status not in (0, 429) and status < 500:
                 return status

@@ -46,7 +46,7 @@ from chalicelib.services.ports import Clock, ConnectionStore, Gateway, MailboxSt
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
-_MARGIN = timedelta(seconds=3)  # a post may take that long; none is begun later
+_MARGIN = timedelta(seconds=4)  # a post may take that long; none is begun later
 _DRAIN = 1000  # events kept for somebody who is offline
 _LOOK_BACK = 100
 _LEASE_TRIES = 3

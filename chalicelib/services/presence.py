@@ -42,11 +42,14 @@ class Presence:
         self._queue.send(wakeups)
 
     def admit(self, connection: Connection) -> None:
-        """Let a greeted connection hear what is said in its rooms."""
+        """Let a greeted connection hear what is said in its rooms. One that ended meanwhile, and
+        whose $disconnect found it in none of them, is taken out again."""
         for room in connection.rooms:
             self._connections.join(room, connection)
         if connection.role is Role.COURIER:
             self._couriers.connected(connection.person_id, connection.id)
+        if self.get(connection.id) is None:
+            self._leave(connection.id, connection.person_id, set(connection.rooms))
 
     def get(self, connection_id: str) -> Connection | None:
         """A connection's row, None once it is gone."""
@@ -64,13 +67,15 @@ class Presence:
     def forget(self, connection_id: str, person_id: str) -> None:
         """Take a connection out of every room and drop its row; nothing else changes."""
         connection = self.get(connection_id)
-        rooms = {*(connection.rooms if connection else ())}
+        self._leave(connection_id, person_id, set(connection.rooms if connection else ()))
+        self._connections.close(connection_id)
+
+    def _leave(self, connection_id: str, person_id: str, rooms: set[str]) -> None:
         if person_id:
             rooms.add(person_room(person_id))
             self._couriers.disconnected(person_id, connection_id)
         for room in rooms:
             self._connections.leave(room, connection_id)
-        self._connections.close(connection_id)
 
     def end(self, connection_id: str) -> None:
         """Close a connection from this side, and forget it."""
