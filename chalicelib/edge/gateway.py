@@ -21,7 +21,7 @@ from chalicelib.errors import FrameTooLarge, Gone, PostFailed
 _TIMEOUT = urllib3.Timeout(connect=0.5, read=2.0)
 _TRIES = 4
 _FIRST_PAUSE_S = 0.05
-_LAST_TRY_S = 1.5  # no try begins later: with the timeouts that keeps a post under 4 s (services/mailbox.py relies on it)
+_LAST_TRY_S = 1.5  # none begins later: a post takes under 4 s, as services/mailbox.py assumes
 _SERVICE = "execute-api"
 
 
