@@ -1,4 +1,8 @@
-"""An API Gateway for one Chalice app on this machine: REST and WebSockets on one port."""
+"""An API Gateway for one Chalice app on this machine: REST and WebSockets on one port.
+
+README.md in this folder has the table of behaviours with their evidence, the choices that AWS's
+documents leave open, and the known limitations.
+"""
 
 from infra.gateway.application import AppLoadError, export_endpoint, load_app
 from infra.gateway.config import GatewayConfig

@@ -71,7 +71,8 @@ class Sessions:
 
     def opened(self, transport: asyncio.Transport, peer: Peer) -> Socket:
         """Register an accepted connection."""
-        lifetime = Lifetime(peer.connected_at_ms / 1000, self._clock())
+        connected_at_s = peer.connected_at_ms / 1000
+        lifetime = Lifetime(connected_at_s, connected_at_s)
         socket = Socket(transport, peer, lifetime, self._config, self)
         self._open[peer.connection_id] = socket
         return socket

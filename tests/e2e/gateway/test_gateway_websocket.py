@@ -399,6 +399,16 @@ def test_a_message_and_a_close_in_one_packet_both_count() -> None:
         seen.wait("$disconnect")
 
 
+def test_an_error_for_a_client_that_closed_in_the_same_packet_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(an_app()) as rig, rig.tcp() as client:
+        shake_hands(client)
+        client.sendall(b"\x81\x82\x00\x00\x00\x00hi" + b"\x88\x80\x00\x00\x00\x00")
+        assert b"".join(iter(lambda: client.recv(100), b"")) == b"\x88\x00"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_frames_sent_before_the_handshake_is_answered_are_kept() -> None:
     seen = Recorded()
     with serving(an_echo_app(seen)) as rig, rig.tcp() as client:
