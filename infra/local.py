@@ -70,6 +70,7 @@ class Runner:
         self._options = options
         own = f"http://127.0.0.1:{options.engine_port}" if options.engine == "ministack" else None
         self._endpoint = options.endpoint or own
+        options.make_state_dir()
         secret = signing_secret(options, os.environ)
         self._given = dict(os.environ)
         export(options, self._endpoint, secret, os.environ)

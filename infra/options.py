@@ -55,6 +55,15 @@ class Options:
         """Where clients find the application."""
         return f"http://127.0.0.1:{self.port}"
 
+    def make_state_dir(self) -> None:
+        """Raises BadSetting when there can't be one."""
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSetting(
+                f"STATE_DIR {self.state_dir} can't be used ({error.strerror}): name another folder."
+            ) from error
+
 
 def export(
     options: Options, endpoint: str | None, secret: str, env: MutableMapping[str, str]

@@ -9,9 +9,8 @@ from pathlib import Path
 
 
 def checkout_secret(state_dir: Path) -> str:
-    """Return the secret kept in `state_dir`, making it first if there is none."""
+    """Return the secret kept in the folder `state_dir`, making it first if there is none."""
     path = state_dir / "jwt-secret"
-    state_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _write_once(path, secrets.token_urlsafe(48))
     return path.read_text().strip()

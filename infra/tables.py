@@ -154,10 +154,14 @@ def _expire_by(dynamodb: Any, name: str, attribute: str) -> None:
 def main() -> int:
     """Create tables and queues as the environment says; return the exit code."""
     try:
-        settings = Settings.from_env()
+        # Tables need no secret, but settings without one are refused.
+        settings = Settings.from_env({"JWT_SECRET": "-" * 32, **os.environ})
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 1
+    if settings.aws_endpoint:
+        os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
     region = os.environ.get("AWS_DEFAULT_REGION", REGION)
     try:
         url = create_all(settings.table_prefix, settings.queue_name, settings.aws_endpoint, region)

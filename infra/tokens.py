@@ -36,8 +36,11 @@ def mint(
 
 
 def signing_secret(options: Options, env: Mapping[str, str]) -> str:
-    """Return JWT_SECRET, or this checkout's own."""
-    return env.get("JWT_SECRET") or checkout_secret(options.state_dir)
+    """Return JWT_SECRET, or this checkout's own. Raises BadSetting."""
+    if given := env.get("JWT_SECRET"):
+        return given
+    options.make_state_dir()
+    return checkout_secret(options.state_dir)
 
 
 def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
@@ -52,15 +55,14 @@ def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = Non
     parser.add_argument("--hours", type=float, default=VALID_S / 3600, help="how long it is valid")
     given = parser.parse_args(arguments)
     try:
-        options = Options.from_env(env)
+        if env.get("JWT_JWKS_URL"):
+            raise BadSetting("JWT_JWKS_URL is set: tokens come from that issuer, not from here.")
+        secret = signing_secret(Options.from_env(env), env)
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 1
-    if env.get("JWT_JWKS_URL"):
-        print("JWT_JWKS_URL is set: tokens come from that issuer, not from here.", file=sys.stderr)
-        return 1
     token = mint(
-        signing_secret(options, env),
+        secret,
         given.role,
         given.id,
         valid_s=given.hours * 3600,

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +130,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def run_stack(tmp_path: Path) -> Iterator[RunStack]:
     """Start stacks with settings of their own; they share one STATE_DIR unless told otherwise."""
-    started: list[Stack] = []
+    with ExitStack() as started:
 
-    def run(*, ready: bool = True, **environment: str) -> Stack:
-        new = Stack(tmp_path, environment)
-        started.append(new)
-        return new.await_ready() if ready else new
+        def run(*, ready: bool = True, **environment: str) -> Stack:
+            new = Stack(tmp_path, environment)
+            started.callback(new.stop)
+            return new.await_ready() if ready else new
 
-    yield run
-    for one in started:
-        one.stop()
+        yield run
 
 
 @pytest.fixture

@@ -103,3 +103,19 @@ def test_an_engine_that_ends_at_once_points_to_its_log(tmp_path: Path) -> None:
     engine = Ministack(free_port(), tmp_path, python=Path("/bin/false"))
     with pytest.raises(EngineError, match=r"did not start; its log is .*engine\.log"):
         engine.start()
+
+
+def test_tables_are_made_from_the_command_line(lasting_engine: Ministack) -> None:
+    env = {"PATH": os.defpath, "AWS_ENDPOINT_URL": lasting_engine.endpoint, "TABLE_PREFIX": "cli"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "infra.tables"],
+        cwd=HOME,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert " tables cli-*, queue http" in ran.stdout
+    tables = client("dynamodb", lasting_engine.endpoint).list_tables()["TableNames"]
+    assert "cli-orders" in tables

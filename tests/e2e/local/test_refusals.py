@@ -41,6 +41,7 @@ def refusal(run_stack: RunStack, **environment: str) -> str:
         ("DISPATCH_RADIUS_M", "far", "waybill: DISPATCH_RADIUS_M takes a number from 1 to"),
         ("JWT_SECRET", "short", "waybill: JWT_SECRET must have at least 32 characters."),
         ("ENDPOINT", "4566", "waybill: ENDPOINT takes a URL like"),
+        ("STATE_DIR", "/dev/null/state", "waybill: STATE_DIR /dev/null/state can't be used"),
         ("APP_MODULE", "no_such_app", "waybill: no module 'no_such_app'"),
         ("APP_MODULE", "infra.options", "waybill: module 'infra.options' has no attribute 'app'"),
     ],

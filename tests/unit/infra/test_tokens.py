@@ -60,13 +60,28 @@ def test_the_command_cannot_sign_for_somebody_elses_keys(
 
 
 def test_the_secret_is_made_once_long_and_private(tmp_path: Path) -> None:
-    folder = tmp_path / "state"
-    secret = checkout_secret(folder)
+    secret = checkout_secret(tmp_path)
     assert len(secret) >= 32
-    assert checkout_secret(folder) == secret
-    (file,) = folder.iterdir()
+    assert checkout_secret(tmp_path) == secret
+    (file,) = tmp_path.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert checkout_secret(tmp_path / "other") != secret
+
+
+def test_every_checkout_has_its_own_secret(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    assert len({checkout_secret(folder) for folder in folders}) == 2
+
+
+def test_a_state_folder_that_cannot_be_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([], {"STATE_DIR": str(tmp_path / "file" / "state")}) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "name another folder" in said
 
 
 def test_starts_at_the_same_time_agree_on_the_secret(tmp_path: Path) -> None:
