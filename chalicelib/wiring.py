@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import botocore.config
+from pynamodb.connection import Connection as Database
 
 from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.connections import Connection, Listener
@@ -57,6 +58,13 @@ def waybill() -> Waybill:
         return _built
 
 
+def use(made: Waybill | None) -> None:
+    """Serve from this application, instead of one from the environment; None: back to that."""
+    global _built
+    with _building:
+        _built = made
+
+
 def utc_now() -> datetime:
     """The time, aware."""
     return datetime.now(timezone.utc)
@@ -72,10 +80,13 @@ def build(
     orders: ports.OrderStore | None = None,
     mailboxes: ports.MailboxStore | None = None,
     connections: ports.ConnectionStore | None = None,
+    database: Database | None = None,
 ) -> Waybill:
     """Make the application. What is given replaces the real part; tests give a clock, a gateway
-    and faults."""
-    database = tables.bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    and faults. `database` is what tables.bind() returned, if that has been done."""
+    database = database or tables.bind(
+        settings.table_prefix, settings.aws_region, settings.aws_endpoint
+    )
     session: Any = database.session
     pool = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
     orders = orders or Orders(database)

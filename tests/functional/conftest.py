@@ -8,15 +8,16 @@ prefix of its own: making a client costs 150 ms, and so an app that was wired on
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pynamodb.connection import Connection
 
+from chalicelib import wiring
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
 from infra.aws import REGION, client
@@ -24,6 +25,9 @@ from infra.engine import Ministack
 from infra.moto_engine import moto_engine
 from infra.tables import create_queues, create_tables
 from tests.conftest import SECRET
+
+if TYPE_CHECKING:
+    from tests.functional.world import World
 
 PREFIX = "waybill"
 QUEUE = "waybill-wakeups"
@@ -111,3 +115,36 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         on = _on_ministack(request.getfixturevalue("ministack"), monkeypatch)
     with on as prepared:
         yield prepared
+
+
+MakeWorld = Callable[..., "World"]
+
+
+@pytest.fixture
+def make_world(dynamo: Engine) -> Iterator[MakeWorld]:
+    """Build worlds with replaced parts or settings, on moto; see tests.functional.world."""
+    from tests.functional.world import World
+
+    yield lambda **given: World(dynamo, **given)
+    wiring.use(None)
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """Waybill below the sockets, on moto."""
+    return make_world()
+
+
+@pytest.fixture
+def make_engine_world(engine: Engine) -> Iterator[MakeWorld]:
+    """Build worlds with replaced parts or settings, on moto, then on ministack."""
+    from tests.functional.world import World
+
+    yield lambda **given: World(engine, **given)
+    wiring.use(None)
+
+
+@pytest.fixture
+def engine_world(make_engine_world: MakeWorld) -> World:
+    """Waybill below the sockets, on moto, then on ministack."""
+    return make_engine_world()

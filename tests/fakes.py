@@ -1,0 +1,159 @@
+"""What stands in for the outside: a clock that is set, a gateway and a queue that remember."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+
+from chalicelib.errors import Gone, Unavailable
+from chalicelib.services.wakeups import Wakeup, decode, encode
+from tests.builders import NOW
+
+MAX_DELAY_S = 15 * 60
+VISIBILITY_TIMEOUT = timedelta(seconds=30)
+MAX_RECEIVES = 5
+
+
+class Clock:
+    """The time is what it was last set to."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+class RecordingGateway:
+    """Implements services.ports.Gateway. Keeps every frame; can fail as the real one does.
+
+    `connect` and `drop` say which connections there are: any other is Gone. `fail(id, error, …)`
+    makes the next posts to a connection raise these errors in turn; `slow[id]` makes each take
+    that many seconds; `before_post` runs ahead of every post.
+    """
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, str]] = []
+        self.refused: list[tuple[str, str]] = []  # posts to connections that are not there
+        self.closed: list[str] = []
+        self.looked_at: list[str] = []  # ids that `alive` was asked for
+        self.slow: dict[str, float] = {}
+        self.before_post: Callable[[str, str], None] = lambda connection_id, frame: None
+        self._open: set[str] = set()
+        self._failures: dict[str, list[BaseException]] = defaultdict(list)
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        self.overlaps = 0  # posts that began before another to the same connection had ended
+
+    def connect(self, connection_id: str) -> None:
+        """From now on the connection is there."""
+        self._open.add(connection_id)
+
+    def drop(self, connection_id: str) -> None:
+        """From now on it is gone, and nobody was told."""
+        self._open.discard(connection_id)
+
+    def fail(self, connection_id: str, *errors: BaseException) -> None:
+        """Let the next posts to a connection raise these, one each."""
+        self._failures[connection_id].extend(errors)
+
+    def post(self, connection_id: str, frame: str) -> None:
+        self.before_post(connection_id, frame)
+        with self._lock:
+            if connection_id not in self._open:
+                self.refused.append((connection_id, frame))
+                raise Gone(connection_id)
+            if self._failures[connection_id]:
+                raise self._failures[connection_id].pop(0)
+            self.overlaps += connection_id in self._busy
+            self._busy.add(connection_id)
+        if connection_id in self.slow:
+            time.sleep(self.slow[connection_id])
+        with self._lock:
+            self.posted.append((connection_id, frame))
+            self._busy.discard(connection_id)
+
+    def alive(self, connection_id: str) -> bool:
+        self.looked_at.append(connection_id)
+        return connection_id in self._open
+
+    def close(self, connection_id: str) -> None:
+        self.closed.append(connection_id)
+        self._open.discard(connection_id)
+
+    def frames(self, connection_id: str) -> list[str]:
+        """The frames of one connection, in the order they arrived."""
+        return [frame for id_, frame in list(self.posted) if id_ == connection_id]
+
+
+@dataclass(order=True)
+class Message:
+    """One message in the queue."""
+
+    due: datetime
+    number: int
+    body: str = field(compare=False)
+    receives: int = field(default=0, compare=False)
+
+    @property
+    def wakeup(self) -> Wakeup:
+        return decode(self.body)
+
+
+class RecordingQueue:
+    """Implements services.ports.Queue as SQS does, by a clock that is set: delays in whole
+    seconds, 15 minutes at most, redelivery after 30 s, five times, then the dead letters."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.waiting: list[Message] = []
+        self.dead: list[Message] = []
+        self.sent: list[tuple[Wakeup, timedelta]] = []
+        self.calls = 0
+        self.down = False  # every call raises Unavailable
+
+    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+        if self.down:
+            raise Unavailable("The queue is down.")
+        with self._lock:
+            self.calls += 1
+            for wakeup, delay in wakeups:
+                delay_s = ceil(max(0.0, min(delay.total_seconds(), MAX_DELAY_S)))
+                due = self._clock() + timedelta(seconds=delay_s)
+                self.sent.append((wakeup, delay))
+                self.waiting.append(Message(due, len(self.sent), encode(wakeup)))
+
+    def take(self) -> Message | None:
+        """The next message that is due, or None."""
+        with self._lock:
+            due = [message for message in self.waiting if message.due <= self._clock()]
+            if not due:
+                return None
+            first = min(due)
+            self.waiting.remove(first)
+            return first
+
+    def again(self, message: Message) -> None:
+        """It failed: it comes again, or ends among the dead letters."""
+        message.receives += 1
+        with self._lock:
+            if message.receives >= MAX_RECEIVES:
+                self.dead.append(message)
+                return
+            message.due = self._clock() + VISIBILITY_TIMEOUT
+            self.waiting.append(message)
+
+    def next_due(self) -> datetime | None:
+        """When the next message is due, if any waits."""
+        with self._lock:
+            return min((message.due for message in self.waiting), default=None)
