@@ -34,11 +34,13 @@ class Contract(Protocol):
     """One wire contract, for one kind of client.
 
     `roles` may speak it. Where `in_band` is true a connection may open without a token, and the
-    client authenticates with its first message.
+    client authenticates with its first message; where `asks_first` is true, it is admitted by
+    that message only, even if its token came with the handshake. Inherit for the defaults.
     """
 
     roles: frozenset[Role]
-    in_band: bool
+    in_band: bool = False
+    asks_first: bool = False
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """The rooms, beyond the person's own, that a greeted connection listens in."""

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from chalicelib.contracts.base import (
+    Contract,
     Reader,
     Request,
     Writer,
@@ -57,10 +58,8 @@ STEP_WORDS: dict[str, str] = {
 }
 
 
-class Courier:
+class Courier(Contract):
     """The contract as one kind of client speaks it."""
-
-    in_band = False
 
     def __init__(
         self, role: Role, readers: Mapping[str, Reader], writers: Mapping[str, Writer]

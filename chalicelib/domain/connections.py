@@ -8,16 +8,18 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.people import Role
+from chalicelib.domain.people import Actor, Role
 
 MAX_AGE = timedelta(hours=2, minutes=5)  # AWS quota: 2 h a connection; then the row is void
 CHECK_EVERY = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may be lost
+_PERSON = "person#"
 
 
 class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     """One open socket. `state` belongs to the contract; `greeted` says its first frames went out.
 
     `person_id` is "" until it has authenticated; `rooms` are those it listens in, once admitted.
+    `vouched` is who its handshake's token named, where a contract admits by a message only.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     greeted: bool = False
     version: int = 0
     check_at: datetime | None = None
+    vouched: Actor | None = None
     state: dict[str, Any] = {}
 
     def void(self, now: datetime) -> bool:
@@ -47,9 +50,15 @@ class Listener(msgspec.Struct, frozen=True):
 
 def admitted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
     """The connection after its first frames, listening in its person's room and in `rooms`."""
-    return replace(connection, greeted=True, rooms=(person_room(connection.person_id), *rooms))
+    joined = (person_room(connection.person_id), *rooms)
+    return replace(connection, greeted=True, rooms=joined, vouched=None)
 
 
 def person_room(person_id: str) -> str:
-    """The room of everything that is for one person."""
-    return f"person#{person_id}"
+    """The room of everything that is for one person, or for one restaurant."""
+    return f"{_PERSON}{person_id}"
+
+
+def mailboxes_of(connection: Connection) -> tuple[str, ...]:
+    """Whose mailboxes a connection hears: its person's, and those of the restaurants it is in."""
+    return tuple(r.removeprefix(_PERSON) for r in connection.rooms if r.startswith(_PERSON))

@@ -6,28 +6,30 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from msgspec.structs import replace
+
 from chalicelib.contracts.base import Contract, Refused, Request
+from chalicelib.domain.asks import Authenticate
 from chalicelib.domain.connections import Connection
 from chalicelib.domain.people import Actor
 from chalicelib.edge.bearer import bearer
 from chalicelib.edge.desk import perform
 from chalicelib.edge.waybill import Waybill
-from chalicelib.errors import Forbidden, NotFound, WaybillError
+from chalicelib.errors import Forbidden, NotFound, Stale, WaybillError
 
 
 def connect(waybill: Waybill, event: Mapping[str, Any]) -> int:
     """Admit a connection, or refuse the handshake: the HTTP status that answers it."""
     try:
-        contract, actor = _admitted(waybill, event)
+        name, actor = _admitted(waybill, event)
+        waits = waybill.contracts[name].asks_first
         context = event["requestContext"]
         waybill.presence.open(
             Connection(
                 id=context["connectionId"],
-                contract=contract,
+                contract=name,
                 connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
-                person_id=actor.id,
-                role=actor.role,
-                restaurant_ids=actor.restaurant_ids,
+                **({"vouched": actor if actor.id else None} if waits else identity(actor)),
             )
         )
     except WaybillError as error:
@@ -67,12 +69,38 @@ def _answer(
     request = Request()
     try:
         request = contract.read(body, connection, waybill.clock())
+        if isinstance(request.ask, Authenticate):
+            _authenticate(waybill, contract, connection, request, request.ask.token)
+            return ()
         result = perform(waybill, connection, request.ask) if request.ask else None
     except Refused as refused:
         return contract.refusal(refused.request, refused.error)
     except WaybillError as error:
         return contract.refusal(request, error)
     return contract.answer(request, result, connection)
+
+
+def _authenticate(
+    waybill: Waybill, contract: Contract, connection: Connection, request: Request, token: str
+) -> None:
+    """Admit whoever says who they are, or was vouched for by the handshake and says no more."""
+    vouched = connection.vouched
+    actor = vouched if vouched and not token else waybill.authenticate(token or None)
+    if actor.role not in contract.roles:
+        raise Forbidden("This path is for another role.")
+    before: Connection | None = connection
+    while before and not before.person_id:
+        after = replace(before, **identity(actor))
+        try:
+            waybill.greeting.admit(before, after, contract.answer(request, actor, after))
+            return
+        except Stale:  # its first frames have just been noted, or it asked twice
+            before = waybill.presence.get(connection.id)
+
+
+def identity(actor: Actor) -> dict[str, Any]:
+    """What a connection keeps of the one who speaks on it."""
+    return {"person_id": actor.id, "role": actor.role, "restaurant_ids": actor.restaurant_ids}
 
 
 def disconnect(waybill: Waybill, connection_id: str) -> None:

@@ -12,11 +12,11 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.connections import Connection, admitted
+from chalicelib.domain.connections import Connection, admitted, mailboxes_of
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Role
-from chalicelib.errors import Gone, Stale
+from chalicelib.errors import Gone, PostFailed, Stale
 from chalicelib.services.mailbox import Held, Mailboxes, Skip
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.ports import Clock, ConnectionStore, Gateway
@@ -65,6 +65,7 @@ class Greeting:
         try:
             if connection.person_id:
                 self._mailboxes.greet(connection.person_id, lambda: self._welcome(connection_id))
+                self._drain(connection_id, self._mailboxes_of(connection)[1:])
             elif not connection.greeted:
                 self._say_first(connection, None)
         except (Held, Stale):
@@ -95,16 +96,30 @@ class Greeting:
 
     def admit(self, before: Connection, after: Connection, frames: Sequence[str]) -> None:
         """Admit a connection that has just authenticated: `frames` are its answer, said before
-        anything else, then comes what waits for its person. Raises Held, Stale, Gone."""
+        anything else, then comes what waits for it. Raises Stale, and then nothing was said.
 
-        def welcome() -> Skip:
+        The row is written first, as an answered client may speak at once; the rooms are joined
+        last, as whatever is said in them must come after the answer.
+        """
+        noted = self._connections.update(before, admitted(after, tuple(self._rooms(after))))
+        try:
             for frame in frames:
-                self._gateway.post(before.id, frame)
-            rooms = tuple(self._rooms(after))
-            self._presence.admit(self._connections.update(before, admitted(after, rooms)))
-            return lambda event: False
+                self._gateway.post(noted.id, frame)
+        except (Gone, PostFailed):
+            self._presence.end(noted.id)  # its client comes again
+            return
+        self._presence.admit(noted)
+        try:
+            self._drain(noted.id, mailboxes_of(noted))
+        except (PostFailed, Stale):
+            self._presence.greet_later(noted.id)
 
-        self._mailboxes.greet(after.person_id, welcome)
+    def _drain(self, connection_id: str, mailboxes: Sequence[str]) -> None:
+        for mailbox in mailboxes:
+            self._mailboxes.drain(mailbox, connection_id)
+
+    def _mailboxes_of(self, connection: Connection) -> Sequence[str]:
+        return mailboxes_of(admitted(connection, tuple(self._rooms(connection))))
 
     def _offered_to(self, connection: Connection) -> Order | None:
         if connection.role is not Role.COURIER:

@@ -50,6 +50,7 @@ _MARGIN = timedelta(seconds=4)  # a post may take that long; none is begun later
 _DRAIN = 1000  # events kept for somebody who is offline
 _LOOK_BACK = 100
 _LEASE_TRIES = 3
+_ARRIVAL = "arrival#"
 
 Streams = Callable[[str], Outbox | None]
 Forget = Callable[[str, str], None]
@@ -128,6 +129,21 @@ class Mailboxes:
             raise
         self._serve(held, {}, skip)
 
+    def drain(self, person_id: str, connection_id: str) -> None:
+        """Post what waits to those who listen, now that this connection does; left to whoever is
+        the writer, if anybody is. Raises PostFailed or Stale if it must be done again."""
+        for _ in range(_LEASE_TRIES):
+            held = self._lease(person_id)
+            if held is None:
+                mark = f"{_ARRIVAL}{connection_id}@0"
+                if self._store.leave_to_holder(person_id, mark, self._clock()):
+                    return
+                held = self._take_over(person_id)
+            if held:
+                self._serve(held, {})
+                return
+        raise Stale
+
     def _lease(self, person_id: str) -> _Lease | None:
         holder, until = uuid4().hex, self._clock() + LEASE
         box = self._store.lease(person_id, holder, until)
@@ -148,7 +164,7 @@ class Mailboxes:
         try:
             while True:
                 for stream in streams:
-                    outbox = outboxes.get(stream) or self._load(stream)
+                    outbox = outboxes.get(stream) or self._outbox(stream)
                     if outbox:
                         self._take_in(held, outbox, seen)
                 self._post(held, skip)
@@ -158,6 +174,10 @@ class Mailboxes:
         except PostFailed:
             held.release(self._store)
             raise
+
+    def _outbox(self, stream: str) -> Outbox | None:
+        """A stream's outbox; none for a mark that only says that somebody has come."""
+        return None if stream.startswith(_ARRIVAL) else self._load(stream)
 
     def _finish(self, held: _Lease) -> list[Event]:
         """Step 2: the rows that a holder put in and did not live to count."""

@@ -41,6 +41,10 @@ class Presence:
             wakeups.append((AuthDeadline(connection.id), self._auth_deadline))
         self._queue.send(wakeups)
 
+    def greet_later(self, connection_id: str) -> None:
+        """Have a connection greeted in a moment; what was said to it already is not repeated."""
+        self._queue.send([(Greet(connection_id), timedelta(seconds=1))])
+
     def admit(self, connection: Connection) -> None:
         """Let a greeted connection hear what is said in its rooms. One that ended meanwhile, and
         whose $disconnect found it in none of them, is taken out again."""
