@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from chalicelib.domain import lifecycle
 from chalicelib.domain.events import Event, order_stream
 from chalicelib.domain.mailboxes import REMEMBERED_FOR
@@ -58,7 +60,7 @@ class Changes:
         """
         sealed = lifecycle.seal(before, after, told)
         if before:
-            self._keep_untold(before, sealed)
+            sealed = self._keeping_untold(before, sealed)
         if not armed and (told or sealed.offer):
             self.arm(sealed)
         self._orders.commit(before, sealed, available_only=available_only)
@@ -75,14 +77,14 @@ class Changes:
                 continue
         raise Unavailable("The order is changing too fast; try again.")
 
-    def _keep_untold(self, before: Order, sealed: Order) -> None:
+    def _keeping_untold(self, before: Order, sealed: Order) -> Order:
         """An entry leaves the outbox only once it is in its recipients' mailboxes. An old one is:
         its wakeups have long been handled, or lie in the dead-letter queue with an alarm."""
         oldest_kept = sealed.outbox[0].version if sealed.outbox else 0
-        young = [
+        young = tuple(
             e
             for e in before.outbox
             if e.version < oldest_kept and self._clock() - e.at < REMEMBERED_FOR
-        ]
-        if young:
-            self._relay.before_dropping(before.told, oldest_kept)
+        )
+        untold = self._relay.untold(before.told, young) if young else ()
+        return replace(sealed, outbox=(*untold, *sealed.outbox)) if untold else sealed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.domain.events import Outbox
+from chalicelib.domain.events import Entry, Outbox
 from chalicelib.services.mailbox import Mailboxes
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,12 @@ class Relay:
             raise failure
         return finished
 
-    def before_dropping(self, outbox: Outbox, oldest_kept: int) -> None:
-        """Make sure that versions before `oldest_kept` are in every mailbox, as the outbox is
-        about to lose them. Raises if that can't be had now."""
-        dropped = tuple(e for e in outbox.entries if e.version < oldest_kept)
-        if not dropped:
-            return
+    def untold(self, outbox: Outbox, dropped: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Which of the entries that an outbox is about to lose are not in every mailbox yet, after
+        having tried. A mailbox that another holds is left to them: they read the outbox later, so
+        that it must still have what they were left. Raises what hinders the telling."""
+        newest, finished = dropped[-1].version, True
         for person_id in Outbox(outbox.stream, None, dropped).recipients():
-            if not self._mailboxes.knows(person_id, outbox.stream, dropped[-1].version):
-                self._mailboxes.tell(person_id, outbox)
+            if not self._mailboxes.knows(person_id, outbox.stream, newest):
+                finished = self._mailboxes.tell(person_id, outbox) and finished
+        return () if finished else dropped

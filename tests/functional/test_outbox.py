@@ -1,0 +1,71 @@
+"""An order's outbox is short, and still nothing leaves it untold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+
+from chalicelib.domain import commands
+from chalicelib.domain.connections import Connection
+from chalicelib.domain.jobs import Job, Place
+from chalicelib.domain.people import Actor, Role
+from chalicelib.services.mailbox import LEASE
+from chalicelib.services.wakeups import Greet, Relay, Wakeup
+from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.wiring import build
+from tests.functional.conftest import Engine
+
+ANA, BEN = Actor("ana", Role.CUSTOMER), Actor("ben", Role.COURIER)
+STEPS = (commands.Arrive(), commands.PickUp(), commands.Reach(), commands.Deliver())
+
+
+class Heard:
+    """A gateway that keeps what is posted."""
+
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+
+    def post(self, connection_id: str, frame: str) -> None:
+        self.frames.append(frame)
+
+    def alive(self, connection_id: str) -> bool:
+        return True
+
+    def close(self, connection_id: str) -> None:
+        return None
+
+
+class Unsent:
+    """A queue that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.wakeups: list[Wakeup] = []
+
+    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+        self.wakeups += [wakeup for wakeup, _ in wakeups]
+
+
+def test_what_is_left_to_a_busy_mailbox_stays_in_the_outbox_until_it_is_told(
+    dynamo: Engine,
+) -> None:
+    """P-04, P-05: five steps while another holds the customer's mailbox, and then dies."""
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    heard, queue = Heard(), Unsent()
+    waybill = build(dynamo.settings(), clock=lambda: now, gateway=heard, queue=queue)
+    waybill.fleet.set_available(BEN, True)
+    waybill.presence.open(Connection("a", "customer", now, person_id=ANA.id, role=ANA.role))
+    waybill.waking.handle(Greet("a"))
+    job = Job("delivery", ANA.id, Place("Mill 1"), Place("Lane 2"), now)
+    order = waybill.ordering.place(job)
+
+    assert Mailboxes().lease(ANA.id, "one who dies", now + LEASE)
+    waybill.delivery.accept(BEN, order.id)
+    for step in STEPS:
+        waybill.delivery.step(BEN, order.id, step)
+    assert len(heard.frames) == 1
+
+    now += LEASE + timedelta(seconds=1)
+    relay = next(w for w in queue.wakeups if isinstance(w, Relay))
+    waybill.waking.handle(relay)
+    words = ("assigned", "accepted", "arrived", "picked_up", "delivered")
+    assert [w for f in heard.frames for w in words if f'"status":"{w}"' in f] == list(words)
