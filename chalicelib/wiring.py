@@ -147,6 +147,14 @@ def _policies(settings: Settings) -> dict[str, Policy]:
             radius_m=settings.dispatch_radius_m,
             fix_max_age=settings.fix_max_age,
         ),
+        "hail": Policy(
+            flow="hail",
+            offer_ttl=settings.hail_offer_ttl,
+            radius_m=settings.dispatch_radius_m,
+            fix_max_age=settings.fix_max_age,
+            search_ttl=settings.hail_search_ttl,
+            ask_again=True,
+        ),
     }
 
 

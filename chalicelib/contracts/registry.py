@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts import courier
+from chalicelib.contracts import courier, drivers
 from chalicelib.contracts.base import Contract
 
 CONTRACTS: dict[str, Contract] = {
     "courier": courier.COURIER,
     "customer": courier.CUSTOMER,
+    "drivers": drivers.DRIVERS,
 }

@@ -21,6 +21,7 @@ class Offer(_Command, frozen=True):
     courier_id: str
     expires_at: datetime
     lapsed_courier_id: str | None = None
+    distance_m: float | None = None
 
 
 class Assign(_Command, frozen=True):
@@ -29,6 +30,7 @@ class Assign(_Command, frozen=True):
     verb: ClassVar[str] = "assign"
     courier_id: str
     expires_at: datetime
+    distance_m: float | None = None
 
 
 class Accept(_Command, frozen=True):

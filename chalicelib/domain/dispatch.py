@@ -17,7 +17,9 @@ class Policy(msgspec.Struct, frozen=True):
     """How one flow looks for couriers.
 
     `offer_ttl` is how long one courier has; `search_ttl` None means: give up as soon as nobody
-    is left to ask, else keep looking that long, every `search_every`.
+    is left to ask, else keep looking that long, every `search_every`: less than a sweep's pass, so
+    that no pass comes just too early. While it looks, `ask_again` lets it ask those who were asked
+    before, when nobody else is left.
     """
 
     flow: str
@@ -25,7 +27,14 @@ class Policy(msgspec.Struct, frozen=True):
     radius_m: float
     fix_max_age: timedelta
     search_ttl: timedelta | None = None
-    search_every: timedelta = timedelta(seconds=15)
+    search_every: timedelta = timedelta(seconds=10)
+    ask_again: bool = False
+
+
+def distance_to(courier: Courier, pickup: Point | None) -> float | None:
+    """Metres from a courier's last fix to the pickup; None where either is unknown."""
+    fix = courier.fix
+    return distance_m((fix.lat, fix.lng), pickup) if fix and pickup else None
 
 
 def fit(courier: Courier, pickup: Point | None, policy: Policy, now: datetime) -> bool:

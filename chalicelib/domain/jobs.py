@@ -35,7 +35,8 @@ class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for. Set when the order is placed and never changed.
 
-    `flow` names the transition table and the dispatch policy. Money is in minor units.
+    `flow` names the transition table and the dispatch policy; `kind` is the customer's own word for
+    what is wanted (spec 004: order_type). Money is in minor units.
     """
 
     flow: str
@@ -46,14 +47,19 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     receiver_phone: str | None = None
     notes: str | None = None
     merchant_id: str | None = None
+    kind: str | None = None
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """One offer of an order: the `seq`-th, open until `expires_at`."""
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One offer of an order: the `seq`-th, open until `expires_at`.
+
+    `distance_m` is from the courier to the pickup, None where either is unknown.
+    """
 
     seq: int
     courier_id: str
     expires_at: datetime
+    distance_m: float | None = None
 
     def lapsed(self, now: datetime) -> bool:
         """An offer is good until its deadline and not a moment longer."""

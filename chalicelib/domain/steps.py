@@ -33,9 +33,10 @@ def tell_customer(order: Order, type_: str, now: datetime, **more: Any) -> Event
     return tell(order, type_, order.job.customer_id, now, **more)
 
 
-def offered(order: Order, courier_id: str, expires_at: datetime, now: datetime) -> Outcome:
-    """Put the order before `courier_id`; both sides hear of it."""
-    offer = Offer(order.offers_made + 1, courier_id, expires_at)
+def offered(order: Order, c: commands.Offer | commands.Assign, now: datetime) -> Outcome:
+    """Put the order before a courier; both sides hear of it."""
+    courier_id = c.courier_id
+    offer = Offer(order.offers_made + 1, courier_id, c.expires_at, c.distance_m)
     after = replace(
         order,
         courier_id=courier_id,
@@ -53,16 +54,18 @@ def offered(order: Order, courier_id: str, expires_at: datetime, now: datetime) 
 
 
 def offer(order: Order, moved: Order, c: commands.Offer, now: datetime) -> Outcome:
-    after, told = offered(moved, c.courier_id, c.expires_at, now)
+    after, told = offered(moved, c, now)
     if c.lapsed_courier_id:
-        told = (tell(after, events.OFFER_REASSIGNED, c.lapsed_courier_id, now), *told)
+        lapsed = {"lapsed": True}  # not taken away by hand: its courier has heard OFFER_TIMED_OUT
+        gone = tell(after, events.OFFER_REASSIGNED, c.lapsed_courier_id, now, data=lapsed)
+        told = (gone, *told)
     return after, told
 
 
 def assign(order: Order, moved: Order, c: commands.Assign, now: datetime) -> Outcome:
     if order.holder == c.courier_id:
         return order, ()
-    after, told = offered(moved, c.courier_id, c.expires_at, now)
+    after, told = offered(moved, c, now)
     if order.holder:
         told = (tell(after, events.OFFER_REASSIGNED, order.holder, now), *told)
     return after, told

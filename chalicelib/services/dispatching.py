@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.domain import commands
-from chalicelib.domain.dispatch import Policy, fit, rank
+from chalicelib.domain.dispatch import Policy, distance_to, fit, rank
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import distance_m
 from chalicelib.domain.lifecycle import advance
@@ -52,19 +52,22 @@ class Dispatching:
         searching: Order,
         told: tuple[Event, ...] = (),
         lapsed_courier_id: str | None = None,
+        again: bool = False,
     ) -> Order:
         """Commit a searching order as offered to the best courier there is, or as unserved.
 
-        `before` is what is stored, `told` what happened since. The claim of a courier is part of
-        the commit; whoever is taken meanwhile is passed over. Raises Stale.
+        `before` is what is stored, `told` what happened since; `again` says that those who were
+        asked before may be asked again. The claim of a courier is part of the commit; whoever is
+        taken meanwhile is passed over. Raises Stale.
         """
         now = self._clock()
         expires_at = now + self.policy(searching).offer_ttl
         armed = False
         lost: set[str] = set()
-        while found := self._candidates(searching, lost, now):
+        while found := self._candidates(searching, lost, now, again):
             for courier in found:
-                offer = commands.Offer(courier.id, expires_at, lapsed_courier_id)
+                distance_m = distance_to(courier, searching.job.pickup.point)
+                offer = commands.Offer(courier.id, expires_at, lapsed_courier_id, distance_m)
                 after, more = advance(searching, offer, SYSTEM, now)
                 if not armed:
                     self._changes.arm(after)
@@ -94,11 +97,20 @@ class Dispatching:
         after, more = advance(searching, command, SYSTEM, now)
         return self._changes.commit(before, after, told + more)
 
-    def _candidates(self, order: Order, lost: set[str], now: datetime) -> list[Courier]:
-        """Free couriers to ask, best first. Those of whom it is certain that nobody better is
-        further out come alone, so that the next ring is read only when they are gone."""
+    def _candidates(
+        self, order: Order, lost: set[str], now: datetime, again: bool
+    ) -> list[Courier]:
+        """Free couriers to ask, best first. Only when nobody else is left, and `again`, those who
+        were asked before; but never the last one (spec 004: to another driver)."""
+        found = self._nearest(order, {*order.excluded, *lost}, now)
+        if found or not again:
+            return found
+        return self._nearest(order, {*order.excluded[-1:], *lost}, now)
+
+    def _nearest(self, order: Order, passed: set[str], now: datetime) -> list[Courier]:
+        """Free couriers, less those `passed`, best first. Those of whom it is certain that nobody
+        better is further out come alone, so that the next ring is read only when they are gone."""
         policy, pickup = self.policy(order), order.job.pickup.point
-        passed = {*order.excluded, *lost}
 
         def usable(couriers: list[Courier]) -> list[Courier]:
             return [c for c in couriers if c.id not in passed and fit(c, pickup, policy, now)]
@@ -157,4 +169,5 @@ class Dispatching:
         due = order.deadline_at
         if order.status is not Status.SEARCHING or due is None or due > self._clock():
             return order
-        return self.settle(order, order)
+        waiting = order.search_until is not None and self._clock() < order.search_until
+        return self.settle(order, order, again=waiting and self.policy(order).ask_again)

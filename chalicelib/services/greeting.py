@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.connections import Connection, admitted, mailboxes_of
 from chalicelib.domain.events import Event
-from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, PostFailed, Stale
 from chalicelib.services.mailbox import Held, Mailboxes, Skip
@@ -84,7 +84,7 @@ class Greeting:
         offered = self._offered_to(connection)
         greeted = self._say_first(connection, offered)
         self._presence.admit(greeted)
-        return lambda event: _superseded(event, offered)
+        return lambda event: _superseded(event, offered) or self._outdated(event)
 
     def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
         for frame in self._first_frames(connection, offered):
@@ -116,7 +116,7 @@ class Greeting:
 
     def _drain(self, connection_id: str, mailboxes: Sequence[str]) -> None:
         for mailbox in mailboxes:
-            self._mailboxes.drain(mailbox, connection_id)
+            self._mailboxes.drain(mailbox, connection_id, self._outdated)
 
     def _mailboxes_of(self, connection: Connection) -> Sequence[str]:
         return mailboxes_of(admitted(connection, tuple(self._rooms(connection))))
@@ -124,8 +124,14 @@ class Greeting:
     def _offered_to(self, connection: Connection) -> Order | None:
         if connection.role is not Role.COURIER:
             return None
-        order = self._ordering.active_for_courier(connection.person_id)
-        return order if order and order.status is Status.OFFERED else None
+        return self._ordering.offered_to(connection.person_id)
+
+    def _outdated(self, event: Event) -> bool:
+        """Whether an offer that waited was answered or taken back meanwhile: accepting and
+        declining leave nothing in the courier's own log that would say so."""
+        if event.type != events.OFFER_MADE or event.offer is None:
+            return False
+        return not self._ordering.stands(event.order_id, event.offer)
 
 
 def _superseded(event: Event, offered: Order | None) -> bool:

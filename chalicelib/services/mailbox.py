@@ -129,9 +129,10 @@ class Mailboxes:
             raise
         self._serve(held, {}, skip)
 
-    def drain(self, person_id: str, connection_id: str) -> None:
-        """Post what waits to those who listen, now that this connection does; left to whoever is
-        the writer, if anybody is. Raises PostFailed or Stale if it must be done again."""
+    def drain(self, person_id: str, connection_id: str, skip: Skip = lambda event: False) -> None:
+        """Post what waits to those who listen, now that this connection does, less what `skip`
+        says; left to whoever is the writer, if anybody is. Raises PostFailed or Stale if it must
+        be done again."""
         for _ in range(_LEASE_TRIES):
             held = self._lease(person_id)
             if held is None:
@@ -140,7 +141,7 @@ class Mailboxes:
                     return
                 held = self._take_over(person_id)
             if held:
-                self._serve(held, {})
+                self._serve(held, {}, skip)
                 return
         raise Stale
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from chalicelib.domain import commands, lifecycle
+from chalicelib.domain.dispatch import distance_to
 from chalicelib.domain.ids import IdSource
-from chalicelib.domain.jobs import Job
+from chalicelib.domain.jobs import Job, Offer
 from chalicelib.domain.lifecycle import advance
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavailable
 from chalicelib.services.changes import Changes
@@ -71,6 +74,20 @@ class Ordering:
         order = self._dispatching.fresh(self._orders.get(courier.order_id))
         return order if order.holder == courier_id else None
 
+    def offered_to(self, courier_id: str) -> Order | None:
+        """The order that a courier is asked to take, its distance as of their last fix."""
+        order = self.active_for_courier(courier_id)
+        if order is None or order.offer is None or order.status is not Status.OFFERED:
+            return None
+        courier = self._couriers.get(courier_id)
+        distance_m = distance_to(courier, order.job.pickup.point) if courier else None
+        return replace(order, offer=replace(order.offer, distance_m=distance_m))
+
+    def stands(self, order_id: int, offer: Offer) -> bool:
+        """Whether an offer is still the one that an order waits on."""
+        found = self._orders.get(order_id).offer
+        return found is not None and found.seq == offer.seq
+
     def cancel(self, actor: Actor, order_id: int, reason: str | None) -> Order:
         """Cancel before pickup; the owner or an admin."""
 
@@ -96,13 +113,16 @@ class Ordering:
 
         Raises NotFound for an unknown courier, CourierBusy for one who holds another order.
         """
-        if self._couriers.get(courier_id) is None:
+        courier = self._couriers.get(courier_id)
+        if courier is None:
             raise NotFound("There is no such courier.")
 
         def change(order: Order) -> Order:
             now = self._clock()
             expires_at = now + self._dispatching.policy(order).offer_ttl
-            after, told = advance(order, commands.Assign(courier_id, expires_at), actor, now)
+            distance_m = distance_to(courier, order.job.pickup.point)
+            command = commands.Assign(courier_id, expires_at, distance_m)
+            after, told = advance(order, command, actor, now)
             if not told:
                 return order
             try:
