@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.contracts.base import (
+    Contract,
     Request,
     frame,
     message,
@@ -44,11 +45,10 @@ DEFAULT_KIND = "pickup"  # the only order_type that spec 004 shows
 _DECIMAL = re.compile(r"\s*[+-]?\d{1,3}(\.\d{1,20})?\s*", re.ASCII)
 
 
-class Drivers:
+class Drivers(Contract):
     """The contract: drivers listen, and may ping."""
 
     roles = frozenset({Role.COURIER})
-    in_band = False
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """None beyond the driver's own."""

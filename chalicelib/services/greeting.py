@@ -17,7 +17,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, PostFailed, Stale
-from chalicelib.services.mailbox import Held, Mailboxes, Skip
+from chalicelib.services.mailbox import Held, Mailboxes, Welcome
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.ports import Clock, ConnectionStore, Gateway
 from chalicelib.services.presence import Presence
@@ -76,15 +76,22 @@ class Greeting:
             self._presence.forget(connection.id, connection.person_id)
         return timedelta(0)
 
-    def _welcome(self, connection_id: str) -> Skip:
-        """Say the first frames and let the connection in; what they make outdated is skipped."""
+    def _welcome(self, connection_id: str) -> Welcome:
+        """Say the first frames and let the connection in; what they told is not told again."""
         connection = self._connections.get(connection_id, self._clock())
-        if connection is None or connection.greeted:
-            return lambda event: False
+        if connection is None:
+            return Welcome(self._outdated)
+        if connection.greeted:  # before; but whoever did it may not have lived to let it in
+            self._presence.admit(connection)
+            return Welcome(self._outdated)
         offered = self._offered_to(connection)
-        greeted = self._say_first(connection, offered)
-        self._presence.admit(greeted)
-        return lambda event: _superseded(event, offered) or self._outdated(event)
+        self._presence.admit(self._say_first(connection, offered))
+
+        def skip(listening_id: str, event: Event) -> bool:
+            told = listening_id == connection_id and _superseded(event, offered)
+            return told or self._outdated(listening_id, event)
+
+        return Welcome(skip, offered.told if offered else None)
 
     def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
         for frame in self._first_frames(connection, offered):
@@ -126,7 +133,7 @@ class Greeting:
             return None
         return self._ordering.offered_to(connection.person_id)
 
-    def _outdated(self, event: Event) -> bool:
+    def _outdated(self, connection_id: str, event: Event) -> bool:
         """Whether an offer that waited was answered or taken back meanwhile: accepting and
         declining leave nothing in the courier's own log that would say so."""
         if event.type != events.OFFER_MADE or event.offer is None:

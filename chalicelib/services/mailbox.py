@@ -33,6 +33,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -54,7 +55,20 @@ _ARRIVAL = "arrival#"
 
 Streams = Callable[[str], Outbox | None]
 Forget = Callable[[str, str], None]
-Skip = Callable[[Event], bool]
+Skip = Callable[[str, Event], bool]
+"""Whether an event has become pointless for the connection of that id."""
+
+
+class Welcome(NamedTuple):
+    """What a greeting makes pointless, and the outbox whose state it has told, if any."""
+
+    skip: Skip
+    outbox: Outbox | None = None
+
+
+def nothing(connection_id: str, event: Event) -> bool:
+    """Skips nothing."""
+    return False
 
 
 class Held(Exception):
@@ -114,8 +128,9 @@ class Mailboxes:
         """Whether a stream's events are in a person's log up to a version."""
         return self._store.read(person_id).has(stream, version)
 
-    def greet(self, person_id: str, welcome: Callable[[], Skip]) -> None:
-        """Run `welcome` as the one writer, then post what waits, less what `welcome` skips.
+    def greet(self, person_id: str, welcome: Callable[[], Welcome]) -> None:
+        """Run `welcome` as the one writer, then post what waits, less what `welcome` skips. What
+        its outbox tells is taken in at once: told later, the greeted would hear it twice.
 
         Raises Held while another is the writer.
         """
@@ -123,13 +138,13 @@ class Mailboxes:
         if held is None:
             raise Held
         try:
-            skip = welcome()
+            skip, outbox = welcome()
         except Exception:
             held.release(self._store)
             raise
-        self._serve(held, {}, skip)
+        self._serve(held, {outbox.stream: outbox} if outbox else {}, skip)
 
-    def drain(self, person_id: str, connection_id: str, skip: Skip = lambda event: False) -> None:
+    def drain(self, person_id: str, connection_id: str, skip: Skip = nothing) -> None:
         """Post what waits to those who listen, now that this connection does, less what `skip`
         says; left to whoever is the writer, if anybody is. Raises PostFailed or Stale if it must
         be done again."""
@@ -155,9 +170,7 @@ class Mailboxes:
         box = self._store.take_over(person_id, holder, now, now + LEASE)
         return _Lease(box, holder, now + LEASE, crashed=True) if box else None
 
-    def _serve(
-        self, held: _Lease, outboxes: dict[str, Outbox], skip: Skip = lambda event: False
-    ) -> None:
+    def _serve(self, held: _Lease, outboxes: dict[str, Outbox], skip: Skip = nothing) -> None:
         """Steps 2 to 5, until nothing is left to do."""
         found = self._finish(held) if held.crashed else []
         seen = {(e.stream, e.version, e.ordinal) for e in found}
@@ -228,18 +241,23 @@ class Mailboxes:
             first = max(box.delivered_to + 1, box.next_seq - _DRAIN)
             waiting = self._store.log(box.person_id, first, _DRAIN)
         now = self._clock()
-        worth = [event for event in waiting if event.current(now) and not skip(event)]
-        if self._post_to_all(listeners, worth, held.until):
+        worth = [event for event in waiting if event.current(now)]
+
+        def post_to(listener: Listener) -> bool:
+            told = [event for event in worth if not skip(listener.connection_id, event)]
+            return self._post_to(listener, told, held.until)
+
+        if self._post_to_all(listeners, post_to):
             held.box = replace(box, delivered_to=box.next_seq - 1)
             held.fresh = []
 
     def _post_to_all(
-        self, listeners: Sequence[Listener], events: Sequence[Event], until: datetime
+        self, listeners: Sequence[Listener], post_to: Callable[[Listener], bool]
     ) -> bool:
         """Post to each listener in order, listeners side by side. Whether anybody heard it all."""
         if len(listeners) == 1:
-            return self._post_to(listeners[0], events, until)
-        jobs = [self._pool.submit(self._post_to, li, events, until) for li in listeners]
+            return post_to(listeners[0])
+        jobs = [self._pool.submit(post_to, listener) for listener in listeners]
         failures = [job.exception() for job in jobs]
         for failure in failures:
             if failure:
