@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msgspec.structs import replace
 
 from chalicelib.domain import commands, lifecycle
@@ -46,8 +48,11 @@ class Ordering:
             order, told = lifecycle.place(self._ids(), job, now, until)
             try:
                 return self._dispatching.settle(None, order, told)
-            except Stale:  # the id is taken: draw another
-                continue
+            except Stale:  # the id is taken, perhaps by this very order, written and not answered
+                with suppress(NotFound):
+                    taken = self._orders.get(order.id)
+                    if taken.job == job:
+                        return taken
         raise Unavailable("No order could be made; try again.")
 
     def get(self, actor: Actor, order_id: int) -> Order:

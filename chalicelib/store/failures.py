@@ -8,8 +8,12 @@ LOST = "ConditionalCheckFailed"
 
 
 def lost_race(error: PynamoDBException) -> bool:
-    """Whether a single write failed because its condition did not hold."""
-    return error.cause_response_code == "ConditionalCheckFailedException"
+    """Whether a single write failed because its condition did not hold, or because a transaction
+    had its hand on the row: either way, read again and decide again."""
+    return error.cause_response_code in (
+        "ConditionalCheckFailedException",
+        "TransactionConflictException",
+    )
 
 
 def cancelled(error: TransactWriteError) -> list[str] | None:

@@ -44,10 +44,11 @@ class Mailboxes:
         person_id: str, holder: str, until: datetime, condition: Condition
     ) -> Mailbox | None:
         row = MailboxRow(person_id)
+        mine = MailboxRow.lease == holder  # the client sends again what was not answered
         try:
             row.update(
                 actions=[MailboxRow.lease.set(holder), MailboxRow.lease_until.set(ms(until))],
-                condition=condition,
+                condition=mine | condition,
             )
         except UpdateError as error:
             if lost_race(error):
@@ -77,7 +78,7 @@ class Mailboxes:
             expires=int((event.at + KEPT_FOR + _GRACE).timestamp()),
         )
         try:
-            row.save(condition=EventRow.seq.does_not_exist())
+            row.save(condition=EventRow.seq.does_not_exist() | (EventRow.doc == row.doc))
         except PutError as error:
             if lost_race(error):
                 raise Stale from None
