@@ -101,7 +101,10 @@ def build(
         except NotFound:
             return None
 
-    presence = Presence(connections, couriers, gateway, queue, settings.auth_deadline, clock)
+    silence = {"feed": settings.feed_stale}
+    presence = Presence(
+        connections, couriers, gateway, queue, settings.auth_deadline, silence, clock
+    )
     broadcast = Broadcast(connections, presence, gateway, _words, queue, pool, clock)
     boxes = Mailboxes(
         mailboxes or MailboxTable(),

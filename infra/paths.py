@@ -8,6 +8,7 @@ from infra.gateway.paths import PathRule
 PATHS: tuple[PathRule, ...] = (
     PathRule("/api/v1/ws/courier", {"contract": "courier"}),
     PathRule("/api/v1/ws/customer", {"contract": "customer"}),
+    PathRule("/api/websocket/ws", {"contract": "feed"}),
     PathRule("/ws/driver/orders/", {"contract": "drivers"}),
     PathRule("/ws/driver/orders/{token}", {"contract": "drivers"}),
 )

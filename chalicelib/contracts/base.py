@@ -35,12 +35,16 @@ class Contract(Protocol):
 
     `roles` may speak it. Where `in_band` is true a connection may open without a token, and the
     client authenticates with its first message; where `asks_first` is true, it is admitted by
-    that message only, even if its token came with the handshake. Inherit for the defaults.
+    that message only, even if its token came with the handshake. With `known_only` that takes a
+    profile; with `selective` a connection hears only the types of event that it asks for.
+    Inherit for the defaults.
     """
 
     roles: frozenset[Role]
     in_band: bool = False
     asks_first: bool = False
+    known_only: bool = False
+    selective: bool = False
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """The rooms, beyond the person's own, that a greeted connection listens in."""
@@ -59,6 +63,10 @@ class Contract(Protocol):
 
     def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
         """The frames that say no; `request` is empty if it could not be read at all."""
+
+    def ends(self, request: Request, connection: Connection) -> bool:
+        """Whether the socket is closed after this refusal."""
+        return False
 
 
 class Refused(Exception):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts import courier, drivers
+from chalicelib.contracts import courier, drivers, feed
 from chalicelib.contracts.base import Contract
 
 CONTRACTS: dict[str, Contract] = {
     "courier": courier.COURIER,
     "customer": courier.CUSTOMER,
+    "feed": feed.FEED,
     "drivers": drivers.DRIVERS,
 }

@@ -8,9 +8,12 @@ from chalicelib.domain.people import Fix
 
 
 class Authenticate(msgspec.Struct, frozen=True):
-    """Who this is, where a contract lets that be said after connecting."""
+    """Who this is, where a contract lets that be said after connecting. What else is said of it
+    must be as the token has it."""
 
     token: str
+    person_id: str | None = None
+    role_word: str | None = None
 
 
 class ReportFix(msgspec.Struct, frozen=True):
@@ -19,4 +22,20 @@ class ReportFix(msgspec.Struct, frozen=True):
     fix: Fix
 
 
-Ask = Authenticate | ReportFix
+class Listen(msgspec.Struct, frozen=True):
+    """Hear more types of event, or fewer, from now on."""
+
+    more: tuple[str, ...] = ()
+    fewer: tuple[str, ...] = ()
+
+    def after(self, hears: tuple[str, ...]) -> tuple[str, ...]:
+        """What is heard after it, in the order it was asked for."""
+        heard = dict.fromkeys((*hears, *self.more))
+        return tuple(type_ for type_ in heard if type_ not in self.fewer)
+
+
+class StayAwake(msgspec.Struct, frozen=True):
+    """The client is still there."""
+
+
+Ask = Authenticate | ReportFix | Listen | StayAwake

@@ -20,6 +20,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `person_id` is "" until it has authenticated; `rooms` are those it listens in, once admitted.
     `vouched` is who its handshake's token named, where a contract admits by a message only.
+    `hears` are the types of event that it has asked for; None: whatever its contract words.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = 0
     check_at: datetime | None = None
     vouched: Actor | None = None
+    hears: tuple[str, ...] | None = None
     state: dict[str, Any] = {}
 
     def void(self, now: datetime) -> bool:
@@ -46,6 +48,11 @@ class Listener(msgspec.Struct, frozen=True):
     connection_id: str
     person_id: str
     contract: str
+    hears: tuple[str, ...] | None = None
+
+    def wants(self, type_: str) -> bool:
+        """Whether it has asked for this type of event, or for none in particular."""
+        return self.hears is None or type_ in self.hears
 
 
 def admitted(connection: Connection, rooms: tuple[str, ...]) -> Connection:

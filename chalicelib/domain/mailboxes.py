@@ -13,6 +13,9 @@ REMEMBERED_FOR = timedelta(minutes=15)  # longer than any wakeup is tried again
 class Mailbox(msgspec.Struct, frozen=True):
     """`next_seq` is the place of the next event; all up to `delivered_to` have been told.
 
+    That is for connections that hear everything. For those that subscribe, `heard` says for each
+    type of event up to where it has been told to one that asked for it.
+
     `taken` says for each stream up to which version its events are in the log, and when that was
     noted (epoch seconds); `todo` are marks (stream@version) that others left to whoever holds the
     lease.
@@ -21,8 +24,32 @@ class Mailbox(msgspec.Struct, frozen=True):
     person_id: str
     next_seq: int = 1
     delivered_to: int = 0
+    heard: dict[str, int] = {}
     taken: dict[str, tuple[int, int]] = {}
     todo: frozenset[str] = frozenset()
+
+    @property
+    def last_seq(self) -> int:
+        """The place of the newest event, 0 where there is none."""
+        return self.next_seq - 1
+
+    def told_to(self, hears: tuple[str, ...] | None) -> int:
+        """Up to where those who hear these types (None: all) have certainly been told."""
+        if hears is None:
+            return self.delivered_to
+        return min((self.heard.get(type_, 0) for type_ in hears), default=self.last_seq)
+
+    def owes(self, type_: str, seq: int, hears: tuple[str, ...] | None) -> bool:
+        """Whether the event at `seq` is still to be told to those who hear these types."""
+        if hears is None:
+            return seq > self.delivered_to
+        return type_ in hears and seq > self.heard.get(type_, 0)
+
+    def having_told(self, hears: tuple[str, ...] | None) -> Mailbox:
+        """The head after everything was told to one who hears these types."""
+        if hears is None:
+            return replace(self, delivered_to=self.last_seq)
+        return replace(self, heard={**self.heard, **dict.fromkeys(hears, self.last_seq)})
 
     def has(self, stream: str, version: int) -> bool:
         """Whether the events of a stream are in the log up to a version."""

@@ -18,6 +18,22 @@ class Role(str, Enum):
     SYSTEM = "system"  # the dispatcher itself; no token can have it
 
 
+# Every contract's word for a role. Case does not count.
+ROLE_WORDS: dict[str, Role] = {
+    "customer": Role.CUSTOMER,
+    "rider": Role.CUSTOMER,
+    "user": Role.CUSTOMER,
+    "courier": Role.COURIER,
+    "driver": Role.COURIER,
+    "delivery_boy": Role.COURIER,
+    "merchant": Role.MERCHANT,
+    "restaurant": Role.MERCHANT,
+    "shop": Role.MERCHANT,
+    "owner": Role.MERCHANT,
+    "admin": Role.ADMIN,
+}
+
+
 class Actor(msgspec.Struct, frozen=True):
     """The one who asks, as their token says. `role` is None where the token names none."""
 

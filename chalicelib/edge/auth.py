@@ -6,27 +6,12 @@ from typing import Any
 
 import jwt
 
-from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.people import ROLE_WORDS, Actor, Role
 from chalicelib.errors import Unauthenticated
 from chalicelib.settings import Settings
 
 _LEEWAY_S = 0
 _JWKS_KEPT_S = 300
-
-# Every contract's word for a role. Case does not count.
-ROLE_WORDS: dict[str, Role] = {
-    "customer": Role.CUSTOMER,
-    "rider": Role.CUSTOMER,
-    "user": Role.CUSTOMER,
-    "courier": Role.COURIER,
-    "driver": Role.COURIER,
-    "delivery_boy": Role.COURIER,
-    "merchant": Role.MERCHANT,
-    "restaurant": Role.MERCHANT,
-    "shop": Role.MERCHANT,
-    "owner": Role.MERCHANT,
-    "admin": Role.ADMIN,
-}
 
 
 class Authenticator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.domain.asks import Ask, ReportFix
+from chalicelib.domain.asks import Ask, ReportFix, StayAwake
 from chalicelib.domain.connections import Connection
 from chalicelib.domain.people import Actor
 from chalicelib.edge.waybill import Waybill
@@ -27,6 +27,11 @@ def _report_fix(waybill: Waybill, connection: Connection, ask: ReportFix) -> boo
     return waybill.fleet.record_fix(actor_of(connection), ask.fix) is not None
 
 
+def _stay_awake(waybill: Waybill, connection: Connection, ask: StayAwake) -> None:
+    waybill.presence.stay_awake(connection)
+
+
 PERFORMERS: Mapping[type, Performer] = {
     ReportFix: _report_fix,
+    StayAwake: _stay_awake,
 }

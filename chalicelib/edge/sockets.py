@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from msgspec.structs import replace
 
 from chalicelib.contracts.base import Contract, Refused, Request
-from chalicelib.domain.asks import Authenticate
+from chalicelib.domain.asks import Authenticate, Listen
 from chalicelib.domain.connections import Connection
-from chalicelib.domain.people import Actor
+from chalicelib.domain.people import ROLE_WORDS, Actor
 from chalicelib.edge.bearer import bearer
 from chalicelib.edge.desk import perform
 from chalicelib.edge.waybill import Waybill
-from chalicelib.errors import Forbidden, NotFound, Stale, WaybillError
+from chalicelib.errors import Forbidden, NotFound, Stale, Unauthenticated, WaybillError
 
 
 def connect(waybill: Waybill, event: Mapping[str, Any]) -> int:
     """Admit a connection, or refuse the handshake: the HTTP status that answers it."""
     try:
         name, actor = _admitted(waybill, event)
-        waits = waybill.contracts[name].asks_first
+        contract = waybill.contracts[name]
+        waits = contract.asks_first
         context = event["requestContext"]
         waybill.presence.open(
             Connection(
                 id=context["connectionId"],
                 contract=name,
                 connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
+                hears=() if contract.selective else None,
                 **({"vouched": actor if actor.id else None} if waits else identity(actor)),
             )
         )
@@ -55,47 +57,99 @@ def _admitted(waybill: Waybill, event: Mapping[str, Any]) -> tuple[str, Actor]:
 
 
 def message(waybill: Waybill, connection_id: str, body: str) -> None:
-    """Do what a client asks; say no in the contract's own form. The socket stays open"""
+    """Do what a client asks; say no in the contract's own form. The socket stays open, unless
+    the contract has it otherwise."""
     connection = waybill.presence.get(connection_id)
     if connection is None:
         return  # it ended while this was on its way
-    for text in _answer(waybill, waybill.contracts[connection.contract], connection, body):
-        waybill.presence.post(connection_id, text)
+    contract, request = waybill.contracts[connection.contract], Request()
+    try:
+        request = contract.read(body, connection, waybill.clock())
+        frames = _answer(waybill, contract, connection, request)
+    except Refused as refused:
+        _refuse(waybill, contract, connection, refused.request, refused.error)
+    except WaybillError as error:
+        _refuse(waybill, contract, connection, request, error)
+    else:
+        _post(waybill, connection_id, frames)
 
 
 def _answer(
-    waybill: Waybill, contract: Contract, connection: Connection, body: str
+    waybill: Waybill, contract: Contract, connection: Connection, request: Request
 ) -> Sequence[str]:
-    request = Request()
-    try:
-        request = contract.read(body, connection, waybill.clock())
-        if isinstance(request.ask, Authenticate):
-            _authenticate(waybill, contract, connection, request, request.ask.token)
-            return ()
-        result = perform(waybill, connection, request.ask) if request.ask else None
-    except Refused as refused:
-        return contract.refusal(refused.request, refused.error)
-    except WaybillError as error:
-        return contract.refusal(request, error)
+    ask = request.ask
+    if isinstance(ask, Authenticate):
+        _authenticate(waybill, contract, connection, request, ask)
+        return ()
+    if isinstance(ask, Listen):
+        _admit(waybill, contract, connection, request, lambda c: _retuned(c, ask))
+        return ()
+    result = perform(waybill, connection, ask) if ask else None
     return contract.answer(request, result, connection)
 
 
+def _refuse(
+    waybill: Waybill,
+    contract: Contract,
+    connection: Connection,
+    request: Request,
+    error: WaybillError,
+) -> None:
+    _post(waybill, connection.id, contract.refusal(request, error))
+    if contract.ends(request, connection):
+        waybill.presence.end(connection.id)
+
+
+def _post(waybill: Waybill, connection_id: str, frames: Sequence[str]) -> None:
+    for frame in frames:
+        waybill.presence.post(connection_id, frame)
+
+
 def _authenticate(
-    waybill: Waybill, contract: Contract, connection: Connection, request: Request, token: str
+    waybill: Waybill,
+    contract: Contract,
+    connection: Connection,
+    request: Request,
+    ask: Authenticate,
 ) -> None:
     """Admit whoever says who they are, or was vouched for by the handshake and says no more."""
     vouched = connection.vouched
-    actor = vouched if vouched and not token else waybill.authenticate(token or None)
+    actor = vouched if vouched and not ask.token else waybill.authenticate(ask.token or None)
     if actor.role not in contract.roles:
         raise Forbidden("This path is for another role.")
+    if ask.person_id not in (None, actor.id):
+        raise Unauthenticated("The token is somebody else's.")
+    if ask.role_word and ROLE_WORDS.get(ask.role_word.strip().lower()) is not actor.role:
+        raise Unauthenticated("The token is for another role.")
+    if contract.known_only and not waybill.profiles.known(actor.id):
+        raise Unauthenticated("There is no profile of this person.")
+    _admit(waybill, contract, connection, request, lambda c: _identified(c, actor))
+
+
+def _admit(
+    waybill: Waybill,
+    contract: Contract,
+    connection: Connection,
+    request: Request,
+    change: Callable[[Connection], Connection | None],
+) -> None:
+    """Make a connection what `change` makes of it (None: it is that already) and answer it."""
     before: Connection | None = connection
-    while before and not before.person_id:
-        after = replace(before, **identity(actor))
+    while before and (after := change(before)):
+        awake = waybill.presence.awake(after)
         try:
-            waybill.greeting.admit(before, after, contract.answer(request, actor, after))
+            waybill.greeting.admit(before, awake, contract.answer(request, None, awake))
             return
         except Stale:  # its first frames have just been noted, or it asked twice
             before = waybill.presence.get(connection.id)
+
+
+def _identified(connection: Connection, actor: Actor) -> Connection | None:
+    return None if connection.person_id else replace(connection, **identity(actor))
+
+
+def _retuned(connection: Connection, ask: Listen) -> Connection:
+    return replace(connection, hears=ask.after(connection.hears or ()))
 
 
 def identity(actor: Actor) -> dict[str, Any]:

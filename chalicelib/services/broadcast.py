@@ -58,7 +58,8 @@ class Broadcast:
         self.say([listener for room in rooms for listener in room], event)
 
     def say(self, listeners: Sequence[Listener], event: Event) -> None:
-        """Post it to up to CHUNK listeners side by side, and to the others by wakeups."""
+        """Post it to those who want it: up to CHUNK side by side, the others by wakeups."""
+        listeners = [listener for listener in listeners if listener.wants(event.type)]
         rest = listeners[CHUNK:]
         for n in range(0, len(rest), CHUNK):
             self._queue.send([(FanOut(event, tuple(rest[n : n + CHUNK])), timedelta(0))])

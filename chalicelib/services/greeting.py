@@ -65,7 +65,7 @@ class Greeting:
         try:
             if connection.person_id:
                 self._mailboxes.greet(connection.person_id, lambda: self._welcome(connection_id))
-                self._drain(connection_id, self._mailboxes_of(connection)[1:])
+                self._drain(connection, self._mailboxes_of(connection)[1:])
             elif not connection.greeted:
                 self._say_first(connection, None)
         except (Held, Stale):
@@ -102,8 +102,9 @@ class Greeting:
         return self._connections.update(connection, admitted(connection, rooms))
 
     def admit(self, before: Connection, after: Connection, frames: Sequence[str]) -> None:
-        """Admit a connection that has just authenticated: `frames` are its answer, said before
-        anything else, then comes what waits for it. Raises Stale, and then nothing was said.
+        """Admit a connection that has just authenticated, or hears something else from now on:
+        `frames` are its answer, said before anything new, then comes what waits for it. Raises
+        Stale, and then nothing was said.
 
         The row is written first, as an answered client may speak at once; the rooms are joined
         last, as whatever is said in them must come after the answer.
@@ -117,13 +118,13 @@ class Greeting:
             return
         self._presence.admit(noted)
         try:
-            self._drain(noted.id, mailboxes_of(noted))
+            self._drain(noted, mailboxes_of(noted))
         except (PostFailed, Stale):
             self._presence.greet_later(noted.id)
 
-    def _drain(self, connection_id: str, mailboxes: Sequence[str]) -> None:
+    def _drain(self, connection: Connection, mailboxes: Sequence[str]) -> None:
         for mailbox in mailboxes:
-            self._mailboxes.drain(mailbox, connection_id, self._outdated)
+            self._mailboxes.drain(mailbox, connection, self._outdated)
 
     def _mailboxes_of(self, connection: Connection) -> Sequence[str]:
         return mailboxes_of(admitted(connection, tuple(self._rooms(connection))))

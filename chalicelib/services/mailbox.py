@@ -24,7 +24,9 @@ Where it may crash, and what happens then (tests/functional/test_crash_points.py
 A holder stops posting when its lease is about to run out, so that two never post at once. A
 connection that is gone is forgotten and nothing else changes; a frame that is too large is logged
 and skipped; if posting fails for now, `delivered_to` stays and the wakeup tries again. People who
-are offline have a `delivered_to` that stands still: connecting drains from there.
+are offline have a `delivered_to` that stands still: connecting drains from there. Connections that
+subscribe (spec 003) have a place of their own for each type of event, `heard`, so that one that
+comes late is told what no subscriber was, however much the others have heard meanwhile.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from chalicelib.domain.connections import Listener, person_room
+from chalicelib.domain.connections import Connection, Listener, person_room
 from chalicelib.domain.events import Event, Outbox
 from chalicelib.domain.mailboxes import REMEMBERED_FOR, Mailbox
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Stale
@@ -120,9 +122,10 @@ class Mailboxes:
         box = self._store.read(person_id)
         if not box.has(outbox.stream, outbox.newest):
             return False
-        if box.delivered_to >= box.next_seq - 1:
+        if all(told >= box.last_seq for told in (box.delivered_to, *box.heard.values())):
             return True
-        return not self._connections.listeners(person_room(person_id), self._clock())
+        listeners = self._connections.listeners(person_room(person_id), self._clock())
+        return not any(_behind(box, listener) for listener in listeners)
 
     def knows(self, person_id: str, stream: str, version: int) -> bool:
         """Whether a stream's events are in a person's log up to a version."""
@@ -144,14 +147,14 @@ class Mailboxes:
             raise
         self._serve(held, {outbox.stream: outbox} if outbox else {}, skip)
 
-    def drain(self, person_id: str, connection_id: str, skip: Skip = nothing) -> None:
+    def drain(self, person_id: str, connection: Connection, skip: Skip = nothing) -> None:
         """Post what waits to those who listen, now that this connection does, less what `skip`
         says; left to whoever is the writer, if anybody is. Raises PostFailed or Stale if it must
         be done again."""
         for _ in range(_LEASE_TRIES):
             held = self._lease(person_id)
             if held is None:
-                mark = f"{_ARRIVAL}{connection_id}@0"
+                mark = f"{_ARRIVAL}{connection.id}@{connection.version}"
                 if self._store.leave_to_holder(person_id, mark, self._clock()):
                     return
                 held = self._take_over(person_id)
@@ -229,40 +232,53 @@ class Mailboxes:
         return max((e.version for e in past if e.stream == outbox.stream), default=0)
 
     def _post(self, held: _Lease, skip: Skip) -> None:
-        """Step 4: post what has not been told, to everybody of this person who listens."""
-        box = held.box
-        if box.delivered_to >= box.next_seq - 1:
-            return
-        listeners = self._connections.listeners(person_room(box.person_id), self._clock())
+        """Step 4: post what has not been told, to everybody of this person who listens: to each
+        what none of its kind has heard."""
+        box, now = held.box, self._clock()
+        listeners = [
+            listener
+            for listener in self._connections.listeners(person_room(box.person_id), now)
+            if _behind(box, listener)
+        ]
         if not listeners:
             return
-        waiting = held.fresh
-        if len(waiting) != box.next_seq - 1 - box.delivered_to:
-            first = max(box.delivered_to + 1, box.next_seq - _DRAIN)
-            waiting = self._store.log(box.person_id, first, _DRAIN)
-        now = self._clock()
-        worth = [event for event in waiting if event.current(now)]
+        worth = [event for event in self._waiting(held, listeners) if event.current(now)]
 
         def post_to(listener: Listener) -> bool:
-            told = [event for event in worth if not skip(listener.connection_id, event)]
-            return self._post_to(listener, told, held.until)
+            owed = [
+                event
+                for event in worth
+                if box.owes(event.type, event.seq, listener.hears)
+                and not skip(listener.connection_id, event)
+            ]
+            return self._post_to(listener, owed, held.until)
 
-        if self._post_to_all(listeners, post_to):
-            held.box = replace(box, delivered_to=box.next_seq - 1)
-            held.fresh = []
+        told = self._post_to_all(listeners, post_to)
+        for listener, heard in zip(listeners, told, strict=True):
+            if heard:
+                held.box = held.box.having_told(listener.hears)
+        held.fresh = []
+
+    def _waiting(self, held: _Lease, listeners: Sequence[Listener]) -> Sequence[Event]:
+        """The events that some of these have not been told."""
+        box = held.box
+        told = min(box.told_to(listener.hears) for listener in listeners)
+        if box.last_seq - told <= len(held.fresh):
+            return held.fresh
+        return self._store.log(box.person_id, max(told + 1, box.next_seq - _DRAIN), _DRAIN)
 
     def _post_to_all(
         self, listeners: Sequence[Listener], post_to: Callable[[Listener], bool]
-    ) -> bool:
-        """Post to each listener in order, listeners side by side. Whether anybody heard it all."""
+    ) -> list[bool]:
+        """Post to each listener in order, listeners side by side. Whether each heard it all."""
         if len(listeners) == 1:
-            return post_to(listeners[0])
+            return [post_to(listeners[0])]
         jobs = [self._pool.submit(post_to, listener) for listener in listeners]
         failures = [job.exception() for job in jobs]
         for failure in failures:
             if failure:
                 raise failure
-        return any(job.result() for job in jobs)
+        return [job.result() for job in jobs]
 
     def _post_to(self, listener: Listener, events: Sequence[Event], until: datetime) -> bool:
         for event in events:
@@ -279,6 +295,10 @@ class Mailboxes:
                         "frame too large: event %s, contract %s", event.type, listener.contract
                     )
         return True
+
+
+def _behind(box: Mailbox, listener: Listener) -> bool:
+    return box.told_to(listener.hears) < box.last_seq
 
 
 class _Lease:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -14,7 +16,8 @@ from chalicelib.services.wakeups import AuthDeadline, Greet, Wakeup
 
 
 class Presence:
-    """Opens and forgets connections."""
+    """Opens and forgets connections. `silence` says for each contract whose clients have to give
+    a sign of life how long they may go without."""
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class Presence:
         gateway: Gateway,
         queue: Queue,
         auth_deadline: timedelta,
+        silence: Mapping[str, timedelta],
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -30,6 +34,7 @@ class Presence:
         self._gateway = gateway
         self._queue = queue
         self._auth_deadline = auth_deadline
+        self._silence = silence
         self._clock = clock
 
     def open(self, connection: Connection) -> None:
@@ -50,7 +55,7 @@ class Presence:
         whose $disconnect found it in none of them, is taken out again."""
         for room in connection.rooms:
             self._connections.join(room, connection)
-        if connection.role is Role.COURIER:
+        if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
             self._couriers.connected(connection.person_id, connection.id)
         if self.get(connection.id) is None:
             self._leave(connection.id, connection.person_id, set(connection.rooms))
@@ -58,6 +63,16 @@ class Presence:
     def get(self, connection_id: str) -> Connection | None:
         """A connection's row, None once it is gone."""
         return self._connections.get(connection_id, self._clock())
+
+    def awake(self, connection: Connection) -> Connection:
+        """The connection after a sign of life, to be written."""
+        silence = self._silence.get(connection.contract)
+        return replace(connection, check_at=self._clock() + silence) if silence else connection
+
+    def stay_awake(self, connection: Connection) -> None:
+        """Note a sign of life."""
+        with suppress(Stale):  # another has just been noted
+            self._connections.update(connection, self.awake(connection))
 
     def update(self, before: Connection, after: Connection) -> Connection:
         """Write a connection's row. Raises Stale."""
@@ -100,6 +115,9 @@ class Presence:
             self._connections.close(connection_id)
             return
         if connection.check_at and connection.check_at > now:
+            return
+        if connection.check_at and connection.contract in self._silence:
+            self.end(connection_id)
             return
         if not self._gateway.alive(connection_id):
             self.forget(connection_id, connection.person_id)

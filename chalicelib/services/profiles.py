@@ -23,6 +23,10 @@ class Profiles:
         """Somebody's profile; an empty one where there is none."""
         return self._people.get(person_id) or Person(person_id)
 
+    def known(self, person_id: str) -> bool:
+        """Whether somebody has a profile."""
+        return self._people.get(person_id) is not None
+
     def put(self, person: Person) -> Person:
         """Write a profile; creates the person."""
         return self._people.put(person)

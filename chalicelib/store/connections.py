@@ -57,6 +57,7 @@ class Connections:
             connection_id=connection.id,
             person_id=connection.person_id,
             contract=connection.contract,
+            hears=_hears(connection),
             expires=_expires(connection),
         ).save()
 
@@ -68,7 +69,7 @@ class Connections:
         """Everybody in a room, strongly consistent: one query."""
         rows = RoomRow.query(room, consistent_read=True)
         return [
-            Listener(row.connection_id, row.person_id, row.contract)
+            Listener(row.connection_id, row.person_id, row.contract, _heard(row.hears))
             for row in rows
             if row.expires > now.timestamp()
         ]
@@ -81,6 +82,14 @@ class Connections:
             )
             for hit in hits:
                 yield str(hit.connection_id)
+
+
+def _hears(connection: Connection) -> str | None:
+    return None if connection.hears is None else msgspec.json.encode(connection.hears).decode()
+
+
+def _heard(hears: str | None) -> tuple[str, ...] | None:
+    return None if hears is None else msgspec.json.decode(hears, type=tuple[str, ...])
 
 
 def _expires(connection: Connection) -> int:

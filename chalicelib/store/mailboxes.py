@@ -112,6 +112,7 @@ class Mailboxes:
                 actions=[
                     MailboxRow.next_seq.set(mailbox.next_seq),
                     MailboxRow.delivered_to.set(mailbox.delivered_to),
+                    MailboxRow.heard.set(msgspec.json.encode(mailbox.heard).decode()),
                     MailboxRow.taken.set(msgspec.json.encode(mailbox.taken).decode()),
                     MailboxRow.lease.remove(),
                     MailboxRow.lease_until.remove(),
@@ -133,6 +134,7 @@ def _decode(row: MailboxRow) -> Mailbox:
         person_id=row.person_id,
         next_seq=int(row.next_seq or 1),
         delivered_to=int(row.delivered_to or 0),
+        heard=msgspec.json.decode(row.heard) if row.heard else {},
         taken=msgspec.json.decode(row.taken) if row.taken else {},
         todo=frozenset(row.todo or ()),
     )

@@ -150,6 +150,7 @@ class RoomRow(Model):
     connection_id = UnicodeAttribute(range_key=True)
     person_id = UnicodeAttribute()
     contract = UnicodeAttribute()
+    hears = UnicodeAttribute(null=True)  # JSON of the types it asked for; absent: all
     expires = NumberAttribute()  # epoch s, TTL
 
 
@@ -166,6 +167,7 @@ class MailboxRow(Model):
     todo = UnicodeSetAttribute(null=True)  # streams that others left to the holder
     next_seq = NumberAttribute(null=True)
     delivered_to = NumberAttribute(null=True)
+    heard = UnicodeAttribute(null=True)  # JSON {type: seq}, of connections that subscribe
     taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch ms]}
 
 

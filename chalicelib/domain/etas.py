@@ -1,0 +1,22 @@
+"""How long a way takes: a guess from the distance, in whole minutes."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from chalicelib.domain.geo import Point, distance_m
+
+SPEED_M_PER_MIN = 20_000 / 60  # a two-wheeler in a city, as the crow flies
+TO_PICKUP_MIN = 10  # where nothing is known of the distance
+TO_DROPOFF_MIN = 20
+PROMISED_MIN = 30  # spec 003, order_created: "30 minutes"
+
+
+def way_m(start: Point | None, end: Point | None) -> float | None:
+    """The metres between two places; None where either is unknown."""
+    return distance_m(start, end) if start and end else None
+
+
+def minutes(distance: float | None, unknown: int) -> int:
+    """The minutes for a distance in metres, at least 1; `unknown` where it is None."""
+    return unknown if distance is None else max(1, ceil(distance / SPEED_M_PER_MIN))
