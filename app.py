@@ -15,7 +15,15 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib.edge import rest_courier, rest_drivers, rest_me, rest_orders, sockets, wakes
+from chalicelib.edge import (
+    rest_courier,
+    rest_drivers,
+    rest_me,
+    rest_orders,
+    rest_restaurants,
+    sockets,
+    wakes,
+)
 from chalicelib.edge.rest import reword
 from chalicelib.settings import queue_name
 from chalicelib.wiring import waybill
@@ -23,7 +31,7 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (rest_orders, rest_courier, rest_drivers, rest_me):
+for part in (rest_orders, rest_courier, rest_drivers, rest_restaurants, rest_me):
     app.register_blueprint(part.routes(waybill))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import botocore.config
 from pynamodb.connection import Connection as Database
 
+from chalicelib.contracts.base import Contract
+from chalicelib.contracts.food_socketio import FoodOverSocketIO
 from chalicelib.contracts.registry import CONTRACTS
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.connections import Connection, Heartbeat, Listener
 from chalicelib.domain.dispatch import Policy
 from chalicelib.domain.events import Event, Outbox
 from chalicelib.domain.ids import IdSource, new_id
@@ -31,9 +33,11 @@ from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.mailbox import Mailboxes
 from chalicelib.services.ordering import Ordering
+from chalicelib.services.pool import Pool
 from chalicelib.services.presence import Presence
 from chalicelib.services.profiles import Profiles
 from chalicelib.services.relay import Relay
+from chalicelib.services.restaurants import Restaurants
 from chalicelib.services.waking import Sweeper, Waking
 from chalicelib.settings import Settings
 from chalicelib.store import tables
@@ -42,6 +46,7 @@ from chalicelib.store.couriers import Couriers
 from chalicelib.store.mailboxes import Mailboxes as MailboxTable
 from chalicelib.store.orders import Orders
 from chalicelib.store.people import People
+from chalicelib.store.restaurants import Restaurants as RestaurantTable
 
 _POOL_SIZE = 16  # queries of one ring, posts to one person's sockets
 
@@ -88,9 +93,9 @@ def build(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
     session: Any = database.session
-    pool = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
+    threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
     orders = orders or Orders(database)
-    couriers, people = Couriers(pool), People()
+    couriers, people = Couriers(threads), People()
     connections = connections or Connections()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
     queue = queue or WakeupQueue(_sqs(session, settings), settings.queue_name)
@@ -102,37 +107,48 @@ def build(
             return None
 
     silence = {"feed": settings.feed_stale}
+    voices = _Voices({**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)})
     presence = Presence(
-        connections, couriers, gateway, queue, settings.auth_deadline, silence, clock
+        connections,
+        couriers,
+        gateway,
+        queue,
+        settings.auth_deadline,
+        silence,
+        voices.heartbeat,
+        clock,
     )
-    broadcast = Broadcast(connections, presence, gateway, _words, queue, pool, clock)
+    broadcast = Broadcast(connections, presence, gateway, voices.words, queue, threads, clock)
     boxes = Mailboxes(
         mailboxes or MailboxTable(),
         connections,
         gateway,
-        _words,
+        voices.words,
         load,
         presence.forget,
-        pool,
+        threads,
         clock,
     )
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
-    changes = Changes(orders, relay, queue, clock)
+    pool = Pool(orders, couriers, connections, broadcast, clock)
+    changes = Changes(orders, relay, queue, clock, (pool.follow,))
     dispatching = Dispatching(orders, couriers, changes, _policies(settings), clock)
     delivery = Delivery(people, changes, dispatching, clock)
     ordering = Ordering(
-        orders, couriers, changes, dispatching, ids or (lambda: new_id(clock())), clock
+        orders, couriers, people, changes, dispatching, ids or (lambda: new_id(clock())), clock
     )
     greeting = Greeting(
-        connections, presence, boxes, ordering, gateway, _first_frames, _rooms, clock
+        connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
     )
     return Waybill(
         authenticate=_Authenticate(settings),
-        contracts=CONTRACTS,
+        contracts=voices.contracts,
         ordering=ordering,
         delivery=delivery,
         fleet=Fleet(couriers, delivery, (), clock),
         profiles=Profiles(people),
+        pool=pool,
+        restaurants=Restaurants(RestaurantTable()),
         presence=presence,
         greeting=greeting,
         broadcast=broadcast,
@@ -161,17 +177,24 @@ def _policies(settings: Settings) -> dict[str, Policy]:
     }
 
 
-def _words(listener: Listener, event: Event) -> Sequence[str]:
-    contract = CONTRACTS.get(listener.contract)
-    return contract.words(event, listener) if contract else ()
+class _Voices:
+    """The contracts as services need them: each listener and connection has one."""
 
+    def __init__(self, contracts: Mapping[str, Contract]) -> None:
+        self.contracts = contracts
 
-def _rooms(connection: Connection) -> Sequence[str]:
-    return CONTRACTS[connection.contract].rooms(connection)
+    def words(self, listener: Listener, event: Event) -> Sequence[str]:
+        contract = self.contracts.get(listener.contract)
+        return contract.words(event, listener) if contract else ()
 
+    def rooms(self, connection: Connection) -> Sequence[str]:
+        return self.contracts[connection.contract].rooms(connection)
 
-def _first_frames(connection: Connection, offered: Order | None) -> Sequence[str]:
-    return CONTRACTS[connection.contract].first_frames(connection, offered)
+    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+        return self.contracts[connection.contract].first_frames(connection, offered)
+
+    def heartbeat(self, contract: str) -> Heartbeat | None:
+        return self.contracts[contract].heartbeat
 
 
 def _sqs(session: Any, settings: Settings) -> Any:

@@ -11,4 +11,6 @@ PATHS: tuple[PathRule, ...] = (
     PathRule("/api/websocket/ws", {"contract": "feed"}),
     PathRule("/ws/driver/orders/", {"contract": "drivers"}),
     PathRule("/ws/driver/orders/{token}", {"contract": "drivers"}),
+    PathRule("/orders", {"contract": "food"}),
+    PathRule("/socket.io", {"contract": "socketio"}),
 )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from chalicelib.domain.asks import Ask
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.connections import Connection, Heartbeat, Listener, Pace
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
@@ -37,6 +37,7 @@ class Contract(Protocol):
     client authenticates with its first message; where `asks_first` is true, it is admitted by
     that message only, even if its token came with the handshake. With `known_only` that takes a
     profile; with `selective` a connection hears only the types of event that it asks for.
+    `heartbeat` is what its connections are told regularly, `pace` how much each may ask.
     Inherit for the defaults.
     """
 
@@ -45,6 +46,12 @@ class Contract(Protocol):
     asks_first: bool = False
     known_only: bool = False
     selective: bool = False
+    heartbeat: Heartbeat | None = None
+    pace: Pace | None = None
+
+    def opening(self, query: Mapping[str, str]) -> None:
+        """Look at a handshake's query. Raises InvalidInput to refuse it."""
+        return None
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """The rooms, beyond the person's own, that a greeted connection listens in."""

@@ -34,6 +34,10 @@ from chalicelib.errors import InvalidInput, InvalidTransition, WaybillError
 
 # Spec 000's words for where an order stands. It has none for a search or a cancelled order.
 STATUS_WORDS: dict[Status, str] = {
+    Status.PENDING: "pending",
+    Status.CONFIRMED: "confirmed",
+    Status.PREPARING: "preparing",
+    Status.READY: "ready",
     Status.SEARCHING: "searching",
     Status.OFFERED: "assigned",
     Status.ACCEPTED: "accepted",

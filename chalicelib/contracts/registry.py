@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts import courier, drivers, feed
+from chalicelib.contracts import courier, drivers, feed, food
 from chalicelib.contracts.base import Contract
 
 CONTRACTS: dict[str, Contract] = {
@@ -10,4 +10,5 @@ CONTRACTS: dict[str, Contract] = {
     "customer": courier.CUSTOMER,
     "feed": feed.FEED,
     "drivers": drivers.DRIVERS,
+    "food": food.FOOD,
 }

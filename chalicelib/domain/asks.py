@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from chalicelib.domain.commands import Command
 from chalicelib.domain.people import Fix
 
 
@@ -38,4 +39,41 @@ class StayAwake(msgspec.Struct, frozen=True):
     """The client is still there."""
 
 
-Ask = Authenticate | ReportFix | Listen | StayAwake
+class TakeStep(msgspec.Struct, frozen=True):
+    """Take one step with an order."""
+
+    order_id: int
+    command: Command
+
+
+class AcceptOrder(msgspec.Struct, frozen=True):
+    """I will have this order."""
+
+    order_id: int
+
+
+class ListOpen(msgspec.Struct, frozen=True):
+    """What is anybody's to take, in one pool?"""
+
+    pool: str
+
+
+class ListOwn(msgspec.Struct, frozen=True):
+    """Which unfinished orders do my restaurants have?"""
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """That was all: close this connection."""
+
+
+Ask = (
+    Authenticate
+    | ReportFix
+    | Listen
+    | StayAwake
+    | TakeStep
+    | AcceptOrder
+    | ListOpen
+    | ListOwn
+    | Leave
+)

@@ -31,6 +31,7 @@ class Assign(_Command, frozen=True):
     courier_id: str
     expires_at: datetime
     distance_m: float | None = None
+    courier: Contact | None = None
 
 
 class Accept(_Command, frozen=True):
@@ -89,6 +90,28 @@ class Cancel(_Command, frozen=True):
     reason: str | None = None
 
 
+class Confirm(_Command, frozen=True):
+    """The merchant takes the order."""
+
+    verb: ClassVar[str] = "confirm"
+
+
+class Prepare(_Command, frozen=True):
+    verb: ClassVar[str] = "prepare"
+
+
+class MakeReady(_Command, frozen=True):
+    """It can be picked up."""
+
+    verb: ClassVar[str] = "make_ready"
+
+
+class Reject(_Command, frozen=True):
+    """The merchant will not have it."""
+
+    verb: ClassVar[str] = "reject"
+
+
 class Retry(_Command, frozen=True):
     verb: ClassVar[str] = "retry"
     search_until: datetime | None = None
@@ -107,5 +130,9 @@ Command = (
     | Reach
     | Deliver
     | Cancel
+    | Confirm
+    | Prepare
+    | MakeReady
+    | Reject
     | Retry
 )

@@ -21,6 +21,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     `person_id` is "" until it has authenticated; `rooms` are those it listens in, once admitted.
     `vouched` is who its handshake's token named, where a contract admits by a message only.
     `hears` are the types of event that it has asked for; None: whatever its contract words.
+    `asked_at` are the times (epoch ms) of its latest requests, where a contract sets a pace.
     """
 
     id: str
@@ -35,11 +36,27 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     check_at: datetime | None = None
     vouched: Actor | None = None
     hears: tuple[str, ...] | None = None
+    asked_at: tuple[int, ...] = ()
     state: dict[str, Any] = {}
 
     def void(self, now: datetime) -> bool:
         """Older than any connection can be: as good as gone, whether or not it was deleted."""
         return now >= self.connected_at + MAX_AGE
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """What a contract's connections are told, and how often, so that both sides know of each other.
+    A connection that is gone is found out by it."""
+
+    every: timedelta
+    frame: str
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How much a connection may ask: at most `most` in any time of length `within`."""
+
+    most: int
+    within: timedelta
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -49,6 +66,7 @@ class Listener(msgspec.Struct, frozen=True):
     person_id: str
     contract: str
     hears: tuple[str, ...] | None = None
+    role: Role | None = None
 
     def wants(self, type_: str) -> bool:
         """Whether it has asked for this type of event, or for none in particular."""
@@ -64,6 +82,11 @@ def admitted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
 def person_room(person_id: str) -> str:
     """The room of everything that is for one person, or for one restaurant."""
     return f"{_PERSON}{person_id}"
+
+
+def pool_room(pool: str) -> str:
+    """The room of the couriers who are told of orders that are open to them all."""
+    return f"pool#{pool}"
 
 
 def mailboxes_of(connection: Connection) -> tuple[str, ...]:

@@ -24,6 +24,16 @@ ORDER_DELIVERED = "order_delivered"
 ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
 
+# Orders that a merchant makes ready for a pool of couriers: to the customer and the merchant, and
+# to the courier who has it
+ORDER_CONFIRMED = "order_confirmed"
+ORDER_PREPARING = "order_preparing"
+ORDER_READY = "order_ready"
+ORDER_CLAIMED = "order_claimed"  # to the courier who took it from the pool
+ORDER_ASSIGNED = "order_assigned"  # given to a courier by hand
+ORDER_OPENED = "order_opened"  # to the pool: anybody's to take
+ORDER_TAKEN = "order_taken"  # to the pool: no longer
+
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 
 

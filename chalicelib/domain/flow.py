@@ -30,7 +30,8 @@ ASSIGNEE, OWNER, OWNER_OR_ADMIN, ADMIN, MERCHANT, COURIER, DISPATCHER = (
 
 class Flow(msgspec.Struct, frozen=True):
     """One kind of order, as data. `repeatable` names, for each step that may be asked for again
-    without harm, the status that it leads to."""
+    without harm, the status that it leads to. `on_duty` says that only couriers who are available
+    take such orders; where it is false, whoever holds no other order may."""
 
     name: str
     table: Table
@@ -38,3 +39,4 @@ class Flow(msgspec.Struct, frozen=True):
     repeatable: Mapping[str, Status]
     steps: Mapping[str, Step]
     first: Status = Status.SEARCHING
+    on_duty: bool = True

@@ -32,6 +32,14 @@ class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
     rating: float | None = None
 
 
+class Item(msgspec.Struct, frozen=True):
+    """Some of one thing, at a price each."""
+
+    name: str
+    quantity: int
+    price_minor: int
+
+
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for. Set when the order is placed and never changed.
 
@@ -48,6 +56,12 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: str | None = None
     merchant_id: str | None = None
     kind: str | None = None
+    items: tuple[Item, ...] = ()
+
+    @property
+    def items_minor(self) -> int:
+        """What the items cost together."""
+        return sum(item.quantity * item.price_minor for item in self.items)
 
 
 class Offer(msgspec.Struct, frozen=True, omit_defaults=True):

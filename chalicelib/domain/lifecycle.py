@@ -27,16 +27,17 @@ from chalicelib.domain.flow import (
 )
 from chalicelib.domain.flows import FLOWS
 from chalicelib.domain.jobs import Job
+from chalicelib.domain.mailboxes import restaurant_box
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import SYSTEM, Actor, Role
-from chalicelib.domain.steps import tell_customer
+from chalicelib.domain.steps import tell, tell_customer
 from chalicelib.errors import Forbidden, InvalidTransition, NotFound, OfferGone
 
 OUTBOX_VERSIONS = 3  # how many versions' events an order carries
 
 
 def place(order_id: int, job: Job, now: datetime, search_until: datetime | None = None) -> Outcome:
-    """Make a new order that looks for its courier, and what its customer is told of it.
+    """Make a new order, and what its customer and its merchant, if any, are told of it.
 
     `search_until` None: the search ends as soon as nobody is left to ask.
     """
@@ -48,7 +49,11 @@ def place(order_id: int, job: Job, now: datetime, search_until: datetime | None 
         search_until=search_until,
         timeline={"placed": now},
     )
-    return order, (tell_customer(order, events.ORDER_PLACED, now),)
+    told = tell_customer(order, events.ORDER_PLACED, now)
+    if job.merchant_id is None:
+        return order, (told,)
+    merchant = restaurant_box(job.merchant_id)
+    return order, (told, tell(order, events.ORDER_PLACED, merchant, now))
 
 
 def advance(order: Order, command: Command, actor: Actor, now: datetime) -> Outcome:
@@ -89,7 +94,7 @@ def _permit(order: Order, may: str, actor: Actor) -> None:
         raise Forbidden("This order was never offered to you.")
     owner = actor.id == order.job.customer_id and actor.role is Role.CUSTOMER
     admin = actor.role is Role.ADMIN
-    merchant = order.job.merchant_id is not None and order.job.merchant_id in actor.restaurant_ids
+    merchant = actor.role is Role.MERCHANT and order.job.merchant_id in actor.restaurant_ids
     outsider = {
         OWNER: not owner,
         OWNER_OR_ADMIN: not (owner or admin),

@@ -1,4 +1,7 @@
-"""The head of a person's log: where it ends, what has been told, what is already in it."""
+"""The head of a person's log: where it ends, what has been told, what is already in it.
+
+A restaurant has a mailbox too, under a name that no person can have: whoever owns it hears it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 REMEMBERED_FOR = timedelta(minutes=15)  # longer than any wakeup is tried again
+
+
+RESTAURANT = "restaurant#"
+
+
+def restaurant_box(restaurant_id: str) -> str:
+    """Whose mailbox it is that a restaurant's owners hear."""
+    return f"{RESTAURANT}{restaurant_id}"
 
 
 class Mailbox(msgspec.Struct, frozen=True):

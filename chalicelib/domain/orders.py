@@ -14,6 +14,10 @@ from chalicelib.domain.jobs import Contact, Job, Offer
 class Status(str, Enum):
     """Where an order stands, in no contract's words."""
 
+    PENDING = "pending"  # waits for its merchant
+    CONFIRMED = "confirmed"
+    PREPARING = "preparing"
+    READY = "ready"  # open to a pool of couriers, or assigned to one of them
     SEARCHING = "searching"
     OFFERED = "offered"
     ACCEPTED = "accepted"
@@ -60,6 +64,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def holder(self) -> str | None:
         """The courier that this order occupies, by an offer or by work; else None."""
         return None if self.terminal else self.courier_id
+
+    @property
+    def open(self) -> bool:
+        """Anybody's in its pool to take."""
+        return self.status is Status.READY and self.courier_id is None
 
     @property
     def deadline_at(self) -> datetime | None:

@@ -65,6 +65,16 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
         return round(self.rating_sum / self.rating_count, 2) if self.rating_count else 5.0
 
 
+class Restaurant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A restaurant's profile: where its orders are picked up (both degrees or neither)."""
+
+    id: str
+    name: str
+    address: str
+    lat: float | None = None
+    lng: float | None = None
+
+
 class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     """One position of a courier: degrees, metres per second, metres."""
 

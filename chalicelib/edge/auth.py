@@ -6,6 +6,7 @@ from typing import Any
 
 import jwt
 
+from chalicelib.domain.mailboxes import RESTAURANT
 from chalicelib.domain.people import ROLE_WORDS, Actor, Role
 from chalicelib.errors import Unauthenticated
 from chalicelib.settings import Settings
@@ -60,7 +61,12 @@ def actor_of(claims: dict[str, Any]) -> Actor:
     id_ = claims.get("sub", claims.get("user_id"))
     if isinstance(id_, int) and not isinstance(id_, bool):
         id_ = str(id_)
-    if not isinstance(id_, str) or not id_.strip() or len(id_) > 128:
+    if (
+        not isinstance(id_, str)
+        or not id_.strip()
+        or len(id_) > 128
+        or id_.strip().startswith(RESTAURANT)
+    ):
         raise Unauthenticated("The token names nobody.")
     restaurants = claims.get("restaurant_ids")
     return Actor(

@@ -36,6 +36,8 @@ class WakeupQueue:
             }
             for n, (wakeup, delay) in enumerate(wakeups)
         ]
+        if not entries:
+            return
         try:
             self._url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)

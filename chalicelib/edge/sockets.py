@@ -47,6 +47,7 @@ def _admitted(waybill: Waybill, event: Mapping[str, Any]) -> tuple[str, Actor]:
     contract = waybill.contracts.get(name)
     if contract is None:
         raise NotFound("There is no such contract.")
+    contract.opening(query)
     token = bearer(headers.get("authorization")) or query.get("token")
     if contract.in_band and not token:
         return name, Actor("", None)
@@ -62,16 +63,30 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
     connection = waybill.presence.get(connection_id)
     if connection is None:
         return  # it ended while this was on its way
-    contract, request = waybill.contracts[connection.contract], Request()
+    contract = waybill.contracts[connection.contract]
+    request, wrong = _read(waybill, contract, connection, body)
     try:
-        request = contract.read(body, connection, waybill.clock())
+        if contract.pace and (wrong or request.ask):
+            connection = waybill.presence.pace(connection, contract.pace)
+        if wrong:
+            raise wrong
         frames = _answer(waybill, contract, connection, request)
-    except Refused as refused:
-        _refuse(waybill, contract, connection, refused.request, refused.error)
     except WaybillError as error:
         _refuse(waybill, contract, connection, request, error)
     else:
         _post(waybill, connection_id, frames)
+
+
+def _read(
+    waybill: Waybill, contract: Contract, connection: Connection, body: str
+) -> tuple[Request, WaybillError | None]:
+    """What is asked, and what is wrong with it, if anything."""
+    try:
+        return contract.read(body, connection, waybill.clock()), None
+    except Refused as refused:
+        return refused.request, refused.error
+    except WaybillError as error:
+        return Request(), error
 
 
 def _answer(

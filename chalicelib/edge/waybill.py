@@ -12,9 +12,11 @@ from chalicelib.services.delivery import Delivery
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.ordering import Ordering
+from chalicelib.services.pool import Pool
 from chalicelib.services.ports import Clock
 from chalicelib.services.presence import Presence
 from chalicelib.services.profiles import Profiles
+from chalicelib.services.restaurants import Restaurants
 from chalicelib.services.waking import Sweeper, Waking
 
 
@@ -28,6 +30,8 @@ class Waybill:
     delivery: Delivery
     fleet: Fleet
     profiles: Profiles
+    pool: Pool
+    restaurants: Restaurants
     presence: Presence
     greeting: Greeting
     broadcast: Broadcast

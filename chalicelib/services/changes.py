@@ -6,7 +6,8 @@ the process dies anywhere after, they find what was committed (see services/mail
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -21,6 +22,11 @@ from chalicelib.services.relay import Relay
 from chalicelib.services.wakeups import Expire, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
+log = logging.getLogger(__name__)
+
+Follower = Callable[[Order | None, Order], None]
+"""Is told of each change after its commit: the order before it, None if it is new, and after."""
+
 RELAY_AFTER = timedelta(seconds=5)
 _ATTEMPTS = 12
 
@@ -28,7 +34,15 @@ _ATTEMPTS = 12
 class Changes:
     """The one way an order is written."""
 
-    def __init__(self, orders: OrderStore, relay: Relay, queue: Queue, clock: Clock) -> None:
+    def __init__(
+        self,
+        orders: OrderStore,
+        relay: Relay,
+        queue: Queue,
+        clock: Clock,
+        followers: Sequence[Follower] = (),
+    ) -> None:
+        self._followers = followers
         self._orders = orders
         self._relay = relay
         self._queue = queue
@@ -66,7 +80,17 @@ class Changes:
         self._orders.commit(before, sealed, available_only=available_only)
         if told:
             self._relay.at_once(sealed.told)
+        for follow in self._followers:
+            self._tell(follow, before, sealed)
         return sealed
+
+    @staticmethod
+    def _tell(follow: Follower, before: Order | None, sealed: Order) -> None:
+        """What followers say may be lost: what is committed is committed."""
+        try:
+            follow(before, sealed)
+        except Exception:
+            log.warning("a follower of order %d failed", sealed.id, exc_info=True)
 
     def retrying(self, order_id: int, change: Callable[[Order], Order]) -> Order:
         """Apply `change` to the order as it is now, again whenever it was beaten to the write."""

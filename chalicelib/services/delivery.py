@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from chalicelib.domain import commands
 from chalicelib.domain.commands import Command
+from chalicelib.domain.flows import FLOWS
 from chalicelib.domain.jobs import Contact
 from chalicelib.domain.lifecycle import advance
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Actor, Person
-from chalicelib.errors import OfferGone
+from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
 from chalicelib.services.changes import Changes
 from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.ports import Clock, PeopleStore
@@ -32,7 +33,7 @@ class Delivery:
     def step(self, actor: Actor, order_id: int, command: Command) -> Order:
         """Take one step with an order. Asking again for the step just taken changes nothing.
 
-        Raises NotFound, Forbidden, OfferGone, InvalidTransition.
+        Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second.
         """
 
         def change(order: Order) -> Order:
@@ -41,10 +42,13 @@ class Delivery:
                 return order
             if after.status is Status.SEARCHING:
                 return self._dispatching.settle(order, after, told)
-            return self._changes.commit(order, after, told)
+            on_duty = FLOWS[order.job.flow].on_duty
+            return self._changes.commit(order, after, told, available_only=on_duty)
 
         try:
             return self._changes.retrying(order_id, change)
+        except CourierTaken:
+            raise CourierBusy("You have another order that is not finished.") from None
         except OfferGone:
             self._dispatching.look_after(order_id)  # a late answer finds what the timer would
             raise

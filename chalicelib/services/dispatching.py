@@ -41,10 +41,15 @@ class Dispatching:
         """How this order's flow looks for couriers."""
         return self._policies[order.job.flow]
 
+    def offer_until(self, order: Order, now: datetime) -> datetime:
+        """When an offer of this order made now would lapse; at once where a flow makes none."""
+        policy = self._policies.get(order.job.flow)
+        return now + policy.offer_ttl if policy else now
+
     def search_until(self, flow: str, now: datetime) -> datetime | None:
         """When a search begun now ends; None where a flow gives up at once."""
-        ttl = self._policies[flow].search_ttl
-        return now + ttl if ttl else None
+        policy = self._policies.get(flow)
+        return now + policy.search_ttl if policy and policy.search_ttl else None
 
     def settle(
         self,

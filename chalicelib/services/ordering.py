@@ -15,8 +15,9 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavailable
 from chalicelib.services.changes import Changes
+from chalicelib.services.delivery import contact
 from chalicelib.services.dispatching import Dispatching
-from chalicelib.services.ports import Clock, CourierStore, OrderStore
+from chalicelib.services.ports import Clock, CourierStore, OrderStore, PeopleStore
 
 _ID_TRIES = 5
 
@@ -28,6 +29,7 @@ class Ordering:
         self,
         orders: OrderStore,
         couriers: CourierStore,
+        people: PeopleStore,
         changes: Changes,
         dispatching: Dispatching,
         ids: IdSource,
@@ -35,18 +37,21 @@ class Ordering:
     ) -> None:
         self._orders = orders
         self._couriers = couriers
+        self._people = people
         self._changes = changes
         self._dispatching = dispatching
         self._ids = ids
         self._clock = clock
 
     def place(self, job: Job) -> Order:
-        """Place an order and look for its courier at once."""
+        """Place an order and, unless its merchant comes first, look for its courier at once."""
         for _ in range(_ID_TRIES):
             now = self._clock()
             until = self._dispatching.search_until(job.flow, now)
             order, told = lifecycle.place(self._ids(), job, now, until)
             try:
+                if order.status is not Status.SEARCHING:
+                    return self._changes.commit(None, order, told)
                 return self._dispatching.settle(None, order, told)
             except Stale:  # the id is taken, perhaps by this very order, written and not answered
                 with suppress(NotFound):
@@ -59,6 +64,7 @@ class Ordering:
         """Read an order. NotFound for everybody who has no part in it."""
         order = self._dispatching.fresh(self._orders.get(order_id))
         involved = actor.id in (order.job.customer_id, order.courier_id)
+        involved |= actor.role is Role.MERCHANT and order.job.merchant_id in actor.restaurant_ids
         if not involved and actor.role is not Role.ADMIN:
             raise NotFound("There is no such order.")
         return order
@@ -121,12 +127,13 @@ class Ordering:
         courier = self._couriers.get(courier_id)
         if courier is None:
             raise NotFound("There is no such courier.")
+        shown = contact(self._people, Actor(courier_id, Role.COURIER))
 
         def change(order: Order) -> Order:
             now = self._clock()
-            expires_at = now + self._dispatching.policy(order).offer_ttl
+            until = self._dispatching.offer_until(order, now)
             distance_m = distance_to(courier, order.job.pickup.point)
-            command = commands.Assign(courier_id, expires_at, distance_m)
+            command = commands.Assign(courier_id, until, distance_m, shown)
             after, told = advance(order, command, actor, now)
             if not told:
                 return order

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.connections import CHECK_EVERY, Connection, person_room
+from chalicelib.domain.connections import CHECK_EVERY, Connection, Heartbeat, Pace, person_room
 from chalicelib.domain.people import Role
-from chalicelib.errors import Gone, Stale
+from chalicelib.errors import Gone, RateLimited, Stale
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
-from chalicelib.services.wakeups import AuthDeadline, Greet, Wakeup
+from chalicelib.services.wakeups import AuthDeadline, Beat, Greet, Wakeup
+
+Heartbeats = Callable[[str], Heartbeat | None]
+"""The heartbeat of a contract's connections, by its name; None where it has none."""
+
+_OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
+_EARLY = timedelta(seconds=1)  # clocks differ
+_PACE_TRIES = 20
 
 
 class Presence:
@@ -27,8 +34,10 @@ class Presence:
         queue: Queue,
         auth_deadline: timedelta,
         silence: Mapping[str, timedelta],
+        heartbeats: Heartbeats,
         clock: Clock,
     ) -> None:
+        self._heartbeat = heartbeats
         self._connections = connections
         self._couriers = couriers
         self._gateway = gateway
@@ -40,8 +49,12 @@ class Presence:
     def open(self, connection: Connection) -> None:
         """Note a connection whose $connect is running. It hears nothing yet: nothing can be posted
         to it before $connect has returned, so a wakeup greets it. Raises Unavailable."""
+        beat = self._heartbeat(connection.contract)
+        if beat:
+            connection = replace(connection, check_at=connection.connected_at + beat.every)
         self._connections.open(connection)
         wakeups: list[tuple[Wakeup, timedelta]] = [(Greet(connection.id), timedelta(0))]
+        wakeups += self._next(connection.id, beat)
         if not connection.person_id:
             wakeups.append((AuthDeadline(connection.id), self._auth_deadline))
         self._queue.send(wakeups)
@@ -108,24 +121,65 @@ class Presence:
             self.end(connection_id)
 
     def check(self, connection_id: str) -> None:
-        """Look whether a connection still lives: a $disconnect may have been lost."""
+        """Look whether a connection still lives, by its heartbeat where it has one: a $disconnect
+        may have been lost."""
         now = self._clock()
         connection = self._connections.get(connection_id, now)
         if connection is None:
             self._connections.close(connection_id)
             return
-        if connection.check_at and connection.check_at > now:
+        if connection.check_at and connection.check_at - _EARLY > now:
             return
         if connection.check_at and connection.contract in self._silence:
             self.end(connection_id)
             return
-        if not self._gateway.alive(connection_id):
+        beat = self._heartbeat(connection.contract)
+        if not self._lives(connection, beat):
             self.forget(connection_id, connection.person_id)
             return
+        every = beat.every if beat else CHECK_EVERY
         try:
-            self._connections.update(connection, replace(connection, check_at=now + CHECK_EVERY))
+            self._connections.update(connection, replace(connection, check_at=now + every))
         except Stale:
             return  # somebody else is at it
+        self._queue.send(self._next(connection_id, beat))
+
+    def _lives(self, connection: Connection, beat: Heartbeat | None) -> bool:
+        if beat is None or not connection.greeted:
+            return self._gateway.alive(connection.id)
+        try:
+            self._gateway.post(connection.id, beat.frame)
+        except Gone:
+            return False
+        return True
+
+    @staticmethod
+    def _next(connection_id: str, beat: Heartbeat | None) -> list[tuple[Wakeup, timedelta]]:
+        """The wakeup of the next beat, where the sweep, every 15 s at best, would be too slow."""
+        often = beat is not None and beat.every < _OFTEN
+        return [(Beat(connection_id), beat.every)] if beat and often else []
+
+    def pace(self, connection: Connection, pace: Pace) -> Connection:
+        """Count one request of a connection; return its row. Raises RateLimited."""
+        too_fast = RateLimited(
+            f"At most {pace.most} events in {pace.within.total_seconds():g} seconds.",
+            retry_after_s=pace.within.total_seconds(),
+        )
+        current: Connection | None = connection
+        for _ in range(_PACE_TRIES):
+            if current is None:
+                return connection
+            now = self._clock()
+            since = int((now - pace.within).timestamp() * 1000)
+            recent = tuple(at for at in current.asked_at if at > since)
+            if len(recent) >= pace.most:
+                raise too_fast
+            asked = replace(current, asked_at=(*recent, int(now.timestamp() * 1000)))
+            try:
+                return self._connections.update(current, asked)
+            except Stale:  # requests at the same time, or a heartbeat
+                current = self.get(connection.id)
+        raise too_fast
 
     def post(self, connection_id: str, frame: str) -> None:
         """Answer a connection; one that is gone is forgotten. Raises PostFailed, FrameTooLarge."""

@@ -43,7 +43,13 @@ class FanOut(msgspec.Struct, frozen=True, tag="fan_out"):
     listeners: tuple[Listener, ...]
 
 
-Wakeup = Relay | Expire | Greet | AuthDeadline | FanOut
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """A connection's heartbeat is due, sooner than the sweep could be relied upon."""
+
+    connection_id: str
+
+
+Wakeup = Relay | Expire | Greet | AuthDeadline | FanOut | Beat
 
 
 def encode(wakeup: Wakeup) -> str:

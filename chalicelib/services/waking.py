@@ -16,7 +16,7 @@ from chalicelib.services.mailbox import LEASE
 from chalicelib.services.ports import Clock, ConnectionStore, OrderStore, Queue
 from chalicelib.services.presence import Presence
 from chalicelib.services.relay import Relay
-from chalicelib.services.wakeups import AuthDeadline, Expire, FanOut, Greet, Wakeup
+from chalicelib.services.wakeups import AuthDeadline, Beat, Expire, FanOut, Greet, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class Waking:
             return self._relay_again(wakeup)
         if isinstance(wakeup, AuthDeadline):
             self._presence.end_unauthenticated(wakeup.connection_id)
+        elif isinstance(wakeup, Beat):
+            self._presence.check(wakeup.connection_id)
         elif isinstance(wakeup, FanOut):
             self._broadcast.say(wakeup.listeners, wakeup.event)
         return timedelta(0)

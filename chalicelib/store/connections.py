@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, Connection, Listener
+from chalicelib.domain.people import Role
 from chalicelib.errors import Stale
 from chalicelib.store.clock import ms
 from chalicelib.store.failures import lost_race
@@ -58,6 +59,7 @@ class Connections:
             person_id=connection.person_id,
             contract=connection.contract,
             hears=_hears(connection),
+            role=connection.role.value if connection.role else None,
             expires=_expires(connection),
         ).save()
 
@@ -69,7 +71,13 @@ class Connections:
         """Everybody in a room, strongly consistent: one query."""
         rows = RoomRow.query(room, consistent_read=True)
         return [
-            Listener(row.connection_id, row.person_id, row.contract, _heard(row.hears))
+            Listener(
+                row.connection_id,
+                row.person_id,
+                row.contract,
+                _heard(row.hears),
+                Role(row.role) if row.role else None,
+            )
             for row in rows
             if row.expires > now.timestamp()
         ]

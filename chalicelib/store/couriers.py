@@ -128,6 +128,11 @@ class Couriers:
         found = self._pool.map(_free_in_shard, range(SHARDS))
         return self._read([c for ids in found for c in ids])
 
+    def holding(self, courier_ids: Iterable[str]) -> frozenset[str]:
+        """Those of them who hold an order."""
+        rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
+        return frozenset(str(row.courier_id) for row in rows if row.order_id is not None)
+
     @staticmethod
     def _read(ids: Iterable[str]) -> list[Courier]:
         wanted = list(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
@@ -98,6 +98,25 @@ class Orders:
                 return order
         return None
 
+    def open_in(self, pool: str, limit: int) -> list[Order]:
+        """Orders that any courier of a pool may take now: the longest placed, in order of age."""
+        hits = OrderRow.by_pool.query(pool, limit=limit, page_size=limit)
+        return [order for order in self._read(hits) if order.open]
+
+    def active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
+        """A merchant's unfinished orders: the newest of them, newest last."""
+        hits = OrderRow.by_merchant.query(
+            merchant_id, scan_index_forward=False, limit=limit, page_size=limit
+        )
+        return [order for order in self._read(hits) if not order.terminal]
+
+    @staticmethod
+    def _read(hits: Iterable[OrderRow]) -> list[Order]:
+        """The orders that an index names as they are now, the newest last."""
+        ids = [int(hit.order_id) for hit in hits]
+        rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
+        return sorted(map(_decode, rows), key=lambda order: order.id)
+
     def due(self, now: datetime) -> Iterator[int]:
         """Ids of orders whose deadline has passed, the longest overdue of each shard first."""
         for shard in range(SHARDS):
@@ -116,6 +135,9 @@ def _encode(order: Order) -> OrderRow:
     )
     if not order.terminal:
         row.active_customer = order.job.customer_id
+        row.active_merchant = order.job.merchant_id
+    if order.open:
+        row.open_pool = order.job.flow
     if order.deadline_at:
         row.deadline_shard = order.id % SHARDS
         row.deadline_at = ms(order.deadline_at)

@@ -41,6 +41,24 @@ class _ByCustomer(GlobalSecondaryIndex["OrderRow"]):
     order_id = NumberAttribute(range_key=True)
 
 
+class _ByPool(GlobalSecondaryIndex["OrderRow"]):
+    class Meta:
+        index_name = "by_pool"
+        projection = KeysOnlyProjection()
+
+    open_pool = UnicodeAttribute(hash_key=True)
+    order_id = NumberAttribute(range_key=True)
+
+
+class _ByMerchant(GlobalSecondaryIndex["OrderRow"]):
+    class Meta:
+        index_name = "by_merchant"
+        projection = KeysOnlyProjection()
+
+    active_merchant = UnicodeAttribute(hash_key=True)
+    order_id = NumberAttribute(range_key=True)
+
+
 class OrderRow(Model):
     """An order; `doc` is domain.orders.Order, with the events of its last versions in it."""
 
@@ -54,9 +72,13 @@ class OrderRow(Model):
     deadline_shard = NumberAttribute(null=True)  # while an offer or a search is pending
     deadline_at = NumberAttribute(null=True)  # epoch ms
     active_customer = UnicodeAttribute(null=True)  # while not terminal
+    active_merchant = UnicodeAttribute(null=True)  # while not terminal
+    open_pool = UnicodeAttribute(null=True)  # the flow, while any courier may take it
 
     by_deadline = _ByDeadline()
     by_customer = _ByCustomer()
+    by_merchant = _ByMerchant()
+    by_pool = _ByPool()
 
 
 class _ByCell(GlobalSecondaryIndex["CourierRow"]):
@@ -113,6 +135,17 @@ class PersonRow(Model):
     version = NumberAttribute()
 
 
+class RestaurantRow(Model):
+    """Where a restaurant's orders are picked up."""
+
+    class Meta:
+        table_name = "restaurants"
+        billing_mode = "PAY_PER_REQUEST"
+
+    restaurant_id = UnicodeAttribute(hash_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.people.Restaurant
+
+
 class _ByCheck(GlobalSecondaryIndex["ConnectionRow"]):
     class Meta:
         index_name = "by_check"
@@ -151,6 +184,7 @@ class RoomRow(Model):
     person_id = UnicodeAttribute()
     contract = UnicodeAttribute()
     hears = UnicodeAttribute(null=True)  # JSON of the types it asked for; absent: all
+    role = UnicodeAttribute(null=True)
     expires = NumberAttribute()  # epoch s, TTL
 
 
@@ -188,6 +222,7 @@ MODELS: tuple[type[Model], ...] = (
     OrderRow,
     CourierRow,
     PersonRow,
+    RestaurantRow,
     ConnectionRow,
     RoomRow,
     MailboxRow,

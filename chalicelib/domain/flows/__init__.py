@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from chalicelib.domain.flow import Flow
-from chalicelib.domain.flows import delivery, hail
+from chalicelib.domain.flows import delivery, food, hail
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (delivery.FLOW, hail.FLOW)}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (delivery.FLOW, hail.FLOW, food.FLOW)}

@@ -1,0 +1,380 @@
+"""Contract `food`: spec 002, food delivery. Here are its messages and its plain form, frames of
+{"event", "data"}; food_socketio.py has the same over Socket.IO.
+
+Ids are numbers on this contract wherever they are decimal; money is decimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from chalicelib.contracts.base import (
+    Contract,
+    Refused,
+    Request,
+    frame,
+    iso,
+    message,
+    number,
+    optional_text,
+    point,
+    present,
+    text,
+)
+from chalicelib.domain import commands, events
+from chalicelib.domain.asks import AcceptOrder, Ask, ListOpen, ListOwn, TakeStep
+from chalicelib.domain.commands import Command
+from chalicelib.domain.connections import Connection, Listener, Pace, person_room, pool_room
+from chalicelib.domain.events import Event
+from chalicelib.domain.ids import MAX_ID, parse_id
+from chalicelib.domain.jobs import Item, Job, Place
+from chalicelib.domain.mailboxes import RESTAURANT, restaurant_box
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import Restaurant, Role
+from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
+
+FLOW = "food"
+MAX_ITEMS = 50
+MAX_NAME = 100
+MAX_QUANTITY = 1000
+MAX_PRICE = 1_000_000
+MAX_RESTAURANTS = 50  # of one owner's token; each is a room
+MAX_LIST_BYTES = 120_000  # AWS quota: 128 KB a message, less the rest of the frame
+
+STATUS_WORDS: dict[Status, str] = {
+    Status.PENDING: "pending",
+    Status.CONFIRMED: "confirmed",
+    Status.PREPARING: "preparing",
+    Status.READY: "ready_for_pickup",
+    Status.SEARCHING: "ready_for_pickup",  # from here on, how orders of other flows read here
+    Status.OFFERED: "ready_for_pickup",
+    Status.ACCEPTED: "out_for_delivery",
+    Status.AT_PICKUP: "out_for_delivery",
+    Status.IN_TRANSIT: "out_for_delivery",
+    Status.DONE: "delivered",
+    Status.CANCELLED: "cancelled",
+    Status.UNSERVED: "cancelled",
+}
+
+# Spec 002, "Allowed statuses by role".
+STEPS: Mapping[Role, Mapping[str, Command]] = {
+    Role.MERCHANT: {
+        "confirmed": commands.Confirm(),
+        "preparing": commands.Prepare(),
+        "ready_for_pickup": commands.MakeReady(),
+        "cancelled": commands.Reject(),
+    },
+    Role.COURIER: {"out_for_delivery": commands.PickUp(), "delivered": commands.Deliver()},
+}
+STEP_WORDS: dict[str, str] = {
+    "confirm": "confirmed",
+    "prepare": "preparing",
+    "make_ready": "ready_for_pickup",
+    "reject": "cancelled",
+    "cancel": "cancelled",
+    "pick_up": "out_for_delivery",
+    "deliver": "delivered",
+}
+
+Said = tuple[str, dict[str, Any]]
+"""A message: the event's name and its data."""
+
+
+class Food(Contract):
+    """The plain form. The other overrides how messages become frames, and back."""
+
+    roles = frozenset({Role.CUSTOMER, Role.COURIER, Role.MERCHANT})
+    pace = Pace(most=20, within=timedelta(seconds=10))  # spec 002 leaves the figure open
+
+    def rooms(self, connection: Connection) -> Sequence[str]:
+        """Owners listen in their restaurants' rooms, drivers in the pool's."""
+        if connection.role is Role.COURIER:
+            return (pool_room(FLOW),)
+        if connection.role is Role.MERCHANT:
+            owned = connection.restaurant_ids[:MAX_RESTAURANTS]
+            return tuple(person_room(restaurant_box(id_)) for id_ in dict.fromkeys(owned))
+        return ()
+
+    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+        """Spec 002 greets nobody."""
+        return ()
+
+    def words(self, event: Event, listener: Listener) -> Sequence[str]:
+        """An event in this contract's words, for one who hears it in their role."""
+        audience = audience_of(event, listener.role)
+        if audience is None:
+            return ()
+        return [
+            self.say(name, WRITERS[name](event)) for name in NAMES.get((event.type, audience), ())
+        ]
+
+    def say(self, name: str, data: Mapping[str, Any]) -> str:
+        """One message as a frame."""
+        return frame({"event": name, "data": data})
+
+    def read(self, text: str, connection: Connection, now: datetime) -> Request:
+        """What a client asks. Raises InvalidInput or Refused."""
+        found = message(text)
+        name = found.get("event")
+        if not isinstance(name, str):
+            raise InvalidInput("event must be a text.")
+        return self.asked(name, found.get("data"), connection)
+
+    def asked(self, name: str, data: Any, connection: Connection, echo: Any = None) -> Request:
+        """A message as a request. Raises Refused."""
+        try:
+            reader = READERS.get(name)
+            if reader is None:
+                raise InvalidInput("This event is unknown.")
+            if data is not None and not isinstance(data, dict):
+                raise InvalidInput("data must be an object.")
+            return Request(name, reader(data or {}, connection.role), echo)
+        except WaybillError as error:
+            raise Refused(Request(name, echo=echo), error) from None
+
+    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+        """A list that was asked for; what else was done is told as an event."""
+        listed = LISTS.get(request.name)
+        return (self.say(listed, {"orders": order_list(result)}),) if listed else ()
+
+    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
+        """`error`; the socket stays open."""
+        return (self.say("error", {"message": error_text(error)}),)
+
+
+def audience_of(event: Event, role: Role | None) -> Role | None:
+    """As what a listener of this role hears an event: each copy of it is for one kind of people,
+    and somebody may be two of them on two sockets."""
+    if event.type in (events.ORDER_OPENED, events.ORDER_TAKEN):
+        meant = Role.COURIER
+    elif event.to.startswith(RESTAURANT):
+        meant = Role.MERCHANT
+    elif event.job is not None and event.to == event.job.customer_id:
+        meant = Role.CUSTOMER
+    else:
+        meant = Role.COURIER
+    return meant if meant is role else None
+
+
+def error_text(error: WaybillError) -> str:
+    """What is wrong, in the words of spec 002."""
+    if not isinstance(error, InvalidTransition):
+        return error.message
+    if error.step == "accept":
+        return "Order is not available."
+    status = STATUS_WORDS[Status(error.status)]
+    return f"Invalid status transition: {status} to {STEP_WORDS.get(error.step, error.step)}."
+
+
+def wire_id(id_: str | None) -> int | str | None:
+    """A person's or restaurant's id: a number where it is a decimal one that every client can hold
+    exactly, else the text."""
+    if id_ is not None and id_.isascii() and id_.isdigit() and len(id_) <= 16:
+        value = int(id_)
+        if value <= MAX_ID and str(value) == id_:
+            return value
+    return id_
+
+
+def wire_order(order: Order) -> dict[str, Any]:
+    """An order as this contract shows it."""
+    return _order(order.id, order.job, order.status, order.courier_id, order.updated_at)
+
+
+def order_list(orders: Sequence[Order]) -> list[dict[str, Any]]:
+    """Orders as a list that fits into one message: the first of them, where not all do."""
+    found, room = [], MAX_LIST_BYTES
+    for order in map(wire_order, orders):
+        room -= len(msgspec.json.encode(order)) + 1
+        if room < 0:
+            break
+        found.append(order)
+    return found
+
+
+def _order(
+    id_: int, job: Job, status: Status, courier_id: str | None, updated_at: datetime
+) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "status": STATUS_WORDS[status],
+        "userId": wire_id(job.customer_id),
+        "restaurantId": wire_id(job.merchant_id),
+        "driverId": wire_id(courier_id),
+        "items": [
+            {"name": i.name, "quantity": i.quantity, "price": i.price_minor / 100}
+            for i in job.items
+        ],
+        "totalAmount": job.items_minor / 100,
+        "deliveryAddress": job.dropoff.address,
+        "createdAt": iso(job.created_at),
+        "updatedAt": iso(updated_at),
+        **present(notes=job.notes),
+    }
+
+
+def _with_order(event: Event) -> dict[str, Any]:
+    assert event.job is not None, "events of orders are relayed with their job"
+    courier_id = event.courier.id if event.courier else None
+    return {"order": _order(event.order_id, event.job, Status(event.status), courier_id, event.at)}
+
+
+def _with_order_id(event: Event) -> dict[str, Any]:
+    return {"orderId": event.order_id}
+
+
+def _order_id(data: Mapping[str, Any]) -> int:
+    id_ = parse_id(data.get("orderId"))
+    if id_ is None:
+        raise InvalidInput("Invalid order ID.", field="orderId")
+    return id_
+
+
+def _only(role: Role | None, wanted: Role) -> None:
+    if role is not wanted:
+        raise Forbidden("Insufficient permissions.")
+
+
+def _update_status(data: Mapping[str, Any], role: Role | None) -> Ask:
+    steps = STEPS.get(role, {}) if role else {}
+    status = data.get("status")
+    if not isinstance(status, str) or status not in STATUS_WORDS.values():
+        raise InvalidInput("Invalid status.", field="status")
+    if status not in steps:
+        raise Forbidden("Insufficient permissions.")
+    return TakeStep(_order_id(data), steps[status])
+
+
+def _accept_order(data: Mapping[str, Any], role: Role | None) -> Ask:
+    _only(role, Role.COURIER)
+    return AcceptOrder(_order_id(data))
+
+
+def _available_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
+    _only(role, Role.COURIER)
+    return ListOpen(FLOW)
+
+
+def _restaurant_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
+    _only(role, Role.MERCHANT)
+    return ListOwn()
+
+
+def read_job(
+    data: Mapping[str, Any], restaurant_id: str, pickup: Place, customer_id: str, now: datetime
+) -> Job:
+    """The body of POST /api/v1/restaurants/{id}/orders as a job. Raises InvalidInput."""
+    names = ("latitude", "longitude")
+    found = point(data.get("latitude"), data.get("longitude"), names)
+    address = text(data.get("deliveryAddress"), "deliveryAddress")
+    return Job(
+        flow=FLOW,
+        customer_id=customer_id,
+        pickup=pickup,
+        dropoff=Place(address, *found) if found else Place(address),
+        created_at=now,
+        notes=optional_text(data.get("notes"), "notes"),
+        merchant_id=restaurant_id,
+        items=_read_items(data.get("items")),
+    )
+
+
+def _read_items(value: Any) -> tuple[Item, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
+        raise InvalidInput(f"items must be a list of 1 to {MAX_ITEMS}.", field="items")
+    return tuple(_read_item(item) for item in value)
+
+
+def _read_item(value: Any) -> Item:
+    if not isinstance(value, dict):
+        raise InvalidInput("Each of items is an object.", field="items")
+    quantity = number(value.get("quantity"), "quantity", 1, MAX_QUANTITY)
+    if not quantity.is_integer():
+        raise InvalidInput("quantity must be a whole number.", field="quantity")
+    return Item(
+        text(value.get("name"), "name", MAX_NAME), int(quantity), _minor(value.get("price"))
+    )
+
+
+def _minor(value: Any) -> int:
+    price = number(value, "price", 0, MAX_PRICE)
+    minor = Decimal(repr(price)) * 100
+    if minor != int(minor):
+        raise InvalidInput("price has at most two decimals.", field="price")
+    return int(minor)
+
+
+def read_restaurant(data: Mapping[str, Any], restaurant_id: str) -> Restaurant:
+    """{name, address, latitude, longitude} as a profile. Raises InvalidInput."""
+    names = ("latitude", "longitude")
+    found = point(data.get("latitude"), data.get("longitude"), names)
+    if found is None:
+        raise InvalidInput("latitude and longitude are required.", field="latitude")
+    name, address = text(data.get("name"), "name"), text(data.get("address"), "address")
+    return Restaurant(restaurant_id, name, address, *found)
+
+
+def restaurant_body(restaurant: Restaurant) -> dict[str, Any]:
+    """A restaurant's profile as REST shows it."""
+    return {
+        "id": wire_id(restaurant.id),
+        "name": restaurant.name,
+        "address": restaurant.address,
+        "latitude": restaurant.lat,
+        "longitude": restaurant.lng,
+    }
+
+
+READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], Ask]] = {
+    "update-order-status": _update_status,
+    "accept-order": _accept_order,
+    "get-available-orders": _available_orders,
+    "get-restaurant-orders": _restaurant_orders,
+}
+LISTS: Mapping[str, str] = {
+    "get-available-orders": "available-orders",
+    "get-restaurant-orders": "restaurant-orders",
+}
+
+UPDATED = ("order-updated",)
+NAMES: Mapping[tuple[str, Role], tuple[str, ...]] = {
+    (events.ORDER_PLACED, Role.CUSTOMER): ("order-created",),
+    (events.ORDER_PLACED, Role.MERCHANT): ("new-order",),
+    (events.ORDER_OPENED, Role.COURIER): ("new-available-order",),
+    (events.ORDER_TAKEN, Role.COURIER): ("order-taken",),
+    (events.OFFER_REASSIGNED, Role.COURIER): ("order-taken",),
+    (events.ORDER_CLAIMED, Role.COURIER): ("order-accepted", "order-updated"),
+    (events.ORDER_ASSIGNED, Role.COURIER): ("order-assigned",),
+    (events.ORDER_ASSIGNED, Role.CUSTOMER): UPDATED,
+    (events.ORDER_ASSIGNED, Role.MERCHANT): UPDATED,
+    **{
+        (type_, role): UPDATED
+        for type_ in (
+            events.ORDER_CONFIRMED,
+            events.ORDER_PREPARING,
+            events.ORDER_READY,
+            events.ORDER_ACCEPTED,
+            events.ORDER_PICKED_UP,
+            events.ORDER_DELIVERED,
+            events.ORDER_CANCELLED,
+            events.ORDER_UNSERVED,
+        )
+        for role in (Role.CUSTOMER, Role.MERCHANT, Role.COURIER)
+    },
+}
+WRITERS: Mapping[str, Callable[[Event], dict[str, Any]]] = {
+    "order-created": _with_order,
+    "new-order": _with_order,
+    "order-updated": _with_order,
+    "new-available-order": _with_order,
+    "order-accepted": _with_order,
+    "order-assigned": _with_order,
+    "order-taken": _with_order_id,
+}
+
+FOOD = Food()

@@ -1,0 +1,125 @@
+"""Socket.IO packets as text: Engine.IO 4 carrying Socket.IO 5. A pure codec, no binary data.
+
+A frame is one Engine.IO digit; 4 (a message) is followed by one Socket.IO digit:
+
+    0{…} open · 1 close · 2 ping · 3 pong · 5 upgrade · 6 noop
+    40{…} connect · 41 disconnect · 42[…] event · 43[…] ack · 44{…} connect error
+
+After it stand a namespace with a comma, unless it is `/`, then an ack id, then JSON:
+`42/orders,7["accept-order",{"orderId":123}]`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from chalicelib.errors import InvalidInput
+
+ROOT = "/"
+_MAX_ID_DIGITS = 15  # exact in every JavaScript client
+
+
+class Kind(str, Enum):
+    """What a packet is, as its digits."""
+
+    OPEN = "0"
+    CLOSE = "1"
+    PING = "2"
+    PONG = "3"
+    UPGRADE = "5"
+    NOOP = "6"
+    CONNECT = "40"
+    DISCONNECT = "41"
+    EVENT = "42"
+    ACK = "43"
+    CONNECT_ERROR = "44"
+
+
+_DIGITS = {kind.value: kind for kind in Kind}
+_NUMBERED = {Kind.EVENT, Kind.ACK}
+_BINARY = {"45", "46"}
+
+
+class BadPacket(InvalidInput):
+    """A frame that is no packet, or one with binary data."""
+
+
+class Packet(msgspec.Struct, frozen=True):
+    """One packet. `data` is None where there is none: JSON of the shape that its kind has, or for
+    Engine.IO's own kinds the text that follows the digit."""
+
+    kind: Kind
+    data: Any = None
+    namespace: str = ROOT
+    id: int | None = None
+
+
+def encode(packet: Packet) -> str:
+    """A packet as the text of a frame."""
+    kind, data = packet.kind, packet.data
+    if len(kind.value) == 1:
+        return kind.value + (_json(data) if kind is Kind.OPEN else data or "")
+    namespace = "" if packet.namespace == ROOT else f"{packet.namespace},"
+    id_ = "" if packet.id is None else str(packet.id)
+    return kind.value + namespace + id_ + ("" if data is None else _json(data))
+
+
+def decode(text: str) -> Packet:
+    """The packet in a frame. Raises BadPacket and nothing else."""
+    kind = _DIGITS.get(text[:1]) or _DIGITS.get(text[:2])
+    if kind is None:
+        raise BadPacket("Binary data can't be sent." if text[:2] in _BINARY else _UNKNOWN)
+    if len(kind.value) == 1:
+        rest = text[1:]
+        return Packet(kind, _parsed(rest) if kind is Kind.OPEN else rest or None)
+    namespace, rest = _namespace(text[2:])
+    id_, rest = _id(rest) if kind in _NUMBERED else (None, rest)
+    data = _parsed(rest) if rest else None
+    if not _fits(kind, data, id_):
+        raise BadPacket(f"This is not what follows {kind.value}.")
+    return Packet(kind, data, namespace, id_)
+
+
+_UNKNOWN = "This is no Socket.IO packet."
+
+
+def _namespace(text: str) -> tuple[str, str]:
+    if not text.startswith("/"):
+        return ROOT, text
+    named, _, rest = text.partition(",")
+    return named.partition("?")[0], rest
+
+
+def _id(text: str) -> tuple[int | None, str]:
+    digits = 0
+    while digits < len(text) and text[digits] in "0123456789":
+        digits += 1
+    if digits > _MAX_ID_DIGITS:
+        raise BadPacket("An ack id has at most 15 digits.")
+    return (int(text[:digits]) if digits else None), text[digits:]
+
+
+def _fits(kind: Kind, data: Any, id_: int | None) -> bool:
+    if kind is Kind.EVENT:
+        return isinstance(data, list) and len(data) > 0 and isinstance(data[0], str)
+    if kind is Kind.ACK:
+        return isinstance(data, list) and id_ is not None
+    if kind is Kind.CONNECT:
+        return data is None or isinstance(data, dict)
+    if kind is Kind.CONNECT_ERROR:
+        return isinstance(data, str | dict)
+    return data is None
+
+
+def _json(data: Any) -> str:
+    return msgspec.json.encode(data).decode()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise BadPacket("This is not JSON.") from None

@@ -1,0 +1,65 @@
+"""Orders that are open to a pool: shown to every courier in it, taken by one of them."""
+
+from __future__ import annotations
+
+from chalicelib.domain import events
+from chalicelib.domain.connections import pool_room
+from chalicelib.domain.orders import Order
+from chalicelib.domain.people import Actor
+from chalicelib.domain.steps import tell
+from chalicelib.services.broadcast import Broadcast
+from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, OrderStore
+
+LISTED = 100  # spec 002: lists are bounded
+
+
+class Pool:
+    """Tells a pool what opens and what is taken, and lists what is there."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        couriers: CourierStore,
+        connections: ConnectionStore,
+        broadcast: Broadcast,
+        clock: Clock,
+    ) -> None:
+        self._orders = orders
+        self._couriers = couriers
+        self._connections = connections
+        self._broadcast = broadcast
+        self._clock = clock
+
+    def follow(self, before: Order | None, after: Order) -> None:
+        """Tell the pool if an order has just become anybody's to take, or no longer is."""
+        was_open = before is not None and before.open
+        if after.open and not was_open:
+            self._opened(after)
+        elif was_open and not after.open:
+            self._taken(after)
+
+    def open_orders(self, pool: str) -> list[Order]:
+        """What is anybody's to take, the newest last."""
+        return self._orders.open_in(pool, LISTED)
+
+    def restaurant_orders(self, actor: Actor) -> list[Order]:
+        """The unfinished orders of all of an owner's restaurants, the newest last."""
+        found = [
+            order
+            for restaurant_id in actor.restaurant_ids
+            for order in self._orders.active_of_merchant(restaurant_id, LISTED)
+        ]
+        return sorted(found, key=lambda order: order.id)[-LISTED:]
+
+    def _opened(self, order: Order) -> None:
+        """Those in the middle of another order could not take it: they are not told."""
+        now = self._clock()
+        listeners = self._connections.listeners(pool_room(order.job.flow), now)
+        holding = self._couriers.holding({listener.person_id for listener in listeners})
+        event = tell(order, events.ORDER_OPENED, "", now, job=order.job)
+        self._broadcast.say([li for li in listeners if li.person_id not in holding], event)
+
+    def _taken(self, order: Order) -> None:
+        event = tell(order, events.ORDER_TAKEN, "", self._clock())
+        taker = frozenset({order.courier_id} if order.courier_id else ())
+        self._broadcast.to_room(pool_room(order.job.flow), event, but=taker)
