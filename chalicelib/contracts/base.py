@@ -51,7 +51,7 @@ class Contract(Protocol):
 
     def opening(self, query: Mapping[str, str]) -> None:
         """Look at a handshake's query. Raises InvalidInput to refuse it."""
-        return None
+        return
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """The rooms, beyond the person's own, that a greeted connection listens in."""
