@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -88,9 +87,8 @@ class Town:
 
 
 @pytest.fixture
-def town(stack: Stack, clients: Clients) -> Iterator[Town]:
-    town = Town(stack, clients)
-    yield town
+def town(stack: Stack, clients: Clients) -> Town:
+    return Town(stack, clients)
 
 
 def test_an_order_is_placed_prepared_raced_for_by_15_drivers_and_delivered(town: Town) -> None:
