@@ -1,0 +1,111 @@
+"""The rounds that are measured: order to courier, acceptance to customer, engine, gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.session
+
+from infra.clients import Client, Frame
+from infra.options import Options
+
+PLACE = {"lat": 52.52, "lng": 13.4}
+PARCEL = {
+    "pickup_address": "Mill 1",
+    "pickup_lat": 52.52,
+    "pickup_lng": 13.41,
+    "dropoff_address": "Lane 2",
+    "receiver_phone": "+4930123456",
+}
+_ENGINE, _GATEWAY, _ORDER, _ACCEPT = (
+    "engine: strongly consistent GetItem",
+    "gateway: GET /api/v1/me",
+    "order placed → order.assigned at the courier",
+    "order accepted → order.status at the customer",
+)
+
+
+@dataclass
+class Samples:
+    """Milliseconds by what was measured, in the order of being shown."""
+
+    ms: dict[str, list[float]] = field(
+        default_factory=lambda: {_ENGINE: [], _GATEWAY: [], _ORDER: [], _ACCEPT: []}
+    )
+
+    def add(self, what: str, began_at: float) -> None:
+        """Note that something that began then (perf_counter) is over."""
+        self.ms[what].append(1000 * (time.perf_counter() - began_at))
+
+
+class Bench:
+    """One courier and one customer, who do the same delivery over and over."""
+
+    def __init__(self, where: Options, secret: str) -> None:
+        self.samples = Samples()
+        self._engine = botocore.session.get_session().create_client(
+            "dynamodb",
+            where.region,
+            endpoint_url=f"http://127.0.0.1:{where.engine_port}",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        pool = ThreadPoolExecutor(4)
+        self._ana = Client(where, secret, "customer", "ana", pool)
+        self._ben = Client(where, secret, "courier", "ben", pool)
+
+    async def run(self, rounds: int, warm_up: int, until: float) -> None:
+        """Measure so many rounds, or fewer if `until` (monotonic) comes first."""
+        await asyncio.gather(self._ana.connect(), self._ben.connect())
+        try:
+            status, body = await self._ben.post("courier/availability", available=True, **PLACE)
+            assert status == 200, body
+            of_ana, of_ben = self._ana.frames(), self._ben.frames()
+            for n in range(warm_up + rounds):
+                if n == warm_up:
+                    self.samples = Samples()
+                if time.monotonic() > until:
+                    break
+                await self._round(of_ana, of_ben)
+        finally:
+            await asyncio.gather(self._ana.close(), self._ben.close())
+
+    async def _round(self, of_ana: AsyncIterator[Frame], of_ben: AsyncIterator[Frame]) -> None:
+        began_at = time.perf_counter()
+        await asyncio.to_thread(self._read_from_engine)
+        self.samples.add(_ENGINE, began_at)
+
+        began_at = time.perf_counter()
+        await self._ana.get("me")
+        self.samples.add(_GATEWAY, began_at)
+
+        began_at = time.perf_counter()
+        placing = asyncio.create_task(self._ana.post("orders", **PARCEL))
+        order_id = await _until(of_ben, lambda f: f["event"] == "order.assigned")
+        self.samples.add(_ORDER, began_at)
+        await placing
+
+        began_at = time.perf_counter()
+        accepting = asyncio.create_task(self._ben.post("courier/orders/accept", order_id=order_id))
+        await _until(of_ana, lambda f: f["data"]["status"] == "accepted")
+        self.samples.add(_ACCEPT, began_at)
+        await accepting
+        await self._ana.post(f"orders/{order_id}/cancel")  # the shortest way to a free courier
+
+    def _read_from_engine(self) -> None:
+        self._engine.get_item(
+            TableName="waybill-couriers", Key={"courier_id": {"S": "ben"}}, ConsistentRead=True
+        )
+
+
+async def _until(frames: AsyncIterator[Frame], wanted: Callable[[Frame], bool]) -> Any:
+    """The order id of the first frame that is wanted."""
+    async for frame in frames:
+        if wanted(frame):
+            return frame["data"]["order_id"]
+    raise ConnectionError("the socket was closed")

@@ -1,0 +1,88 @@
+"""A person with a token, a WebSocket and REST: what the demo and the bench are made of."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from infra.options import Options
+from infra.tokens import mint
+
+_TIMEOUT_S = 30
+
+Frame = dict[str, Any]
+Answer = tuple[int, Any]
+"""(HTTP status, JSON body)"""
+
+
+class Client:
+    """Speaks spec 000 as a courier or a customer. One REST request at a time."""
+
+    def __init__(
+        self, options: Options, secret: str, role: str, id_: str, pool: ThreadPoolExecutor
+    ) -> None:
+        self.id = id_
+        self._options = options
+        self._role = role
+        self._token = mint(secret, role, id_)
+        self._pool = pool
+        self._asking = asyncio.Lock()
+        self._http = http.client.HTTPConnection("127.0.0.1", options.port, timeout=_TIMEOUT_S)
+        self._socket: ClientConnection | None = None
+
+    async def connect(self) -> None:
+        """Open the WebSocket. Raises websockets' InvalidStatus where it is refused."""
+        url = self._options.url.replace("http", "ws", 1)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        self._socket = await connect(
+            f"{url}/api/v1/ws/{self._role}", additional_headers=headers, proxy=None
+        )
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._socket:
+            await self._socket.close()
+        self._http.close()
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """The frames that arrive, until the socket is closed."""
+        assert self._socket, "connect first"
+        try:
+            while True:
+                yield json.loads(await self._socket.recv())
+        except ConnectionClosed:
+            return
+
+    async def say(self, event: str, **data: Any) -> None:
+        """Send a message. Harmless once the socket is closed."""
+        assert self._socket, "connect first"
+        try:
+            await self._socket.send(json.dumps({"event": event, "data": data}))
+        except ConnectionClosed:
+            return
+
+    async def get(self, path: str) -> Answer:
+        """GET something below /api/v1."""
+        return await self._ask("GET", path, None)
+
+    async def post(self, path: str, **body: Any) -> Answer:
+        """POST to something below /api/v1."""
+        return await self._ask("POST", path, json.dumps(body))
+
+    async def _ask(self, method: str, path: str, body: str | None) -> Answer:
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            return await loop.run_in_executor(self._pool, self._request, method, path, body)
+
+    def _request(self, method: str, path: str, body: str | None) -> Answer:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        self._http.request(method, f"/api/v1/{path}", body, headers)
+        answer = self._http.getresponse()
+        return answer.status, json.loads(answer.read())

@@ -1,0 +1,1 @@
+"""A small city at work: `python -m infra.demo`."""

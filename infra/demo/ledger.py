@@ -1,0 +1,54 @@
+"""What the city has seen: every order's way, every courier's hands, and what went wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+FINAL = frozenset({"delivered", "no_nearby_driver", "cancelled"})
+# Spec 000's words in the order of an order's life. A declined order is assigned again or given up.
+WORDS = (
+    "placed",
+    "assigned",
+    "declined",
+    "accepted",
+    "arrived",
+    "picked_up",
+    "delivered",
+    "no_nearby_driver",
+    "cancelled",
+)
+
+
+@dataclass
+class Ledger:
+    """Filled in by people from their frames."""
+
+    status: dict[str, str] = field(default_factory=dict)  # by order id, as its customer hears it
+    offers_timed_out: int = 0
+    offers_declined: int = 0
+    fixes: int = 0
+    assigned_after_s: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def placed(self, order_id: str) -> None:
+        """An order was made. Its frames may have told more already."""
+        self.status.setdefault(order_id, "placed")
+
+    def heard(self, order_id: str, word: str) -> None:
+        """Its customer was told of a status. After a cancel a frame may still be under way."""
+        before = self.status.get(order_id)
+        if before == "cancelled" and word not in FINAL:
+            return
+        if before in FINAL:
+            self.problems.append(f"order {order_id} was {before} and then {word}")
+        self.status[order_id] = word
+
+    def by_status(self) -> dict[str, int]:
+        """How many orders stand where, in the order of an order's life."""
+        counted = Counter(self.status.values())
+        return {word: counted[word] for word in WORDS}
+
+    def unfinished(self) -> list[str]:
+        """Orders that have reached no final status."""
+        return [id_ for id_, word in self.status.items() if word not in FINAL]
