@@ -152,7 +152,7 @@ def build(
         presence=presence,
         greeting=greeting,
         broadcast=broadcast,
-        waking=Waking(load, relay, dispatching, greeting, presence, broadcast, queue),
+        waking=Waking(load, relay, dispatching, greeting, presence, broadcast, queue, clock),
         sweeper=Sweeper(orders, connections, dispatching, presence, clock),
         clock=clock,
     )

@@ -56,11 +56,12 @@ class Mailbox(msgspec.Struct, frozen=True):
             return seq > self.delivered_to
         return type_ in hears and seq > self.heard.get(type_, 0)
 
-    def having_told(self, hears: tuple[str, ...] | None) -> Mailbox:
-        """The head after everything was told to one who hears these types."""
+    def having_told(self, hears: tuple[str, ...] | None, upto: int) -> Mailbox:
+        """The head after everything up to a place was told to one who hears these types."""
         if hears is None:
-            return replace(self, delivered_to=self.last_seq)
-        return replace(self, heard={**self.heard, **dict.fromkeys(hears, self.last_seq)})
+            return replace(self, delivered_to=max(upto, self.delivered_to))
+        told = {type_: max(upto, self.heard.get(type_, 0)) for type_ in hears}
+        return replace(self, heard={**self.heard, **told})
 
     def has(self, stream: str, version: int) -> bool:
         """Whether the events of a stream are in the log up to a version."""

@@ -8,7 +8,7 @@ import jwt
 
 from chalicelib.domain.mailboxes import RESTAURANT
 from chalicelib.domain.people import ROLE_WORDS, Actor, Role
-from chalicelib.errors import Unauthenticated
+from chalicelib.errors import Unauthenticated, Unavailable
 from chalicelib.settings import Settings
 
 _LEEWAY_S = 0
@@ -27,14 +27,17 @@ class Authenticator:
         )
 
     def actor(self, token: str | None) -> Actor:
-        """Who a token says is asking. Raises Unauthenticated, never saying more than it must."""
+        """Who a token says is asking. Never says more than it must. Raises Unauthenticated, or
+        Unavailable where the keys can't be had."""
         if not token:
             raise Unauthenticated("A token is required.")
         try:
             return actor_of(self._claims(token))
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.") from None
-        except (jwt.PyJWTError, ValueError, RecursionError):
+        except jwt.PyJWKClientConnectionError:  # says nothing of the token
+            raise Unavailable("Tokens can't be checked now; try again.") from None
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated("The token is not valid.") from None
 
     def _claims(self, token: str) -> dict[str, Any]:

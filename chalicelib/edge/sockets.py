@@ -15,7 +15,15 @@ from chalicelib.domain.people import ROLE_WORDS, Actor
 from chalicelib.edge.bearer import bearer
 from chalicelib.edge.desk import perform
 from chalicelib.edge.waybill import Waybill
-from chalicelib.errors import Forbidden, NotFound, Stale, Unauthenticated, WaybillError
+from chalicelib.errors import (
+    CourierTaken,
+    Forbidden,
+    NotFound,
+    Stale,
+    Unauthenticated,
+    Unavailable,
+    WaybillError,
+)
 
 
 def connect(waybill: Waybill, event: Mapping[str, Any]) -> int:
@@ -73,6 +81,9 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
         frames = _answer(waybill, contract, connection, request)
     except WaybillError as error:
         _refuse(waybill, contract, connection, request, error)
+    except (Stale, CourierTaken):
+        busy = Unavailable("This is changing too fast; try again.")
+        _refuse(waybill, contract, connection, request, busy)
     else:
         _post(waybill, connection_id, frames)
 

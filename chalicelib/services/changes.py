@@ -28,6 +28,7 @@ Follower = Callable[[Order | None, Order], None]
 """Is told of each change after its commit: the order before it, None if it is new, and after."""
 
 RELAY_AFTER = timedelta(seconds=5)
+COMMIT_WITHIN = timedelta(seconds=30)  # longer than an invocation that may yet commit lives
 _ATTEMPTS = 12
 
 
@@ -48,14 +49,14 @@ class Changes:
         self._queue = queue
         self._clock = clock
 
-    def arm(self, order: Order) -> None:
-        """Send the wakeups that a commit of `order` relies on. Raises Unavailable."""
-        wakeups: list[tuple[Wakeup, timedelta]] = [
-            (RelayWakeup(order_stream(order.id)), RELAY_AFTER)
-        ]
-        if order.offer:
-            due = order.offer.expires_at
-            wakeups.append((Expire(order.id, order.offer.seq, due), due - self._clock()))
+    def arm(self, before: Order | None, after: Order) -> None:
+        """Send the wakeups that a commit of `after` relies on. Raises Unavailable."""
+        now, version = self._clock(), before.version + 1 if before else 1
+        relay = RelayWakeup(order_stream(after.id), version, now + COMMIT_WITHIN)
+        wakeups: list[tuple[Wakeup, timedelta]] = [(relay, RELAY_AFTER)]
+        if after.offer:
+            due = after.offer.expires_at
+            wakeups.append((Expire(after.id, after.offer.seq, due), due - now))
         self._queue.send(wakeups)
 
     def commit(
@@ -76,7 +77,7 @@ class Changes:
         if before:
             sealed = self._keeping_untold(before, sealed)
         if not armed and (told or sealed.offer):
-            self.arm(sealed)
+            self.arm(before, sealed)
         self._orders.commit(before, sealed, available_only=available_only)
         if told:
             self._relay.at_once(sealed.told)

@@ -75,7 +75,7 @@ class Dispatching:
                 offer = commands.Offer(courier.id, expires_at, lapsed_courier_id, distance_m)
                 after, more = advance(searching, offer, SYSTEM, now)
                 if not armed:
-                    self._changes.arm(after)
+                    self._changes.arm(before, after)
                     armed = True
                 try:
                     return self._changes.commit(before, after, told + more, armed=True)
@@ -140,39 +140,39 @@ class Dispatching:
         Safe to call by a timer, the sweep and a reader at once. Returns how long the offer still
         has, zero if there is nothing left to do.
         """
-
-        def change(order: Order) -> Order:
-            now = self._clock()
-            if order.status is not Status.OFFERED:
-                return order
-            after, told = advance(order, commands.Expire(seq), SYSTEM, now)
-            return self.settle(order, after, told, order.courier_id) if told else order
-
-        order = self._changes.retrying(order_id, change)
+        order = self._changes.retrying(
+            order_id, lambda order: self._lapse(order, seq, self._clock())
+        )
         if order.offer and order.offer.seq == seq:
             return max(timedelta(0), order.offer.expires_at - self._clock())
         return timedelta(0)
 
     def look_after(self, order_id: int) -> None:
         """Do what an order's deadline asks for, if it has passed: the sweep's one step."""
-        order = self._orders.get(order_id)
-        if order.deadline_at is None or order.deadline_at > self._clock():
-            return
-        if order.offer:
-            self.expire(order_id, order.offer.seq)
-        elif order.status is Status.SEARCHING:
-            self._changes.retrying(order_id, self._search_again)
+        self._changes.retrying(order_id, self._overdue)
 
     def fresh(self, order: Order) -> Order:
         """The order, its offer expired if that is due: reading repairs."""
         if order.offer and order.offer.lapsed(self._clock()):
-            self.expire(order.id, order.offer.seq)
-            return self._orders.get(order.id)
+            return self._changes.retrying(order.id, self._overdue)
         return order
 
-    def _search_again(self, order: Order) -> Order:
-        due = order.deadline_at
-        if order.status is not Status.SEARCHING or due is None or due > self._clock():
+    def _overdue(self, order: Order) -> Order:
+        """What comes of an order whose deadline may have passed."""
+        due, now = order.deadline_at, self._clock()
+        if due is None or due > now:
             return order
+        if order.status is Status.SEARCHING:
+            return self._search_again(order)
+        return self._lapse(order, order.offer.seq, now) if order.offer else order
+
+    def _lapse(self, order: Order, seq: int, now: datetime) -> Order:
+        """Ask the next courier if the `seq`-th offer has lapsed."""
+        if order.status is not Status.OFFERED:
+            return order
+        after, told = advance(order, commands.Expire(seq), SYSTEM, now)
+        return self.settle(order, after, told, order.courier_id) if told else order
+
+    def _search_again(self, order: Order) -> Order:
         waiting = order.search_until is not None and self._clock() < order.search_until
         return self.settle(order, order, again=waiting and self.policy(order).ask_again)

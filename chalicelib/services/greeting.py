@@ -17,7 +17,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, PostFailed, Stale
-from chalicelib.services.mailbox import Held, Mailboxes, Welcome
+from chalicelib.services.mailbox import Held, LeaseEnding, Mailboxes, Welcome
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.ports import Clock, ConnectionStore, Gateway
 from chalicelib.services.presence import Presence
@@ -68,7 +68,7 @@ class Greeting:
                 self._drain(connection, self._mailboxes_of(connection)[1:])
             elif not connection.greeted:
                 self._say_first(connection, None)
-        except (Held, Stale):
+        except (Held, LeaseEnding, Stale):
             return _SOON
         except Gone:
             if self._clock() - connection.connected_at < _CONNECTING:

@@ -21,12 +21,13 @@ Where it may crash, and what happens then (tests/functional/test_crash_points.py
  during_post     The same; the frame goes out again with the same (person, seq), its id.
  before_release  The same: a duplicate frame with the same id.
 
-A holder stops posting when its lease is about to run out, so that two never post at once. A
-connection that is gone is forgotten and nothing else changes; a frame that is too large is logged
-and skipped; if posting fails for now, `delivered_to` stays and the wakeup tries again. People who
-are offline have a `delivered_to` that stands still: connecting drains from there. Connections that
-subscribe (spec 003) have a place of their own for each type of event, `heard`, so that one that
-comes late is told what no subscriber was, however much the others have heard meanwhile.
+A holder stops posting when its lease is about to run out, so that two never post at once, and
+gives it back with what is left in `todo`. A connection that is gone is forgotten and nothing else
+changes; a frame that is too large is logged and skipped; if posting fails for now, `delivered_to`
+stays where posting came to, and the wakeup tries again. People who are offline have a
+`delivered_to` that stands still: connecting drains from there. Connections that subscribe (spec
+003) have a place of their own for each type of event, `heard`, so that one that comes late is told
+what no subscriber was, however much the others have heard meanwhile.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=10)
 _MARGIN = timedelta(seconds=4)  # a post may take that long; none is begun later
 _DRAIN = 1000  # events kept for somebody who is offline
-_LOOK_BACK = 100
+_ROUND = 10  # events posted before it is noted how far that came
+_SKEW = timedelta(minutes=1)  # more than two clocks differ
 _LEASE_TRIES = 3
 _ARRIVAL = "arrival#"
 
@@ -75,6 +77,10 @@ def nothing(connection_id: str, event: Event) -> bool:
 
 class Held(Exception):
     """Another has the lease; come back later."""
+
+
+class LeaseEnding(PostFailed):
+    """No time is left to post the rest in. What was posted is noted; come back soon."""
 
 
 class Mailboxes:
@@ -103,8 +109,8 @@ class Mailboxes:
     def tell(self, person_id: str, outbox: Outbox) -> bool:
         """Take an outbox's events for a person into the log and post them.
 
-        False if that was left to another who holds the lease. Raises PostFailed or Stale if it
-        must be done again.
+        False if that was left to another who holds the lease, or is not done yet. Raises
+        PostFailed or Stale if it must be done again.
         """
         for _ in range(_LEASE_TRIES):
             held = self._lease(person_id)
@@ -113,7 +119,10 @@ class Mailboxes:
                     return False
                 held = self._take_over(person_id)
             if held:
-                self._serve(held, {outbox.stream: outbox})
+                try:
+                    self._serve(held, {outbox.stream: outbox})
+                except LeaseEnding:
+                    return False
                 return True
         raise Stale
 
@@ -143,7 +152,8 @@ class Mailboxes:
         try:
             skip, outbox = welcome()
         except Exception:
-            held.release(self._store)
+            if not held.crashed:  # else the next one must finish what the dead one began
+                held.give_back(self._store)
             raise
         self._serve(held, {outbox.stream: outbox} if outbox else {}, skip)
 
@@ -177,7 +187,7 @@ class Mailboxes:
         """Steps 2 to 5, until nothing is left to do."""
         found = self._finish(held) if held.crashed else []
         seen = {(e.stream, e.version, e.ordinal) for e in found}
-        streams = {*outboxes, *held.left(), *(e.stream for e in found)}
+        streams = {*outboxes, *held.take_on(), *(e.stream for e in found)}
         try:
             while True:
                 for stream in streams:
@@ -187,9 +197,10 @@ class Mailboxes:
                 self._post(held, skip)
                 if held.release(self._store):
                     return
+                self._check_time(held)
                 streams, outboxes = held.refresh(self._store), {}
         except PostFailed:
-            held.release(self._store)
+            held.give_back(self._store)
             raise
 
     def _outbox(self, stream: str) -> Outbox | None:
@@ -228,7 +239,7 @@ class Mailboxes:
         oldest = min((entry.at for entry in outbox.entries), default=None)
         if box.next_seq == 1 or oldest is None or self._clock() - oldest < REMEMBERED_FOR / 2:
             return 0
-        past = self._store.newest(box.person_id, _LOOK_BACK)
+        past = self._store.since(box.person_id, oldest - _SKEW, _DRAIN)
         return max((e.version for e in past if e.stream == outbox.stream), default=0)
 
     def _post(self, held: _Lease, skip: Skip) -> None:
@@ -243,20 +254,12 @@ class Mailboxes:
         if not listeners:
             return
         worth = [event for event in self._waiting(held, listeners) if event.current(now)]
-
-        def post_to(listener: Listener) -> bool:
-            owed = [
-                event
-                for event in worth
-                if box.owes(event.type, event.seq, listener.hears)
-                and not skip(listener.connection_id, event)
-            ]
-            return self._post_to(listener, owed, held.until)
-
-        told = self._post_to_all(listeners, post_to)
-        for listener, heard in zip(listeners, told, strict=True):
-            if heard:
-                held.box = held.box.having_told(listener.hears)
+        rounds = [worth[n : n + _ROUND] for n in range(0, len(worth), _ROUND)] or [[]]
+        for events in rounds:
+            upto = box.last_seq if events is rounds[-1] else events[-1].seq
+            listeners = self._post_round(held, box, listeners, events, skip)
+            for listener in listeners:
+                held.box = held.box.having_told(listener.hears, upto)
         held.fresh = []
 
     def _waiting(self, held: _Lease, listeners: Sequence[Listener]) -> Sequence[Event]:
@@ -267,24 +270,39 @@ class Mailboxes:
             return held.fresh
         return self._store.log(box.person_id, max(told + 1, box.next_seq - _DRAIN), _DRAIN)
 
-    def _post_to_all(
-        self, listeners: Sequence[Listener], post_to: Callable[[Listener], bool]
-    ) -> list[bool]:
-        """Post to each listener in order, listeners side by side. Whether each heard it all."""
+    def _post_round(
+        self,
+        held: _Lease,
+        box: Mailbox,
+        listeners: Sequence[Listener],
+        events: Sequence[Event],
+        skip: Skip,
+    ) -> list[Listener]:
+        """Post some events to each listener that `box` owes them to, in order, listeners side by
+        side. Returns who is still there; raises once all have heard what they could."""
+
+        def post_to(listener: Listener) -> bool:
+            owed = [
+                event
+                for event in events
+                if box.owes(event.type, event.seq, listener.hears)
+                and not skip(listener.connection_id, event)
+            ]
+            return self._post_to(listener, owed, held)
+
         if len(listeners) == 1:
-            return [post_to(listeners[0])]
+            return [listeners[0]] if post_to(listeners[0]) else []
         jobs = [self._pool.submit(post_to, listener) for listener in listeners]
-        failures = [job.exception() for job in jobs]
-        for failure in failures:
+        for failure in [job.exception() for job in jobs]:
             if failure:
                 raise failure
-        return [job.result() for job in jobs]
+        return [listener for listener, job in zip(listeners, jobs, strict=True) if job.result()]
 
-    def _post_to(self, listener: Listener, events: Sequence[Event], until: datetime) -> bool:
+    def _post_to(self, listener: Listener, events: Sequence[Event], held: _Lease) -> bool:
+        """Whether the listener is still there after it."""
         for event in events:
             for frame in self._words(listener, event):
-                if self._clock() > until - _MARGIN:
-                    raise PostFailed("the lease is about to run out")
+                self._check_time(held)
                 try:
                     self._gateway.post(listener.connection_id, frame)
                 except Gone:
@@ -295,6 +313,10 @@ class Mailboxes:
                         "frame too large: event %s, contract %s", event.type, listener.contract
                     )
         return True
+
+    def _check_time(self, held: _Lease) -> None:
+        if self._clock() > held.until - _MARGIN:
+            raise LeaseEnding
 
 
 def _behind(box: Mailbox, listener: Listener) -> bool:
@@ -310,15 +332,20 @@ class _Lease:
         self.until = until
         self.crashed = crashed
         self.fresh: list[Event] = []
-        self._done = box.todo
+        self._done: frozenset[str] = frozenset()
 
-    def left(self) -> set[str]:
-        """The streams that others left to this holder."""
+    def take_on(self) -> set[str]:
+        """The streams that others left to whoever holds the lease."""
+        self._done = self.box.todo
         return {mark.partition("@")[0] for mark in self._done}
 
     def release(self, store: MailboxStore) -> bool:
         """Step 5. False if there is more to do."""
         return store.release(self.box, self.holder, self._done)
+
+    def give_back(self, store: MailboxStore) -> None:
+        """End the lease, and leave what is not done to the next holder."""
+        store.give_back(self.box, self.holder, self._done)
 
     def refresh(self, store: MailboxStore) -> set[str]:
         """Read which streams have been left to do meanwhile."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from msgspec.structs import replace
 
 from chalicelib.domain import commands, lifecycle
@@ -53,11 +51,8 @@ class Ordering:
                 if order.status is not Status.SEARCHING:
                     return self._changes.commit(None, order, told)
                 return self._dispatching.settle(None, order, told)
-            except Stale:  # the id is taken, perhaps by this very order, written and not answered
-                with suppress(NotFound):
-                    taken = self._orders.get(order.id)
-                    if taken.job == job:
-                        return taken
+            except Stale:  # the id is taken: draw another
+                continue
         raise Unavailable("No order could be made; try again.")
 
     def get(self, actor: Actor, order_id: int) -> Order:

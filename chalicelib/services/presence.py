@@ -93,12 +93,16 @@ class Presence:
 
     def close(self, connection_id: str) -> None:
         """Forget a connection that has ended. Harmless twice."""
-        connection = self.get(connection_id)
-        self.forget(connection_id, connection.person_id if connection else "")
+        self.forget(connection_id, "")
 
     def forget(self, connection_id: str, person_id: str) -> None:
-        """Take a connection out of every room and drop its row; nothing else changes."""
+        """Take a connection out of every room and drop its row; nothing else changes.
+
+        `person_id` is whose it was, where that is known: the row may be gone already.
+        """
         connection = self.get(connection_id)
+        if connection:
+            person_id = connection.person_id
         self._leave(connection_id, person_id, set(connection.rooms if connection else ()))
         self._connections.close(connection_id)
 

@@ -20,14 +20,21 @@ class Relay:
         self._pool = pool
 
     def at_once(self, outbox: Outbox) -> None:
-        """Tell the recipients of the newest version. Never raises: what is committed is committed,
-        and the relay wakeup that was sent before does again what fails here."""
+        """Tell the recipients of the newest version, side by side. Never raises: what is committed
+        is committed, and the relay wakeup that was sent before does again what fails here."""
         newest = Outbox(outbox.stream, outbox.job, outbox.entries[-1:])
-        for person_id in newest.recipients():
-            try:
-                self._mailboxes.tell(person_id, outbox)
-            except Exception:
-                log.warning("relay of %s is left to its wakeup", outbox.mark, exc_info=True)
+        first, others = newest.recipients()[:1], newest.recipients()[1:]
+        jobs = [self._pool.submit(self._try, person_id, outbox) for person_id in others]
+        for person_id in first:
+            self._try(person_id, outbox)
+        for job in jobs:
+            job.result()
+
+    def _try(self, person_id: str, outbox: Outbox) -> None:
+        try:
+            self._mailboxes.tell(person_id, outbox)
+        except Exception:
+            log.warning("relay of %s is left to its wakeup", outbox.mark, exc_info=True)
 
     def again(self, outbox: Outbox) -> bool:
         """Tell whoever has not been told. True when nobody is left; False if a mailbox is held by

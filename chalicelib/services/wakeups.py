@@ -11,9 +11,14 @@ from chalicelib.domain.events import Event
 
 
 class Relay(msgspec.Struct, frozen=True, tag="relay"):
-    """Tell whatever of this stream has not been told yet."""
+    """Tell whatever of this stream has not been told yet.
+
+    It is sent before the commit: until `awaited_until`, `version` may still come.
+    """
 
     stream: str
+    version: int = 0
+    awaited_until: datetime | None = None
 
 
 class Expire(msgspec.Struct, frozen=True, tag="expire"):

@@ -39,7 +39,9 @@ class Waking:
         presence: Presence,
         broadcast: Broadcast,
         queue: Queue,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._presence = presence
         self._broadcast = broadcast
         self._load = load
@@ -77,9 +79,10 @@ class Waking:
 
     def _relay_again(self, wakeup: RelayWakeup) -> timedelta:
         outbox = self._load(wakeup.stream)
-        if outbox is None or self._relay.again(outbox):
-            return timedelta(0)
-        return LEASE + timedelta(seconds=1)
+        finished = outbox is None or self._relay.again(outbox)
+        if wakeup.awaited_until and (outbox.newest if outbox else 0) < wakeup.version:
+            return wakeup.awaited_until - self._clock()  # its commit may be slow
+        return timedelta(0) if finished else LEASE + timedelta(seconds=1)
 
 
 class Sweeper:
@@ -114,8 +117,15 @@ class Sweeper:
 
     @staticmethod
     def _each(ids: Iterable[T], do: Callable[[T], None]) -> None:
-        for id_ in ids:
-            try:
-                do(id_)
-            except Exception:
-                log.exception("sweep: %s", id_)
+        try:
+            for id_ in ids:
+                _try(do, id_)
+        except Exception:
+            log.exception("sweep: the rest waits for the next pass")
+
+
+def _try(do: Callable[[T], None], id_: T) -> None:
+    try:
+        do(id_)
+    except Exception:
+        log.exception("sweep: %s", id_)

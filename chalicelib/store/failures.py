@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
+_TRIES = 6
+_PAUSE_S = 0.03
 LOST = "ConditionalCheckFailed"
 
 
 def lost_race(error: PynamoDBException) -> bool:
-    """Whether a single write failed because its condition did not hold, or because a transaction
-    had its hand on the row: either way, read again and decide again."""
+    """Whether a single write failed because of another: its condition no longer held, or a
+    transaction held the item for longer than retry_conflicts() waits."""
     return error.cause_response_code in (
         "ConditionalCheckFailedException",
         "TransactionConflictException",
     )
+
+
+def retry_conflicts(client: Any) -> None:
+    """Let single writes wait for a transaction on the same item: DynamoDB refuses them while one
+    runs, and the SDK takes that for final. (Here, whatever rides along with an order's commit is
+    a courier's row, which the courier's own positions are written to all the time.)"""
+
+    def again_in_s(response: Any, attempts: int, **_: Any) -> float | None:
+        code = response[1].get("Error", {}).get("Code", "") if response else ""
+        if code == "TransactionConflictException" and attempts < _TRIES:
+            return _PAUSE_S * attempts * random.uniform(0.5, 1.5)
+        return None
+
+    for operation in ("PutItem", "UpdateItem", "DeleteItem"):
+        client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", again_in_s)
 
 
 def cancelled(error: TransactWriteError) -> list[str] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import KEPT_FOR, Event
 from chalicelib.domain.mailboxes import Mailbox
@@ -15,6 +17,7 @@ from chalicelib.store.clock import ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import EventRow, MailboxRow
 
+_PAGE = 100
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
 
 
@@ -44,11 +47,11 @@ class Mailboxes:
         person_id: str, holder: str, until: datetime, condition: Condition
     ) -> Mailbox | None:
         row = MailboxRow(person_id)
-        mine = MailboxRow.lease == holder  # the client sends again what was not answered
+        mine: Condition = MailboxRow.lease == holder  # whose answer got lost: AWS was asked twice
         try:
             row.update(
                 actions=[MailboxRow.lease.set(holder), MailboxRow.lease_until.set(ms(until))],
-                condition=mine | condition,
+                condition=condition | mine,
             )
         except UpdateError as error:
             if lost_race(error):
@@ -77,8 +80,9 @@ class Mailboxes:
             doc=msgspec.json.encode(event).decode(),
             expires=int((event.at + KEPT_FOR + _GRACE).timestamp()),
         )
+        mine: Condition = EventRow.doc == row.doc  # whose answer got lost: AWS was asked twice
         try:
-            row.save(condition=EventRow.seq.does_not_exist() | (EventRow.doc == row.doc))
+            row.save(condition=EventRow.seq.does_not_exist() | mine)
         except PutError as error:
             if lost_race(error):
                 raise Stale from None
@@ -91,12 +95,17 @@ class Mailboxes:
         )
         return [msgspec.json.decode(row.doc, type=Event) for row in rows]
 
-    def newest(self, person_id: str, limit: int) -> list[Event]:
-        """The last events of the log, newest first, strongly consistent."""
+    def since(self, person_id: str, at: datetime, limit: int) -> list[Event]:
+        """The events of the log from a time on, newest first, strongly consistent."""
         rows = EventRow.query(
-            person_id, consistent_read=True, scan_index_forward=False, limit=limit
+            person_id,
+            consistent_read=True,
+            scan_index_forward=False,
+            limit=limit,
+            page_size=_PAGE,
         )
-        return [msgspec.json.decode(row.doc, type=Event) for row in rows]
+        newest = (msgspec.json.decode(row.doc, type=Event) for row in rows)
+        return list(takewhile(lambda event: event.at >= at, newest))
 
     def release(self, mailbox: Mailbox, holder: str, done: frozenset[str]) -> bool:
         """Write the head back and end the lease, if nothing beyond `done` was left to do.
@@ -109,15 +118,7 @@ class Mailboxes:
         )
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[
-                    MailboxRow.next_seq.set(mailbox.next_seq),
-                    MailboxRow.delivered_to.set(mailbox.delivered_to),
-                    MailboxRow.heard.set(msgspec.json.encode(mailbox.heard).decode()),
-                    MailboxRow.taken.set(msgspec.json.encode(mailbox.taken).decode()),
-                    MailboxRow.lease.remove(),
-                    MailboxRow.lease_until.remove(),
-                    MailboxRow.todo.remove(),
-                ],
+                actions=[*_head(mailbox), MailboxRow.todo.remove()],
                 condition=(MailboxRow.lease == holder) & nothing_more,
             )
         except UpdateError as error:
@@ -127,6 +128,31 @@ class Mailboxes:
                 raise Stale from None
             return False
         return True
+
+    def give_back(self, mailbox: Mailbox, holder: str, done: frozenset[str]) -> None:
+        """Write the head back and end the lease; what is left to do beyond `done` stays, for the
+        next holder. Raises Stale if the lease was lost."""
+        try:
+            MailboxRow(mailbox.person_id).update(
+                actions=[*_head(mailbox), *([MailboxRow.todo.delete(set(done))] if done else [])],
+                condition=MailboxRow.lease == holder,
+            )
+        except UpdateError as error:
+            if lost_race(error):
+                raise Stale from None
+            raise
+
+
+def _head(mailbox: Mailbox) -> list[Action]:
+    """What is written when a lease ends."""
+    return [
+        MailboxRow.next_seq.set(mailbox.next_seq),
+        MailboxRow.delivered_to.set(mailbox.delivered_to),
+        MailboxRow.heard.set(msgspec.json.encode(mailbox.heard).decode()),
+        MailboxRow.taken.set(msgspec.json.encode(mailbox.taken).decode()),
+        MailboxRow.lease.remove(),
+        MailboxRow.lease_until.remove(),
+    ]
 
 
 def _decode(row: MailboxRow) -> Mailbox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
+from uuid import uuid4
 
 import msgspec
 from pynamodb.connection import Connection
@@ -43,6 +44,8 @@ class Orders:
         Where the two occupy different couriers, one is let go and the other claimed in the same
         transaction, so that a courier never holds two orders. `available_only` False claims a
         courier who is off duty too.
+        A write whose answer got lost is sent again by the SDK; it finds itself done, and that is
+        no race lost. (A transaction carries a token for that.)
         Raises Stale if the order, or the courier let go, changed meanwhile; CourierTaken if the
         courier to claim is not free. Nothing is written then.
         """
@@ -52,14 +55,18 @@ class Orders:
         )
         held, holds = before.holder if before else None, after.holder
         if held == holds:
-            try:
-                row.save(condition=unchanged)
-            except PutError as error:
-                if lost_race(error):
-                    raise Stale from None
-                raise
+            self._save(row, unchanged)
             return
         self._commit_with_couriers(row, unchanged, held, holds, after, available_only)
+
+    @staticmethod
+    def _save(row: OrderRow, unchanged: Condition) -> None:
+        try:
+            row.save(condition=unchanged | (OrderRow.commit == row.commit))
+        except PutError as error:
+            if lost_race(error):
+                raise Stale from None
+            raise
 
     def _commit_with_couriers(
         self,
@@ -132,6 +139,7 @@ def _encode(order: Order) -> OrderRow:
         order_id=order.id,
         version=order.version,
         doc=msgspec.json.encode(order).decode(),
+        commit=uuid4().hex,
     )
     if not order.terminal:
         row.active_customer = order.job.customer_id

@@ -20,6 +20,8 @@ from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from chalicelib.store.failures import retry_conflicts
+
 SHARDS = 8  # of every time-ordered index, so that no partition takes all writes
 
 
@@ -69,6 +71,7 @@ class OrderRow(Model):
     order_id = NumberAttribute(hash_key=True)
     version = NumberAttribute()
     doc = UnicodeAttribute()
+    commit = UnicodeAttribute()  # of the write that made this version: sent twice, it knows itself
     deadline_shard = NumberAttribute(null=True)  # while an offer or a search is pending
     deadline_at = NumberAttribute(null=True)  # epoch ms
     active_customer = UnicodeAttribute(null=True)  # while not terminal
@@ -233,11 +236,12 @@ TTL_ATTRIBUTES: dict[str, str] = {"connections": "expires", "rooms": "expires", 
 _SHORT_NAMES = {model: str(model.Meta.table_name) for model in MODELS}
 
 
-def bind(prefix: str, region: str, endpoint: str | None) -> Connection:
+def bind(prefix: str, region: str, endpoint: str | None, client: Any = None) -> Connection:
     """Point every table at `{prefix}-{name}` over one connection, and return that connection.
 
-    pynamodb would make a client for each model, 45 ms each. Timeouts are short because a Lambda
-    invocation is: a call that takes 3 s is better tried again.
+    pynamodb would make a client for each model, 45 ms each, and at the first use: by many threads
+    at once, if they are the first. `client` is one of an earlier call. Timeouts are short because
+    a Lambda invocation is: a call that takes 3 s is better tried again.
     """
     shared = Connection(
         region=region,
@@ -247,6 +251,10 @@ def bind(prefix: str, region: str, endpoint: str | None) -> Connection:
         max_retry_attempts=3,
         max_pool_connections=50,
     )
+    if client:
+        shared._client = client
+    else:
+        retry_conflicts(shared.client)
     for model in MODELS:
         meta: Any = model.Meta
         meta.table_name = f"{prefix}-{_SHORT_NAMES[model]}"

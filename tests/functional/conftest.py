@@ -79,8 +79,7 @@ def _clients(endpoint: str | None) -> tuple[Any, Any]:
 def _fill(name: str, endpoint: str | None) -> Engine:
     dynamodb, sqs = _clients(endpoint)
     create_tables(dynamodb, PREFIX)
-    connection = bind(PREFIX, REGION, endpoint)  # the last test may have used the other engine
-    connection._client = dynamodb
+    connection = bind(PREFIX, REGION, endpoint, dynamodb)  # the last test's may be the other engine
     return Engine(name, endpoint, connection, sqs, create_queues(sqs, QUEUE))
 
 
