@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chalicelib.contracts import courier
 from chalicelib.contracts.base import (
     Contract,
     Request,
@@ -29,17 +30,8 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, WaybillError
 
-# Spec 004 has one word, `pending`; the others are shown by REST only.
-STATUS_WORDS: dict[Status, str] = {
-    Status.SEARCHING: "searching",
-    Status.OFFERED: "pending",
-    Status.ACCEPTED: "accepted",
-    Status.AT_PICKUP: "arrived",
-    Status.IN_TRANSIT: "picked_up",
-    Status.DONE: "delivered",
-    Status.CANCELLED: "cancelled",
-    Status.UNSERVED: "no_nearby_driver",
-}
+# Spec 004 has one word for where an order stands; for what it does not show, REST has spec 000's.
+STATUS_WORDS: dict[Status, str] = {**courier.STATUS_WORDS, Status.OFFERED: "pending"}
 DEFAULT_KIND = "pickup"  # the only order_type that spec 004 shows
 
 _DECIMAL = re.compile(r"\s*[+-]?\d{1,3}(\.\d{1,20})?\s*", re.ASCII)
