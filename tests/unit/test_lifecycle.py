@@ -1,0 +1,275 @@
+"""The transition tables: every step they have, and that there is no other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain import commands, events
+from chalicelib.domain.commands import Command
+from chalicelib.domain.events import Event
+from chalicelib.domain.flow import ADMIN, ASSIGNEE, DISPATCHER, OWNER, OWNER_OR_ADMIN
+from chalicelib.domain.flows import FLOWS
+from chalicelib.domain.flows.delivery import FLOW
+from chalicelib.domain.lifecycle import OUTBOX_VERSIONS, advance, place, seal
+from chalicelib.domain.orders import TERMINAL, Order, Status
+from chalicelib.domain.people import SYSTEM, Actor, Role
+from chalicelib.errors import Conflict, Forbidden, InvalidTransition, NotFound, OfferGone
+from tests.builders import NOW, a_contact, a_job, an_offer, an_order
+
+CARA, DAN = Actor("cara", Role.CUSTOMER), Actor("dan", Role.COURIER)
+EVE, ADA = Actor("eve", Role.COURIER), Actor("ada", Role.ADMIN)
+LATER = NOW + timedelta(seconds=15)
+COMMANDS: dict[str, Command] = {
+    "offer": commands.Offer("eve", LATER),
+    "assign": commands.Assign("eve", LATER),
+    "accept": commands.Accept(a_contact()),
+    "decline": commands.Decline(),
+    "expire": commands.Expire(1),
+    "wait": commands.Wait(LATER),
+    "give_up": commands.GiveUp(),
+    "retry": commands.Retry(),
+    "cancel": commands.Cancel("changed my mind"),
+    "arrive": commands.Arrive(),
+    "pick_up": commands.PickUp(),
+    "reach": commands.Reach(),
+    "deliver": commands.Deliver(),
+}
+MAY: dict[str, Actor] = {
+    DISPATCHER: SYSTEM,
+    ASSIGNEE: DAN,
+    OWNER: CARA,
+    OWNER_OR_ADMIN: CARA,
+    ADMIN: ADA,
+}
+STATUSES = sorted(FLOW.table)
+LEGAL = [(status, verb) for status in STATUSES for verb in FLOW.table[status]]
+ILLEGAL = [
+    (status, verb)
+    for status in STATUSES
+    for verb in COMMANDS
+    if verb not in FLOW.table[status] and FLOW.repeatable.get(verb) is not status
+]
+
+
+def step(order: Order, verb: str) -> tuple[Order, tuple[Event, ...]]:
+    """Taken by whoever may, at the time when it is due."""
+    now = LATER if verb == "expire" else NOW
+    return advance(order, COMMANDS[verb], MAY[FLOW.may[verb]], now)
+
+
+def frozen(order: Order) -> bytes:
+    return msgspec.json.encode(order)
+
+
+@pytest.mark.parametrize(("status", "verb"), LEGAL)
+def test_each_step_of_the_table_leads_where_it_says(status: Status, verb: str) -> None:
+    """S0-38"""
+    order = an_order(status)
+    before = frozen(order)
+    after, _ = step(order, verb)
+    assert after.status is FLOW.table[status][verb]
+    assert frozen(order) == before
+
+
+@pytest.mark.parametrize(("status", "verb"), ILLEGAL)
+def test_any_other_step_raises_and_changes_nothing(status: Status, verb: str) -> None:
+    """S0-38: anything else is refused, with what would be possible."""
+    order = an_order(status, courier_id="dan")
+    before = frozen(order)
+    with pytest.raises(InvalidTransition) as refused:
+        step(order, verb)
+    assert refused.value.http_status == 409
+    assert refused.value.allowed == tuple(FLOW.table[status])
+    assert (refused.value.status, refused.value.step) == (status.value, verb)
+    assert frozen(order) == before
+
+
+@pytest.mark.parametrize("verb", sorted(FLOW.repeatable))
+def test_asking_again_for_the_step_just_taken_changes_nothing(verb: str) -> None:
+    """S0-39"""
+    order = an_order(FLOW.repeatable[verb], courier_id="dan")
+    after, told = step(order, verb)
+    assert after is order
+    assert told == ()
+
+
+@pytest.mark.parametrize("verb", [v for v, may in FLOW.may.items() if may == ASSIGNEE])
+@pytest.mark.parametrize("status", STATUSES)
+def test_only_the_assignee_takes_a_courier_s_steps(status: Status, verb: str) -> None:
+    """S0-40: never offered, 403; offered and moved on, 409. Whatever the status is."""
+    with pytest.raises(Forbidden):
+        advance(an_order(status), COMMANDS[verb], EVE, NOW)
+    with pytest.raises(OfferGone):
+        advance(an_order(status, offered_to=("eve", "dan")), COMMANDS[verb], EVE, NOW)
+
+
+@pytest.mark.parametrize("actor", [DAN, EVE, Actor("bob", Role.CUSTOMER), Actor("cara", None)])
+def test_an_order_is_unknown_to_those_who_do_not_own_it(actor: Actor) -> None:
+    for verb in ("cancel", "retry", "assign"):
+        with pytest.raises(NotFound):
+            advance(an_order(), COMMANDS[verb], actor, NOW)
+
+
+@pytest.mark.parametrize("actor", [CARA, DAN, ADA])
+def test_only_the_dispatcher_dispatches(actor: Actor) -> None:
+    for verb in ("offer", "wait", "give_up", "expire"):
+        with pytest.raises(Forbidden):
+            advance(an_order(), COMMANDS[verb], actor, NOW)
+
+
+def test_an_offer_is_good_until_its_deadline_and_not_a_moment_longer() -> None:
+    """S0-35, S0-36"""
+    order, last = an_order(Status.OFFERED), LATER - timedelta(milliseconds=1)
+    assert advance(order, COMMANDS["accept"], DAN, last)[0].status is Status.ACCEPTED
+    assert advance(order, COMMANDS["expire"], SYSTEM, last) == (order, ())
+    for verb in ("accept", "decline"):
+        with pytest.raises(OfferGone):
+            advance(order, COMMANDS[verb], DAN, LATER)
+    assert advance(order, COMMANDS["expire"], SYSTEM, LATER)[0].status is Status.SEARCHING
+
+
+def test_only_the_offer_that_is_open_lapses() -> None:
+    order = an_order(Status.OFFERED, offer=an_offer(seq=2), offers_made=2)
+    assert advance(order, commands.Expire(1), SYSTEM, LATER) == (order, ())
+
+
+def told_by(order: Order, command: Command, actor: Actor) -> list[tuple[str, str]]:
+    _, told = advance(order, command, actor, NOW)
+    return [(event.to, event.type) for event in told]
+
+
+def test_who_hears_what_of_each_step() -> None:
+    order = an_order()
+    assert told_by(order, commands.Offer("dan", LATER), SYSTEM) == [
+        ("dan", events.OFFER_MADE),
+        ("cara", events.ORDER_OFFERED),
+    ]
+    assert told_by(order, commands.Offer("dan", LATER, "eve"), SYSTEM) == [
+        ("eve", events.OFFER_REASSIGNED),
+        ("dan", events.OFFER_MADE),
+        ("cara", events.ORDER_OFFERED),
+    ]
+    assert told_by(order, commands.GiveUp("eve"), SYSTEM) == [
+        ("eve", events.SEARCH_FAILED),
+        ("cara", events.ORDER_UNSERVED),
+    ]
+    held = an_order(Status.ACCEPTED)
+    assert told_by(held, commands.Assign("eve", LATER), ADA) == [
+        ("dan", events.OFFER_REASSIGNED),
+        ("eve", events.OFFER_MADE),
+        ("cara", events.ORDER_OFFERED),
+    ]
+    assert told_by(held, commands.Cancel(), CARA) == [
+        ("cara", events.ORDER_CANCELLED),
+        ("dan", events.ORDER_CANCELLED),
+    ]
+
+
+def test_assigning_to_whoever_has_it_changes_nothing() -> None:
+    order = an_order(Status.ACCEPTED)
+    assert advance(order, commands.Assign("dan", LATER), ADA, NOW) == (order, ())
+
+
+def test_everybody_asked_in_this_search_is_excluded_until_it_is_tried_again() -> None:
+    """S0-34, S0-44, ambiguity f"""
+    order = an_order()
+    for courier_id in ("dan", "eve"):
+        order, _ = advance(order, commands.Offer(courier_id, LATER), SYSTEM, NOW)
+        order, _ = advance(order, commands.Decline(), Actor(courier_id, Role.COURIER), NOW)
+    assert order.excluded == order.offered_to == ("dan", "eve")
+    order, _ = advance(order, commands.GiveUp(), SYSTEM, NOW)
+    order, _ = advance(order, commands.Retry(), CARA, NOW)
+    assert order.excluded == ()
+    assert order.offered_to == ("dan", "eve")
+
+
+def test_sealing_numbers_the_events_and_keeps_the_last_versions() -> None:
+    order, told = place(1, a_job(), NOW)
+    sealed = seal(None, order, told)
+    assert (sealed.version, [e.version for e in sealed.outbox]) == (1, [1])
+    for version in range(2, 8):
+        offered, told = advance(sealed, commands.Offer("dan", LATER), SYSTEM, NOW)
+        sealed = seal(sealed, msgspec.structs.replace(offered, status=Status.SEARCHING), told)
+        assert sealed.version == version
+        assert [event.ordinal for event in sealed.outbox[-1].events] == [0, 1]
+        assert {event.version for event in sealed.outbox[-1].events} == {version}
+        assert len(sealed.outbox) == min(version, OUTBOX_VERSIONS)
+
+
+def test_a_change_of_which_nothing_is_told_leaves_the_outbox_alone() -> None:
+    order = seal(None, *place(1, a_job(), NOW))
+    after, told = advance(order, commands.Wait(LATER), SYSTEM, NOW)
+    assert told == ()
+    assert seal(order, after, told).outbox == order.outbox
+    assert seal(order, after, told).version == 2
+
+
+# Whatever is asked, in whatever order, by whomever.
+commands_asked = st.one_of(
+    st.builds(commands.Offer, st.sampled_from(["dan", "eve"]), st.just(LATER)),
+    st.builds(commands.Assign, st.sampled_from(["dan", "eve"]), st.just(LATER)),
+    st.sampled_from(sorted(COMMANDS.values(), key=lambda c: c.verb)),
+    st.builds(commands.Expire, st.integers(1, 4)),
+)
+actors = st.sampled_from([CARA, DAN, EVE, ADA, SYSTEM, Actor("x", None)])
+moments = st.sampled_from([NOW, LATER, LATER + timedelta(hours=1)])
+steps = st.lists(st.tuples(commands_asked, actors, moments), max_size=40)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["delivery", "hail"]), steps)
+def test_whatever_is_asked_an_order_keeps_to_its_table(flow: str, asked: list[Any]) -> None:
+    order = seal(None, *place(1, a_job(flow=flow), NOW))
+    for command, actor, now in asked:
+        before = frozen(order)
+        try:
+            after, told = advance(order, command, actor, now)
+        except (Conflict, Forbidden, NotFound):
+            assert frozen(order) == before
+            continue
+        if after is order:
+            assert told == ()
+            continue
+        sealed = seal(order, after, told)
+        assert FLOWS[flow].table[order.status][command.verb] is sealed.status
+        _holds(order, sealed, told)
+        order = sealed
+
+
+def _holds(before: Order, after: Order, told: tuple[Event, ...]) -> None:
+    """What is true of every order, and of every step."""
+    assert after.version == before.version + 1
+    assert after.offers_made >= before.offers_made
+    assert set(before.offered_to) <= set(after.offered_to)
+    assert (after.status is Status.OFFERED) == (after.offer is not None)
+    if after.offer:
+        assert after.offer.courier_id == after.courier_id == after.offered_to[-1]
+        assert after.offer.seq == after.offers_made
+        assert after.deadline_at == after.offer.expires_at
+    busy = {Status.OFFERED, Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT}
+    assert (after.holder is not None) == (after.status in busy)
+    assert after.terminal == (after.status in TERMINAL)
+    assert after.job is before.job
+    assert [(e.version, e.ordinal) for e in after.outbox[-1].events] == [
+        (after.version, n) for n in range(len(told))
+    ] or not told
+    assert [entry.version for entry in after.outbox] == sorted(e.version for e in after.outbox)
+    assert len(after.outbox) <= OUTBOX_VERSIONS
+
+
+def test_every_flow_s_table_is_whole() -> None:
+    for flow in FLOWS.values():
+        verbs = {verb for steps in flow.table.values() for verb in steps}
+        assert verbs <= set(flow.steps), flow.name
+        assert verbs <= set(flow.may), flow.name
+        leads_to = {to for steps in flow.table.values() for to in steps.values()}
+        assert leads_to <= set(flow.table), flow.name
+        assert flow.first in flow.table
+        for status in TERMINAL & set(flow.table):
+            assert not {"accept", "deliver", "cancel"} & set(flow.table[status]), flow.name

@@ -1,0 +1,90 @@
+"""The environment: defaults, and one clear line for each bad value."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.settings import BadSetting, Settings
+
+GOOD = {"JWT_SECRET": "x" * 32}
+
+
+def test_defaults_are_those_of_the_specs() -> None:
+    settings = Settings.from_env(GOOD)
+    assert settings.delivery_offer_ttl == timedelta(seconds=15)
+    assert settings.hail_offer_ttl == timedelta(seconds=300)
+    assert settings.hail_search_ttl == timedelta(seconds=1800)
+    assert settings.ride_search_ttl == timedelta(seconds=300)
+    assert settings.dispatch_radius_m == 5000
+    assert settings.fix_max_age == timedelta(seconds=120)
+    assert settings.jwt_algorithms == ("HS256",)
+    assert settings.aws_endpoint is None
+
+
+def test_every_default_is_the_same_with_an_empty_environment_and_without() -> None:
+    assert Settings.from_env(GOOD) == Settings(jwt_secret=GOOD["JWT_SECRET"])
+
+
+@pytest.mark.parametrize(
+    ("env", "line"),
+    [
+        ({}, "JWT_SECRET (or JWT_JWKS_URL) must be set."),
+        ({"JWT_SECRET": "short"}, "JWT_SECRET must have at least 32 characters."),
+        ({**GOOD, "JWT_ALGORITHMS": "none"}, "JWT_ALGORITHMS with JWT_SECRET takes any of HS256"),
+        ({**GOOD, "JWT_ALGORITHMS": "RS256"}, "JWT_ALGORITHMS with JWT_SECRET takes any of HS256"),
+        ({**GOOD, "JWT_ALGORITHMS": ","}, "JWT_ALGORITHMS with JWT_SECRET takes any of HS256"),
+        (
+            {"JWT_JWKS_URL": "http://127.0.0.1/k", "JWT_ALGORITHMS": "RS256,HS256"},
+            "JWT_ALGORITHMS with JWT_JWKS_URL takes any of ES256",
+        ),
+    ],
+)
+def test_a_bad_token_setting_stops_the_start(env: dict[str, str], line: str) -> None:
+    with pytest.raises(BadSetting) as stopped:
+        Settings.from_env(env)
+    assert str(stopped.value).startswith(line)
+    assert "\n" not in str(stopped.value)
+
+
+SECONDS = [
+    "DELIVERY_OFFER_TTL_S",
+    "HAIL_OFFER_TTL_S",
+    "HAIL_SEARCH_TTL_S",
+    "RIDE_SEARCH_TTL_S",
+    "AUTH_DEADLINE_S",
+    "FEED_STALE_S",
+    "FIX_MAX_AGE_S",
+    "SOCKETIO_PING_INTERVAL_S",
+]
+
+
+@pytest.mark.parametrize("name", [*SECONDS, "DISPATCH_RADIUS_M", "START_RIDE_RADIUS_M"])
+@pytest.mark.parametrize("value", ["x", "-1", "nan", "inf", "1e999", "1,5", "0x10", "200000", " "])
+def test_a_number_that_can_not_be_used_is_named_with_what_it_takes(name: str, value: str) -> None:
+    with pytest.raises(BadSetting) as stopped:
+        Settings.from_env({**GOOD, name: value})
+    assert str(stopped.value).startswith(f"{name} takes a number from ")
+    assert repr(value) in str(stopped.value)
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_no_time_may_be_nought(name: str) -> None:
+    with pytest.raises(BadSetting):
+        Settings.from_env({**GOOD, name: "0"})
+
+
+def test_the_check_at_the_pickup_can_be_turned_off() -> None:
+    assert Settings.from_env({**GOOD, "START_RIDE_RADIUS_M": "0"}).start_ride_radius_m == 0
+
+
+def test_public_keys_take_the_public_key_algorithms() -> None:
+    settings = Settings.from_env({"JWT_JWKS_URL": "http://127.0.0.1/keys"})
+    assert settings.jwt_algorithms == ("RS256", "ES256")
+
+
+def test_a_localstack_compatible_endpoint_is_taken_from_either_variable() -> None:
+    assert (
+        Settings.from_env({**GOOD, "AWS_ENDPOINT_URL": "http://h:1"}).aws_endpoint == "http://h:1"
+    )
