@@ -19,6 +19,13 @@ from tests.functional.hails import be_at, driver, hail, pending, types
 from tests.functional.world import World
 
 GREETING = ["connection_established", "initial_orders"]
+SMALL = {"dispatch_radius_m": 1000.0}
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A small one: looking far costs moto 61 queries."""
+    return make_world(settings=SMALL)
 
 
 def test_the_pending_order_is_in_the_greeting_and_is_not_said_again(world: World) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from chalicelib.domain.orders import Status
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
@@ -11,6 +13,13 @@ from tests.functional.hails import be_at, driver, hail, types
 from tests.functional.world import Someone, World
 
 FAR = north_of(DEPOT, 200)
+SMALL = {"dispatch_radius_m": 1000.0}
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A small one: looking far costs moto 61 queries."""
+    return make_world(settings=SMALL)
 
 
 def test_when_nobody_else_is_free_the_order_waits(world: World) -> None:
@@ -106,7 +115,7 @@ def test_the_search_ends_with_no_nearby_driver(world: World) -> None:
 
 def test_an_offer_that_lapses_after_the_search_ends_it(make_world: MakeWorld) -> None:
     """The driver hears order_timeout, once, and the customer no_nearby_driver."""
-    world = make_world(settings={"hail_search_ttl": timedelta(seconds=200)})
+    world = make_world(settings={**SMALL, "hail_search_ttl": timedelta(seconds=200)})
     a, at_a = driver(world, "5")
     cara = world.customer("cara")
     customer = world.connect(cara)
@@ -119,7 +128,7 @@ def test_an_offer_that_lapses_after_the_search_ends_it(make_world: MakeWorld) ->
 
 def test_drivers_are_not_asked_in_turns_for_ever(make_world: MakeWorld) -> None:
     """Once the search is over, those who were asked before are not asked again."""
-    world = make_world(settings={"hail_search_ttl": timedelta(seconds=500)})
+    world = make_world(settings={**SMALL, "hail_search_ttl": timedelta(seconds=500)})
     (a, at_a), (b, at_b) = driver(world, "5"), driver(world, "6", FAR)
     order = hail(world)
     lapse(world, a, b)
