@@ -128,7 +128,7 @@ def test_an_offer_that_lapses_after_the_search_ends_it(make_world: MakeWorld) ->
 
 def test_drivers_are_not_asked_in_turns_for_ever(make_world: MakeWorld) -> None:
     """Once the search is over, those who were asked before are not asked again."""
-    world = make_world(settings={**SMALL, "hail_search_ttl": timedelta(seconds=500)})
+    world = make_world(settings={**SMALL, "hail_search_ttl": timedelta(seconds=605)})
     (a, at_a), (b, at_b) = driver(world, "5"), driver(world, "6", FAR)
     order = hail(world)
     lapse(world, a, b)
