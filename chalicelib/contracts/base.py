@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -138,7 +137,9 @@ def boolean(value: Any, name: str) -> bool:
 def number(value: Any, name: str, low: float, high: float) -> float:
     """A finite number within bounds. Raises InvalidInput."""
     bad = isinstance(value, bool) or not isinstance(value, int | float)
-    if bad or not math.isfinite(value) or not low <= value <= high:
+    if (
+        bad or not low <= value <= high
+    ):  # false for NaN, infinities and numbers too large for floats
         raise InvalidInput(f"{name} must be a number from {low:g} to {high:g}.", field=name)
     return float(value)
 
