@@ -38,19 +38,29 @@ def _commands(options: Options, env: Mapping[str, str]) -> list[str]:
     return [
         "A courier, in another terminal:",
         f"  COURIER={_token(env, 'courier', 'ben')}",
-        f"  {_post(options, 'courier/availability', 'COURIER', FREE)}",
+        f"  {_post(options, 'courier/availability', 'COURIER', json.dumps(FREE))}",
         f"  {_listen(options, 'courier', 'COURIER')}",
         "A customer, in a third one:",
         f"  CUSTOMER={_token(env, 'customer', 'ana')}",
-        f"  {_post(options, 'orders', 'CUSTOMER', PARCEL)}",
+        f"  {_post(options, 'orders', 'CUSTOMER', json.dumps(PARCEL))}",
+        "The courier accepts, there too, and the customer hears of both:",
+        f"  COURIER={_token(env, 'courier', 'ben')}",
+        f"  ORDER=$({_get(options, 'courier/active-order', 'COURIER')} | {_THE_ID})",
+        f"  {_post(options, 'courier/orders/accept', 'COURIER', _THAT_ORDER)}",
+        f"  {_listen(options, 'customer', 'CUSTOMER')}",
     ]
 
 
-def _post(options: Options, path: str, token: str, body: Mapping[str, object]) -> str:
-    return (
-        f'curl {options.url}/api/v1/{path} -H "Authorization: Bearer ${token}" '
-        f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'"
-    )
+_THE_ID = """sed 's/.*"id":"\\([0-9]*\\)".*/\\1/'"""
+_THAT_ORDER = """{"order_id": "'"$ORDER"'"}"""  # ends the quotes around the body, and begins them
+
+
+def _post(options: Options, path: str, token: str, body: str) -> str:
+    return f"{_get(options, path, token)} -w '\\n' -H 'Content-Type: application/json' -d '{body}'"
+
+
+def _get(options: Options, path: str, token: str) -> str:
+    return f'curl -sS {options.url}/api/v1/{path} -H "Authorization: Bearer ${token}"'
 
 
 def _listen(options: Options, path: str, token: str) -> str:

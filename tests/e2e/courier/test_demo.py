@@ -9,7 +9,7 @@ import sys
 from tests.conftest import free_port
 from tests.e2e.conftest import HOME, Stack
 
-SMALL = {"COURIERS": "6", "CUSTOMERS": "3", "SECONDS": "4", "SPEED": "24", "DECLINE": "0.2"}
+SMALL = {"COURIERS": "6", "CUSTOMERS": "3", "SECONDS": "2", "SPEED": "24", "DECLINE": "0.2"}
 
 
 def run_demo(**environment: str) -> subprocess.CompletedProcess[str]:

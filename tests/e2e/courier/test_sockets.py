@@ -97,7 +97,7 @@ def test_the_first_frame_waits_until_the_socket_is_open(town: Town) -> None:
     """P-01: posted during $connect it would be lost."""
     ben = town.on_duty()
     order = town.order(town.customer())
-    for _ in range(10):
+    for _ in range(5):
         ears = ben.open()
         assert ears.next() == offer(town, order)
         ears.client.close()

@@ -1,0 +1,65 @@
+"""`python -m infra.diagram`: draw the flows' transition tables into the Markdown files.
+
+Between `<!-- lifecycle: NAME -->` and `<!-- end -->` stands the diagram of that flow, which this
+writes. `--check` writes nothing and exits 1 where a diagram is out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from chalicelib.domain.flow import Flow
+from chalicelib.domain.flows import FLOWS
+from chalicelib.domain.orders import Status
+
+HOME = Path(__file__).resolve().parent.parent
+_PLACE = re.compile(r"(<!-- lifecycle: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main(arguments: list[str]) -> int:
+    """Draw or check; return the exit code."""
+    outdated = [path for path in documents() if redrawn(path.read_text()) != path.read_text()]
+    for path in outdated:
+        if "--check" in arguments:
+            print(f"{path.relative_to(HOME)} is out of date: run `python -m infra.diagram`.")
+        else:
+            path.write_text(redrawn(path.read_text()))
+    return 1 if outdated and "--check" in arguments else 0
+
+
+def documents() -> list[Path]:
+    """The files that may hold diagrams."""
+    return [HOME / "README.md", *sorted((HOME / "docs").rglob("*.md"))]
+
+
+def redrawn(text: str) -> str:
+    """A document with its diagrams as the tables have them. Raises KeyError for no such flow."""
+    return _PLACE.sub(lambda m: m[1] + mermaid(FLOWS[m[2]]) + m[3], text)
+
+
+def mermaid(flow: Flow) -> str:
+    """A flow as a state diagram in a code block."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {flow.first.value}"]
+    lines += [f"    {line}" for line in _arrows(flow)]
+    lines += [f"    {s.value} --> [*]" for s in flow.table if _ends(flow, s)]
+    return "\n".join([*lines, "```", ""])
+
+
+def _arrows(flow: Flow) -> Iterator[str]:
+    for status, steps in flow.table.items():
+        goals: dict[Status, list[str]] = {}
+        for verb, goal in steps.items():
+            goals.setdefault(goal, []).append(verb.replace("_", " "))
+        for goal, verbs in goals.items():
+            yield f"{status.value} --> {goal.value}: {', '.join(verbs)}"
+
+
+def _ends(flow: Flow, status: Status) -> bool:
+    return not set(flow.table[status].values()) - {status}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
