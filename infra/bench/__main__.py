@@ -12,12 +12,14 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from chalicelib.settings import BadSetting
 from infra.bench.rounds import Bench, Samples
 from infra.child import HOME, Child, ChildError
 from infra.quantiles import quantile
@@ -29,12 +31,12 @@ _WARM_UP = 10
 
 def main() -> int:
     """Measure; return the exit code."""
-    rounds = int(os.environ.get("ROUNDS") or 200)
     try:
+        rounds = rounds_from(os.environ)
         with Child(DELIVERY_OFFER_TTL_S="60") as child:
             bench = Bench(child.options, child.secret)
             asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
-    except ChildError as error:
+    except (BadSetting, ChildError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -43,6 +45,14 @@ def main() -> int:
     Console().print(_table(found))
     _write(found, RESULT)
     return 0
+
+
+def rounds_from(env: Mapping[str, str]) -> int:
+    """How many rounds to measure. Raises BadSetting."""
+    given = env.get("ROUNDS") or "200"
+    if given.isascii() and given.isdigit() and 1 <= int(given) <= 10_000:
+        return int(given)
+    raise BadSetting(f"ROUNDS takes a number from 1 to 10000, not {given!r}.")
 
 
 def figures(samples: Samples) -> dict[str, dict[str, float]]:

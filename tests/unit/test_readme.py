@@ -1,0 +1,90 @@
+"""What the documents say is what the code does, where that can be compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from chalicelib.settings import Settings
+from infra.bench.__main__ import rounds_from
+from infra.demo.options import DemoOptions
+from infra.diagram import HOME, documents, mermaid, redrawn
+from infra.options import Options
+from infra.ready import ready_text
+
+README = (HOME / "README.md").read_text()
+SECRET = {"JWT_SECRET": "x" * 32}
+READERS: list[tuple[Callable[[Mapping[str, str]], object], dict[str, str]]] = [
+    (Settings.from_env, SECRET),
+    (Settings.from_env, {"JWT_JWKS_URL": "https://issuer.example/keys"}),
+    (Options.from_env, {}),
+    (DemoOptions.from_env, {}),
+    (rounds_from, {}),
+]
+
+
+class Asked(dict[str, str]):
+    """An environment that notes what is looked up."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def settings_table() -> Iterator[tuple[str, str]]:
+    """(variable, default) of README's tables, one variable at a time."""
+    for row in re.findall(r"^\| (`[A-Z][A-Z_0-9`, ]+) \|([^|]*)\|", README, re.MULTILINE):
+        names, defaults = re.findall(r"`(\w+)`", row[0]), row[1].strip().split(", ")
+        if len(defaults) != len(names):
+            defaults = [row[1].strip()] * len(names)
+        yield from zip(names, (d.strip("` ") for d in defaults), strict=True)
+
+
+def test_every_setting_is_in_the_table_and_nothing_else_is() -> None:
+    read: set[str] = set()
+    for reader, given in READERS:
+        env = Asked(given)
+        reader(env)
+        read |= env.names
+    assert dict(settings_table()).keys() == read
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [(n, d) for n, d in settings_table() if re.fullmatch(r"[\d.]+|[a-z-]+", d) and d != "-"],
+)
+def test_defaults_are_as_the_table_says(name: str, default: str) -> None:
+    for reader, given in READERS:
+        assert reader(given) == reader({**given, name: default})
+
+
+def test_diagrams_are_drawn_from_the_tables() -> None:
+    """`python -m infra.diagram` draws them anew."""
+    for path in documents():
+        assert redrawn(path.read_text()) == path.read_text(), path
+    assert "<!-- lifecycle: delivery -->\n```mermaid" in README
+
+
+def test_a_diagram_has_every_step_of_its_flow() -> None:
+    from chalicelib.domain.flows import FLOWS
+
+    for flow in FLOWS.values():
+        drawn = mermaid(flow)
+        for status, steps in flow.table.items():
+            for verb, goal in steps.items():
+                arrow = rf"^    {status.value} --> {goal.value}: .*\b{verb.replace('_', ' ')}\b"
+                assert re.search(arrow, drawn, re.MULTILINE), (status, verb)
+
+
+def test_the_quick_start_is_what_the_local_run_prints() -> None:
+    printed = ready_text(Options(), None, 1.0, {}).splitlines()
+    commands = [line.strip() for line in printed if line.startswith("  ")]
+    assert len(commands) > 5
+    shown = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    assert commands == [line for block in shown[1:] for line in block.splitlines()]
