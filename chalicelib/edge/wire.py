@@ -1,0 +1,220 @@
+"""HTTP/1.1 as a client that only wants to know the status: pooled connections, little work.
+
+For the one call that Waybill makes thousands of times a second. http.client and urllib3 spend most
+of their time on response headers that nobody reads.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import ssl
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+CONNECT_TIMEOUT_S = 0.5
+READ_TIMEOUT_S = 2.0
+# Peers, and what is between, drop idle connections, some without a word: that would only show as a
+# timeout, after which there is no time for another try.
+MAX_IDLE_S = 20.0
+# After a pause this long a look tells whether the peer has closed, or answered 408 to nothing.
+TRUSTED_S = 1.0
+# A connection that had ended says so at once. Later than this, the peer ended it over the request.
+AGAIN_WITHIN_S = 0.25
+
+_MAX_READ = 64 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) (\d{3})[ \r]")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
+# What makes the end of an answer, or the future of its connection, hard to tell.
+_NOT_PLAIN = re.compile(rb"\r\n(?:transfer-encoding:|connection:[^\r]*close)", re.IGNORECASE)
+_WITHOUT_BODY = (204, 304)
+
+
+class NoAnswer(Exception):
+    """Raised when the peer can't be reached, or does not answer in time or in HTTP."""
+
+
+class Wire:
+    """Connections to the host of `url` (http or https), of which up to `keep` wait for reuse.
+
+    Safe under threads. TLS is verified against the system's authorities, or as `tls` says.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        keep: int = 50,
+        tls: ssl.SSLContext | None = None,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        parts = urlsplit(url)
+        self._name = parts.hostname or ""
+        self._is_tls = parts.scheme == "https"
+        self._tls = tls
+        self._read_timeout_s = read_timeout_s
+        self._clock = clock
+        standard = 443 if self._is_tls else 80
+        self._port = parts.port or standard
+        self.host = f"[{self._name}]" if ":" in self._name else self._name
+        if self._port != standard:
+            self.host += f":{self._port}"
+        self._keep = keep
+        self._kept: deque[_Connection] = deque()
+        weakref.finalize(self, _close_all, self._kept)
+
+    def send(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> int:
+        """Send one request, `headers` with Host, and return the status of the answer.
+
+        What a kept connection turns out to have been too old for is sent again, once, on a new
+        one. Raises NoAnswer.
+        """
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+        try:
+            message = head.encode("ascii") + body
+            kept, began = self._take(), self._clock()
+            try:
+                return self._exchange(kept or self._connect(), message)
+            except _NothingReceived:
+                if kept is None or self._clock() - began > AGAIN_WITHIN_S:
+                    raise
+                return self._exchange(self._connect(), message)
+        except (OSError, ValueError) as error:
+            raise NoAnswer(str(error)) from error
+
+    def _take(self) -> _Connection | None:
+        """The connection used last, if it can be trusted; if not, those older can't be either."""
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            return None
+        idle_s = self._clock() - connection.used_at
+        if idle_s < TRUSTED_S or (idle_s < MAX_IDLE_S and connection.is_quiet()):
+            return connection
+        connection.close()
+        _close_all(self._kept)
+        return None
+
+    def _connect(self) -> _Connection:
+        if not self._name:
+            raise ValueError("there is no endpoint")
+        made = socket.create_connection((self._name, self._port), CONNECT_TIMEOUT_S)
+        try:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._is_tls:
+                self._tls = self._tls or ssl.create_default_context()
+                made = self._tls.wrap_socket(made, server_hostname=self._name)
+            made.settimeout(self._read_timeout_s)
+        except BaseException:
+            made.close()
+            raise
+        return _Connection(made, self._read_timeout_s)
+
+    def _exchange(self, connection: _Connection, message: bytes) -> int:
+        try:
+            status = connection.exchange(message)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.is_reusable and len(self._kept) < self._keep:
+            connection.used_at = self._clock()
+            self._kept.append(connection)
+        else:
+            connection.close()
+        return status
+
+
+class _NothingReceived(ConnectionError):
+    """The peer ended the connection before it answered anything."""
+
+
+class _Connection:
+    """One TCP or TLS connection, used by one thread at a time."""
+
+    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
+        self._socket = connection
+        self._timeout_s = timeout_s
+        self.is_reusable = False
+        self.used_at = 0.0
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come since the last answer, not even the end."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def exchange(self, message: bytes) -> int:
+        """Raises _NothingReceived, other OSErrors, or ValueError for what is not HTTP."""
+        self.is_reusable = False
+        try:
+            self._send(message)
+            data = self._socket.recv(_MAX_READ)
+        except (ConnectionError, ssl.SSLError) as error:
+            raise _NothingReceived from error
+        if not data:
+            raise _NothingReceived
+        return self._read(data, time.monotonic() + self._timeout_s)
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self._socket.sendall(message)
+        except (BrokenPipeError, ConnectionResetError):
+            # A refusal of a large body may have come before the end of the body was sent.
+            return
+
+    def _read(self, data: bytes, until: float) -> int:
+        while True:
+            while (end := data.find(b"\r\n\r\n")) < 0:
+                data += self._more(len(data), until)
+            line = _STATUS_LINE.match(data)
+            if line is None:
+                raise ValueError("the answer is not HTTP/1.1")
+            status = int(line[2])
+            if status >= 200:
+                break
+            data = data[end + 4 :]  # 1xx: the answer proper follows
+        head = data[: end + 2]
+        if line[1] == b"1" and not _NOT_PLAIN.search(head):
+            self.is_reusable = self._drain(status, head, len(data) - end - 4, until)
+        return status
+
+    def _drain(self, status: int, head: bytes, received: int, until: float) -> bool:
+        """Read the body to its end. False if that can't be found: the status counts all the same,
+        but nothing else can be asked over this connection."""
+        given = _LENGTH.search(head)
+        if given is None and status not in _WITHOUT_BODY:
+            return False
+        length = int(given[1]) if given and status not in _WITHOUT_BODY else 0
+        try:
+            while received < length:
+                received += len(self._more(received, until))
+        except (OSError, ValueError):
+            return False
+        return received == length
+
+    def _more(self, received: int, until: float) -> bytes:
+        left_s = until - time.monotonic()
+        if received > _MAX_READ or left_s <= 0:
+            raise ValueError("the answer takes too long")
+        self._socket.settimeout(left_s)
+        data = self._socket.recv(_MAX_READ)
+        self._socket.settimeout(self._timeout_s)
+        if not data:
+            raise ConnectionError("the answer broke off")
+        return data
+
+
+def _close_all(connections: deque[_Connection]) -> None:
+    while connections:
+        try:
+            connections.pop().close()
+        except IndexError:
+            return
