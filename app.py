@@ -19,6 +19,7 @@ from chalicelib.edge import (
     rest_courier,
     rest_drivers,
     rest_me,
+    rest_money,
     rest_orders,
     rest_restaurants,
     sockets,
@@ -31,7 +32,7 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (rest_orders, rest_courier, rest_drivers, rest_restaurants, rest_me):
+for part in (rest_orders, rest_courier, rest_drivers, rest_restaurants, rest_me, rest_money):
     app.register_blueprint(part.routes(waybill))
 
 

@@ -9,7 +9,8 @@ WaybillError                     code               http_status
 ├── Conflict                     conflict           409   true a moment ago, no longer
 │   ├── InvalidTransition        invalid_transition 409   carries status, step, allowed
 │   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
-│   └── CourierBusy              courier_busy       409   the courier holds another order
+│   ├── CourierBusy              courier_busy       409   the courier holds another order
+│   └── BalanceTooLow            balance_too_low    409   more than there is in the wallet
 ├── RateLimited                  rate_limited       429   carries retry_after_s
 └── Unavailable                  unavailable        503   nothing was written; try again
 
@@ -83,6 +84,10 @@ class OfferGone(Conflict):
 
 class CourierBusy(Conflict):
     code = "courier_busy"
+
+
+class BalanceTooLow(Conflict):
+    code = "balance_too_low"
 
 
 class RateLimited(WaybillError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
@@ -19,9 +19,11 @@ from chalicelib.domain.dispatch import Policy
 from chalicelib.domain.events import Event, Outbox
 from chalicelib.domain.ids import IdSource, new_id
 from chalicelib.domain.orders import Order
+from chalicelib.domain.payments import key_of as payment_key
 from chalicelib.domain.people import Actor
 from chalicelib.edge.gateway import ConnectionsApi
 from chalicelib.edge.queue import WakeupQueue
+from chalicelib.edge.signature import ProviderSignature
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import NotFound
 from chalicelib.services import ports
@@ -29,13 +31,18 @@ from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.changes import Changes
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.earnings import Earnings, Wallets
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.mailbox import Mailboxes
 from chalicelib.services.ordering import Ordering
+from chalicelib.services.particulars import Particulars
+from chalicelib.services.payments import Payments
+from chalicelib.services.payouts import Payouts
 from chalicelib.services.pool import Pool
 from chalicelib.services.presence import Presence
 from chalicelib.services.profiles import Profiles
+from chalicelib.services.publishing import Publishing
 from chalicelib.services.relay import Relay
 from chalicelib.services.restaurants import Restaurants
 from chalicelib.services.waking import Sweeper, Waking
@@ -45,8 +52,10 @@ from chalicelib.store.connections import Connections
 from chalicelib.store.couriers import Couriers
 from chalicelib.store.mailboxes import Mailboxes as MailboxTable
 from chalicelib.store.orders import Orders
+from chalicelib.store.payments import Payments as PaymentTable
 from chalicelib.store.people import People
 from chalicelib.store.restaurants import Restaurants as RestaurantTable
+from chalicelib.store.wallets import Wallets as WalletTable
 
 _POOL_SIZE = 16  # queries of one ring, posts to one person's sockets
 
@@ -100,12 +109,9 @@ def build(
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
     queue = queue or WakeupQueue(_sqs(session, settings), settings.queue_name)
 
-    def load(stream: str) -> Outbox | None:
-        try:
-            return orders.get(int(stream.partition("#")[2])).told
-        except NotFound:
-            return None
-
+    wallet_rows, payment_rows = WalletTable(database), PaymentTable()
+    load = _loader(orders, wallet_rows, payment_rows)
+    ids = ids or (lambda: new_id(clock()))
     silence = {"feed": settings.feed_stale}
     voices = _Voices({**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)})
     presence = Presence(
@@ -131,31 +137,66 @@ def build(
     )
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
     pool = Pool(orders, couriers, connections, broadcast, clock)
-    changes = Changes(orders, relay, queue, clock, (pool.follow,))
+    publishing = Publishing(relay, queue, clock)
+    wallets = Wallets(wallet_rows, publishing)
+    earnings = Earnings(wallets, orders, publishing, clock)
+    payments = Payments(payment_rows, orders, publishing, clock)
+    particulars = Particulars(couriers, payments.status_of)
+    changes = Changes(orders, relay, queue, clock, (pool.follow, earnings.follow))
     dispatching = Dispatching(orders, couriers, changes, _policies(settings), clock)
-    delivery = Delivery(people, changes, dispatching, clock)
-    ordering = Ordering(
-        orders, couriers, people, changes, dispatching, ids or (lambda: new_id(clock())), clock
-    )
+    delivery = Delivery(people, changes, dispatching, particulars, clock)
+    ordering = Ordering(orders, couriers, people, changes, dispatching, ids, clock)
     greeting = Greeting(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
     )
     return Waybill(
         authenticate=_Authenticate(settings),
+        provider=ProviderSignature(settings.payment_webhook_secret, clock),
         contracts=voices.contracts,
         ordering=ordering,
         delivery=delivery,
         fleet=Fleet(couriers, delivery, (), clock),
+        payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
+        payments=payments,
         profiles=Profiles(people),
         pool=pool,
         restaurants=Restaurants(RestaurantTable()),
         presence=presence,
         greeting=greeting,
         broadcast=broadcast,
-        waking=Waking(load, relay, dispatching, greeting, presence, broadcast, queue, clock),
+        waking=Waking(
+            load, relay, earnings.settle, dispatching, greeting, presence, broadcast, queue, clock
+        ),
         sweeper=Sweeper(orders, connections, dispatching, presence, clock),
         clock=clock,
     )
+
+
+def _loader(
+    orders: ports.OrderStore, wallets: ports.WalletStore, payments: ports.PaymentStore
+) -> Callable[[str], Outbox | None]:
+    """Finds the outbox of a stream by its name: what kind of aggregate it is of, and which."""
+
+    def payment(payment_id: str) -> Outbox | None:
+        key = payment_key(payment_id)
+        found = payments.get(*key) if key else None
+        return found.told if found else None
+
+    kinds: dict[str, Callable[[str], Outbox | None]] = {
+        "order": lambda id_: orders.get(int(id_)).told,
+        "wallet": lambda id_: wallets.get(id_).told,
+        "payout": lambda id_: wallets.payout(id_).told,
+        "payment": payment,
+    }
+
+    def load(stream: str) -> Outbox | None:
+        kind, _, id_ = stream.partition("#")
+        try:
+            return kinds[kind](id_)
+        except NotFound:
+            return None
+
+    return load
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

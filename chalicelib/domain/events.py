@@ -34,6 +34,21 @@ ORDER_ASSIGNED = "order_assigned"  # given to a courier by hand
 ORDER_OPENED = "order_opened"  # to the pool: anybody's to take
 ORDER_TAKEN = "order_taken"  # to the pool: no longer
 
+# Along the way, to the customer
+DELIVERY_DEPARTED = "delivery_departed"  # the first fix after the pickup
+POSITION_NOTED = "position_noted"  # every half minute, not kept
+ETA_CHANGED = "eta_changed"  # not kept
+
+# Money: to the courier whose wallet or payout it is, or to the customer who pays
+EARNING_RECORDED = "earning_recorded"
+BONUS_EARNED = "bonus_earned"
+WALLET_UPDATED = "wallet_updated"
+PAYOUT_APPROVED = "payout_approved"
+PAYOUT_COMPLETED = "payout_completed"
+PAYMENT_INITIATED = "payment_initiated"
+PAYMENT_COMPLETED = "payment_completed"
+PAYMENT_FAILED = "payment_failed"
+
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
+from chalicelib.edge.signature import ProviderSignature
 from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.ordering import Ordering
+from chalicelib.services.payments import Payments
+from chalicelib.services.payouts import Payouts
 from chalicelib.services.pool import Pool
 from chalicelib.services.ports import Clock
 from chalicelib.services.presence import Presence
@@ -22,13 +25,17 @@ from chalicelib.services.waking import Sweeper, Waking
 
 @dataclass(frozen=True)
 class Waybill:
-    """The services, the contracts by name, and `authenticate`: a token becomes an actor."""
+    """The services, the contracts by name, and `authenticate`: a token becomes an actor.
+    `provider` knows what the payment provider has signed."""
 
     authenticate: Callable[[str | None], Actor]
+    provider: ProviderSignature
     contracts: Mapping[str, Contract]
     ordering: Ordering
     delivery: Delivery
     fleet: Fleet
+    payouts: Payouts
+    payments: Payments
     profiles: Profiles
     pool: Pool
     restaurants: Restaurants

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from chalicelib.domain import lifecycle
 from chalicelib.domain.events import Event, order_stream
-from chalicelib.domain.mailboxes import REMEMBERED_FOR
 from chalicelib.domain.orders import Order
 from chalicelib.errors import Stale, Unavailable
 from chalicelib.services.ports import Clock, OrderStore, Queue
@@ -75,7 +74,8 @@ class Changes:
         """
         sealed = lifecycle.seal(before, after, told)
         if before:
-            sealed = self._keeping_untold(before, sealed)
+            kept = self._relay.keeping_untold(before.told, sealed.outbox, self._clock())
+            sealed = replace(sealed, outbox=kept)
         if not armed and (told or sealed.offer):
             self.arm(before, sealed)
         self._orders.commit(before, sealed, available_only=available_only)
@@ -101,15 +101,3 @@ class Changes:
             except Stale:
                 continue
         raise Unavailable("The order is changing too fast; try again.")
-
-    def _keeping_untold(self, before: Order, sealed: Order) -> Order:
-        """An entry leaves the outbox only once it is in its recipients' mailboxes. An old one is:
-        its wakeups have long been handled, or lie in the dead-letter queue with an alarm."""
-        oldest_kept = sealed.outbox[0].version if sealed.outbox else 0
-        young = tuple(
-            e
-            for e in before.outbox
-            if e.version < oldest_kept and self._clock() - e.at < REMEMBERED_FOR
-        )
-        untold = self._relay.untold(before.told, young) if young else ()
-        return replace(sealed, outbox=(*untold, *sealed.outbox)) if untold else sealed

@@ -12,6 +12,7 @@ from chalicelib.domain.people import Actor, Person
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
 from chalicelib.services.changes import Changes
 from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.particulars import Particulars
 from chalicelib.services.ports import Clock, PeopleStore
 
 
@@ -19,8 +20,14 @@ class Delivery:
     """What couriers do with orders."""
 
     def __init__(
-        self, people: PeopleStore, changes: Changes, dispatching: Dispatching, clock: Clock
+        self,
+        people: PeopleStore,
+        changes: Changes,
+        dispatching: Dispatching,
+        particulars: Particulars,
+        clock: Clock,
     ) -> None:
+        self._particulars = particulars
         self._people = people
         self._changes = changes
         self._dispatching = dispatching
@@ -40,6 +47,7 @@ class Delivery:
             after, told = advance(order, command, actor, self._clock())
             if not told:
                 return order
+            told = self._particulars.added(after, told)
             if after.status is Status.SEARCHING:
                 return self._dispatching.settle(order, after, told)
             on_duty = FLOWS[order.job.flow].on_duty

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from chalicelib.domain.events import Entry, Outbox
+from chalicelib.domain.mailboxes import REMEMBERED_FOR
 from chalicelib.services.mailbox import Mailboxes
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,18 @@ class Relay:
         if failure:
             raise failure
         return finished
+
+    def keeping_untold(
+        self, before: Outbox, entries: tuple[Entry, ...], now: datetime
+    ) -> tuple[Entry, ...]:
+        """The entries that an outbox is to have, with those it may not lose yet: an entry leaves
+        only once it is in its recipients' mailboxes. An old one is: its wakeups have long been
+        handled, or lie in the dead-letter queue with an alarm."""
+        oldest_kept = entries[0].version if entries else 0
+        young = tuple(
+            e for e in before.entries if e.version < oldest_kept and now - e.at < REMEMBERED_FOR
+        )
+        return (*self.untold(before, young), *entries) if young else entries
 
     def untold(self, outbox: Outbox, dropped: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Which of the entries that an outbox is about to lose are not in every mailbox yet, after

@@ -28,12 +28,13 @@ T = TypeVar("T")
 
 
 class Waking:
-    """Handles one wakeup."""
+    """Handles one wakeup. `settle` does what an outbox's events entail, once however often."""
 
     def __init__(
         self,
         load: Callable[[str], Outbox | None],
         relay: Relay,
+        settle: Callable[[Outbox], None],
         dispatching: Dispatching,
         greeting: Greeting,
         presence: Presence,
@@ -46,6 +47,7 @@ class Waking:
         self._broadcast = broadcast
         self._load = load
         self._relay = relay
+        self._settle = settle
         self._dispatching = dispatching
         self._greeting = greeting
         self._queue = queue
@@ -79,6 +81,8 @@ class Waking:
 
     def _relay_again(self, wakeup: RelayWakeup) -> timedelta:
         outbox = self._load(wakeup.stream)
+        if outbox:
+            self._settle(outbox)
         finished = outbox is None or self._relay.again(outbox)
         if wakeup.awaited_until and (outbox.newest if outbox else 0) < wakeup.version:
             return wakeup.awaited_until - self._clock()  # its commit may be slow

@@ -221,6 +221,55 @@ class EventRow(Model):
     expires = NumberAttribute()  # epoch s, TTL
 
 
+class WalletRow(Model):
+    """The balance of one courier."""
+
+    class Meta:
+        table_name = "wallets"
+        billing_mode = "PAY_PER_REQUEST"
+
+    courier_id = UnicodeAttribute(hash_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.wallets.Wallet
+    version = NumberAttribute()
+
+
+class LedgerRow(Model):
+    """One entry of a wallet's ledger, written once and never changed."""
+
+    class Meta:
+        table_name = "ledger"
+        billing_mode = "PAY_PER_REQUEST"
+
+    courier_id = UnicodeAttribute(hash_key=True)
+    key = UnicodeAttribute(range_key=True)  # what it is booked for
+    doc = UnicodeAttribute()  # JSON of domain.wallets.Booking
+
+
+class PayoutRow(Model):
+    """One payout."""
+
+    class Meta:
+        table_name = "payouts"
+        billing_mode = "PAY_PER_REQUEST"
+
+    payout_id = UnicodeAttribute(hash_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.payouts.Payout
+    version = NumberAttribute()
+
+
+class PaymentRow(Model):
+    """One attempt to pay for an order."""
+
+    class Meta:
+        table_name = "payments"
+        billing_mode = "PAY_PER_REQUEST"
+
+    order_id = NumberAttribute(hash_key=True)
+    attempt = NumberAttribute(range_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.payments.Payment
+    version = NumberAttribute()
+
+
 MODELS: tuple[type[Model], ...] = (
     OrderRow,
     CourierRow,
@@ -230,6 +279,10 @@ MODELS: tuple[type[Model], ...] = (
     RoomRow,
     MailboxRow,
     EventRow,
+    WalletRow,
+    LedgerRow,
+    PayoutRow,
+    PaymentRow,
 )
 TTL_ATTRIBUTES: dict[str, str] = {"connections": "expires", "rooms": "expires", "events": "expires"}
 

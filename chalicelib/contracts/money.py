@@ -1,0 +1,93 @@
+"""Payments and payouts as REST has them. Money is decimal on the wire, minor units inside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.contracts.base import iso, number, optional_text, present, text
+from chalicelib.domain.payments import CURRENCY, Payment, PaymentStatus, Verdict
+from chalicelib.domain.payouts import Payout, masked
+from chalicelib.errors import InvalidInput
+
+MAX_AMOUNT = 10_000_000
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{2,38}[A-Za-z0-9]", re.ASCII)
+_METHOD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
+
+
+def money(minor: int) -> int | float:
+    """Minor units as a number of the major one, whole where it is."""
+    return minor // 100 if minor % 100 == 0 else minor / 100
+
+
+def read_amount(body: Mapping[str, Any]) -> int:
+    """`amount` in minor units: more than nothing, at most two decimals. Raises InvalidInput."""
+    amount = Decimal(repr(number(body.get("amount"), "amount", 0.01, MAX_AMOUNT))) * 100
+    if amount != amount.to_integral_value():
+        raise InvalidInput("amount must have at most two decimals.", field="amount")
+    return int(amount)
+
+
+def read_account(body: Mapping[str, Any]) -> str:
+    """`bank_account`: 4 to 40 letters and digits. Raises InvalidInput."""
+    account = text(body.get("bank_account"), "bank_account", 40)
+    if not _ACCOUNT.fullmatch(account):
+        raise InvalidInput("bank_account must be 4 to 40 letters and digits.", field="bank_account")
+    return account
+
+
+def read_method(body: Mapping[str, Any]) -> str:
+    """`method`: one word, such as upi, card or cash. Raises InvalidInput."""
+    method = text(body.get("method"), "method", 40).lower()
+    if not _METHOD.fullmatch(method):
+        raise InvalidInput("method must be one word.", field="method")
+    return method
+
+
+def read_upi(body: Mapping[str, Any]) -> str | None:
+    """`upi_id`, if there is one. Raises InvalidInput."""
+    return optional_text(body.get("upi_id"), "upi_id", 100)
+
+
+def read_verdict(body: Mapping[str, Any]) -> Verdict:
+    """A webhook's body: {status, transaction_id?, error?}. Raises InvalidInput."""
+    status = body.get("status")
+    if status not in (PaymentStatus.COMPLETED.value, PaymentStatus.FAILED.value):
+        raise InvalidInput("status must be completed or failed.", field="status")
+    return Verdict(
+        PaymentStatus(status),
+        transaction_id=optional_text(body.get("transaction_id"), "transaction_id", 128),
+        error=optional_text(body.get("error"), "error"),
+    )
+
+
+def payment_body(payment: Payment) -> dict[str, Any]:
+    """A payment as REST shows it."""
+    return present(
+        id=payment.id,
+        order_id=str(payment.order_id),
+        amount=money(payment.amount_minor),
+        currency=CURRENCY,
+        method=payment.method,
+        upi_id=payment.upi_id,
+        status=payment.status.value,
+        transaction_id=payment.transaction_id,
+        error=payment.error,
+        initiated_at=iso(payment.initiated_at),
+        finished_at=iso(payment.finished_at) if payment.finished_at else None,
+    )
+
+
+def payout_body(payout: Payout) -> dict[str, Any]:
+    """A payout as REST shows it; the account only by its end."""
+    return present(
+        id=payout.id,
+        courier_id=payout.courier_id,
+        amount=money(payout.amount_minor),
+        bank_account=masked(payout.bank_account),
+        status=payout.status.value,
+        transaction_id=payout.transaction_id,
+        requested_at=iso(payout.requested_at),
+    )

@@ -1,0 +1,71 @@
+"""Payouts: a courier sets money aside, an admin approves it and notes its transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from chalicelib.domain import payouts, wallets
+from chalicelib.domain.events import Entry
+from chalicelib.domain.ids import IdSource
+from chalicelib.domain.payouts import Payout
+from chalicelib.domain.people import Actor
+from chalicelib.services.earnings import Wallets
+from chalicelib.services.ports import Clock, WalletStore
+from chalicelib.services.publishing import Publishing
+
+
+class Payouts:
+    """What couriers have paid out to them."""
+
+    def __init__(
+        self,
+        wallets: Wallets,
+        store: WalletStore,
+        publishing: Publishing,
+        ids: IdSource,
+        clock: Clock,
+    ) -> None:
+        self._wallets = wallets
+        self._store = store
+        self._publishing = publishing
+        self._ids = ids
+        self._clock = clock
+
+    def request(self, actor: Actor, amount_minor: int, bank_account: str) -> Payout:
+        """Set money aside to be transferred. Raises BalanceTooLow."""
+        now = self._clock()
+        payout = Payout(f"payout_{self._ids()}", actor.id, amount_minor, bank_account, now)
+
+        def reserve() -> Payout:
+            # It is booked already where the write was done and not answered.
+            if not self._wallets.has(actor.id, wallets.payout_key(payout.id)):
+                wallet = self._wallets.get(actor.id)
+                change = wallets.reserve(wallet, payout.id, amount_minor, now)
+                self._wallets.commit(wallet, change, payout)
+            return payout
+
+        return self._publishing.retrying(reserve)
+
+    def approve(self, payout_id: str) -> Payout:
+        """Approve a payout; again changes nothing. Raises NotFound."""
+        return self._change(payout_id, lambda p: payouts.approve(p, self._clock()))
+
+    def complete(self, payout_id: str, transaction_id: str) -> Payout:
+        """Note that a payout was transferred; again changes nothing. Raises NotFound, Conflict."""
+        return self._change(payout_id, lambda p: payouts.complete(p, transaction_id, self._clock()))
+
+    def _change(self, payout_id: str, step: Callable[[Payout], Payout]) -> Payout:
+        def change() -> Payout:
+            before = self._store.payout(payout_id)
+            after = step(before)
+
+            def write(entries: tuple[Entry, ...]) -> None:
+                self._store.update_payout(before, replace(after, outbox=entries))
+
+            if after is not before:
+                self._publishing.commit(before.told, after.told, write)
+            return after
+
+        return self._publishing.retrying(change)

@@ -1,0 +1,53 @@
+"""One change of a wallet, a payout or a payment: as services/changes.py does it for orders.
+
+The wakeup goes out first, state and events are one write, and everybody is told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from chalicelib.domain.events import Entry, Outbox
+from chalicelib.errors import Stale, Unavailable
+from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
+from chalicelib.services.ports import Clock, Queue
+from chalicelib.services.relay import Relay
+from chalicelib.services.wakeups import Relay as RelayWakeup
+
+T = TypeVar("T")
+
+_ATTEMPTS = 12
+
+
+class Publishing:
+    """Writes aggregates that are their own outboxes."""
+
+    def __init__(self, relay: Relay, queue: Queue, clock: Clock) -> None:
+        self._relay = relay
+        self._queue = queue
+        self._clock = clock
+
+    def commit(
+        self, before: Outbox, after: Outbox, write: Callable[[tuple[Entry, ...]], None]
+    ) -> None:
+        """Let `write` write the aggregate with the outbox entries it is given, then tell of it.
+
+        Raises Stale (nothing was written) or Unavailable.
+        """
+        now = self._clock()
+        entries = self._relay.keeping_untold(before, after.entries, now)
+        wakeup = RelayWakeup(after.stream, after.newest, now + COMMIT_WITHIN)
+        self._queue.send([(wakeup, RELAY_AFTER)])
+        write(entries)
+        self._relay.at_once(Outbox(after.stream, after.job, entries))
+
+    @staticmethod
+    def retrying(change: Callable[[], T]) -> T:
+        """Do it again whenever it was beaten to the write."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return change()
+            except Stale:
+                continue
+        raise Unavailable("This is changing too fast; try again.")

@@ -1,0 +1,52 @@
+"""Payments: each attempt to pay for an order is a row under it."""
+
+from __future__ import annotations
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist, PutError
+
+from chalicelib.domain.payments import Payment
+from chalicelib.errors import Stale
+from chalicelib.store.failures import lost_race
+from chalicelib.store.tables import PaymentRow
+
+
+class Payments:
+    """The payments table."""
+
+    def get(self, order_id: int, attempt: int) -> Payment | None:
+        """Read one attempt, strongly consistent; None if there is none."""
+        try:
+            row = PaymentRow.get(order_id, attempt, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return _decode(row)
+
+    def latest(self, order_id: int) -> Payment | None:
+        """The last attempt to pay for an order, strongly consistent; None if there is none."""
+        rows = PaymentRow.query(
+            order_id, consistent_read=True, scan_index_forward=False, limit=1, page_size=1
+        )
+        return next((_decode(row) for row in rows), None)
+
+    def commit(self, before: Payment | None, after: Payment) -> None:
+        """Write `after` if the attempt is still `before` (None: not there). Raises Stale."""
+        unchanged = (
+            PaymentRow.version == before.version if before else PaymentRow.order_id.does_not_exist()
+        )
+        row = PaymentRow(
+            after.order_id,
+            after.attempt,
+            doc=msgspec.json.encode(after).decode(),
+            version=after.version,
+        )
+        try:
+            row.save(condition=unchanged)
+        except PutError as error:
+            if lost_race(error):
+                raise Stale from None
+            raise
+
+
+def _decode(row: PaymentRow) -> Payment:
+    return msgspec.json.decode(row.doc, type=Payment)

@@ -1,0 +1,125 @@
+"""What couriers earn, and that a wallet is always the sum of its ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import earnings, events, wallets
+from chalicelib.domain.earnings import Month
+from chalicelib.domain.jobs import Place
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.wallets import Change, Wallet
+from chalicelib.errors import BalanceTooLow
+from tests.builders import DEPOT, NOW, a_job, an_order, north_of
+
+
+def a_delivered_order(id_: int = 4711, far_m: float = 2000.0, took_min: float = 20.0) -> Order:
+    """An order that dan took at NOW and delivered some minutes later."""
+    done = NOW + timedelta(minutes=took_min)
+    dropoff = Place("2 Door Street", *north_of(DEPOT, far_m))
+    timeline = {"placed": NOW, Status.ACCEPTED.value: NOW, Status.DONE.value: done}
+    return an_order(Status.DONE, id=id_, job=a_job(dropoff=dropoff), timeline=timeline)
+
+
+@pytest.mark.parametrize(
+    ("far_m", "amount"), [(0, 50_00), (2_500, 50_00), (3_000, 55_00), (5_000, 75_00)]
+)
+def test_an_earning_is_a_base_and_ten_a_kilometre_beyond_two_and_a_half(
+    far_m: float, amount: int
+) -> None:
+    """S3-11: 5 km are the sample's 75 = 50 + 25."""
+    parts = earnings.breakdown(a_delivered_order(far_m=far_m))
+    assert parts.amount == pytest.approx(amount, abs=5)
+    assert parts.base == 50_00
+
+
+def test_without_coordinates_an_earning_is_the_base() -> None:
+    order = an_order(Status.DONE, job=a_job(dropoff=Place("somewhere")))
+    assert earnings.breakdown(order).amount == 50_00
+
+
+def test_on_time_is_within_half_an_hour_of_taking_it() -> None:
+    assert earnings.was_on_time(a_delivered_order(took_min=30))
+    assert not earnings.was_on_time(a_delivered_order(took_min=30.1))
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "on_time", "due"),
+    [(19, 19, False), (20, 19, True), (20, 18, False), (40, 38, True), (40, 37, False)],
+)
+def test_the_bonus_is_for_twenty_deliveries_of_which_95_percent_are_on_time(
+    deliveries: int, on_time: int, due: bool
+) -> None:
+    """S3-12."""
+    assert Month(deliveries, on_time).deserves_bonus is due
+    assert not Month(deliveries, on_time, rewarded=True).deserves_bonus
+
+
+def test_a_months_bonus_is_booked_once_and_told_after_the_earning_that_reached_it() -> None:
+    """S3-12."""
+    wallet, bonuses = Wallet("dan"), []
+    for n in range(25):
+        change = wallets.earn(wallet, a_delivered_order(n + 1), NOW)
+        bonuses += [event for event in change.told if event.type == events.BONUS_EARNED]
+        if n == 19:
+            assert [event.type for event in change.told] == [
+                events.EARNING_RECORDED,
+                events.WALLET_UPDATED,
+                events.BONUS_EARNED,
+                events.WALLET_UPDATED,
+            ]
+        wallet = change.wallet
+    assert [event.data["period"] for event in bonuses] == ["2031-05"]
+    assert wallet.balance_minor == 25 * 50_00 + 50_00
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("earn"), st.floats(0, 20_000), st.floats(1, 60)),
+        st.tuples(st.just("reserve"), st.integers(1, 300_00), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_a_balance_is_the_sum_of_its_ledger_and_never_negative(
+    steps: list[tuple[str, float, float]],
+) -> None:
+    """S3-11, S3-15: and each event says truly what became of it."""
+    wallet, ledger = Wallet("dan"), {}
+    for n, (kind, amount, took_min) in enumerate(steps):
+        try:
+            change = _step(wallet, n, kind, amount, took_min)
+        except BalanceTooLow:
+            assert kind == "reserve"
+            assert amount > wallet.balance_minor
+            continue
+        _check_told(wallet, change)
+        for booking in change.bookings:
+            assert booking.key not in ledger
+            ledger[booking.key] = booking.amount_minor
+        wallet = change.wallet
+        assert wallet.balance_minor == sum(ledger.values()) >= 0
+        assert len(wallet.outbox) <= 3
+
+
+def _step(wallet: Wallet, n: int, kind: str, amount: float, took_min: float) -> Change:
+    if kind == "earn":
+        return wallets.earn(wallet, a_delivered_order(n + 1, amount, took_min), NOW)
+    return wallets.reserve(wallet, f"payout_{n}", int(amount), NOW)
+
+
+def _check_told(before: Wallet, change: Change) -> None:
+    """Every booking has its wallet_updated, and the balances form a chain."""
+    updates = [e.data for e in change.told if e.type == events.WALLET_UPDATED]
+    balances = [before.balance_minor, *(booking.balance_minor for booking in change.bookings)]
+    assert [(u["previous_minor"], u["balance_minor"]) for u in updates] == list(pairwise(balances))
+    for event in change.told:
+        if event.type == events.EARNING_RECORDED:
+            assert sum(event.data["parts"].values()) == event.data["amount_minor"]
