@@ -1,0 +1,203 @@
+"""Spec 000's two sockets: who gets in, and how a connection ends (S0-01 to S0-06, P-01 to P-07)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, person_room
+from chalicelib.domain.people import Role
+from chalicelib.errors import FrameTooLarge, PostFailed
+from chalicelib.services.waking import PASS_EVERY, PASSES
+from chalicelib.store.connections import Connections
+from chalicelib.store.tables import ConnectionRow, CourierRow, EventRow, RoomRow
+from infra.tokens import mint
+from tests.builders import DEPOT
+from tests.conftest import SECRET
+from tests.functional.world import Someone, World
+
+
+def rows(world: World) -> int:
+    """What the tables know of connections."""
+    return len(list(ConnectionRow.scan())) + len(list(RoomRow.scan()))
+
+
+def test_a_courier_and_a_customer_each_have_a_door(world: World) -> None:
+    """S0-01, S0-02: by header, S0-03: or by query"""
+    dan, cara = world.courier(), world.customer()
+    assert world.connect(dan, "courier").status == 200
+    assert world.connect(cara, "customer").status == 200
+    assert world.connect(None, "courier", query={"token": dan.token}).status == 200
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.MERCHANT, Role.ADMIN])
+def test_another_role_is_refused_at_the_handshake(world: World, role: Role) -> None:
+    """S0-03: 403, whatever `?role=` claims"""
+    somebody = world.someone(role, "x")
+    assert world.connect(somebody, "courier", query={"role": "courier"}).status == 403
+    assert rows(world) == 0
+
+
+def test_no_token_or_a_bad_one_is_refused_at_the_handshake(world: World) -> None:
+    """S0-03: 401"""
+    late = world.someone(Role.COURIER, "dan", valid_s=-1)
+    assert world.connect(None, "courier").status == 401
+    assert world.connect(None, "courier", query={"token": "x"}).status == 401
+    assert world.connect(late).status == 401
+    assert world.connect(None, "courier", query={"role": "courier"}).status == 401
+    assert rows(world) == 0
+
+
+def test_a_token_without_a_role_opens_nothing(world: World) -> None:
+    """Ambiguity n: 403"""
+    nobody = Someone("x", Role.COURIER, mint(SECRET, None, "x"))
+    assert world.connect(nobody).status == 403
+
+
+@pytest.mark.parametrize("contract", ["", "nonsense", "Courier"])
+def test_a_door_that_is_none_is_not_found(world: World, contract: str) -> None:
+    assert world.connect(None, contract, query={"contract": contract}).status == 404
+
+
+def test_nothing_is_posted_before_the_handshake_is_over(world: World) -> None:
+    """P-01: the greeting comes by a wakeup, after $connect has returned."""
+    dan = world.courier()
+    world.place(world.customer())
+    socket = world.connect(dan, greet=False)
+    assert world.gateway.posted == world.gateway.refused == []
+    world.pump()
+    assert [frame["event"] for frame in socket.take()] == ["order.assigned"]
+
+
+def test_a_greeting_that_comes_too_early_comes_again(world: World) -> None:
+    """P-01: until $connect has returned, a post is answered with 410."""
+    dan = world.courier()
+    world.place(world.customer())
+    socket = world.connect(dan, greet=False)
+    world.gateway.drop(socket.id)
+    world.pump()
+    assert socket.take() == []
+    world.gateway.connect(socket.id)
+    world.pass_time(1)
+    assert [frame["event"] for frame in socket.take()] == ["order.assigned"]
+
+
+def test_every_socket_of_a_person_hears_everything(world: World) -> None:
+    """S0-06"""
+    cara = world.customer()
+    first, second = world.connect(cara), world.connect(cara)
+    world.courier()
+    world.place(cara)
+    assert first.take() == second.take() != []
+
+
+def test_nobody_hears_what_is_another_s(world: World) -> None:
+    """S0-15, S0-07: to the chosen courier and the order's own customer only"""
+    dan, eve = world.courier("dan"), world.courier("eve", at=(DEPOT[0] + 0.02, DEPOT[1]))
+    cara, bob = world.customer("cara"), world.customer("bob")
+    sockets = {who.id: world.connect(who) for who in (dan, eve, cara, bob)}
+    world.place(cara)
+    heard = {id_: len(socket.take()) for id_, socket in sockets.items()}
+    assert heard == {"dan": 1, "eve": 0, "cara": 1, "bob": 0}
+
+
+def test_a_connection_that_is_gone_is_forgotten_and_the_others_are_served(world: World) -> None:
+    """P-02"""
+    cara = world.customer()
+    gone, there = world.connect(cara), world.connect(cara)
+    gone.lose()
+    world.courier()
+    world.place(cara)
+    assert len(there.take()) == 1
+    assert [hit.connection_id for hit in RoomRow.query(person_room("cara"))] == [there.id]
+    assert world.waybill.presence.get(gone.id) is None
+    assert world.waybill.presence.get(there.id) is not None
+
+
+def test_a_disconnect_takes_every_trace_away(world: World) -> None:
+    dan = world.courier()
+    socket = world.connect(dan)
+    assert rows(world) == 2
+    socket.close()
+    socket.close()
+    assert rows(world) == 0
+    assert not CourierRow.get("dan").sockets
+
+
+def test_a_lost_disconnect_is_found_by_the_sweep(world: World) -> None:
+    """P-06"""
+    lost, there = world.connect(world.customer("bob")), world.connect(world.customer("cara"))
+    lost.lose()
+    world.sweep()
+    assert world.gateway.looked_at == []
+    world.clock.advance(CHECK_EVERY.total_seconds())
+    world.sweep()
+    assert sorted(world.gateway.looked_at) == sorted([lost.id, there.id])
+    assert {hit.connection_id for hit in ConnectionRow.scan()} == {there.id}
+    world.gateway.looked_at.clear()
+    world.sweep()
+    assert world.gateway.looked_at == []
+
+
+def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -> None:
+    """P-07: TTL deletes late."""
+    cara = world.customer()
+    old = world.connect(cara)
+    world.clock.advance(MAX_AGE.total_seconds())
+    assert rows(world) == 2
+    assert world.waybill.presence.get(old.id) is None
+    assert Connections().listeners(person_room("cara"), world.clock.now) == []
+    world.courier()
+    world.place(cara)
+    assert old.say({"event": "x"}) == []
+    assert world.gateway.posted == []
+
+
+def test_events_past_their_age_are_ignored_before_they_are_deleted(world: World) -> None:
+    """P-07: what waited for more than 24 h is not told."""
+    cara = world.customer()
+    world.place(cara)
+    world.clock.advance(timedelta(hours=24).total_seconds())
+    assert len(list(EventRow.scan())) == 2
+    assert world.connect(cara).take() == []
+
+
+def test_a_frame_that_is_too_large_stops_nobody(world: World) -> None:
+    """P-03: 413 is logged, others still served, and what comes after it too"""
+    cara = world.customer()
+    small, other = world.connect(cara), world.connect(cara)
+    world.gateway.fail(small.id, FrameTooLarge())
+    dan = world.courier()
+    order = world.place(cara)
+    world.step("accept", order["id"], dan)
+    assert [frame["data"]["status"] for frame in small.take()] == ["accepted"]
+    assert [frame["data"]["status"] for frame in other.take()] == ["assigned", "accepted"]
+
+
+def test_a_post_that_fails_for_now_is_made_again_by_the_wakeup(world: World) -> None:
+    """P-03: others are served at once; the same frame comes again within a minute"""
+    cara, dan = world.customer(), world.courier()
+    broken, other = world.connect(cara), world.connect(cara)
+    world.gateway.fail(broken.id, PostFailed(), PostFailed())
+    order = world.place(cara)
+    assert len(other.take()) == 1
+    assert broken.take() == []
+    world.step("accept", order["id"], dan)
+    world.pass_time(60)
+    assert [frame["data"]["status"] for frame in broken.take()] == ["assigned", "accepted"]
+    assert "accepted" in [frame["data"]["status"] for frame in other.take()]
+    assert world.queue.dead == []
+
+
+def test_messages_of_a_connection_that_has_ended_are_dropped(world: World) -> None:
+    socket = world.connect(world.courier())
+    socket.close()
+    assert socket.say({"event": "location.update", "data": {"lat": 1, "lng": 1}}) == []
+
+
+def test_the_schedule_makes_four_passes_fifteen_seconds_apart(world: World) -> None:
+    """S0-33"""
+    slept: list[float] = []
+    world.waybill.sweeper.run(slept.append)
+    assert slept == [PASS_EVERY.total_seconds()] * (PASSES - 1) == [15.0] * 3
