@@ -4,13 +4,17 @@ WaybillError                     code               http_status
 ├── InvalidInput                 invalid_input      400   the request itself is wrong
 ├── Unauthenticated              unauthenticated    401   no token, or a bad one
 ├── Forbidden                    forbidden          403   a good token, but not for this
-│   └── CourierIdMismatch        courier_id_mismatch 403  the body names another courier
+│   ├── CourierIdMismatch        courier_id_mismatch 403  the body names another courier
+│   └── UseRest                  use_rest           403   not over this socket, by its settings
 ├── NotFound                     not_found          404
 ├── Conflict                     conflict           409   true a moment ago, no longer
 │   ├── InvalidTransition        invalid_transition 409   carries status, step, allowed
 │   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
 │   ├── CourierBusy              courier_busy       409   the courier holds another order
-│   └── BalanceTooLow            balance_too_low    409   more than there is in the wallet
+│   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
+│   ├── NotOnline                not_online         409   the courier is off duty
+│   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
+│   └── AlreadyRated             already_rated      409
 ├── RateLimited                  rate_limited       429   carries retry_after_s
 └── Unavailable                  unavailable        503   nothing was written; try again
 
@@ -56,6 +60,10 @@ class CourierIdMismatch(Forbidden):
     code = "courier_id_mismatch"
 
 
+class UseRest(Forbidden):
+    code = "use_rest"
+
+
 class NotFound(WaybillError):
     code = "not_found"
     http_status = 404
@@ -88,6 +96,18 @@ class CourierBusy(Conflict):
 
 class BalanceTooLow(Conflict):
     code = "balance_too_low"
+
+
+class NotOnline(Conflict):
+    code = "not_online"
+
+
+class NotAtPickup(Conflict):
+    code = "not_at_pickup"
+
+
+class AlreadyRated(Conflict):
+    code = "already_rated"
 
 
 class RateLimited(WaybillError):

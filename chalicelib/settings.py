@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TypeVar
@@ -10,6 +11,10 @@ from typing import TypeVar
 import msgspec
 
 T = TypeVar("T")
+
+
+# Vehicle type, base, per km, per minute: in minor units.
+TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
 
 
 class BadSetting(Exception):
@@ -37,6 +42,9 @@ class Settings(msgspec.Struct, frozen=True):
     hail_search_ttl: timedelta = timedelta(seconds=1800)
     ride_search_ttl: timedelta = timedelta(seconds=300)
     start_ride_radius_m: float = 200.0
+    ride_tariffs: tuple[tuple[str, int, int, int], ...] = TARIFFS
+    rides_ws_create: bool = True
+    reallocate_on_driver_cancel: bool = False
     auth_deadline: timedelta = timedelta(seconds=10)
     feed_stale: timedelta = timedelta(seconds=90)
     socketio_ping_interval: timedelta = timedelta(seconds=300)
@@ -70,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True):
             hail_search_ttl=_seconds(env, "HAIL_SEARCH_TTL_S", 1800),
             ride_search_ttl=_seconds(env, "RIDE_SEARCH_TTL_S", 300),
             start_ride_radius_m=_number(env, "START_RIDE_RADIUS_M", 200, 0, 100_000),
+            ride_tariffs=_tariffs(env),
+            rides_ws_create=_one_of(env, "RIDES_WS_CREATE", ("accept", "reject")) == "accept",
+            reallocate_on_driver_cancel=_one_of(
+                env, "REALLOCATE_ON_DRIVER_CANCEL", ("false", "true")
+            )
+            == "true",
             auth_deadline=_seconds(env, "AUTH_DEADLINE_S", 10),
             feed_stale=_seconds(env, "FEED_STALE_S", 90),
             socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300),
@@ -105,6 +119,32 @@ def _aws_endpoint(env: Mapping[str, str]) -> str | None:
 
         return str(get_service_endpoint("dynamodb"))
     return None
+
+
+def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    """One of these words; the first is the default."""
+    given = env.get(name) or words[0]
+    if given not in words:
+        raise BadSetting(f"{name} takes one of {', '.join(words)}, not {given!r}.")
+    return given
+
+
+def _tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], ...]:
+    """`standard=250/120/25,…`: for each vehicle type what a ride begins with, and what a km and a
+    minute add, in minor units. Types that are not named keep their prices."""
+    found = {tariff[0]: tariff for tariff in TARIFFS}
+    for part in filter(None, env.get("RIDE_TARIFFS", "").split(",")):
+        match = _TARIFF.fullmatch(part.strip())
+        if match is None or match[1] not in found:
+            raise BadSetting(
+                "RIDE_TARIFFS takes vehicle types with base, per km and per minute in minor units, "
+                f"as standard=250/120/25,xl=400/180/35, not {part!r}."
+            )
+        found[match[1]] = (match[1], int(match[2]), int(match[3]), int(match[4]))
+    return tuple(found.values())
+
+
+_TARIFF = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
 
 
 def _seconds(env: Mapping[str, str], name: str, default: int) -> timedelta:

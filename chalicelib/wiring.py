@@ -14,10 +14,13 @@ from pynamodb.connection import Connection as Database
 from chalicelib.contracts.base import Contract
 from chalicelib.contracts.food_socketio import FoodOverSocketIO
 from chalicelib.contracts.registry import CONTRACTS
+from chalicelib.domain.chats import key_of as message_key
 from chalicelib.domain.connections import Connection, Heartbeat, Listener
 from chalicelib.domain.dispatch import Policy
 from chalicelib.domain.events import Event, Outbox
+from chalicelib.domain.fares import Tariff
 from chalicelib.domain.ids import IdSource, new_id
+from chalicelib.domain.limits import LIMITS
 from chalicelib.domain.orders import Order
 from chalicelib.domain.payments import key_of as payment_key
 from chalicelib.domain.people import Actor
@@ -27,8 +30,11 @@ from chalicelib.edge.signature import ProviderSignature
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import NotFound
 from chalicelib.services import ports
+from chalicelib.services.announcing import Announcing
 from chalicelib.services.broadcast import Broadcast
+from chalicelib.services.calling import Calling, Calls
 from chalicelib.services.changes import Changes
+from chalicelib.services.chats import Chats
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.earnings import Earnings, Wallets
@@ -43,17 +49,23 @@ from chalicelib.services.pool import Pool
 from chalicelib.services.presence import Presence
 from chalicelib.services.profiles import Profiles
 from chalicelib.services.publishing import Publishing
+from chalicelib.services.ratings import Ratings
 from chalicelib.services.relay import Relay
 from chalicelib.services.restaurants import Restaurants
+from chalicelib.services.rides import Followers, Rides
+from chalicelib.services.trips import Trips
 from chalicelib.services.waking import Sweeper, Waking
 from chalicelib.settings import Settings
 from chalicelib.store import tables
+from chalicelib.store.allowances import Allowances
+from chalicelib.store.chats import Chats as ChatTable
 from chalicelib.store.connections import Connections
 from chalicelib.store.couriers import Couriers
 from chalicelib.store.mailboxes import Mailboxes as MailboxTable
 from chalicelib.store.orders import Orders
 from chalicelib.store.payments import Payments as PaymentTable
 from chalicelib.store.people import People
+from chalicelib.store.ratings import Ratings as RatingTable
 from chalicelib.store.restaurants import Restaurants as RestaurantTable
 from chalicelib.store.wallets import Wallets as WalletTable
 
@@ -106,11 +118,12 @@ def build(
     orders = orders or Orders(database)
     couriers, people = Couriers(threads), People()
     connections = connections or Connections()
+    chats = ChatTable()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
     queue = queue or WakeupQueue(_sqs(session, settings), settings.queue_name)
 
     wallet_rows, payment_rows = WalletTable(database), PaymentTable()
-    load = _loader(orders, wallet_rows, payment_rows)
+    load = _loader(orders, wallet_rows, payment_rows, chats)
     ids = ids or (lambda: new_id(clock()))
     silence = {"feed": settings.feed_stale}
     voices = _Voices({**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)})
@@ -142,9 +155,15 @@ def build(
     earnings = Earnings(wallets, orders, publishing, clock)
     payments = Payments(payment_rows, orders, publishing, clock)
     particulars = Particulars(couriers, payments.status_of)
-    changes = Changes(orders, relay, queue, clock, (pool.follow, earnings.follow))
-    dispatching = Dispatching(orders, couriers, changes, _policies(settings), clock)
-    delivery = Delivery(people, changes, dispatching, particulars, clock)
+    policies = _policies(settings)
+    calls = Calls(broadcast, policies, clock)
+    followers = (pool.follow, calls.follow, earnings.follow)
+    changes = Changes(orders, relay, queue, clock, followers)
+    calling = Calling(couriers, changes, queue, clock)
+    dispatching = Dispatching(orders, couriers, changes, policies, calling, clock)
+    tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
+    trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
+    delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)
     ordering = Ordering(orders, couriers, people, changes, dispatching, ids, clock)
     greeting = Greeting(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
@@ -155,10 +174,24 @@ def build(
         contracts=voices.contracts,
         ordering=ordering,
         delivery=delivery,
-        fleet=Fleet(couriers, delivery, (), clock),
         payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
         payments=payments,
-        profiles=Profiles(people),
+        fleet=Fleet(couriers, delivery, (Followers(broadcast).follow,), clock),
+        profiles=Profiles(people, couriers),
+        rides=Rides(
+            people,
+            ordering,
+            delivery,
+            dispatching,
+            trips,
+            tariffs,
+            settings.reallocate_on_driver_cancel,
+            clock,
+        ),
+        rides_ws_create=settings.rides_ws_create,
+        chats=Chats(chats, Allowances(), ordering, relay, queue, LIMITS, ids, clock),
+        ratings=Ratings(RatingTable(database), ordering, clock),
+        announcing=Announcing(broadcast, clock),
         pool=pool,
         restaurants=Restaurants(RestaurantTable()),
         presence=presence,
@@ -173,7 +206,10 @@ def build(
 
 
 def _loader(
-    orders: ports.OrderStore, wallets: ports.WalletStore, payments: ports.PaymentStore
+    orders: ports.OrderStore,
+    wallets: ports.WalletStore,
+    payments: ports.PaymentStore,
+    chats: ports.ChatStore,
 ) -> Callable[[str], Outbox | None]:
     """Finds the outbox of a stream by its name: what kind of aggregate it is of, and which."""
 
@@ -182,11 +218,16 @@ def _loader(
         found = payments.get(*key) if key else None
         return found.told if found else None
 
+    def message(name: str) -> Outbox | None:
+        sent = chats.get(*message_key(name))
+        return sent.told if sent else None
+
     kinds: dict[str, Callable[[str], Outbox | None]] = {
         "order": lambda id_: orders.get(int(id_)).told,
         "wallet": lambda id_: wallets.get(id_).told,
         "payout": lambda id_: wallets.payout(id_).told,
         "payment": payment,
+        "chat": message,
     }
 
     def load(stream: str) -> Outbox | None:
@@ -214,6 +255,14 @@ def _policies(settings: Settings) -> dict[str, Policy]:
             fix_max_age=settings.fix_max_age,
             search_ttl=settings.hail_search_ttl,
             ask_again=True,
+        ),
+        "ride": Policy(
+            flow="ride",
+            offer_ttl=settings.ride_search_ttl,
+            radius_m=settings.dispatch_radius_m,
+            fix_max_age=settings.fix_max_age,
+            search_ttl=settings.ride_search_ttl,
+            calls=True,
         ),
     }
 

@@ -9,6 +9,7 @@ PATHS: tuple[PathRule, ...] = (
     PathRule("/api/v1/ws/courier", {"contract": "courier"}),
     PathRule("/api/v1/ws/customer", {"contract": "customer"}),
     PathRule("/api/websocket/ws", {"contract": "feed"}),
+    PathRule("/api/v1/ws/rides", {"contract": "rides"}),
     PathRule("/ws/driver/orders/", {"contract": "drivers"}),
     PathRule("/ws/driver/orders/{token}", {"contract": "drivers"}),
     PathRule("/orders", {"contract": "food"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Protocol
 
 import msgspec
@@ -37,6 +37,7 @@ class Contract(Protocol):
     that message only, even if its token came with the handshake. With `known_only` that takes a
     profile; with `selective` a connection hears only the types of event that it asks for.
     `heartbeat` is what its connections are told regularly, `pace` how much each may ask.
+    Where it `speaks_first`, no answer comes before its first frames.
     Inherit for the defaults.
     """
 
@@ -45,6 +46,7 @@ class Contract(Protocol):
     asks_first: bool = False
     known_only: bool = False
     selective: bool = False
+    speaks_first: bool = False
     heartbeat: Heartbeat | None = None
     pace: Pace | None = None
 
@@ -156,6 +158,24 @@ def point(lat: Any, lng: Any, names: tuple[str, str]) -> tuple[float, float] | N
     if lat is None or lng is None:
         raise InvalidInput(f"{names[0]} and {names[1]} come together.", field=names[0])
     return number(lat, names[0], -90, 90), number(lng, names[1], -180, 180)
+
+
+def moment(value: Any, name: str, now: datetime) -> datetime:
+    """Epoch seconds or milliseconds, or an ISO time; now where absent. Raises InvalidInput."""
+    wrong = InvalidInput(
+        f"{name} must be epoch seconds or milliseconds, or an ISO time.", field=name
+    )
+    if value is None:
+        return now
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong
+        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise wrong from None
 
 
 def iso(at: datetime) -> str:

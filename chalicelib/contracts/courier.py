@@ -6,7 +6,7 @@ Two kinds of client speak it, couriers and customers, on a path each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from chalicelib.contracts.base import (
@@ -17,6 +17,7 @@ from chalicelib.contracts.base import (
     frame,
     iso,
     message,
+    moment,
     optional_number,
     optional_text,
     point,
@@ -119,27 +120,12 @@ def read_fix(data: Mapping[str, Any], now: datetime) -> Fix:
     return Fix(
         lat=found[0],
         lng=found[1],
-        at=_read_time(data.get("ts"), now),
+        at=moment(data.get("ts"), "ts", now),
         heading=optional_number(data.get("heading"), "heading", 0, 360),
         speed=optional_number(data.get("speed"), "speed", 0, 1000),
         accuracy=optional_number(data.get("accuracy"), "accuracy", 0, 100_000),
         altitude=optional_number(data.get("altitude"), "altitude", -1000, 100_000),
     )
-
-
-def _read_time(value: Any, now: datetime) -> datetime:
-    wrong = InvalidInput("ts must be epoch seconds or milliseconds, or an ISO time.", field="ts")
-    if value is None:
-        return now
-    try:
-        if isinstance(value, str):
-            at = datetime.fromisoformat(value.replace("Z", "+00:00"))
-            return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise wrong
-        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, tz=timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        raise wrong from None
 
 
 def read_job(data: Mapping[str, Any], customer_id: str, now: datetime) -> Job:

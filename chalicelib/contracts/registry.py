@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts import courier, drivers, feed, food
+from chalicelib.contracts import courier, drivers, feed, food, rides
 from chalicelib.contracts.base import Contract
 
 CONTRACTS: dict[str, Contract] = {
@@ -11,4 +11,5 @@ CONTRACTS: dict[str, Contract] = {
     "feed": feed.FEED,
     "drivers": drivers.DRIVERS,
     "food": food.FOOD,
+    rides.NAME: rides.RIDES,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib.domain.commands import Command
+from chalicelib.domain.jobs import Wish
 from chalicelib.domain.people import Fix
 
 
@@ -18,9 +19,57 @@ class Authenticate(msgspec.Struct, frozen=True):
 
 
 class ReportFix(msgspec.Struct, frozen=True):
-    """The courier is here now."""
+    """The courier is here now. `at_work`: that only counts on duty or with an order."""
 
     fix: Fix
+    at_work: bool = False
+
+
+class SetAvailable(msgspec.Struct, frozen=True):
+    """Go on duty, or off."""
+
+    available: bool
+
+
+class RequestRide(msgspec.Struct, frozen=True):
+    """I want to be driven."""
+
+    wish: Wish
+
+
+class SeeRide(msgspec.Struct, frozen=True):
+    """How does it stand?"""
+
+    order_id: int
+
+
+class CancelRide(msgspec.Struct, frozen=True):
+    """Call it off, as either side."""
+
+    order_id: int
+    reason: str | None = None
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """What I thought of the courier: 1 to 5 stars."""
+
+    order_id: int
+    stars: int
+    comment: str | None = None
+
+
+class SendMessage(msgspec.Struct, frozen=True):
+    """Write to the other side of an order."""
+
+    order_id: int
+    text: str
+
+
+class ReadMessages(msgspec.Struct, frozen=True):
+    """What has been written, before one message if it is named?"""
+
+    order_id: int
+    before: int | None = None
 
 
 class Listen(msgspec.Struct, frozen=True):
@@ -76,4 +125,11 @@ Ask = (
     | ListOpen
     | ListOwn
     | Leave
+    | SetAvailable
+    | RequestRide
+    | SeeRide
+    | CancelRide
+    | Rate
+    | SendMessage
+    | ReadMessages
 )

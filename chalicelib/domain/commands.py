@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from chalicelib.domain.jobs import Contact
+from chalicelib.domain.jobs import Contact, Trip
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -39,6 +39,7 @@ class Accept(_Command, frozen=True):
 
     verb: ClassVar[str] = "accept"
     courier: Contact
+    eta_minutes: int | None = None
 
 
 class Decline(_Command, frozen=True):
@@ -72,7 +73,11 @@ class Arrive(_Command, frozen=True):
 
 
 class PickUp(_Command, frozen=True):
+    """Set off to the drop-off; what is known of the trip by then, where a flow measures trips."""
+
     verb: ClassVar[str] = "pick_up"
+    trip: Trip | None = None
+    eta_minutes: int | None = None
 
 
 class Reach(_Command, frozen=True):
@@ -82,11 +87,37 @@ class Reach(_Command, frozen=True):
 
 
 class Deliver(_Command, frozen=True):
+    """Done; with what the trip came to, where a flow measures trips."""
+
     verb: ClassVar[str] = "deliver"
+    trip: Trip | None = None
 
 
 class Cancel(_Command, frozen=True):
     verb: ClassVar[str] = "cancel"
+    reason: str | None = None
+
+
+class Open(_Command, frozen=True):
+    """Let these couriers take it too, whoever is first; look for more at `next_search_at`."""
+
+    verb: ClassVar[str] = "open"
+    courier_ids: tuple[str, ...]
+    next_search_at: datetime
+
+
+class Withdraw(_Command, frozen=True):
+    """The courier will not finish it, and nobody else shall."""
+
+    verb: ClassVar[str] = "withdraw"
+    reason: str | None = None
+
+
+class HandBack(_Command, frozen=True):
+    """The courier will not do it: look for another until `search_until`."""
+
+    verb: ClassVar[str] = "hand_back"
+    search_until: datetime | None = None
     reason: str | None = None
 
 
@@ -130,6 +161,9 @@ Command = (
     | Reach
     | Deliver
     | Cancel
+    | Open
+    | Withdraw
+    | HandBack
     | Confirm
     | Prepare
     | MakeReady

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from chalicelib.domain.people import Actor, Role
 
 MAX_AGE = timedelta(hours=2, minutes=5)  # AWS quota: 2 h a connection; then the row is void
 CHECK_EVERY = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may be lost
+PUBLIC_ROOMS = 8
 _PERSON = "person#"
 
 
@@ -87,6 +89,21 @@ def person_room(person_id: str) -> str:
 def pool_room(pool: str) -> str:
     """The room of the couriers who are told of orders that are open to them all."""
     return f"pool#{pool}"
+
+
+def public_room(contract: str, connection_id: str) -> str:
+    """The room of everybody on a contract that a connection listens in: one of several, as a room
+    is one partition."""
+    return _public(contract, crc32(connection_id.encode()) % PUBLIC_ROOMS)
+
+
+def public_rooms(contract: str) -> tuple[str, ...]:
+    """All the rooms of everybody on a contract."""
+    return tuple(_public(contract, shard) for shard in range(PUBLIC_ROOMS))
+
+
+def _public(contract: str, shard: int) -> str:
+    return f"public#{contract}#{shard}"
 
 
 def mailboxes_of(connection: Connection) -> tuple[str, ...]:

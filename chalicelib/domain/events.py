@@ -48,6 +48,14 @@ PAYOUT_COMPLETED = "payout_completed"
 PAYMENT_INITIATED = "payment_initiated"
 PAYMENT_COMPLETED = "payment_completed"
 PAYMENT_FAILED = "payment_failed"
+# Orders that are called out to the couriers near by
+ORDER_CALLED = "order_called"  # to each of them: who accepts first has it
+ORDER_CLOSED = "order_closed"  # to each of them: too late
+ORDER_REOPENED = "order_reopened"  # to the customer: its courier gave it back
+COURIER_STEPPED = "courier_stepped"  # to the courier, of a step with the order
+COURIER_MOVED = "courier_moved"  # to the customer: a fix
+MESSAGE_SENT = "message_sent"  # to both sides of a conversation
+ANNOUNCEMENT = "announcement"  # to everybody
 
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 

@@ -26,12 +26,15 @@ ASSIGNEE, OWNER, OWNER_OR_ADMIN, ADMIN, MERCHANT, COURIER, DISPATCHER = (
     "any courier",
     "the dispatcher",
 )
+# The same where an order does not exist for those who have no part in it (spec 001, room isolation)
+CALLED, HOLDER = "a courier who was called to it", "the courier who has it, and no other knows"
 
 
 class Flow(msgspec.Struct, frozen=True):
     """One kind of order, as data. `repeatable` names, for each step that may be asked for again
     without harm, the status that it leads to. `on_duty` says that only couriers who are available
-    take such orders; where it is false, whoever holds no other order may."""
+    take such orders; where it is false, whoever holds no other order may. `shows_fixes` lets the
+    customer follow the courier who has it, live."""
 
     name: str
     table: Table
@@ -40,3 +43,4 @@ class Flow(msgspec.Struct, frozen=True):
     steps: Mapping[str, Step]
     first: Status = Status.SEARCHING
     on_duty: bool = True
+    shows_fixes: bool = False

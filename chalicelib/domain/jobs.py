@@ -40,11 +40,29 @@ class Item(msgspec.Struct, frozen=True):
     price_minor: int
 
 
+class Estimate(msgspec.Struct, frozen=True):
+    """What a trip will come to, as far as one can tell before it."""
+
+    distance_m: float
+    duration_s: int
+    fare_minor: int
+
+
+class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A measured trip: the courier's odometer as it began and, once it is over, what it came to."""
+
+    odometer_m: float = 0.0
+    distance_m: float = 0.0
+    duration_s: int = 0
+    fare_minor: int = 0
+
+
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for. Set when the order is placed and never changed.
 
     `flow` names the transition table and the dispatch policy; `kind` is the customer's own word for
-    what is wanted (spec 004: order_type). Money is in minor units.
+    what is wanted (spec 004: order_type). `customer` is what couriers are shown of the one who
+    asks, `vehicle_type` what they must drive. Money is in minor units.
     """
 
     flow: str
@@ -56,12 +74,24 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: str | None = None
     merchant_id: str | None = None
     kind: str | None = None
+    customer: Contact | None = None
+    vehicle_type: str | None = None
+    estimate: Estimate | None = None
     items: tuple[Item, ...] = ()
 
     @property
     def items_minor(self) -> int:
         """What the items cost together."""
         return sum(item.quantity * item.price_minor for item in self.items)
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """A ride as it is asked for."""
+
+    pickup: Place
+    dropoff: Place
+    vehicle_type: str
+    notes: str | None = None
 
 
 class Offer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,8 +18,10 @@ from chalicelib.domain.events import Entry, Event
 from chalicelib.domain.flow import (
     ADMIN,
     ASSIGNEE,
+    CALLED,
     COURIER,
     DISPATCHER,
+    HOLDER,
     MERCHANT,
     OWNER,
     OWNER_OR_ADMIN,
@@ -92,6 +94,8 @@ def _permit(order: Order, may: str, actor: Actor) -> None:
         if actor.id in order.offered_to:
             raise OfferGone("This order has moved on to somebody else.")
         raise Forbidden("This order was never offered to you.")
+    if may in (CALLED, HOLDER):
+        _permit_known(order, may, actor)
     owner = actor.id == order.job.customer_id and actor.role is Role.CUSTOMER
     admin = actor.role is Role.ADMIN
     merchant = actor.role is Role.MERCHANT and order.job.merchant_id in actor.restaurant_ids
@@ -103,6 +107,15 @@ def _permit(order: Order, may: str, actor: Actor) -> None:
     }
     if outsider.get(may, False):
         raise NotFound("There is no such order.")
+
+
+def _permit_known(order: Order, may: str, actor: Actor) -> None:
+    if actor.role is Role.COURIER and actor.id == order.courier_id:
+        return
+    if actor.role is not Role.COURIER or actor.id not in order.offered_to:
+        raise NotFound("There is no such order.")
+    if may == HOLDER or order.courier_id is not None or actor.id in order.excluded:
+        raise OfferGone("Another courier has this order.")
 
 
 def _repeated(order: Order, verb: str) -> bool:

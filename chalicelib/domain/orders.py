@@ -8,7 +8,7 @@ from enum import Enum
 import msgspec
 
 from chalicelib.domain.events import Entry, Outbox, order_stream
-from chalicelib.domain.jobs import Contact, Job, Offer
+from chalicelib.domain.jobs import Contact, Job, Offer, Trip
 
 
 class Status(str, Enum):
@@ -28,6 +28,7 @@ class Status(str, Enum):
     UNSERVED = "unserved"
 
 
+ON_THE_WAY = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
 TERMINAL = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
 
 
@@ -53,6 +54,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     next_search_at: datetime | None = None
     search_until: datetime | None = None
     timeline: dict[str, datetime] = {}
+    trip: Trip | None = None
     outbox: tuple[Entry, ...] = ()
 
     @property
@@ -81,3 +83,10 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def told(self) -> Outbox:
         """What has lately been told of this order."""
         return Outbox(order_stream(self.id), self.job, self.outbox)
+
+
+class View(msgspec.Struct, frozen=True):
+    """An order as those in it see it; `eta_minutes` is until the courier is where they drive to."""
+
+    order: Order
+    eta_minutes: int | None = None

@@ -65,6 +65,17 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
         return round(self.rating_sum / self.rating_count, 2) if self.rating_count else 5.0
 
 
+class Rating(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer thought of the courier of one order: 1 to 5 stars."""
+
+    order_id: int
+    courier_id: str
+    customer_id: str
+    stars: int
+    at: datetime
+    comment: str | None = None
+
+
 class Restaurant(msgspec.Struct, frozen=True, omit_defaults=True):
     """A restaurant's profile: where its orders are picked up (both degrees or neither)."""
 
@@ -88,7 +99,10 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Courier(msgspec.Struct, frozen=True):
-    """A courier as dispatch sees one. Free means available and holding no order."""
+    """A courier as dispatch sees one. Free means available and holding no order.
+
+    `odometer_m` counts what all fixes add up to; `shown_to` is the customer who may follow them.
+    """
 
     id: str
     available: bool = False
@@ -97,6 +111,8 @@ class Courier(msgspec.Struct, frozen=True):
     fix: Fix | None = None
     idle_since: datetime | None = None
     vehicle_type: str | None = None
+    odometer_m: float = 0.0
+    shown_to: str | None = None
 
     @property
     def free(self) -> bool:

@@ -8,17 +8,26 @@ from typing import Any
 from chalicelib.domain.asks import (
     AcceptOrder,
     Ask,
+    CancelRide,
     Leave,
     ListOpen,
     ListOwn,
+    Rate,
+    ReadMessages,
     ReportFix,
+    RequestRide,
+    SeeRide,
+    SendMessage,
+    SetAvailable,
     StayAwake,
     TakeStep,
 )
+from chalicelib.domain.chats import Message
 from chalicelib.domain.connections import Connection
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import Order, View
 from chalicelib.domain.people import Actor
 from chalicelib.edge.waybill import Waybill
+from chalicelib.errors import UseRest
 
 Performer = Callable[[Waybill, Connection, Any], Any]
 
@@ -34,7 +43,43 @@ def actor_of(connection: Connection) -> Actor:
 
 
 def _report_fix(waybill: Waybill, connection: Connection, ask: ReportFix) -> bool:
-    return waybill.fleet.record_fix(actor_of(connection), ask.fix) is not None
+    return waybill.fleet.record_fix(actor_of(connection), ask.fix, ask.at_work) is not None
+
+
+def _set_available(waybill: Waybill, connection: Connection, ask: SetAvailable) -> None:
+    waybill.fleet.set_available(actor_of(connection), ask.available)
+
+
+def _request_ride(waybill: Waybill, connection: Connection, ask: RequestRide) -> Order:
+    _allow_over_socket(waybill)
+    return waybill.rides.request(actor_of(connection), ask.wish)
+
+
+def _see_ride(waybill: Waybill, connection: Connection, ask: SeeRide) -> View:
+    return waybill.rides.see(actor_of(connection), ask.order_id)
+
+
+def _cancel_ride(waybill: Waybill, connection: Connection, ask: CancelRide) -> Order:
+    return waybill.rides.cancel(actor_of(connection), ask.order_id, ask.reason)
+
+
+def _rate(waybill: Waybill, connection: Connection, ask: Rate) -> None:
+    _allow_over_socket(waybill)
+    waybill.ratings.rate(actor_of(connection), ask.order_id, ask.stars, ask.comment)
+
+
+def _send_message(waybill: Waybill, connection: Connection, ask: SendMessage) -> Message:
+    return waybill.chats.send(actor_of(connection), ask.order_id, ask.text, connection.id)
+
+
+def _read_messages(waybill: Waybill, connection: Connection, ask: ReadMessages) -> list[Message]:
+    return waybill.chats.read(actor_of(connection), ask.order_id, ask.before)
+
+
+def _allow_over_socket(waybill: Waybill) -> None:
+    """Spec 001 has these by REST in its one part, and over the socket in its other."""
+    if not waybill.rides_ws_create:
+        raise UseRest("This is done by REST here.")
 
 
 def _stay_awake(waybill: Waybill, connection: Connection, ask: StayAwake) -> None:
@@ -64,6 +109,13 @@ def _leave(waybill: Waybill, connection: Connection, ask: Leave) -> None:
 PERFORMERS: Mapping[type, Performer] = {
     ReportFix: _report_fix,
     StayAwake: _stay_awake,
+    SetAvailable: _set_available,
+    RequestRide: _request_ride,
+    SeeRide: _see_ride,
+    CancelRide: _cancel_ride,
+    Rate: _rate,
+    SendMessage: _send_message,
+    ReadMessages: _read_messages,
     TakeStep: _take_step,
     AcceptOrder: _accept,
     ListOpen: _list_open,

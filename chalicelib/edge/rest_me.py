@@ -36,7 +36,7 @@ def routes(provide: Provider) -> Blueprint:
             vehicle=optional_text(body.get("vehicle"), "vehicle"),
             vehicle_type=optional_text(body.get("vehicle_type"), "vehicle_type", 40),
         )
-        return _profile(waybill.profiles.put(person))
+        return _profile(waybill.profiles.put(actor, person))
 
     @bp.route("/health", methods=["GET"], name="health")
     @answering

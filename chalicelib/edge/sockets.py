@@ -62,6 +62,8 @@ def _admitted(waybill: Waybill, event: Mapping[str, Any]) -> tuple[str, Actor]:
     actor = waybill.authenticate(token)
     if actor.role not in contract.roles:
         raise Forbidden("This path is for another role.")
+    if contract.known_only and not contract.asks_first and not waybill.profiles.known(actor.id):
+        raise Forbidden("There is no profile of this person.")
     return name, actor
 
 
@@ -72,6 +74,9 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
     if connection is None:
         return  # it ended while this was on its way
     contract = waybill.contracts[connection.contract]
+    if contract.speaks_first and not connection.greeted:  # this overtook the greeting's wakeup
+        waybill.greeting.greet(connection_id)
+        connection = waybill.presence.get(connection_id) or connection
     request, wrong = _read(waybill, contract, connection, body)
     try:
         if contract.pace and (wrong or request.ask):
@@ -149,6 +154,11 @@ def _authenticate(
         raise Unauthenticated("The token is for another role.")
     if contract.known_only and not waybill.profiles.known(actor.id):
         raise Unauthenticated("There is no profile of this person.")
+    if connection.person_id not in ("", actor.id):
+        raise Unauthenticated("This connection is somebody else's.")
+    if connection.person_id:
+        _post(waybill, connection.id, contract.answer(request, actor, connection))
+        return
     _admit(waybill, contract, connection, request, lambda c: _identified(c, actor))
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
 from chalicelib.edge.signature import ProviderSignature
+from chalicelib.services.announcing import Announcing
 from chalicelib.services.broadcast import Broadcast
+from chalicelib.services.chats import Chats
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
@@ -19,7 +21,9 @@ from chalicelib.services.pool import Pool
 from chalicelib.services.ports import Clock
 from chalicelib.services.presence import Presence
 from chalicelib.services.profiles import Profiles
+from chalicelib.services.ratings import Ratings
 from chalicelib.services.restaurants import Restaurants
+from chalicelib.services.rides import Rides
 from chalicelib.services.waking import Sweeper, Waking
 
 
@@ -39,6 +43,11 @@ class Waybill:
     profiles: Profiles
     pool: Pool
     restaurants: Restaurants
+    rides: Rides
+    rides_ws_create: bool
+    chats: Chats
+    ratings: Ratings
+    announcing: Announcing
     presence: Presence
     greeting: Greeting
     broadcast: Broadcast

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
 from chalicelib.domain import commands
 from chalicelib.domain.commands import Command
 from chalicelib.domain.flows import FLOWS
@@ -15,6 +18,9 @@ from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.particulars import Particulars
 from chalicelib.services.ports import Clock, PeopleStore
 
+Prepare = Callable[[Order, str, Command, datetime], Command]
+"""(order, who, a permitted command, now) -> the command completed. Raises to refuse."""
+
 
 class Delivery:
     """What couriers do with orders."""
@@ -25,9 +31,12 @@ class Delivery:
         changes: Changes,
         dispatching: Dispatching,
         particulars: Particulars,
+        prepares: Mapping[str, Prepare],
         clock: Clock,
     ) -> None:
+        """`prepares` completes the commands of a flow, by its name."""
         self._particulars = particulars
+        self._prepares = prepares
         self._people = people
         self._changes = changes
         self._dispatching = dispatching
@@ -40,13 +49,18 @@ class Delivery:
     def step(self, actor: Actor, order_id: int, command: Command) -> Order:
         """Take one step with an order. Asking again for the step just taken changes nothing.
 
-        Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second.
+        Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second,
+        and what the flow's own conditions raise.
         """
 
         def change(order: Order) -> Order:
-            after, told = advance(order, command, actor, self._clock())
+            now = self._clock()
+            after, told = advance(order, command, actor, now)
             if not told:
                 return order
+            if prepare := self._prepares.get(order.job.flow):
+                prepared = prepare(order, actor.id, command, now)
+                after, told = advance(order, prepared, actor, now)
             told = self._particulars.added(after, told)
             if after.status is Status.SEARCHING:
                 return self._dispatching.settle(order, after, told)

@@ -14,6 +14,7 @@ from chalicelib.domain.lifecycle import advance
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierTaken
+from chalicelib.services.calling import Calling
 from chalicelib.services.changes import Changes
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
@@ -29,8 +30,10 @@ class Dispatching:
         couriers: CourierStore,
         changes: Changes,
         policies: Mapping[str, Policy],
+        calling: Calling,
         clock: Clock,
     ) -> None:
+        self._calling = calling
         self._orders = orders
         self._couriers = couriers
         self._changes = changes
@@ -65,6 +68,8 @@ class Dispatching:
         asked before may be asked again. The claim of a courier is part of the commit; whoever is
         taken meanwhile is passed over. Raises Stale.
         """
+        if self.policy(searching).calls:
+            return self._calling.settle(before, searching, told, self.policy(searching))
         now = self._clock()
         expires_at = now + self.policy(searching).offer_ttl
         armed = False
@@ -146,6 +151,13 @@ class Dispatching:
         if order.offer and order.offer.seq == seq:
             return max(timedelta(0), order.offer.expires_at - self._clock())
         return timedelta(0)
+
+    def end_search(self, order_id: int, due: datetime) -> timedelta:
+        """Look after an order whose search ends at `due`. Returns how long that still is."""
+        left = due - self._clock()
+        if left <= timedelta(0):
+            self.look_after(order_id)
+        return max(timedelta(0), left)
 
     def look_after(self, order_id: int) -> None:
         """Do what an order's deadline asks for, if it has passed: the sweep's one step."""

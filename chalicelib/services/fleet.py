@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import commands
+from chalicelib.domain.limits import LIMITS, LOCATION
 from chalicelib.domain.people import Actor, Courier, Fix
 from chalicelib.errors import InvalidTransition, NotFound, OfferGone
 from chalicelib.services.delivery import Delivery
@@ -17,7 +18,7 @@ from chalicelib.services.ports import Clock, CourierStore
 Follower = Callable[[Courier], None]
 """Is told of each new fix of a courier who has an order."""
 
-FIX_GAP = timedelta(seconds=1)  # spec 001: location updates, at most one a second
+FIX_GAP = LIMITS[LOCATION].within
 _CLOCK_SKEW = timedelta(seconds=5)
 
 
@@ -47,12 +48,14 @@ class Fleet:
                 self._delivery.step(actor, courier.order_id, commands.Decline())
         return courier
 
-    def record_fix(self, actor: Actor, fix: Fix) -> Courier | None:
-        """Store where a courier is, at most once a second; None for an outdated fix.
+    def record_fix(self, actor: Actor, fix: Fix, at_work: bool = False) -> Courier | None:
+        """Store where a courier is, at most once a second; None for an outdated fix. `at_work`:
+        only if they are on duty or have an order.
 
-        Raises RateLimited.
+        Raises RateLimited, NotOnline.
         """
-        courier = self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), FIX_GAP)
+        timed, now = self._timed(fix), self._clock()
+        courier = self._couriers.record_fix(actor.id, timed, now, FIX_GAP, at_work)
         if courier and courier.order_id is not None:
             for follow in self._followers:
                 follow(courier)

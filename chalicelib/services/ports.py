@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.chats import Message
 from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
+from chalicelib.domain.limits import Limit
 from chalicelib.domain.mailboxes import Mailbox
 from chalicelib.domain.orders import Order
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.payouts import Payout
-from chalicelib.domain.people import Courier, Fix, Person, Restaurant
+from chalicelib.domain.people import Courier, Fix, Person, Rating, Restaurant
 from chalicelib.domain.wallets import Change, Wallet
 from chalicelib.services.wakeups import Wakeup
 
@@ -37,8 +39,14 @@ class CourierStore(Protocol):
     def get(self, courier_id: str) -> Courier | None: ...
     def set_available(self, courier_id: str, available: bool, now: datetime) -> Courier: ...
     def record_fix(
-        self, courier_id: str, fix: Fix, now: datetime, least_gap: timedelta | None
+        self,
+        courier_id: str,
+        fix: Fix,
+        now: datetime,
+        least_gap: timedelta | None,
+        at_work: bool = False,
     ) -> Courier | None: ...
+    def set_vehicle_type(self, courier_id: str, vehicle_type: str | None) -> None: ...
     def connected(self, courier_id: str, connection_id: str) -> None: ...
     def disconnected(self, courier_id: str, connection_id: str) -> None: ...
     def free_near(self, point: Point, radius_m: float) -> Iterator[tuple[list[Courier], float]]: ...
@@ -49,6 +57,20 @@ class CourierStore(Protocol):
 class PeopleStore(Protocol):
     def get(self, person_id: str) -> Person | None: ...
     def put(self, wanted: Person) -> Person: ...
+
+
+class RatingStore(Protocol):
+    def rate(self, rating: Rating) -> None: ...
+
+
+class ChatStore(Protocol):
+    def put(self, message: Message) -> None: ...
+    def get(self, order_id: int, message_id: int) -> Message | None: ...
+    def newest(self, order_id: int, limit: int, before: int | None) -> list[Message]: ...
+
+
+class AllowanceStore(Protocol):
+    def take(self, name: str, limit: Limit, now: datetime) -> bool: ...
 
 
 class RestaurantStore(Protocol):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from chalicelib.domain.people import Actor, Person
-from chalicelib.services.ports import PeopleStore
+from chalicelib.domain.people import Actor, Person, Role
+from chalicelib.services.ports import CourierStore, PeopleStore
 
 
 class Profiles:
     """Reads and writes profiles."""
 
-    def __init__(self, people: PeopleStore) -> None:
+    def __init__(self, people: PeopleStore, couriers: CourierStore) -> None:
         self._people = people
+        self._couriers = couriers
 
     def get(self, actor: Actor) -> Person:
         """The actor's profile, filled in from the token where it says nothing."""
@@ -27,6 +28,9 @@ class Profiles:
         """Whether somebody has a profile."""
         return self._people.get(person_id) is not None
 
-    def put(self, person: Person) -> Person:
-        """Write a profile; creates the person."""
-        return self._people.put(person)
+    def put(self, actor: Actor, person: Person) -> Person:
+        """Write the actor's profile; creates the person. Dispatch learns what a courier drives."""
+        written = self._people.put(person)
+        if actor.role is Role.COURIER:
+            self._couriers.set_vehicle_type(actor.id, person.vehicle_type)
+        return written

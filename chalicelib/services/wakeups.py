@@ -29,6 +29,13 @@ class Expire(msgspec.Struct, frozen=True, tag="expire"):
     due: datetime
 
 
+class Search(msgspec.Struct, frozen=True, tag="search"):
+    """The search of an order ends at `due`."""
+
+    order_id: int
+    due: datetime
+
+
 class Greet(msgspec.Struct, frozen=True, tag="greet"):
     """Send a new connection its first frames: nothing can be posted while $connect runs."""
 
@@ -54,7 +61,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     connection_id: str
 
 
-Wakeup = Relay | Expire | Greet | AuthDeadline | FanOut | Beat
+Wakeup = Relay | Expire | Search | Greet | AuthDeadline | FanOut | Beat
 
 
 def encode(wakeup: Wakeup) -> str:

@@ -16,7 +16,7 @@ from chalicelib.services.mailbox import LEASE
 from chalicelib.services.ports import Clock, ConnectionStore, OrderStore, Queue
 from chalicelib.services.presence import Presence
 from chalicelib.services.relay import Relay
-from chalicelib.services.wakeups import AuthDeadline, Beat, Expire, FanOut, Greet, Wakeup
+from chalicelib.services.wakeups import AuthDeadline, Beat, Expire, FanOut, Greet, Search, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ class Waking:
     def _again_in(self, wakeup: Wakeup) -> timedelta:
         if isinstance(wakeup, Expire):
             return self._expire(wakeup)
+        if isinstance(wakeup, Search):
+            return self._search(wakeup)
         if isinstance(wakeup, Greet):
             return self._greeting.greet(wakeup.connection_id)
         if isinstance(wakeup, RelayWakeup):
@@ -77,6 +79,12 @@ class Waking:
         try:
             return self._dispatching.expire(wakeup.order_id, wakeup.seq)
         except NotFound:  # the commit that it was sent for never came
+            return timedelta(0)
+
+    def _search(self, wakeup: Search) -> timedelta:
+        try:
+            return self._dispatching.end_search(wakeup.order_id, wakeup.due)
+        except NotFound:
             return timedelta(0)
 
     def _relay_again(self, wakeup: RelayWakeup) -> timedelta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,12 +11,12 @@ from zlib import crc32
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist, UpdateError
-from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.geo import Point, cell_of, rings
+from chalicelib.domain.geo import Point, cell_of, rings, travelled
 from chalicelib.domain.people import Courier, Fix
-from chalicelib.errors import RateLimited, Stale
+from chalicelib.errors import NotOnline, RateLimited, Stale
 from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import SHARDS, CourierRow
@@ -24,6 +24,7 @@ from chalicelib.store.tables import SHARDS, CourierRow
 _PER_CELL = 100  # free couriers looked at in one cell
 _PER_SHARD = 25
 _ATTEMPTS = 8
+_TRACK = 20  # fixes noted before they are added up: the row stays under 1 KB, one write unit
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -58,36 +59,61 @@ class Couriers:
         return self._update(courier_id, change)
 
     def record_fix(
-        self, courier_id: str, fix: Fix, now: datetime, least_gap: timedelta | None
+        self,
+        courier_id: str,
+        fix: Fix,
+        now: datetime,
+        least_gap: timedelta | None,
+        at_work: bool = False,
     ) -> Courier | None:
         """Store a position: one write, and no index is touched, while in the same cell.
 
-        The same condition enforces `least_gap` between two fixes. Returns the courier after it,
-        or None for a fix older than the one known. Raises RateLimited.
+        The same condition enforces `least_gap` between two fixes, and `at_work`: only of one who
+        is available or has an order. The same write notes the way that was made; every
+        _TRACK-th fix is written by the longer path, which adds it up. Returns the courier after
+        it, or None for a fix older than the one known. Raises RateLimited, NotOnline.
         """
         cell = cell_of((fix.lat, fix.lng))
         row = CourierRow(courier_id)
         latest = now - least_gap if least_gap else now
+        condition: Condition = (
+            (CourierRow.cell == cell)
+            & (CourierRow.heard_at <= ms(latest))
+            & (CourierRow.fix_at <= ms(fix.at))
+            & (size(CourierRow.track) < _TRACK)
+        )
+        if at_work:
+            condition &= (CourierRow.available == True) | CourierRow.order_id.exists()  # noqa: E712
         try:
             row.update(
-                actions=_fix_actions(fix, now),
-                condition=(CourierRow.cell == cell)
-                & (CourierRow.heard_at <= ms(latest))
-                & (CourierRow.fix_at <= ms(fix.at)),
+                actions=[
+                    *_fix_actions(fix, now),
+                    CourierRow.track.set(CourierRow.track.append([_mark(fix)])),
+                ],
+                condition=condition,
             )
         except UpdateError as error:
             if not lost_race(error):
                 raise
         else:
             return _decode(row)
-        return self._record_fix_elsewhere(courier_id, fix, cell, now, least_gap)
+        return self._record_fix_elsewhere(courier_id, fix, cell, now, least_gap, at_work)
 
     def _record_fix_elsewhere(
-        self, courier_id: str, fix: Fix, cell: str, now: datetime, least_gap: timedelta | None
+        self,
+        courier_id: str,
+        fix: Fix,
+        cell: str,
+        now: datetime,
+        least_gap: timedelta | None,
+        at_work: bool,
     ) -> Courier | None:
-        """The first fix, one in a new cell, one too soon, or one too old."""
+        """The first fix, one in a new cell, one too soon, one too old, or one that fills the
+        track."""
 
         def change(row: CourierRow) -> list[Action]:
+            if at_work and not row.available and row.order_id is None:
+                raise NotOnline("Go online first.")
             if least_gap and row.heard_at is not None and now - from_ms(row.heard_at) < least_gap:
                 raise RateLimited(
                     "One location a second is enough.", retry_after_s=least_gap.total_seconds()
@@ -97,10 +123,19 @@ class Couriers:
             moved = [CourierRow.cell.set(cell)]
             if row.available and not row.order_id:
                 moved.append(CourierRow.free_cell.set(cell))
-            return [*_fix_actions(fix, now), *moved]
+            metres, track = _added_up(row, fix)
+            way = [CourierRow.track.set(track), CourierRow.odometer_m.set(metres)]
+            return [*_fix_actions(fix, now), *way, *moved]
 
-        courier = self._update(courier_id, change)
+        courier = self._update(courier_id, change, also=(CourierRow.heard_at,))
         return courier if courier.fix == fix else None
+
+    def set_vehicle_type(self, courier_id: str, vehicle_type: str | None) -> None:
+        """Note what a courier drives, as their profile says."""
+        set_or_not = CourierRow.vehicle_type
+        CourierRow(courier_id).update(
+            actions=[set_or_not.set(vehicle_type) if vehicle_type else set_or_not.remove()]
+        )
 
     def connected(self, courier_id: str, connection_id: str) -> None:
         """Note a live socket."""
@@ -142,8 +177,13 @@ class Couriers:
         return [courier for courier in map(_decode, rows) if courier.free]
 
     @staticmethod
-    def _update(courier_id: str, change: Callable[[CourierRow], list[Action]]) -> Courier:
-        """Read, decide, write on the condition that nothing decided on has changed; again."""
+    def _update(
+        courier_id: str,
+        change: Callable[[CourierRow], list[Action]],
+        also: Sequence[Any] = (),
+    ) -> Courier:
+        """Read, decide, write on the condition that nothing decided on has changed, nor `also`
+        these attributes; again."""
         for _ in range(_ATTEMPTS):
             row = _row(courier_id)
             actions = change(row or CourierRow(courier_id))
@@ -151,7 +191,7 @@ class Couriers:
                 return _decode(row or CourierRow(courier_id))
             try:
                 written = CourierRow(courier_id)
-                written.update(actions=actions, condition=_as_read(row))
+                written.update(actions=actions, condition=_as_read(row, also))
             except UpdateError as error:
                 if not lost_race(error):
                     raise
@@ -160,8 +200,10 @@ class Couriers:
         raise Stale
 
 
-def claim(courier_id: str, order_id: int, available_only: bool) -> Change:
-    """Occupy a courier, if free."""
+def claim(
+    courier_id: str, order_id: int, available_only: bool, shown_to: str | None = None
+) -> Change:
+    """Occupy a courier, if free; from now on `shown_to` may see where they are."""
     idle: Condition = CourierRow.courier_id.exists() & CourierRow.order_id.does_not_exist()
     return Change(
         CourierRow(courier_id),
@@ -169,6 +211,7 @@ def claim(courier_id: str, order_id: int, available_only: bool) -> Change:
             CourierRow.order_id.set(order_id),
             CourierRow.free_cell.remove(),
             CourierRow.free_shard.remove(),
+            *([CourierRow.shown_to.set(shown_to)] if shown_to else []),
         ],
         idle & (CourierRow.available == True) if available_only else idle,  # noqa: E712
     )
@@ -183,6 +226,7 @@ def release(courier_id: str, order_id: int, now: datetime) -> Change | None:
         CourierRow(courier_id),
         [
             CourierRow.order_id.remove(),
+            CourierRow.shown_to.remove(),
             CourierRow.idle_since.set(ms(now)),
             *(_index(row, True) if row.available else []),
         ],
@@ -208,14 +252,26 @@ def _fix_actions(fix: Fix, now: datetime) -> list[Action]:
     ]
 
 
-def _as_read(row: CourierRow | None) -> Condition:
+def _mark(fix: Fix) -> str:
+    return f"{fix.lat:.5f},{fix.lng:.5f}"  # to a metre
+
+
+def _way(row: CourierRow) -> list[Point]:
+    pairs = (mark.split(",") for mark in row.track or ())
+    return [(float(lat), float(lng)) for lat, lng in pairs]
+
+
+def _added_up(row: CourierRow, fix: Fix) -> tuple[float, list[str]]:
+    """The odometer with a track and a fix in it, and the track that is left: one point."""
+    metres, counted = travelled([*_way(row), (fix.lat, fix.lng)])
+    return round((row.odometer_m or 0.0) + metres, 1), [f"{counted[0]:.5f},{counted[1]:.5f}"]
+
+
+def _as_read(row: CourierRow | None, also: Sequence[Any] = ()) -> Condition:
     """That what decisions rest on is as it was read: duty, order, cell."""
     same: Condition | None = None
-    for attribute, value in (
-        (CourierRow.available, row.available if row else None),
-        (CourierRow.order_id, row.order_id if row else None),
-        (CourierRow.cell, row.cell if row else None),
-    ):
+    for attribute in (CourierRow.available, CourierRow.order_id, CourierRow.cell, *also):
+        value = getattr(row, attribute.attr_name) if row else None
         one: Condition = attribute.does_not_exist() if value is None else attribute == value
         same = one if same is None else same & one
     assert same is not None
@@ -238,6 +294,8 @@ def _decode(row: CourierRow) -> Courier:
         fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
         idle_since=from_ms(row.idle_since) if row.idle_since is not None else None,
         vehicle_type=row.vehicle_type,
+        odometer_m=(row.odometer_m or 0.0) + (travelled(_way(row))[0] if row.track else 0.0),
+        shown_to=row.shown_to,
     )
 
 

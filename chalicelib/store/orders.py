@@ -13,6 +13,7 @@ from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain.flows import FLOWS
 from chalicelib.domain.orders import Order
 from chalicelib.errors import CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
@@ -78,7 +79,8 @@ class Orders:
         available_only: bool,
     ) -> None:
         release = couriers.release(held, after.id, after.updated_at) if held else None
-        claim = couriers.claim(holds, after.id, available_only) if holds else None
+        shown_to = after.job.customer_id if FLOWS[after.job.flow].shows_fixes else None
+        claim = couriers.claim(holds, after.id, available_only, shown_to) if holds else None
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(row, condition=unchanged)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pynamodb.attributes import (
     BooleanAttribute,
+    ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -118,6 +119,9 @@ class CourierRow(Model):
     fix_at = NumberAttribute(null=True)  # epoch ms, by the courier's clock
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
     cell = UnicodeAttribute(null=True)  # of the fix
+    track: Any = ListAttribute(null=True)  # "lat,lng" of the fixes not yet in the odometer
+    odometer_m = NumberAttribute(null=True)
+    shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes
     free_cell = UnicodeAttribute(null=True)
     free_shard = NumberAttribute(null=True)
     idle_since = NumberAttribute(null=True)  # epoch ms
@@ -147,6 +151,42 @@ class RestaurantRow(Model):
 
     restaurant_id = UnicodeAttribute(hash_key=True)
     doc = UnicodeAttribute()  # JSON of domain.people.Restaurant
+
+
+class ChatRow(Model):
+    """One message about an order."""
+
+    class Meta:
+        table_name = "chats"
+        billing_mode = "PAY_PER_REQUEST"
+
+    order_id = NumberAttribute(hash_key=True)
+    message_id = NumberAttribute(range_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.chats.Message
+
+
+class RatingRow(Model):
+    """What a customer thought of the courier of one order."""
+
+    class Meta:
+        table_name = "ratings"
+        billing_mode = "PAY_PER_REQUEST"
+
+    order_id = NumberAttribute(hash_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.people.Rating
+
+
+class AllowanceRow(Model):
+    """How much of a limit somebody has used."""
+
+    class Meta:
+        table_name = "allowances"
+        billing_mode = "PAY_PER_REQUEST"
+
+    name = UnicodeAttribute(hash_key=True)  # of the limit and the person
+    used = NumberAttribute(null=True)
+    ends_at = NumberAttribute(null=True)  # epoch ms
+    expires = NumberAttribute(null=True)  # epoch s, TTL
 
 
 class _ByCheck(GlobalSecondaryIndex["ConnectionRow"]):
@@ -275,6 +315,9 @@ MODELS: tuple[type[Model], ...] = (
     CourierRow,
     PersonRow,
     RestaurantRow,
+    ChatRow,
+    RatingRow,
+    AllowanceRow,
     ConnectionRow,
     RoomRow,
     MailboxRow,
@@ -284,7 +327,12 @@ MODELS: tuple[type[Model], ...] = (
     PayoutRow,
     PaymentRow,
 )
-TTL_ATTRIBUTES: dict[str, str] = {"connections": "expires", "rooms": "expires", "events": "expires"}
+TTL_ATTRIBUTES: dict[str, str] = {
+    "connections": "expires",
+    "rooms": "expires",
+    "events": "expires",
+    "allowances": "expires",
+}
 
 _SHORT_NAMES = {model: str(model.Meta.table_name) for model in MODELS}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.domain.flow import Flow
-from chalicelib.domain.flows import delivery, food, hail
+from chalicelib.domain.flows import delivery, food, hail, ride
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (delivery.FLOW, hail.FLOW, food.FLOW)}
+FLOWS: dict[str, Flow] = {
+    flow.name: flow for flow in (delivery.FLOW, hail.FLOW, food.FLOW, ride.FLOW)
+}

@@ -1,0 +1,47 @@
+"""Conversations about an order: between its customer and its courier."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from chalicelib.domain.events import MESSAGE_SENT, Entry, Event, Outbox
+from chalicelib.domain.people import Role
+
+MAX_MESSAGE = 1000  # spec 001: characters
+PAGE = 100  # messages at once
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message. `to` is everybody who is told: both sides, the sender's other devices too."""
+
+    id: int
+    order_id: int
+    sender_id: str
+    sender_role: Role
+    text: str
+    at: datetime
+    to: tuple[str, ...] = ()
+    sent_from: str = ""  # the connection, which has its answer instead
+
+    @property
+    def stream(self) -> str:
+        """The stream name of this message's events: each is an outbox of its own."""
+        return f"chat#{self.order_id}#{self.id}"
+
+    @property
+    def told(self) -> Outbox:
+        """What is told of it."""
+        data = {"message": msgspec.to_builtins(self)}
+        events = tuple(
+            Event(MESSAGE_SENT, to, self.stream, version=1, ordinal=n, at=self.at, data=data)
+            for n, to in enumerate(self.to)
+        )
+        return Outbox(self.stream, None, (Entry(1, self.at, events),))
+
+
+def key_of(name: str) -> tuple[int, int]:
+    """The order and the message that `{order}#{message}`, a stream's name less its kind, is of."""
+    order_id, _, message_id = name.partition("#")
+    return int(order_id), int(message_id)

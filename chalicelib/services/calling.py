@@ -1,0 +1,101 @@
+"""Calling couriers out: an order is open to all who are near by, and the first one has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from chalicelib.domain import commands, events
+from chalicelib.domain.dispatch import Policy, fit, rank
+from chalicelib.domain.events import Event
+from chalicelib.domain.fares import STANDARD
+from chalicelib.domain.lifecycle import advance
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import SYSTEM, Courier
+from chalicelib.domain.steps import tell
+from chalicelib.services.broadcast import Broadcast
+from chalicelib.services.changes import Changes
+from chalicelib.services.ports import Clock, CourierStore, Queue
+from chalicelib.services.wakeups import Search
+
+AT_ONCE = 50  # couriers called in one pass
+IN_ALL = 200  # and for one order: its row stays small
+
+
+class Calls:
+    """Says what is open and what no longer is, to those who were called. It may be lost: an order
+    is called out again on each pass, to those who have come meanwhile."""
+
+    def __init__(self, broadcast: Broadcast, policies: Mapping[str, Policy], clock: Clock) -> None:
+        self._broadcast = broadcast
+        self._policies = policies
+        self._clock = clock
+
+    def follow(self, before: Order | None, after: Order) -> None:
+        """After a commit: call those who are new, or tell all who were called that it is over."""
+        policy = self._policies.get(after.job.flow)
+        if policy is None or not policy.calls:
+            return
+        called = before.offered_to if before else ()
+        if after.status is Status.SEARCHING:
+            new = [c for c in after.offered_to if c not in called]
+            self._say(new, events.ORDER_CALLED, after)
+        elif before and before.status is Status.SEARCHING:
+            late = [c for c in called if c != after.courier_id]
+            self._say(late, events.ORDER_CLOSED, after)
+
+    def _say(self, courier_ids: list[str], type_: str, order: Order) -> None:
+        if courier_ids:
+            event = tell(order, type_, "", self._clock(), job=order.job)
+            self._broadcast.to_people(courier_ids, event)
+
+
+class Calling:
+    """Looks for couriers to call."""
+
+    def __init__(
+        self, couriers: CourierStore, changes: Changes, queue: Queue, clock: Clock
+    ) -> None:
+        self._couriers = couriers
+        self._changes = changes
+        self._queue = queue
+        self._clock = clock
+
+    def settle(
+        self, before: Order | None, searching: Order, told: tuple[Event, ...], policy: Policy
+    ) -> Order:
+        """Commit a searching order as open to those near by who have not been called yet, or, past
+        the end of the search, as unserved. Raises Stale."""
+        now = self._clock()
+        until = searching.search_until or now
+        if now >= until:
+            command: commands.GiveUp | commands.Open = commands.GiveUp()
+        else:
+            near = tuple(c.id for c in self._to_call(searching, policy, now))
+            command = commands.Open(near, min(now + policy.search_every, until))
+        after, more = advance(searching, command, SYSTEM, now)
+        if before is None or before.status is not Status.SEARCHING:  # the search begins
+            self._queue.send([(Search(after.id, until), until - now)])
+        return self._changes.commit(before, after, told + more)
+
+    def _to_call(self, order: Order, policy: Policy, now: datetime) -> list[Courier]:
+        """Free couriers near by of the right vehicle who hear it now, the nearest first."""
+        pickup = order.job.pickup.point
+        room = min(AT_ONCE, IN_ALL - len(order.offered_to))
+        if pickup is None or room <= 0:
+            return []
+        passed = {*order.offered_to, *order.excluded, order.job.customer_id}
+        wanted = order.job.vehicle_type or STANDARD
+        found: list[Courier] = []
+        for ring, _ in self._couriers.free_near(pickup, policy.radius_m):
+            found += [
+                c
+                for c in ring
+                if c.id not in passed
+                and c.connected
+                and (c.vehicle_type or STANDARD) == wanted
+                and fit(c, pickup, policy, now)
+            ]
+            if len(found) >= room:
+                break
+        return rank(found, pickup)[:room]

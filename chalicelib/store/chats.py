@@ -1,0 +1,44 @@
+"""Messages, by order and in order of time."""
+
+from __future__ import annotations
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist, PutError
+
+from chalicelib.domain.chats import Message
+from chalicelib.errors import Stale
+from chalicelib.store.failures import lost_race
+from chalicelib.store.tables import ChatRow
+
+
+class Chats:
+    """The chats table."""
+
+    def put(self, message: Message) -> None:
+        """Keep a message. Raises Stale if there is another of that id."""
+        row = ChatRow(message.order_id, message.id, doc=msgspec.json.encode(message).decode())
+        try:
+            row.save(condition=ChatRow.message_id.does_not_exist())
+        except PutError as error:
+            if lost_race(error):
+                raise Stale from None
+            raise
+
+    def get(self, order_id: int, message_id: int) -> Message | None:
+        """Read one message, strongly consistent; None if there is none."""
+        try:
+            return _decode(ChatRow.get(order_id, message_id, consistent_read=True))
+        except DoesNotExist:
+            return None
+
+    def newest(self, order_id: int, limit: int, before: int | None) -> list[Message]:
+        """The newest messages, before one of them if said, newest first, at most `limit`."""
+        older = ChatRow.message_id < before if before is not None else None
+        rows = ChatRow.query(
+            order_id, older, consistent_read=True, scan_index_forward=False, limit=limit
+        )
+        return [_decode(row) for row in rows]
+
+
+def _decode(row: ChatRow) -> Message:
+    return msgspec.json.decode(row.doc, type=Message)
