@@ -11,7 +11,7 @@ APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check demo bench token clean
+.PHONY: help setup run test check demo bench package token clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ demo: setup ## a day of orders, watched
 
 bench: setup ## measure it
 	@exec $(BIN)/python -m infra.bench
+
+package: setup ## dist/sam.json and dist/deployment.zip for AWS (JWKS=1: with public keys)
+	@$(BIN)/python -m infra.package $(if $(JWKS),--jwks)
 
 token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
 	@$(BIN)/python -m infra.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -97,19 +98,24 @@ def definition(model: type[Model], prefix: str) -> dict[str, Any]:
     wanted: dict[str, Any] = {
         "TableName": f"{prefix}-{short_name(model)}",
         "AttributeDefinitions": schema["attribute_definitions"],
-        "KeySchema": schema["key_schema"],
+        "KeySchema": _hash_first(schema["key_schema"]),
         "BillingMode": "PAY_PER_REQUEST",
     }
     if schema["global_secondary_indexes"]:  # CreateTable refuses an empty list
         wanted["GlobalSecondaryIndexes"] = [
             {
                 "IndexName": index["index_name"],
-                "KeySchema": index["key_schema"],
+                "KeySchema": _hash_first(index["key_schema"]),
                 "Projection": index["projection"],
             }
             for index in schema["global_secondary_indexes"]
         ]
     return wanted
+
+
+def _hash_first(keys: Iterable[Any]) -> list[Any]:
+    """pynamodb sorts attributes by name; AWS takes the partition key first."""
+    return sorted(keys, key=lambda key: key["KeyType"])
 
 
 def _await_active(dynamodb: Any, name: str) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""The zip: without what never runs there, with everything compiled, the same for the same input.
+
+Lambda's file times are all alike and its disk is read-only, so a .pyc that checks times is made
+anew at each cold start: these are not checked at all.
+"""
+
+from __future__ import annotations
+
+import py_compile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+MAX_BYTES = 6_000_000
+SERVICES = ("dynamodb", "sqs")  # @connections are called without a service model
+
+_DATA = ("botocore", "data")
+_KEPT_DATA = {
+    *SERVICES,
+    "_retry.json",
+    "endpoints.json",
+    "partitions.json",
+    "sdk-default-configuration.json",
+}
+_NEVER = {"tests", "test", "include", "lib64", "__pycache__", "examples"}
+_SUFFIXES = {".pyi", ".pyx", ".pxd", ".c", ".h", ".typed", ".rst", ".md"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def shrink(source: Path, target: Path) -> int:
+    """Write a zip with what is needed of another; return its size in bytes."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        with zipfile.ZipFile(source) as given:
+            given.extractall(root, [name for name in given.namelist() if is_needed(name)])
+        _compile(root)
+        with zipfile.ZipFile(target, "w") as made:
+            for path in _files(root):
+                _add(made, path.relative_to(root).as_posix(), path)
+    return target.stat().st_size
+
+
+def is_needed(name: str) -> bool:
+    """Whether a file of the zip is read in a Lambda function."""
+    path = PurePosixPath(name)
+    parts = path.parts
+    if name.endswith("/") or path.suffix in _SUFFIXES or _NEVER.intersection(parts[:-1]):
+        return False
+    if parts[:2] == _DATA:
+        return parts[2] in _KEPT_DATA
+    return not parts[0].endswith((".dist-info", ".data"))
+
+
+def _compile(root: Path) -> None:
+    for path in root.rglob("*.py"):
+        py_compile.compile(
+            str(path),
+            dfile=path.relative_to(root).as_posix(),  # a traceback names no folder of the builder
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path for path in sorted(root.rglob("*")) if path.is_file())
+
+
+def _add(made: zipfile.ZipFile, name: str, path: Path) -> None:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.external_attr = 0o644 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    made.writestr(entry, path.read_bytes(), compresslevel=9)

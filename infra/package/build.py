@@ -1,0 +1,79 @@
+"""`chalice package`, run on a laid out project, and what is done to its result."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.aws import REGION
+from infra.package import archive, template
+from infra.package.project import OVERLAY, STAGE, Options, lay_out
+
+_CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
+
+
+class PackageError(Exception):
+    """The package can't be made; the text says why."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A template and the zip that its functions name as `./deployment.zip`."""
+
+    template: Path
+    archive: Path
+
+
+def build(out: Path, options: Options) -> Package:
+    """Package the application into a folder. Raises PackageError.
+
+    Chalice keeps the packed dependencies beside the project by a hash of the requirements, so a
+    second run with the same ones does not ask PyPI.
+    """
+    project, packaged = out / "project", out / "packaged"
+    kept = _rescue(project / ".chalice/deployments", out / "deployments")
+    lay_out(project, options)
+    if kept:
+        shutil.move(kept, project / ".chalice/deployments")
+    _chalice_package(project, packaged)
+    made = Package(out / "sam.json", out / "deployment.zip")
+    finished = template.read(packaged / "sam.json")
+    made.template.write_text(json.dumps(finished, indent=2) + "\n")
+    size = archive.shrink(packaged / "deployment.zip", made.archive)
+    if size > archive.MAX_BYTES and not options.jwks:
+        raise PackageError(f"The zip has {size:,} bytes; {archive.MAX_BYTES:,} are allowed.")
+    return made
+
+
+def this_architecture() -> str:
+    """Lambda's name for this machine's processor."""
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def _rescue(folder: Path, aside: Path) -> Path | None:
+    if not folder.exists():
+        return None
+    shutil.rmtree(aside, ignore_errors=True)
+    return Path(shutil.move(folder, aside))
+
+
+def _chalice_package(project: Path, out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    arguments = ["package", "--stage", STAGE, "--merge-template", OVERLAY, str(out)]
+    ran = subprocess.run(
+        [sys.executable, "-c", _CHALICE, *arguments],
+        cwd=project,
+        env={"AWS_DEFAULT_REGION": REGION, **os.environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode or not (out / "deployment.zip").exists():
+        raise PackageError((ran.stderr or ran.stdout).strip()[-2000:])

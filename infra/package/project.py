@@ -1,0 +1,58 @@
+"""The folder that `chalice package` works on: the application, and what is generated for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.template import overlay
+from infra.template.policies import documents
+
+HOME = Path(__file__).resolve().parents[2]
+STAGE = "api"
+CONFIG = ".chalice/config.json"
+OVERLAY = "overlay.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """`architecture` None: as the configuration says. `jwks`: tokens may be checked by JWKS."""
+
+    architecture: str | None = None
+    jwks: bool = False
+
+
+def lay_out(folder: Path, options: Options) -> None:
+    """Fill a folder, emptied first, with the application, its policies and the overlay."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(
+        HOME / "chalicelib", folder / "chalicelib", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(HOME / "app.py", folder)
+    (folder / "requirements.txt").write_text(requirements(options))
+    (folder / ".chalice").mkdir()
+    _write(folder / CONFIG, configuration(options))
+    for name, policy in documents().items():
+        _write(folder / f".chalice/policy-{name}.json", policy)
+    _write(folder / OVERLAY, overlay(with_jwks=options.jwks))
+
+
+def configuration(options: Options) -> dict[str, Any]:
+    """`.chalice/config.json`, for the architecture asked for."""
+    config: dict[str, Any] = json.loads((HOME / CONFIG).read_text())
+    if options.architecture:
+        config["stages"][STAGE]["lambda_architecture"] = options.architecture
+    return config
+
+
+def requirements(options: Options) -> str:
+    """What is shipped. Public keys need cryptography, a third of the zip; secrets don't."""
+    shipped = (HOME / "requirements.txt").read_text()
+    return shipped + "cryptography>=43\n" if options.jwks else shipped
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2))

@@ -1,0 +1,155 @@
+"""The REST and WebSocket APIs: throttling, access logs without queries, our wording of refusals."""
+
+from __future__ import annotations
+
+import json
+
+from infra.options import STAGE
+from infra.template.intrinsics import Value, att, named, ref, sub, when
+from infra.wording import GATEWAY_RESPONSES
+
+# Never the query or the path as it came: both may hold a token.
+REST_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "resource": "$context.resourcePath",
+    "status": "$context.status",
+    "ms": "$context.responseLatency",
+    "error": "$context.error.responseType",
+}
+WEBSOCKET_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "ip": "$context.identity.sourceIp",
+    "connection": "$context.connectionId",
+    "event": "$context.eventType",
+    "status": "$context.status",
+    "error": "$context.integrationErrorMessage",
+}
+# A stage that logs can't be made before there is a role to log with. A condition can't stand in
+# DependsOn, so the wait is a reference.
+_WAITS_FOR_LOG_ROLE = {
+    "waybill:log-role": when("CreatesGatewayLogRole", ref("GatewayAccount"), "existing")
+}
+
+
+def resources() -> Value:
+    """What is added to the APIs that Chalice makes."""
+    return {
+        "RestAPI": {"Properties": _rest()},
+        "WebsocketAPI": {"Properties": {"Name": named("websocket")}},
+        "WebsocketAPIStage": {"Properties": _websocket_stage()},
+        "RestLogs": _log_group("rest-access"),
+        "WebsocketLogs": _log_group("websocket-access"),
+        **_log_role(),
+    }
+
+
+def _rest() -> Value:
+    return {
+        "Name": named("rest"),
+        "DefinitionBody": {"info": {"title": named("rest")}},
+        # Without a version SAM adds a second stage, which is called "Stage".
+        "OpenApiVersion": "2.0",
+        "Tags": _WAITS_FOR_LOG_ROLE,
+        "AccessLogSetting": {
+            "DestinationArn": att("RestLogs", "Arn"),
+            "Format": json.dumps(REST_LOG, separators=(",", ":")),
+        },
+        "MethodSettings": [
+            {
+                "ResourcePath": "/*",
+                "HttpMethod": "*",
+                "ThrottlingRateLimit": ref("RequestsPerSecond"),
+                "ThrottlingBurstLimit": ref("RequestsPerSecond"),
+                "DataTraceEnabled": False,
+                "LoggingLevel": "OFF",
+            }
+        ],
+        "GatewayResponses": {
+            name: {
+                **({"StatusCode": status} if status else {}),
+                "ResponseTemplates": {"application/json": body},
+            }
+            for name, (status, body) in GATEWAY_RESPONSES.items()
+        },
+    }
+
+
+def _websocket_stage() -> Value:
+    return {
+        "AutoDeploy": True,
+        "Tags": _WAITS_FOR_LOG_ROLE,
+        "AccessLogSettings": {
+            "DestinationArn": att("WebsocketLogs", "Arn"),
+            "Format": json.dumps(WEBSOCKET_LOG, separators=(",", ":")),
+        },
+        "DefaultRouteSettings": {
+            "ThrottlingRateLimit": ref("MessagesPerSecond"),
+            "ThrottlingBurstLimit": ref("MessagesPerSecond"),
+            "DataTraceEnabled": False,
+            "LoggingLevel": "OFF",
+        },
+    }
+
+
+def _log_group(name: str) -> Value:
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {
+            "LogGroupName": sub(f"/waybill/${{Stage}}/{name}"),
+            "RetentionInDays": ref("LogRetentionDays"),
+        },
+    }
+
+
+def _log_role() -> Value:
+    """The one role by which a region's API Gateway logs. It is the account's: never deleted."""
+    condition = {"Condition": "CreatesGatewayLogRole"}
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    pushes = "arn:${AWS::Partition}:iam::aws:policy/service-role/"
+    pushes += "AmazonAPIGatewayPushToCloudWatchLogs"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    return {
+        "GatewayAccountRole": {
+            "Type": "AWS::IAM::Role",
+            **condition,
+            **kept,
+            "Properties": {
+                "AssumeRolePolicyDocument": trust,
+                "ManagedPolicyArns": [sub(pushes)],
+            },
+        },
+        "GatewayAccount": {
+            "Type": "AWS::ApiGateway::Account",
+            **condition,
+            **kept,
+            "Properties": {"CloudWatchRoleArn": att("GatewayAccountRole", "Arn")},
+        },
+    }
+
+
+def outputs() -> Value:
+    """Where things are, besides what Chalice says."""
+    host = "${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
+    return {
+        "DirectWebsocketURL": {
+            "Description": "Without the literal paths: add ?contract=…&token=…",
+            "Value": sub(f"wss://{host}"),
+        },
+        "ManagementURL": {
+            "Description": "The @connections API.",
+            "Value": sub(f"https://{host}"),
+        },
+    }

@@ -1,0 +1,119 @@
+"""CloudFront: one host for REST and for the contracts' literal WebSocket paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infra.gateway.paths import PathRule, stage_rules
+from infra.options import STAGE
+from infra.paths import PATHS
+from infra.template.intrinsics import Value, att, named, ref, sub, when
+from infra.template.rewrite import rewrite_function
+
+# CloudFront's managed policies; the ids are the same in every account.
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+REST_PATHS = f"/{STAGE}/*"
+
+
+def resources() -> Value:
+    """The distribution and its function. No access log: CloudFront's hold the query, and tokens."""
+    return {
+        "PathsFunction": {
+            "Type": "AWS::CloudFront::Function",
+            "Properties": {
+                # These names are one space for all regions.
+                "Name": sub("waybill-${Stage}-${AWS::Region}-paths"),
+                "AutoPublish": True,
+                "FunctionConfig": {
+                    "Comment": "The contracts' literal WebSocket paths, as the stage's query.",
+                    "Runtime": "cloudfront-js-2.0",
+                },
+                "FunctionCode": rewrite_function(stage_rules(STAGE, PATHS), STAGE),
+            },
+        },
+        "Distribution": {
+            "Type": "AWS::CloudFront::Distribution",
+            # CertificateArn may be empty; then the condition leaves it out.
+            "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W1030"]}}},
+            "Properties": {"DistributionConfig": _distribution()},
+        },
+    }
+
+
+def outputs() -> Value:
+    """The host that clients use."""
+    host = when("HasDomain", ref("Domain"), att("Distribution", "DomainName"))
+    return {
+        "Host": {"Description": "The host of every literal path of the contracts.", "Value": host},
+    }
+
+
+def patterns(rules: Sequence[PathRule]) -> list[str]:
+    """CloudFront's patterns for the WebSocket paths which the REST pattern would swallow.
+
+    All others are the default behaviour's. What matches a pattern and no rule, the function
+    refuses.
+    """
+    found: list[str] = []
+    for rule in rules:
+        path = rule.pattern.rstrip("/")
+        if not f"{path}/".startswith(f"/{STAGE}/"):
+            continue
+        before, captures, _ = path.partition("{")
+        found += [f"{before}*"] if captures else [path, f"{path}/"]
+    return list(dict.fromkeys(found))
+
+
+def _distribution() -> Value:
+    socket = patterns(stage_rules(STAGE, PATHS))
+    return {
+        "Enabled": True,
+        "Comment": named("edge"),
+        "HttpVersion": "http2",
+        "Aliases": when("HasDomain", [ref("Domain")]),
+        "ViewerCertificate": when(
+            "HasDomain",
+            {
+                "AcmCertificateArn": ref("CertificateArn"),
+                "MinimumProtocolVersion": "TLSv1.2_2021",
+                "SslSupportMethod": "sni-only",
+            },
+        ),
+        "Origins": [_origin("rest", "RestAPI"), _origin("websocket", "WebsocketAPI")],
+        "DefaultCacheBehavior": _to_websocket(),
+        "CacheBehaviors": [
+            *({"PathPattern": pattern, **_to_websocket()} for pattern in socket),
+            {"PathPattern": REST_PATHS, **_to("rest")},
+        ],
+    }
+
+
+def _origin(name: str, api: str) -> Value:
+    return {
+        "Id": name,
+        "DomainName": sub(f"${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"),
+        "CustomOriginConfig": {
+            "OriginProtocolPolicy": "https-only",
+            "OriginSSLProtocols": ["TLSv1.2"],
+            "OriginReadTimeout": 35,  # API Gateway gives up at 29 s
+        },
+    }
+
+
+def _to(origin: str) -> Value:
+    return {
+        "TargetOriginId": origin,
+        "ViewerProtocolPolicy": "https-only",  # a redirect would invite tokens in the clear
+        "AllowedMethods": ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"],
+        "CachePolicyId": CACHING_DISABLED,
+        "OriginRequestPolicyId": ALL_VIEWER_EXCEPT_HOST,
+    }
+
+
+def _to_websocket() -> Value:
+    function = {
+        "EventType": "viewer-request",
+        "FunctionARN": att("PathsFunction", "FunctionARN"),
+    }
+    return {**_to("websocket"), "FunctionAssociations": [function]}

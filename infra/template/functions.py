@@ -1,0 +1,59 @@
+"""The Lambda functions that Chalice makes of app.py, and where each one logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.template.intrinsics import Value, ref, sub
+
+
+@dataclass(frozen=True)
+class Function:
+    """A handler: its name in app.py, in `.chalice/config.json` and in a template."""
+
+    name: str
+    logical_id: str
+
+    @property
+    def log_group(self) -> str:
+        """The logical id of its log group."""
+        return f"{self.logical_id}Logs"
+
+
+API = Function("api_handler", "APIHandler")
+CONNECT = Function("websocket_connect", "WebsocketConnect")
+MESSAGE = Function("websocket_message", "WebsocketMessage")
+DISCONNECT = Function("websocket_disconnect", "WebsocketDisconnect")
+WAKE = Function("wake", "Wake")
+SWEEP = Function("sweep", "Sweep")
+FUNCTIONS = (API, CONNECT, MESSAGE, DISCONNECT, WAKE, SWEEP)
+
+
+def resources() -> Value:
+    """What is added to each function, and its log group."""
+    added: Value = {}
+    for function in FUNCTIONS:
+        properties: Value = {"LoggingConfig": {"LogGroup": ref(function.log_group)}}
+        added[function.logical_id] = {"Properties": properties}
+        added[function.log_group] = {
+            "Type": "AWS::Logs::LogGroup",
+            "Properties": {
+                "LogGroupName": sub(f"/waybill/${{Stage}}/{function.name}"),
+                "RetentionInDays": ref("LogRetentionDays"),
+            },
+        }
+    # The `${Queue.Arn}` makes the mapping wait for the queue; Chalice's own text would not.
+    added[WAKE.logical_id]["Properties"]["Events"] = {
+        "WakeSqsEventSource": {
+            "Properties": {
+                "Queue": sub("${WakeupQueue.Arn}"),
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            }
+        }
+    }
+    # A sweep that fails is not repeated: the next one is due within a minute.
+    added[SWEEP.logical_id]["Properties"]["EventInvokeConfig"] = {
+        "MaximumRetryAttempts": 0,
+        "MaximumEventAgeInSeconds": 60,
+    }
+    return added

@@ -1,0 +1,42 @@
+"""The parts, put together for `chalice package --merge-template`."""
+
+from __future__ import annotations
+
+from infra.options import STAGE
+from infra.template import alarms, apis, edge, functions, parameters, queues, tables
+from infra.template.intrinsics import Value
+
+
+def overlay(*, with_jwks: bool = False) -> Value:
+    """What is merged into Chalice's template. `with_jwks`: the package can check public keys."""
+    return {
+        "Description": "Waybill, a serverless realtime dispatch backend.",
+        "Parameters": parameters.parameters(),
+        "Rules": parameters.rules(with_jwks=with_jwks),
+        "Conditions": parameters.conditions(),
+        "Globals": {"Function": {"Environment": {"Variables": parameters.environment()}}},
+        "Resources": {
+            **tables.resources(),
+            **queues.resources(),
+            **functions.resources(),
+            **apis.resources(),
+            **edge.resources(),
+            **alarms.resources(),
+        },
+        "Outputs": {**apis.outputs(), **edge.outputs()},
+    }
+
+
+def finish(merged: Value) -> Value:
+    """Take out what a merge can't: it only ever adds and replaces.
+
+    A WebSocket stage deploys itself (AutoDeploy); Chalice's own deployment would be made once and
+    later changes of routes would never be deployed.
+    """
+    resources = dict(merged["Resources"])
+    del resources["WebsocketAPIDeployment"]
+    stage = resources["WebsocketAPIStage"]
+    kept = {k: v for k, v in stage["Properties"].items() if k != "DeploymentId"}
+    assert kept["StageName"] == STAGE
+    resources["WebsocketAPIStage"] = {**stage, "Properties": kept}
+    return {**merged, "Resources": resources}

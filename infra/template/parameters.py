@@ -1,0 +1,157 @@
+"""What is asked of whoever deploys, and the environment that the functions get of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from chalicelib.settings import Settings
+from infra.options import STAGE
+from infra.template.intrinsics import Value, is_set, named, ref, sub, when
+from infra.template.queues import QUEUE_NAME
+
+SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
+# What the template itself or Lambda says; a parameter for them would only be a way to err.
+_OTHERWISE_SET = {
+    *SECRETS,
+    "TABLE_PREFIX",
+    "QUEUE_NAME",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "LOCALSTACK_HOST",
+}
+
+
+class _Noting(Mapping[str, str]):
+    """An environment that notes which names are asked for."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+        self.asked: dict[str, None] = {}
+
+    def __getitem__(self, name: str) -> str:
+        self.asked[name] = None
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
+def settings_read() -> tuple[str, ...]:
+    """Every environment name that the application reads."""
+    noting = _Noting({"JWT_SECRET": "-" * 32})
+    Settings.from_env(noting)
+    return tuple(noting.asked)
+
+
+def tunable() -> dict[str, str]:
+    """The settings that may be given at deployment: environment name to parameter name."""
+    return {
+        name: "".join(word.capitalize() for word in name.split("_"))
+        for name in settings_read()
+        if name not in _OTHERWISE_SET
+    }
+
+
+def environment() -> Value:
+    """The functions' environment. An empty text is a setting that is not set."""
+    secret = "{{resolve:secretsmanager:${Secret}:SecretString:%s}}"
+    jwt = when("ByJwks", "", sub(secret % "JWT_SECRET"))
+    return {
+        "TABLE_PREFIX": sub("waybill-${Stage}"),
+        "QUEUE_NAME": named(QUEUE_NAME),
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": sub(
+            "https://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
+        ),
+        "JWT_SECRET": jwt,
+        "PAYMENT_WEBHOOK_SECRET": sub(secret % "PAYMENT_WEBHOOK_SECRET"),
+        **{name: ref(parameter) for name, parameter in tunable().items()},
+    }
+
+
+def parameters() -> Value:
+    """The template's parameters."""
+    return {
+        "Stage": {
+            "Type": "String",
+            "AllowedPattern": "[a-z][a-z0-9-]{0,19}",
+            "ConstraintDescription": "1 to 20 lower-case letters, digits and hyphens",
+            "Description": "Part of every physical name, so that stages stand side by side.",
+        },
+        "Secret": {
+            # The value is read when the change set is made: without it nothing is changed.
+            "Type": "AWS::SSM::Parameter::Value<String>",
+            "Description": "The SSM parameter that holds the ARN of the secret (docs/deploy.md).",
+        },
+        "Domain": _text("A host name of yours for the distribution; empty: CloudFront's."),
+        "CertificateArn": {
+            **_text("The ACM certificate of Domain, in us-east-1."),
+            "AllowedPattern": r"(arn:[a-z-]+:acm:us-east-1:\d{12}:certificate/.+)?",
+        },
+        "AlarmTopicArn": _text("An SNS topic that hears of alarms."),
+        "GatewayLogRole": {
+            "Type": "String",
+            "Default": "create",
+            "AllowedValues": ["create", "existing"],
+            "Description": "Whether the region's API Gateway still lacks a role to log with.",
+        },
+        "LogRetentionDays": {
+            "Type": "Number",
+            "Default": 30,
+            "AllowedValues": [1, 3, 7, 14, 30, 60, 90, 180, 365],
+            "Description": "How long logs are kept.",
+        },
+        "RequestsPerSecond": _number(1000, "REST requests a second, before 429."),
+        "MessagesPerSecond": _number(5000, "WebSocket messages a second, before 429."),
+        **{
+            parameter: _text(f"{name}; empty: its default.")
+            for name, parameter in tunable().items()
+        },
+    }
+
+
+def conditions() -> Value:
+    """The template's conditions."""
+    return {
+        "ByJwks": is_set(tunable()["JWT_JWKS_URL"]),
+        "HasDomain": is_set("Domain"),
+        "HasAlarmTopic": is_set("AlarmTopicArn"),
+        "CreatesGatewayLogRole": {"Fn::Equals": [ref("GatewayLogRole"), "create"]},
+    }
+
+
+def rules(*, with_jwks: bool) -> Value:
+    """What is refused before anything is changed."""
+    found: Value = {
+        "DomainTakesCertificate": {
+            "RuleCondition": is_set("Domain"),
+            "Assertions": [
+                {
+                    "Assert": is_set("CertificateArn"),
+                    "AssertDescription": "Domain needs CertificateArn, a certificate in us-east-1.",
+                }
+            ],
+        }
+    }
+    if not with_jwks:
+        found["PackagedForSecrets"] = {
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Equals": [ref(tunable()["JWT_JWKS_URL"]), ""]},
+                    "AssertDescription": "This package has no cryptography: make package JWKS=1.",
+                }
+            ]
+        }
+    return found
+
+
+def _text(description: str) -> Value:
+    return {"Type": "String", "Default": "", "Description": description}
+
+
+def _number(default: int, description: str) -> Value:
+    return {"Type": "Number", "Default": default, "MinValue": 1, "Description": description}

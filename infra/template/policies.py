@@ -1,0 +1,113 @@
+"""What each function may do: exact tables, indexes, queues, log group and management paths.
+
+`test_policies.py` runs the handlers and compares what they ask AWS for with what is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.store.tables import MODELS, short_name
+from infra.tables import definition
+from infra.template.functions import (
+    API,
+    CONNECT,
+    DISCONNECT,
+    FUNCTIONS,
+    MESSAGE,
+    SWEEP,
+    WAKE,
+    Function,
+)
+from infra.template.intrinsics import Value, sub
+from infra.template.queues import QUEUE_NAME
+
+READ = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
+WRITE = ("PutItem", "UpdateItem", "DeleteItem")
+TABLES = tuple(short_name(model) for model in MODELS)
+_EVERYTHING = dict.fromkeys(TABLES, READ + WRITE)
+# A socket that opens or closes changes who can be reached, and nothing else.
+_PRESENCE = dict.fromkeys(("connections", "rooms", "couriers"), READ + WRITE)
+
+_ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:"
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Actions on tables by their short names (their indexes: queries), on @connections, on SQS."""
+
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    connections: tuple[str, ...] = ()
+    queue: tuple[str, ...] = ("GetQueueUrl", "SendMessage")
+
+
+RIGHTS: dict[Function, Rights] = {
+    API: Rights(_EVERYTHING, ("POST", "DELETE")),
+    CONNECT: Rights(_PRESENCE),
+    MESSAGE: Rights(_EVERYTHING, ("POST", "DELETE")),
+    DISCONNECT: Rights(_PRESENCE),
+    WAKE: Rights(
+        _EVERYTHING,
+        ("POST", "GET", "DELETE"),
+        ("GetQueueUrl", "SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    ),
+    SWEEP: Rights(_EVERYTHING, ("POST", "GET", "DELETE")),
+}
+
+
+def documents() -> dict[str, Value]:
+    """The policy of each function, by the function's name."""
+    return {function.name: document(function) for function in FUNCTIONS}
+
+
+def document(function: Function) -> Value:
+    """The policy of one function; Chalice copies it into the template as it is."""
+    rights = RIGHTS[function]
+    statements = [_logs(function), *_tables(rights.tables), _queue(rights.queue)]
+    if rights.connections:
+        statements.append(_management(rights.connections))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(service: str, actions: tuple[str, ...], resources: list[str]) -> Value:
+    return {
+        "Effect": "Allow",
+        "Action": [f"{service}:{action}" for action in actions],
+        "Resource": [sub(resource) for resource in resources],
+    }
+
+
+def _logs(function: Function) -> Value:
+    group = f"{_ARN % 'logs'}log-group:/waybill/${{Stage}}/{function.name}:*"
+    return _allow("logs", ("CreateLogStream", "PutLogEvents"), [group])
+
+
+def _tables(granted: Mapping[str, tuple[str, ...]]) -> list[Value]:
+    """One statement for each set of actions, one for all the indexes."""
+    statements = [
+        _allow("dynamodb", actions, [_table(name) for name in granted if granted[name] == actions])
+        for actions in dict.fromkeys(granted.values())
+    ]
+    indexes = [
+        f"{_table(short_name(model))}/index/{index['IndexName']}"
+        for model in MODELS
+        if short_name(model) in granted
+        for index in definition(model, "").get("GlobalSecondaryIndexes", [])
+    ]
+    return [*statements, _allow("dynamodb", ("Query",), indexes)]
+
+
+def _table(name: str) -> str:
+    return f"{_ARN % 'dynamodb'}table/waybill-${{Stage}}-{name}"
+
+
+def _queue(actions: tuple[str, ...]) -> Value:
+    return _allow("sqs", actions, [f"{_ARN % 'sqs'}waybill-${{Stage}}-{QUEUE_NAME}"])
+
+
+def _management(methods: tuple[str, ...]) -> Value:
+    """Posting to, looking at or closing connections of this WebSocket API; ids are AWS's."""
+    api = f"{_ARN % 'execute-api'}${{WebsocketAPI}}/api"
+    paths = [f"{api}/{method}/@connections/*" for method in methods]
+    return _allow("execute-api", ("ManageConnections",), paths)

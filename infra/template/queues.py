@@ -1,0 +1,45 @@
+"""The wakeup queue and where its failures end."""
+
+from __future__ import annotations
+
+from infra.tables import (
+    DEAD_LETTER_RETENTION_S,
+    MAX_RECEIVES,
+    RETENTION_S,
+    VISIBILITY_TIMEOUT_S,
+)
+from infra.template.intrinsics import Value, att, named
+
+QUEUE, DEAD_LETTERS = "WakeupQueue", "WakeupDeadLetters"
+QUEUE_NAME = "wakeups"
+
+
+def resources() -> Value:
+    """Both queues; the dead letters are encrypted like the rest, and outlive a weekend."""
+    return {
+        QUEUE: {
+            "Type": "AWS::SQS::Queue",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {
+                "QueueName": named(QUEUE_NAME),
+                "VisibilityTimeout": VISIBILITY_TIMEOUT_S,
+                "MessageRetentionPeriod": RETENTION_S,
+                "SqsManagedSseEnabled": True,
+                "RedrivePolicy": {
+                    "deadLetterTargetArn": att(DEAD_LETTERS, "Arn"),
+                    "maxReceiveCount": MAX_RECEIVES,
+                },
+            },
+        },
+        DEAD_LETTERS: {
+            "Type": "AWS::SQS::Queue",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {
+                "QueueName": named(f"{QUEUE_NAME}-dead"),
+                "MessageRetentionPeriod": DEAD_LETTER_RETENTION_S,
+                "SqsManagedSseEnabled": True,
+            },
+        },
+    }
