@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import json
 
-from tests.e2e.courier.town import Town, assigned, offer, status, to_courier
+from tests.e2e.courier.town import Town, assigned, offer, sample, status, to_courier
 
-WHO = {
-    "courier_name": "Ben",
-    "courier_phone": "+491",
-    "courier_profile_picture": "https://pics.example/ben.png",
+DAN = {
+    "name": "Dan",
+    "phone": "+919876543210",
+    "profile_picture": "https://pictures.example/dan.png",
 }
 
 
 def test_a_delivery_from_the_order_to_the_door(town: Town) -> None:
-    """S0-04, S0-07, S0-11 to S0-14, S0-16, S0-17, S0-19 to S0-24."""
-    ben, ana = town.on_duty("ben"), town.customer("ana")
-    profile = {"name": "Ben", "phone": "+491", "profile_picture": WHO["courier_profile_picture"]}
-    assert ben.put("me", profile).status == 200
-    (ears_of_ben,), (ears_of_ana,) = ben.open_admitted(), ana.open_admitted()
+    """S0-04, S0-07, S0-11 to S0-14, S0-16, S0-17, S0-19 to S0-24: frame by frame the samples."""
+    dan, cara = town.on_duty("dan"), town.customer("cara")
+    assert dan.put("me", DAN).status == 200
+    (ears_of_dan,), (ears_of_cara,) = dan.open_admitted(), cara.open_admitted()
 
-    order = town.order(ana)
-    assert (order["status"], order["courier_id"]) == ("assigned", ben.id)
+    order = town.order(cara)
+    assert (order["status"], order["courier_id"]) == ("assigned", dan.id)
     for step, word in (
         ("accept", "accepted"),
         ("arrived", "arrived"),
         ("picked", "picked_up"),
         ("delivered", "delivered"),
     ):
-        answer = ben.step(step, order["id"])
+        answer = dan.step(step, order["id"])
         assert (answer.status, answer.json["status"]) == (200, word)
 
-    assert ears_of_ben.next() == offer(town, order)
-    assert ears_of_ana.take(5) == [
-        assigned(town, order),
-        status(order["id"], "accepted", **WHO),
-        status(order["id"], "arrived"),
-        status(order["id"], "picked_up", **WHO),
-        status(order["id"], "delivered", **WHO),
+    here = {"order_id": order["id"], **town.coordinates}
+    assert ears_of_dan.next() == sample("order_assigned", customer_id=cara.id, **here)
+    assert ears_of_cara.take(5) == [
+        sample("status_assigned", **here),
+        *(
+            sample(f"status_{word}", order_id=order["id"])
+            for word in ("accepted", "arrived", "picked_up", "delivered")
+        ),
     ]
-    assert ana.get("customer/active-order").json == {"active": False}
-    assert ben.get("courier/active-order").json == {"active": False}
+    assert cara.get("customer/active-order").json == {"active": False}
+    assert dan.get("courier/active-order").json == {"active": False}
 
 
 def test_a_declined_order_goes_to_the_next_courier_at_once(town: Town) -> None:

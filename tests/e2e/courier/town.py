@@ -18,9 +18,10 @@ from uuid import uuid4
 import boto3
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.conftest import HOME, Stack, wait_for
 
 PATIENCE_S = 10.0
+SAMPLES = HOME / "tests" / "samples" / "courier"
 METRE = 1 / 111_195  # degrees of latitude
 _towns = itertools.count()
 
@@ -164,18 +165,23 @@ class Town:
         assert courier.post("courier/availability", {"available": True, **place}).status == 200
         return courier
 
-    def parcel(self, **changes: Any) -> dict[str, Any]:
-        """The body of an order that is picked up here."""
-        body = {
-            "pickup_address": "Mill 1",
+    @property
+    def coordinates(self) -> dict[str, float]:
+        """From here to two kilometres further north."""
+        return {
             "pickup_lat": self.lat,
             "pickup_lng": self.lng,
-            "dropoff_address": "Lane 2",
             "dropoff_lat": self.lat + 2000 * METRE,
             "dropoff_lng": self.lng,
-            "receiver_phone": "+4930123456",
         }
-        return {k: v for k, v in {**body, **changes}.items() if v is not None}
+
+    def parcel(self, **changes: Any) -> dict[str, Any]:
+        """The body of an order that is picked up here."""
+        return {
+            k: v
+            for k, v in {**read_sample("create_order"), **self.coordinates, **changes}.items()
+            if v is not None
+        }
 
     def order(self, customer: Someone, **changes: Any) -> dict[str, Any]:
         """Place an order; the order as it was answered."""
@@ -202,6 +208,19 @@ def dynamodb(endpoint: str) -> Any:
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
+
+
+def read_sample(name: str) -> dict[str, Any]:
+    """One of the messages of spec 000."""
+    found: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text())
+    return found
+
+
+def sample(name: str, **data: Any) -> Frame:
+    """One of the frames of spec 000, with other data in it: only what is there may be changed."""
+    frame = read_sample(name)
+    assert data.keys() <= frame["data"].keys()
+    return {**frame, "data": {**frame["data"], **data}}
 
 
 def status(order_id: str, word: str, **more: Any) -> Frame:
