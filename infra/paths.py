@@ -5,6 +5,13 @@ The local gateway applies the table, and the CloudFront function for AWS is made
 
 from infra.gateway.paths import PathRule
 
+# A Socket.IO client begins with long-polling unless told otherwise, and API Gateway can't do that.
+# The words and the code are those of a Socket.IO server without that transport, and what to do.
+_NO_POLLING = (
+    '{"code":0,"message":"Transport unknown: '
+    "there is no long-polling here; connect with transports: ['websocket']\"}"
+)
+
 PATHS: tuple[PathRule, ...] = (
     PathRule("/api/v1/ws/courier", {"contract": "courier"}),
     PathRule("/api/v1/ws/customer", {"contract": "customer"}),
@@ -13,5 +20,5 @@ PATHS: tuple[PathRule, ...] = (
     PathRule("/ws/driver/orders/", {"contract": "drivers"}),
     PathRule("/ws/driver/orders/{token}", {"contract": "drivers"}),
     PathRule("/orders", {"contract": "food"}),
-    PathRule("/socket.io", {"contract": "socketio"}),
+    PathRule("/socket.io", {"contract": "socketio"}, otherwise=(400, _NO_POLLING)),
 )

@@ -123,6 +123,8 @@ class Food(Contract):
         name = found.get("event")
         if not isinstance(name, str):
             raise InvalidInput("event must be a text.")
+        if name == "ping":
+            return Request(name)
         return self.asked(name, found.get("data"), connection)
 
     def asked(self, name: str, data: Any, connection: Connection, echo: Any = None) -> Request:
@@ -138,7 +140,9 @@ class Food(Contract):
             raise Refused(Request(name, echo=echo), error) from None
 
     def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
-        """A list that was asked for; what else was done is told as an event."""
+        """A list that was asked for, or a pong; what else was done is told as an event."""
+        if request.name == "ping":
+            return (self.say("pong", {}),)
         listed = LISTS.get(request.name)
         return (self.say(listed, {"orders": order_list(result)}),) if listed else ()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from chalicelib.contracts import courier, drivers, feed, food, rides
 from chalicelib.contracts.base import Contract
+from chalicelib.domain.orders import Order
 
 CONTRACTS: dict[str, Contract] = {
     "courier": courier.COURIER,
@@ -13,3 +17,11 @@ CONTRACTS: dict[str, Contract] = {
     "food": food.FOOD,
     rides.NAME: rides.RIDES,
 }
+
+# How an order of each flow is shown by REST, where that is not spec 000's way.
+BODIES: dict[str, Callable[[Order], dict[str, Any]]] = {"food": food.wire_order}
+
+
+def order_body(order: Order) -> dict[str, Any]:
+    """An order as REST shows it: in the words of the contract that it was placed by."""
+    return BODIES.get(order.job.flow, courier.order_body)(order)

@@ -20,6 +20,7 @@ from chalicelib.errors import InvalidInput
 
 ROOT = "/"
 _MAX_ID_DIGITS = 15  # exact in every JavaScript client
+_MAX_NAMESPACE = 100
 
 
 class Kind(str, Enum):
@@ -90,6 +91,8 @@ def _namespace(text: str) -> tuple[str, str]:
     if not text.startswith("/"):
         return ROOT, text
     named, _, rest = text.partition(",")
+    if len(named) > _MAX_NAMESPACE:
+        raise BadPacket(f"A namespace has at most {_MAX_NAMESPACE} characters.")
     return named.partition("?")[0], rest
 
 

@@ -65,7 +65,9 @@ def advance(order: Order, command: Command, actor: Actor, now: datetime) -> Outc
     asked and is too late, Forbidden for one who never was, NotFound for anybody else.
     """
     flow, verb = FLOWS[order.job.flow], command.verb
-    _permit(order, flow.may.get(verb, DISPATCHER), actor)
+    if verb not in flow.may:
+        raise InvalidTransition(order.status.value, verb, tuple(flow.table[order.status]))
+    _permit(order, flow.may[verb], actor)
     if _repeated(order, verb):
         return order, ()
     steps = flow.table[order.status]

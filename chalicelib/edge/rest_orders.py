@@ -7,7 +7,8 @@ from typing import Any
 from chalice.app import Blueprint
 
 from chalicelib.contracts.base import optional_text, text
-from chalicelib.contracts.courier import assigned_driver, order_body, read_job
+from chalicelib.contracts.courier import assigned_driver, read_job
+from chalicelib.contracts.registry import order_body
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest import actor_of, answering, body_of, order_id_of
 from chalicelib.edge.waybill import Provider

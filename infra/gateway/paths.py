@@ -20,12 +20,14 @@ class PathRule:
     """One WebSocket path, such as `PathRule("/ws/driver/{token}", {"contract": "drivers"})`.
 
     `{name}` captures one path segment into the query name `name`; `query` is added as it is. Both
-    replace a client's own values of the same name. A trailing slash is optional. Raises ValueError
-    for a pattern that does not start with a slash or names a capture twice.
+    replace a client's own values of the same name. A trailing slash is optional. `otherwise` is a
+    status and a JSON text for requests that ask for no WebSocket. Raises ValueError for a pattern
+    that does not start with a slash or names a capture twice.
     """
 
     pattern: str
     query: Mapping[str, str] = field(default_factory=dict)
+    otherwise: tuple[int, str] | None = None
 
     def __post_init__(self) -> None:
         if not self.pattern.startswith("/"):
@@ -53,10 +55,12 @@ class PathRule:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A path that leads to the stage: the rule's pattern (safe to log) and the query to use."""
+    """A path that leads to the stage: the rule's pattern (safe to log), the query to use, and what
+    is said to those who ask for no WebSocket."""
 
     pattern: str
     query: dict[str, list[str]]
+    otherwise: tuple[int, str] | None = None
 
 
 def rewrite(
@@ -68,7 +72,9 @@ def rewrite(
         if added is not None:
             kept = {name: list(values) for name, values in query.items() if name not in added}
             return Rewritten(
-                rule.pattern, {**kept, **{name: [value] for name, value in added.items()}}
+                rule.pattern,
+                {**kept, **{name: [value] for name, value in added.items()}},
+                rule.otherwise,
             )
     return None
 

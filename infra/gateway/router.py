@@ -95,7 +95,9 @@ class Router:
         if rewritten is None:
             return self._responses.make("MISSING_AUTHENTICATION_TOKEN")
         request.label = rewritten.pattern
-        return upgrade.UPGRADE_REQUIRED
+        if rewritten.otherwise is None:
+            return upgrade.UPGRADE_REQUIRED
+        return json_response(*rewritten.otherwise, [("Access-Control-Allow-Origin", "*")])
 
     def _connect(self, request: Request, exchange: Exchange) -> None:
         rewritten = rewrite(self._rules, request.path, request.query)

@@ -1,4 +1,4 @@
-"""A world with restaurants in it, and Socket.IO clients that speak raw packets."""
+"""A kitchen for tests: restaurants, drivers, and clients of contract food in both of its forms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.domain.people import Role
-from tests.functional.world import Socket, Someone, World
+from tests.functional.world import Someone, World
 
 HANDSHAKE = {"EIO": "4", "transport": "websocket"}
 NAMESPACE = "/orders"
@@ -17,24 +17,21 @@ ORDER = {"items": [SOUP, BREAD], "deliveryAddress": "2 Door Street"}
 Heard = tuple[str, Any]
 
 
-class Client:
-    """One Socket.IO client, by hand: what it sends and gets are packets."""
+class Packets:
+    """A Socket.IO client by hand: it sends and gets packets."""
 
-    def __init__(self, world: World, person: Someone | None, **given: Any) -> None:
-        given = {"query": HANDSHAKE, **given}
-        self.socket: Socket = world.connect(None, "socketio", **given)
-        self.opening = self.socket.texts[:1]
-        self.answer: list[str] = []
-        self._seen = len(self.socket.texts)
-        if person:
-            self.answer = self.connect({"token": person.token})
+    def __init__(self, world: World, person: Someone | None = None, **given: Any) -> None:
+        self.socket = world.connect(None, "socketio", **{"query": HANDSHAKE, **given})
+        self._seen = 0
+        self.opening = self.take()
+        self.answer = self.connect({"token": person.token}) if person else []
 
     def connect(self, auth: Any = None) -> list[str]:
-        """Ask to CONNECT; what came."""
+        """Ask to CONNECT; the packets that came."""
         return self.send(f"40{NAMESPACE},{'' if auth is None else json.dumps(auth)}")
 
     def send(self, text: str) -> list[str]:
-        """Send one packet; what came."""
+        """Send one packet; the packets that came."""
         self.socket.say(text)
         return self.take()
 
@@ -45,50 +42,77 @@ class Client:
         return new
 
     def emit(self, name: str, data: Any = None, ack: int | None = None) -> list[Heard]:
-        """Emit an event; the events that came."""
+        """Emit an event; what was heard, acks by their id."""
         arguments = [name] if data is None else [name, data]
-        self.send_only(f"42{NAMESPACE},{'' if ack is None else ack}{json.dumps(arguments)}")
-        return self.heard()
-
-    def send_only(self, text: str) -> None:
-        self.socket.say(text)
+        text = f"42{NAMESPACE},{'' if ack is None else ack}{json.dumps(arguments)}"
+        return [_heard(packet) for packet in self.send(text)]
 
     def heard(self) -> list[Heard]:
-        """The events since the last time, as (name, data); acks as (their id, data)."""
-        return [_event(text) for text in self.take()]
+        """The events since the last time, as (name, data)."""
+        return [_heard(packet) for packet in self.take()]
 
 
-def _event(text: str) -> Heard:
-    kind, body = text[:2], text[2:].removeprefix(f"{NAMESPACE},")
+def _heard(packet: str) -> Heard:
+    kind, body = packet[:2], packet[2:].removeprefix(f"{NAMESPACE},")
     if kind == "42":
-        name, *data = json.loads(body)
-        return name, data[0] if data else None
-    id_, bracket, rest = body.partition("[")
-    return (id_ if kind == "43" else text), json.loads(bracket + rest)[0] if bracket else None
+        name, data = json.loads(body)
+        return name, data
+    if kind == "43":
+        id_, bracket, rest = body.partition("[")
+        return id_, json.loads(bracket + rest)[0]
+    return kind, body
 
 
 class Plain:
-    """One client of the plain form."""
+    """A client of the plain form."""
 
     def __init__(self, world: World, person: Someone) -> None:
         self.socket = world.connect(person, "food")
-        self.socket.take()
 
     def emit(self, name: str, data: Any = None) -> list[Heard]:
-        self.socket.say({"event": name} if data is None else {"event": name, "data": data})
-        return self.heard()
+        """Send an event; what was heard."""
+        heard = self.socket.say({"event": name} if data is None else {"event": name, "data": data})
+        return [(frame["event"], frame["data"]) for frame in heard]
 
     def heard(self) -> list[Heard]:
-        return [(f["event"], f["data"]) for f in self.socket.frames[self._taken() :]]
+        """The events since the last time."""
+        return [(frame["event"], frame["data"]) for frame in self.socket.take()]
 
-    def _taken(self) -> int:
-        taken = getattr(self, "_seen", 0)
-        self._seen = len(self.socket.frames)
-        return taken
+
+class Kitchen:
+    """Restaurant 789, its owner 77, and customer 123."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.owner = an_owner(world)
+        self.customer = world.customer("123")
+
+    def place(self, restaurant: str = "789", **changes: Any) -> int:
+        """A new order's id, greater than those before."""
+        self.world.clock.advance(0.001)
+        return int(placed(self.world, self.customer, restaurant, **changes)["id"])
+
+    def update(self, order_id: int, *statuses: str) -> None:
+        """Let the owner take these steps."""
+        owner = Packets(self.world, self.owner)
+        for status in statuses:
+            heard = owner.emit("update-order-status", {"orderId": order_id, "status": status}, 1)
+            assert ("1", {"ok": True}) in heard
+        owner.socket.close()
+
+    def ready(self, restaurant: str = "789") -> int:
+        """The id of an order that waits for a driver."""
+        order_id = self.place(restaurant)
+        self.update(order_id, "confirmed", "preparing", "ready_for_pickup")
+        return order_id
+
+    def drivers(self, *ids: str) -> list[Packets]:
+        """Connected drivers."""
+        return [Packets(self.world, a_driver(self.world, id_)) for id_ in ids]
 
 
 def an_owner(world: World, *restaurants: str, id_: str = "77") -> Someone:
-    """The owner of these restaurants."""
+    """The owner of these restaurants, or of 789."""
     return world.someone(Role.MERCHANT, id_, restaurant_ids=list(restaurants or ("789",)))
 
 
@@ -102,3 +126,8 @@ def placed(world: World, by: Someone, restaurant: str = "789", **changes: Any) -
     answer = world.post(f"/v1/restaurants/{restaurant}/orders", {**ORDER, **changes}, by)
     assert answer.status == 201, answer
     return dict(answer.body)
+
+
+def names(heard: list[Heard]) -> list[str]:
+    """Only what the events are called."""
+    return [name for name, _ in heard]
