@@ -347,7 +347,9 @@ def test_restaurant_orders_are_the_unfinished_ones_of_all_of_ones_restaurants(
     ids = [kitchen.place("789"), kitchen.place("790"), kitchen.place("791")]
     gone = kitchen.place("789")
     kitchen.update(gone, "cancelled")
-    ((_, data),) = Plain(kitchen.world, owner).emit("get-restaurant-orders")
+    client = Plain(kitchen.world, owner)
+    client.heard()
+    ((_, data),) = client.emit("get-restaurant-orders")
     assert [order["id"] for order in data["orders"]] == ids[:2]
 
 
