@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 SECRET = "a-secret-that-only-tests-use-0123456789"
@@ -23,6 +24,12 @@ os.environ.update(
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     JWT_SECRET=SECRET,
 )
+
+# A busy machine is no reason to fail: nothing here is timed.
+hypothesis.settings.register_profile(
+    "waybill", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("waybill")
 
 # After the environment is safe: some modules read it when imported.
 from infra.engine import EngineError, Ministack, port_is_free  # noqa: E402

@@ -27,7 +27,7 @@ READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
 
 
-def wait_for(what: Callable[[], Any], within_s: float = 5.0, every_s: float = 0.02) -> Any:
+def wait_for(what: Callable[[], Any], within_s: float = 15.0, every_s: float = 0.02) -> Any:
     """Return the first true value of `what()`; fail when there is none in time."""
     give_up_at = time.monotonic() + within_s
     while True:

@@ -57,7 +57,7 @@ class Clients:
         """What happened so far, by name."""
         return [what for what, _ in list(self._heard[name])]
 
-    def next(self, name: str, what: str, after: int = 0, within_s: float = 5.0) -> Any:
+    def next(self, name: str, what: str, after: int = 0, within_s: float = 15.0) -> Any:
         """Wait for the next of a kind after the first `after` of them; its data."""
 
         def arrived() -> list[Any]:

@@ -15,10 +15,10 @@ from tests.e2e.conftest import HOME, Stack
 
 def paste(stack: Stack, path: str, role: str, token: str) -> Any:
     """Run the printed curl command for a path in a shell, as a reader would."""
-    found = re.search(rf"^  (curl \S+{path} .*)$", stack.log(), re.MULTILINE)
+    found = re.search(rf"^  (curl .*/api/v1/{path} .*)$", stack.log(), re.MULTILINE)
     assert found is not None
     ran = subprocess.run(
-        ["bash", "-c", found[1].replace("curl", "curl -sS", 1)],
+        ["bash", "-c", found[1]],
         cwd=HOME,
         env={**stack.environment, role: token},
         capture_output=True,
