@@ -53,6 +53,7 @@ from chalicelib.services.ratings import Ratings
 from chalicelib.services.relay import Relay
 from chalicelib.services.restaurants import Restaurants
 from chalicelib.services.rides import Followers, Rides
+from chalicelib.services.tracking import Tracking
 from chalicelib.services.trips import Trips
 from chalicelib.services.waking import Sweeper, Waking
 from chalicelib.settings import Settings
@@ -154,7 +155,7 @@ def build(
     wallets = Wallets(wallet_rows, publishing)
     earnings = Earnings(wallets, orders, publishing, clock)
     payments = Payments(payment_rows, orders, publishing, clock)
-    particulars = Particulars(couriers, payments.status_of)
+    particulars = Particulars(couriers, RestaurantTable(), payments.status_of)
     policies = _policies(settings)
     calls = Calls(broadcast, policies, clock)
     followers = (pool.follow, calls.follow, earnings.follow)
@@ -165,6 +166,7 @@ def build(
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
     delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)
     ordering = Ordering(orders, couriers, people, changes, dispatching, ids, clock)
+    tracking = Tracking(orders, couriers, changes, broadcast, clock)
     greeting = Greeting(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
     )
@@ -176,7 +178,7 @@ def build(
         delivery=delivery,
         payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
         payments=payments,
-        fleet=Fleet(couriers, delivery, (Followers(broadcast).follow,), clock),
+        fleet=Fleet(couriers, delivery, (Followers(broadcast).follow, tracking.follow), clock),
         profiles=Profiles(people, couriers),
         rides=Rides(
             people,

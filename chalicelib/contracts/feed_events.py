@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from chalicelib.domain.charges import charge
 from chalicelib.domain.earnings import BONUS_PERCENT
 from chalicelib.domain.events import Event
 from chalicelib.domain.jobs import Contact, Job
+from chalicelib.domain.payouts import masked
 
 Data = dict[str, Any]
 
@@ -124,6 +126,79 @@ def _delivery_accepted(event: Event) -> Data:
     }
 
 
+def _delivery_in_transit(event: Event) -> Data:
+    fix = event.data["fix"]
+    return {
+        "delivery_id": str(event.order_id),
+        "location": {
+            "latitude": fix["lat"],
+            "longitude": fix["lng"],
+            "address": event.data["address"],
+        },
+        **present(accuracy=fix.get("accuracy")),
+        **_way(event),
+        "updated_at": iso(event.at),
+    }
+
+
+def _delivery_arrived(event: Event) -> Data:
+    courier, at = _courier(event), event.data.get("at") or _job(event).dropoff.point
+    return {
+        "delivery_id": str(event.order_id),
+        "delivery_boy_id": courier.id,
+        "delivery_boy_name": courier.name or "",
+        **({"location": {"latitude": at[0], "longitude": at[1]}} if at else {}),
+        "phone_number": masked(courier.phone or ""),
+        "arrived_at": iso(event.at),
+    }
+
+
+def _location_updated(event: Event) -> Data:
+    fix = event.data["fix"]
+    told = ("accuracy", "altitude", "speed", "heading")
+    return {
+        "delivery_id": str(event.order_id),
+        "latitude": fix["lat"],
+        "longitude": fix["lng"],
+        **{name: fix[name] for name in told if name in fix},
+        "timestamp": iso(datetime.fromisoformat(fix["at"].replace("Z", "+00:00"))),
+    }
+
+
+def _eta_updated(event: Event) -> Data:
+    minutes = event.data["minutes"]
+    return {
+        "delivery_id": str(event.order_id),
+        **_way(event),
+        "eta_timestamp": iso(event.at + timedelta(minutes=minutes)),
+        "previous_eta_minutes": event.data["previous_minutes"],
+        "updated_at": iso(event.at),
+    }
+
+
+def _way(event: Event) -> Data:
+    way_m = event.data.get("way_m")
+    far = None if way_m is None else round(way_m / 1000, 2)
+    return present(eta_minutes=event.data["minutes"], distance_remaining_km=far)
+
+
+def _order_confirmed(event: Event) -> Data:
+    return {
+        "order_id": str(event.order_id),
+        "confirmation_time": iso(event.at),
+        "shop_name": event.data.get("shop_name", ""),
+        "estimated_ready_time": iso(event.at + timedelta(minutes=etas.TO_READY_MIN)),
+    }
+
+
+def _order_ready(event: Event) -> Data:
+    return {
+        "order_id": str(event.order_id),
+        "ready_at": iso(event.at),
+        "pickup_by": iso(event.at + timedelta(minutes=etas.TO_PICKUP_MIN)),
+    }
+
+
 def _delivery_completed(event: Event) -> Data:
     took = event.at - _job(event).created_at
     return {
@@ -220,6 +295,14 @@ def _payment_failed(event: Event) -> Data:
 
 
 KINDS: dict[str, Kind] = {
+    events.ORDER_CONFIRMED: Kind("order_confirmed", HIGH, "order_service", _order_confirmed),
+    events.ORDER_READY: Kind("order_ready", HIGH, "order_service", _order_ready),
+    events.DELIVERY_DEPARTED: Kind(
+        "delivery_in_transit", MEDIUM, "delivery_service", _delivery_in_transit
+    ),
+    events.DROPOFF_REACHED: Kind("delivery_arrived", HIGH, "delivery_service", _delivery_arrived),
+    events.POSITION_NOTED: Kind("location_updated", LOW, "location_service", _location_updated),
+    events.ETA_CHANGED: Kind("eta_updated", MEDIUM, "location_service", _eta_updated),
     events.EARNING_RECORDED: Kind(
         "earning_recorded", MEDIUM, "earnings_service", _earning_recorded
     ),

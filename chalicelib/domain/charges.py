@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib.domain.jobs import Job
+from chalicelib.domain.orders import Order, Status
 
 DELIVERY_FEE_MINOR = 30_00  # for what a shop sends; a parcel or a hail has no price of its own
 
@@ -23,4 +24,12 @@ class Charge(msgspec.Struct, frozen=True):
 
 def charge(job: Job) -> Charge:
     """What a job costs."""
+    if job.estimate:
+        return Charge(job.estimate.fare_minor, 0)
     return Charge(job.items_minor, DELIVERY_FEE_MINOR if job.merchant_id else 0)
+
+
+def bill(order: Order) -> Charge:
+    """What an order costs: a ride that is over what it came to, everything else as placed."""
+    done = order.status is Status.DONE and order.trip is not None
+    return Charge(order.trip.fare_minor, 0) if done and order.trip else charge(order.job)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import ceil
 
+from chalicelib.domain.fares import ROAD_FACTOR, SPEED_M_S
 from chalicelib.domain.geo import Point, distance_m
 
-SPEED_M_PER_MIN = 20_000 / 60  # a two-wheeler in a city, as the crow flies
 TO_PICKUP_MIN = 10  # where nothing is known of the distance
 TO_DROPOFF_MIN = 20
+TO_READY_MIN = 15  # a shop's guess; no contract lets it say its own
 PROMISED_MIN = 30  # spec 003, order_created: "30 minutes"
 
 
@@ -19,4 +20,4 @@ def way_m(start: Point | None, end: Point | None) -> float | None:
 
 def minutes(distance: float | None, unknown: int) -> int:
     """The minutes for a distance in metres, at least 1; `unknown` where it is None."""
-    return unknown if distance is None else max(1, ceil(distance / SPEED_M_PER_MIN))
+    return unknown if distance is None else max(1, ceil(distance * ROAD_FACTOR / SPEED_M_S / 60))

@@ -98,6 +98,14 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     altitude: float | None = None
 
 
+class Sighting(msgspec.Struct, frozen=True):
+    """When the customer of an order was last shown its courier, and the minutes then left."""
+
+    order_id: int
+    at: datetime
+    minutes: int
+
+
 class Courier(msgspec.Struct, frozen=True):
     """A courier as dispatch sees one. Free means available and holding no order.
 
@@ -113,6 +121,7 @@ class Courier(msgspec.Struct, frozen=True):
     vehicle_type: str | None = None
     odometer_m: float = 0.0
     shown_to: str | None = None
+    seen: Sighting | None = None
 
     @property
     def free(self) -> bool:

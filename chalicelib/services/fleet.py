@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ from chalicelib.domain.people import Actor, Courier, Fix
 from chalicelib.errors import InvalidTransition, NotFound, OfferGone
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.ports import Clock, CourierStore
+
+log = logging.getLogger(__name__)
 
 Follower = Callable[[Courier], None]
 """Is told of each new fix of a courier who has an order."""
@@ -58,8 +61,16 @@ class Fleet:
         courier = self._couriers.record_fix(actor.id, timed, now, FIX_GAP, at_work)
         if courier and courier.order_id is not None:
             for follow in self._followers:
-                follow(courier)
+                self._tell(follow, courier)
         return courier
+
+    @staticmethod
+    def _tell(follow: Follower, courier: Courier) -> None:
+        """What followers say may be lost: the fix is stored, and the next one heals."""
+        try:
+            follow(courier)
+        except Exception:
+            log.warning("a follower of courier %s failed", courier.id, exc_info=True)
 
     def _timed(self, fix: Fix) -> Fix:
         """A fix from the future is from now: phones' clocks differ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chalicelib.domain import payments
-from chalicelib.domain.charges import charge
+from chalicelib.domain.charges import bill
 from chalicelib.domain.events import Entry
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payments import Payment, PaymentStatus, Verdict
@@ -45,7 +45,7 @@ class Payments:
                 order_id=order_id,
                 attempt=attempt,
                 customer_id=actor.id,
-                amount_minor=charge(order.job).total_minor,
+                amount_minor=bill(order).total_minor,
                 method=method,
                 upi_id=upi_id,
                 initiated_at=now,

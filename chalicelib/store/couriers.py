@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.geo import Point, cell_of, rings, travelled
-from chalicelib.domain.people import Courier, Fix
+from chalicelib.domain.people import Courier, Fix, Sighting
 from chalicelib.errors import NotOnline, RateLimited, Stale
 from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
@@ -136,6 +136,22 @@ class Couriers:
         CourierRow(courier_id).update(
             actions=[set_or_not.set(vehicle_type) if vehicle_type else set_or_not.remove()]
         )
+
+    def sighted(self, courier_id: str, before: Sighting | None, after: Sighting) -> bool:
+        """Note that a courier is shown to their customer, if that is as it was; False if not."""
+        known: Condition = CourierRow.seen.does_not_exist()
+        if before:
+            known = CourierRow.seen == _text(before)
+        try:
+            CourierRow(courier_id).update(
+                actions=[CourierRow.seen.set(_text(after))],
+                condition=known & (CourierRow.order_id == after.order_id),
+            )
+        except UpdateError as error:
+            if lost_race(error):
+                return False
+            raise
+        return True
 
     def connected(self, courier_id: str, connection_id: str) -> None:
         """Note a live socket."""
@@ -296,7 +312,12 @@ def _decode(row: CourierRow) -> Courier:
         vehicle_type=row.vehicle_type,
         odometer_m=(row.odometer_m or 0.0) + (travelled(_way(row))[0] if row.track else 0.0),
         shown_to=row.shown_to,
+        seen=msgspec.json.decode(row.seen, type=Sighting) if row.seen else None,
     )
+
+
+def _text(seen: Sighting) -> str:
+    return msgspec.json.encode(seen).decode()
 
 
 def _free_in_cell(cell: str) -> list[str]:

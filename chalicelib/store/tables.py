@@ -125,6 +125,7 @@ class CourierRow(Model):
     free_cell = UnicodeAttribute(null=True)
     free_shard = NumberAttribute(null=True)
     idle_since = NumberAttribute(null=True)  # epoch ms
+    seen = UnicodeAttribute(null=True)  # JSON of domain.people.Sighting
 
     by_cell = _ByCell()
     by_idle = _ByIdle()

@@ -24,7 +24,7 @@ from chalicelib.domain.flow import (
 from chalicelib.domain.jobs import Contact
 from chalicelib.domain.mailboxes import restaurant_box
 from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.steps import tell
+from chalicelib.domain.steps import reach, tell
 from chalicelib.errors import OfferGone
 
 TABLE: Table = {
@@ -40,7 +40,11 @@ TABLE: Table = {
         "assign": Status.READY,
         "pick_up": Status.IN_TRANSIT,
     },
-    Status.IN_TRANSIT: {"accept": Status.IN_TRANSIT, "deliver": Status.DONE},
+    Status.IN_TRANSIT: {
+        "accept": Status.IN_TRANSIT,
+        "reach": Status.IN_TRANSIT,
+        "deliver": Status.DONE,
+    },
     Status.DONE: {},
     Status.CANCELLED: {},
 }
@@ -54,6 +58,7 @@ MAY = {
     "accept": COURIER,
     "assign": ADMIN,
     "pick_up": ASSIGNEE,
+    "reach": ASSIGNEE,
     "deliver": ASSIGNEE,
 }
 
@@ -128,6 +133,7 @@ STEPS: dict[str, Step] = {
     "accept": take,
     "assign": assign,
     "pick_up": simply(events.ORDER_PICKED_UP),
+    "reach": reach,
     "deliver": simply(events.ORDER_DELIVERED),
 }
 

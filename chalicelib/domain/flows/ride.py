@@ -20,7 +20,7 @@ from chalicelib.domain.flow import (
     Table,
 )
 from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.steps import give_up, tell, tell_customer
+from chalicelib.domain.steps import give_up, reach, tell, tell_customer
 
 TABLE: Table = {
     Status.SEARCHING: {
@@ -43,6 +43,7 @@ TABLE: Table = {
         "cancel": Status.CANCELLED,
     },
     Status.IN_TRANSIT: {
+        "reach": Status.IN_TRANSIT,
         "deliver": Status.DONE,
         "withdraw": Status.CANCELLED,
         "cancel": Status.CANCELLED,
@@ -59,6 +60,7 @@ MAY = {
     "decline": HOLDER,  # never possible: going off duty does not give a ride up
     "arrive": HOLDER,
     "pick_up": HOLDER,
+    "reach": HOLDER,
     "deliver": HOLDER,
     "hand_back": HOLDER,
     "withdraw": HOLDER,
@@ -143,6 +145,7 @@ STEPS: dict[str, Step] = {
     "accept": take,
     "arrive": arrive,
     "pick_up": start,
+    "reach": reach,
     "deliver": finish,
     "hand_back": hand_back,
     "withdraw": call_off,
