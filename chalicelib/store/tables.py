@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.config import Config
 from pynamodb.attributes import (
     BooleanAttribute,
     ListAttribute,
@@ -356,6 +357,8 @@ def bind(prefix: str, region: str, endpoint: str | None, client: Any = None) -> 
     if client:
         shared._client = client
     else:
+        # botocore composes a long one anew for every call, a tenth of what a call costs.
+        shared.session.set_default_client_config(Config(user_agent="waybill"))
         retry_conflicts(shared.client)
     for model in MODELS:
         meta: Any = model.Meta
