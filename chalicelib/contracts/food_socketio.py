@@ -1,7 +1,7 @@
 """Contract `food` over Socket.IO, on the namespace /orders, for unmodified Socket.IO clients.
 
 There is no Socket.IO server: each packet is one invocation, and what a server would remember of a
-connection is its row. docs/decisions has the reasons.
+connection is its row. docs/decisions/0013 has the reasons.
 """
 
 from __future__ import annotations

@@ -161,3 +161,27 @@ def test_ten_seconds_of_pings_every_two(run_stack: RunStack, clients: Clients) -
     clients.next("customer", "connect")
     wait_for(lambda: len(clients.heard("customer", "ping")) >= 4, 12)
     assert clients.heard("customer", "disconnect") == []
+
+
+def test_a_client_that_begins_with_long_polling_is_told_what_to_do(
+    stack: Stack, clients: Clients
+) -> None:
+    """Ambiguity f."""
+    auth = {"token": stack.token("user", a_number())}
+    clients.open("polling", f"{stack.ws_url}/orders", auth=auth, transports=["polling"])
+    error = clients.next("polling", "connect_error")
+    assert "connect with transports: ['websocket']" in str(error["body"])
+
+
+def test_a_client_that_tries_all_transports_comes_to_websocket_by_itself(
+    stack: Stack, clients: Clients
+) -> None:
+    """Ambiguity f."""
+    clients.open(
+        "stubborn",
+        f"{stack.ws_url}/orders",
+        auth={"token": stack.token("user", a_number())},
+        transports=["polling", "websocket"],
+        tryAllTransports=True,
+    )
+    assert clients.next("stubborn", "connect")
