@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import HOME, RunStack, wait_for
 
-WITHIN_S = 20
+WITHIN_S = 60
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the commands use curl")

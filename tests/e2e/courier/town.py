@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.conftest import HOME, Stack, wait_for
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 SAMPLES = HOME / "tests" / "samples" / "courier"
 METRE = 1 / 111_195  # degrees of latitude
 _towns = itertools.count()
