@@ -254,6 +254,13 @@ class World:
             self.queue.again(message)
 
 
+def routes() -> list[tuple[str, str]]:
+    """Every (method, path) that the app serves."""
+    from app import app
+
+    return sorted((method, path) for path, methods in app.routes.items() for method in methods)
+
+
 @lru_cache(maxsize=1)
 def _client() -> Client:
     from app import app  # when it is first needed: the environment must be safe by then
