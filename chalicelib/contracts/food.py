@@ -6,7 +6,7 @@ Ids are numbers on this contract wherever they are decimal; money is decimal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -190,8 +190,9 @@ def wire_order(order: Order) -> dict[str, Any]:
     return _order(order.id, order.job, order.status, order.courier_id, order.updated_at)
 
 
-def order_list(orders: Sequence[Order]) -> list[dict[str, Any]]:
-    """Orders as a list that fits into one message: the first of them, where not all do."""
+def order_list(orders: Iterable[Order]) -> list[dict[str, Any]]:
+    """Orders, the newest last, as a list that fits into one message: the oldest of them, where not
+    all do, as they have waited longest. What is done makes room for the others."""
     found, room = [], MAX_LIST_BYTES
     for order in map(wire_order, orders):
         room -= len(msgspec.json.encode(order)) + 1

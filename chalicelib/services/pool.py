@@ -43,13 +43,14 @@ class Pool:
         return self._orders.open_in(pool, LISTED)
 
     def restaurant_orders(self, actor: Actor) -> list[Order]:
-        """The unfinished orders of all of an owner's restaurants, the newest last."""
+        """The unfinished orders of all of an owner's restaurants: the oldest of them, where there
+        are more than LISTED, the newest last."""
         found = [
             order
             for restaurant_id in actor.restaurant_ids
             for order in self._orders.active_of_merchant(restaurant_id, LISTED)
         ]
-        return sorted(found, key=lambda order: order.id)[-LISTED:]
+        return sorted(found, key=lambda order: order.id)[:LISTED]
 
     def _opened(self, order: Order) -> None:
         """Those in the middle of another order could not take it: they are not told."""

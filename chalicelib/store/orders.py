@@ -113,10 +113,8 @@ class Orders:
         return [order for order in self._read(hits) if order.open]
 
     def active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
-        """A merchant's unfinished orders: the newest of them, newest last."""
-        hits = OrderRow.by_merchant.query(
-            merchant_id, scan_index_forward=False, limit=limit, page_size=limit
-        )
+        """A merchant's unfinished orders: the longest placed, in order of age."""
+        hits = OrderRow.by_merchant.query(merchant_id, limit=limit, page_size=limit)
         return [order for order in self._read(hits) if not order.terminal]
 
     @staticmethod

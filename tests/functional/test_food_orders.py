@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.connections import Connection, pool_room
 from chalicelib.domain.orders import Status
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import Connections
+from chalicelib.store.orders import Orders
 from tests.functional.kitchen import (
     BREAD,
     ORDER,
@@ -464,6 +466,18 @@ def test_a_large_pool_is_told_in_chunks(kitchen: Kitchen) -> None:
     assert told(world) == 100
     world.pump()
     assert told(world) == 120
+
+
+def test_lists_have_a_hundred_orders_at_most_those_that_wait_longest(kitchen: Kitchen) -> None:
+    """S2-23."""
+    world = kitchen.world
+    orders, sample = Orders(world.engine.connection), world.order(kitchen.ready())
+    for n in range(1, 104):
+        orders.commit(None, replace(sample, id=n, version=1, outbox=()))
+    ((_, data),) = kitchen.drivers("456")[0].emit("get-available-orders")
+    assert [order["id"] for order in data["orders"]] == list(range(1, 101))
+    ((_, data),) = Packets(world, kitchen.owner).emit("get-restaurant-orders")
+    assert [order["id"] for order in data["orders"]] == list(range(1, 101))
 
 
 def told(world: World) -> int:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.domain.orders import Status
-from chalicelib.errors import PostFailed
+from chalicelib.domain.people import Actor, Role
+from chalicelib.errors import OfferGone, PostFailed
+from chalicelib.store.couriers import Couriers
 from tests.functional.kitchen import Kitchen, Packets, names
 from tests.functional.world import World
 
@@ -34,6 +36,26 @@ def test_of_fifteen_drivers_one_gets_it(make_engine_world: MakeWorld) -> None:
         Status.IN_TRANSIT,
         str(winner["order-accepted"]["order"]["driverId"]),
     )
+
+
+def test_of_two_hundred_accepts_at_once_one_wins(make_engine_world: MakeWorld) -> None:
+    """P-08."""
+    kitchen = Kitchen(make_engine_world())
+    order_id, couriers = kitchen.ready(), Couriers(ThreadPoolExecutor(1))
+    drivers = [Actor(str(n), Role.COURIER) for n in range(1000, 1200)]
+
+    def accept(driver: Actor) -> str:
+        try:
+            return kitchen.world.waybill.delivery.accept(driver, order_id).courier_id or ""
+        except OfferGone as gone:
+            return gone.message
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda driver: couriers.connected(driver.id, "c"), drivers))
+        came_to = list(pool.map(accept, drivers))
+    winner = kitchen.world.order(order_id).courier_id or "nobody"
+    assert sorted(came_to) == sorted([winner, *["Order is no longer available."] * 199])
+    assert [d.id for d in drivers if couriers.holding([d.id])] == [winner]
 
 
 def test_of_two_orders_a_driver_gets_one(make_engine_world: MakeWorld) -> None:
