@@ -18,6 +18,7 @@ from chalice.app import (
 from chalicelib.edge import (
     rest_courier,
     rest_drivers,
+    rest_feed,
     rest_me,
     rest_money,
     rest_orders,
@@ -32,7 +33,15 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (rest_orders, rest_courier, rest_drivers, rest_restaurants, rest_me, rest_money):
+for part in (
+    rest_orders,
+    rest_courier,
+    rest_drivers,
+    rest_restaurants,
+    rest_me,
+    rest_money,
+    rest_feed,
+):
     app.register_blueprint(part.routes(waybill))
 
 

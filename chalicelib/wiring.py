@@ -12,6 +12,7 @@ import botocore.config
 from pynamodb.connection import Connection as Database
 
 from chalicelib.contracts.base import Contract
+from chalicelib.contracts.feed_events import worded
 from chalicelib.contracts.food_socketio import FoodOverSocketIO
 from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.chats import key_of as message_key
@@ -35,9 +36,11 @@ from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.calling import Calling, Calls
 from chalicelib.services.changes import Changes
 from chalicelib.services.chats import Chats
+from chalicelib.services.counting import Counting
 from chalicelib.services.delivery import Delivery
 from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.earnings import Earnings, Wallets
+from chalicelib.services.feeds import Feeds
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.mailbox import Mailboxes
@@ -61,6 +64,7 @@ from chalicelib.store import tables
 from chalicelib.store.allowances import Allowances
 from chalicelib.store.chats import Chats as ChatTable
 from chalicelib.store.connections import Connections
+from chalicelib.store.counters import Counters
 from chalicelib.store.couriers import Couriers
 from chalicelib.store.mailboxes import Mailboxes as MailboxTable
 from chalicelib.store.orders import Orders
@@ -139,13 +143,15 @@ def build(
         clock,
     )
     broadcast = Broadcast(connections, presence, gateway, voices.words, queue, threads, clock)
+    mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
     boxes = Mailboxes(
-        mailboxes or MailboxTable(),
+        mailboxes,
         connections,
         gateway,
         voices.words,
         load,
         presence.forget,
+        Counting(counters, worded).tally,
         threads,
         clock,
     )
@@ -176,6 +182,7 @@ def build(
         contracts=voices.contracts,
         ordering=ordering,
         delivery=delivery,
+        feeds=Feeds(mailboxes, connections, counters, threads, clock),
         payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
         payments=payments,
         fleet=Fleet(couriers, delivery, (Followers(broadcast).follow, tracking.follow), clock),

@@ -22,7 +22,7 @@ from chalicelib.contracts.base import (
 )
 from chalicelib.contracts.feed_events import KINDS, TYPES, envelope, worded
 from chalicelib.domain.asks import Authenticate, Listen, StayAwake
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.connections import Connection, Listener, feed_room
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
@@ -50,8 +50,8 @@ class Feed(Contract):
     selective = True
 
     def rooms(self, connection: Connection) -> Sequence[str]:
-        """None beyond the person's own."""
-        return ()
+        """One in which all of the contract's connections can be counted, beyond the person's."""
+        return (feed_room(connection.id),)
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """None: the client speaks first."""

@@ -109,3 +109,16 @@ def _public(contract: str, shard: int) -> str:
 def mailboxes_of(connection: Connection) -> tuple[str, ...]:
     """Whose mailboxes a connection hears: its person's, and those of the restaurants it is in."""
     return tuple(r.removeprefix(_PERSON) for r in connection.rooms if r.startswith(_PERSON))
+
+
+FEED_SHARDS = 8
+
+
+def feed_rooms() -> tuple[str, ...]:
+    """The rooms that all connections of spec 003 are in, one of them each."""
+    return tuple(f"feed#{shard}" for shard in range(FEED_SHARDS))
+
+
+def feed_room(connection_id: str) -> str:
+    """Which of them a connection is in."""
+    return f"feed#{crc32(connection_id.encode()) % FEED_SHARDS}"

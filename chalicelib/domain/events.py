@@ -57,7 +57,10 @@ COURIER_MOVED = "courier_moved"  # to the customer: a fix
 MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
+CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
+
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
+LOGGED_FOR = timedelta(days=8)  # and how long it can be looked up: spec 003 asks for 168 hours
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):

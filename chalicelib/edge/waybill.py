@@ -12,6 +12,7 @@ from chalicelib.services.announcing import Announcing
 from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.chats import Chats
 from chalicelib.services.delivery import Delivery
+from chalicelib.services.feeds import Feeds
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.ordering import Ordering
@@ -38,6 +39,7 @@ class Waybill:
     ordering: Ordering
     delivery: Delivery
     fleet: Fleet
+    feeds: Feeds
     payouts: Payouts
     payments: Payments
     profiles: Profiles

@@ -59,6 +59,7 @@ _ARRIVAL = "arrival#"
 
 Streams = Callable[[str], Outbox | None]
 Forget = Callable[[str, str], None]
+Tally = Callable[[Sequence[Event], Sequence[Event]], None]
 Skip = Callable[[str, Event], bool]
 """Whether an event has become pointless for the connection of that id."""
 
@@ -84,7 +85,8 @@ class LeaseEnding(PostFailed):
 
 
 class Mailboxes:
-    """`load` finds a stream's outbox; `forget` drops a connection that is gone."""
+    """`load` finds a stream's outbox; `forget` drops a connection that is gone; `tally` counts
+    what was put into logs, and what of it was told to subscribers."""
 
     def __init__(
         self,
@@ -94,6 +96,7 @@ class Mailboxes:
         words: Words,
         load: Streams,
         forget: Forget,
+        tally: Tally,
         pool: ThreadPoolExecutor,
         clock: Clock,
     ) -> None:
@@ -103,6 +106,7 @@ class Mailboxes:
         self._words = words
         self._load = load
         self._forget = forget
+        self._tally = tally
         self._pool = pool
         self._clock = clock
 
@@ -196,12 +200,19 @@ class Mailboxes:
                         self._take_in(held, outbox, seen)
                 self._post(held, skip)
                 if held.release(self._store):
+                    self._count(held)
                     return
                 self._check_time(held)
                 streams, outboxes = held.refresh(self._store), {}
         except PostFailed:
             held.give_back(self._store)
+            self._count(held)
             raise
+
+    def _count(self, held: _Lease) -> None:
+        """After the head is written, so that rows which a dead holder left are counted by whoever
+        finishes them, once."""
+        self._tally(held.logged, held.heard)
 
     def _outbox(self, stream: str) -> Outbox | None:
         """A stream's outbox; none for a mark that only says that somebody has come."""
@@ -212,6 +223,7 @@ class Mailboxes:
         rows = self._store.log(held.box.person_id, held.box.next_seq, _DRAIN)
         if rows:
             held.box = replace(held.box, next_seq=rows[-1].seq + 1)
+            held.logged += rows
         return rows
 
     def _take_in(self, held: _Lease, outbox: Outbox, seen: set[tuple[str, int, int]]) -> None:
@@ -226,6 +238,7 @@ class Mailboxes:
                 placed = replace(event, job=outbox.job, seq=held.box.next_seq)
                 self._store.append(held.box.person_id, placed)
                 held.fresh.append(placed)
+                held.logged.append(placed)
                 held.box = replace(held.box, next_seq=placed.seq + 1)
         if outbox.newest > taken:
             held.box = held.box.noting(outbox.stream, outbox.newest, self._clock())
@@ -258,6 +271,7 @@ class Mailboxes:
         for events in rounds:
             upto = box.last_seq if events is rounds[-1] else events[-1].seq
             listeners = self._post_round(held, box, listeners, events, skip)
+            held.heard += [e for e in events if _subscribed(box, listeners, e)]
             for listener in listeners:
                 held.box = held.box.having_told(listener.hears, upto)
         held.fresh = []
@@ -319,6 +333,13 @@ class Mailboxes:
             raise LeaseEnding
 
 
+def _subscribed(box: Mailbox, listeners: Sequence[Listener], event: Event) -> bool:
+    return any(
+        listener.hears is not None and box.owes(event.type, event.seq, listener.hears)
+        for listener in listeners
+    )
+
+
 def _behind(box: Mailbox, listener: Listener) -> bool:
     return box.told_to(listener.hears) < box.last_seq
 
@@ -332,6 +353,8 @@ class _Lease:
         self.until = until
         self.crashed = crashed
         self.fresh: list[Event] = []
+        self.logged: list[Event] = []
+        self.heard: list[Event] = []
         self._done: frozenset[str] = frozenset()
 
     def take_on(self) -> set[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import takewhile
+from zlib import crc32
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.events import KEPT_FOR, Event
+from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
 from chalicelib.domain.mailboxes import Mailbox
 from chalicelib.errors import Stale
 from chalicelib.store.clock import ms
@@ -18,6 +19,8 @@ from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import EventRow, MailboxRow
 
 _PAGE = 100
+CRITICAL_SHARDS = 2  # they are few
+
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
 
 
@@ -78,8 +81,11 @@ class Mailboxes:
             person_id=person_id,
             seq=event.seq,
             doc=msgspec.json.encode(event).decode(),
-            expires=int((event.at + KEPT_FOR + _GRACE).timestamp()),
+            expires=int((event.at + LOGGED_FOR + _GRACE).timestamp()),
         )
+        if event.type in CRITICAL:
+            row.critical_day = _day(event.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
+            row.critical_at = ms(event.at)
         mine: Condition = EventRow.doc == row.doc  # whose answer got lost: AWS was asked twice
         try:
             row.save(condition=EventRow.seq.does_not_exist() | mine)
@@ -87,6 +93,40 @@ class Mailboxes:
             if lost_race(error):
                 raise Stale from None
             raise
+
+    def event(self, person_id: str, seq: int) -> Event | None:
+        """Read one event, strongly consistent; None if there is none."""
+        try:
+            row = EventRow.get(person_id, seq, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return msgspec.json.decode(row.doc, type=Event)
+
+    def back_from(self, person_id: str, seq: int | None, limit: int) -> list[Event]:
+        """The events before `seq` (None: all), newest first, strongly consistent."""
+        rows = EventRow.query(
+            person_id,
+            None if seq is None else EventRow.seq < seq,
+            consistent_read=True,
+            scan_index_forward=False,
+            limit=limit,
+        )
+        return [msgspec.json.decode(row.doc, type=Event) for row in rows]
+
+    def critical(self, day: date, since: datetime, limit: int) -> list[Event]:
+        """The critical events of one day, in no particular order, from a time on."""
+        keys = [
+            (str(hit.person_id), int(hit.seq))
+            for shard in range(CRITICAL_SHARDS)
+            for hit in EventRow.by_critical.query(
+                _day(day, shard),
+                EventRow.critical_at >= ms(since),
+                scan_index_forward=False,
+                limit=limit,
+            )
+        ]
+        rows = EventRow.batch_get(keys) if keys else ()
+        return [msgspec.json.decode(row.doc, type=Event) for row in rows]
 
     def log(self, person_id: str, first_seq: int, limit: int) -> list[Event]:
         """Events from `first_seq` on, in order, strongly consistent, at most `limit`."""
@@ -141,6 +181,10 @@ class Mailboxes:
             if lost_race(error):
                 raise Stale from None
             raise
+
+
+def _day(day: date, shard: int) -> str:
+    return f"{day:%Y-%m-%d}#{shard}"
 
 
 def _head(mailbox: Mailbox) -> list[Action]:

@@ -250,6 +250,15 @@ class MailboxRow(Model):
     taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch ms]}
 
 
+class _ByCritical(GlobalSecondaryIndex["EventRow"]):
+    class Meta:
+        index_name = "by_critical"
+        projection = KeysOnlyProjection()
+
+    critical_day = UnicodeAttribute(hash_key=True)
+    critical_at = NumberAttribute(range_key=True)
+
+
 class EventRow(Model):
     """One event in one person's log."""
 
@@ -261,6 +270,24 @@ class EventRow(Model):
     seq = NumberAttribute(range_key=True)
     doc = UnicodeAttribute()  # JSON of domain.events.Event
     expires = NumberAttribute()  # epoch s, TTL
+    critical_day = UnicodeAttribute(null=True)  # 2026-01-27#3, of critical ones: day and shard
+    critical_at = NumberAttribute(null=True)  # epoch ms
+
+    by_critical = _ByCritical()
+
+
+class CounterRow(Model):
+    """How many events of one type came on one day: in one of the day's shards."""
+
+    class Meta:
+        table_name = "counters"
+        billing_mode = "PAY_PER_REQUEST"
+
+    day = UnicodeAttribute(hash_key=True)  # 2026-01-27#3
+    type = UnicodeAttribute(range_key=True)
+    logged = NumberAttribute(null=True)
+    heard = NumberAttribute(null=True)  # of these, told to a subscriber
+    expires = NumberAttribute(null=True)  # epoch s, TTL
 
 
 class WalletRow(Model):
@@ -328,11 +355,13 @@ MODELS: tuple[type[Model], ...] = (
     LedgerRow,
     PayoutRow,
     PaymentRow,
+    CounterRow,
 )
 TTL_ATTRIBUTES: dict[str, str] = {
     "connections": "expires",
     "rooms": "expires",
     "events": "expires",
+    "counters": "expires",
     "allowances": "expires",
 }
 
