@@ -1,0 +1,121 @@
+"""What each operation costs in calls, exactly. docs/calls.md is this table; it is checked here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.services.wakeups import Relay
+from tests.builders import DEPOT, a_fix, north_of
+from tests.functional.world import World
+
+PAGE = Path(__file__).parents[2] / "docs" / "calls.md"
+READS = {"GetItem": "get", "Query": "query", "BatchGetItem": "batch get"}
+WRITES = {
+    "PutItem": "put",
+    "UpdateItem": "update",
+    "DeleteItem": "delete",
+    "TransactWriteItems": "transaction",
+}
+
+
+class Calls:
+    """Counts what a world asks of AWS."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.rows: list[tuple[str, str, str, int, int]] = []
+        self.operations: Counter[str] = Counter()
+
+    def of(self, name: str, operation: Callable[[], Any]) -> Any:
+        """Do it and note what it took."""
+        world = self._world
+        queued, posted = world.queue.calls, len(world.gateway.posted)
+        with self._counting() as seen:
+            answer = operation()
+        self.operations.update(seen)
+        sent, frames = world.queue.calls - queued, len(world.gateway.posted) - posted
+        self.rows.append((name, _worded(seen, READS), _worded(seen, WRITES), sent, frames))
+        return answer
+
+    @contextmanager
+    def _counting(self) -> Iterator[Counter[str]]:
+        seen: Counter[str] = Counter()
+        events = self._world.engine.connection.client.meta.events
+
+        def count(model: Any, **_: Any) -> None:
+            seen[model.name] += 1
+
+        events.register("before-call.dynamodb", count)
+        try:
+            yield seen
+        finally:
+            events.unregister("before-call.dynamodb", count)
+
+    def table(self) -> str:
+        """As markdown."""
+        head = "| operation | DynamoDB reads | DynamoDB writes | SQS calls | frames posted |"
+        lines = [" | ".join(("", *map(str, row), "")).strip() for row in self.rows]
+        return "\n".join([head, "|---|---|---|---|---|", *lines, ""])
+
+
+def _worded(seen: Counter[str], words: dict[str, str]) -> str:
+    found = [f"{seen[name]} {word}" for name, word in words.items() if seen[name]]
+    return ", ".join(found) or "-"
+
+
+@pytest.fixture
+def calls(world: World) -> Calls:
+    return Calls(world)
+
+
+def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: Calls) -> None:
+    dan, eve = world.courier("dan"), world.courier("eve", north_of(DEPOT, 200))
+    cara = world.customer()
+    sockets = {who.id: world.connect(who) for who in (dan, eve)}
+    hers = calls.of("customer connects", lambda: world.connect(cara, greet=False))
+    calls.of("customer is greeted, nothing waits", world.pump)
+    order = calls.of("order placed and offered", lambda: world.place(cara))["id"]
+    relay = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, Relay))
+    calls.of("relay wakeup, all told", lambda: world.waybill.waking.handle(relay))
+    calls.of("declined, offered to the next", lambda: world.step("decline", order, dan))
+    world.clock.advance(2)
+    calls.of("accepted", lambda: world.step("accept", order, eve))
+    calls.of("arrived", lambda: world.step("arrived", order, eve))
+    calls.of("picked up", lambda: world.step("picked", order, eve))
+    lat, lng = north_of(DEPOT, 210)
+    there = {"lat": lat, "lng": lng}
+    calls.of(
+        "position in the same cell, by REST", lambda: world.post("/v1/courier/location", there, dan)
+    )
+    world.clock.advance(2)
+    calls.of(
+        "position in the same cell, by socket",
+        lambda: sockets["dan"].say({"event": "location.update", "data": there}),
+    )
+    calls.of("delivered", lambda: world.step("delivered", order, eve))
+    other = world.place(world.customer("bob"))["id"]
+    world.queue.waiting.clear()
+    world.clock.advance(15)
+    calls.of("sweep finds one lapsed offer, asks the next", world.sweep)
+    assert world.order(other).offers_made == 2
+    calls.of("sweep with nothing due", world.sweep)
+    calls.of("active order, courier", lambda: world.get("/v1/courier/active-order", eve))
+    calls.of("active order, customer", lambda: world.get("/v1/customer/active-order", cara))
+    calls.of("customer disconnects", hers.close)
+    assert calls.table() in PAGE.read_text(), calls.table()
+    assert set(calls.operations) <= READS.keys() | WRITES.keys()
+    assert "Scan" not in calls.operations
+
+
+def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, calls: Calls) -> None:
+    dan = world.courier()
+    world.clock.advance(2)
+    fix = a_fix(north_of(DEPOT, 5), at=world.clock.now)
+    calls.of("", lambda: world.waybill.fleet.record_fix(dan.actor, fix))
+    assert calls.operations == {"UpdateItem": 1}
