@@ -1,0 +1,147 @@
+"""P-03: posting to connections, against a server on loopback that answers as it is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from botocore.session import Session
+
+from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.errors import FrameTooLarge, Gone, PostFailed
+
+
+class Api(ThreadingHTTPServer):
+    """Answers with the statuses it is given, the last one over and over; 0 hangs up."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses = [200]
+        self.requests: list[tuple[str, str, bytes, dict[str, str]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/api"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Api
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.requests.append((self.command, self.path, body, headers))
+        statuses = self.server.statuses
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        if not status:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_GET = do_DELETE = do_POST
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Api]:
+    with Api() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def api(serving: Api) -> Api:
+    serving.statuses, serving.requests = [200], []
+    return serving
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def gateway(api: Api, slept: list[float]) -> ConnectionsApi:
+    return ConnectionsApi(api.url, Session(), "us-east-1", sleep=slept.append)
+
+
+def test_a_frame_is_one_signed_post(api: Api, gateway: ConnectionsApi) -> None:
+    gateway.post("a/b+c=", '{"text": "ü"}')
+    ((method, path, body, headers),) = api.requests
+    assert (method, path) == ("POST", "/api/@connections/a%2Fb%2Bc%3D")
+    assert body == '{"text": "ü"}'.encode()
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+    assert "/us-east-1/execute-api/aws4_request" in headers["authorization"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 0])
+def test_what_may_pass_is_tried_again_after_growing_pauses(
+    api: Api, gateway: ConnectionsApi, slept: list[float], status: int
+) -> None:
+    api.statuses = [status, status, 200]
+    gateway.post("c=", "x")
+    assert len(api.requests) == 3
+    first, second = slept
+    assert 0.025 <= first <= 0.05
+    assert 0.1 <= second <= 0.2
+
+
+def test_pauses_have_jitter(api: Api, gateway: ConnectionsApi, slept: list[float]) -> None:
+    for _ in range(5):
+        api.statuses = [429, 200]
+        gateway.post("c=", "x")
+    assert len(set(slept)) == 5
+
+
+@pytest.mark.parametrize("status", [429, 503, 0])
+def test_what_does_not_pass_fails_in_the_end(
+    api: Api, gateway: ConnectionsApi, status: int
+) -> None:
+    api.statuses = [status]
+    with pytest.raises(PostFailed):
+        gateway.post("c=", "x")
+    assert len(api.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(410, Gone), (413, FrameTooLarge), (403, PostFailed), (302, PostFailed)]
+)
+def test_what_can_not_pass_is_not_tried_again(
+    api: Api, gateway: ConnectionsApi, status: int, error: type[Exception]
+) -> None:
+    api.statuses = [status]
+    with pytest.raises(error):
+        gateway.post("c=", "x")
+    assert len(api.requests) == 1
+
+
+def test_a_connection_is_gone_only_when_aws_says_so(api: Api, gateway: ConnectionsApi) -> None:
+    for status, alive in ((200, True), (410, False), (403, True), (500, True), (0, True)):
+        api.statuses = [status]
+        assert gateway.alive("c=") is alive
+
+
+def test_closing_one_that_is_gone_is_harmless(api: Api, gateway: ConnectionsApi) -> None:
+    for status in (204, 410):
+        api.statuses = [status]
+        gateway.close("c=")
+    assert {request[0] for request in api.requests} == {"DELETE"}
+
+
+def test_a_server_that_is_not_there_fails_a_post(slept: list[float]) -> None:
+    nobody = ConnectionsApi("http://127.0.0.1:9/api", Session(), "us-east-1", sleep=slept.append)
+    with pytest.raises(PostFailed):
+        nobody.post("c=", "x")
+    assert nobody.alive("c=")
