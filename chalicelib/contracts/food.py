@@ -1,65 +1,33 @@
 """Contract `food`: spec 002, food delivery. Here are its messages and its plain form, frames of
-{"event", "data"}; food_socketio.py has the same over Socket.IO.
-
-Ids are numbers on this contract wherever they are decimal; money is decimal.
+{"event", "data"}; food_socketio.py has the same over Socket.IO, food_orders.py its orders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
-
-import msgspec
 
 from chalicelib.contracts.base import (
     Contract,
     Refused,
     Request,
     frame,
-    iso,
     message,
-    number,
-    optional_text,
-    point,
-    present,
-    text,
 )
+from chalicelib.contracts.food_orders import FLOW, STATUS_WORDS, order_data, order_list
 from chalicelib.domain import commands, events
 from chalicelib.domain.asks import AcceptOrder, Ask, ListOpen, ListOwn, TakeStep
 from chalicelib.domain.commands import Command
 from chalicelib.domain.connections import Connection, Listener, Pace, person_room, pool_room
 from chalicelib.domain.events import Event
-from chalicelib.domain.ids import MAX_ID, parse_id
-from chalicelib.domain.jobs import Item, Job, Place
+from chalicelib.domain.ids import parse_id
 from chalicelib.domain.mailboxes import RESTAURANT, restaurant_box
 from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.people import Restaurant, Role
+from chalicelib.domain.people import Role
 from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
 
-FLOW = "food"
-MAX_ITEMS = 50
-MAX_NAME = 100
-MAX_QUANTITY = 1000
-MAX_PRICE = 1_000_000
 MAX_RESTAURANTS = 50  # of one owner's token; each is a room
-MAX_LIST_BYTES = 120_000  # AWS quota: 128 KB a message, less the rest of the frame
-
-STATUS_WORDS: dict[Status, str] = {
-    Status.PENDING: "pending",
-    Status.CONFIRMED: "confirmed",
-    Status.PREPARING: "preparing",
-    Status.READY: "ready_for_pickup",
-    Status.SEARCHING: "ready_for_pickup",  # from here on, how orders of other flows read here
-    Status.OFFERED: "ready_for_pickup",
-    Status.ACCEPTED: "out_for_delivery",
-    Status.AT_PICKUP: "out_for_delivery",
-    Status.IN_TRANSIT: "out_for_delivery",
-    Status.DONE: "delivered",
-    Status.CANCELLED: "cancelled",
-    Status.UNSERVED: "cancelled",
-}
 
 # Spec 002, "Allowed statuses by role".
 STEPS: Mapping[Role, Mapping[str, Command]] = {
@@ -80,9 +48,6 @@ STEP_WORDS: dict[str, str] = {
     "pick_up": "out_for_delivery",
     "deliver": "delivered",
 }
-
-Said = tuple[str, dict[str, Any]]
-"""A message: the event's name and its data."""
 
 
 class Food(Contract):
@@ -151,10 +116,15 @@ class Food(Contract):
         return (self.say("error", {"message": error_text(error)}),)
 
 
+TO_COURIERS = frozenset(
+    {events.ORDER_OPENED, events.ORDER_TAKEN, events.ORDER_CLAIMED, events.OFFER_REASSIGNED}
+)
+
+
 def audience_of(event: Event, role: Role | None) -> Role | None:
     """As what a listener of this role hears an event: each copy of it is for one kind of people,
     and somebody may be two of them on two sockets."""
-    if event.type in (events.ORDER_OPENED, events.ORDER_TAKEN):
+    if event.type in TO_COURIERS:
         meant = Role.COURIER
     elif event.to.startswith(RESTAURANT):
         meant = Role.MERCHANT
@@ -175,58 +145,11 @@ def error_text(error: WaybillError) -> str:
     return f"Invalid status transition: {status} to {STEP_WORDS.get(error.step, error.step)}."
 
 
-def wire_id(id_: str | None) -> int | str | None:
-    """A person's or restaurant's id: a number where it is a decimal one that every client can hold
-    exactly, else the text."""
-    if id_ is not None and id_.isascii() and id_.isdigit() and len(id_) <= 16:
-        value = int(id_)
-        if value <= MAX_ID and str(value) == id_:
-            return value
-    return id_
-
-
-def wire_order(order: Order) -> dict[str, Any]:
-    """An order as this contract shows it."""
-    return _order(order.id, order.job, order.status, order.courier_id, order.updated_at)
-
-
-def order_list(orders: Iterable[Order]) -> list[dict[str, Any]]:
-    """Orders, the newest last, as a list that fits into one message: the oldest of them, where not
-    all do, as they have waited longest. What is done makes room for the others."""
-    found, room = [], MAX_LIST_BYTES
-    for order in map(wire_order, orders):
-        room -= len(msgspec.json.encode(order)) + 1
-        if room < 0:
-            break
-        found.append(order)
-    return found
-
-
-def _order(
-    id_: int, job: Job, status: Status, courier_id: str | None, updated_at: datetime
-) -> dict[str, Any]:
-    return {
-        "id": id_,
-        "status": STATUS_WORDS[status],
-        "userId": wire_id(job.customer_id),
-        "restaurantId": wire_id(job.merchant_id),
-        "driverId": wire_id(courier_id),
-        "items": [
-            {"name": i.name, "quantity": i.quantity, "price": i.price_minor / 100}
-            for i in job.items
-        ],
-        "totalAmount": job.items_minor / 100,
-        "deliveryAddress": job.dropoff.address,
-        "createdAt": iso(job.created_at),
-        "updatedAt": iso(updated_at),
-        **present(notes=job.notes),
-    }
-
-
 def _with_order(event: Event) -> dict[str, Any]:
     assert event.job is not None, "events of orders are relayed with their job"
     courier_id = event.courier.id if event.courier else None
-    return {"order": _order(event.order_id, event.job, Status(event.status), courier_id, event.at)}
+    status = Status(event.status)
+    return {"order": order_data(event.order_id, event.job, status, courier_id, event.at)}
 
 
 def _with_order_id(event: Event) -> dict[str, Any]:
@@ -268,71 +191,6 @@ def _available_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
 def _restaurant_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
     _only(role, Role.MERCHANT)
     return ListOwn()
-
-
-def read_job(
-    data: Mapping[str, Any], restaurant_id: str, pickup: Place, customer_id: str, now: datetime
-) -> Job:
-    """The body of POST /api/v1/restaurants/{id}/orders as a job. Raises InvalidInput."""
-    names = ("latitude", "longitude")
-    found = point(data.get("latitude"), data.get("longitude"), names)
-    address = text(data.get("deliveryAddress"), "deliveryAddress")
-    return Job(
-        flow=FLOW,
-        customer_id=customer_id,
-        pickup=pickup,
-        dropoff=Place(address, *found) if found else Place(address),
-        created_at=now,
-        notes=optional_text(data.get("notes"), "notes"),
-        merchant_id=restaurant_id,
-        items=_read_items(data.get("items")),
-    )
-
-
-def _read_items(value: Any) -> tuple[Item, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
-        raise InvalidInput(f"items must be a list of 1 to {MAX_ITEMS}.", field="items")
-    return tuple(_read_item(item) for item in value)
-
-
-def _read_item(value: Any) -> Item:
-    if not isinstance(value, dict):
-        raise InvalidInput("Each of items is an object.", field="items")
-    quantity = number(value.get("quantity"), "quantity", 1, MAX_QUANTITY)
-    if not quantity.is_integer():
-        raise InvalidInput("quantity must be a whole number.", field="quantity")
-    return Item(
-        text(value.get("name"), "name", MAX_NAME), int(quantity), _minor(value.get("price"))
-    )
-
-
-def _minor(value: Any) -> int:
-    price = number(value, "price", 0, MAX_PRICE)
-    minor = Decimal(repr(price)) * 100
-    if minor != int(minor):
-        raise InvalidInput("price has at most two decimals.", field="price")
-    return int(minor)
-
-
-def read_restaurant(data: Mapping[str, Any], restaurant_id: str) -> Restaurant:
-    """{name, address, latitude, longitude} as a profile. Raises InvalidInput."""
-    names = ("latitude", "longitude")
-    found = point(data.get("latitude"), data.get("longitude"), names)
-    if found is None:
-        raise InvalidInput("latitude and longitude are required.", field="latitude")
-    name, address = text(data.get("name"), "name"), text(data.get("address"), "address")
-    return Restaurant(restaurant_id, name, address, *found)
-
-
-def restaurant_body(restaurant: Restaurant) -> dict[str, Any]:
-    """A restaurant's profile as REST shows it."""
-    return {
-        "id": wire_id(restaurant.id),
-        "name": restaurant.name,
-        "address": restaurant.address,
-        "latitude": restaurant.lat,
-        "longitude": restaurant.lng,
-    }
 
 
 READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], Ask]] = {

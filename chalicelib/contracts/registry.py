@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.contracts import courier, drivers, feed, food, rides
 from chalicelib.contracts.base import Contract
+from chalicelib.contracts.food_orders import wire_order
 from chalicelib.domain.orders import Order
 
 CONTRACTS: dict[str, Contract] = {
@@ -19,7 +20,7 @@ CONTRACTS: dict[str, Contract] = {
 }
 
 # How an order of each flow is shown by REST, where that is not spec 000's way.
-BODIES: dict[str, Callable[[Order], dict[str, Any]]] = {"food": food.wire_order}
+BODIES: dict[str, Callable[[Order], dict[str, Any]]] = {"food": wire_order}
 
 
 def order_body(order: Order) -> dict[str, Any]:

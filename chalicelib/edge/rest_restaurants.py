@@ -7,7 +7,7 @@ from typing import Any
 from chalice.app import Blueprint
 
 from chalicelib.contracts.base import text
-from chalicelib.contracts.food import read_job, read_restaurant, restaurant_body, wire_order
+from chalicelib.contracts.food_orders import read_job, read_restaurant, restaurant_body, wire_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest import actor_of, answering, body_of
 from chalicelib.edge.waybill import Provider

@@ -55,7 +55,7 @@ def test_of_two_hundred_accepts_at_once_one_wins(make_engine_world: MakeWorld) -
         came_to = list(pool.map(accept, drivers))
     winner = kitchen.world.order(order_id).courier_id or "nobody"
     assert sorted(came_to) == sorted([winner, *["Order is no longer available."] * 199])
-    assert [d.id for d in drivers if couriers.holding([d.id])] == [winner]
+    assert couriers.holding(driver.id for driver in drivers) == {winner}
 
 
 def test_of_two_orders_a_driver_gets_one(make_engine_world: MakeWorld) -> None:

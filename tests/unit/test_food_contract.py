@@ -13,14 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.base import Refused
-from chalicelib.contracts.food import (
-    FOOD,
-    LISTS,
+from chalicelib.contracts.food import FOOD, LISTS, READERS, WRITERS
+from chalicelib.contracts.food_orders import (
     MAX_ITEMS,
     MAX_LIST_BYTES,
     MAX_NAME,
-    READERS,
-    WRITERS,
     order_list,
     read_job,
     read_restaurant,
