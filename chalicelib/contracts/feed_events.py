@@ -98,7 +98,11 @@ def _order_created(event: Event) -> Data:
     return {
         "order_id": str(event.order_id),
         "items": [
-            {"name": item.name, "quantity": item.quantity, "price": money(item.price_minor)}
+            {
+                "name": item.name,
+                "quantity": item.quantity,
+                "price": money(item.quantity * item.price_minor),  # the sample's add up so
+            }
             for item in job.items
         ],
         "total_amount": money(cost.goods_minor),
