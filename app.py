@@ -23,6 +23,7 @@ from chalicelib.edge import (
     rest_money,
     rest_orders,
     rest_restaurants,
+    rest_rides,
     sockets,
     wakes,
 )
@@ -38,6 +39,7 @@ for part in (
     rest_courier,
     rest_drivers,
     rest_restaurants,
+    rest_rides,
     rest_me,
     rest_money,
     rest_feed,

@@ -244,11 +244,15 @@ def _read_fix(data: Data, now: datetime) -> ReportFix:
     return ReportFix(fix, at_work=True)
 
 
-def _read_messages(data: Data, now: datetime) -> ReadMessages:
+def read_page(data: Data) -> int | None:
+    """Before which message a page of a conversation ends, if that is said. Raises InvalidInput."""
     before = data.get("before")
-    if before is not None and parse_id(before) is None:
+    if before is None:
+        return None
+    found = parse_id(before)
+    if found is None:
         raise InvalidInput("before must be the id of a message.", field="before")
-    return ReadMessages(ride_id(data), parse_id(before) if before is not None else None)
+    return found
 
 
 # What clients send, and how it is answered
@@ -349,7 +353,11 @@ EVENTS: Mapping[str, _Event] = {
         ),
         _sent,
     ),
-    "get_ride_chats": _Event(BOTH, _read_messages, lambda found, connection: listed(found)),
+    "get_ride_chats": _Event(
+        BOTH,
+        lambda data, now: ReadMessages(ride_id(data), read_page(data)),
+        lambda found, connection: listed(found),
+    ),
 }
 
 # What they are told. Whose event it is decides who hears it: contracts only word it.

@@ -10,7 +10,7 @@ from chalicelib.domain.events import Entry
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payments import Payment, PaymentStatus, Verdict
 from chalicelib.domain.people import Actor
-from chalicelib.errors import Conflict, NotFound
+from chalicelib.errors import Conflict, InvalidTransition, NotFound
 from chalicelib.services.ports import Clock, OrderStore, PaymentStore
 from chalicelib.services.publishing import Publishing
 
@@ -53,6 +53,32 @@ class Payments:
             return self._commit(None, payments.initiate(wanted))
 
         return self._publishing.retrying(once)
+
+    def pay(
+        self, actor: Actor, order_id: int, method: str, upi_id: str | None, amount_minor: int | None
+    ) -> tuple[Payment, bool]:
+        """Pay for one's own finished order, once: asked again, the payment there is, and False.
+
+        Raises NotFound, InvalidTransition before it is done, Conflict for another amount.
+        """
+        order = self._orders.get(order_id)
+        if order.job.customer_id != actor.id:
+            raise NotFound("There is no such order.")
+        if order.status is not Status.DONE:
+            raise InvalidTransition(order.status.value, "pay", ())
+        fare_minor = bill(order).total_minor
+        if amount_minor not in (None, fare_minor):
+            raise Conflict("The amount is not the fare.", fare=fare_minor / 100)
+        latest = self._store.latest(order_id)
+        if latest and latest.status is not PaymentStatus.FAILED:
+            return latest, False
+        try:
+            return self.initiate(actor, order_id, method, upi_id), True
+        except Conflict:  # at the same time, by another request
+            found = self._store.latest(order_id)
+            if found is None:
+                raise
+            return found, False
 
     def settle(self, payment_id: str, verdict: Verdict) -> Payment:
         """Note what the provider says; the same again changes nothing.
