@@ -1,0 +1,181 @@
+"""Spec 001, "Chat Events": messages between a rider and their driver; ratings and payments."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.rides import WISH, a_driver, a_ride, a_rider, enter, request
+from tests.functional.world import World
+
+
+def test_a_message_reaches_everybody_in_the_ride(world: World) -> None:
+    """S1-30, S1-34: the sender's other devices too; the sending one has its answer."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    tablet = enter(world, driver.person)
+    sent = driver.did("send_chat_message", ride_id=ride_id, message="  I'm here!  ")
+    assert sent["message"] == "Message sent"
+    told = {
+        "id": sent["chat_id"],
+        "ride_id": ride_id,
+        "sender_id": "dora",
+        "sender_type": "DRIVER",
+        "message": "I'm here!",
+        "timestamp": int(world.clock.now.timestamp()),
+    }
+    assert rider.heard("chat_message") == tablet.heard("chat_message") == [told]
+    assert driver.heard("chat_message") == []
+
+
+def test_a_conversation_is_kept_in_order_of_time(world: World) -> None:
+    """S1-33, S1-42: over the socket and by polling."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    for n, client in enumerate([rider, driver, rider]):
+        world.clock.advance(1)
+        client.did("send_chat_message", ride_id=ride_id, message=f"message {n}")
+    found = rider.did("get_ride_chats", ride_id=ride_id)
+    assert found["message"] == "Retrieved 3 chat messages"
+    assert [c["message"] for c in found["chats"]] == ["message 0", "message 1", "message 2"]
+    assert [c["userType"] for c in found["chats"]] == ["RIDER", "DRIVER", "RIDER"]
+    assert set(found["chats"][0]) == {"id", "rideId", "userId", "userType", "message", "timestamp"}
+    polled = world.get(f"/v1/rides/{ride_id}/chats", driver.person)
+    assert polled.body["chats"] == found["chats"]
+    earlier = driver.did("get_ride_chats", ride_id=ride_id, before=found["chats"][2]["id"])
+    assert earlier["chats"] == found["chats"][:2]
+
+
+def test_a_message_waits_for_who_is_away(world: World) -> None:
+    """S1-34: told once they are back."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    rider.socket.close()
+    driver.did("send_chat_message", ride_id=ride_id, message="Where are you?")
+    back = enter(world, rider.person)
+    assert [m["message"] for m in back.heard("chat_message")] == ["Where are you?"]
+
+
+def test_five_messages_a_minute_are_enough(world: World) -> None:
+    """S1-32: of one person, on all sockets together; the other side has its own five."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    tablet = enter(world, rider.person)
+    for n, client in enumerate([rider, tablet, rider, tablet, rider]):
+        client.did("send_chat_message", ride_id=ride_id, message=f"{n}")
+    refused = tablet.ask("send_chat_message", ride_id=ride_id, message="6")
+    assert refused["code"] == "RATE_LIMITED"
+    assert len(driver.heard("chat_message")) == 5
+    driver.did("send_chat_message", ride_id=ride_id, message="Slow down")
+    world.clock.advance(60)
+    rider.did("send_chat_message", ride_id=ride_id, message="7")
+
+
+def test_status_updates_have_no_limit(world: World) -> None:
+    """S1-44."""
+    rider, driver = a_rider(world), a_driver(world)
+    for _ in range(3):
+        a_ride(rider, driver, "completed")
+    assert len(rider.statuses()) == 9
+
+
+def test_a_page_fits_into_a_frame(world: World) -> None:
+    """AWS quota: 128 KB a message."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    for n in range(30):
+        world.clock.advance(12)
+        sender = (rider, driver)[n % 2]
+        sender.did("send_chat_message", ride_id=ride_id, message=f"{n:03d}" + "\N{TAXI}" * 997)
+    page = rider.did("get_ride_chats", ride_id=ride_id)["chats"]
+    assert [c["message"][:3] for c in page] == [f"{n:03d}" for n in range(30 - len(page), 30)]
+    assert 20 < len(page) < 30
+    assert len(rider.socket.texts[-1].encode()) < 128 * 1024
+
+
+def test_a_message_before_there_is_a_driver_is_kept(world: World) -> None:
+    """S1-31: the rider is a participant from the start."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider)
+    rider.did("send_chat_message", ride_id=ride_id, message="Gate 2, please")
+    assert driver.heard("chat_message") == []
+    assert driver.ask("get_ride_chats", ride_id=ride_id)["code"] == "RIDE_NOT_FOUND"
+    driver.did("accept_ride", ride_id=ride_id)
+    assert driver.did("get_ride_chats", ride_id=ride_id)["chats"][0]["message"] == "Gate 2, please"
+
+
+# REST
+
+
+def test_a_ride_is_requested_by_rest(world: World) -> None:
+    """S1-39: the same service as over the socket."""
+    rider, driver = a_rider(world), a_driver(world)
+    answer = world.post("/v1/riders/rides", WISH, rider.person)
+    assert answer.status == 201
+    assert driver.heard("new_ride_request")[0]["ride_id"] == answer.body["ride_id"]
+    assert answer.body["estimated_fare"] > 0
+    assert world.post("/v1/riders/rides", {}, rider.person).status == 400
+    assert world.post("/v1/riders/rides", WISH, driver.person).status == 403
+    assert world.post("/v1/riders/rides", WISH).status == 401
+
+
+def test_a_ride_is_polled_by_those_in_it(world: World) -> None:
+    """S1-42."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver, "completed")
+    for client in (rider, driver):
+        body = world.get(f"/v1/rides/{ride_id}", client.person).body
+        assert (body["id"], body["status"]) == (ride_id, "completed")
+        assert body["driver_info"]["vehicle"] == "Toyota Camry"
+        assert body["fare"] > 0
+
+
+@pytest.mark.parametrize("by_rest", [True, False])
+def test_a_driver_is_rated_once(world: World, by_rest: bool) -> None:
+    """S1-29, S1-40."""
+    rider, driver = a_rider(world), a_driver(world)
+
+    def rate(ride_id: str, stars: int) -> str:
+        said = {"ride_id": ride_id, "rating": stars, "comment": "Fine"}
+        if not by_rest:
+            return str(rider.ask("rate_driver", **said).get("code", ""))
+        answer = world.post("/v1/riders/rate/driver", said, rider.person)
+        return "" if answer.status == 201 else str(answer.body["error"]).upper()
+
+    first = a_ride(rider, driver)
+    assert rate(first, 5) == "INVALID_TRANSITION"
+    driver.did("start_ride", ride_id=first)
+    driver.did("complete_ride", ride_id=first)
+    assert rate(first, 4) == ""
+    assert rate(first, 1) == "ALREADY_RATED"
+    assert rate(a_ride(rider, driver, "completed"), 5) == ""
+    assert world.get("/v1/me", driver.person).body["rating"] == 4.5
+
+
+def test_a_rating_survives_a_new_profile(world: World) -> None:
+    """S1-40: the average is not the driver's to write."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver, "completed")
+    rider.did("rate_driver", ride_id=ride_id, rating=2)
+    body = {"name": "Dora", "phone": "+1", "rating": 5, "rating_sum": 5}
+    assert world.call("PUT", "/v1/me", body, driver.person).body["rating"] == 2.0
+
+
+def test_a_ride_is_paid_once_and_with_its_fare(world: World) -> None:
+    """S1-41."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    body = {"ride_id": ride_id, "method": "cash"}
+    assert world.post("/v1/riders/payment", body, rider.person).status == 409  # not yet done
+    driver.did("start_ride", ride_id=ride_id)
+    fare = driver.did("complete_ride", ride_id=ride_id)["ride_data"]["fare"]
+    wrong = world.post("/v1/riders/payment", {**body, "amount": fare + 1}, rider.person)
+    assert wrong.status == 409
+    paid = world.post("/v1/riders/payment", {**body, "amount": fare}, rider.person)
+    assert paid.status == 201
+    assert (paid.body["ride_id"], paid.body["amount"]) == (ride_id, fare)
+    again = world.post("/v1/riders/payment", body, rider.person)
+    assert (again.status, again.body) == (200, paid.body)
+    other = a_rider(world, "other")
+    assert world.post("/v1/riders/payment", body, other.person).status == 404
+    assert world.post("/v1/riders/payment", body, driver.person).status == 403
+    assert world.post("/v1/riders/payment", {"ride_id": ride_id}, rider.person).status == 400

@@ -1,0 +1,407 @@
+"""Spec 001's rules: who is called, who has it, what each step takes, how it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.builders import DEPOT, north_of
+from tests.functional.conftest import MakeWorld
+from tests.functional.rides import (
+    DOOR,
+    PICKUP,
+    WISH,
+    a_driver,
+    a_ride,
+    a_rider,
+    enter,
+    locate,
+    request,
+)
+from tests.functional.world import World
+
+UNKNOWN = "1234567890"
+
+
+def test_only_free_drivers_near_by_of_the_type_are_called(world: World) -> None:
+    """S1-37, S1-38: not busy, offline, of another type, or too far away."""
+    rider, busy = a_rider(world), a_driver(world, "busy")
+    a_ride(a_rider(world, "other"), busy)
+    busy.forget()
+    called = {
+        "near": a_driver(world, "near"),
+        "typeless": a_driver(world, "typeless", vehicle_type=None),
+    }
+    not_called = {
+        "offline": a_driver(world, "offline", online=False),
+        "premium": a_driver(world, "premium", vehicle_type="premium"),
+        "far": a_driver(world, "far", at=north_of(DEPOT, 5500)),
+        "unknown": a_driver(world, "unknown", at=None),
+        "busy": busy,
+    }
+    ride_id = request(rider)
+    for name, driver in called.items():
+        assert [c["ride_id"] for c in driver.heard("new_ride_request")] == [ride_id], name
+    for name, driver in not_called.items():
+        assert driver.heard("new_ride_request") == [], name
+        assert driver.ask("accept_ride", ride_id=ride_id)["code"] in (
+            "RIDE_NOT_FOUND",
+            "DRIVER_BUSY",
+        )
+
+
+def test_a_stale_position_is_not_near(world: World) -> None:
+    """S1-38: FIX_MAX_AGE_S."""
+    rider, driver = a_rider(world), a_driver(world)
+    world.clock.advance(121)
+    request(rider)
+    assert driver.heard("new_ride_request") == []
+
+
+def test_who_comes_while_a_ride_is_searched_is_called_by_the_next_pass_once(world: World) -> None:
+    """S1-37: each pass calls those who were not."""
+    rider, first = a_rider(world), a_driver(world, "first")
+    ride_id = request(rider)
+    late = a_driver(world, "late")
+    world.clock.advance(15)
+    world.sweep()
+    world.clock.advance(15)
+    world.sweep()
+    assert [c["ride_id"] for c in late.heard("new_ride_request")] == [ride_id]
+    assert len(first.heard("new_ride_request")) == 1
+    assert late.did("accept_ride", ride_id=ride_id)
+
+
+def test_the_others_are_told_that_it_is_taken(world: World) -> None:
+    """S1-18."""
+    rider = a_rider(world)
+    winner, loser = a_driver(world, "winner"), a_driver(world, "loser")
+    ride_id = a_ride(rider, winner)
+    assert loser.heard("ride_request_closed") == [{"ride_id": ride_id, "reason": "taken"}]
+    assert winner.heard("ride_request_closed") == []
+    answer = loser.ask("accept_ride", ride_id=ride_id)
+    assert answer == {
+        "status": "error",
+        "message": "Another driver has this ride.",
+        "code": "RIDE_TAKEN",
+    }
+    assert winner.did("accept_ride", ride_id=ride_id)  # asked again: it is his
+    assert rider.statuses() == ["arrivingToPickup"]
+
+
+def test_a_search_ends_without_a_driver(world: World) -> None:
+    """RIDE_SEARCH_TTL_S: by its wakeup, or by the sweep."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider)
+    world.pass_time(299)
+    assert rider.statuses() == []
+    world.pass_time(1)
+    (update,) = rider.heard("ride_status_update")
+    assert update == {
+        "ride_id": ride_id,
+        "status": "canceled",
+        "data": {"message": "No driver found"},
+    }
+    assert driver.heard("ride_request_closed") == [{"ride_id": ride_id, "reason": "expired"}]
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+
+
+def test_the_sweep_ends_a_search_whose_wakeup_was_lost(world: World) -> None:
+    """RIDE_SEARCH_TTL_S."""
+    rider = a_rider(world)
+    request(rider)
+    world.queue.waiting.clear()
+    world.clock.advance(300)
+    world.sweep()
+    assert [u["data"]["message"] for u in rider.heard("ride_status_update")] == ["No driver found"]
+
+
+def test_a_driver_must_be_online(world: World) -> None:
+    """S1-13, S1-17."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider)
+    assert driver.did("go_offline")["message"] == "Driver is now offline"
+    assert driver.did("go_offline")["message"] == "Driver is now offline"  # S1-11
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "NOT_ONLINE"
+    world.clock.advance(1)
+    assert driver.ask("update_location", **PICKUP)["code"] == "NOT_ONLINE"
+
+
+def test_a_driver_has_one_ride_at_a_time(world: World) -> None:
+    """S1-19."""
+    rita, otto, driver = a_rider(world), a_rider(world, "otto"), a_driver(world)
+    first, second = request(rita), request(otto)
+    driver.did("accept_ride", ride_id=first)
+    assert driver.ask("accept_ride", ride_id=second)["code"] == "DRIVER_BUSY"
+
+
+def test_a_driver_with_a_parcel_takes_no_ride(world: World) -> None:
+    """X16: one unfinished order over all flows."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider)
+    world.place(world.customer())  # offered to the driver, who is the nearest
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "DRIVER_BUSY"
+
+
+def test_a_ride_starts_at_the_pickup(world: World) -> None:
+    """S1-21: within 200 m, by a fix of the last minute."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    locate(driver, north_of(DEPOT, 210))
+    away = driver.ask("start_ride", ride_id=ride_id)
+    assert away["code"] == "NOT_AT_PICKUP"
+    locate(driver, north_of(DEPOT, 190))
+    world.clock.advance(61)
+    assert driver.ask("start_ride", ride_id=ride_id)["code"] == "NOT_AT_PICKUP"
+    locate(driver, north_of(DEPOT, 190))
+    assert driver.did("start_ride", ride_id=ride_id)
+    assert rider.did("get_ride_state", ride_id=ride_id)["ride_data"]["status"] == (
+        "drivingToDestination"
+    )
+
+
+def test_the_check_can_be_switched_off(make_world: MakeWorld) -> None:
+    """S1-21: START_RIDE_RADIUS_M=0."""
+    world = make_world(settings={"start_ride_radius_m": 0})
+    rider, driver = a_rider(world), a_driver(world, at=north_of(DEPOT, 3000))
+    ride_id = a_ride(rider, driver)
+    assert driver.did("start_ride", ride_id=ride_id)
+
+
+def test_steps_come_in_their_order(world: World) -> None:
+    """S1-22, S1-43: what is not possible is an error and changes nothing."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    answer = driver.ask("complete_ride", ride_id=ride_id)
+    assert answer["code"] == "INVALID_TRANSITION"
+    assert "arrivingToPickup" in answer["message"]
+    driver.did("start_ride", ride_id=ride_id)
+    driver.did("start_ride", ride_id=ride_id)  # asked again
+    done = driver.did("complete_ride", ride_id=ride_id)
+    assert driver.did("complete_ride", ride_id=ride_id) == done
+    assert driver.ask("start_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    assert driver.ask("cancel_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    assert rider.ask("cancel_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    assert len(rider.statuses()) == 3
+
+
+@pytest.mark.parametrize("until", ["requested", "accepted", "started"])
+def test_a_rider_cancels_until_it_is_over(world: World, until: str) -> None:
+    """S1-27, S1-43: and the driver is free again."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider) if until == "requested" else a_ride(rider, driver, until)
+    answer = rider.did("cancel_ride", ride_id=ride_id, reason="Changed my mind")
+    assert answer["message"] == "Ride canceled"
+    update = rider.heard("ride_status_update")[-1]
+    assert update["status"] == "canceled"
+    assert update["data"]["reason"] == "Changed my mind"
+    if until == "requested":
+        closed = {"ride_id": ride_id, "reason": "canceled"}
+        assert driver.heard("ride_request_closed") == [closed]
+    else:
+        assert driver.statuses()[-1] == "canceled"
+    assert rider.ask("cancel_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    again = request(rider)
+    assert driver.heard("new_ride_request")[-1]["ride_id"] == again
+
+
+@pytest.mark.parametrize("until", ["accepted", "started"])
+def test_a_driver_cancels_and_is_free(world: World, until: str) -> None:
+    """S1-23: canceled, the literal reading."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver, until)
+    assert driver.did("cancel_ride", ride_id=ride_id, reason="Traffic accident") == {
+        "status": "success",
+        "message": "Ride canceled",
+    }
+    update = rider.heard("ride_status_update")[-1]
+    assert (update["status"], update["data"]["message"], update["data"]["reason"]) == (
+        "canceled",
+        "Ride canceled by driver",
+        "Traffic accident",
+    )
+    again = request(rider)
+    assert driver.heard("new_ride_request")[-1]["ride_id"] == again
+
+
+def test_another_driver_is_looked_for_where_that_is_set(make_world: MakeWorld) -> None:
+    """REALLOCATE_ON_DRIVER_CANCEL: once."""
+    world = make_world(settings={"reallocate_on_driver_cancel": True})
+    rider, first, second = a_rider(world), a_driver(world, "first"), a_driver(world, "second")
+    ride_id = a_ride(rider, first)
+    first.did("cancel_ride", ride_id=ride_id)
+    assert rider.statuses() == ["arrivingToPickup", "findingDriver"]
+    assert [c["ride_id"] for c in second.heard("new_ride_request")] == [ride_id, ride_id]
+    assert first.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_NOT_FOUND"
+    second.did("accept_ride", ride_id=ride_id)
+    second.did("cancel_ride", ride_id=ride_id)
+    assert rider.statuses()[-2:] == ["arrivingToPickup", "canceled"]
+
+
+def test_going_offline_ends_no_ride(world: World) -> None:
+    """S1-11: accepted work goes on, and the rider goes on seeing where the driver is."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    driver.did("go_offline")
+    locate(driver, DEPOT)
+    assert len(rider.heard("driver_location_update")) == 1
+    driver.did("start_ride", ride_id=ride_id)
+    driver.did("complete_ride", ride_id=ride_id)
+    request(rider)
+    assert len(driver.heard("new_ride_request")) == 1
+
+
+def test_locations_are_limited_to_one_a_second_over_all_sockets(world: World) -> None:
+    """S1-14: not stored, not fanned out, not disconnected."""
+    rider, driver = a_rider(world), a_driver(world)
+    a_ride(rider, driver)
+    other = enter(world, driver.person)
+    locate(driver, DEPOT)
+    refused = other.ask("update_location", latitude=DOOR[0], longitude=DOOR[1])
+    assert refused["code"] == "RATE_LIMITED"
+    assert len(rider.heard("driver_location_update")) == 1
+    assert world.gateway.closed == []
+    world.clock.advance(1)
+    assert other.did("update_location", **PICKUP)["message"] == "Location updated"
+
+
+def test_an_older_location_is_passed_over(world: World) -> None:
+    """S1-15."""
+    rider, driver = a_rider(world), a_driver(world)
+    a_ride(rider, driver)
+    locate(driver, DEPOT)
+    old = int(world.clock.now.timestamp()) - 30
+    locate(driver, DOOR, timestamp=old)
+    assert len(rider.heard("driver_location_update")) == 1
+
+
+def test_the_rider_follows_the_driver_from_accept_to_complete(world: World) -> None:
+    """S1-36."""
+    rider, driver = a_rider(world), a_driver(world)
+    locate(driver, DEPOT)
+    ride_id = a_ride(rider, driver)
+    locate(driver, DEPOT, heading=45.0)
+    assert rider.heard("driver_location_update") == [
+        {
+            "ride_id": ride_id,
+            "driver_id": "dora",
+            "latitude": DEPOT[0],
+            "longitude": DEPOT[1],
+            "heading": 45.0,
+        }
+    ]
+    driver.did("start_ride", ride_id=ride_id)
+    locate(driver, DEPOT)
+    driver.did("complete_ride", ride_id=ride_id)
+    locate(driver, DEPOT)
+    assert len(rider.heard("driver_location_update")) == 2
+    assert driver.heard("driver_location_update") == []
+
+
+def test_a_ride_is_measured_along_its_fixes(world: World) -> None:
+    """S1-22: not along the crow's line."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver, "started")
+    for metres in [*range(0, 3000, 100), *range(3000, 0, -100)]:  # there and back
+        locate(driver, north_of(DEPOT, metres))
+    data = driver.did("complete_ride", ride_id=ride_id)["ride_data"]
+    assert data["distance"] == pytest.approx(5.9, abs=0.05)
+    assert data["duration"] == 60
+    assert data["fare"] == pytest.approx(2.50 + 5.9 * 1.20 + 0.25, abs=0.06)
+
+
+def test_a_ride_without_fixes_costs_what_was_estimated(world: World) -> None:
+    """S1-22: the distance, that is; the time is what it took."""
+    rider, driver = a_rider(world), a_driver(world)
+    asked = rider.did("request_ride", **WISH)
+    driver.did("accept_ride", ride_id=asked["ride_id"])
+    driver.did("start_ride", ride_id=asked["ride_id"])
+    world.clock.advance(936)  # as long as estimated
+    data = driver.did("complete_ride", ride_id=asked["ride_id"])["ride_data"]
+    assert data["distance"] == pytest.approx(6.5, abs=0.01)
+    assert data["fare"] == pytest.approx(asked["estimated_fare"], abs=0.02)
+
+
+def test_both_come_back_on_a_new_socket(world: World) -> None:
+    """S1-24, S1-25, S1-26: no join is needed; what was missed is told."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    rider.socket.close()
+    driver.did("start_ride", ride_id=ride_id)
+    back, again = enter(world, rider.person), enter(world, driver.person)
+    assert back.statuses() == ["drivingToDestination"]
+    state = back.did("get_ride_state", ride_id=ride_id)
+    assert state["message"] == "Ride state retrieved"
+    assert state["ride_data"]["status"] == "drivingToDestination"
+    assert state["ride_data"]["driver"]["name"] == "Dora Smith"
+    assert state["ride_data"]["driver"]["eta"] == state["ride_data"]["eta_minutes"] >= 1
+    assert again.did("get_ride_state", ride_id=ride_id)["ride_data"] == state["ride_data"]
+    joined = back.did("join_ride_room", ride_id=ride_id)
+    assert joined == {
+        "status": "success",
+        "message": "Joined ride room",
+        "ride_data": {
+            "id": ride_id,
+            "status": "drivingToDestination",
+            "pickup": f"{DEPOT[0]},{DEPOT[1]}",
+            "destination": f"{DOOR[0]},{DOOR[1]}",
+        },
+    }
+
+
+def test_places_keep_the_address_that_they_are_given(world: World) -> None:
+    """S1-24: address strings."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider, pickup={**PICKUP, "address": "123 Main St"})
+    joined = rider.did("join_ride_room", ride_id=ride_id)["ride_data"]
+    assert joined["pickup"] == "123 Main St"
+    assert driver.heard("new_ride_request")[0]["pickup"] == {**PICKUP, "address": "123 Main St"}
+
+
+def test_an_outsider_learns_nothing_of_a_ride(world: World) -> None:
+    """S1-46: not even that there is one."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    nosy = a_rider(world, "nosy"), a_driver(world, "nosy-driver")
+    about = {"ride_id": ride_id, "message": "hi", "rating": 5}
+    for client, asked in (
+        (nosy[0], ("join_ride_room", "get_ride_state", "get_ride_chats", "cancel_ride")),
+        (nosy[0], ("send_chat_message", "rate_driver")),
+        (nosy[1], ("join_ride_room", "get_ride_state", "get_ride_chats", "cancel_ride")),
+        (nosy[1], ("send_chat_message", "accept_ride", "start_ride", "complete_ride")),
+    ):
+        for event in asked:
+            answer = client.ask(event, **about)
+            assert answer == client.ask(event, **{**about, "ride_id": UNKNOWN}), event
+            assert answer["code"] == "RIDE_NOT_FOUND"
+    for path in (f"/v1/rides/{ride_id}", f"/v1/rides/{ride_id}/chats", f"/v1/orders/{ride_id}"):
+        assert world.get(path, nosy[0].person).status == 404
+    locate(driver, DEPOT)
+    rider.did("send_chat_message", ride_id=ride_id, message="secret")
+    driver.did("start_ride", ride_id=ride_id)
+    for client in nosy:
+        assert ride_id not in json.dumps(client.socket.frames)
+
+
+def test_what_is_asked_over_rest_only_says_so(make_world: MakeWorld) -> None:
+    """RIDES_WS_CREATE=reject."""
+    world = make_world(settings={"rides_ws_create": False})
+    rider = a_rider(world)
+    assert rider.ask("request_ride", **WISH)["code"] == "USE_REST"
+    assert rider.ask("rate_driver", ride_id="1", rating=5)["code"] == "USE_REST"
+    assert world.post("/v1/riders/rides", WISH, rider.person).status == 201
+
+
+def test_a_vehicle_type_that_there_is_not_is_an_error(world: World) -> None:
+    """S1-28, S1-47."""
+    answer = a_rider(world).ask("request_ride", **{**WISH, "vehicle_type": "rocket"})
+    assert answer["code"] == "INVALID_INPUT"
+
+
+def test_a_premium_ride_costs_more(world: World) -> None:
+    """S1-28: prices are by vehicle type."""
+    rider = a_rider(world)
+    plain = rider.did("request_ride", **WISH)["estimated_fare"]
+    premium = rider.did("request_ride", **{**WISH, "vehicle_type": "premium"})["estimated_fare"]
+    assert premium > plain
