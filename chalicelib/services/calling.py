@@ -36,11 +36,12 @@ class Calls:
         policy = self._policies.get(after.job.flow)
         if policy is None or not policy.calls:
             return
-        called = before.offered_to if before else ()
+        was_open = before is not None and before.status is Status.SEARCHING
+        called = before.offered_to if before and was_open else ()
         if after.status is Status.SEARCHING:
             new = [c for c in after.offered_to if c not in called]
             self._say(new, events.ORDER_CALLED, after)
-        elif before and before.status is Status.SEARCHING:
+        elif was_open:
             late = [c for c in called if c != after.courier_id]
             self._say(late, events.ORDER_CLOSED, after)
 

@@ -55,6 +55,7 @@ def test_a_position_during_a_ride_is_one_write_and_one_post_more(world: World) -
     """S1-36: the driver's own row says who may see it; one query finds the rider's sockets."""
     rider, driver = a_rider(world), a_driver(world)
     a_ride(rider, driver, "started")
+    move(driver, 10)  # the first on the way is shown on the feed too, then one every half minute
     with counting(world) as calls:
         posts = move(driver, 5)
     assert calls == {_READ_THE_SOCKET: 1, _STORE: 1, _WHO_LISTENS: 1}
@@ -71,3 +72,14 @@ def test_adding_the_way_up_costs_little(world: World) -> None:
     assert 60 <= calls[_STORE] <= 64
     assert calls["GetItem couriers"] <= 4
     assert calls[_WHO_LISTENS] == 0
+
+
+def test_on_the_way_to_the_pickup_it_is_one_read_more(world: World) -> None:
+    """The feed must know at once when the trip begins, so it looks at the order."""
+    rider, driver = a_rider(world), a_driver(world)
+    a_ride(rider, driver)
+    with counting(world) as calls:
+        posts = move(driver, 5)
+    looked_at = {_READ_THE_SOCKET: 1, _WHO_LISTENS: 1, "GetItem orders": 1}
+    assert calls == {_STORE: 1, **looked_at}
+    assert posts == 2
