@@ -22,6 +22,7 @@ from chalicelib.edge import (
     rest_me,
     rest_money,
     rest_orders,
+    rest_pages,
     rest_restaurants,
     rest_rides,
     sockets,
@@ -45,6 +46,7 @@ for part in (
     rest_feed,
 ):
     app.register_blueprint(part.routes(waybill))
+app.register_blueprint(rest_pages.routes())
 
 
 @app.middleware("http")
