@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import islice
 from uuid import uuid4
 
-import msgspec
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -19,6 +18,7 @@ from chalicelib.errors import CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
 from chalicelib.store.clock import ms
 from chalicelib.store.failures import LOST, cancelled, lost_race
+from chalicelib.store.packing import pack, unpack
 from chalicelib.store.tables import SHARDS, OrderRow
 
 _PAGE = 100
@@ -138,7 +138,7 @@ def _encode(order: Order) -> OrderRow:
     row = OrderRow(
         order_id=order.id,
         version=order.version,
-        doc=msgspec.json.encode(order).decode(),
+        doc=pack(order),
         commit=uuid4().hex,
     )
     if not order.terminal:
@@ -153,4 +153,4 @@ def _encode(order: Order) -> OrderRow:
 
 
 def _decode(row: OrderRow) -> Order:
-    return msgspec.json.decode(row.doc, type=Order)
+    return unpack(row.doc, Order)

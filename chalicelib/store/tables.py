@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.config import Config
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     ListAttribute,
     NumberAttribute,
@@ -64,7 +65,7 @@ class _ByMerchant(GlobalSecondaryIndex["OrderRow"]):
 
 
 class OrderRow(Model):
-    """An order; `doc` is domain.orders.Order, with the events of its last versions in it."""
+    """An order; `doc` is domain.orders.Order, packed, its last versions' events in it."""
 
     class Meta:
         table_name = "orders"
@@ -72,7 +73,7 @@ class OrderRow(Model):
 
     order_id = NumberAttribute(hash_key=True)
     version = NumberAttribute()
-    doc = UnicodeAttribute()
+    doc = BinaryAttribute(legacy_encoding=False)
     commit = UnicodeAttribute()  # of the write that made this version: sent twice, it knows itself
     deadline_shard = NumberAttribute(null=True)  # while an offer or a search is pending
     deadline_at = NumberAttribute(null=True)  # epoch ms
@@ -268,7 +269,7 @@ class EventRow(Model):
 
     person_id = UnicodeAttribute(hash_key=True)
     seq = NumberAttribute(range_key=True)
-    doc = UnicodeAttribute()  # JSON of domain.events.Event
+    doc = BinaryAttribute(legacy_encoding=False)  # domain.events.Event, packed
     expires = NumberAttribute()  # epoch s, TTL
     critical_day = UnicodeAttribute(null=True)  # 2026-01-27#3, of critical ones: day and shard
     critical_at = NumberAttribute(null=True)  # epoch ms
