@@ -58,6 +58,7 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
+ENTAILING = frozenset({ORDER_DELIVERED})  # what calls for more than being told: an earning
 
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 LOGGED_FOR = timedelta(days=8)  # and how long it can be looked up: spec 003 asks for 168 hours
@@ -119,6 +120,11 @@ class Outbox(msgspec.Struct, frozen=True):
     def mark(self) -> str:
         """This outbox as it is left to another: versioned, so that a later one is another mark."""
         return f"{self.stream}@{self.newest}"
+
+    def newest_for(self, person_id: str) -> int:
+        """The newest version that one person is told of, 0 where there is none."""
+        mine = (e.version for e in self.entries if any(one.to == person_id for one in e.events))
+        return max(mine, default=0)
 
     def recipients(self) -> tuple[str, ...]:
         """Everybody who is told something, once each, in order of first mention."""

@@ -13,7 +13,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import lifecycle
-from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.events import ENTAILING, Event, order_stream
 from chalicelib.domain.orders import Order
 from chalicelib.errors import Stale, Unavailable
 from chalicelib.services.ports import Clock, OrderStore, Queue
@@ -29,6 +29,13 @@ Follower = Callable[[Order | None, Order], None]
 RELAY_AFTER = timedelta(seconds=5)
 COMMIT_WITHIN = timedelta(seconds=30)  # longer than an invocation that may yet commit lives
 _ATTEMPTS = 12
+
+
+def only_to(told: tuple[Event, ...]) -> tuple[str, ...]:
+    """Those who are told, where telling them is all that is to be done; else nobody."""
+    if any(event.type in ENTAILING for event in told):
+        return ()
+    return tuple(dict.fromkeys(event.to for event in told))
 
 
 class Changes:
@@ -48,10 +55,10 @@ class Changes:
         self._queue = queue
         self._clock = clock
 
-    def arm(self, before: Order | None, after: Order) -> None:
+    def arm(self, before: Order | None, after: Order, told: tuple[Event, ...]) -> None:
         """Send the wakeups that a commit of `after` relies on. Raises Unavailable."""
         now, version = self._clock(), before.version + 1 if before else 1
-        relay = RelayWakeup(order_stream(after.id), version, now + COMMIT_WITHIN)
+        relay = RelayWakeup(order_stream(after.id), version, now + COMMIT_WITHIN, to=only_to(told))
         wakeups: list[tuple[Wakeup, timedelta]] = [(relay, RELAY_AFTER)]
         if after.offer:
             due = after.offer.expires_at
@@ -77,7 +84,7 @@ class Changes:
             kept = self._relay.keeping_untold(before.told, sealed.outbox, self._clock())
             sealed = replace(sealed, outbox=kept)
         if not armed and (told or sealed.offer):
-            self.arm(before, sealed)
+            self.arm(before, sealed, told)
         self._orders.commit(before, sealed, available_only=available_only)
         if told:
             self._relay.at_once(sealed.told)

@@ -72,16 +72,16 @@ class Dispatching:
             return self._calling.settle(before, searching, told, self.policy(searching))
         now = self._clock()
         expires_at = now + self.policy(searching).offer_ttl
-        armed = False
+        armed: set[str] | None = None  # whom the wakeups that are out would have told
         lost: set[str] = set()
         while found := self._candidates(searching, lost, now, again):
             for courier in found:
                 distance_m = distance_to(courier, searching.job.pickup.point)
                 offer = commands.Offer(courier.id, expires_at, lapsed_courier_id, distance_m)
                 after, more = advance(searching, offer, SYSTEM, now)
-                if not armed:
-                    self._changes.arm(before, after)
-                    armed = True
+                if armed != (recipients := {event.to for event in told + more}):
+                    self._changes.arm(before, after, told + more)
+                    armed = recipients
                 try:
                     return self._changes.commit(before, after, told + more, armed=True)
                 except CourierTaken:

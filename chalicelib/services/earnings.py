@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chalicelib.domain import events, wallets
-from chalicelib.domain.events import Entry, Outbox
+from chalicelib.domain.events import Entry, Event, Outbox
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.wallets import Change, Wallet
@@ -51,24 +51,38 @@ class Earnings:
 
     def settle(self, outbox: Outbox) -> None:
         """Book the earning of an order whose outbox tells of its delivery."""
-        told = {event.type for entry in outbox.entries for event in entry.events}
-        if events.ORDER_DELIVERED in told:
-            self.book(self._orders.get(int(outbox.stream.partition("#")[2])))
+        for event in (event for entry in outbox.entries for event in entry.events):
+            if event.type == events.ORDER_DELIVERED:
+                self._book_once(event)
+                return
+
+    def _book_once(self, delivered: Event) -> None:
+        """Book the earning of an order, if the ledger does not have it."""
+        courier, key = delivered.courier, wallets.earning_key(delivered.order_id)
+        if courier is None or not self._wallets.has(courier.id, key):
+            self.book(self._orders.get(delivered.order_id))
 
     def follow(self, before: Order | None, after: Order) -> None:
         """Book the earning of an order that was just delivered."""
         if before is None or before.status is not after.status:
-            self.book(after)
+            self.book(after, first=True)
 
-    def book(self, order: Order) -> None:
-        """Book the earning of a delivered order: once, however often it is asked for."""
+    def book(self, order: Order, first: bool = False) -> None:
+        """Book the earning of a delivered order: once, however often it is asked for. `first`:
+        most likely nobody has, so that the write itself may find out."""
         courier_id = order.courier_id
         if order.status is not Status.DONE or courier_id is None:
             return
 
+        key = wallets.earning_key(order.id)
+        unlooked = first
+
         def once() -> None:
-            if not self._wallets.has(courier_id, wallets.earning_key(order.id)):
-                wallet = self._wallets.get(courier_id)
-                self._wallets.commit(wallet, wallets.earn(wallet, order, self._clock()))
+            nonlocal unlooked
+            if not unlooked and self._wallets.has(courier_id, key):
+                return
+            unlooked = False
+            wallet = self._wallets.get(courier_id)
+            self._wallets.commit(wallet, wallets.earn(wallet, order, self._clock()))
 
         self._publishing.retrying(once)

@@ -130,10 +130,11 @@ class Mailboxes:
                 return True
         raise Stale
 
-    def told(self, person_id: str, outbox: Outbox) -> bool:
-        """Whether there is nothing left to do for a person: a look that takes no lease."""
-        box = self._store.read(person_id)
-        if not box.has(outbox.stream, outbox.newest):
+    def told(self, person_id: str, stream: str, version: int) -> bool:
+        """Whether a person has been told of a stream up to a version, and of all else: a look that
+        takes no lease. What a glance finds done is done: it may show what was, and that grows."""
+        box = self._store.glance(person_id)
+        if not box.has(stream, version):
             return False
         if all(told >= box.last_seq for told in (box.delivered_to, *box.heard.values())):
             return True
@@ -141,8 +142,8 @@ class Mailboxes:
         return not any(_behind(box, listener) for listener in listeners)
 
     def knows(self, person_id: str, stream: str, version: int) -> bool:
-        """Whether a stream's events are in a person's log up to a version."""
-        return self._store.read(person_id).has(stream, version)
+        """Whether a stream's events are certainly in a person's log up to a version."""
+        return self._store.glance(person_id).has(stream, version)
 
     def greet(self, person_id: str, welcome: Callable[[], Welcome]) -> None:
         """Run `welcome` as the one writer, then post what waits, less what `welcome` skips. What

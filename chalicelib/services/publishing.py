@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from chalicelib.domain.events import Entry, Outbox
 from chalicelib.errors import Stale, Unavailable
-from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
+from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER, only_to
 from chalicelib.services.ports import Clock, Queue
 from chalicelib.services.relay import Relay
 from chalicelib.services.wakeups import Relay as RelayWakeup
@@ -37,7 +37,8 @@ class Publishing:
         """
         now = self._clock()
         entries = self._relay.keeping_untold(before, after.entries, now)
-        wakeup = RelayWakeup(after.stream, after.newest, now + COMMIT_WITHIN)
+        told = entries[-1].events if entries else ()
+        wakeup = RelayWakeup(after.stream, after.newest, now + COMMIT_WITHIN, to=only_to(told))
         self._queue.send([(wakeup, RELAY_AFTER)])
         write(entries)
         self._relay.at_once(Outbox(after.stream, after.job, entries))

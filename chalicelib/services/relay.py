@@ -38,13 +38,17 @@ class Relay:
         except Exception:
             log.warning("relay of %s is left to its wakeup", outbox.mark, exc_info=True)
 
+    def done(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
+        """Whether all of these have been told of a version: half a read unit each."""
+        return all(self._mailboxes.told(person_id, stream, version) for person_id in person_ids)
+
     def again(self, outbox: Outbox) -> bool:
         """Tell whoever has not been told. True when nobody is left; False if a mailbox is held by
         another, who may yet fail. Raises the first failure after having tried everybody."""
         finished, failure = True, None
         for person_id in outbox.recipients():
             try:
-                if not self._mailboxes.told(person_id, outbox):
+                if not self._mailboxes.told(person_id, outbox.stream, outbox.newest_for(person_id)):
                     finished = self._mailboxes.tell(person_id, outbox) and finished
             except Exception as error:  # noqa: BLE001 - raised below: one must not stop the others
                 failure = failure or error
@@ -68,8 +72,9 @@ class Relay:
         """Which of the entries that an outbox is about to lose are not in every mailbox yet, after
         having tried. A mailbox that another holds is left to them: they read the outbox later, so
         that it must still have what they were left. Raises what hinders the telling."""
-        newest, finished = dropped[-1].version, True
-        for person_id in Outbox(outbox.stream, None, dropped).recipients():
+        leaving, finished = Outbox(outbox.stream, None, dropped), True
+        for person_id in leaving.recipients():
+            newest = leaving.newest_for(person_id)
             if not self._mailboxes.knows(person_id, outbox.stream, newest):
                 finished = self._mailboxes.tell(person_id, outbox) and finished
         return () if finished else dropped

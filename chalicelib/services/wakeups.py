@@ -13,12 +13,15 @@ from chalicelib.domain.events import Event
 class Relay(msgspec.Struct, frozen=True, tag="relay"):
     """Tell whatever of this stream has not been told yet.
 
-    It is sent before the commit: until `awaited_until`, `version` may still come.
+    It is sent before the commit: until `awaited_until`, `version` may still come. `to` are those
+    who are told of that version, if there is no more to do than to tell them: a look at their
+    mailboxes then says whether it is done.
     """
 
     stream: str
     version: int = 0
     awaited_until: datetime | None = None
+    to: tuple[str, ...] = ()
 
 
 class Expire(msgspec.Struct, frozen=True, tag="expire"):

@@ -88,6 +88,8 @@ class Waking:
             return timedelta(0)
 
     def _relay_again(self, wakeup: RelayWakeup) -> timedelta:
+        if wakeup.to and self._relay.done(wakeup.stream, wakeup.version, wakeup.to):
+            return timedelta(0)
         outbox = self._load(wakeup.stream)
         if outbox:
             self._settle(outbox)
