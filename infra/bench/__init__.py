@@ -1,1 +1,1 @@
-"""How long a frame takes: `python -m infra.bench`."""
+"""What Waybill takes, beside what it stands on: `python -m infra.bench`."""

@@ -1,18 +1,17 @@
-"""`python -m infra.bench`: how long frames take, beside what the engine takes by itself.
+"""`python -m infra.bench [section …]`: measure all sections, or those that are named.
 
-Starts a Waybill of its own. ROUNDS [200] may be set. Prints a table and writes dist/bench.json.
-It judges nothing: what a machine can do is not the code's merit or fault.
+Prints tables and writes dist/bench.json. Each figure stands beside its floor or its peer, measured
+in the same run: by itself it would tell of the machine. It judges nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import json
 import os
 import platform
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,72 +19,79 @@ from rich.console import Console
 from rich.table import Table
 
 from chalicelib.settings import BadSetting
-from infra.bench.rounds import Bench, Samples
-from infra.child import HOME, Child, ChildError
-from infra.quantiles import quantile
+from infra.bench import gateway, latency, posting
+from infra.bench.report import Report
+from infra.child import HOME, ChildError
 
 RESULT = HOME / "dist" / "bench.json"
-WITHIN_S = 45.0
-_WARM_UP = 10
+
+SECTIONS: dict[str, Callable[[], Report]] = {
+    "latency": latency.measure,
+    "posting": posting.measure,
+    "gateway": gateway.measure,
+}
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return the exit code."""
+    reports: dict[str, Report] = {}
     try:
-        rounds = rounds_from(os.environ)
-        with Child(DELIVERY_OFFER_TTL_S="60") as child:
-            bench = Bench(child.options, child.secret)
-            asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
+        for name in _chosen(arguments):
+            reports[name] = SECTIONS[name]()
+            _print(reports[name])
     except (BadSetting, ChildError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 1
-    found = figures(bench.samples)
-    Console().print(_table(found))
-    _write(found, RESULT)
+    _write(reports, RESULT)
     return 0
 
 
-def rounds_from(env: Mapping[str, str]) -> int:
-    """How many rounds to measure. Raises BadSetting."""
-    given = env.get("ROUNDS") or "200"
-    if given.isascii() and given.isdigit() and 1 <= int(given) <= 10_000:
-        return int(given)
-    raise BadSetting(f"ROUNDS takes a number from 1 to 10000, not {given!r}.")
+def _chosen(arguments: Sequence[str] | None) -> list[str]:
+    parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
+    parser.add_argument("section", nargs="*", help=f"of {', '.join(SECTIONS)}; all by default")
+    chosen: list[str] = parser.parse_args(arguments).section
+    for name in chosen:
+        if name not in SECTIONS:
+            parser.error(f"there is no section {name!r}, only {', '.join(SECTIONS)}")
+    return chosen or list(SECTIONS)
 
 
-def figures(samples: Samples) -> dict[str, dict[str, float]]:
-    """p50 and p99 of each, and how many of the engine's round trips that is."""
-    found: dict[str, dict[str, float]] = {}
-    base = 0.0
-    for what, ms in samples.ms.items():
-        p50, p99 = quantile(ms, 0.5), quantile(ms, 0.99)
-        base = base or p50
-        ratio = p50 / base if base else 0.0
-        found[what] = {"n": len(ms), "p50_ms": p50, "p99_ms": p99, "engine_round_trips": ratio}
-    return found
-
-
-def _table(found: dict[str, dict[str, float]]) -> Table:
-    table = Table(title=f"Waybill bench, {_machine()}")
-    table.add_column("what")
-    for name in ("n", "p50 ms", "p99 ms", "x engine (p50)"):
-        table.add_column(name, justify="right")
-    for what, row in found.items():
-        table.add_row(
-            what,
-            f"{row['n']:.0f}",
-            f"{row['p50_ms']:.1f}",
-            f"{row['p99_ms']:.1f}",
-            f"{row['engine_round_trips']:.1f}",
+def _print(report: Report) -> None:
+    console = Console(width=max(Console().width, 120))
+    columns = list(report.rows[0]) if report.rows else []
+    table = Table(title=f"{report.title}; {_machine()}")
+    for column in columns:
+        table.add_column(
+            column.replace("_", " "), justify="left" if column in ("what", "server") else "right"
         )
-    return table
+    for row in report.rows:
+        table.add_row(*(_shown(row[column]) for column in columns))
+    if columns:
+        console.print(table)
+    for note in report.notes:
+        console.print(note, markup=False)
 
 
-def _write(found: dict[str, dict[str, float]], path: Path) -> None:
+def _shown(value: object) -> str:
+    """A figure as a table shows it: three digits or so."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return (
+            f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+        )
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _write(reports: Mapping[str, Report], path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    content: dict[str, Any] = {"machine": _machine(), "measured": found}
+    content: dict[str, Any] = {
+        "machine": _machine(),
+        "measured": {name: report.rows for name, report in reports.items()},
+        "notes": {name: report.notes for name, report in reports.items()},
+    }
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

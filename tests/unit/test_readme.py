@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from chalicelib.settings import Settings
-from infra.bench.__main__ import rounds_from
+from infra.bench.latency import rounds_from
 from infra.demo.options import DemoOptions
 from infra.diagram import HOME, documents, mermaid, redrawn
 from infra.options import Options

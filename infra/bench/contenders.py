@@ -1,0 +1,157 @@
+"""The servers that are measured beside each other: ours, a floor under it, and a peer.
+
+The peer is serverless-offline, from npm, installed once into .local; it needs node.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from infra.bench.report import cpu_of
+from infra.child import HOME, free_port
+
+START_WITHIN_S = 30.0
+INSTALL_WITHIN_S = 240.0
+STOP_WITHIN_S = 5.0
+
+_RECIPE = Path(__file__).parent / "offline"
+_INSTALLED = HOME / ".local" / "bench" / "offline"
+
+
+class Unavailable(Exception):
+    """A contender that can't be measured here; the text says why."""
+
+
+class Contender:
+    """A server in a process of its own, serving WebSockets at `path`."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+
+    def start(self, command: Sequence[str], env: Mapping[str, str], folder: Path = HOME) -> None:
+        """Returns once it accepts connections. Raises Unavailable."""
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the bench, which then stops it
+        )
+        give_up_at = time.monotonic() + START_WITHIN_S
+        while not _accepts(self.port):
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                raise Unavailable(f"{self.name} did not start: {self._last_words()}")
+            time.sleep(0.05)
+
+    def cpu_s(self) -> float | None:
+        """CPU seconds used so far."""
+        return cpu_of(self._process.pid) if self._process else None
+
+    def stop(self) -> None:
+        """End it. Harmless if it was never started."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._log.close()
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def floor() -> Contender:
+    """An aiohttp echo, started. Raises Unavailable."""
+    made = Contender("floor: aiohttp", "/api")
+    return _started(made, [sys.executable, "-m", "infra.bench.floor"], {"PORT": str(made.port)})
+
+
+def gateway() -> Contender:
+    """Our gateway with the echo app, started. Raises Unavailable."""
+    made = Contender("gateway", "/api")
+    command = [sys.executable, "-m", "infra.gateway", "infra.bench.echo:app", "--quiet"]
+    return _started(made, [*command, "--route-response", "--port", str(made.port)], {})
+
+
+def offline() -> Contender:
+    """serverless-offline with the same handlers in its own process, started.
+
+    Raises Unavailable.
+    """
+    node = shutil.which("node")
+    npm = shutil.which("npm")
+    if not node or not npm:
+        raise Unavailable("serverless-offline: there is no node with npm")
+    _install(npm)
+    made = Contender("serverless-offline", "/")
+    env = {
+        "WEBSOCKET_PORT": str(made.port),
+        "HTTP_PORT": str(free_port()),
+        "LAMBDA_PORT": str(free_port()),
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "SLS_TELEMETRY_DISABLED": "1",
+        "SLS_NOTIFICATIONS_MODE": "off",
+        "SLS_LOG_LEVEL": "error",
+        "NODE_ENV": "production",
+    }
+    program = "node_modules/serverless/bin/serverless.js"
+    return _started(made, [node, program, "offline"], env, _INSTALLED)
+
+
+def _started(
+    made: Contender, command: Sequence[str], env: Mapping[str, str], folder: Path = HOME
+) -> Contender:
+    try:
+        made.start(command, env, folder)
+    except BaseException:
+        made.stop()
+        raise
+    return made
+
+
+def _install(npm: str) -> None:
+    """Bring the recipe, and what it needs unless that is there. Raises Unavailable."""
+    wanted = (_RECIPE / "package.json").read_bytes()
+    mark = _INSTALLED / "installed.json"
+    is_there = mark.exists() and mark.read_bytes() == wanted
+    shutil.copytree(_RECIPE, _INSTALLED, dirs_exist_ok=True)
+    if is_there:
+        return
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    try:
+        done = subprocess.run(
+            command, cwd=_INSTALLED, capture_output=True, text=True, timeout=INSTALL_WITHIN_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"serverless-offline: npm took over {error.timeout:.0f} s") from error
+    if done.returncode:
+        said = (done.stderr.strip() or "nothing").splitlines()[0]
+        raise Unavailable(f"serverless-offline: npm can't install it: {said}")
+    mark.write_bytes(wanted)
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

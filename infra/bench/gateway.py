@@ -1,0 +1,274 @@
+"""The gateway under load, beside an aiohttp echo and serverless-offline.
+
+Each figure is the median of short rounds that take turns among the servers, so that whatever else
+the machine does hits all of them alike. One client process drives them (load.py).
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from infra.bench import contenders
+from infra.bench.contenders import Contender, Unavailable
+from infra.bench.report import Report, Row, median, ratio
+from infra.child import HOME
+from infra.quantiles import quantile
+
+SOCKETS = (1, 10, 100, 500)
+MANY = 2000
+ROUNDS = 3
+ROUND_S = 0.6
+FAN_ROUNDS = 5
+CONNECTS = 200
+_FILES = 8192
+
+_CONNECT = "connects, one after the other in 50 lanes"
+_THROUGH = "echo through @connections"
+_RETURNED = "echo returned"
+_FAN = "one message to all"
+_MANY = "echo returned, many sockets"
+
+
+class Round(NamedTuple):
+    """One round of one server."""
+
+    per_s: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    cpu_us: float | None = None
+    client_busy: float | None = None
+    errors: int = 0
+
+
+class Trial(NamedTuple):
+    """What is measured, of whom, and how to do a round of it."""
+
+    what: str
+    server: Contender
+    round: Callable[[], Round]
+
+
+@dataclass
+class Servers:
+    """Who is measured; `peer` where it is there."""
+
+    floor: Contender
+    ours: Contender
+    peer: Contender | None
+
+    def all(self) -> list[Contender]:
+        return [self.floor, self.ours, *([self.peer] if self.peer else [])]
+
+    def gateways(self) -> list[Contender]:
+        """Those that have @connections."""
+        return self.all()[1:]
+
+
+class Load:
+    """The client process, and the errors that it saw."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "infra.bench.load"],
+            cwd=HOME,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.errors: list[str] = []
+
+    def do(self, what: str, server: Contender, **arguments: Any) -> dict[str, Any]:
+        """Have it do something to a server, and wait for the outcome."""
+        assert self._process.stdin
+        assert self._process.stdout
+        command = {"do": what, "group": server.name, **arguments}
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        for error, times in answer.get("errors", {}).items():
+            self.errors.append(f"{server.name}, {what}: {times} × {error}")
+        return answer
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+class Contest:
+    """Rounds that take turns among the servers."""
+
+    def __init__(self, load: Load, servers: Servers) -> None:
+        self._load = load
+        self._servers = servers
+        self._sockets: dict[str, int] = {}
+        self.rows: list[Row] = []
+        for server in servers.all():
+            load.do("group", server, host="127.0.0.1", port=server.port, path=server.path)
+            self._sockets[server.name] = 0
+
+    def run(self) -> None:
+        """Measure everything; the rows are in `rows`."""
+        everyone = self._servers.all()
+        connects = [Trial(_CONNECT, each, partial(self._connect, each)) for each in everyone]
+        self._take_turns(connects, CONNECTS, ROUNDS)
+        self._warm_up()
+        for sockets in SOCKETS:
+            for server in everyone:
+                self._fill(server, sockets)
+            self._take_turns(self._echoes(sockets), sockets, ROUNDS)
+        fans = [Trial(_FAN, each, partial(self._fan, each)) for each in everyone]
+        self._take_turns(fans, SOCKETS[-1], FAN_ROUNDS)
+        for server in everyone:
+            self._fill(server, MANY)
+            echo = partial(self._echo, server, "returned", MANY)
+            self._take_turns([Trial(_MANY, server, echo)], MANY, 1)
+            self._load.do("close", server)
+        self._compare()
+
+    def _warm_up(self) -> None:
+        for server in self._servers.all():
+            self._fill(server, 1)
+        for trial in self._echoes(1):
+            trial.round()
+
+    def _echoes(self, sockets: int) -> list[Trial]:
+        returned = [
+            Trial(_RETURNED, each, partial(self._echo, each, "returned", sockets))
+            for each in self._servers.all()
+        ]
+        return returned + [
+            Trial(_THROUGH, each, partial(self._echo, each, "connections", sockets))
+            for each in self._servers.gateways()
+        ]
+
+    def _take_turns(self, trials: Sequence[Trial], sockets: int, rounds: int) -> None:
+        found: list[list[Round]] = [[] for _ in trials]
+        for _ in range(rounds):
+            for trial, its in zip(trials, found, strict=True):
+                its.append(trial.round())
+        self.rows += [_row(t, sockets, its) for t, its in zip(trials, found, strict=True)]
+
+    def _compare(self) -> None:
+        """Add to each row how many times the peer's and the floor's rate it shows."""
+        for row in self.rows:
+            for column, to in (("× peer", self._servers.peer), ("× floor", self._servers.floor)):
+                theirs = [other for other in self.rows if to and _matches(other, row, to)]
+                theirs.sort(key=lambda other: other["what"] != row["what"])
+                row[column] = ratio(row["per_s"], theirs[0]["per_s"] if theirs else None)
+
+    def _fill(self, server: Contender, sockets: int) -> dict[str, Any]:
+        more = sockets - self._sockets[server.name]
+        self._sockets[server.name] = sockets
+        return self._load.do("open", server, sockets=more)
+
+    def _connect(self, server: Contender) -> Round:
+        cpu_s = server.cpu_s()
+        opened = self._load.do("open", server, sockets=CONNECTS)
+        cpu_us = _cpu_us(server, cpu_s, CONNECTS)
+        self._load.do("close", server)
+        return Round(
+            CONNECTS / opened["seconds"], cpu_us=cpu_us, errors=sum(opened["errors"].values())
+        )
+
+    def _echo(self, server: Contender, action: str, sockets: int) -> Round:
+        text = json.dumps({"action": action, "data": {"lat": 52.52, "lng": 13.405, "n": 1234567}})
+        cpu_s = server.cpu_s()
+        done = self._load.do("echo", server, text=text, seconds=ROUND_S, sockets=sockets)
+        ms = [1000 * seconds for seconds in done["latencies"]]
+        return Round(
+            done["count"] / done["seconds"],
+            quantile(ms, 0.5),
+            quantile(ms, 0.99),
+            _cpu_us(server, cpu_s, len(ms)),
+            done["busy"],
+            sum(done["errors"].values()),
+        )
+
+    def _fan(self, server: Contender) -> Round:
+        cpu_s = server.cpu_s()
+        done = self._load.do("fan", server, text='{"action": "fan", "data": {"n": 1234567}}')
+        received = len(done["latencies"])
+        ms = [1000 * seconds for seconds in done["latencies"]]
+        return Round(
+            received / done["seconds"],
+            quantile(ms, 0.5),
+            quantile(ms, 1.0),
+            _cpu_us(server, cpu_s, received),
+            errors=sum(done["errors"].values()),
+        )
+
+
+def measure() -> Report:
+    """Start the servers and the client, measure, and end them all."""
+    report = Report("Gateway: per second, milliseconds, server CPU in µs a message")
+    _allow_many_files()
+    with ExitStack() as stack:
+        try:
+            floor, ours = _in(stack, contenders.floor), _in(stack, contenders.gateway)
+        except Unavailable as error:
+            report.notes.append(f"skipped: {error}")
+            return report
+        try:
+            peer = _in(stack, contenders.offline)
+        except Unavailable as error:
+            peer = None
+            report.notes.append(f"skipped: {error}")
+        load = Load()
+        stack.callback(load.stop)
+        contest = Contest(load, Servers(floor, ours, peer))
+        contest.run()
+        report.rows = contest.rows
+        report.notes += [f"error: {error}" for error in load.errors]
+    return report
+
+
+def _in(stack: ExitStack, start: Callable[[], Contender]) -> Contender:
+    server = start()
+    stack.callback(server.stop)
+    return server
+
+
+def _row(trial: Trial, sockets: int, rounds: Sequence[Round]) -> Row:
+    return {
+        "what": trial.what,
+        "sockets": sockets,
+        "server": trial.server.name,
+        "per_s": median([each.per_s for each in rounds]),
+        "p50_ms": median([each.p50_ms for each in rounds]),
+        "p99_ms": median([each.p99_ms for each in rounds]),
+        "cpu_us": median([each.cpu_us for each in rounds]),
+        "client_busy": median([each.client_busy for each in rounds]),
+        "errors": sum(each.errors for each in rounds),
+    }
+
+
+def _matches(other: Row, row: Row, server: Contender) -> bool:
+    """Whether that server did the same with as many sockets; the floor has one kind of echo."""
+    kinds = (row["what"], _RETURNED if row["what"] == _THROUGH else row["what"])
+    is_alike = other["what"] in kinds and other["sockets"] == row["sockets"]
+    return bool(is_alike and other["server"] == server.name)
+
+
+def _cpu_us(server: Contender, before_s: float | None, count: int) -> float | None:
+    after_s = server.cpu_s()
+    if before_s is None or after_s is None or not count:
+        return None
+    return 1e6 * (after_s - before_s) / count
+
+
+def _allow_many_files() -> None:
+    """Raise this process's limit of open files, which its children inherit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,56 @@
+"""How long frames take through all of Waybill, beside what the engine takes by itself.
+
+Starts a Waybill of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+
+from chalicelib.settings import BadSetting
+from infra.bench.report import Report, Row
+from infra.bench.rounds import Bench, Samples
+from infra.child import Child
+from infra.quantiles import quantile
+
+WITHIN_S = 45.0
+_WARM_UP = 10
+
+
+def measure() -> Report:
+    """Measure. Raises BadSetting, and ChildError where Waybill does not start."""
+    rounds = rounds_from(os.environ)
+    with Child(DELIVERY_OFFER_TTL_S="60") as child:
+        bench = Bench(child.options, child.secret)
+        asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
+    return Report("Latency: milliseconds from request to frame", _rows(bench.samples))
+
+
+def rounds_from(env: Mapping[str, str]) -> int:
+    """How many rounds to measure. Raises BadSetting."""
+    given = env.get("ROUNDS") or "200"
+    if given.isascii() and given.isdigit() and 1 <= int(given) <= 10_000:
+        return int(given)
+    raise BadSetting(f"ROUNDS takes a number from 1 to 10000, not {given!r}.")
+
+
+def _rows(samples: Samples) -> list[Row]:
+    """p50 and p99 of each, and how many of the engine's round trips that is."""
+    rows: list[Row] = []
+    base = 0.0
+    for what, ms in samples.ms.items():
+        p50 = quantile(ms, 0.5)
+        base = base or p50
+        rows.append(
+            {
+                "what": what,
+                "n": len(ms),
+                "p50_ms": p50,
+                "p99_ms": quantile(ms, 0.99),
+                "× engine (p50)": p50 / base if base else None,
+            }
+        )
+    return rows

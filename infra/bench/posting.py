@@ -1,0 +1,118 @@
+"""What posting one frame to one connection costs the process that posts.
+
+Waybill's own client beside boto3's, over a floor that sends the same bytes each time and signs
+nothing. They take turns, against a server that does nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.session import Session
+
+from chalicelib.edge.gateway import ConnectionsApi
+from infra.bench.contenders import Contender, Unavailable
+from infra.bench.report import Report, Row, median, ratio
+
+ROUNDS = 7
+POSTS = 200
+THREADS = 16
+_WARM_UP = 20
+_FLOOR, _OURS, _BOTO3 = "floor: the same bytes, unsigned", "ConnectionsApi.post", "boto3"
+
+_ID = "BFaT_fALIAMCKug="
+_FRAME = (
+    '{"event":"order.status","data":{"order_id":"7250982561437696","status":"picked_up",'
+    '"occurred_at":"2026-11-21T13:00:00Z"}}'
+)
+Post = Callable[[], object]
+
+
+def measure() -> Report:
+    """Measure the three of them."""
+    report = Report(f"Posting: client CPU in µs a post; posts per second from {THREADS} threads")
+    sink = Contender("sink", "/api")
+    try:
+        sink.start([sys.executable, "-m", "infra.bench.sink"], {"PORT": str(sink.port)})
+        report.rows = _rows(sink.port)
+    except Unavailable as error:
+        report.notes.append(f"skipped: {error}")
+    finally:
+        sink.stop()
+    return report
+
+
+def _rows(port: int) -> list[Row]:
+    posts = _posts(port)
+    cpu_us: dict[str, list[float]] = {name: [] for name in posts}
+    per_s: dict[str, list[float]] = {name: [] for name in posts}
+    with ThreadPoolExecutor(THREADS) as threads:
+        for post in posts.values():
+            _repeat(post, _WARM_UP)
+        for _ in range(ROUNDS):
+            for name, post in posts.items():
+                cpu_us[name].append(_cpu_us(post))
+                if name != _FLOOR:  # has one connection
+                    per_s[name].append(_per_s(post, threads))
+    base = median(cpu_us[_BOTO3])
+    return [
+        {
+            "what": name,
+            "cpu_us": median(cpu_us[name]),
+            "× boto3": ratio(median(cpu_us[name]), base),
+            "per_s": median(per_s[name]),
+        }
+        for name in posts
+    ]
+
+
+def _posts(port: int) -> dict[str, Post]:
+    endpoint = f"http://127.0.0.1:{port}/api"
+    session = Session()
+    session.set_credentials("local", "local")
+    ours = ConnectionsApi(endpoint, session, "us-east-1")
+    theirs: Any = boto3.Session("local", "local", region_name="us-east-1").client(
+        "apigatewaymanagementapi",
+        endpoint_url=endpoint,
+        config=Config(max_pool_connections=THREADS),
+    )
+    bare = socket.create_connection(("127.0.0.1", port), 2)
+    message = (
+        f"POST /api/@connections/x HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
+        f"authorization: {'x' * 200}\r\ncontent-length: {len(_FRAME)}\r\n\r\n{_FRAME}"
+    ).encode()
+
+    def exchange() -> None:
+        bare.sendall(message)
+        bare.recv(65536)
+
+    return {
+        _FLOOR: exchange,
+        _OURS: lambda: ours.post(_ID, _FRAME),
+        _BOTO3: lambda: theirs.post_to_connection(ConnectionId=_ID, Data=_FRAME),
+    }
+
+
+def _cpu_us(post: Post) -> float:
+    began_s = time.process_time()
+    _repeat(post, POSTS)
+    return 1e6 * (time.process_time() - began_s) / POSTS
+
+
+def _per_s(post: Post, threads: ThreadPoolExecutor) -> float:
+    began_at = time.perf_counter()
+    share = POSTS // THREADS
+    list(threads.map(lambda _: _repeat(post, share), range(THREADS)))
+    return share * THREADS / (time.perf_counter() - began_at)
+
+
+def _repeat(post: Post, times: int) -> None:
+    for _ in range(times):
+        post()

@@ -1,0 +1,43 @@
+"""What a section of the bench has to say: rows of one table, and what it left out and why."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Report:
+    """Rows have the same keys, which are the columns; a value of None has no figure."""
+
+    title: str
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def median(values: Sequence[float | None]) -> float | None:
+    """The median of what could be measured; None where nothing could."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """How many times `whole` `part` is; None where that has no meaning."""
+    return part / whole if part is not None and whole else None
+
+
+def cpu_of(pid: int) -> float | None:
+    """CPU seconds a process has used; None where the system does not tell.
+
+    Linux has a clock for every process, counting nanoseconds; its id is made as glibc's
+    clock_getcpuclockid() makes it.
+    """
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return None
