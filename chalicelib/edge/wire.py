@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import ssl
+import struct
 import time
 import weakref
 from collections import deque
@@ -109,7 +110,8 @@ class Wire:
             if self._is_tls:
                 self._tls = self._tls or ssl.create_default_context()
                 made = self._tls.wrap_socket(made, server_hostname=self._name)
-            made.settimeout(self._read_timeout_s)
+            made.settimeout(None)
+            _limit_waits(made, self._read_timeout_s)
         except BaseException:
             made.close()
             raise
@@ -204,12 +206,19 @@ class _Connection:
         left_s = until - time.monotonic()
         if received > _MAX_READ or left_s <= 0:
             raise ValueError("the answer takes too long")
-        self._socket.settimeout(left_s)
+        _limit_waits(self._socket, left_s)
         data = self._socket.recv(_MAX_READ)
-        self._socket.settimeout(self._timeout_s)
+        _limit_waits(self._socket, self._timeout_s)
         if not data:
             raise ConnectionError("the answer broke off")
         return data
+
+
+def _limit_waits(connection: socket.socket, seconds: float) -> None:
+    """Let the system end what takes longer: settimeout() would ask it twice for everything."""
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000) or 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _close_all(connections: deque[_Connection]) -> None:

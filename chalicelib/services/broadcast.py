@@ -14,6 +14,7 @@ from datetime import timedelta
 from chalicelib.domain.connections import Listener, person_room
 from chalicelib.domain.events import Event
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
+from chalicelib.services.lanes import in_lanes
 from chalicelib.services.ports import Clock, ConnectionStore, Gateway, Queue, Words
 from chalicelib.services.presence import Presence
 from chalicelib.services.wakeups import FanOut
@@ -63,7 +64,7 @@ class Broadcast:
         rest = listeners[CHUNK:]
         for n in range(0, len(rest), CHUNK):
             self._queue.send([(FanOut(event, tuple(rest[n : n + CHUNK])), timedelta(0))])
-        list(self._pool.map(lambda listener: self._post(listener, event), listeners[:CHUNK]))
+        in_lanes(self._pool, lambda listener: self._post(listener, event), listeners[:CHUNK])
 
     def _post(self, listener: Listener, event: Event) -> None:
         for frame in self._words(listener, event):

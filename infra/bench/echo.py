@@ -15,6 +15,7 @@ from botocore.session import Session
 from chalice.app import Chalice
 
 from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.services.lanes import LANES, in_lanes
 
 app = Chalice("bench", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -23,7 +24,7 @@ _session = Session()
 _session.set_credentials("local", "local")
 _api = ConnectionsApi(os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], _session, "us-east-1")
 _everybody: set[str] = set()
-_pool = ThreadPoolExecutor(16)  # as many as post for Waybill
+_pool = ThreadPoolExecutor(LANES)
 _DONE = {"statusCode": 200}
 
 
@@ -45,7 +46,7 @@ def message(event: Any) -> Any:
     if action == "returned":
         return {"statusCode": 200, "body": event.body}
     if action == "fan":
-        list(_pool.map(lambda id_: _api.post(id_, event.body), list(_everybody)))
+        in_lanes(_pool, lambda id_: _api.post(id_, event.body), list(_everybody))
     else:
         _api.post(event.connection_id, event.body)
     return _DONE

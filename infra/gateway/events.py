@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from infra.gateway.frames import Closing
@@ -127,8 +128,13 @@ def disconnect_event(peer: Peer, request_id: str, now_s: float, closing: Closing
 
 def request_time(now_s: float) -> str:
     """Return a time as requestContext words it, like `11/Nov/2024:11:35:24 +0000`."""
+    return _second_worded(int(now_s // 1))
+
+
+@lru_cache(4)
+def _second_worded(second: int) -> str:
     return (
-        time.strftime("%d/", t := time.gmtime(now_s))
+        time.strftime("%d/", t := time.gmtime(second))
         + _MONTHS[t.tm_mon - 1]
         + time.strftime("/%Y:%H:%M:%S +0000", t)
     )

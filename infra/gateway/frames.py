@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 FORBIDDEN = "Forbidden"
 INTERNAL_SERVER_ERROR = "Internal server error"
 TIMED_OUT = "Endpoint request timed out"
+
+_FIN_TEXT = 0x81
+_HEAD_16, _HEAD_64 = struct.Struct("!BBH"), struct.Struct("!BBQ")
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> str:
@@ -14,6 +18,15 @@ def error_frame(message: str, connection_id: str, request_id: str) -> str:
     return (
         f'{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     )
+
+
+def text_head(length: int) -> bytes:
+    """Return what precedes so many bytes of text in one unmasked frame (RFC 6455, 5.2)."""
+    if length < 126:
+        return bytes((_FIN_TEXT, length))
+    if length < 65536:
+        return _HEAD_16.pack(_FIN_TEXT, 126, length)
+    return _HEAD_64.pack(_FIN_TEXT, 127, length)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
@@ -13,6 +14,11 @@ NewId = Callable[[], str]
 # Seeded by the operating system once. os.urandom would release the GIL for every id, which costs
 # 16 µs while handlers run; an emulator's ids need to be unique, not secret.
 _random = random.Random()
+
+
+def new_uuid() -> str:
+    """Return a fresh Lambda request id."""
+    return str(uuid.UUID(int=_random.getrandbits(128), version=4))
 
 
 def new_id() -> str:

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.gateway.identifiers import new_uuid
 from infra.gateway.workers import PoolFullError, WorkerPool
 
 log = logging.getLogger("waybill.gateway")
@@ -44,7 +44,7 @@ class LambdaContext:
     log_stream_name: str = ""
     identity: None = None
     client_context: None = None
-    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    aws_request_id: str = field(default_factory=new_uuid)
     started_s: float = field(default_factory=time.monotonic)
 
     @property
@@ -65,39 +65,62 @@ class Invoker:
         self._pool = pool
         self._loop = loop
         self._timeout_s = timeout_s
+        # In the order of their deadlines, as the timeout is one for all: one timer will do.
+        self._awaited: dict[_Run, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     def invoke(self, name: str, call: Call, done: Done) -> None:
         """Call a handler on a thread; `done` gets the outcome on the loop, within the timeout."""
-        run = _Run(self, name, call, done)
+        run = _Run(self, name, call, done, self._loop.time() + self._timeout_s)
         try:
             self._pool.submit(run)
         except PoolFullError:
             log.error("%s was not run: too many calls wait for a thread", name)
             self._loop.call_soon(done, FAILED)
             return
-        run.timer = self._loop.call_later(self._timeout_s, run.expire)
+        self._awaited[run] = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(run.deadline_s, self._expire)
 
     def report(self, run: _Run, outcome: Outcome) -> None:
         """Hand an outcome from a thread to the loop."""
         try:
-            self._loop.call_soon_threadsafe(run.finish, outcome)
+            self._loop.call_soon_threadsafe(self._finish, run, outcome)
         except RuntimeError:
             log.debug("%s ended after the gateway stopped", run.name)
+
+    def _finish(self, run: _Run, outcome: Outcome) -> None:
+        del self._awaited[run]
+        run.done(outcome)
+
+    def _expire(self) -> None:
+        """Give up on those whose time is over, and come back for the next one's."""
+        self._timer = None
+        now_s = self._loop.time()
+        for run in list(self._awaited):
+            if run.deadline_s > now_s:
+                self._timer = self._loop.call_at(run.deadline_s, self._expire)
+                return
+            if run.expire():
+                del self._awaited[run]
+                self._loop.call_soon(run.done, TIMED_OUT)
 
 
 class _Run:
     """The state of one invocation, shared by the loop and a thread."""
 
-    __slots__ = ("_call", "_done", "_invoker", "_lock", "_state", "name", "timer")
+    __slots__ = ("_call", "_invoker", "_lock", "_state", "deadline_s", "done", "name")
 
-    def __init__(self, invoker: Invoker, name: str, call: Call, done: Done) -> None:
+    def __init__(
+        self, invoker: Invoker, name: str, call: Call, done: Done, deadline_s: float
+    ) -> None:
         self._invoker = invoker
         self.name = name
         self._call = call
-        self._done = done
+        self.done = done
+        self.deadline_s = deadline_s
         self._lock = threading.Lock()
         self._state = "waiting"
-        self.timer: asyncio.TimerHandle | None = None
 
     def __call__(self) -> None:
         """Run the handler (on a thread)."""
@@ -122,20 +145,14 @@ class _Run:
             log.exception("%s raised", self.name)
             return FAILED
 
-    def finish(self, outcome: Outcome) -> None:
-        """Deliver the outcome (on the loop)."""
-        if self.timer is not None:
-            self.timer.cancel()
-        self._done(outcome)
-
-    def expire(self) -> None:
-        """Give up waiting (on the loop)."""
+    def expire(self) -> bool:
+        """Give up waiting (on the loop). False if the outcome is already on its way."""
         with self._lock:
             if self._state == "ended":
-                return
+                return False
             lost = self._state == "running"
             self._state = "lost" if lost else "expired"
         if lost:
             self._invoker._pool.lose()
         log.error("%s did not answer within the integration timeout", self.name)
-        self._done(TIMED_OUT)
+        return True

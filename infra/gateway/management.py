@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import lru_cache
 from urllib.parse import unquote
 
 from infra.gateway.config import GatewayConfig
@@ -53,7 +54,7 @@ class ManagementApi:
         """Return the connection id a raw path names, or None if it is another API's path."""
         if "connections/" not in path:
             return None
-        decoded = unquote(path)
+        decoded = _unquoted(path)
         return decoded[len(self._prefix) :] if decoded.startswith(self._prefix) else None
 
     def handle(self, request: Request, connection_id: str) -> Response:
@@ -100,6 +101,10 @@ class ManagementApi:
         return Response(204, headers=(("x-amzn-RequestId", new_id()),))
 
     _ACTIONS = {"POST": _post, "GET": _get, "DELETE": _delete}
+
+
+# Most posts go to connections that were posted to before.
+_unquoted = lru_cache(4096)(unquote)
 
 
 def _error(wording: Wording) -> Response:

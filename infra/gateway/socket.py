@@ -85,8 +85,8 @@ class Socket:
         limit = self._config.send_buffer_bytes
         if self._transport.get_write_buffer_size() + len(data) > limit:
             return False
-        self._protocol.send_text(data)
-        self._flush()
+        if self._protocol.state is OPEN:
+            self._transport.write(frames.text_head(len(data)) + data)
         return True
 
     def close(self, closing: Closing) -> None:

@@ -20,8 +20,10 @@ UPGRADE_REQUIRED = json_response(426, '{"message":"Upgrade Required"}', [("Upgra
 
 def wants_websocket(request: Request) -> bool:
     """Tell whether a request asks to become a WebSocket (and not, say, HTTP/2)."""
+    if not request.is_upgrade:
+        return False
     protocols = (request.header("upgrade") or "").lower().split(",")
-    return request.is_upgrade and "websocket" in (p.strip() for p in protocols)
+    return "websocket" in (p.strip() for p in protocols)
 
 
 def fault(request: Request) -> Response | None:
