@@ -16,7 +16,7 @@ from chalicelib.domain.people import Courier
 from chalicelib.errors import CourierBusy, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
 
-FRESH = timedelta(seconds=60)  # of the fix that says that a courier is at the pickup
+FRESH = timedelta(seconds=60)  # of a fix that says where a courier is as a trip begins, or ends
 
 
 class Trips:
@@ -48,12 +48,15 @@ class Trips:
         return _eta(order, self._courier(order.courier_id))
 
     def trip(self, order: Order, courier: Courier, now: datetime) -> Trip:
-        """What a trip that ends now came to: by the fixes on the way, else as estimated."""
+        """What a trip that ends now came to: along the fixes on the way. Where they ended long
+        before it did, or never began, it was no shorter than estimated."""
         began = order.timeline.get(Status.IN_TRANSIT.value, now)
         started = order.trip or Trip(courier.odometer_m)
         estimated = order.job.estimate.distance_m if order.job.estimate else 0.0
-        followed = courier.fix is not None and courier.fix.at > began
-        metres = courier.odometer_m - started.odometer_m if followed else estimated
+        metres = courier.odometer_m - started.odometer_m
+        fix = courier.fix
+        if fix is None or fix.at <= began or now - fix.at > FRESH:
+            metres = max(metres, estimated)
         seconds = int((now - began).total_seconds())
         tariff = self._tariffs[order.job.vehicle_type or STANDARD]
         return Trip(started.odometer_m, metres, seconds, tariff.fare_minor(metres, seconds))

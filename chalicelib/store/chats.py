@@ -15,14 +15,16 @@ class Chats:
     """The chats table."""
 
     def put(self, message: Message) -> None:
-        """Keep a message. Raises Stale if there is another of that id."""
+        """Keep a message. Raises Stale if there is another of that id; the same one, whose write
+        was done and not answered, is fine."""
         row = ChatRow(message.order_id, message.id, doc=msgspec.json.encode(message).decode())
         try:
             row.save(condition=ChatRow.message_id.does_not_exist())
         except PutError as error:
-            if lost_race(error):
+            if not lost_race(error):
+                raise
+            if self.get(message.order_id, message.id) != message:
                 raise Stale from None
-            raise
 
     def get(self, order_id: int, message_id: int) -> Message | None:
         """Read one message, strongly consistent; None if there is none."""

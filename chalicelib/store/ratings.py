@@ -24,7 +24,10 @@ class Ratings:
         self._connection = connection
 
     def rate(self, rating: Rating) -> None:
-        """Keep a rating and count it, in one transaction. Raises AlreadyRated."""
+        """Keep a rating and count it, in one transaction. Raises AlreadyRated.
+
+        A write whose answer got lost is no second one: botocore sends the same request token.
+        """
         for _ in range(_ATTEMPTS):
             if RatingRow.count(rating.order_id, consistent_read=True):
                 raise AlreadyRated("This order has been rated.")

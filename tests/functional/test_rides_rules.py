@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -115,6 +116,17 @@ def test_the_sweep_ends_a_search_whose_wakeup_was_lost(world: World) -> None:
     world.clock.advance(300)
     world.sweep()
     assert [u["data"]["message"] for u in rider.heard("ride_status_update")] == ["No driver found"]
+
+
+def test_a_long_search_outlasts_a_wakeup(make_world: MakeWorld) -> None:
+    """RIDE_SEARCH_TTL_S: over AWS's 15 minutes, the wakeup sends itself on."""
+    world = make_world(settings={"ride_search_ttl": timedelta(minutes=40)})
+    rider = a_rider(world)
+    request(rider)
+    world.pass_time(2399)
+    assert rider.statuses() == []
+    world.pass_time(1)
+    assert rider.statuses() == ["canceled"]
 
 
 def test_a_driver_must_be_online(world: World) -> None:
