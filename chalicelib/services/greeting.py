@@ -91,7 +91,8 @@ class Greeting:
             told = listening_id == connection_id and _superseded(event, offered)
             return told or self._outdated(listening_id, event)
 
-        return Welcome(skip, offered.told if offered else None)
+        newcomer = None if connection.hears is not None else connection
+        return Welcome(skip, offered.told if offered else None, newcomer)
 
     def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
         for frame in self._first_frames(connection, offered):

@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=10)
 _MARGIN = timedelta(seconds=4)  # a post may take that long; none is begun later
 _DRAIN = 1000  # events kept for somebody who is offline
+_MISSED = 100  # more are not told to others between the opening of a connection and its greeting
+_FEW = 10
 _ROUND = 10  # events posted before it is noted how far that came
 _SKEW = timedelta(minutes=1)  # more than two clocks differ
 _LEASE_TRIES = 3
@@ -65,10 +67,12 @@ Skip = Callable[[str, Event], bool]
 
 
 class Welcome(NamedTuple):
-    """What a greeting makes pointless, and the outbox whose state it has told, if any."""
+    """What a greeting makes pointless, the outbox whose state it has told, if any, and the
+    connection that has been let in by it."""
 
     skip: Skip
     outbox: Outbox | None = None
+    newcomer: Connection | None = None
 
 
 def nothing(connection_id: str, event: Event) -> bool:
@@ -155,12 +159,32 @@ class Mailboxes:
         if held is None:
             raise Held
         try:
-            skip, outbox = welcome()
+            skip, outbox, newcomer = welcome()
+            if newcomer:
+                self._catch_up(held, newcomer, skip)
         except Exception:
             if not held.crashed:  # else the next one must finish what the dead one began
                 held.give_back(self._store)
             raise
         self._serve(held, {outbox.stream: outbox} if outbox else {}, skip)
+
+    def _catch_up(self, held: _Lease, newcomer: Connection, skip: Skip) -> None:
+        """Post to a connection what its person's others were told since it was opened: until it
+        was let in, nothing waited for it."""
+        box, now = held.box, self._clock()
+        if not box.delivered_to:
+            return
+        since = self._store.since(box.person_id, newcomer.connected_at, _MISSED, page=_FEW)
+        told = [
+            event
+            for event in reversed(since)
+            if event.at > newcomer.connected_at
+            and event.seq <= box.delivered_to
+            and event.current(now)
+            and not skip(newcomer.id, event)
+        ]
+        listener = Listener(newcomer.id, box.person_id, newcomer.contract, role=newcomer.role)
+        self._post_to(listener, told, held)
 
     def drain(self, person_id: str, connection: Connection, skip: Skip = nothing) -> None:
         """Post what waits to those who listen, now that this connection does, less what `skip`

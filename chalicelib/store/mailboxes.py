@@ -144,14 +144,14 @@ class Mailboxes:
         )
         return [unpack(row.doc, Event) for row in rows]
 
-    def since(self, person_id: str, at: datetime, limit: int) -> list[Event]:
+    def since(self, person_id: str, at: datetime, limit: int, page: int = _PAGE) -> list[Event]:
         """The events of the log from a time on, newest first, strongly consistent."""
         rows = EventRow.query(
             person_id,
             consistent_read=True,
             scan_index_forward=False,
             limit=limit,
-            page_size=_PAGE,
+            page_size=page,
         )
         newest = (unpack(row.doc, Event) for row in rows)
         return list(takewhile(lambda event: event.at >= at, newest))
