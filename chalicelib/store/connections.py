@@ -9,6 +9,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace
 from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, Connection, Listener
 from chalicelib.domain.people import Role
@@ -52,16 +53,24 @@ class Connections:
         ConnectionRow(connection_id).delete()
 
     def join(self, room: str, connection: Connection) -> None:
-        """Let a socket hear what is said in a room. Harmless twice."""
-        RoomRow(
+        """Let a socket hear what is said in a room: what it asked for last, whichever message
+        gets here first. Harmless twice."""
+        row = RoomRow(
             room=room,
             connection_id=connection.id,
             person_id=connection.person_id,
             contract=connection.contract,
             hears=_hears(connection),
             role=connection.role.value if connection.role else None,
+            version=connection.version,
             expires=_expires(connection),
-        ).save()
+        )
+        known: Condition = RoomRow.version.does_not_exist()
+        try:
+            row.save(condition=known | (RoomRow.version <= connection.version))
+        except PutError as error:
+            if not lost_race(error):
+                raise
 
     def leave(self, room: str, connection_id: str) -> None:
         """Take a socket out of a room. Harmless if it was not there."""

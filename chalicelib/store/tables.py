@@ -230,6 +230,7 @@ class RoomRow(Model):
     person_id = UnicodeAttribute()
     contract = UnicodeAttribute()
     hears = UnicodeAttribute(null=True)  # JSON of the types it asked for; absent: all
+    version = NumberAttribute(null=True)  # of the connection when it joined
     role = UnicodeAttribute(null=True)
     expires = NumberAttribute()  # epoch s, TTL
 
