@@ -11,10 +11,10 @@ APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check demo bench package token clean
+.PHONY: help setup run test check demo bench package bench-cold conformance token clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(APP) $(ENGINE_VENV) ## install everything into .venv and .venv-engine
 
@@ -38,6 +38,14 @@ bench: setup ## measure it
 
 package: setup ## dist/sam.json and dist/deployment.zip for AWS (JWKS=1: with public keys)
 	@$(BIN)/python -m infra.package $(if $(JWKS),--jwks)
+
+bench-cold: setup ## what a cold start costs, measured on the package
+	@$(BIN)/python -m infra.package --here --out dist/here
+	@$(BIN)/python -m infra.package.cold dist/here/deployment.zip
+
+conformance: setup ## the package, deployed to ministack as Lambda functions, and its stories
+	@$(BIN)/python -m infra.package --here --out dist/here
+	@exec $(BIN)/python -m infra.conformance dist/here
 
 token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
 	@$(BIN)/python -m infra.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')

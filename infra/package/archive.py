@@ -24,7 +24,7 @@ _KEPT_DATA = {
     "sdk-default-configuration.json",
 }
 _NEVER = {"tests", "test", "include", "lib64", "__pycache__", "examples"}
-_SUFFIXES = {".pyi", ".pyx", ".pxd", ".c", ".h", ".typed", ".rst", ".md"}
+_UNREAD = {".pyi", ".pyx", ".pxd", ".c", ".h", ".typed", ".rst", ".md"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -45,11 +45,13 @@ def is_needed(name: str) -> bool:
     """Whether a file of the zip is read in a Lambda function."""
     path = PurePosixPath(name)
     parts = path.parts
-    if name.endswith("/") or path.suffix in _SUFFIXES or _NEVER.intersection(parts[:-1]):
+    if name.endswith("/") or path.suffix in _UNREAD or _NEVER.intersection(parts[:-1]):
         return False
     if parts[:2] == _DATA:
         return parts[2] in _KEPT_DATA
-    return not parts[0].endswith((".dist-info", ".data"))
+    if parts[0].endswith(".dist-info"):
+        return path.name == "METADATA"  # h3 looks up its own version
+    return not parts[0].endswith(".data")
 
 
 def _compile(root: Path) -> None:
