@@ -101,7 +101,7 @@ _ASYMMETRIC = {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
 
 def _algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
     """The algorithms that a token may use: secrets and public keys are never mixed."""
-    given = env.get("JWT_ALGORITHMS", "RS256,ES256" if jwks else "HS256")
+    given = env.get("JWT_ALGORITHMS") or ("RS256,ES256" if jwks else "HS256")
     names = tuple(n.strip() for n in given.split(",") if n.strip())
     known = _ASYMMETRIC if jwks else _SYMMETRIC
     if not names or not set(names) <= known:

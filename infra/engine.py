@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -25,11 +26,17 @@ class Ministack:
     """One engine. Use as a context manager, or call start() and stop().
 
     An owned engine ends with this process, even if that is killed. One that is not owned runs on
-    until stop() is called.
+    until stop() is called. `environment` adds to its settings, or replaces some.
     """
 
     def __init__(
-        self, port: int, state_dir: Path, *, owned: bool = True, python: Path = ENGINE_PYTHON
+        self,
+        port: int,
+        state_dir: Path,
+        *,
+        owned: bool = True,
+        python: Path = ENGINE_PYTHON,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port
         self.endpoint = f"http://127.0.0.1:{port}"
@@ -37,6 +44,7 @@ class Ministack:
         self._state_dir = state_dir
         self._owned = owned
         self._python = python
+        self._more = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -104,6 +112,7 @@ class Ministack:
             "SFTP_ENABLED": "0",
             # It removes containers at boot: keep it away from the user's Docker.
             "DOCKER_HOST": "unix:///nonexistent",
+            **self._more,
         }
 
     def _await_healthy(self, process: subprocess.Popen[bytes]) -> None:

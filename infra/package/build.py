@@ -36,6 +36,7 @@ def build(out: Path, options: Options) -> Package:
     Chalice keeps the packed dependencies beside the project by a hash of the requirements, so a
     second run with the same ones does not ask PyPI.
     """
+    out = out.absolute()  # Chalice works in the project's folder
     project, packaged = out / "project", out / "packaged"
     kept = _rescue(project / ".chalice/deployments", out / "deployments")
     lay_out(project, options)

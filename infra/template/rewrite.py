@@ -26,12 +26,14 @@ function plain(text) {
   }
 }
 
-function refusal() {
+function answer(status, body) {
   return {
-    statusCode: 404,
-    statusDescription: 'Not Found',
-    headers: {'content-type': {value: 'application/json'}},
-    body: NOT_FOUND
+    statusCode: status,
+    headers: {
+      'content-type': {value: 'application/json'},
+      'access-control-allow-origin': {value: '*'}
+    },
+    body: body
   };
 }
 
@@ -40,13 +42,16 @@ function handler(event) {
   for (var i = 0; i < RULES.length; i++) {
     var found = new RegExp(RULES[i].path).exec(request.uri);
     if (found === null) continue;
+    if (RULES[i].otherwise && !request.headers['sec-websocket-key']) {
+      return answer(RULES[i].otherwise[0], RULES[i].otherwise[1]);
+    }
     var added = {};
     for (var name in RULES[i].query) added[name] = RULES[i].query[name];
     for (var n = 0; n < RULES[i].captures.length; n++) {
       try {
         added[RULES[i].captures[n]] = encodeURIComponent(decodeURIComponent(found[n + 1]));
       } catch (error) {
-        return refusal();
+        return answer(404, NOT_FOUND);
       }
     }
     for (var given in request.querystring) {
@@ -58,7 +63,7 @@ function handler(event) {
     request.uri = '/' + STAGE;
     return request;
   }
-  return refusal();
+  return answer(404, NOT_FOUND);
 }
 """
 
@@ -81,7 +86,12 @@ def rewrite_function(rules: Sequence[PathRule], stage: str) -> str:
 def _rule(rule: PathRule) -> dict[str, object]:
     parts = _CAPTURE.split(rule.pattern.rstrip("/"))
     path = "".join("([^/]+)" if n % 2 else _literal(part) for n, part in enumerate(parts))
-    return {"path": f"^{path}/?$", "captures": parts[1::2], "query": dict(rule.query)}
+    return {
+        "path": f"^{path}/?$",
+        "captures": parts[1::2],
+        "query": dict(rule.query),
+        "otherwise": rule.otherwise,
+    }
 
 
 def _literal(text: str) -> str:

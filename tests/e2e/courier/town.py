@@ -104,7 +104,7 @@ class Someone:
         """The rows of this person's room, from the engine."""
         table = dynamodb(self.stack.engine_endpoint)
         found: list[dict[str, Any]] = table.query(
-            TableName="waybill-rooms",
+            TableName=f"{self.stack.table_prefix}-rooms",
             KeyConditionExpression="room = :room",
             ExpressionAttributeValues={":room": {"S": f"person#{self.id}"}},
             ConsistentRead=True,

@@ -1,0 +1,99 @@
+"""CloudFront's part: one port for REST and the literal WebSocket paths, in front of the engine.
+
+The paths are rewritten by the rules that the CloudFront function is generated from; its tests show
+that both do the same. Everything after a request's head is passed on as it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from infra.conformance.deployment import Deployed
+from infra.gateway.paths import rewrite, stage_rules
+from infra.options import STAGE
+from infra.paths import PATHS
+from infra.wording import GATEWAY_RESPONSES
+
+_HEAD_BYTES = 64 * 1024
+_RULES = stage_rules(STAGE, PATHS)
+
+
+class Front:
+    """Listens on a port of 127.0.0.1 and leads to a deployment."""
+
+    def __init__(self, port: int, deployed: Deployed) -> None:
+        self._port = port
+        self._deployed = deployed
+        self._engine = urlsplit(deployed.rest_url)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve while the block runs."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=_HEAD_BYTES)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            forwarded = self.forwarded(head)
+            if forwarded is None:
+                writer.write(_not_found())
+                await writer.drain()
+                return
+            host, port = self._engine.hostname, self._engine.port
+            engine_reader, engine_writer = await asyncio.open_connection(host, port)
+            with contextlib.closing(engine_writer):
+                engine_writer.write(forwarded)
+                ways = (_copy(reader, engine_writer), _copy(engine_reader, writer))
+                await _first(*map(asyncio.ensure_future, ways))
+
+    def forwarded(self, head: bytes) -> bytes | None:
+        """The head for the engine, one request to a connection; None: there is nothing there."""
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, version = first.split(" ")
+        upgrade = any(line.lower().startswith("upgrade:") for line in lines)
+        led = self._led(target)
+        if led is None:
+            return None
+        if not upgrade:
+            lines = [line for line in lines if not line.lower().startswith("connection:")]
+            lines.insert(0, "Connection: close")
+        return "\r\n".join([f"{method} {led} {version}", *lines]).encode("latin-1")
+
+    def _led(self, target: str) -> str | None:
+        path, _, query = target.partition("?")
+        socket = rewrite(_RULES, path, parse_qs(query, keep_blank_values=True))
+        if socket is not None:
+            base = urlsplit(self._deployed.websocket_url).path
+            return f"{base}?{urlencode(socket.query, doseq=True)}"
+        if path.startswith(f"/{STAGE}/"):
+            return self._engine.path + target[len(STAGE) + 1 :]
+        return None
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+
+
+async def _first(*ways: asyncio.Future[None]) -> None:
+    """Wait for the engine's end or the client's; the other half has nothing left to say."""
+    _, pending = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    for way in pending:
+        way.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _not_found() -> bytes:
+    status, body = GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"]
+    head = f"HTTP/1.1 {status} Not Found\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body.encode()

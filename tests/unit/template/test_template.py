@@ -1,0 +1,393 @@
+"""What the template promises, read from the resources that CloudFormation gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app import app
+from chalicelib.contracts.registry import CONTRACTS
+from chalicelib.services.waking import PASS_EVERY, PASSES
+from chalicelib.settings import Settings
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
+from infra.aws import client
+from infra.moto_engine import moto_engine
+from infra.package.project import CONFIG, HOME, Options, lay_out
+from infra.package.template import without_packaging
+from infra.paths import PATHS
+from infra.tables import MAX_RECEIVES, create_all
+from infra.template.functions import FUNCTIONS
+from infra.template.intrinsics import Value
+from infra.template.parameters import settings_read, tunable
+from infra.wording import GATEWAY_RESPONSES
+
+PSEUDO = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "111111111111",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+def of_type(resources: Value, kind: str) -> Value:
+    return {name: each for name, each in resources.items() if each["Type"] == kind}
+
+
+def properties(resources: Value, name: str) -> Value:
+    found: Value = resources[name]["Properties"]
+    return found
+
+
+def worded(value: Any, **known: str) -> Any:
+    """A value with its `Fn::Sub` and `Ref` filled in; what is not known stays a name."""
+    names = {**PSEUDO, **known}
+    if isinstance(value, dict) and set(value) == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
+        return re.sub(r"\$\{([^}]+)\}", lambda m: names.get(m[1], m[0]), value["Fn::Sub"])
+    if isinstance(value, dict) and set(value) == {"Ref"}:
+        return names.get(value["Ref"], value["Ref"])
+    if isinstance(value, dict):
+        return {k: worded(v, **known) for k, v in value.items()}
+    return [worded(v, **known) for v in value] if isinstance(value, list) else value
+
+
+def physical_names(resources: Value, stage: str) -> set[str]:
+    """Every name that the template gives, instead of leaving it to AWS."""
+    keys = ("TableName", "QueueName", "LogGroupName", "Name", "RoleName")
+    found = {
+        worded(each["Properties"][key], Stage=stage)
+        for each in resources.values()
+        for key in keys
+        if key in each.get("Properties", {})
+    }
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        assert "FunctionName" not in function["Properties"]  # left to AWS
+    return {name for name in found if isinstance(name, str)}
+
+
+def statements(resources: Value, function: str) -> list[Value]:
+    """What a function's role allows."""
+    role = properties(resources, function)["Role"]["Fn::GetAtt"][0]
+    policies = properties(resources, role)["Policies"]
+    return [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+
+
+def test_every_handler_of_the_app_is_a_function_that_is_looked_after(resources: Value) -> None:
+    functions = of_type(resources, "AWS::Lambda::Function")
+    assert functions.keys() == {function.logical_id for function in FUNCTIONS}
+    assert {f["Properties"]["Handler"] for f in functions.values()} == {
+        "app.app",
+        *(f"app.{source.name}" for source in app.event_sources),
+        *(f"app.{handler.name}" for handler in app.websocket_handlers.values()),
+    }
+
+
+def test_functions_run_on_arm_with_room_and_keep_their_logs_for_a_while(resources: Value) -> None:
+    for function in FUNCTIONS:
+        found = properties(resources, function.logical_id)
+        assert found["Architectures"] == ["arm64"]
+        assert found["MemorySize"] >= 512
+        group = found["LoggingConfig"]["LogGroup"]["Ref"]
+        assert properties(resources, group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_a_sweep_has_time_for_all_its_passes_and_is_not_repeated(resources: Value) -> None:
+    waits = (PASSES - 1) * PASS_EVERY
+    timeout = timedelta(seconds=properties(resources, "Sweep")["Timeout"])
+    assert timeout > waits + timedelta(seconds=30)
+    assert timeout.total_seconds() > 50
+    again = of_type(resources, "AWS::Lambda::EventInvokeConfig")
+    assert [each["Properties"]["MaximumRetryAttempts"] for each in again.values()] == [0]
+    (rule,) = of_type(resources, "AWS::Events::Rule").values()
+    assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+
+
+def test_functions_behind_the_gateway_end_before_it_gives_up(resources: Value) -> None:
+    """AWS quota: 29 s."""
+    for name in ("APIHandler", "WebsocketConnect", "WebsocketMessage", "WebsocketDisconnect"):
+        assert properties(resources, name)["Timeout"] <= 29
+
+
+def test_tables_are_those_that_the_local_run_makes(resources: Value) -> None:
+    """Described by an engine on which infra.tables made them, and not by what it was asked for."""
+    tables = of_type(resources, "AWS::DynamoDB::Table")
+    assert len(tables) == len(MODELS)
+    with moto_engine():
+        create_all("waybill-x", "waybill-x-wakeups", None)
+        dynamodb = client("dynamodb", None)
+        for table in tables.values():
+            wanted = worded(table["Properties"], Stage="x")
+            made = dynamodb.describe_table(TableName=wanted["TableName"])["Table"]
+            assert made["KeySchema"] == wanted["KeySchema"]
+            assert _by_name(made["AttributeDefinitions"]) == _by_name(
+                wanted["AttributeDefinitions"]
+            )
+            assert _indexes(made) == _indexes(wanted)
+            assert wanted["BillingMode"] == "PAY_PER_REQUEST"
+            ttl = dynamodb.describe_time_to_live(TableName=wanted["TableName"])
+            expires = ttl["TimeToLiveDescription"].get("AttributeName")
+            assert wanted.get("TimeToLiveSpecification", {}).get("AttributeName") == expires
+
+
+def test_rows_that_expire_do(resources: Value) -> None:
+    for name, attribute in TTL_ATTRIBUTES.items():
+        (table,) = (
+            each["Properties"]
+            for each in of_type(resources, "AWS::DynamoDB::Table").values()
+            if worded(each["Properties"]["TableName"], Stage="x") == f"waybill-x-{name}"
+        )
+        assert table["TimeToLiveSpecification"] == {"AttributeName": attribute, "Enabled": True}
+
+
+def test_tables_outlive_the_stack_and_can_be_put_back(resources: Value) -> None:
+    for table in of_type(resources, "AWS::DynamoDB::Table").values():
+        assert table["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert table["UpdateReplacePolicy"] == "Retain"
+        assert table["Properties"]["PointInTimeRecoverySpecification"] == {
+            "PointInTimeRecoveryEnabled": True
+        }
+
+
+def test_table_keys_put_the_partition_first(resources: Value) -> None:
+    for table in of_type(resources, "AWS::DynamoDB::Table").values():
+        for keyed in [table["Properties"], *table["Properties"].get("GlobalSecondaryIndexes", [])]:
+            kinds = [key["KeyType"] for key in keyed["KeySchema"]]
+            assert kinds in (["HASH"], ["HASH", "RANGE"])
+
+
+def test_a_wakeup_is_hidden_longer_than_its_handler_runs_and_fails_to_a_queue(
+    resources: Value,
+) -> None:
+    queue = properties(resources, "WakeupQueue")
+    assert queue["VisibilityTimeout"] > properties(resources, "Wake")["Timeout"]
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["WakeupDeadLetters", "Arn"]},
+        "maxReceiveCount": MAX_RECEIVES,
+    }
+    dead = properties(resources, "WakeupDeadLetters")
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_one_failed_wakeup_of_a_batch_comes_again_alone(resources: Value) -> None:
+    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    found = mapping["Properties"]
+    assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert found["EventSourceArn"] == {"Fn::Sub": "${WakeupQueue.Arn}"}
+    assert found["FunctionName"] == {"Ref": "Wake"}
+
+
+def test_the_websocket_stage_deploys_itself(template: Value, resources: Value) -> None:
+    stage = properties(resources, "WebsocketAPIStage")
+    assert stage["AutoDeploy"] is True
+    assert "DeploymentId" not in stage
+    assert "WebsocketAPIDeployment" not in json.dumps(template)
+
+
+def test_access_logs_and_traces_hold_no_query_no_path_and_no_body(resources: Value) -> None:
+    socket = properties(resources, "WebsocketAPIStage")
+    rest = properties(resources, "RestAPIapiStage")
+    formats = [socket["AccessLogSettings"]["Format"], rest["AccessLogSetting"]["Format"]]
+    for text in formats:
+        assert isinstance(json.loads(text), dict)
+        assert not re.search(r"querystring|header|\$context\.path|authorizer|body", text, re.I)
+    assert socket["DefaultRouteSettings"]["DataTraceEnabled"] is False
+    assert [each["DataTraceEnabled"] for each in rest["MethodSettings"]] == [False]
+    (distribution,) = of_type(resources, "AWS::CloudFront::Distribution").values()
+    assert "Logging" not in distribution["Properties"]["DistributionConfig"]
+
+
+def test_both_apis_are_throttled(resources: Value) -> None:
+    route = properties(resources, "WebsocketAPIStage")["DefaultRouteSettings"]
+    assert {route["ThrottlingRateLimit"]["Ref"], route["ThrottlingBurstLimit"]["Ref"]} == {
+        "MessagesPerSecond"
+    }
+    (method,) = properties(resources, "RestAPIapiStage")["MethodSettings"]
+    assert (method["ResourcePath"], method["HttpMethod"]) == ("/*", "*")
+    assert method["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+
+
+def test_the_gateways_own_answers_are_worded_as_locally(resources: Value) -> None:
+    body = properties(resources, "RestAPI")["Body"]
+    found = body["x-amazon-apigateway-gateway-responses"]
+    assert found.keys() == GATEWAY_RESPONSES.keys()
+    for name, (status, text) in GATEWAY_RESPONSES.items():
+        assert found[name]["responseTemplates"] == {"application/json": text}
+        assert found[name].get("statusCode") == (str(status) if status else None)
+        plain = json.loads(text.replace("$context.error.messageString", '"x"'))
+        assert plain.keys() == {"error", "message"}
+
+
+def test_every_rest_route_of_the_app_is_served(resources: Value) -> None:
+    paths = properties(resources, "RestAPI")["Body"]["paths"]
+    served = {(path, verb.upper()) for path, verbs in paths.items() for verb in verbs}
+    routes = {(path, verb) for path, verbs in app.routes.items() for verb in verbs}
+    assert routes <= served
+
+
+def test_every_alarm_reaches_the_topic_and_the_important_ones_exist(resources: Value) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    for alarm in alarms.values():
+        (action,) = alarm["Properties"]["AlarmActions"]
+        assert action["Fn::If"][1] == {"Ref": "AlarmTopicArn"}
+    watched = {
+        (alarm["Properties"]["MetricName"], json.dumps(dimension["Value"]))
+        for alarm in alarms.values()
+        for dimension in alarm["Properties"]["Dimensions"]
+    }
+    for function in FUNCTIONS:
+        for metric in ("Errors", "Throttles"):
+            assert (metric, json.dumps({"Ref": function.logical_id})) in watched
+    assert (
+        "ApproximateNumberOfMessagesVisible",
+        json.dumps({"Fn::GetAtt": ["WakeupDeadLetters", "QueueName"]}),
+    ) in watched
+    assert "5XXError" in {metric for metric, _ in watched}
+
+
+def test_no_function_may_touch_what_is_not_named(resources: Value) -> None:
+    for function in FUNCTIONS:
+        for statement in statements(resources, function.logical_id):
+            assert statement["Effect"] == "Allow"
+            assert all("*" not in action for action in statement["Action"])
+            for resource in statement["Resource"]:
+                arn = worded(resource, Stage="x").split(":", 5)
+                assert arn[:2] == ["arn", "aws"]
+                assert "*" not in ":".join(arn[:5])
+                # AWS makes log stream names and connection ids; nobody can name them.
+                unnamed = re.sub(r"(:\*|/@connections/\*)$", "", arn[5])
+                assert "*" not in unnamed
+
+
+def test_nobody_scans_and_each_function_has_a_role_of_its_own(resources: Value) -> None:
+    roles = set()
+    for function in FUNCTIONS:
+        text = json.dumps(statements(resources, function.logical_id))
+        assert "Scan" not in text
+        assert "CreateTable" not in text
+        assert f"/waybill/${{Stage}}/{function.name}:*" in text
+        roles.add(properties(resources, function.logical_id)["Role"]["Fn::GetAtt"][0])
+    assert len(roles) == len(FUNCTIONS)
+
+
+def test_whoever_posts_may_and_who_never_posts_may_not(resources: Value) -> None:
+    may = {
+        function.name
+        for function in FUNCTIONS
+        if "@connections" in json.dumps(statements(resources, function.logical_id))
+    }
+    assert may == {"api_handler", "websocket_message", "wake", "sweep"}
+
+
+def test_two_stages_share_no_name(resources: Value) -> None:
+    one, two = physical_names(resources, "one"), physical_names(resources, "two")
+    assert len(one) > len(MODELS) + 2
+    assert one & two == set()
+
+
+def test_functions_find_the_tables_and_the_queue_of_their_stage(resources: Value) -> None:
+    names = physical_names(resources, "one")
+    for function in FUNCTIONS:
+        variables = properties(resources, function.logical_id)["Environment"]["Variables"]
+        env = worded(variables, Stage="one")
+        assert env["QUEUE_NAME"] in names
+        assert {f"{env['TABLE_PREFIX']}-{short_name(model)}" for model in MODELS} <= names
+
+
+def test_what_is_not_given_is_the_settings_default(resources: Value) -> None:
+    """Lambda's environment has no absent values, only empty ones."""
+    variables = properties(resources, "Wake")["Environment"]["Variables"]
+    assert set(settings_read()) - set(variables) <= {
+        "AWS_REGION",  # Lambda's
+        "AWS_DEFAULT_REGION",  # Lambda's
+        "AWS_ENDPOINT_URL",  # local runs
+        "LOCALSTACK_HOST",  # local runs
+    }
+    secret = "-" * 40
+    given = {"JWT_SECRET": secret, "TABLE_PREFIX": "waybill", "QUEUE_NAME": "waybill-wakeups"}
+    deployed = Settings.from_env({**dict.fromkeys(variables, ""), **given})
+    assert deployed == Settings.from_env({"JWT_SECRET": secret})
+
+
+def test_every_tunable_setting_is_a_parameter(template: Value) -> None:
+    for parameter in tunable().values():
+        assert template["Parameters"][parameter]["Default"] == ""
+
+
+def test_connections_are_posted_to_where_the_template_says(resources: Value) -> None:
+    variables = properties(resources, "APIHandler")["Environment"]["Variables"]
+    url = worded(variables["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], WebsocketAPI="abc")
+    assert url == "https://abc.execute-api.us-east-1.amazonaws.com/api"
+
+
+def test_secrets_are_references_and_a_missing_one_stops_the_change_set(
+    template: Value, resources: Value
+) -> None:
+    assert template["Parameters"]["Secret"]["Type"] == "AWS::SSM::Parameter::Value<String>"
+    assert "Default" not in template["Parameters"]["Secret"]
+    variables = properties(resources, "APIHandler")["Environment"]["Variables"]
+    for name in ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET"):
+        assert "{{resolve:secretsmanager:${Secret}:SecretString:" + name in json.dumps(
+            variables[name]
+        )
+
+
+def test_keys_by_url_need_the_package_for_it(template: Value) -> None:
+    assert "PackagedForSecrets" in template["Rules"]
+    assert "cryptography" in json.dumps(template["Rules"]["PackagedForSecrets"])
+
+
+def test_keys_by_url_are_allowed_by_the_package_for_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    project = tmp_path_factory.mktemp("jwks") / "project"
+    lay_out(project, Options(jwks=True))
+    assert "PackagedForSecrets" not in without_packaging(app, project)["Rules"]
+    assert "cryptography" in (project / "requirements.txt").read_text()
+
+
+def test_rest_and_sockets_share_a_host(resources: Value) -> None:
+    (distribution,) = of_type(resources, "AWS::CloudFront::Distribution").values()
+    config = distribution["Properties"]["DistributionConfig"]
+    behaviours = config["CacheBehaviors"]
+    assert behaviours[-1]["PathPattern"] == "/api/*"
+    assert behaviours[-1]["TargetOriginId"] == "rest"
+    socket = [b for b in behaviours if b["TargetOriginId"] == "websocket"]
+    for behaviour in [*socket, config["DefaultCacheBehavior"]]:
+        assert behaviour["FunctionAssociations"][0]["EventType"] == "viewer-request"
+        assert behaviour["ViewerProtocolPolicy"] == "https-only"
+    assert len(behaviours) < 25  # CloudFront quota
+
+
+def test_no_rest_route_hides_behind_a_socket_path(resources: Value) -> None:
+    (distribution,) = of_type(resources, "AWS::CloudFront::Distribution").values()
+    behaviours = distribution["Properties"]["DistributionConfig"]["CacheBehaviors"]
+    taken = [b["PathPattern"] for b in behaviours if b["TargetOriginId"] == "websocket"]
+    for route in app.routes:
+        path = f"/api{route}"
+        for pattern in taken:
+            same = pattern == path or (pattern.endswith("*") and path.startswith(pattern[:-1]))
+            assert not same
+
+
+def test_every_contract_has_a_path() -> None:
+    assert CONTRACTS.keys() <= {rule.query["contract"] for rule in PATHS}
+
+
+def test_the_configuration_names_every_function() -> None:
+    config = json.loads((HOME / CONFIG).read_text())["stages"]["api"]
+    assert config["autogen_policy"] is False
+    assert config["lambda_functions"].keys() == {function.name for function in FUNCTIONS}
+
+
+def _by_name(definitions: list[Value]) -> list[Value]:
+    return sorted(definitions, key=lambda each: str(each["AttributeName"]))
+
+
+def _indexes(table: Value) -> dict[str, Any]:
+    return {
+        index["IndexName"]: (index["KeySchema"], index["Projection"])
+        for index in table.get("GlobalSecondaryIndexes", [])
+    }
