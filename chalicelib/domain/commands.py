@@ -99,11 +99,15 @@ class Cancel(_Command, frozen=True):
 
 
 class Open(_Command, frozen=True):
-    """Let these couriers take it too, whoever is first; look for more at `next_search_at`."""
+    """Let these couriers take it too, whoever is first; look for more at `next_search_at`.
+
+    `away` are those of whoever was called that are not connected now.
+    """
 
     verb: ClassVar[str] = "open"
     courier_ids: tuple[str, ...]
     next_search_at: datetime
+    away: tuple[str, ...] = ()
 
 
 class Withdraw(_Command, frozen=True):

@@ -40,7 +40,8 @@ class Calls:
         called = before.offered_to if before and was_open else ()
         if after.status is Status.SEARCHING:
             new = [c for c in after.offered_to if c not in called]
-            self._say(new, events.ORDER_CALLED, after)
+            back = [c for c in called if before and c in before.away and c not in after.away]
+            self._say(new + back, events.ORDER_CALLED, after)
         elif was_open:
             late = [c for c in called if c != after.courier_id]
             self._say(late, events.ORDER_CLOSED, after)
@@ -72,31 +73,42 @@ class Calling:
         if now >= until:
             command: commands.GiveUp | commands.Open = commands.GiveUp()
         else:
-            near = tuple(c.id for c in self._to_call(searching, policy, now))
-            command = commands.Open(near, min(now + policy.search_every, until))
+            near, away = self._look_around(searching, policy, now)
+            next_at = min(now + policy.search_every, until)
+            command = commands.Open(tuple(c.id for c in near), next_at, away)
         after, more = advance(searching, command, SYSTEM, now)
         if before is None or before.status is not Status.SEARCHING:  # the search begins
             self._queue.send([(Search(after.id, until), until - now)])
         return self._changes.commit(before, after, told + more)
 
-    def _to_call(self, order: Order, policy: Policy, now: datetime) -> list[Courier]:
-        """Free couriers near by of the right vehicle who hear it now, the nearest first."""
+    def _look_around(
+        self, order: Order, policy: Policy, now: datetime
+    ) -> tuple[list[Courier], tuple[str, ...]]:
+        """Whom to call, the nearest first, and who of those called before is away."""
         pickup = order.job.pickup.point
         room = min(AT_ONCE, IN_ALL - len(order.offered_to))
-        if pickup is None or room <= 0:
-            return []
-        passed = {*order.offered_to, *order.excluded, order.job.customer_id}
-        wanted = order.job.vehicle_type or STANDARD
+        if pickup is None:
+            return [], ()
         found: list[Courier] = []
+        away = dict.fromkeys(order.away)
         for ring, _ in self._couriers.free_near(pickup, policy.radius_m):
-            found += [
-                c
-                for c in ring
-                if c.id not in passed
-                and c.connected
-                and (c.vehicle_type or STANDARD) == wanted
-                and fit(c, pickup, policy, now)
-            ]
-            if len(found) >= room:
+            for courier in ring:
+                if courier.id not in order.offered_to:
+                    found += [courier] if _hears(courier, order, policy, now) else []
+                elif courier.connected:
+                    away.pop(courier.id, None)
+                else:
+                    away[courier.id] = None
+            if len(found) >= max(room, 1):
                 break
-        return rank(found, pickup)[:room]
+        return rank(found, pickup)[: max(room, 0)], tuple(away)
+
+
+def _hears(courier: Courier, order: Order, policy: Policy, now: datetime) -> bool:
+    """Whether a courier is to be called: connected, free, near by, with the right vehicle."""
+    return (
+        courier.connected
+        and courier.id not in (*order.excluded, order.job.customer_id)
+        and (courier.vehicle_type or STANDARD) == (order.job.vehicle_type or STANDARD)
+        and fit(courier, order.job.pickup.point, policy, now)
+    )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.domain.chats import Message
+from chalicelib.domain.people import Role
+from chalicelib.store.chats import Chats
 from tests.functional.rides import WISH, a_driver, a_ride, a_rider, enter, request
 from tests.functional.world import World
 
@@ -73,19 +76,19 @@ def test_five_messages_a_minute_are_enough(world: World) -> None:
 def test_status_updates_have_no_limit(world: World) -> None:
     """S1-44."""
     rider, driver = a_rider(world), a_driver(world)
-    for _ in range(3):
+    for _ in range(2):
         a_ride(rider, driver, "completed")
-    assert len(rider.statuses()) == 9
+    assert len(rider.statuses()) == 6
 
 
 def test_a_page_fits_into_a_frame(world: World) -> None:
     """AWS quota: 128 KB a message."""
-    rider, driver = a_rider(world), a_driver(world)
-    ride_id = a_ride(rider, driver)
+    rider = a_rider(world)
+    ride_id = request(rider)
     for n in range(30):
-        world.clock.advance(12)
-        sender = (rider, driver)[n % 2]
-        sender.did("send_chat_message", ride_id=ride_id, message=f"{n:03d}" + "\N{TAXI}" * 997)
+        text = f"{n:03d}" + "\N{TAXI}" * 997
+        order_id, at = int(ride_id), world.clock.now
+        Chats().put(Message(n + 1, order_id, "rita", Role.CUSTOMER, text, at))
     page = rider.did("get_ride_chats", ride_id=ride_id)["chats"]
     assert [c["message"][:3] for c in page] == [f"{n:03d}" for n in range(30 - len(page), 30)]
     assert 20 < len(page) < 30

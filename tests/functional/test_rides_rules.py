@@ -74,6 +74,21 @@ def test_who_comes_while_a_ride_is_searched_is_called_by_the_next_pass_once(worl
     assert late.did("accept_ride", ride_id=ride_id)
 
 
+def test_who_was_called_and_comes_back_is_called_again(world: World) -> None:
+    """S1-37: a new socket knows nothing of what the old one heard."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider)
+    driver.socket.close()
+    world.clock.advance(15)
+    world.sweep()
+    back = enter(world, driver.person)
+    for _ in range(2):
+        world.clock.advance(15)
+        world.sweep()
+    assert [c["ride_id"] for c in back.heard("new_ride_request")] == [ride_id]
+    assert back.did("accept_ride", ride_id=ride_id)
+
+
 def test_the_others_are_told_that_it_is_taken(world: World) -> None:
     """S1-18."""
     rider = a_rider(world)
