@@ -209,7 +209,7 @@ def build(
         waking=Waking(
             load, relay, earnings.settle, dispatching, greeting, presence, broadcast, queue, clock
         ),
-        sweeper=Sweeper(orders, connections, dispatching, presence, clock),
+        sweeper=Sweeper(orders, connections, dispatching, presence, threads, clock),
         clock=clock,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TypeVar
 
@@ -100,7 +101,8 @@ class Waking:
 
 
 class Sweeper:
-    """Looks after whatever is due, in case a wakeup was lost."""
+    """Looks after whatever is due, in case a wakeup was lost. Heartbeats, of which many may be due
+    at once, are sent side by side in `pool`; orders are not, as looking after one uses it too."""
 
     def __init__(
         self,
@@ -108,8 +110,10 @@ class Sweeper:
         connections: ConnectionStore,
         dispatching: Dispatching,
         presence: Presence,
+        pool: ThreadPoolExecutor,
         clock: Clock,
     ) -> None:
+        self._pool = pool
         self._orders = orders
         self._connections = connections
         self._dispatching = dispatching
@@ -126,14 +130,16 @@ class Sweeper:
     def sweep(self) -> None:
         """One pass over all that is due now. What fails is logged and stops nothing else."""
         now = self._clock()
-        self._each(self._orders.due(now), self._dispatching.look_after)
-        self._each(self._connections.due(now), self._presence.check)
+        self._each(map, self._orders.due(now), self._dispatching.look_after)
+        self._each(self._pool.map, self._connections.due(now), self._presence.check)
 
     @staticmethod
-    def _each(ids: Iterable[T], do: Callable[[T], None]) -> None:
+    def _each(
+        over: Callable[..., Iterable[None]], ids: Iterable[T], do: Callable[[T], None]
+    ) -> None:
         try:
-            for id_ in ids:
-                _try(do, id_)
+            for _ in over(lambda id_: _try(do, id_), ids):
+                pass
         except Exception:
             log.exception("sweep: the rest waits for the next pass")
 

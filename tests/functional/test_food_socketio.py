@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -267,6 +268,18 @@ def test_a_ping_that_finds_nobody_forgets_the_connection(kitchen: Kitchen) -> No
     kitchen.world.sweep()
     assert kitchen.world.waybill.presence.get(user.socket.id) is None
     assert kitchen.world.queue.dead == []
+
+
+def test_a_slow_connection_does_not_hold_up_the_pings_of_others(kitchen: Kitchen) -> None:
+    """Many may be due in one pass of the sweep."""
+    users = [Packets(kitchen.world, kitchen.customer) for _ in range(8)]
+    for user in users:
+        kitchen.world.gateway.slow[user.socket.id] = 0.2
+    kitchen.world.clock.advance(301)
+    began = time.monotonic()
+    kitchen.world.sweep()
+    assert time.monotonic() - began < 8 * 0.2
+    assert [user.take() for user in users] == [["2"]] * 8
 
 
 def test_two_sweeps_at_once_ping_and_go_on(kitchen: Kitchen) -> None:
