@@ -88,3 +88,9 @@ def test_the_quick_start_is_what_the_local_run_prints() -> None:
     assert len(commands) > 5
     shown = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     assert commands == [line for block in shown[1:] for line in block.splitlines()]
+
+
+def test_links_lead_somewhere() -> None:
+    for path in documents():
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.relative_to(HOME)}: {link}"
