@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
+import sys
 import urllib.request
 from typing import Any
 from uuid import uuid4
@@ -11,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import HOME, Stack
 
 
 def rest(stack: Stack, method: str, path: str, token: str, body: Any = None) -> Any:
@@ -72,3 +76,34 @@ def test_a_stranger_hears_an_error_and_is_closed(stack: Stack) -> None:
         assert ask(socket, {"type": "auth", "token": "x", "user_id": "y"})["type"] == "error"
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=10)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the example uses curl")
+def test_the_documents_example_works_when_it_is_pasted(stack: Stack) -> None:
+    """docs/contracts/feed.md, Try it: two terminals, one after the other has subscribed."""
+    example = (HOME / "docs" / "contracts" / "feed.md").read_text().partition("## Try it")[2]
+    here = {
+        "127.0.0.1:8000": f"127.0.0.1:{stack.port}",
+        ".venv/bin/python": sys.executable,
+        "sleep 60": "sleep 3",
+        "ana": f"ana-{uuid4().hex[:8]}",
+    }
+    first, second = [_with(block, here) for block in re.findall(r"```sh\n(.*?)```", example, re.S)]
+    run = subprocess.run(
+        ["bash", "-uc", f"({first}) & sleep 2; {second} wait"],
+        cwd=HOME,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    for type_ in ("authenticated", "subscription_updated"):
+        assert f'"type":"{type_}"' in run.stdout, run.stdout + run.stderr
+    assert '"event_type":"order_created"' in run.stdout
+
+
+def _with(block: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        block = block.replace(old, new)
+    return block
