@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from infra.tokens import mint
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld
@@ -43,31 +41,29 @@ def test_a_client_that_does_not_know_its_role_need_not_say_it(world: World) -> N
     assert answer["user_role"] == "delivery_boy"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"token": "not.a.token"},
-        {"token": None},
-        {"token": 7},
-        {"token": mint(SECRET, "customer", "cara", valid_s=-1)},
-        {"token": mint("another-secret-that-is-long-enough-0123", "customer", "cara")},
-        {"user_id": "somebody-else"},
-        {"user_id": None},
-        {"user_id": {"no": "text"}},
-        {"user_role": "admin"},
-        {"user_role": "no such role"},
-    ],
-)
-def test_a_failed_authentication_is_an_error_and_the_end(
-    world: World, changes: dict[str, Any]
-) -> None:
+BAD_AUTH: list[dict[str, Any]] = [
+    {"token": "not.a.token"},
+    {"token": None},
+    {"token": 7},
+    {"token": mint(SECRET, "customer", "cara", valid_s=-1)},
+    {"token": mint("another-secret-that-is-long-enough-0123", "customer", "cara")},
+    {"user_id": "somebody-else"},
+    {"user_id": None},
+    {"user_id": {"no": "text"}},
+    {"user_role": "admin"},
+    {"user_role": "no such role"},
+]
+
+
+def test_a_failed_authentication_is_an_error_and_the_end(world: World) -> None:
     """S3-03."""
     cara = a_profile(world, world.customer("cara"))
-    socket = world.connect(None, "feed")
-    (answer,) = socket.say(an_auth(cara, **changes))
-    assert answer["type"] == "error"
-    assert set(answer) == {"type", "message", "code"}
-    assert world.gateway.closed == [socket.id]
+    for changes in BAD_AUTH:
+        socket = world.connect(None, "feed")
+        (answer,) = socket.say(an_auth(cara, **changes))
+        assert answer["type"] == "error", changes
+        assert set(answer) == {"type", "message", "code"}
+        assert world.gateway.closed[-1] == socket.id
 
 
 def test_somebody_without_a_profile_is_let_in_nowhere(world: World) -> None:
@@ -78,24 +74,22 @@ def test_somebody_without_a_profile_is_let_in_nowhere(world: World) -> None:
     assert world.gateway.closed == [socket.id]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"type": "subscribe", "events": ["order_created"]},
-        {"type": "heartbeat"},
-        {"type": "nonsense"},
-        "this is not JSON",
-        [],
-    ],
-)
-def test_any_message_before_authenticating_is_an_error_and_the_end(
-    world: World, message: Any
-) -> None:
+TOO_EARLY: list[Any] = [
+    {"type": "subscribe", "events": ["order_created"]},
+    {"type": "heartbeat"},
+    {"type": "nonsense"},
+    "this is not JSON",
+    [],
+]
+
+
+def test_any_message_before_authenticating_is_an_error_and_the_end(world: World) -> None:
     """S3-07."""
-    socket = world.connect(None, "feed")
-    (answer,) = socket.say(message)
-    assert answer["type"] == "error"
-    assert world.gateway.closed == [socket.id]
+    for message in TOO_EARLY:
+        socket = world.connect(None, "feed")
+        (answer,) = socket.say(message)
+        assert answer["type"] == "error", message
+        assert world.gateway.closed[-1] == socket.id
 
 
 def test_a_token_in_the_handshake_does_not_take_the_place_of_the_message(world: World) -> None:
@@ -145,25 +139,25 @@ def test_a_name_that_is_no_event_is_reported_and_the_others_hold(world: World) -
     assert answer["rejected_events"] == ["nonsense", "*"]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "not JSON",
-        {"type": "nonsense"},
-        {"type": None},
-        {},
-        {"type": "subscribe"},
-        {"type": "subscribe", "events": "order_created"},
-        {"type": "subscribe", "events": [1]},
-        {"type": "unsubscribe", "events": {"a": 1}},
-        {"type": "subscribe", "events": ["x"] * 101},
-    ],
-)
-def test_a_bad_message_is_an_error_and_the_socket_stays(world: World, message: Any) -> None:
+BAD_MESSAGES: list[Any] = [
+    "not JSON",
+    {"type": "nonsense"},
+    {"type": None},
+    {},
+    {"type": "subscribe"},
+    {"type": "subscribe", "events": "order_created"},
+    {"type": "subscribe", "events": [1]},
+    {"type": "unsubscribe", "events": {"a": 1}},
+    {"type": "subscribe", "events": ["x"] * 101},
+]
+
+
+def test_a_bad_message_is_an_error_and_the_socket_stays(world: World) -> None:
     """S3-07."""
     socket = a_feed(world, a_profile(world, world.customer("cara")))
-    (answer,) = socket.say(message)
-    assert set(answer) == {"type", "message", "code"}
+    for message in BAD_MESSAGES:
+        (answer,) = socket.say(message)
+        assert set(answer) == {"type", "message", "code"}, message
     assert world.gateway.closed == []
     assert socket.say({"type": "heartbeat"}) == [{"type": "heartbeat_ack"}]
 
