@@ -54,7 +54,7 @@ class Particulars:
 
     def _place(self, order: Order) -> Point | None:
         """Where the courier of an order was last seen."""
-        courier = self._couriers.get(order.courier_id) if order.courier_id else None
+        courier = self._couriers.glance(order.courier_id) if order.courier_id else None
         return (courier.fix.lat, courier.fix.lng) if courier and courier.fix else None
 
     def _delivered(self, order: Order) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Couriers:
         row = _row(courier_id)
         return _decode(row) if row else None
 
+    def glance(self, courier_id: str) -> Courier | None:
+        """A courier as they are or lately were, for half the price; None if never seen."""
+        row = _row(courier_id, consistent=False)
+        return _decode(row) if row else None
+
     def set_available(self, courier_id: str, available: bool, now: datetime) -> Courier:
         """Go on or off duty; idempotent. Returns the courier after it."""
 
@@ -189,7 +194,8 @@ class Couriers:
         wanted = list(ids)
         if not wanted:
             return []
-        rows = CourierRow.batch_get(wanted, consistent_read=True)
+        # As they are or lately were, for half the price: the claim's own condition decides.
+        rows = CourierRow.batch_get(wanted, consistent_read=False)
         return [courier for courier in map(_decode, rows) if courier.free]
 
     @staticmethod
@@ -235,7 +241,9 @@ def claim(
 
 def release(courier_id: str, order_id: int, now: datetime) -> Change | None:
     """Let a courier go; back into the indexes if still on duty. None if not held by this order."""
-    row = _row(courier_id)
+    row = _row(courier_id, consistent=False)  # the change is on the condition that it is so still
+    if row is None or row.order_id != order_id:
+        row = _row(courier_id)
     if row is None or row.order_id != order_id:
         return None
     return Change(
@@ -294,9 +302,9 @@ def _as_read(row: CourierRow | None, also: Sequence[Any] = ()) -> Condition:
     return same
 
 
-def _row(courier_id: str) -> CourierRow | None:
+def _row(courier_id: str, consistent: bool = True) -> CourierRow | None:
     try:
-        return CourierRow.get(courier_id, consistent_read=True)
+        return CourierRow.get(courier_id, consistent_read=consistent)
     except DoesNotExist:
         return None
 
