@@ -26,7 +26,7 @@ class Connections:
 
     def open(self, connection: Connection) -> None:
         """Note a new socket."""
-        _encode(connection).save()
+        encode(connection).save()
 
     def get(self, connection_id: str, now: datetime) -> Connection | None:
         """Read a socket's row, strongly consistent; None once it is gone or void."""
@@ -41,7 +41,7 @@ class Connections:
         """Write `after` if the row is still `before`. Raises Stale if it changed or is gone."""
         written = replace(after, version=before.version + 1)
         try:
-            _encode(written).save(condition=ConnectionRow.version == before.version)
+            encode(written).save(condition=ConnectionRow.version == before.version)
         except PutError as error:
             if lost_race(error):
                 raise Stale from None
@@ -55,18 +55,9 @@ class Connections:
     def join(self, room: str, connection: Connection) -> None:
         """Let a socket hear what is said in a room: what it asked for last, whichever message
         gets here first. Harmless twice."""
-        row = RoomRow(
-            room=room,
-            connection_id=connection.id,
-            person_id=connection.person_id,
-            contract=connection.contract,
-            hears=_hears(connection),
-            role=connection.role.value if connection.role else None,
-            version=connection.version,
-            expires=_expires(connection),
-        )
         known: Condition = RoomRow.version.does_not_exist()
         try:
+            row = room_row(room, connection)
             row.save(condition=known | (RoomRow.version <= connection.version))
         except PutError as error:
             if not lost_race(error):
@@ -113,7 +104,8 @@ def _expires(connection: Connection) -> int:
     return int((connection.connected_at + MAX_AGE).timestamp())
 
 
-def _encode(connection: Connection) -> ConnectionRow:
+def encode(connection: Connection) -> ConnectionRow:
+    """A connection as its row."""
     return ConnectionRow(
         connection_id=connection.id,
         doc=msgspec.json.encode(connection).decode(),
@@ -121,4 +113,18 @@ def _encode(connection: Connection) -> ConnectionRow:
         expires=_expires(connection),
         check_shard=crc32(connection.id.encode()) % SHARDS,
         check_at=ms(connection.check_at or connection.connected_at + CHECK_EVERY),
+    )
+
+
+def room_row(room: str, connection: Connection) -> RoomRow:
+    """A connection as a listener in a room."""
+    return RoomRow(
+        room=room,
+        connection_id=connection.id,
+        person_id=connection.person_id,
+        contract=connection.contract,
+        hears=_hears(connection),
+        role=connection.role.value if connection.role else None,
+        version=connection.version,
+        expires=_expires(connection),
     )

@@ -50,7 +50,7 @@ class Orders:
         Raises Stale if the order, or the courier let go, changed meanwhile; CourierTaken if the
         courier to claim is not free. Nothing is written then.
         """
-        row = _encode(after)
+        row = encode(after)
         unchanged: Condition = (
             OrderRow.version == before.version if before else OrderRow.order_id.does_not_exist()
         )
@@ -134,7 +134,8 @@ class Orders:
                 yield int(hit.order_id)
 
 
-def _encode(order: Order) -> OrderRow:
+def encode(order: Order) -> OrderRow:
+    """An order as its row."""
     row = OrderRow(
         order_id=order.id,
         version=order.version,

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chalicelib.settings import BadSetting
-from infra.bench import gateway, latency, posting
+from infra.bench import cost, gateway, growth, latency, posting
 from infra.bench.report import Report
 from infra.child import HOME, ChildError
 
@@ -29,6 +29,8 @@ SECTIONS: dict[str, Callable[[], Report]] = {
     "latency": latency.measure,
     "posting": posting.measure,
     "gateway": gateway.measure,
+    "cost": cost.measure,
+    "growth": growth.measure,
 }
 
 

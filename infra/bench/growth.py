@@ -1,0 +1,222 @@
+"""Whether an operation costs more when there is more: couriers, orders, connections.
+
+Rows are put in by the store's own encoders, spread over cells and shards as a city's would be, and
+around the place where the operations happen there are always the same few couriers.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+from zlib import crc32
+
+import msgspec
+from pynamodb.models import Model
+
+from chalicelib.domain.connections import Connection, person_room
+from chalicelib.domain.geo import cell_of
+from chalicelib.domain.jobs import Job, Place
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.people import Fix, Role
+from chalicelib.store import connections as connection_rows
+from chalicelib.store import orders as order_rows
+from chalicelib.store.clock import ms
+from chalicelib.store.tables import SHARDS, CourierRow
+from infra.aws import client
+from infra.bench.report import Report, Row
+from infra.bench.scenes import HERE, PARCEL, Cast
+from infra.bench.stage import Stage, stage
+
+SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 100_000)
+SOCKETS, FULL_SOCKETS = (10, 1_000), (10, 10_000)
+LOAD_WITHIN_S, FULL_LOAD_WITHIN_S = 60.0, 1_500.0
+CROWDS = (1, 10, 100)  # free couriers in the pickup's own cell
+_PER_CELL = 20  # couriers near each other
+_STEP = 0.03  # degrees: more than a cell
+ASSIGN = "create, assign"
+_WAITING = 50  # one order of so many waits for an answer; the others are on their way
+
+
+def measure() -> Report:
+    """One row for each size and operation. FULL=1 takes the great sizes."""
+    full = os.environ.get("FULL") == "1"
+    report = Report("Growth: what an operation takes when there is more of everything")
+    sizes, within_s = (FULL_SIZES, FULL_LOAD_WITHIN_S) if full else (SIZES, LOAD_WITHIN_S)
+    with stage() as on:
+        _by_size(on, report, sizes, within_s)
+    with stage() as on:
+        _by_sockets(on, report, FULL_SOCKETS if full else SOCKETS)
+    with stage() as on:
+        _by_crowd(on, report)
+    report.notes += _slopes(report.rows)
+    return report
+
+
+def _by_size(on: Stage, report: Report, sizes: Iterable[int], within_s: float) -> None:
+    load, there = Loading(on), 0
+    give_up_at = time.monotonic() + within_s
+    for size in sizes:
+        done = load.couriers(there, size, give_up_at) and load.orders(there, size, give_up_at)
+        if not done:
+            report.notes.append(f"{size:,} could not be loaded within {within_s:.0f} s.")
+            return
+        there = size
+        report.rows += _operations(on, f"{size:,} couriers and orders", f"size{size}")
+
+
+def _by_sockets(on: Stage, report: Report, sizes: Iterable[int]) -> None:
+    load, there = Loading(on), 0
+    for size in sizes:
+        load.sockets(there, size)
+        there = size
+        report.rows += _operations(on, f"{size:,} connections", f"sockets{size}")
+
+
+def _by_crowd(on: Stage, report: Report) -> None:
+    """What does grow: everybody in the cell is read to find the nearest, up to a hundred."""
+    load, there = Loading(on), 0
+    for size in CROWDS:
+        load.crowd(there, size - 1)  # and the one who is online
+        there = size - 1
+        of = f"{size:,} free couriers in the cell"
+        report.rows += [r for r in _operations(on, of, f"crowd{size}") if r["what"] == ASSIGN]
+
+
+def _operations(on: Stage, size: str, name: str) -> Iterator[Row]:
+    """Each operation once, done by a new customer and a new courier, who stand at the pickup."""
+    cast = Cast(on, name)
+    cast.on_duty()
+    on.connect(f"{name}-customer", "customer", cast.customer)
+    on.connect(f"{name}-courier", "courier", cast.courier)
+    on.pass_time(2)
+    operations: tuple[tuple[str, Callable[[], Any]], ...] = (
+        ("fix", lambda: cast.fix(0.0001)),
+        (ASSIGN, lambda: cast.place("orders", PARCEL)),
+        ("accept", lambda: cast.do("accept")),
+        ("sweep", on.waybill.sweeper.sweep),
+        ("deliver", lambda: _finish(cast)),
+    )
+    for what, act in operations:
+        with on.meter.measuring() as bill:
+            act()
+        yield {
+            "what": what,
+            "of": size,
+            "calls": bill.calls,
+            "write_units": bill.write,
+            "read_units": bill.read,
+            "posts": bill.posts,
+        }
+    on.pass_time(20)
+    cast.off_duty()
+
+
+def _finish(cast: Cast) -> None:
+    for step in ("arrived", "picked", "delivered"):
+        cast.do(step)
+
+
+def _slopes(rows: list[Row]) -> Iterator[str]:
+    """What each operation takes at the greatest size, less at the smallest."""
+    for kind in ("couriers and orders", "connections", "in the cell"):
+        of_kind = [row for row in rows if row["of"].endswith(kind)]
+        for what in dict.fromkeys(row["what"] for row in of_kind):
+            same = [row for row in of_kind if row["what"] == what]
+            first, last = same[0], same[-1]
+            more = ", ".join(
+                f"{last[name] - first[name]:+g} {name.replace('_', ' ')}"
+                for name in ("calls", "write_units", "read_units")
+            )
+            yield f"{what}, {first['of']} to {last['of']}: {more}"
+
+
+class Loading:
+    """Puts rows in, 25 at a time."""
+
+    def __init__(self, on: Stage) -> None:
+        self._on = on
+        self._client = client("dynamodb", on.endpoint)
+
+    def couriers(self, first: int, upto: int, give_up_at: float) -> bool:
+        """Free couriers, _PER_CELL in each cell, none within reach of the pickup."""
+        return self._put((self._courier(n) for n in range(first, upto)), give_up_at)
+
+    def orders(self, first: int, upto: int, give_up_at: float) -> bool:
+        """Orders on their way, each of its own customer; one of _WAITING waits for an answer."""
+        return self._put((self._order(n) for n in range(first, upto)), give_up_at)
+
+    def crowd(self, first: int, upto: int) -> bool:
+        """Free couriers who all stand at the pickup, with nothing open."""
+        rows = (self._courier_at(f"crowd-{n}", HERE) for n in range(first, upto))
+        return self._put(rows, time.monotonic() + LOAD_WITHIN_S)
+
+    def sockets(self, first: int, upto: int) -> bool:
+        """Connections of couriers, each in the room of its person."""
+        rows = (row for n in range(first, upto) for row in self._socket(n))
+        return self._put(rows, time.monotonic() + FULL_LOAD_WITHIN_S)
+
+    def _put(self, rows: Iterable[Model], give_up_at: float) -> bool:
+        waiting = iter(rows)
+        while batch := list(islice(waiting, 25)):
+            if time.monotonic() > give_up_at:
+                return False
+            asked: dict[str, list[dict[str, Any]]] = {}
+            for row in batch:
+                put = {"PutRequest": {"Item": row.serialize()}}
+                asked.setdefault(str(row.Meta.table_name), []).append(put)
+            self._client.batch_write_item(RequestItems=asked)
+        return True
+
+    def _courier(self, n: int) -> CourierRow:
+        place = n // _PER_CELL
+        at = (20.0 + _STEP * (place % 300), 60.0 + _STEP * (place // 300))
+        return self._courier_at(f"courier-{n}", at)
+
+    def _courier_at(self, id_: str, at: tuple[float, float]) -> CourierRow:
+        fix = Fix(at[0], at[1], self._on.now)
+        return CourierRow(
+            courier_id=id_,
+            available=True,
+            fix=msgspec.json.encode(fix).decode(),
+            fix_at=ms(fix.at),
+            heard_at=ms(fix.at),
+            cell=cell_of(at),
+            free_cell=cell_of(at),
+            free_shard=crc32(id_.encode()) % SHARDS,
+            idle_since=ms(fix.at),
+        )
+
+    def _order(self, n: int) -> Model:
+        now, waits = self._on.now, n % _WAITING == 0
+        job = Job("delivery", f"customer-{n}", Place("1 Depot Road"), Place("2 Door Street"), now)
+        order = Order(
+            id=n + 1,
+            job=job,
+            status=Status.SEARCHING if waits else Status.ACCEPTED,
+            updated_at=now,
+            version=1,
+            courier_id=None if waits else f"other-{n}",
+            next_search_at=now + timedelta(days=1) if waits else None,
+        )
+        return order_rows.encode(order)
+
+    def _socket(self, n: int) -> Iterable[Model]:
+        id_, person = f"loaded-{n}", f"listener-{n}"
+        connection = Connection(
+            id=id_,
+            contract="courier",
+            connected_at=self._on.now,
+            person_id=person,
+            role=Role.COURIER,
+            rooms=(person_room(person),),
+            greeted=True,
+            check_at=self._on.now + timedelta(hours=1),
+        )
+        return (
+            connection_rows.encode(connection),
+            connection_rows.room_row(person_room(person), connection),
+        )

@@ -1,0 +1,159 @@
+"""Counts what a client asks of DynamoDB, call by call, and the units that it costs.
+
+Writes are as the engine reports them (ReturnConsumedCapacity), indexes included. Reads are worked
+out from what was read. A write that was refused costs as much as one that was not; its item is
+taken to be under 1 KB, as all of ours are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.bench.units import item_bytes, read_units
+
+READS = ("GetItem", "Query", "BatchGetItem")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+
+
+Units = dict[str, float]
+"""By table, table.index, or table:person."""
+
+
+@dataclass
+class Bill:
+    """What something cost. `lines` are the calls: where, the units, and whether it was a read."""
+
+    lines: list[tuple[str, float, bool]] = field(default_factory=list)
+    calls: int = 0
+    posts: int = 0
+    wakeups: int = 0
+
+    @property
+    def read(self) -> float:
+        """Read units."""
+        return sum(units for _, units, reads in self.lines if reads)
+
+    @property
+    def write(self) -> float:
+        """Write units."""
+        return sum(units for _, units, reads in self.lines if not reads)
+
+    def add(self, units: Units, reads: bool) -> None:
+        """Note one call."""
+        self.calls += 1
+        self.lines += [(where, n, reads) for where, n in units.items()]
+
+    def only(self, wanted: Callable[[str], bool]) -> Bill:
+        """The part of it that is units somewhere; its calls and posts are not told apart."""
+        return Bill([line for line in self.lines if wanted(line[0])])
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(
+            self.lines + other.lines,
+            self.calls + other.calls,
+            self.posts + other.posts,
+            self.wakeups + other.wakeups,
+        )
+
+
+class Meter:
+    """Attach it to a botocore DynamoDB client; what is done within `measuring` is its bill."""
+
+    def __init__(self, client: Any) -> None:
+        self._bill = Bill()
+        self._lock = threading.Lock()
+        for operation in (*READS, *WRITES):
+            client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", self._asked)
+            client.meta.events.register(f"after-call.dynamodb.{operation}", self._answered)
+
+    @contextmanager
+    def measuring(self) -> Iterator[Bill]:
+        """A bill that is complete when the block ends."""
+        bill, self._bill = Bill(), Bill()
+        yield bill
+        with self._lock:
+            bill.__dict__.update(self._bill.__dict__)
+            self._bill = Bill()
+
+    def posted(self) -> None:
+        """Count a post to a connection."""
+        with self._lock:
+            self._bill.posts += 1
+
+    def woken(self, messages: int) -> None:
+        """Count messages sent to the queue."""
+        with self._lock:
+            self._bill.wakeups += messages
+
+    @staticmethod
+    def _asked(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "INDEXES"
+        context["asked"] = params
+
+    def _answered(
+        self, parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any
+    ) -> None:
+        asked, operation = context["asked"], model.name
+        reads = operation in READS
+        units = _read(operation, asked, parsed) if reads else _written(asked, parsed)
+        with self._lock:
+            self._bill.add(units, reads)
+
+
+def _read(operation: str, asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
+    if operation == "BatchGetItem":
+        return _read_batch(asked, got)
+    items = [got["Item"]] if got.get("Item") else got.get("Items", [])
+    sizes = [item_bytes(item) for item in items]
+    name = ".".join(filter(None, (_name(asked), asked.get("IndexName"))))
+    consistent = bool(asked.get("ConsistentRead"))
+    return {name: read_units(sizes, consistent=consistent, together=operation == "Query")}
+
+
+def _read_batch(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
+    units: Units = {}
+    for table, wanted in asked["RequestItems"].items():
+        found = [item_bytes(item) for item in got.get("Responses", {}).get(table, [])]
+        found += [0] * (len(wanted["Keys"]) - len(found))  # what is not there costs one too
+        consistent = bool(wanted.get("ConsistentRead"))
+        units[_short(table)] = read_units(found, consistent=consistent)
+    return units
+
+
+def _written(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
+    if "Error" in got:
+        return _refused(asked)
+    reported = got["ConsumedCapacity"]
+    units: Units = {}
+    for one in reported if isinstance(reported, list) else [reported]:
+        indexes = one.get("GlobalSecondaryIndexes", {})
+        for index, part in indexes.items():
+            units[f"{_short(one['TableName'])}.{index}"] = part["CapacityUnits"]
+        rest = one["CapacityUnits"] - sum(part["CapacityUnits"] for part in indexes.values())
+        units[_name(asked) if "TableName" in asked else _short(one["TableName"])] = rest
+    return units
+
+
+def _refused(asked: Mapping[str, Any]) -> Units:
+    if "TransactItems" not in asked:
+        return {_name(asked): 1.0}
+    ops = [op for item in asked["TransactItems"] for op in item.values()]
+    return {name: 2.0 * n for name, n in Counter(_short(op["TableName"]) for op in ops).items()}
+
+
+def _name(asked: Mapping[str, Any]) -> str:
+    """The table; where each person has a part of it, also whose."""
+    table, key = _short(asked["TableName"]), asked.get("Key") or asked.get("Item")
+    if table == "rooms" and not key:
+        key = {"room": next(iter(asked["ExpressionAttributeValues"].values()))}
+    who = {"mailboxes": "person_id", "events": "person_id", "rooms": "room"}.get(table)
+    return f"{table}:{key[who]['S'].removeprefix('person#')}" if who and key else table
+
+
+def _short(table: str) -> str:
+    return table.rpartition("-")[2]

@@ -1,0 +1,165 @@
+"""Waybill's own handlers on an engine of their own, with a meter on what they do.
+
+The clock is set, the queue and the gateway only count: what is measured is the application.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from chalice.test import Client
+
+from chalicelib import wiring
+from chalicelib.errors import Gone
+from chalicelib.services.wakeups import Wakeup, encode
+from chalicelib.settings import Settings
+from chalicelib.store.tables import bind
+from infra.aws import REGION, client
+from infra.bench.meter import Meter
+from infra.child import free_port
+from infra.engine import Ministack
+from infra.tables import create_tables
+from infra.tokens import mint
+
+SECRET = "a-secret-of-the-bench-and-nobody-else"
+PREFIX = "bench"
+
+Later = list[tuple[datetime, int, str]]
+"""Wakeups: when they are due, in which order they were sent, their bodies."""
+
+
+class Refused(Exception):
+    """A call that was to succeed did not; the text says how it was answered."""
+
+
+class Stage:
+    """People call REST and speak over sockets; time passes when it is told to."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.now = datetime.now(timezone.utc)
+        self.endpoint = endpoint
+        create_tables(client("dynamodb", endpoint), PREFIX)
+        self.database = bind(PREFIX, REGION, endpoint)
+        self.meter = Meter(self.database.client)
+        self._later: Later = []
+        self._frames: dict[str, list[str]] = {}  # of each open socket
+        self._sent = 0
+        self._lock = threading.Lock()
+        settings = Settings(jwt_secret=SECRET, table_prefix=PREFIX, aws_endpoint=endpoint)
+        self.waybill = wiring.build(
+            settings, clock=lambda: self.now, gateway=self, queue=self, database=self.database
+        )
+        wiring.use(self.waybill)
+        from app import app  # it reads the environment when it is imported
+
+        self._client = Client(app)
+
+    # People
+
+    def rest(self, method: str, path: str, token: str, body: Any = None) -> Any:
+        """One REST call. Raises Refused."""
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        raw = json.dumps(body or {}).encode() if method != "GET" else b""
+        answer = self._client.http.request(method, f"/v1/{path}", headers, raw)
+        if answer.status_code >= 400:
+            raise Refused(f"{method} {path}: {answer.status_code} {answer.body!r}")
+        return answer.json_body
+
+    def connect(self, id_: str, contract: str, token: str = "", **query: str) -> None:
+        """Open a socket and greet it."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        event = _event("CONNECT", id_, int(self.now.timestamp() * 1000))
+        event |= {"headers": headers, "queryStringParameters": {"contract": contract, **query}}
+        answer = self._client.lambda_.invoke("websocket_connect", event).payload
+        if answer["statusCode"] >= 300:
+            raise Refused(f"{contract}: {answer}")
+        self._frames[id_] = []
+        self.pass_time(0)
+
+    def say(self, id_: str, message: Mapping[str, Any]) -> list[str]:
+        """Send a frame; the frames that came to the same socket."""
+        before = len(self._frames[id_])
+        event = {**_event("MESSAGE", id_, 0), "body": json.dumps(message)}
+        self._client.lambda_.invoke("websocket_message", event)
+        return self._frames[id_][before:]
+
+    # Time
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; wakeups come when they are due."""
+        until = self.now + timedelta(seconds=seconds)
+        while due := [message for message in self._later if message[0] <= until]:
+            first = min(due)
+            self._later.remove(first)
+            self.now = max(self.now, first[0])
+            self._client.lambda_.invoke("wake", self._client.events.generate_sqs_event([first[2]]))
+        self.now = until
+
+    # services.ports.Queue and Gateway
+
+    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+        """Keep wakeups until time has passed."""
+        sent = list(wakeups)
+        self.meter.woken(len(sent))
+        with self._lock:
+            for wakeup, delay in sent:
+                self._sent += 1
+                self._later.append((self.now + delay, self._sent, encode(wakeup)))
+
+    def post(self, connection_id: str, frame: str) -> None:
+        """Count a post."""
+        if connection_id not in self._frames:
+            raise Gone(connection_id)
+        self._frames[connection_id].append(frame)
+        self.meter.posted()
+
+    def alive(self, connection_id: str) -> bool:
+        """Whether a socket was opened."""
+        return connection_id in self._frames
+
+    def close(self, connection_id: str) -> None:
+        """End a socket."""
+        self._frames.pop(connection_id, None)
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """A stage on a ministack that is started for it and thrown away."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # Chalice wants one
+    with (
+        tempfile.TemporaryDirectory(prefix="waybill-bench-", ignore_cleanup_errors=True) as folder,
+        Ministack(free_port(), Path(folder)) as engine,
+    ):
+        try:
+            yield Stage(engine.endpoint)
+        finally:
+            wiring.use(None)
+
+
+def token(role: str, id_: str, **claims: Any) -> str:
+    """A token for the stage."""
+    return mint(SECRET, role, id_, **claims)
+
+
+def _event(kind: str, id_: str, connected_at: int) -> dict[str, Any]:
+    route = {"CONNECT": "$connect", "MESSAGE": "$default"}[kind]
+    context: Mapping[str, Any] = {
+        "routeKey": route,
+        "eventType": kind,
+        "connectionId": id_,
+        "connectedAt": connected_at,
+        "domainName": "127.0.0.1",
+        "stage": "api",
+        "apiId": "local",
+    }
+    return {"requestContext": context, "isBase64Encoded": False}

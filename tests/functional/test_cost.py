@@ -1,0 +1,51 @@
+"""What an order may cost, on the engine that reports units, by the bench's own meter (P-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.domain.orders import Status
+from chalicelib.store.orders import encode
+from chalicelib.store.tables import OrderRow
+from infra.bench.cost import DELIVERY, FIX, GOALS, SWEEP, measured
+from infra.bench.stage import Stage
+from infra.bench.units import item_bytes, write_units
+from infra.engine import Ministack
+from tests.builders import an_order
+
+
+@pytest.fixture
+def on(ministack: Ministack) -> Iterator[Stage]:
+    yield Stage(ministack.endpoint)
+    wiring.use(None)
+
+
+def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage) -> None:
+    rows = {row["what"]: row for row in measured(on, ("delivery",))}
+    for what in (DELIVERY, FIX, SWEEP):
+        write, read = GOALS[what]
+        assert write is None or rows[what]["write_units"] <= write, rows
+        assert read is None or rows[what]["read_units"] <= read, rows
+    assert rows["delivery: whole"]["posts"] == 6
+
+
+def test_an_items_size_is_what_the_engine_charges_for(on: Stage) -> None:
+    """The rule that reads are worked out by, against the writes that the engine reports."""
+    for n, length in enumerate((10, 600, 1200, 3000)):
+        notes = "".join(chr(33 + (n * i * 7919 + i * i) % 90) for i in range(length))
+        row = encode(an_order(Status.DONE, id=n + 1))
+        row.commit = notes
+        with on.meter.measuring() as bill:
+            row.save()
+        assert bill.write == write_units(item_bytes(row.serialize()))
+
+
+def test_a_refused_write_costs_as_one_that_was_not(on: Stage) -> None:
+    row = encode(an_order(Status.DONE))
+    row.save()
+    with on.meter.measuring() as bill, pytest.raises(Exception, match="conditional"):
+        row.save(condition=OrderRow.order_id.does_not_exist())
+    assert (bill.calls, bill.write) == (1, 1)
