@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -52,9 +53,8 @@ class Signer:
         if credentials.token:
             headers.append(("x-amz-security-token", credentials.token))
         names = ";".join(name for name, _ in headers)
-        # The path is encoded once more: S3 alone signs it as it is sent.
         canonical = (
-            f"{method}\n{quote(normalize_url_path(path), safe='/~')}\n\n"
+            f"{method}\n{_canonical(path)}\n\n"
             + "".join(f"{name}:{value}\n" for name, value in headers)
             + f"\n{names}\n{sha256(body).hexdigest()}"
         )
@@ -82,6 +82,12 @@ class Signer:
                 key = _mac(key, part)
             self._derived = derived = (credentials, day, key)
         return derived[2]
+
+
+@lru_cache(1024)
+def _canonical(path: str) -> str:
+    """A path as it is signed: encoded once more, which S3 alone does not do."""
+    return quote(normalize_url_path(path), safe="/~")
 
 
 def _mac(key: bytes, text: str) -> bytes:

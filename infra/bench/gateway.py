@@ -30,11 +30,11 @@ FAN_ROUNDS = 5
 CONNECTS = 200
 _FILES = 8192
 
-_CONNECT = "connects, one after the other in 50 lanes"
-_THROUGH = "echo through @connections"
+_CONNECT = "connect"
+_THROUGH = "echo by @connections"
 _RETURNED = "echo returned"
 _FAN = "one message to all"
-_MANY = "echo returned, many sockets"
+_MANY = "echo returned, all at once"
 
 
 class Round(NamedTuple):

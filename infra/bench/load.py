@@ -16,6 +16,7 @@ from typing import Any, cast
 
 AT_ONCE = 50
 DRAIN_S = 10.0
+ROUND_MOST_S = 3.0
 
 _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 _TEXT, _CLOSE, _PING = 1, 8, 9
@@ -87,7 +88,7 @@ class Client(asyncio.Protocol):
             self.expected = b""
             self._group.answered(self, time.perf_counter() - self._asked_at)
         elif opcode != _PING and not self.is_leaving:
-            self._group.note_error(f"opcode {opcode}: {payload[:80].decode('latin-1')}")
+            self._group.note_error(_worded(opcode, payload))
             self.expected = b""
 
 
@@ -121,7 +122,10 @@ class Group:
         return {"seconds": time.perf_counter() - began_at, **self._outcome()}
 
     async def echo(self, text: str, seconds: float, sockets: int) -> dict[str, Any]:
-        """Have each of so many sockets send its message over and over, for so long."""
+        """Have each of so many sockets send its message over and over, for so long.
+
+        Longer where few answers come in that time: a rate takes two from each.
+        """
         payload, frame = text.encode(), _frame(text.encode())
         busy_s, began_at = _cpu_s(), time.perf_counter()
         self._again = (payload, frame)
@@ -129,6 +133,8 @@ class Group:
         for client in asked:
             client.ask(payload, frame)
         await asyncio.sleep(seconds)
+        while len(self._seconds) < 2 * sockets and time.perf_counter() < began_at + ROUND_MOST_S:
+            await asyncio.sleep(0.02)
         self._again = None
         took_s, busy_s = time.perf_counter() - began_at, _cpu_s() - busy_s
         count = len(self._seconds)
@@ -191,6 +197,14 @@ def _frame(payload: bytes) -> bytes:
     length = len(payload)
     size = bytes([0x80 | length]) if length < 126 else b"\xfe" + length.to_bytes(2, "big")
     return b"\x81" + size + bytes(4) + payload
+
+
+def _worded(opcode: int, payload: bytes) -> str:
+    """What an unexpected frame says, without the ids that would make each error another."""
+    try:
+        return f"a frame that says {json.loads(payload)['message']!r}"
+    except (ValueError, KeyError, TypeError):
+        return f"a frame with opcode {opcode}"
 
 
 def _cpu_s() -> float:

@@ -31,12 +31,17 @@ const signature = (path, body) => {
   return { "x-amz-date": at, authorization, "content-length": Buffer.byteLength(body) }
 }
 
-const post = (id, body) =>
+const post = (id, body, again = true) =>
   new Promise((resolve, reject) => {
     const path = `/@connections/${encodeURIComponent(id)}`
     const headers = signature(path, body)
     const sent = http.request({ agent, host: "127.0.0.1", port, path, method: "POST", headers })
-    sent.on("error", reject)
+    sent.on("error", (error) => {
+      // A kept connection that had ended meanwhile.
+      if (again && sent.reusedSocket && error.code === "ECONNRESET") {
+        post(id, body, false).then(resolve, reject)
+      } else reject(error)
+    })
     sent.on("response", (answer) => {
       answer.resume()
       answer.on("end", () => {
