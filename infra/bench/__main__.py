@@ -13,7 +13,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -65,9 +65,8 @@ def _print(report: Report) -> None:
     columns = list(report.rows[0]) if report.rows else []
     table = Table(title=f"{report.title}; {_machine()}")
     for column in columns:
-        table.add_column(
-            column.replace("_", " "), justify="left" if column in ("what", "server") else "right"
-        )
+        justify: Literal["left", "right"] = "left" if column in ("what", "server") else "right"
+        table.add_column(column.replace("_", " "), justify=justify, no_wrap=True)
     for row in report.rows:
         table.add_row(*(_shown(row[column]) for column in columns))
     if columns:

@@ -80,7 +80,7 @@ class Contender:
 
 def floor() -> Contender:
     """An aiohttp echo, started. Raises Unavailable."""
-    made = Contender("floor: aiohttp", "/api")
+    made = Contender("aiohttp", "/api")
     return _started(made, [sys.executable, "-m", "infra.bench.floor"], {"PORT": str(made.port)})
 
 

@@ -210,7 +210,7 @@ class Contest:
 
 def measure() -> Report:
     """Start the servers and the client, measure, and end them all."""
-    report = Report("Gateway: per second, milliseconds, server CPU in µs a message")
+    report = Report("Gateway: server CPU in µs a message; share of a core that the client used")
     _allow_many_files()
     with ExitStack() as stack:
         try:
@@ -247,7 +247,7 @@ def _row(trial: Trial, sockets: int, rounds: Sequence[Round]) -> Row:
         "p50_ms": median([each.p50_ms for each in rounds]),
         "p99_ms": median([each.p99_ms for each in rounds]),
         "cpu_us": median([each.cpu_us for each in rounds]),
-        "client_busy": median([each.client_busy for each in rounds]),
+        "client": median([each.client_busy for each in rounds]),
         "errors": sum(each.errors for each in rounds),
     }
 
