@@ -29,7 +29,14 @@ STORIES = (
 )
 # Root, to ministack; the functions get credentials of their roles, and only what these may do.
 ROOT = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-ENGINE = {**ROOT, "SERVICES": "", "PERSIST_STATE": "0", "AUTH": "true"}
+ENGINE = {
+    **ROOT,
+    "SERVICES": "",
+    "PERSIST_STATE": "0",
+    "AUTH": "true",
+    # A thread waits for each function that runs, and others must serve what that asks for.
+    "MINISTACK_WORKER_THREADS": "512",
+}
 
 LOG_LINES = 60
 

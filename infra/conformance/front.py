@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from infra.conformance.deployment import Deployed
@@ -19,6 +21,24 @@ from infra.wording import GATEWAY_RESPONSES
 
 _HEAD_BYTES = 64 * 1024
 _RULES = stage_rules(STAGE, PATHS)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the function answers itself."""
+
+    status: int
+    body: str
+
+    def encode(self) -> bytes:
+        """The bytes of the response."""
+        head = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
+        head += "Content-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n"
+        head += f"Content-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
+        return head.encode() + self.body.encode()
+
+
+_NOT_FOUND = Refusal(404, GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"][1])
 
 
 class Front:
@@ -42,8 +62,8 @@ class Front:
         with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             forwarded = self.forwarded(head)
-            if forwarded is None:
-                writer.write(_not_found())
+            if isinstance(forwarded, Refusal):
+                writer.write(forwarded.encode())
                 await writer.drain()
                 return
             host, port = self._engine.hostname, self._engine.port
@@ -53,28 +73,30 @@ class Front:
                 ways = (_copy(reader, engine_writer), _copy(engine_reader, writer))
                 await _first(*map(asyncio.ensure_future, ways))
 
-    def forwarded(self, head: bytes) -> bytes | None:
-        """The head for the engine, one request to a connection; None: there is nothing there."""
+    def forwarded(self, head: bytes) -> bytes | Refusal:
+        """The head for the engine, one request to a connection."""
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
         upgrade = any(line.lower().startswith("upgrade:") for line in lines)
-        led = self._led(target)
-        if led is None:
-            return None
+        led = self._led(target, upgrade)
+        if isinstance(led, Refusal):
+            return led
         if not upgrade:
             lines = [line for line in lines if not line.lower().startswith("connection:")]
             lines.insert(0, "Connection: close")
         return "\r\n".join([f"{method} {led} {version}", *lines]).encode("latin-1")
 
-    def _led(self, target: str) -> str | None:
+    def _led(self, target: str, upgrade: bool) -> str | Refusal:
         path, _, query = target.partition("?")
         socket = rewrite(_RULES, path, parse_qs(query, keep_blank_values=True))
+        if socket is not None and socket.otherwise and not upgrade:
+            return Refusal(*socket.otherwise)
         if socket is not None:
             base = urlsplit(self._deployed.websocket_url).path
             return f"{base}?{urlencode(socket.query, doseq=True)}"
         if path.startswith(f"/{STAGE}/"):
             return self._engine.path + target[len(STAGE) + 1 :]
-        return None
+        return _NOT_FOUND
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,10 +112,3 @@ async def _first(*ways: asyncio.Future[None]) -> None:
     for way in pending:
         way.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
-
-
-def _not_found() -> bytes:
-    status, body = GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"]
-    head = f"HTTP/1.1 {status} Not Found\r\nContent-Type: application/json\r\n"
-    head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + body.encode()

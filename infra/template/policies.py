@@ -44,7 +44,7 @@ class Rights:
 
 RIGHTS: dict[Function, Rights] = {
     API: Rights(_EVERYTHING, ("POST", "DELETE")),
-    CONNECT: Rights(_PRESENCE),
+    CONNECT: Rights({**_PRESENCE, "people": READ}),
     MESSAGE: Rights(_EVERYTHING, ("POST", "DELETE")),
     DISCONNECT: Rights(_PRESENCE),
     WAKE: Rights(

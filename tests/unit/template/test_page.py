@@ -1,0 +1,35 @@
+"""docs/deploy.md says what is true."""
+
+from __future__ import annotations
+
+import re
+
+from infra.conformance.gaps import GAPS
+from infra.package.archive import MAX_BYTES
+from infra.package.cold import ALLOWED
+from infra.package.project import HOME
+from infra.template.parameters import parameters, tunable
+
+PAGE = (HOME / "docs" / "deploy.md").read_text()
+
+
+def test_every_story_that_is_not_told_is_named_with_its_reason() -> None:
+    for name, reason in GAPS.items():
+        assert f"`{name}`" in PAGE
+        assert reason in PAGE
+
+
+def test_every_story_that_is_not_told_exists() -> None:
+    stories = "\n".join(path.read_text() for path in (HOME / "tests" / "e2e").rglob("test_*.py"))
+    for name in GAPS:
+        assert re.search(rf"def {name}\(", stories), name
+
+
+def test_every_parameter_is_described() -> None:
+    for name in parameters().keys() - set(tunable().values()):
+        assert f"`{name}`" in PAGE
+
+
+def test_budgets_are_those_that_are_enforced() -> None:
+    assert f"budget {MAX_BYTES / 1e6:g} MB" in PAGE
+    assert f"budget {ALLOWED}" in PAGE
