@@ -292,7 +292,8 @@ class Mailboxes:
         if not listeners:
             return
         worth = [event for event in self._waiting(held, listeners) if event.current(now)]
-        rounds = [worth[n : n + _ROUND] for n in range(0, len(worth), _ROUND)] or [[]]
+        size = 1 if len(listeners) == 1 else _ROUND  # side by side, each round waits for all
+        rounds = [worth[n : n + size] for n in range(0, len(worth), size)] or [[]]
         for events in rounds:
             upto = box.last_seq if events is rounds[-1] else events[-1].seq
             listeners = self._post_round(held, box, listeners, events, skip)
