@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.contracts import feed_money
 from chalicelib.contracts.base import iso, present
 from chalicelib.contracts.money import money
 from chalicelib.domain import etas, events
 from chalicelib.domain.charges import charge
-from chalicelib.domain.earnings import BONUS_PERCENT
 from chalicelib.domain.events import Event
 from chalicelib.domain.jobs import Contact, Job
 from chalicelib.domain.payouts import masked
@@ -215,89 +215,6 @@ def _delivery_completed(event: Event) -> Data:
     }
 
 
-def _earning_recorded(event: Event) -> Data:
-    data = event.data
-    return {
-        "amount": money(data["amount_minor"]),
-        "delivery_id": str(data["order_id"]),
-        "breakdown": {part: money(minor) for part, minor in data["parts"].items()},
-        "new_balance": money(data["balance_minor"]),
-        "timestamp": iso(event.at),
-    }
-
-
-def _bonus_earned(event: Event) -> Data:
-    data = event.data
-    return {
-        "amount": money(data["amount_minor"]),
-        "bonus_type": data["kind"],
-        "trigger": f"{BONUS_PERCENT}% on-time deliveries",
-        "period": data["period"],
-        "new_balance": money(data["balance_minor"]),
-    }
-
-
-def _wallet_updated(event: Event) -> Data:
-    before, after = event.data["previous_minor"], event.data["balance_minor"]
-    return {
-        "previous_balance": money(before),
-        "new_balance": money(after),
-        "change": money(after - before),
-        "change_reason": event.data["reason"],
-        "timestamp": iso(event.at),
-    }
-
-
-def _payout_approved(event: Event) -> Data:
-    return {
-        "payout_id": event.data["payout_id"],
-        "amount": money(event.data["amount_minor"]),
-        "bank_account": event.data["account"],
-        "estimated_transfer_date": event.data["transfer_date"],
-        "estimated_transfer_time": event.data["transfer_time"],
-    }
-
-
-def _payout_completed(event: Event) -> Data:
-    return {
-        "payout_id": event.data["payout_id"],
-        "amount": money(event.data["amount_minor"]),
-        "transaction_id": event.data["transaction_id"],
-        "bank_account": event.data["account"],
-        "transferred_at": iso(event.at),
-    }
-
-
-def _payment(event: Event, **more: Any) -> Data:
-    data = event.data
-    return {
-        "payment_id": data["payment_id"],
-        "order_id": str(data["order_id"]),
-        "amount": money(data["amount_minor"]),
-        "method": data["method"],
-        **present(**more),
-    }
-
-
-def _payment_initiated(event: Event) -> Data:
-    return _payment(event, currency=event.data["currency"], initiated_at=iso(event.at))
-
-
-def _payment_completed(event: Event) -> Data:
-    data = event.data
-    return _payment(
-        event,
-        upi_id=data.get("upi_id"),
-        transaction_id=data.get("transaction_id"),
-        completed_at=iso(event.at),
-    )
-
-
-def _payment_failed(event: Event) -> Data:
-    error = event.data.get("error") or "The payment failed."
-    return _payment(event, error=error, failed_at=iso(event.at), retry_available=True)
-
-
 KINDS: dict[str, Kind] = {
     events.ORDER_CONFIRMED: Kind("order_confirmed", HIGH, "order_service", _order_confirmed),
     events.ORDER_READY: Kind("order_ready", HIGH, "order_service", _order_ready),
@@ -308,19 +225,27 @@ KINDS: dict[str, Kind] = {
     events.POSITION_NOTED: Kind("location_updated", LOW, "location_service", _location_updated),
     events.ETA_CHANGED: Kind("eta_updated", MEDIUM, "location_service", _eta_updated),
     events.EARNING_RECORDED: Kind(
-        "earning_recorded", MEDIUM, "earnings_service", _earning_recorded
+        "earning_recorded", MEDIUM, "earnings_service", feed_money.earning_recorded
     ),
-    events.BONUS_EARNED: Kind("bonus_earned", HIGH, "earnings_service", _bonus_earned),
-    events.PAYOUT_APPROVED: Kind("payout_approved", HIGH, "payout_service", _payout_approved),
-    events.PAYOUT_COMPLETED: Kind("payout_completed", HIGH, "payout_service", _payout_completed),
-    events.WALLET_UPDATED: Kind("wallet_updated", MEDIUM, "wallet_service", _wallet_updated),
+    events.BONUS_EARNED: Kind("bonus_earned", HIGH, "earnings_service", feed_money.bonus_earned),
+    events.PAYOUT_APPROVED: Kind(
+        "payout_approved", HIGH, "payout_service", feed_money.payout_approved
+    ),
+    events.PAYOUT_COMPLETED: Kind(
+        "payout_completed", HIGH, "payout_service", feed_money.payout_completed
+    ),
+    events.WALLET_UPDATED: Kind(
+        "wallet_updated", MEDIUM, "wallet_service", feed_money.wallet_updated
+    ),
     events.PAYMENT_INITIATED: Kind(
-        "payment_initiated", HIGH, "payment_service", _payment_initiated
+        "payment_initiated", HIGH, "payment_service", feed_money.payment_initiated
     ),
     events.PAYMENT_COMPLETED: Kind(
-        "payment_completed", HIGH, "payment_service", _payment_completed
+        "payment_completed", HIGH, "payment_service", feed_money.payment_completed
     ),
-    events.PAYMENT_FAILED: Kind("payment_failed", CRITICAL, "payment_service", _payment_failed),
+    events.PAYMENT_FAILED: Kind(
+        "payment_failed", CRITICAL, "payment_service", feed_money.payment_failed
+    ),
     events.ORDER_PLACED: Kind("order_created", HIGH, "order_service", _order_created),
     events.ORDER_ACCEPTED: Kind("delivery_accepted", HIGH, "delivery_service", _delivery_accepted),
     events.ORDER_DELIVERED: Kind(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from chalicelib.contracts.feed_events import KINDS, worded
+from chalicelib.domain.mailboxes import Mailbox
 from chalicelib.store.mailboxes import Mailboxes
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.test_feed_delivery import ALL, deliver
 from tests.functional.test_feed_tracking import report, under_way
-from tests.functional.test_money import SECRET, pay, webhook
+from tests.functional.test_money import SECRET, Killed, pay, webhook
 from tests.functional.world import Answer, Someone, World
 
 
@@ -132,6 +135,33 @@ def test_a_days_summary_is_what_the_events_table_holds(make_world: MakeWorld) ->
         assert sum(data[part].values()) == data["total_events"] == len(logged) == 7
     assert figures(world, "analytics/summary?date=2031-05-06")["data"] == data
     assert figures(world, "analytics/summary?date=2031-05-05")["data"]["total_events"] == 0
+
+
+class DyingMailboxes(Mailboxes):
+    """A mailbox whose holder is killed before it writes the head back, once it is told to."""
+
+    dying = False
+
+    def release(self, mailbox: Mailbox, holder: str, done: frozenset[str]) -> bool:
+        if self.dying:
+            self.dying = False
+            raise Killed
+        return super().release(mailbox, holder, done)
+
+
+def test_what_a_dead_holder_put_in_is_counted_once(make_world: MakeWorld) -> None:
+    """S3-31: the counters still equal the log."""
+    mailboxes = DyingMailboxes()
+    world = make_world(mailboxes=mailboxes)
+    mailboxes.dying = True
+    with pytest.raises(Killed):
+        world.place(world.customer("cara"))
+    assert figures(world, "analytics/summary")["data"]["total_events"] == 0
+    world.pass_time(120)
+    assert [event.type for event in mailboxes.log("cara", 1, 100) if worded(event)] == [
+        "order_placed"
+    ]
+    assert figures(world, "analytics/summary")["data"]["by_event_type"] == {"order_created": 1}
 
 
 def test_a_date_that_is_none_is_a_400(world: World) -> None:
