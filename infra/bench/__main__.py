@@ -24,6 +24,7 @@ from infra.bench.report import Report
 from infra.child import HOME, ChildError
 
 RESULT = HOME / "dist" / "bench.json"
+_WIDTH = 140  # the widest table; a terminal may wrap it, but nothing is cut off
 
 SECTIONS: dict[str, Callable[[], Report]] = {
     "latency": latency.measure,
@@ -61,7 +62,7 @@ def _chosen(arguments: Sequence[str] | None) -> list[str]:
 
 
 def _print(report: Report) -> None:
-    console = Console(width=max(Console().width, 120))
+    console = Console(width=max(Console().width, _WIDTH))
     columns = list(report.rows[0]) if report.rows else []
     table = Table(title=f"{report.title}; {_machine()}")
     for column in columns:

@@ -22,6 +22,8 @@ START_WITHIN_S = 30.0
 INSTALL_WITHIN_S = 240.0
 STOP_WITHIN_S = 5.0
 
+_TOO_NEW = (3, 14)  # for serverless-offline 13.10.1
+
 _RECIPE = Path(__file__).parent / "offline"
 _INSTALLED = HOME / ".local" / "bench" / "offline"
 
@@ -58,8 +60,11 @@ class Contender:
             time.sleep(0.05)
 
     def cpu_s(self) -> float | None:
-        """CPU seconds used so far."""
-        return cpu_of(self._process.pid) if self._process else None
+        """CPU seconds used so far, with the processes that it runs."""
+        if self._process is None:
+            return None
+        used = [cpu_of(pid) for pid in (self._process.pid, *_children(self._process.pid))]
+        return sum(each for each in used if each is not None) if used[0] is not None else None
 
     def stop(self) -> None:
         """End it. Harmless if it was never started."""
@@ -106,6 +111,7 @@ def offline() -> Contender:
         "WEBSOCKET_PORT": str(made.port),
         "HTTP_PORT": str(free_port()),
         "LAMBDA_PORT": str(free_port()),
+        "PYTHON_RUNTIME": python_of_offline() or "python3.9",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "SLS_TELEMETRY_DISABLED": "1",
@@ -115,6 +121,13 @@ def offline() -> Contender:
     }
     program = "node_modules/serverless/bin/serverless.js"
     return _started(made, [node, program, "offline"], env, _INSTALLED)
+
+
+def python_of_offline() -> str | None:
+    """The runtime that serverless-offline can run here; None where it knows none that is here."""
+    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    known = sys.version_info < _TOO_NEW
+    return own if known and shutil.which(own) else None
 
 
 def _started(
@@ -147,6 +160,13 @@ def _install(npm: str) -> None:
         said = (done.stderr.strip() or "nothing").splitlines()[0]
         raise Unavailable(f"serverless-offline: npm can't install it: {said}")
     mark.write_bytes(wanted)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _accepts(port: int) -> bool:

@@ -33,6 +33,7 @@ _FILES = 8192
 _CONNECT = "connect"
 _THROUGH = "echo by @connections"
 _RETURNED = "echo returned"
+_PYTHON = "echo returned, Python"
 _FAN = "one message to all"
 _MANY = "echo returned, all at once"
 
@@ -126,6 +127,8 @@ class Contest:
             for server in everyone:
                 self._fill(server, sockets)
             self._take_turns(self._echoes(sockets), sockets, ROUNDS)
+            if sockets == 1 and contenders.python_of_offline():
+                self._take_turns(self._python_echoes(), 1, ROUNDS)
         fans = [Trial(_FAN, each, partial(self._fan, each)) for each in everyone]
         self._take_turns(fans, SOCKETS[-1], FAN_ROUNDS)
         for server in everyone:
@@ -138,7 +141,8 @@ class Contest:
     def _warm_up(self) -> None:
         for server in self._servers.all():
             self._fill(server, 1)
-        for trial in self._echoes(1):
+        python = self._python_echoes() if contenders.python_of_offline() else []
+        for trial in [*self._echoes(1), *python]:
             trial.round()
 
     def _echoes(self, sockets: int) -> list[Trial]:
@@ -148,6 +152,14 @@ class Contest:
         ]
         return returned + [
             Trial(_THROUGH, each, partial(self._echo, each, "connections", sockets))
+            for each in self._servers.gateways()
+        ]
+
+    def _python_echoes(self) -> list[Trial]:
+        """On one socket: the peer starts a Python for each call at a time. Ours are all Python."""
+        actions = {self._servers.ours.name: "returned"}
+        return [
+            Trial(_PYTHON, each, partial(self._echo, each, actions.get(each.name, "python"), 1))
             for each in self._servers.gateways()
         ]
 
@@ -225,6 +237,8 @@ def measure() -> Report:
             report.notes.append(f"skipped: {error}")
         load = Load()
         stack.callback(load.stop)
+        if peer and not contenders.python_of_offline():
+            report.notes.append("skipped: serverless-offline's Python, which it can't run here")
         contest = Contest(load, Servers(floor, ours, peer))
         contest.run()
         report.rows = contest.rows
