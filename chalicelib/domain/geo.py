@@ -48,16 +48,26 @@ def rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], float]]:
     """Cells outward from a point until the radius is covered.
 
     Yields (cells of ring k, metres around the point that rings 0…k surely cover): as far as the
-    edge of its own cell, and from there across k rings.
+    edge of its own cell, and from there across k rings. Cells that are surely out of reach are left
+    out: half of the outer rings, and each cell is a query.
     """
     centre, k = cell_of(point), 0
     edge_m = _to_edge_m(point, centre)
     while True:
         covered_m = edge_m + max(0.0, k * _RING_M - _RIM_M)
-        yield sorted(h3.grid_ring(centre, k)), covered_m
+        ring = sorted(h3.grid_ring(centre, k))
+        yield [cell for cell in ring if _from_cell_m(point, cell) <= radius_m], covered_m
         if covered_m >= radius_m:
             return
         k += 1
+
+
+def _from_cell_m(point: Point, cell: str) -> float:
+    """How far a point is from a cell, at the least: as far as from its middle, less the way from
+    there to its farthest corner."""
+    middle = h3.cell_to_latlng(cell)
+    reach_m = max(distance_m(middle, corner) for corner in h3.cell_to_boundary(cell))
+    return max(0.0, distance_m(point, middle) - reach_m - 1.0)
 
 
 def _to_edge_m(point: Point, cell: str) -> float:

@@ -90,6 +90,7 @@ def _others(on: Stage) -> Iterator[Row]:
     with on.meter.measuring() as bill:
         on.say("walker-courier", {"event": "location.update", "data": {"lat": 13.02, "lng": 77.6}})
     yield _row("a fix by socket", bill)
+    on.waybill.sweeper.sweep()  # what is due by now: heartbeats of those who are connected
     with on.meter.measuring() as bill:
         on.waybill.sweeper.sweep()
     yield _row(SWEEP, bill)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -22,6 +22,7 @@ from chalicelib.domain.geo import cell_of
 from chalicelib.domain.jobs import Job, Place
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Fix, Role
+from chalicelib.settings import BadSetting
 from chalicelib.store import connections as connection_rows
 from chalicelib.store import orders as order_rows
 from chalicelib.store.clock import ms
@@ -43,7 +44,7 @@ _WAITING = 50  # one order of so many waits for an answer; the others are on the
 
 def measure() -> Report:
     """One row for each size and operation. FULL=1 takes the great sizes."""
-    full = os.environ.get("FULL") == "1"
+    full = full_from(os.environ)
     report = Report("Growth: what an operation takes when there is more of everything")
     sizes, within_s = (FULL_SIZES, FULL_LOAD_WITHIN_S) if full else (SIZES, LOAD_WITHIN_S)
     with stage() as on:
@@ -54,6 +55,14 @@ def measure() -> Report:
         _by_crowd(on, report)
     report.notes += _slopes(report.rows)
     return report
+
+
+def full_from(env: Mapping[str, str]) -> bool:
+    """Whether to measure the great sizes. Raises BadSetting."""
+    given = env.get("FULL") or "0"
+    if given in ("0", "1"):
+        return given == "1"
+    raise BadSetting(f"FULL takes 0 or 1, not {given!r}.")
 
 
 def _by_size(on: Stage, report: Report, sizes: Iterable[int], within_s: float) -> None:

@@ -56,7 +56,8 @@ def test_whoever_is_within_what_rings_cover_is_in_one_of_their_cells(
     cells: set[str] = set()
     for ring, covered_m in rings(centre, 5000):
         cells |= set(ring)
-        assert cell_of(moved(centre, bearing, covered_m * share)) in cells
+        within_m = min(covered_m, 5000)
+        assert cell_of(moved(centre, bearing, within_m * share)) in cells
 
 
 @given(points, st.floats(1, 20_000))
@@ -71,3 +72,11 @@ def test_rings_end_when_the_radius_is_covered(centre: tuple[float, float], radiu
 def test_no_cell_is_read_twice(centre: tuple[float, float]) -> None:
     cells = [cell for ring, _ in rings(centre, 5000) for cell in ring]
     assert len(cells) == len(set(cells))
+
+
+@given(points)
+def test_half_of_the_cells_around_are_out_of_reach_and_left_out(
+    centre: tuple[float, float],
+) -> None:
+    """Five kilometres: 61 cells in five rings, of which a circle touches 20 to 40."""
+    assert 15 <= sum(len(ring) for ring, _ in rings(centre, 5000)) <= 45
