@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True):
             == "true",
             auth_deadline=_seconds(env, "AUTH_DEADLINE_S", 10),
             feed_stale=_seconds(env, "FEED_STALE_S", 90),
-            socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300),
+            socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300, _IDLE_S),
         )
 
 
@@ -95,6 +95,7 @@ def queue_name(env: Mapping[str, str] | None = None) -> str:
     return (os.environ if env is None else env).get("QUEUE_NAME", "waybill-wakeups")
 
 
+_IDLE_S = 540  # AWS quota: 10 min without traffic; a ping may be late
 _SYMMETRIC = {"HS256", "HS384", "HS512"}
 _ASYMMETRIC = {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
 
@@ -147,8 +148,8 @@ def _tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], ...]:
 _TARIFF = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
 
 
-def _seconds(env: Mapping[str, str], name: str, default: int) -> timedelta:
-    return timedelta(seconds=_number(env, name, default, 1, 86_400))
+def _seconds(env: Mapping[str, str], name: str, default: int, most: int = 86_400) -> timedelta:
+    return timedelta(seconds=_number(env, name, default, 1, most))
 
 
 def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:

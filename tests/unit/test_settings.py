@@ -88,3 +88,9 @@ def test_a_localstack_compatible_endpoint_is_taken_from_either_variable() -> Non
     assert (
         Settings.from_env({**GOOD, "AWS_ENDPOINT_URL": "http://h:1"}).aws_endpoint == "http://h:1"
     )
+
+
+def test_pings_come_before_api_gateway_closes_what_is_idle() -> None:
+    """AWS quota: 10 minutes without traffic."""
+    with pytest.raises(BadSetting, match="1 to 540"):
+        Settings.from_env({**GOOD, "SOCKETIO_PING_INTERVAL_S": "541"})
