@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[[], Report]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return the exit code."""
     reports: dict[str, Report] = {}
+    signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended
     try:
         for name in _chosen(arguments):
             reports[name] = SECTIONS[name]()
@@ -49,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     _write(reports, RESULT)
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _chosen(arguments: Sequence[str] | None) -> list[str]:

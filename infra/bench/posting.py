@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import boto3
@@ -35,13 +36,13 @@ _FRAME = (
 Post = Callable[[], object]
 
 
-def measure() -> Report:
-    """Measure the three of them."""
+def measure(rounds: int = ROUNDS, posts: int = POSTS) -> Report:
+    """Measure the three of them, so many posts a round."""
     report = Report(f"Posting: client CPU in µs a post; posts per second from {THREADS} threads")
     sink = Contender("sink", "/api")
     try:
         sink.start([sys.executable, "-m", "infra.bench.sink"], {"PORT": str(sink.port)})
-        report.rows = _rows(sink.port)
+        report.rows = _rows(sink.port, rounds, posts)
     except Unavailable as error:
         report.notes.append(f"skipped: {error}")
     finally:
@@ -49,18 +50,19 @@ def measure() -> Report:
     return report
 
 
-def _rows(port: int) -> list[Row]:
-    posts = _posts(port)
-    cpu_us: dict[str, list[float]] = {name: [] for name in posts}
-    per_s: dict[str, list[float]] = {name: [] for name in posts}
-    with ThreadPoolExecutor(THREADS) as threads:
-        for post in posts.values():
+def _rows(port: int, rounds: int, posts: int) -> list[Row]:
+    with ExitStack() as stack:
+        ways = _ways(port, stack)
+        threads = stack.enter_context(ThreadPoolExecutor(THREADS))
+        cpu_us: dict[str, list[float]] = {name: [] for name in ways}
+        per_s: dict[str, list[float]] = {name: [] for name in ways}
+        for post in ways.values():
             _repeat(post, _WARM_UP)
-        for _ in range(ROUNDS):
-            for name, post in posts.items():
-                cpu_us[name].append(_cpu_us(post))
+        for _ in range(rounds):
+            for name, post in ways.items():
+                cpu_us[name].append(_cpu_us(post, posts))
                 if name != _FLOOR:  # has one connection
-                    per_s[name].append(_per_s(post, threads))
+                    per_s[name].append(_per_s(post, posts, threads))
     base = median(cpu_us[_BOTO3])
     return [
         {
@@ -69,11 +71,11 @@ def _rows(port: int) -> list[Row]:
             "× boto3": ratio(median(cpu_us[name]), base),
             "per_s": median(per_s[name]),
         }
-        for name in posts
+        for name in ways
     ]
 
 
-def _posts(port: int) -> dict[str, Post]:
+def _ways(port: int, stack: ExitStack) -> dict[str, Post]:
     endpoint = f"http://127.0.0.1:{port}/api"
     session = Session()
     session.set_credentials("local", "local")
@@ -83,7 +85,8 @@ def _posts(port: int) -> dict[str, Post]:
         endpoint_url=endpoint,
         config=Config(max_pool_connections=THREADS),
     )
-    bare = socket.create_connection(("127.0.0.1", port), 2)
+    stack.callback(theirs.close)
+    bare = stack.enter_context(socket.create_connection(("127.0.0.1", port), 2))
     message = (
         f"POST /api/@connections/x HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
         f"authorization: {'x' * 200}\r\ncontent-length: {len(_FRAME)}\r\n\r\n{_FRAME}"
@@ -100,15 +103,15 @@ def _posts(port: int) -> dict[str, Post]:
     }
 
 
-def _cpu_us(post: Post) -> float:
+def _cpu_us(post: Post, posts: int) -> float:
     began_s = time.process_time()
-    _repeat(post, POSTS)
-    return 1e6 * (time.process_time() - began_s) / POSTS
+    _repeat(post, posts)
+    return 1e6 * (time.process_time() - began_s) / posts
 
 
-def _per_s(post: Post, threads: ThreadPoolExecutor) -> float:
+def _per_s(post: Post, posts: int, threads: ThreadPoolExecutor) -> float:
     began_at = time.perf_counter()
-    share = POSTS // THREADS
+    share = posts // THREADS
     list(threads.map(lambda _: _repeat(post, share), range(THREADS)))
     return share * THREADS / (time.perf_counter() - began_at)
 
