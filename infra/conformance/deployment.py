@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from infra.aws import client
 from infra.options import STAGE as API_STAGE
 from infra.template.expansion import expanded
 
 STAGE = "local"
 BUCKET = "waybill-conformance"
-SECRET_NAME = f"/waybill/{STAGE}/secret"
 WITHIN_S = 120.0
 
 Template = dict[str, Any]
@@ -33,15 +34,20 @@ class Deployed:
     table_prefix: str
 
 
-def deploy(package: Path, endpoint: str, jwt_secret: str) -> Deployed:
+def deploy(package: Path, endpoint: str, jwt_secret: str, stage: str = STAGE) -> Deployed:
+    """Make the secret, then bring up a stage. Raises DeployError."""
+    put_secret(endpoint, jwt_secret, stage)
+    return bring_up(package, endpoint, stage)
+
+
+def bring_up(package: Path, endpoint: str, stage: str = STAGE) -> Deployed:
     """Deploy `sam.json` and `deployment.zip` of a folder. Raises DeployError."""
-    put_secret(endpoint, jwt_secret)
     s3 = client("s3", endpoint)
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(
         Bucket=BUCKET, Key="deployment.zip", Body=(package / "deployment.zip").read_bytes()
     )
-    given = {"Stage": STAGE, "Secret": SECRET_NAME}
+    given = {"Stage": stage, "Secret": secret_name(stage)}
     template = adapted(
         expanded(
             json.loads((package / "sam.json").read_text()), f"s3://{BUCKET}/deployment.zip", given
@@ -54,17 +60,22 @@ def deploy(package: Path, endpoint: str, jwt_secret: str) -> Deployed:
     return Deployed(
         rest_url=f"{at}/{outputs['RestAPIId']}/{API_STAGE}",
         websocket_url=f"{at}/{outputs['WebsocketAPIId']}/{API_STAGE}",
-        table_prefix=f"waybill-{STAGE}",
+        table_prefix=f"waybill-{stage}",
     )
 
 
-def put_secret(endpoint: str, jwt_secret: str) -> None:
+def secret_name(stage: str) -> str:
+    """The parameter that says where a stage's secret is."""
+    return f"/waybill/{stage}/secret"
+
+
+def put_secret(endpoint: str, jwt_secret: str, stage: str) -> None:
     """What docs/deploy.md asks for before the first deployment."""
     content = {"JWT_SECRET": jwt_secret, "PAYMENT_WEBHOOK_SECRET": jwt_secret}
     made = client("secretsmanager", endpoint).create_secret(
-        Name=f"waybill/{STAGE}", SecretString=json.dumps(content)
+        Name=f"waybill/{stage}", SecretString=json.dumps(content)
     )
-    client("ssm", endpoint).put_parameter(Name=SECRET_NAME, Type="String", Value=made["ARN"])
+    client("ssm", endpoint).put_parameter(Name=secret_name(stage), Type="String", Value=made["ARN"])
 
 
 def adapted(template: Template, endpoint: str) -> Template:
@@ -90,12 +101,15 @@ def create_stack(endpoint: str, template_url: str, given: dict[str, str]) -> dic
     """Create the stack and return its outputs. Raises DeployError."""
     formation = client("cloudformation", endpoint)
     name = f"waybill-{given['Stage']}"
-    formation.create_stack(
-        StackName=name,
-        TemplateURL=template_url,
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
-    )
+    try:
+        formation.create_stack(
+            StackName=name,
+            TemplateURL=template_url,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+        )
+    except ClientError as error:  # refused before anything is made
+        raise DeployError(str(error)) from error
     give_up_at = time.monotonic() + WITHIN_S
     while time.monotonic() < give_up_at:
         stack = formation.describe_stacks(StackName=name)["Stacks"][0]
