@@ -7,6 +7,7 @@ prefix of its own: making a client costs 150 ms, and so an app that was wired on
 
 from __future__ import annotations
 
+import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,6 +115,15 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         on = _on_ministack(request.getfixturevalue("ministack"), monkeypatch)
     with on as prepared:
         yield prepared
+
+
+@pytest.fixture(autouse=True)
+def one_environment() -> Iterator[None]:
+    """Chalice's test client puts a copy of os.environ in its place while it invokes. Of several
+    threads at once, one leaves its copy there, and with it the last engine's address."""
+    environment = os.environ
+    yield
+    os.environ = environment  # noqa: B003 - the object itself
 
 
 MakeWorld = Callable[..., "World"]
