@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from chalicelib.domain import commands
 from chalicelib.domain.connections import Connection
 from chalicelib.domain.jobs import Job, Place
+from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Actor, Role
+from chalicelib.errors import CourierTaken
 from chalicelib.services.mailbox import LEASE
 from chalicelib.services.wakeups import Greet, Relay, Wakeup
 from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.orders import Orders
 from chalicelib.wiring import build
-from tests.functional.conftest import Engine
+from tests.functional.conftest import Engine, MakeWorld
 
 ANA, BEN = Actor("ana", Role.CUSTOMER), Actor("ben", Role.COURIER)
 STEPS = (commands.Arrive(), commands.PickUp(), commands.Reach(), commands.Deliver())
@@ -69,3 +73,36 @@ def test_what_is_left_to_a_busy_mailbox_stays_in_the_outbox_until_it_is_told(
         waybill.waking.handle(relay)
     words = ("assigned", "accepted", "arrived", "picked_up", "delivered")
     assert [w for f in heard.frames for w in words if f'"status":"{w}"' in f] == list(words)
+
+
+class Beaten:
+    """The orders table, to whoever is beaten to their first courier."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self.taken: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._orders, name)
+
+    def commit(self, before: Order | None, after: Order, **how: bool) -> None:
+        if self.taken is None and after.holder:
+            self.taken = after.holder
+            raise CourierTaken(after.holder)
+        self._orders.commit(before, after, **how)
+
+
+def test_a_wakeup_names_the_courier_who_got_the_order_in_the_end(
+    dynamo: Engine, make_world: MakeWorld
+) -> None:
+    """P-04: a wakeup looks only at those it names, so that another courier takes another."""
+    orders = Beaten(Orders(dynamo.connection))
+    world = make_world(orders=orders)
+    world.courier("dan")
+    world.courier("eve")
+    order = world.order(world.place(world.customer())["id"])
+
+    assert orders.taken not in (None, order.courier_id)
+    named = [w.to for w, _ in world.queue.sent if isinstance(w, Relay)]
+    assert [orders.taken in to for to in named] == [True, False]
+    assert set(named[-1]) == {"cara", order.courier_id}
