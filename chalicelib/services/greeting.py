@@ -63,6 +63,9 @@ class Greeting:
         if connection is None:
             return timedelta(0)
         try:
+            # Not found out by a post: the mailbox forgets a listener that it can't post to.
+            if not connection.greeted and not self._gateway.alive(connection_id):
+                raise Gone(connection_id)
             if connection.person_id:
                 self._mailboxes.greet(connection.person_id, lambda: self._welcome(connection_id))
                 self._drain(connection, self._mailboxes_of(connection)[1:])

@@ -21,6 +21,7 @@ GAPS: dict[str, str] = {
     "test_two_hundred_accept_at_once_and_one_wins": _CROWD,
     "test_accept_decline_and_cancel_at_once_leave_one_truth": _CROWD,
     "test_the_frames_of_one_customers_orders_come_in_the_order_of_each": _CROWD,
+    "test_of_twenty_drivers_who_accept_at_once_one_has_it": _CROWD,
     "test_what_one_process_is_asked_reaches_the_sockets_of_another": _PROCESS,
     "test_a_demo_that_cannot_begin_says_why": _PROCESS,
 }
