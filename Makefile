@@ -1,7 +1,8 @@
 # `make help` lists what there is. Everything installs what it needs first.
 
 PYTHON ?= python3
-WORKERS ?= 2
+# On two cores: some of them always wait for a socket or a process.
+WORKERS ?= 3
 ROLE ?= customer
 ID ?= u1
 NAME ?=
