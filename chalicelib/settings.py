@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
     aws_endpoint: str | None = None
     connections_endpoint: str = ""
     dispatch_radius_m: float = 5000.0
+    dispatch_exclude: str = "all"
     fix_max_age: timedelta = timedelta(seconds=120)
     delivery_offer_ttl: timedelta = timedelta(seconds=15)
     hail_offer_ttl: timedelta = timedelta(seconds=300)
@@ -72,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True):
             aws_endpoint=_aws_endpoint(env),
             connections_endpoint=env.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", ""),
             dispatch_radius_m=_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
+            dispatch_exclude=_one_of(env, "DISPATCH_EXCLUDE", ("all", "last")),
             fix_max_age=_seconds(env, "FIX_MAX_AGE_S", 120),
             delivery_offer_ttl=_seconds(env, "DELIVERY_OFFER_TTL_S", 15),
             hail_offer_ttl=_seconds(env, "HAIL_OFFER_TTL_S", 300),

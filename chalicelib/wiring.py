@@ -256,6 +256,7 @@ def _policies(settings: Settings) -> dict[str, Policy]:
             offer_ttl=settings.delivery_offer_ttl,
             radius_m=settings.dispatch_radius_m,
             fix_max_age=settings.fix_max_age,
+            exclude=settings.dispatch_exclude,
         ),
         "hail": Policy(
             flow="hail",

@@ -19,7 +19,8 @@ class Policy(msgspec.Struct, frozen=True):
     `offer_ttl` is how long one courier has; `search_ttl` None means: give up as soon as nobody
     is left to ask, else keep looking that long, every `search_every`: less than a sweep's pass, so
     that no pass comes just too early. While it looks, `ask_again` lets it ask those who were asked
-    before, when nobody else is left. Where it `calls`, it asks all at once and the first has it.
+    before, when nobody else is left. `exclude` says who is passed over: "all" that were asked in
+    this search, or the "last" one only. Where it `calls`, it asks all at once and the first has it.
     """
 
     flow: str
@@ -29,6 +30,7 @@ class Policy(msgspec.Struct, frozen=True):
     search_ttl: timedelta | None = None
     search_every: timedelta = timedelta(seconds=10)
     ask_again: bool = False
+    exclude: str = "all"
     calls: bool = False
 
 

@@ -112,7 +112,8 @@ class Dispatching:
     ) -> list[Courier]:
         """Free couriers to ask, best first. Only when nobody else is left, and `again`, those who
         were asked before; but never the last one (spec 004: to another driver)."""
-        found = self._nearest(order, {*order.excluded, *lost}, now)
+        asked = order.excluded if self.policy(order).exclude == "all" else order.excluded[-1:]
+        found = self._nearest(order, {*asked, *lost}, now)
         if found or not again:
             return found
         return self._nearest(order, {*order.excluded[-1:], *lost}, now)

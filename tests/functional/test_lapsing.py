@@ -48,6 +48,18 @@ def test_no_offer_lapses_early_and_each_in_time_by_its_timer(world: World) -> No
     assert world.order(order["id"]).courier_id == "eve"
 
 
+def test_where_only_the_last_is_excluded_couriers_are_asked_in_turn(make_world: MakeWorld) -> None:
+    """Ambiguity f: `exclude` is all or last"""
+    world = make_world(settings={"dispatch_exclude": "last"})
+    two_couriers(world)
+    order = world.place(world.customer())
+    asked = [world.order(order["id"]).courier_id]
+    for _ in range(3):
+        world.pass_time(16)
+        asked.append(world.order(order["id"]).courier_id)
+    assert asked == ["dan", "eve", "dan", "eve"]
+
+
 def test_without_timers_the_sweep_is_in_time(world: World) -> None:
     """S0-33, S0-35: by 32 s, whenever the passes come"""
     two_couriers(world)

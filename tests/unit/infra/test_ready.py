@@ -5,7 +5,7 @@ from pathlib import Path
 from infra.options import Options
 from infra.ready import ready_text
 
-OPTIONS = Options(port=8123, state_dir=Path("/tmp/x"))
+OPTIONS = Options(port=8123, state_dir=Path("elsewhere"))
 
 
 def test_the_first_line_says_where() -> None:
