@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import RunStack, Stack, wait_for
+from tests.e2e.courier.town import dynamodb
 from tests.e2e.food.conftest import Clients
 
 _numbers = itertools.count(1000)
@@ -67,6 +68,21 @@ class Town:
         self.clients.open(id_, self.url, auth=self.auth("driver", id_))
         return id_
 
+    def await_pool(self, drivers: list[str]) -> None:
+        """Wait until these hear what is said to the pool: a client is answered before it is in."""
+        engine = dynamodb(self.stack.engine_endpoint)
+
+        def all_in() -> bool:
+            rows = engine.query(
+                TableName=f"{self.stack.table_prefix}-rooms",
+                KeyConditionExpression="room = :room",
+                ExpressionAttributeValues={":room": {"S": "pool#food"}},
+                ConsistentRead=True,
+            )["Items"]
+            return set(drivers) <= {row["person_id"]["S"] for row in rows}
+
+        wait_for(all_in)
+
     def order(self) -> int:
         """The id of a new order."""
         return int(order_food(self.stack, self.restaurant, self.customer)["id"])
@@ -97,6 +113,7 @@ def test_an_order_is_placed_prepared_raced_for_by_15_drivers_and_delivered(town:
     drivers = [town.driver() for _ in range(15)]
     for driver in drivers:
         clients.next(driver, "connect", within_s=15)
+    town.await_pool(drivers)
     order_id = town.order()
     assert clients.next("customer", "order-created")["order"]["id"] == order_id
     assert clients.next("owner", "new-order")["order"]["status"] == "pending"
