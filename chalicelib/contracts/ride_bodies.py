@@ -48,7 +48,11 @@ _MESSAGES: dict[Status, str] = {
     Status.DONE: "Ride completed",
     Status.UNSERVED: "No driver found",
 }
-_CANCELED_BY = {"customer": "Ride canceled by rider", "courier": "Ride canceled by driver"}
+_CANCELED_BY = {
+    "customer": "Ride canceled by rider",
+    "courier": "Ride canceled by driver",
+    "admin": "Ride canceled by an admin",
+}
 _CLOSED: dict[Status, str] = {Status.CANCELLED: "canceled", Status.UNSERVED: "expired"}
 
 

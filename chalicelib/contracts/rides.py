@@ -42,6 +42,7 @@ from chalicelib.domain.asks import (
 from chalicelib.domain.chats import MAX_MESSAGE, Message
 from chalicelib.domain.connections import Connection, Listener, public_room
 from chalicelib.domain.events import Event
+from chalicelib.domain.fares import STANDARD
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.jobs import Wish
 from chalicelib.domain.orders import Order, Status
@@ -72,10 +73,14 @@ RIDER, DRIVER = frozenset({Role.CUSTOMER}), frozenset({Role.COURIER})
 BOTH = RIDER | DRIVER
 
 # Codes that are not simply ours in capitals, and what is said with them.
-CODES = {"not_found": "RIDE_NOT_FOUND", "offer_gone": "RIDE_TAKEN", "courier_busy": "DRIVER_BUSY"}
+CODES = {
+    "invalid_input": "INVALID_PAYLOAD",
+    "offer_gone": "RIDE_TAKEN",
+    "courier_busy": "RIDE_ACTIVE",
+}
 SAID = {
     "not_found": "There is no such ride.",
-    "offer_gone": "Another driver has this ride.",
+    "offer_gone": "This ride is no longer to be had.",
     "courier_busy": "You have another ride that is not finished.",
 }
 
@@ -101,8 +106,6 @@ class Rides(Contract):
         writer = WRITERS.get(event.type)
         if writer is None or (event.job is not None and event.job.flow != FLOW):
             return ()
-        if event.data.get("message", {}).get("sent_from") == listener.connection_id:
-            return ()  # its answer said so
         name, write = writer
         return (_frame(name, write(event)),)
 
@@ -150,7 +153,7 @@ class _Event(msgspec.Struct, frozen=True):
 def _ask(name: str, data: Any, connection: Connection, now: datetime) -> Ask:
     event = EVENTS.get(name)
     if event is None:
-        raise UnknownEvent("This event is unknown.")
+        raise InvalidInput("This event is unknown.", field="event")
     if data is not None and not isinstance(data, dict):
         raise InvalidInput("data must be an object.", field="data")
     if name != AUTHENTICATE:
@@ -159,12 +162,6 @@ def _ask(name: str, data: Any, connection: Connection, now: datetime) -> Ask:
         if connection.role not in event.roles:
             raise Forbidden(f"{name} is not for a {bodies.USER_TYPES[_role(connection)]}.")
     return event.read(data or {}, now)
-
-
-class UnknownEvent(InvalidInput):
-    """An event that spec 001 does not have."""
-
-    code = "unknown_event"
 
 
 def _role(connection: Connection) -> Role:
@@ -220,7 +217,7 @@ def read_wish(data: Data) -> Wish:
     return Wish(
         pickup=bodies.read_place(data.get("pickup"), "pickup"),
         dropoff=bodies.read_place(data.get("destination"), "destination"),
-        vehicle_type=text(data.get("vehicle_type"), "vehicle_type", 40),
+        vehicle_type=optional_text(data.get("vehicle_type"), "vehicle_type", 40) or STANDARD,
         notes=optional_text(data.get("notes"), "notes"),
     )
 

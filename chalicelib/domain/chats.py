@@ -14,7 +14,7 @@ PAGE = 100  # messages at once
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message. `to` is everybody who is told: both sides, the sender's other devices too."""
+    """One message. `to` is everybody who is told: both sides, on all devices."""
 
     id: int
     order_id: int
@@ -23,7 +23,6 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     at: datetime
     to: tuple[str, ...] = ()
-    sent_from: str = ""  # the connection, which has its answer instead
 
     @property
     def stream(self) -> str:

@@ -94,8 +94,11 @@ class Deliver(_Command, frozen=True):
 
 
 class Cancel(_Command, frozen=True):
+    """Call it off. `by` is the role of whoever does: its customer, or an admin."""
+
     verb: ClassVar[str] = "cancel"
     reason: str | None = None
+    by: str = "customer"
 
 
 class Open(_Command, frozen=True):

@@ -66,6 +66,8 @@ def advance(order: Order, command: Command, actor: Actor, now: datetime) -> Outc
     """
     flow, verb = FLOWS[order.job.flow], command.verb
     if verb not in flow.may:
+        if not known_to(order, actor):
+            raise NotFound("There is no such order.")
         raise InvalidTransition(order.status.value, verb, tuple(flow.table[order.status]))
     _permit(order, flow.may[verb], actor)
     if _repeated(order, verb):
@@ -85,6 +87,14 @@ def seal(before: Order | None, after: Order, drafts: tuple[Event, ...]) -> Order
     told = tuple(replace(e, version=version, ordinal=n) for n, e in enumerate(drafts))
     entries = (*after.outbox, Entry(version, after.updated_at, told)) if told else after.outbox
     return replace(after, version=version, outbox=entries[-OUTBOX_VERSIONS:])
+
+
+def known_to(order: Order, actor: Actor) -> bool:
+    """Whether somebody has a part in an order; to others it need not exist."""
+    if actor.role is Role.MERCHANT and order.job.merchant_id in actor.restaurant_ids:
+        return True
+    involved = actor.id in (order.job.customer_id, order.courier_id)
+    return involved or actor is SYSTEM or actor.role is Role.ADMIN
 
 
 def _permit(order: Order, may: str, actor: Actor) -> None:
@@ -112,11 +122,13 @@ def _permit(order: Order, may: str, actor: Actor) -> None:
 
 
 def _permit_known(order: Order, may: str, actor: Actor) -> None:
-    if actor.role is Role.COURIER and actor.id == order.courier_id:
-        return
-    if actor.role is not Role.COURIER or actor.id not in order.offered_to:
+    has_it = actor.id == order.courier_id
+    if actor.role is not Role.COURIER or not (has_it or actor.id in order.offered_to):
         raise NotFound("There is no such order.")
-    if may == HOLDER or order.courier_id is not None or actor.id in order.excluded:
+    if may == CALLED and order.status in (Status.CANCELLED, Status.UNSERVED):
+        raise OfferGone("This order was called off.")
+    taken = order.courier_id is not None or actor.id in order.excluded
+    if not has_it and (may == HOLDER or taken):
         raise OfferGone("Another courier has this order.")
 
 

@@ -69,7 +69,7 @@ def _rate(waybill: Waybill, connection: Connection, ask: Rate) -> None:
 
 
 def _send_message(waybill: Waybill, connection: Connection, ask: SendMessage) -> Message:
-    return waybill.chats.send(actor_of(connection), ask.order_id, ask.text, connection.id)
+    return waybill.chats.send(actor_of(connection), ask.order_id, ask.text)
 
 
 def _read_messages(waybill: Waybill, connection: Connection, ask: ReadMessages) -> list[Message]:

@@ -8,7 +8,7 @@ from chalice.app import Blueprint
 
 from chalicelib.contracts.base import text
 from chalicelib.contracts.money import payment_body, read_amount, read_method, read_upi
-from chalicelib.contracts.ride_bodies import requested, ride_body
+from chalicelib.contracts.ride_bodies import STATUS_WORDS, requested, ride_body
 from chalicelib.contracts.rides import NAME, listed, read_page, read_rating, read_wish
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest import actor_of, answering, body_of, order_id_of
@@ -27,7 +27,7 @@ def routes(provide: Provider) -> Blueprint:
         waybill = provide()
         actor = actor_of(waybill, bp.current_request, Role.CUSTOMER)
         order = waybill.rides.request(actor, read_wish(body_of(bp.current_request)))
-        return 201, {"status": "success", "message": "Ride requested", **requested(order)}
+        return 201, {**requested(order), "status": STATUS_WORDS[order.status]}
 
     @bp.route("/v1/riders/rate/driver", methods=["POST"], name="rate_driver")
     @answering

@@ -9,7 +9,7 @@ from chalicelib.domain.chats import PAGE, Message
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.limits import CHAT, Limit
 from chalicelib.domain.people import Actor
-from chalicelib.errors import RateLimited, Stale, Unavailable
+from chalicelib.errors import InvalidTransition, RateLimited, Stale, Unavailable
 from chalicelib.services.changes import RELAY_AFTER
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, Queue
@@ -43,13 +43,15 @@ class Chats:
         self._ids = ids
         self._clock = clock
 
-    def send(self, actor: Actor, order_id: int, text: str, sent_from: str = "") -> Message:
-        """Write to the other side. `sent_from` is the connection that is not told again.
+    def send(self, actor: Actor, order_id: int, text: str) -> Message:
+        """Write to the other side, while the order is not finished.
 
-        Raises NotFound for outsiders, RateLimited.
+        Raises NotFound for outsiders, InvalidTransition once it is over, RateLimited.
         """
         assert actor.role is not None
         order = self._ordering.get(actor, order_id)
+        if order.terminal:
+            raise InvalidTransition(order.status.value, "write", ())
         now = self._clock()
         if not self._allowances.take(f"{CHAT}#{actor.id}", self._limit, now):
             raise RateLimited(
@@ -58,7 +60,7 @@ class Chats:
             )
         to = tuple(id_ for id_ in (order.job.customer_id, order.courier_id) if id_)
         for _ in range(_ID_TRIES):
-            message = Message(self._ids(), order_id, actor.id, actor.role, text, now, to, sent_from)
+            message = Message(self._ids(), order_id, actor.id, actor.role, text, now, to)
             try:
                 return self._commit(message)
             except Stale:  # the id is taken: draw another

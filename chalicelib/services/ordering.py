@@ -58,9 +58,7 @@ class Ordering:
     def get(self, actor: Actor, order_id: int) -> Order:
         """Read an order. NotFound for everybody who has no part in it."""
         order = self._dispatching.fresh(self._orders.get(order_id))
-        involved = actor.id in (order.job.customer_id, order.courier_id)
-        involved |= actor.role is Role.MERCHANT and order.job.merchant_id in actor.restaurant_ids
-        if not involved and actor.role is not Role.ADMIN:
+        if not lifecycle.known_to(order, actor):
             raise NotFound("There is no such order.")
         return order
 
@@ -96,9 +94,10 @@ class Ordering:
 
     def cancel(self, actor: Actor, order_id: int, reason: str | None) -> Order:
         """Cancel before pickup; the owner or an admin."""
+        command = commands.Cancel(reason, by=actor.role.value if actor.role else "")
 
         def change(order: Order) -> Order:
-            after, told = advance(order, commands.Cancel(reason), actor, self._clock())
+            after, told = advance(order, command, actor, self._clock())
             return self._changes.commit(order, after, told) if told else order
 
         return self._changes.retrying(order_id, change)

@@ -10,7 +10,7 @@ from chalicelib.domain.events import Entry
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payments import Payment, PaymentStatus, Verdict
 from chalicelib.domain.people import Actor
-from chalicelib.errors import Conflict, InvalidTransition, NotFound
+from chalicelib.errors import Conflict, InvalidInput, InvalidTransition, NotFound
 from chalicelib.services.ports import Clock, OrderStore, PaymentStore
 from chalicelib.services.publishing import Publishing
 
@@ -59,7 +59,7 @@ class Payments:
     ) -> tuple[Payment, bool]:
         """Pay for one's own finished order, once: asked again, the payment there is, and False.
 
-        Raises NotFound, InvalidTransition before it is done, Conflict for another amount.
+        Raises NotFound, InvalidTransition before it is done, InvalidInput for another amount.
         """
         order = self._orders.get(order_id)
         if order.job.customer_id != actor.id:
@@ -68,7 +68,7 @@ class Payments:
             raise InvalidTransition(order.status.value, "pay", ())
         fare_minor = bill(order).total_minor
         if amount_minor not in (None, fare_minor):
-            raise Conflict("The amount is not the fare.", fare=fare_minor / 100)
+            raise InvalidInput("The amount is not the fare.", field="amount", fare=fare_minor / 100)
         latest = self._store.latest(order_id)
         if latest and latest.status is not PaymentStatus.FAILED:
             return latest, False

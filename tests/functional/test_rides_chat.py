@@ -12,7 +12,7 @@ from tests.functional.world import World
 
 
 def test_a_message_reaches_everybody_in_the_ride(world: World) -> None:
-    """S1-30, S1-34: the sender's other devices too; the sending one has its answer."""
+    """S1-30, S1-34, u: every socket of both people, the sending one included."""
     rider, driver = a_rider(world), a_driver(world)
     ride_id = a_ride(rider, driver)
     tablet = enter(world, driver.person)
@@ -26,8 +26,8 @@ def test_a_message_reaches_everybody_in_the_ride(world: World) -> None:
         "message": "I'm here!",
         "timestamp": int(world.clock.now.timestamp()),
     }
-    assert rider.heard("chat_message") == tablet.heard("chat_message") == [told]
-    assert driver.heard("chat_message") == []
+    for client in (rider, tablet, driver):
+        assert client.heard("chat_message") == [told]
 
 
 def test_a_conversation_is_kept_in_order_of_time(world: World) -> None:
@@ -41,6 +41,7 @@ def test_a_conversation_is_kept_in_order_of_time(world: World) -> None:
     assert found["message"] == "Retrieved 3 chat messages"
     assert [c["message"] for c in found["chats"]] == ["message 0", "message 1", "message 2"]
     assert [c["userType"] for c in found["chats"]] == ["RIDER", "DRIVER", "RIDER"]
+    assert [int(c["id"]) for c in found["chats"]] == sorted(int(c["id"]) for c in found["chats"])
     assert set(found["chats"][0]) == {"id", "rideId", "userId", "userType", "message", "timestamp"}
     polled = world.get(f"/v1/rides/{ride_id}/chats", driver.person)
     assert polled.body["chats"] == found["chats"]
@@ -66,11 +67,30 @@ def test_five_messages_a_minute_are_enough(world: World) -> None:
     for n, client in enumerate([rider, tablet, rider, tablet, rider]):
         client.did("send_chat_message", ride_id=ride_id, message=f"{n}")
     refused = tablet.ask("send_chat_message", ride_id=ride_id, message="6")
-    assert refused["code"] == "RATE_LIMITED"
+    assert (refused["code"], refused["detail"]) == ("RATE_LIMITED", "Try again in 60 s.")
     assert len(driver.heard("chat_message")) == 5
     driver.did("send_chat_message", ride_id=ride_id, message="Slow down")
     world.clock.advance(60)
     rider.did("send_chat_message", ride_id=ride_id, message="7")
+
+
+@pytest.mark.parametrize("end", ["completed", "canceled"])
+def test_what_was_written_is_read_after_the_ride_and_no_more_is_written(
+    world: World, end: str
+) -> None:
+    """Ambiguity o: by both sides."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver, "started")
+    rider.did("send_chat_message", ride_id=ride_id, message="Thank you")
+    if end == "completed":
+        driver.did("complete_ride", ride_id=ride_id)
+    else:
+        rider.did("cancel_ride", ride_id=ride_id)
+    for client in (rider, driver):
+        late = client.ask("send_chat_message", ride_id=ride_id, message="Wait!")
+        assert late["code"] == "INVALID_TRANSITION"
+        (found,) = client.did("get_ride_chats", ride_id=ride_id)["chats"]
+        assert found["message"] == "Thank you"
 
 
 def test_status_updates_have_no_limit(world: World) -> None:
@@ -101,7 +121,7 @@ def test_a_message_before_there_is_a_driver_is_kept(world: World) -> None:
     ride_id = request(rider)
     rider.did("send_chat_message", ride_id=ride_id, message="Gate 2, please")
     assert driver.heard("chat_message") == []
-    assert driver.ask("get_ride_chats", ride_id=ride_id)["code"] == "RIDE_NOT_FOUND"
+    assert driver.ask("get_ride_chats", ride_id=ride_id)["code"] == "NOT_FOUND"
     driver.did("accept_ride", ride_id=ride_id)
     assert driver.did("get_ride_chats", ride_id=ride_id)["chats"][0]["message"] == "Gate 2, please"
 
@@ -110,12 +130,14 @@ def test_a_message_before_there_is_a_driver_is_kept(world: World) -> None:
 
 
 def test_a_ride_is_requested_by_rest(world: World) -> None:
-    """S1-39: the same service as over the socket."""
+    """S1-39: the same service as over the socket; t: answered with how the ride stands."""
     rider, driver = a_rider(world), a_driver(world)
     answer = world.post("/v1/riders/rides", WISH, rider.person)
     assert answer.status == 201
     assert driver.heard("new_ride_request")[0]["ride_id"] == answer.body["ride_id"]
+    assert set(answer.body) == {"ride_id", "estimated_fare", "estimated_duration", "status"}
     assert answer.body["estimated_fare"] > 0
+    assert answer.body["status"] == "findingDriver"
     assert world.post("/v1/riders/rides", {}, rider.person).status == 400
     assert world.post("/v1/riders/rides", WISH, driver.person).status == 403
     assert world.post("/v1/riders/rides", WISH).status == 401
@@ -130,6 +152,18 @@ def test_a_ride_is_polled_by_those_in_it(world: World) -> None:
         assert (body["id"], body["status"]) == (ride_id, "completed")
         assert body["driver_info"]["vehicle"] == "Toyota Camry"
         assert body["fare"] > 0
+
+
+@pytest.mark.parametrize("by_rest", [True, False])
+def test_a_ride_is_a_standard_one_unless_said_otherwise(world: World, by_rest: bool) -> None:
+    """S1-28, t."""
+    rider, driver = a_rider(world), a_driver(world)
+    wish = {name: WISH[name] for name in ("pickup", "destination")}
+    if by_rest:
+        assert world.post("/v1/riders/rides", wish, rider.person).status == 201
+    else:
+        rider.did("request_ride", **wish)
+    assert [c["vehicle_type"] for c in driver.heard("new_ride_request")] == ["standard"]
 
 
 @pytest.mark.parametrize("by_rest", [True, False])
@@ -164,7 +198,7 @@ def test_a_rating_survives_a_new_profile(world: World) -> None:
 
 
 def test_a_ride_is_paid_once_and_with_its_fare(world: World) -> None:
-    """S1-41."""
+    """S1-41, t: too early is a conflict, a wrong amount wrong input."""
     rider, driver = a_rider(world), a_driver(world)
     ride_id = a_ride(rider, driver)
     body = {"ride_id": ride_id, "method": "cash"}
@@ -172,7 +206,7 @@ def test_a_ride_is_paid_once_and_with_its_fare(world: World) -> None:
     driver.did("start_ride", ride_id=ride_id)
     fare = driver.did("complete_ride", ride_id=ride_id)["ride_data"]["fare"]
     wrong = world.post("/v1/riders/payment", {**body, "amount": fare + 1}, rider.person)
-    assert wrong.status == 409
+    assert (wrong.status, wrong.body["error"]) == (400, "invalid_input")
     paid = world.post("/v1/riders/payment", {**body, "amount": fare}, rider.person)
     assert paid.status == 201
     assert (paid.body["ride_id"], paid.body["amount"]) == (ride_id, fare)

@@ -63,4 +63,4 @@ def test_a_ride_far_away_is_nobodys_to_take(world: World) -> None:
     rider, driver = a_rider(world), a_driver(world, at=north_of(DEPOT, 6000))
     ride_id = request(rider)
     assert driver.heard("new_ride_request") == []
-    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_NOT_FOUND"
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "NOT_FOUND"

@@ -50,7 +50,7 @@ def test_a_driver_who_accepts_two_at_once_has_one(engine_world: World) -> None:
     driver = a_driver(engine_world)
     rides = [request(rita), request(otto)]
     all_at_once(*[say(driver, "accept_ride", ride_id=ride_id) for ride_id in rides])
-    assert outcomes([driver], "accept_ride") == {"success": 1, "DRIVER_BUSY": 1}
+    assert outcomes([driver], "accept_ride") == {"success": 1, "RIDE_ACTIVE": 1}
 
 
 def test_accepting_and_cancelling_at_once_end_alike_for_both(engine_world: World) -> None:

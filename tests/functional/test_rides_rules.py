@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.people import Role
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
+from tests.functional.kitchen import Plain, an_owner
 from tests.functional.rides import (
     DOOR,
     PICKUP,
@@ -23,6 +25,7 @@ from tests.functional.rides import (
 from tests.functional.world import World
 
 UNKNOWN = "1234567890"
+COURIER_VERBS = ("accept", "decline", "arrived", "picked", "reached", "delivered")
 
 
 def test_only_free_drivers_near_by_of_the_type_are_called(world: World) -> None:
@@ -47,8 +50,8 @@ def test_only_free_drivers_near_by_of_the_type_are_called(world: World) -> None:
     for name, driver in not_called.items():
         assert driver.heard("new_ride_request") == [], name
         assert driver.ask("accept_ride", ride_id=ride_id)["code"] in (
-            "RIDE_NOT_FOUND",
-            "DRIVER_BUSY",
+            "NOT_FOUND",
+            "RIDE_ACTIVE",
         )
 
 
@@ -99,7 +102,7 @@ def test_the_others_are_told_that_it_is_taken(world: World) -> None:
     answer = loser.ask("accept_ride", ride_id=ride_id)
     assert answer == {
         "status": "error",
-        "message": "Another driver has this ride.",
+        "message": "This ride is no longer to be had.",
         "code": "RIDE_TAKEN",
     }
     assert winner.did("accept_ride", ride_id=ride_id)  # asked again: it is his
@@ -120,7 +123,7 @@ def test_a_search_ends_without_a_driver(world: World) -> None:
         "data": {"message": "No driver found"},
     }
     assert driver.heard("ride_request_closed") == [{"ride_id": ride_id, "reason": "expired"}]
-    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_TAKEN"
 
 
 def test_the_sweep_ends_a_search_whose_wakeup_was_lost(world: World) -> None:
@@ -160,7 +163,7 @@ def test_a_driver_has_one_ride_at_a_time(world: World) -> None:
     rita, otto, driver = a_rider(world), a_rider(world, "otto"), a_driver(world)
     first, second = request(rita), request(otto)
     driver.did("accept_ride", ride_id=first)
-    assert driver.ask("accept_ride", ride_id=second)["code"] == "DRIVER_BUSY"
+    assert driver.ask("accept_ride", ride_id=second)["code"] == "RIDE_ACTIVE"
 
 
 def test_a_driver_with_a_parcel_takes_no_ride(world: World) -> None:
@@ -168,7 +171,7 @@ def test_a_driver_with_a_parcel_takes_no_ride(world: World) -> None:
     rider, driver = a_rider(world), a_driver(world)
     ride_id = request(rider)
     world.place(world.customer())  # offered to the driver, who is the nearest
-    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "DRIVER_BUSY"
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_ACTIVE"
 
 
 def test_a_ride_starts_at_the_pickup(world: World) -> None:
@@ -204,11 +207,11 @@ def test_steps_come_in_their_order(world: World) -> None:
     assert answer["code"] == "INVALID_TRANSITION"
     assert "arrivingToPickup" in answer["message"]
     driver.did("start_ride", ride_id=ride_id)
-    driver.did("start_ride", ride_id=ride_id)  # asked again
-    done = driver.did("complete_ride", ride_id=ride_id)
-    assert driver.did("complete_ride", ride_id=ride_id) == done
-    assert driver.ask("start_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
-    assert driver.ask("cancel_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    assert driver.ask("start_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"  # s: again
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
+    driver.did("complete_ride", ride_id=ride_id)
+    for event in ("complete_ride", "start_ride", "accept_ride", "cancel_ride"):
+        assert driver.ask(event, ride_id=ride_id)["code"] == "INVALID_TRANSITION", event
     assert rider.ask("cancel_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
     assert len(rider.statuses()) == 3
 
@@ -228,6 +231,8 @@ def test_a_rider_cancels_until_it_is_over(world: World, until: str) -> None:
         assert driver.heard("ride_request_closed") == [closed]
     else:
         assert driver.statuses()[-1] == "canceled"
+    assert update["data"]["message"] == "Ride canceled by rider"
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_TAKEN"  # s
     assert rider.ask("cancel_ride", ride_id=ride_id)["code"] == "INVALID_TRANSITION"
     again = request(rider)
     assert driver.heard("new_ride_request")[-1]["ride_id"] == again
@@ -248,8 +253,26 @@ def test_a_driver_cancels_and_is_free(world: World, until: str) -> None:
         "Ride canceled by driver",
         "Traffic accident",
     )
+    assert driver.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_TAKEN"  # s
     again = request(rider)
     assert driver.heard("new_ride_request")[-1]["ride_id"] == again
+
+
+@pytest.mark.parametrize("until", ["requested", "accepted", "started"])
+def test_an_admin_cancels_and_both_are_told_who_did(world: World, until: str) -> None:
+    """S1-35, S1-43: and the driver is free again."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = request(rider) if until == "requested" else a_ride(rider, driver, until)
+    body = {"reason": "Road closed"}
+    assert world.post(f"/v1/orders/{ride_id}/cancel", body, world.admin()).status == 200
+    told = [rider] if until == "requested" else [rider, driver]
+    for client in told:
+        update = client.heard("ride_status_update")[-1]
+        assert update["status"] == "canceled"
+        assert update["data"]["message"] == "Ride canceled by an admin"
+        assert update["data"]["reason"] == "Road closed"
+    request(rider)
+    assert len(driver.heard("new_ride_request")) == 2
 
 
 def test_another_driver_is_looked_for_where_that_is_set(make_world: MakeWorld) -> None:
@@ -260,7 +283,7 @@ def test_another_driver_is_looked_for_where_that_is_set(make_world: MakeWorld) -
     first.did("cancel_ride", ride_id=ride_id)
     assert rider.statuses() == ["arrivingToPickup", "findingDriver"]
     assert [c["ride_id"] for c in second.heard("new_ride_request")] == [ride_id, ride_id]
-    assert first.ask("accept_ride", ride_id=ride_id)["code"] == "RIDE_NOT_FOUND"
+    assert first.ask("accept_ride", ride_id=ride_id)["code"] == "NOT_FOUND"
     second.did("accept_ride", ride_id=ride_id)
     second.did("cancel_ride", ride_id=ride_id)
     assert rider.statuses()[-2:] == ["arrivingToPickup", "canceled"]
@@ -401,7 +424,7 @@ def test_an_outsider_learns_nothing_of_a_ride(world: World) -> None:
         for event in asked:
             answer = client.ask(event, **about)
             assert answer == client.ask(event, **{**about, "ride_id": UNKNOWN}), event
-            assert answer["code"] == "RIDE_NOT_FOUND"
+            assert answer["code"] == "NOT_FOUND"
     for path in (f"/v1/rides/{ride_id}", f"/v1/rides/{ride_id}/chats", f"/v1/orders/{ride_id}"):
         assert world.get(path, nosy[0].person).status == 404
     locate(driver, DEPOT)
@@ -409,6 +432,43 @@ def test_an_outsider_learns_nothing_of_a_ride(world: World) -> None:
     driver.did("start_ride", ride_id=ride_id)
     for client in nosy:
         assert ride_id not in json.dumps(client.socket.frames)
+
+
+def test_no_endpoint_tells_a_ride_from_none(world: World) -> None:
+    """S1-46: what is not one's own, and what there is not, are answered alike."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_ids = [a_ride(rider, driver), request(rider)]  # taken, and open
+    customer, courier = world.customer("nosy"), world.someone(Role.COURIER, "nosy-too")
+    owner = an_owner(world)
+
+    def answers(ride_id: str) -> list[tuple[int, object]]:
+        about = {"order_id": ride_id, "ride_id": ride_id, "method": "cash", "rating": 5}
+        asked = [
+            *[(customer, f"/v1/orders/{ride_id}/{verb}") for verb in ("cancel", "retry")],
+            *[(customer, f"/v1/riders/{what}") for what in ("rate/driver", "payment")],
+            (customer, "/v1/payments"),
+            *[(courier, f"/v1/courier/orders/{verb}") for verb in COURIER_VERBS],
+            *[(courier, f"/v1/driver/orders/{ride_id}/{verb}") for verb in ("accept", "decline")],
+        ]
+        found = [world.post(path, about, person) for person, path in asked]
+        for path in (f"/v1/rides/{ride_id}", f"/v1/rides/{ride_id}/chats", f"/v1/orders/{ride_id}"):
+            found += [world.get(path, person) for person in (customer, courier, owner)]
+        return [(answer.status, answer.body) for answer in found]
+
+    def heard(ride_id: str) -> list[object]:
+        meals = [(owner, "confirmed"), (owner, "cancelled"), (courier, "delivered")]
+        update = "update-order-status"
+        found: list[object] = [
+            Plain(world, person).emit(update, {"orderId": int(ride_id), "status": status})
+            for person, status in meals
+        ]
+        return [*found, Plain(world, courier).emit("accept-order", {"orderId": int(ride_id)})]
+
+    unknown = answers(UNKNOWN)
+    assert {status for status, _ in unknown} == {404}
+    for ride_id in ride_ids:
+        assert answers(ride_id) == unknown
+        assert heard(ride_id) == heard(UNKNOWN)
 
 
 def test_what_is_asked_over_rest_only_says_so(make_world: MakeWorld) -> None:
@@ -423,7 +483,7 @@ def test_what_is_asked_over_rest_only_says_so(make_world: MakeWorld) -> None:
 def test_a_vehicle_type_that_there_is_not_is_an_error(world: World) -> None:
     """S1-28, S1-47."""
     answer = a_rider(world).ask("request_ride", **{**WISH, "vehicle_type": "rocket"})
-    assert answer["code"] == "INVALID_INPUT"
+    assert answer["code"] == "INVALID_PAYLOAD"
 
 
 def test_a_premium_ride_costs_more(world: World) -> None:

@@ -66,7 +66,7 @@ def test_a_bad_token_is_refused_and_ends_the_connection(world: World) -> None:
         (answer,) = socket.say({"event": "authenticate", "data": {"token": token}})
         assert answer["event"] == "authenticate_response"
         assert answer["data"]["status"] == "error"
-        assert answer["data"]["code"] in ("UNAUTHENTICATED", "INVALID_INPUT")
+        assert answer["data"]["code"] in ("UNAUTHENTICATED", "INVALID_PAYLOAD")
         assert world.gateway.closed[-1] == socket.id
 
 
@@ -164,13 +164,13 @@ def test_an_event_is_named_by_any_of_three_keys(world: World) -> None:
 
 
 NO_EVENTS: tuple[tuple[Any, str], ...] = (
-    ("{", "INVALID_INPUT"),
-    ("[]", "INVALID_INPUT"),
-    ("null", "INVALID_INPUT"),
-    ({"data": {}}, "INVALID_INPUT"),
-    ({"event": 7}, "INVALID_INPUT"),
-    ({"event": "dance"}, "UNKNOWN_EVENT"),
-    ({"event": "__init__", "event_id": {"a": 1}}, "UNKNOWN_EVENT"),
+    ("{", "INVALID_PAYLOAD"),
+    ("[]", "INVALID_PAYLOAD"),
+    ("null", "INVALID_PAYLOAD"),
+    ({"data": {}}, "INVALID_PAYLOAD"),
+    ({"event": 7}, "INVALID_PAYLOAD"),
+    ({"event": "dance"}, "INVALID_PAYLOAD"),
+    ({"event": "__init__", "event_id": {"a": 1}}, "INVALID_PAYLOAD"),
 )
 
 
@@ -189,7 +189,7 @@ def test_data_that_is_no_object_is_an_error(world: World) -> None:
     """S1-47."""
     driver = a_driver(world, online=False)
     (answer,) = driver.socket.say({"event": "go_online", "data": [1]})[-1:]
-    assert answer["data"]["code"] == "INVALID_INPUT"
+    assert answer["data"]["code"] == "INVALID_PAYLOAD"
 
 
 def test_an_announcement_reaches_every_authenticated_socket(world: World) -> None:

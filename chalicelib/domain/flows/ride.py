@@ -67,13 +67,8 @@ MAY = {
     "cancel": OWNER_OR_ADMIN,
 }
 
-# A second cancel is an error (spec 001: the ride must be active).
-REPEATABLE: dict[str, Status] = {
-    "accept": Status.ACCEPTED,
-    "arrive": Status.AT_PICKUP,
-    "pick_up": Status.IN_TRANSIT,
-    "deliver": Status.DONE,
-}
+# To start, to complete or to cancel a second time is an error: spec 001 says what state each needs.
+REPEATABLE: dict[str, Status] = {"accept": Status.ACCEPTED, "arrive": Status.AT_PICKUP}
 
 
 def told_to_both(
@@ -130,7 +125,7 @@ def call_off(
 ) -> Outcome:
     """Either side cancels; both hear of it."""
     after = replace(moved, next_search_at=None)
-    data = {"by": "customer" if isinstance(c, commands.Cancel) else "courier"}
+    data = {"by": c.by if isinstance(c, commands.Cancel) else "courier"}
     data |= {"reason": c.reason} if c.reason else {}
     told = [tell_customer(after, events.ORDER_CANCELLED, now, data=data)]
     if order.holder:
