@@ -12,7 +12,7 @@ APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check demo bench package bench-cold conformance token clean
+.PHONY: help setup run test check demo bench package secret deploy bench-cold conformance token clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ bench: setup ## measure it
 
 package: setup ## dist/sam.json and dist/deployment.zip for AWS (JWKS=1: with public keys)
 	@$(BIN)/python -m infra.package $(if $(JWKS),--jwks)
+
+secret: setup ## a stage's secret, made once: make secret STAGE=prod
+	@$(BIN)/python -m infra.deploy secret $(STAGE)
+
+deploy: setup ## the package, to AWS: make deploy STAGE=prod BUCKET=b [PARAMETERS="Domain=…"]
+	@$(BIN)/python -m infra.deploy stack $(STAGE) $(BUCKET) $(PARAMETERS)
 
 bench-cold: setup ## what a cold start costs, measured on the package
 	@$(BIN)/python -m infra.package --here --out dist/here

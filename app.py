@@ -16,6 +16,7 @@ from chalice.app import (
 )
 
 from chalicelib.edge import (
+    deployment,
     rest_courier,
     rest_drivers,
     rest_feed,
@@ -72,6 +73,11 @@ def websocket_disconnect(event: WebsocketEvent) -> None:
 @app.on_sqs_message(queue=queue_name(), batch_size=10)
 def wake(event: SQSEvent) -> dict[str, Any]:
     return wakes.handle(waybill(), event.to_dict())
+
+
+@app.lambda_function()
+def check_settings(event: dict[str, Any], context: object) -> None:
+    deployment.answer(event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.conformance.deployment import DeployError, deploy
+from infra.conformance.deployment import deploy
 from infra.conformance.front import Front
 from infra.conformance.logs import complaints
+from infra.deploy.errors import DeployError
 from infra.engine import EngineError, Ministack
 from infra.gateway import GatewayConfig, bind
 

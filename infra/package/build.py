@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from infra.aws import REGION
@@ -29,6 +30,19 @@ class Package:
     template: Path
     archive: Path
 
+    @classmethod
+    def of(cls, folder: Path) -> Package:
+        """The package that was built into a folder. Raises PackageError if there is none."""
+        made = cls(folder / "sam.json", folder / "deployment.zip")
+        if not (made.template.exists() and made.archive.exists()):
+            raise PackageError(f"There is no package in {folder}: make package.")
+        return made
+
+    @property
+    def digest(self) -> str:
+        """What tells its zip from another."""
+        return sha256(self.archive.read_bytes()).hexdigest()
+
 
 def build(out: Path, options: Options) -> Package:
     """Package the application into a folder. Raises PackageError.
@@ -44,11 +58,11 @@ def build(out: Path, options: Options) -> Package:
         shutil.move(kept, project / ".chalice/deployments")
     _chalice_package(project, packaged)
     made = Package(out / "sam.json", out / "deployment.zip")
-    finished = template.read(packaged / "sam.json")
-    made.template.write_text(json.dumps(finished, indent=2) + "\n")
     size = archive.shrink(packaged / "deployment.zip", made.archive)
     if size > archive.MAX_BYTES and not options.jwks:
         raise PackageError(f"The zip has {size:,} bytes; {archive.MAX_BYTES:,} are allowed.")
+    finished = template.read(packaged / "sam.json", made.digest)
+    made.template.write_text(json.dumps(finished, indent=2) + "\n")
     return made
 
 

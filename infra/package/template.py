@@ -29,12 +29,12 @@ from infra.template import finish
 ZIP = "./deployment.zip"
 
 
-def read(packaged: Path) -> dict[str, Any]:
-    """What `chalice package` wrote, finished."""
-    return finish(json.loads(packaged.read_text()))
+def read(packaged: Path, digest: str) -> dict[str, Any]:
+    """What `chalice package` wrote, finished for a zip with this digest."""
+    return finish(json.loads(packaged.read_text()), digest)
 
 
-def without_packaging(app: Chalice, project: Path) -> dict[str, Any]:
+def without_packaging(app: Chalice, project: Path, digest: str = "") -> dict[str, Any]:
     """The same template from a laid out project, by the same parts of Chalice, without pip."""
     config = Config(
         chalice_stage=STAGE,
@@ -55,7 +55,7 @@ def without_packaging(app: Chalice, project: Path) -> dict[str, Any]:
     )
     overlay = json.loads((project / OVERLAY).read_text())
     # Through JSON, as it is written: Chalice's template shares objects.
-    return finish(json.loads(json.dumps(TemplateDeepMerger().merge(overlay, made))))
+    return finish(json.loads(json.dumps(TemplateDeepMerger().merge(overlay, made))), digest)
 
 
 class _NamesTheZip(BaseDeployStep):  # type: ignore[misc,unused-ignore]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.options import STAGE
-from infra.template.functions import FUNCTIONS
+from infra.template.functions import HANDLERS
 from infra.template.intrinsics import Value, att, named, ref, when
 
 WAKEUPS_LATE_S = 120
@@ -23,7 +23,7 @@ def resources() -> Value:
         "RestErrorsAlarm": _alarm("AWS/ApiGateway", "5XXError", rest, "Sum", 5, 3),
         "SocketErrorsAlarm": _alarm("AWS/ApiGateway", "IntegrationError", socket, "Sum", 5, 3),
     }
-    for function in FUNCTIONS:
+    for function in HANDLERS:
         of = {"FunctionName": ref(function.logical_id)}
         for metric in ("Errors", "Throttles"):
             found[f"{function.logical_id}{metric}Alarm"] = _alarm(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,15 +12,26 @@ from infra.aws import REGION
 
 _NO_MANAGED_POLICIES = SimpleNamespace(load=dict)
 
+Template = dict[str, Any]
+Prepare = Callable[[Template, str, Mapping[str, str]], Template]
+"""What is deployed of a template, the functions' code lying at an s3:// address, the stack being
+given some parameters."""
 
-def expanded(template: dict[str, Any], code_uri: str, given: dict[str, str]) -> dict[str, Any]:
-    """Expand `AWS::Serverless::*`, the functions' code lying at an s3:// address."""
+
+def with_code(template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
+    """The template as AWS takes it, and expands it itself."""
+    made = copy.deepcopy(template)
+    for resource in made["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = code_uri
+    return made
+
+
+def expanded(template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
+    """The same, with `AWS::Serverless::*` expanded."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # read when the translator is imported
     from samtranslator.translator.transform import transform
 
-    plain = copy.deepcopy(template)
-    for resource in plain["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = code_uri
-    made: dict[str, Any] = transform(plain, given, _NO_MANAGED_POLICIES)
+    plain = with_code(template, code_uri, given)
+    made: Template = transform(plain, dict(given), _NO_MANAGED_POLICIES)
     return made

@@ -26,7 +26,9 @@ MESSAGE = Function("websocket_message", "WebsocketMessage")
 DISCONNECT = Function("websocket_disconnect", "WebsocketDisconnect")
 WAKE = Function("wake", "Wake")
 SWEEP = Function("sweep", "Sweep")
-FUNCTIONS = (API, CONNECT, MESSAGE, DISCONNECT, WAKE, SWEEP)
+HANDLERS = (API, CONNECT, MESSAGE, DISCONNECT, WAKE, SWEEP)
+CHECK = Function("check_settings", "CheckSettings")  # runs while a stack is deployed, only then
+FUNCTIONS = (*HANDLERS, CHECK)
 
 
 def resources() -> Value:
@@ -50,6 +52,10 @@ def resources() -> Value:
                 "FunctionResponseTypes": ["ReportBatchItemFailures"],
             }
         }
+    }
+    # What the others have there is the address of an API that waits for this function's answer.
+    added[CHECK.logical_id]["Properties"]["Environment"] = {
+        "Variables": {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": ""}
     }
     # A sweep that fails is not repeated: the next one is due within a minute.
     added[SWEEP.logical_id]["Properties"]["EventInvokeConfig"] = {

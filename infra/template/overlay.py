@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.options import STAGE
-from infra.template import alarms, apis, edge, functions, parameters, queues, tables
+from infra.template import alarms, apis, edge, functions, guard, parameters, queues, tables
 from infra.template.intrinsics import Value
 
 
@@ -22,16 +22,17 @@ def overlay(*, with_jwks: bool = False) -> Value:
             **apis.resources(),
             **edge.resources(),
             **alarms.resources(),
+            **guard.resources(),
         },
         "Outputs": {**apis.outputs(), **edge.outputs()},
     }
 
 
-def finish(merged: Value) -> Value:
-    """Take out what a merge can't: it only ever adds and replaces.
+def finish(merged: Value, package: str) -> Value:
+    """Do what a merge can't, which only ever adds and replaces. `package`: the zip's digest.
 
-    A WebSocket stage deploys itself (AutoDeploy); Chalice's own deployment would be made once and
-    later changes of routes would never be deployed.
+    Everything waits for the guard. A WebSocket stage deploys itself (AutoDeploy); Chalice's own
+    deployment would be made once and later changes of routes would never be deployed.
     """
     resources = dict(merged["Resources"])
     del resources["WebsocketAPIDeployment"]
@@ -39,4 +40,4 @@ def finish(merged: Value) -> Value:
     kept = {k: v for k, v in stage["Properties"].items() if k != "DeploymentId"}
     assert kept["StageName"] == STAGE
     resources["WebsocketAPIStage"] = {**stage, "Properties": kept}
-    return {**merged, "Resources": resources}
+    return {**merged, "Resources": guard.guarded(resources, package)}

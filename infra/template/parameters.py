@@ -10,6 +10,7 @@ from infra.template.intrinsics import Value, is_set, named, ref, sub, when
 from infra.template.queues import QUEUE_NAME
 
 SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
+SECRET = "Secret"
 # What the template itself or Lambda says; a parameter for them would only be a way to err.
 _OTHERWISE_SET = {
     *SECRETS,
@@ -82,7 +83,7 @@ def parameters() -> Value:
             "ConstraintDescription": "1 to 20 lower-case letters, digits and hyphens",
             "Description": "Part of every physical name, so that stages stand side by side.",
         },
-        "Secret": {
+        SECRET: {
             # The value is read when the change set is made: without it nothing is changed.
             "Type": "AWS::SSM::Parameter::Value<String>",
             "Description": "The SSM parameter that holds the ARN of the secret (docs/deploy.md).",

@@ -12,6 +12,7 @@ from chalicelib.store.tables import MODELS, short_name
 from infra.tables import definition
 from infra.template.functions import (
     API,
+    CHECK,
     CONNECT,
     DISCONNECT,
     FUNCTIONS,
@@ -53,6 +54,7 @@ RIGHTS: dict[Function, Rights] = {
         ("GetQueueUrl", "SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     ),
     SWEEP: Rights(_EVERYTHING, ("POST", "GET", "DELETE")),
+    CHECK: Rights(queue=()),
 }
 
 
@@ -64,10 +66,16 @@ def documents() -> dict[str, Value]:
 def document(function: Function) -> Value:
     """The policy of one function; Chalice copies it into the template as it is."""
     rights = RIGHTS[function]
-    statements = [_logs(function), *_tables(rights.tables), _queue(rights.queue)]
-    if rights.connections:
-        statements.append(_management(rights.connections))
-    return {"Version": "2012-10-17", "Statement": statements}
+    statements = [
+        _logs(function),
+        *_tables(rights.tables),
+        _queue(rights.queue),
+        _management(rights.connections),
+    ]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [s for s in statements if s["Action"] and s["Resource"]],
+    }
 
 
 def _allow(service: str, actions: tuple[str, ...], resources: list[str]) -> Value:

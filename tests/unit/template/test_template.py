@@ -20,7 +20,8 @@ from infra.package.project import CONFIG, HOME, Options, lay_out
 from infra.package.template import without_packaging
 from infra.paths import PATHS
 from infra.tables import MAX_RECEIVES, create_all
-from infra.template.functions import FUNCTIONS
+from infra.template.functions import CHECK, FUNCTIONS, HANDLERS
+from infra.template.guard import GUARD
 from infra.template.intrinsics import Value
 from infra.template.parameters import settings_read, tunable
 from infra.wording import GATEWAY_RESPONSES
@@ -68,6 +69,15 @@ def physical_names(resources: Value, stage: str) -> set[str]:
     return {name for name in found if isinstance(name, str)}
 
 
+def needs(resources: Value, name: str) -> set[str]:
+    """The resources that must be there before a resource is made."""
+    text = json.dumps(resources[name].get("Properties", {}))
+    named = re.findall(r'"Ref": "(\w+)"|"Fn::GetAtt": \["(\w+)"|\$\{(\w+)', text)
+    found = {part for parts in named for part in parts} & resources.keys()
+    waits = resources[name].get("DependsOn", [])
+    return found | set([waits] if isinstance(waits, str) else waits)
+
+
 def statements(resources: Value, function: str) -> list[Value]:
     """What a function's role allows."""
     role = properties(resources, function)["Role"]["Fn::GetAtt"][0]
@@ -82,6 +92,7 @@ def test_every_handler_of_the_app_is_a_function_that_is_looked_after(resources: 
         "app.app",
         *(f"app.{source.name}" for source in app.event_sources),
         *(f"app.{handler.name}" for handler in app.websocket_handlers.values()),
+        *(f"app.{function.name}" for function in app.pure_lambda_functions),
     }
 
 
@@ -237,7 +248,7 @@ def test_every_alarm_reaches_the_topic_and_the_important_ones_exist(resources: V
         for alarm in alarms.values()
         for dimension in alarm["Properties"]["Dimensions"]
     }
-    for function in FUNCTIONS:
+    for function in HANDLERS:
         for metric in ("Errors", "Throttles"):
             assert (metric, json.dumps({"Ref": function.logical_id})) in watched
     assert (
@@ -320,6 +331,37 @@ def test_connections_are_posted_to_where_the_template_says(resources: Value) -> 
     variables = properties(resources, "APIHandler")["Environment"]["Variables"]
     url = worded(variables["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], WebsocketAPI="abc")
     assert url == "https://abc.execute-api.us-east-1.amazonaws.com/api"
+
+
+def test_nothing_is_touched_before_the_settings_are_checked(resources: Value) -> None:
+    """Whatever is not of the check waits for it, itself or through what it refers to."""
+    first = {GUARD, CHECK.logical_id, f"{CHECK.logical_id}Role", CHECK.log_group}
+    waits = {GUARD: True}
+
+    def wait(name: str) -> bool:
+        if name not in waits:
+            waits[name] = False
+            waits[name] = any(wait(other) for other in needs(resources, name))
+        return waits[name]
+
+    assert {name for name in resources if not wait(name)} == first - {GUARD}
+    assert needs(resources, GUARD) == {CHECK.logical_id}
+    assert needs(resources, CHECK.logical_id) == first - {GUARD, CHECK.logical_id}
+
+
+def test_the_settings_are_checked_again_when_anything_of_them_changes(
+    template: Value, resources: Value
+) -> None:
+    checked = properties(resources, CHECK.logical_id)["Environment"]["Variables"]
+    assert checked.keys() == properties(resources, "Wake")["Environment"]["Variables"].keys()
+    asked = {
+        name
+        for value in checked.values()
+        for name in re.findall(r"\w+", json.dumps(value))
+        if name in template["Parameters"]
+    }
+    about = properties(resources, GUARD)["About"]
+    assert {each["Ref"] for name, each in about.items() if name != "Package"} == asked - {"Stage"}
 
 
 def test_secrets_are_references_and_a_missing_one_stops_the_change_set(

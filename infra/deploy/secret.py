@@ -1,0 +1,83 @@
+"""A stage's secret: a JSON object in Secrets Manager, and an SSM parameter that says where it is.
+
+It is looked at before CloudFormation is asked for anything: a change set names its references, but
+what these refer to is only read once the change set is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.settings import BadSetting, Settings
+from infra.deploy.errors import DeployError
+from infra.template.parameters import SECRETS, tunable
+
+Clients = Callable[[str], Any]
+"""A botocore client for the service of that name."""
+
+
+def parameter_name(stage: str) -> str:
+    """The parameter that says where a stage's secret is."""
+    return f"/waybill/{stage}/secret"
+
+
+def make(clients: Clients, stage: str, content: Mapping[str, str] | None = None) -> str:
+    """Make a stage's secret, of random texts unless told otherwise; return its ARN.
+
+    Raises what botocore raises; ResourceExistsException, if there is one.
+    """
+    content = content or {name: secrets.token_urlsafe(48) for name in SECRETS}
+    made = clients("secretsmanager").create_secret(
+        Name=f"waybill/{stage}", SecretString=json.dumps(content)
+    )
+    clients("ssm").put_parameter(Name=parameter_name(stage), Type="String", Value=made["ARN"])
+    return str(made["ARN"])
+
+
+def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
+    """Look whether the functions could start with this secret and these parameters.
+
+    Raises DeployError with one line that says what to do. The secret's texts are not in it.
+    """
+    try:
+        arn = clients("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    except ClientError as error:
+        raise DeployError(
+            f"The SSM parameter {parameter} can't be read ({_code(error)}): make secret STAGE=…, "
+            "or put the ARN of a secret there."
+        ) from error
+    try:
+        text = clients("secretsmanager").get_secret_value(SecretId=arn).get("SecretString", "")
+    except ClientError as error:
+        raise DeployError(
+            f"{parameter} names the secret {arn}, which can't be read ({_code(error)}): "
+            "put the ARN of another one there."
+        ) from error
+    try:
+        Settings.from_env({**_settings(given), **_read(text, arn)})
+    except BadSetting as error:
+        where = f" The secret is {arn}." if any(n in str(error) for n in SECRETS) else ""
+        raise DeployError(f"{error}{where}") from error
+
+
+def _settings(given: Mapping[str, str]) -> dict[str, str]:
+    """What parameters say, by the settings' own names."""
+    return {name: given.get(parameter, "") for name, parameter in tunable().items()}
+
+
+def _read(text: str, arn: str) -> dict[str, str]:
+    try:
+        content = json.loads(text)
+        return {name: str(content[name]) for name in SECRETS}
+    except (ValueError, TypeError, KeyError):
+        wanted = json.dumps(dict.fromkeys(SECRETS, "…"), ensure_ascii=False)
+        raise DeployError(f"The secret {arn} must be a JSON object: {wanted}.") from None
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
