@@ -23,7 +23,7 @@ Answer = tuple[int, Any]
 
 
 class Client:
-    """Speaks spec 000 as a courier or a customer. One REST request at a time."""
+    """A courier or a customer, on spec 000's path unless said. One REST request at a time."""
 
     def __init__(
         self, options: Options, secret: str, role: str, id_: str, pool: ThreadPoolExecutor
@@ -37,12 +37,12 @@ class Client:
         self._http = http.client.HTTPConnection("127.0.0.1", options.port, timeout=_TIMEOUT_S)
         self._socket: ClientConnection | None = None
 
-    async def connect(self) -> None:
+    async def connect(self, path: str = "") -> None:
         """Open the WebSocket. Raises websockets' InvalidStatus where it is refused."""
         url = self._options.url.replace("http", "ws", 1)
         headers = {"Authorization": f"Bearer {self._token}"}
         self._socket = await connect(
-            f"{url}/api/v1/ws/{self._role}", additional_headers=headers, proxy=None
+            f"{url}/api/v1/ws/{path or self._role}", additional_headers=headers, proxy=None
         )
 
     async def close(self) -> None:
@@ -75,6 +75,10 @@ class Client:
     async def post(self, path: str, **body: Any) -> Answer:
         """POST to something below /api/v1."""
         return await self._ask("POST", path, json.dumps(body))
+
+    async def put(self, path: str, **body: Any) -> Answer:
+        """PUT something below /api/v1."""
+        return await self._ask("PUT", path, json.dumps(body))
 
     async def _ask(self, method: str, path: str, body: str | None) -> Answer:
         loop = asyncio.get_running_loop()

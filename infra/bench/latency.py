@@ -11,13 +11,16 @@ import time
 from collections.abc import Mapping
 
 from chalicelib.settings import BadSetting
-from infra.bench.report import Report, Row
-from infra.bench.rounds import Bench, Samples
+from infra.bench.report import Report, Row, at_most
+from infra.bench.rounds import ACCEPT, CHAT, ORDER, Bench, Samples
 from infra.child import Child
 from infra.quantiles import quantile
 
 WITHIN_S = 45.0
 _WARM_UP = 10
+GOALS = {ORDER: 12.0, ACCEPT: 8.0, CHAT: 6.0}
+"""Engine round trips that it is to take at most."""
+_RATIO = "× engine (p50)"
 
 
 def measure() -> Report:
@@ -26,7 +29,8 @@ def measure() -> Report:
     with Child(DELIVERY_OFFER_TTL_S="60") as child:
         bench = Bench(child.options, child.secret)
         asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
-    return Report("Latency: milliseconds from request to frame", _rows(bench.samples))
+    rows = _rows(bench.samples)
+    return Report("Latency: milliseconds from request to frame", rows, _verdicts(rows))
 
 
 def rounds_from(env: Mapping[str, str]) -> int:
@@ -50,7 +54,15 @@ def _rows(samples: Samples) -> list[Row]:
                 "n": len(ms),
                 "p50_ms": p50,
                 "p99_ms": quantile(ms, 0.99),
-                "× engine (p50)": p50 / base if base else None,
+                _RATIO: p50 / base if base else None,
             }
         )
     return rows
+
+
+def _verdicts(rows: list[Row]) -> list[str]:
+    return [
+        at_most(row["what"], row[_RATIO], GOALS[row["what"]])
+        for row in rows
+        if row["what"] in GOALS
+    ]

@@ -1,4 +1,5 @@
-"""The rounds that are measured: order to courier, acceptance to customer, engine, gateway."""
+"""The rounds that are measured: order to courier, acceptance to customer, message to answer and to
+the other side, engine, gateway."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any
 
 import botocore.session
 
+from infra.bench.talks import Talks
 from infra.clients import Client, Frame
 from infra.options import Options
 
@@ -22,11 +24,13 @@ PARCEL = {
     "dropoff_address": "Lane 2",
     "receiver_phone": "+4930123456",
 }
-_ENGINE, _GATEWAY, _ORDER, _ACCEPT = (
+ENGINE, GATEWAY, ORDER, ACCEPT, REPLY, CHAT = (
     "engine: strongly consistent GetItem",
     "gateway: GET /api/v1/me",
     "order placed → order.assigned at the courier",
     "order accepted → order.status at the customer",
+    "get_ride_state → its response",
+    "send_chat_message → chat_message at the other side",
 )
 
 
@@ -35,7 +39,7 @@ class Samples:
     """Milliseconds by what was measured, in the order of being shown."""
 
     ms: dict[str, list[float]] = field(
-        default_factory=lambda: {_ENGINE: [], _GATEWAY: [], _ORDER: [], _ACCEPT: []}
+        default_factory=lambda: {what: [] for what in (ENGINE, GATEWAY, ORDER, ACCEPT, REPLY, CHAT)}
     )
 
     def add(self, what: str, began_at: float) -> None:
@@ -44,7 +48,8 @@ class Samples:
 
 
 class Bench:
-    """One courier and one customer, who do the same delivery over and over."""
+    """One courier and one customer, who do the same delivery over and over; riders and drivers
+    who talk."""
 
     def __init__(self, where: Options, secret: str) -> None:
         self.samples = Samples()
@@ -58,11 +63,13 @@ class Bench:
         pool = ThreadPoolExecutor(4)
         self._ana = Client(where, secret, "customer", "ana", pool)
         self._ben = Client(where, secret, "courier", "ben", pool)
+        self._talks = Talks(lambda role, id_: Client(where, secret, role, id_, pool))
 
     async def run(self, rounds: int, warm_up: int, until: float) -> None:
         """Measure so many rounds, or fewer if `until` (monotonic) comes first."""
         await asyncio.gather(self._ana.connect(), self._ben.connect())
         try:
+            await self._talks.begin(warm_up + rounds)
             status, body = await self._ben.post("courier/availability", available=True, **PLACE)
             assert status == 200, body
             of_ana, of_ben = self._ana.frames(), self._ben.frames()
@@ -73,27 +80,37 @@ class Bench:
                     break
                 await self._round(of_ana, of_ben)
         finally:
-            await asyncio.gather(self._ana.close(), self._ben.close())
+            await asyncio.gather(self._ana.close(), self._ben.close(), self._talks.end())
 
     async def _round(self, of_ana: AsyncIterator[Frame], of_ben: AsyncIterator[Frame]) -> None:
         began_at = time.perf_counter()
         await asyncio.to_thread(self._read_from_engine)
-        self.samples.add(_ENGINE, began_at)
+        self.samples.add(ENGINE, began_at)
 
         began_at = time.perf_counter()
         await self._ana.get("me")
-        self.samples.add(_GATEWAY, began_at)
+        self.samples.add(GATEWAY, began_at)
+
+        if talk := self._talks.next():
+            began_at = time.perf_counter()
+            await talk.look()
+            self.samples.add(REPLY, began_at)
+
+            began_at = time.perf_counter()
+            await talk.say()
+            self.samples.add(CHAT, began_at)
+            await talk.settle()
 
         began_at = time.perf_counter()
         placing = asyncio.create_task(self._ana.post("orders", **PARCEL))
         order_id = await _until(of_ben, lambda f: f["event"] == "order.assigned")
-        self.samples.add(_ORDER, began_at)
+        self.samples.add(ORDER, began_at)
         await placing
 
         began_at = time.perf_counter()
         accepting = asyncio.create_task(self._ben.post("courier/orders/accept", order_id=order_id))
         await _until(of_ana, lambda f: f["data"]["status"] == "accepted")
-        self.samples.add(_ACCEPT, began_at)
+        self.samples.add(ACCEPT, began_at)
         await accepting
         await self._ana.post(f"orders/{order_id}/cancel")  # the shortest way to a free courier
 
