@@ -198,7 +198,7 @@ def build(
             clock,
         ),
         rides_ws_create=settings.rides_ws_create,
-        chats=Chats(chats, Allowances(), ordering, relay, queue, LIMITS, ids, clock),
+        chats=Chats(chats, Allowances(), ordering, relay, queue, LIMITS, ids, threads, clock),
         ratings=Ratings(RatingTable(database), ordering, clock),
         announcing=Announcing(broadcast, clock),
         pool=pool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -32,10 +33,15 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def told(self) -> Outbox:
         """What is told of it."""
+        return self.told_to(self.to)
+
+    def told_to(self, person_ids: Collection[str]) -> Outbox:
+        """The part of it that some of those are told."""
         data = {"message": msgspec.to_builtins(self)}
         events = tuple(
             Event(MESSAGE_SENT, to, self.stream, version=1, ordinal=n, at=self.at, data=data)
             for n, to in enumerate(self.to)
+            if to in person_ids
         )
         return Outbox(self.stream, None, (Entry(1, self.at, events),))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, wait
 from datetime import timedelta
 
 from chalicelib.domain.chats import PAGE, Message
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.limits import CHAT, Limit
+from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Actor
 from chalicelib.errors import InvalidTransition, RateLimited, Stale, Unavailable
 from chalicelib.services.changes import RELAY_AFTER
@@ -32,6 +34,7 @@ class Chats:
         queue: Queue,
         limits: Mapping[str, Limit],
         ids: IdSource,
+        pool: Executor,
         clock: Clock,
     ) -> None:
         self._chats = chats
@@ -41,6 +44,7 @@ class Chats:
         self._queue = queue
         self._limit = limits[CHAT]
         self._ids = ids
+        self._pool = pool
         self._clock = clock
 
     def send(self, actor: Actor, order_id: int, text: str) -> Message:
@@ -49,15 +53,7 @@ class Chats:
         Raises NotFound for outsiders, InvalidTransition once it is over, RateLimited.
         """
         assert actor.role is not None
-        order = self._ordering.get(actor, order_id)
-        if order.terminal:
-            raise InvalidTransition(order.status.value, "write", ())
-        now = self._clock()
-        if not self._allowances.take(f"{CHAT}#{actor.id}", self._limit, now):
-            raise RateLimited(
-                "That is enough messages for a minute.",
-                retry_after_s=self._limit.within / timedelta(seconds=1),
-            )
+        order, now = self._allowed(actor, order_id), self._clock()
         to = tuple(id_ for id_ in (order.job.customer_id, order.courier_id) if id_)
         for _ in range(_ID_TRIES):
             message = Message(self._ids(), order_id, actor.id, actor.role, text, now, to)
@@ -66,6 +62,24 @@ class Chats:
             except Stale:  # the id is taken: draw another
                 continue
         raise Unavailable("The message could not be kept; try again.")
+
+    def _allowed(self, actor: Actor, order_id: int) -> Order:
+        """The order that somebody wants to write about. The limit is of attempts, so that it can be
+        taken from while the order is read. Raises as `send` does."""
+        name = f"{CHAT}#{actor.id}"
+        taking = self._pool.submit(self._allowances.take, name, self._limit, self._clock())
+        try:
+            order = self._ordering.get(actor, order_id)
+        finally:
+            wait([taking])
+        if order.terminal:
+            raise InvalidTransition(order.status.value, "write", ())
+        if not taking.result():
+            raise RateLimited(
+                "That is enough messages for a minute.",
+                retry_after_s=self._limit.within / timedelta(seconds=1),
+            )
+        return order
 
     def read(self, actor: Actor, order_id: int, before: int | None = None) -> list[Message]:
         """The newest messages of a conversation, before one of them if said, in order of time.
@@ -82,5 +96,8 @@ class Chats:
     def _commit(self, message: Message) -> Message:
         self._queue.send([(RelayWakeup(message.stream), RELAY_AFTER)])
         self._chats.put(message)
-        self._relay.at_once(message.told)
+        # The other side waits for it: the sender's own devices must not hold it up.
+        others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
+        for first_or_last in (others, (message.sender_id,)):
+            self._relay.at_once(message.told_to(first_or_last))
         return message
