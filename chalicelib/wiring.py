@@ -28,6 +28,7 @@ from chalicelib.domain.people import Actor
 from chalicelib.edge.gateway import ConnectionsApi
 from chalicelib.edge.queue import WakeupQueue
 from chalicelib.edge.signature import ProviderSignature
+from chalicelib.edge.transport import lighten
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import NotFound
 from chalicelib.services import ports
@@ -118,6 +119,7 @@ def build(
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
+    lighten(database.client)
     session: Any = database.session
     threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
     orders = orders or Orders(database)
@@ -301,9 +303,11 @@ def _sqs(session: Any, settings: Settings) -> Any:
     config = botocore.config.Config(
         connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"}
     )
-    return session.create_client(
+    made = session.create_client(
         "sqs", settings.aws_region, endpoint_url=settings.aws_endpoint, config=config
     )
+    lighten(made)
+    return made
 
 
 class _Authenticate:

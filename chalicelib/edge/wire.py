@@ -1,7 +1,7 @@
-"""HTTP/1.1 as a client that only wants to know the status: pooled connections, little work.
+"""HTTP/1.1 as a client: pooled connections, little work.
 
-For the one call that Waybill makes thousands of times a second. http.client and urllib3 spend most
-of their time on response headers that nobody reads.
+For the calls that Waybill makes thousands of times a second. http.client and urllib3 spend most of
+their time on objects that nobody looks at.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 CONNECT_TIMEOUT_S = 0.5
@@ -28,10 +30,12 @@ TRUSTED_S = 1.0
 AGAIN_WITHIN_S = 0.25
 
 _MAX_READ = 64 * 1024
+_MAX_BODY = 64 * 1024 * 1024
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) (\d{3})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
 # What makes the end of an answer, or the future of its connection, hard to tell.
 _NOT_PLAIN = re.compile(rb"\r\n(?:transfer-encoding:|connection:[^\r]*close)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
 _WITHOUT_BODY = (204, 304)
 
 
@@ -39,10 +43,24 @@ class NoAnswer(Exception):
     """Raised when the peer can't be reached, or does not answer in time or in HTTP."""
 
 
+class Unreachable(NoAnswer):
+    """Raised when there is no connection to be had, so that nothing was asked."""
+
+
+class Answer(NamedTuple):
+    """What came back: `head` is the status line and the header lines, each with its end. `body` is
+    None where its end can't be told, or was not worth waiting for."""
+
+    status: int
+    head: bytes
+    body: bytes | None
+
+
 class Wire:
     """Connections to the host of `url` (http or https), of which up to `keep` wait for reuse.
 
-    Safe under threads. TLS is verified against the system's authorities, or as `tls` says.
+    Safe under threads. TLS is verified against the system's authorities, or as `tls` says. `whole`
+    has every answer read to its end; otherwise only as far as serves the connection.
     """
 
     def __init__(
@@ -51,6 +69,8 @@ class Wire:
         keep: int = 50,
         tls: ssl.SSLContext | None = None,
         read_timeout_s: float = READ_TIMEOUT_S,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        whole: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(url)
@@ -58,6 +78,8 @@ class Wire:
         self._is_tls = parts.scheme == "https"
         self._tls = tls
         self._read_timeout_s = read_timeout_s
+        self._connect_timeout_s = connect_timeout_s
+        self._whole = whole
         self._clock = clock
         standard = 443 if self._is_tls else 80
         self._port = parts.port or standard
@@ -69,15 +91,22 @@ class Wire:
         weakref.finalize(self, _close_all, self._kept)
 
     def send(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> int:
-        """Send one request, `headers` with Host, and return the status of the answer.
+        """Send one request, `headers` with Host and without a length, and return the status of the
+        answer. Raises NoAnswer.
+        """
+        return self.ask(method, path, [*headers, ("content-length", str(len(body)))], body).status
+
+    def ask(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> Answer:
+        """Send one request, its headers complete, and return the answer.
 
         What a kept connection turns out to have been too old for is sent again, once, on a new
         one. Raises NoAnswer.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
         try:
-            message = head.encode("ascii") + body
+            message = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
             kept, began = self._take(), self._clock()
             try:
                 return self._exchange(kept or self._connect(), message)
@@ -103,23 +132,26 @@ class Wire:
 
     def _connect(self) -> _Connection:
         if not self._name:
-            raise ValueError("there is no endpoint")
-        made = socket.create_connection((self._name, self._port), CONNECT_TIMEOUT_S)
+            raise Unreachable("there is no endpoint")
+        try:
+            made = socket.create_connection((self._name, self._port), self._connect_timeout_s)
+        except OSError as error:
+            raise Unreachable(str(error)) from error
         try:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._is_tls:
-                self._tls = self._tls or ssl.create_default_context()
-                made = self._tls.wrap_socket(made, server_hostname=self._name)
+                tls = self._tls or _system_tls()
+                made = tls.wrap_socket(made, server_hostname=self._name)
             made.settimeout(None)
             _limit_waits(made, self._read_timeout_s)
         except BaseException:
             made.close()
             raise
-        return _Connection(made, self._read_timeout_s)
+        return _Connection(made, self._read_timeout_s, self._whole)
 
-    def _exchange(self, connection: _Connection, message: bytes) -> int:
+    def _exchange(self, connection: _Connection, message: bytes) -> Answer:
         try:
-            status = connection.exchange(message)
+            answer = connection.exchange(message)
         except BaseException:
             connection.close()
             raise
@@ -128,7 +160,7 @@ class Wire:
             self._kept.append(connection)
         else:
             connection.close()
-        return status
+        return answer
 
 
 class _NothingReceived(ConnectionError):
@@ -138,9 +170,11 @@ class _NothingReceived(ConnectionError):
 class _Connection:
     """One TCP or TLS connection, used by one thread at a time."""
 
-    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
+    def __init__(self, connection: socket.socket, timeout_s: float, whole: bool) -> None:
         self._socket = connection
         self._timeout_s = timeout_s
+        self._whole = whole
+        self._most = _MAX_BODY if whole else _MAX_READ
         self.is_reusable = False
         self.used_at = 0.0
 
@@ -153,7 +187,7 @@ class _Connection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, message: bytes) -> int:
+    def exchange(self, message: bytes) -> Answer:
         """Raises _NothingReceived, other OSErrors, or ValueError for what is not HTTP."""
         self.is_reusable = False
         try:
@@ -172,7 +206,7 @@ class _Connection:
             # A refusal of a large body may have come before the end of the body was sent.
             return
 
-    def _read(self, data: bytes, until: float) -> int:
+    def _read(self, data: bytes, until: float) -> Answer:
         while True:
             while (end := data.find(b"\r\n\r\n")) < 0:
                 data += self._more(len(data), until)
@@ -183,28 +217,48 @@ class _Connection:
             if status >= 200:
                 break
             data = data[end + 4 :]  # 1xx: the answer proper follows
-        head = data[: end + 2]
-        if line[1] == b"1" and not _NOT_PLAIN.search(head):
-            self.is_reusable = self._drain(status, head, len(data) - end - 4, until)
-        return status
+        head, body = data[: end + 2], None
+        is_plain = line[1] == b"1" and not _NOT_PLAIN.search(head)
+        if is_plain or self._whole:
+            body = self._body(status, head, data[end + 4 :], until)
+            self.is_reusable = is_plain and body is not None
+        if self._whole and body is None:
+            raise ConnectionError("the answer broke off")
+        return Answer(status, head, body)
 
-    def _drain(self, status: int, head: bytes, received: int, until: float) -> bool:
-        """Read the body to its end. False if that can't be found: the status counts all the same,
-        but nothing else can be asked over this connection."""
+    def _body(self, status: int, head: bytes, data: bytes, until: float) -> bytes | None:
+        """Read the body to its end. None if that can't be found: the status may count all the
+        same, but nothing else can be asked over this connection."""
         given = _LENGTH.search(head)
-        if given is None and status not in _WITHOUT_BODY:
-            return False
         length = int(given[1]) if given and status not in _WITHOUT_BODY else 0
         try:
-            while received < length:
-                received += len(self._more(received, until))
+            if self._whole and _CHUNKED.search(head):
+                return self._chunks(data, until)
+            if given is None and status not in _WITHOUT_BODY:
+                return None
+            while len(data) < length:
+                data += self._more(len(data), until)
         except (OSError, ValueError):
-            return False
-        return received == length
+            return None
+        return data if len(data) == length else None
+
+    def _chunks(self, data: bytes, until: float) -> bytes:
+        """Put a chunked body together; what may follow it is left: this was the last answer."""
+        body = b""
+        while True:
+            while (end := data.find(b"\r\n")) < 0:
+                data += self._more(len(data), until)
+            start, size = end + 2, int(data[:end].partition(b";")[0], 16)
+            if not size:
+                return body
+            while len(data) < start + size + 2:
+                data += self._more(len(body) + len(data), until)
+            body += data[start : start + size]
+            data = data[start + size + 2 :]
 
     def _more(self, received: int, until: float) -> bytes:
         left_s = until - time.monotonic()
-        if received > _MAX_READ or left_s <= 0:
+        if received > self._most or left_s <= 0:
             raise ValueError("the answer takes too long")
         _limit_waits(self._socket, left_s)
         data = self._socket.recv(_MAX_READ)
@@ -212,6 +266,11 @@ class _Connection:
         if not data:
             raise ConnectionError("the answer broke off")
         return data
+
+
+@lru_cache(1)
+def _system_tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def _limit_waits(connection: socket.socket, seconds: float) -> None:
