@@ -154,13 +154,13 @@ def request_closed(event: Event) -> dict[str, Any]:
 def location_update(event: Event) -> dict[str, Any]:
     """`driver_location_update`, to the rider."""
     data = event.data
-    return present(
-        ride_id=str(event.order_id),
-        driver_id=data["courier_id"],
-        latitude=data["lat"],
-        longitude=data["lng"],
-        heading=data["heading"],
-    )
+    return {
+        "ride_id": str(event.order_id),
+        "driver_id": data["courier_id"],
+        "latitude": data["lat"],
+        "longitude": data["lng"],
+        "heading": data["heading"],
+    }
 
 
 def chat_message(message: Message) -> dict[str, Any]:

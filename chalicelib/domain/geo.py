@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from math import asin, cos, radians, sin, sqrt
+from collections.abc import Iterator
+from math import asin, atan2, cos, degrees, radians, sin, sqrt
 
 import h3
 
 EARTH_RADIUS_M = 6_371_008.8
 CELL_RESOLUTION = 7  # about 5 km² and 1.4 km an edge: a city block of couriers, not a city
-
-STANDING_M = 10.0
 
 # From the edge of its cell, a point has at least k · _RING_M - _RIM_M to whatever lies beyond
 # ring k: over the whole globe no less than 1.07, 2.74 and 4.28 km were seen for k = 1 … 3.
@@ -28,15 +26,12 @@ def distance_m(a: Point, b: Point) -> float:
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(h)))
 
 
-def travelled(track: Sequence[Point]) -> tuple[float, Point]:
-    """The metres along a track of one point or more, and the point up to which they are counted:
-    what is nearer to it than a receiver wanders while it stands is not."""
-    metres, counted = 0.0, track[0]
-    for point in track[1:]:
-        step_m = distance_m(counted, point)
-        if step_m >= STANDING_M:
-            metres, counted = metres + step_m, point
-    return metres, counted
+def bearing(a: Point, b: Point) -> float:
+    """The direction in which `b` lies from `a`: degrees clockwise from north, below 360."""
+    lat1, lng1, lat2, lng2 = map(radians, (*a, *b))
+    east = sin(lng2 - lng1) * cos(lat2)
+    north = cos(lat1) * sin(lat2) - sin(lat1) * cos(lat2) * cos(lng2 - lng1)
+    return round(degrees(atan2(east, north)), 1) % 360
 
 
 def cell_of(point: Point) -> str:

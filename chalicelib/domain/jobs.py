@@ -49,12 +49,14 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A measured trip: the courier's odometer as it began and, once it is over, what it came to."""
+    """A measured trip: where it began, at which reading of the courier's odometer, and, once it is
+    over, what it came to."""
 
     odometer_m: float = 0.0
     distance_m: float = 0.0
     duration_s: int = 0
     fare_minor: int = 0
+    start: tuple[float, float] | None = None
 
 
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):

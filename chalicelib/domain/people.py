@@ -7,6 +7,8 @@ from enum import Enum
 
 import msgspec
 
+from chalicelib.domain.odometer import Odometer
+
 
 class Role(str, Enum):
     """What a token lets its bearer be. Every contract's own word for it maps here."""
@@ -109,7 +111,7 @@ class Sighting(msgspec.Struct, frozen=True):
 class Courier(msgspec.Struct, frozen=True):
     """A courier as dispatch sees one. Free means available and holding no order.
 
-    `odometer_m` counts what all fixes add up to; `shown_to` is the customer who may follow them.
+    `shown_to` is the customer who may follow their fixes.
     """
 
     id: str
@@ -119,7 +121,7 @@ class Courier(msgspec.Struct, frozen=True):
     fix: Fix | None = None
     idle_since: datetime | None = None
     vehicle_type: str | None = None
-    odometer_m: float = 0.0
+    odometer: Odometer = Odometer()
     shown_to: str | None = None
     seen: Sighting | None = None
 

@@ -96,7 +96,8 @@ class Followers:
 
     def follow(self, courier: Courier) -> None:
         """After each fix. The courier's own row says who may see it, so this reads no order: the
-        one query is for the customer's connections."""
+        one query is for the customer's connections. Where the fix has no heading, it is the
+        direction from the one before it."""
         if courier.shown_to is None or courier.fix is None:
             return
         fix = courier.fix
@@ -111,7 +112,7 @@ class Followers:
                 "courier_id": courier.id,
                 "lat": fix.lat,
                 "lng": fix.lng,
-                "heading": fix.heading,
+                "heading": courier.odometer.heading if fix.heading is None else fix.heading,
             },
         )
         self._broadcast.to_people([courier.shown_to], moved)

@@ -41,7 +41,7 @@ class Tracking:
             return
         outlook = tracking.outlook(order, fix)
         seen = Sighting(order_id, now, outlook.minutes)
-        if not self._couriers.sighted(courier.id, courier.seen, seen):
+        if not self._couriers.sighted(courier, seen):
             return  # another fix was quicker
         if tracking.DEPARTED not in order.timeline:
             order = self._depart(order_id, courier)

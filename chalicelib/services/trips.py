@@ -12,7 +12,7 @@ from chalicelib.domain.fares import STANDARD, Tariffs, eta_minutes
 from chalicelib.domain.geo import Point, distance_m
 from chalicelib.domain.jobs import Trip
 from chalicelib.domain.orders import ON_THE_WAY, Order, Status
-from chalicelib.domain.people import Courier
+from chalicelib.domain.people import Courier, Fix
 from chalicelib.errors import CourierBusy, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
 
@@ -48,18 +48,16 @@ class Trips:
         return _eta(order, self._courier(order.courier_id))
 
     def trip(self, order: Order, courier: Courier, now: datetime) -> Trip:
-        """What a trip that ends now came to: along the fixes on the way. Where they ended long
-        before it did, or never began, it was no shorter than estimated."""
+        """What a trip that ends now came to: along the fixes on the way."""
         began = order.timeline.get(Status.IN_TRANSIT.value, now)
-        started = order.trip or Trip(courier.odometer_m)
-        estimated = order.job.estimate.distance_m if order.job.estimate else 0.0
-        metres = courier.odometer_m - started.odometer_m
-        fix = courier.fix
-        if fix is None or fix.at <= began or now - fix.at > FRESH:
-            metres = max(metres, estimated)
+        started = order.trip or Trip(courier.odometer.reading_m)
+        fix = courier.fix if courier.fix and began < courier.fix.at >= now - FRESH else None
+        metres = courier.odometer.reading_m - started.odometer_m
+        metres = max(metres, _at_least_m(order, started.start, fix))
         seconds = int((now - began).total_seconds())
         tariff = self._tariffs[order.job.vehicle_type or STANDARD]
-        return Trip(started.odometer_m, metres, seconds, tariff.fare_minor(metres, seconds))
+        fare_minor = tariff.fare_minor(metres, seconds)
+        return replace(started, distance_m=metres, duration_s=seconds, fare_minor=fare_minor)
 
     def _courier(self, courier_id: str) -> Courier:
         return self._couriers.get(courier_id) or Courier(courier_id)
@@ -75,7 +73,8 @@ class Trips:
         if self._start_radius_m:
             self._check_at_pickup(order, courier, now)
         eta = _minutes(courier, order.job.dropoff.point)
-        return commands.PickUp(Trip(courier.odometer_m), eta)
+        start = (courier.fix.lat, courier.fix.lng) if courier.fix else None
+        return commands.PickUp(Trip(courier.odometer.reading_m, start=start), eta)
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
         pickup, fix = order.job.pickup.point, courier.fix
@@ -84,6 +83,15 @@ class Trips:
         away_m = distance_m((fix.lat, fix.lng), pickup) if pickup else 0.0
         if away_m > self._start_radius_m:
             raise NotAtPickup("You are not at the pickup.", distance_m=round(away_m))
+
+
+def _at_least_m(order: Order, start: Point | None, end: Fix | None) -> float:
+    """What a trip came to, whatever its fixes passed over: as estimated where nobody knows where
+    it ended, else the crow's line, if that is less."""
+    estimated = order.job.estimate.distance_m if order.job.estimate else 0.0
+    if end is None:
+        return estimated
+    return min(estimated, distance_m(start, (end.lat, end.lng))) if start else 0.0
 
 
 def _eta(order: Order, courier: Courier) -> int | None:

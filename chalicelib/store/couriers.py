@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
+from struct import Struct
 from typing import Any
 from zlib import crc32
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist, UpdateError
-from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.geo import Point, cell_of, rings, travelled
+from chalicelib.domain.geo import Point, cell_of, rings
+from chalicelib.domain.odometer import Mark, Odometer
 from chalicelib.domain.people import Courier, Fix, Sighting
 from chalicelib.errors import NotOnline, RateLimited, Stale
 from chalicelib.store.clock import from_ms, ms
@@ -24,7 +26,11 @@ from chalicelib.store.tables import SHARDS, CourierRow
 _PER_CELL = 100  # free couriers looked at in one cell
 _PER_SHARD = 25
 _ATTEMPTS = 8
-_TRACK = 20  # fixes noted before they are added up: the row stays under 1 KB, one write unit
+# Fixes noted before they are added up: more than come between two sightings (domain/tracking.py),
+# and few enough for the row to stay under 1 KB, one write unit.
+_TRACK = 36
+_MARK = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
+_E7 = 10_000_000
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -53,15 +59,24 @@ class Couriers:
 
     def set_available(self, courier_id: str, available: bool, now: datetime) -> Courier:
         """Go on or off duty; idempotent. Returns the courier after it."""
-
-        def change(row: CourierRow) -> list[Action]:
+        for _ in range(_ATTEMPTS):
+            row = _row(courier_id) or CourierRow(courier_id)
             if row.available == available:
-                return []
+                return _decode(row)
             since = [CourierRow.idle_since.set(ms(now))] if available else []
-            free = available and not row.order_id
-            return [CourierRow.available.set(available), *since, *_index(row, free)]
-
-        return self._update(courier_id, change)
+            index = _index(row, free=available and row.order_id is None)
+            written = CourierRow(courier_id)
+            try:
+                written.update(
+                    actions=[CourierRow.available.set(available), *since, index],
+                    condition=_as_read(row),
+                )
+            except UpdateError as error:
+                if not lost_race(error):
+                    raise
+            else:
+                return _decode(written)
+        raise Stale
 
     def record_fix(
         self,
@@ -71,69 +86,57 @@ class Couriers:
         least_gap: timedelta | None,
         at_work: bool = False,
     ) -> Courier | None:
-        """Store a position: one write, and no index is touched, while in the same cell.
+        """Store a position and note the way that was made: one write, which touches an index only
+        for a free courier in a new cell.
 
-        The same condition enforces `least_gap` between two fixes, and `at_work`: only of one who
-        is available or has an order. The same write notes the way that was made; every
-        _TRACK-th fix is written by the longer path, which adds it up. Returns the courier after
-        it, or None for a fix older than the one known. Raises RateLimited, NotOnline.
+        Its condition enforces `least_gap` between two fixes, and `at_work`: only of one who is
+        available or has an order. Returns the courier after it, or None for a fix older than the
+        one known. Raises RateLimited, NotOnline.
         """
-        cell = cell_of((fix.lat, fix.lng))
-        row = CourierRow(courier_id)
-        latest = now - least_gap if least_gap else now
-        condition: Condition = (
-            (CourierRow.cell == cell)
-            & (CourierRow.heard_at <= ms(latest))
-            & (CourierRow.fix_at <= ms(fix.at))
-            & (size(CourierRow.track) < _TRACK)
-        )
-        if at_work:
-            condition &= (CourierRow.available == True) | CourierRow.order_id.exists()  # noqa: E712
-        try:
-            row.update(
-                actions=[
-                    *_fix_actions(fix, now),
-                    CourierRow.track.set(CourierRow.track.append([_mark(fix)])),
-                ],
-                condition=condition,
-            )
-        except UpdateError as error:
-            if not lost_race(error):
-                raise
-        else:
-            return _decode(row)
-        return self._record_fix_elsewhere(courier_id, fix, cell, now, least_gap, at_work)
-
-    def _record_fix_elsewhere(
-        self,
-        courier_id: str,
-        fix: Fix,
-        cell: str,
-        now: datetime,
-        least_gap: timedelta | None,
-        at_work: bool,
-    ) -> Courier | None:
-        """The first fix, one in a new cell, one too soon, one too old, or one that fills the
-        track."""
-
-        def change(row: CourierRow) -> list[Action]:
-            if at_work and not row.available and row.order_id is None:
-                raise NotOnline("Go online first.")
-            if least_gap and row.heard_at is not None and now - from_ms(row.heard_at) < least_gap:
-                raise RateLimited(
-                    "One location a second is enough.", retry_after_s=least_gap.total_seconds()
+        for _ in range(_ATTEMPTS):
+            row = CourierRow(courier_id)
+            try:
+                row.update(
+                    actions=_fix_actions(fix, now if least_gap else None),
+                    condition=_may_fix(fix, now, least_gap, at_work),
                 )
-            if row.fix_at is not None and row.fix_at > ms(fix.at):
-                return []
-            moved = [CourierRow.cell.set(cell)]
-            if row.available and not row.order_id:
-                moved.append(CourierRow.free_cell.set(cell))
-            metres, track = _added_up(row, fix)
-            way = [CourierRow.track.set(track), CourierRow.odometer_m.set(metres)]
-            return [*_fix_actions(fix, now), *way, *moved]
+            except UpdateError as error:
+                if not lost_race(error):
+                    raise
+                if self._outdated(courier_id, fix, now, least_gap, at_work):
+                    return None
+            else:
+                return self._noted(row)
+        raise Stale
 
-        courier = self._update(courier_id, change, also=(CourierRow.heard_at,))
-        return courier if courier.fix == fix else None
+    @staticmethod
+    def _outdated(
+        courier_id: str, fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool
+    ) -> bool:
+        """Why a fix was refused: whether it is an old one. Raises NotOnline, RateLimited."""
+        row = _row(courier_id) or CourierRow(courier_id)
+        if at_work and not row.available and row.order_id is None:
+            raise NotOnline("Go online first.")
+        if least_gap and row.heard_at is not None and row.heard_at > ms(now - least_gap):
+            raise RateLimited(
+                "One location a second is enough.", retry_after_s=least_gap.total_seconds()
+            )
+        return row.fix_at is not None and row.fix_at > ms(fix.at)
+
+    @staticmethod
+    def _noted(row: CourierRow) -> Courier:
+        """The courier of a fix just written. Whoever fills the track adds it up: on a trip the
+        feed's half-minute write has done that before."""
+        courier = _decode(row)
+        if len(courier.odometer.track) >= _TRACK:
+            try:
+                CourierRow(courier.id).update(
+                    actions=_odometer_actions(courier), condition=CourierRow.fix == row.fix
+                )
+            except UpdateError as error:
+                if not lost_race(error):
+                    raise  # else the next fix was quicker, and finds the track full
+        return courier
 
     def set_vehicle_type(self, courier_id: str, vehicle_type: str | None) -> None:
         """Note what a courier drives, as their profile says."""
@@ -142,15 +145,19 @@ class Couriers:
             actions=[set_or_not.set(vehicle_type) if vehicle_type else set_or_not.remove()]
         )
 
-    def sighted(self, courier_id: str, before: Sighting | None, after: Sighting) -> bool:
-        """Note that a courier is shown to their customer, if that is as it was; False if not."""
-        known: Condition = CourierRow.seen.does_not_exist()
-        if before:
-            known = CourierRow.seen == _text(before)
+    def sighted(self, courier: Courier, seen: Sighting) -> bool:
+        """Note that a courier is shown to their customer, and add up the way since, if all is as
+        it was with the fix that is shown; False if not."""
+        assert courier.fix is not None, "they were seen somewhere"
+        as_was = (
+            _is(CourierRow.seen, _text(courier.seen) if courier.seen else None)
+            & (CourierRow.order_id == seen.order_id)
+            & (CourierRow.fix == _text(courier.fix))
+        )
         try:
-            CourierRow(courier_id).update(
-                actions=[CourierRow.seen.set(_text(after))],
-                condition=known & (CourierRow.order_id == after.order_id),
+            CourierRow(courier.id).update(
+                actions=[CourierRow.seen.set(_text(seen)), *_odometer_actions(courier)],
+                condition=as_was,
             )
         except UpdateError as error:
             if lost_race(error):
@@ -198,29 +205,6 @@ class Couriers:
         rows = CourierRow.batch_get(wanted, consistent_read=False)
         return [courier for courier in map(_decode, rows) if courier.free]
 
-    @staticmethod
-    def _update(
-        courier_id: str,
-        change: Callable[[CourierRow], list[Action]],
-        also: Sequence[Any] = (),
-    ) -> Courier:
-        """Read, decide, write on the condition that nothing decided on has changed, nor `also`
-        these attributes; again."""
-        for _ in range(_ATTEMPTS):
-            row = _row(courier_id)
-            actions = change(row or CourierRow(courier_id))
-            if not actions:
-                return _decode(row or CourierRow(courier_id))
-            try:
-                written = CourierRow(courier_id)
-                written.update(actions=actions, condition=_as_read(row, also))
-            except UpdateError as error:
-                if not lost_race(error):
-                    raise
-            else:
-                return _decode(written)
-        raise Stale
-
 
 def claim(
     courier_id: str, order_id: int, available_only: bool, shown_to: str | None = None
@@ -231,7 +215,6 @@ def claim(
         CourierRow(courier_id),
         [
             CourierRow.order_id.set(order_id),
-            CourierRow.free_cell.remove(),
             CourierRow.free_shard.remove(),
             *([CourierRow.shown_to.set(shown_to)] if shown_to else []),
         ],
@@ -252,54 +235,61 @@ def release(courier_id: str, order_id: int, now: datetime) -> Change | None:
             CourierRow.order_id.remove(),
             CourierRow.shown_to.remove(),
             CourierRow.idle_since.set(ms(now)),
-            *(_index(row, True) if row.available else []),
+            *([_index(row, True)] if row.available else []),
         ],
         _as_read(row),
     )
 
 
-def _index(row: CourierRow, free: bool) -> list[Action]:
+def _index(row: CourierRow, free: bool) -> Action:
     if not free:
-        return [CourierRow.free_cell.remove(), CourierRow.free_shard.remove()]
-    shard = crc32(str(row.courier_id).encode()) % SHARDS
-    actions: list[Action] = [CourierRow.free_shard.set(shard)]
-    if row.cell:
-        actions.append(CourierRow.free_cell.set(row.cell))
-    return actions
+        return CourierRow.free_shard.remove()
+    return CourierRow.free_shard.set(crc32(str(row.courier_id).encode()) % SHARDS)
 
 
-def _fix_actions(fix: Fix, now: datetime) -> list[Action]:
+def _fix_actions(fix: Fix, heard_at: datetime | None) -> list[Action]:
+    mark = Mark((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
     return [
-        CourierRow.fix.set(msgspec.json.encode(fix).decode()),
+        CourierRow.fix.set(_text(fix)),
         CourierRow.fix_at.set(ms(fix.at)),
-        CourierRow.heard_at.set(ms(now)),
+        CourierRow.cell.set(cell_of(mark.point)),
+        CourierRow.track.set((CourierRow.track | []).append([_packed(mark)])),
+        *([CourierRow.heard_at.set(ms(heard_at))] if heard_at else []),
     ]
 
 
-def _mark(fix: Fix) -> str:
-    return f"{fix.lat:.5f},{fix.lng:.5f}"  # to a metre
+def _may_fix(fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool) -> Condition:
+    may: Condition = CourierRow.fix_at.does_not_exist() | (CourierRow.fix_at <= ms(fix.at))
+    if least_gap:
+        may &= CourierRow.heard_at.does_not_exist() | (CourierRow.heard_at <= ms(now - least_gap))
+    if at_work:
+        may &= (CourierRow.available == True) | CourierRow.order_id.exists()  # noqa: E712
+    return may
 
 
-def _way(row: CourierRow) -> list[Point]:
-    pairs = (mark.split(",") for mark in row.track or ())
-    return [(float(lat), float(lng)) for lat, lng in pairs]
+def _odometer_actions(courier: Courier) -> list[Action]:
+    odometer = courier.odometer.added_up()
+    track = [_packed(mark) for mark in odometer.track]
+    return [CourierRow.track.set(track), CourierRow.odometer_m.set(odometer.added_m)]
 
 
-def _added_up(row: CourierRow, fix: Fix) -> tuple[float, list[str]]:
-    """The odometer with a track and a fix in it, and the track that is left: one point."""
-    metres, counted = travelled([*_way(row), (fix.lat, fix.lng)])
-    return round((row.odometer_m or 0.0) + metres, 1), [f"{counted[0]:.5f},{counted[1]:.5f}"]
+def _packed(mark: Mark) -> bytes:
+    lat, lng = mark.point
+    return _MARK.pack(round(lat * _E7), round(lng * _E7), mark.at_s)
 
 
-def _as_read(row: CourierRow | None, also: Sequence[Any] = ()) -> Condition:
-    """That what decisions rest on is as it was read: duty, order, cell."""
-    same: Condition | None = None
-    for attribute in (CourierRow.available, CourierRow.order_id, CourierRow.cell, *also):
-        value = getattr(row, attribute.attr_name) if row else None
-        one: Condition = attribute.does_not_exist() if value is None else attribute == value
-        same = one if same is None else same & one
-    assert same is not None
-    return same
+def _unpacked(mark: bytes) -> Mark:
+    lat, lng, at_s = _MARK.unpack(mark)
+    return Mark((lat / _E7, lng / _E7), at_s)
+
+
+def _as_read(row: CourierRow) -> Any:
+    """That what decisions rest on is as it was read: duty, and the order."""
+    return _is(CourierRow.available, row.available) & _is(CourierRow.order_id, row.order_id)
+
+
+def _is(attribute: Any, value: Any) -> Any:
+    return attribute.does_not_exist() if value is None else attribute == value
 
 
 def _row(courier_id: str, consistent: bool = True) -> CourierRow | None:
@@ -318,14 +308,14 @@ def _decode(row: CourierRow) -> Courier:
         fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
         idle_since=from_ms(row.idle_since) if row.idle_since is not None else None,
         vehicle_type=row.vehicle_type,
-        odometer_m=(row.odometer_m or 0.0) + (travelled(_way(row))[0] if row.track else 0.0),
+        odometer=Odometer(row.odometer_m or 0.0, tuple(map(_unpacked, row.track or ()))),
         shown_to=row.shown_to,
         seen=msgspec.json.decode(row.seen, type=Sighting) if row.seen else None,
     )
 
 
-def _text(seen: Sighting) -> str:
-    return msgspec.json.encode(seen).decode()
+def _text(value: Fix | Sighting) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _free_in_cell(cell: str) -> list[str]:

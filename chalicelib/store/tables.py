@@ -92,8 +92,8 @@ class _ByCell(GlobalSecondaryIndex["CourierRow"]):
         index_name = "by_cell"
         projection = KeysOnlyProjection()
 
-    free_cell = UnicodeAttribute(hash_key=True)
-    courier_id = UnicodeAttribute(range_key=True)
+    cell = UnicodeAttribute(hash_key=True)
+    free_shard = NumberAttribute(range_key=True)  # for being there only while free
 
 
 class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
@@ -106,7 +106,8 @@ class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
 
 
 class CourierRow(Model):
-    """What a courier is doing. `free_*` are there only while available and holding no order."""
+    """What a courier is doing. `free_shard` is there only while available and holding no order, and
+    only with it a row is in the indexes: `cell` may always be written."""
 
     class Meta:
         table_name = "couriers"
@@ -121,10 +122,9 @@ class CourierRow(Model):
     fix_at = NumberAttribute(null=True)  # epoch ms, by the courier's clock
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
     cell = UnicodeAttribute(null=True)  # of the fix
-    track: Any = ListAttribute(null=True)  # "lat,lng" of the fixes not yet in the odometer
+    track: Any = ListAttribute(null=True)  # of the fixes not yet in the odometer, 12 bytes each
     odometer_m = NumberAttribute(null=True)
     shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes
-    free_cell = UnicodeAttribute(null=True)
     free_shard = NumberAttribute(null=True)
     idle_since = NumberAttribute(null=True)  # epoch ms
     seen = UnicodeAttribute(null=True)  # JSON of domain.people.Sighting

@@ -194,7 +194,6 @@ class Loading:
             fix_at=ms(fix.at),
             heard_at=ms(fix.at),
             cell=cell_of(at),
-            free_cell=cell_of(at),
             free_shard=crc32(id_.encode()) % SHARDS,
             idle_since=ms(fix.at),
         )

@@ -12,9 +12,11 @@ import pytest
 
 from chalicelib.services.wakeups import Relay
 from tests.builders import DEPOT, a_fix, north_of
+from tests.functional.rides import a_driver, a_ride, a_rider
 from tests.functional.world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "calls.md"
+LOCATION = "/v1/courier/location"
 READS = {"GetItem": "get", "Query": "query", "BatchGetItem": "batch get"}
 WRITES = {
     "PutItem": "put",
@@ -64,6 +66,11 @@ class Calls:
         return "\n".join([head, "|---|---|---|---|---|", *lines, ""])
 
 
+def _north(metres: float) -> dict[str, float]:
+    lat, lng = north_of(DEPOT, metres)
+    return {"lat": lat, "lng": lng}
+
+
 def _worded(seen: Counter[str], words: dict[str, str]) -> str:
     found = [f"{seen[name]} {word}" for name, word in words.items() if seen[name]]
     return ", ".join(found) or "-"
@@ -88,11 +95,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("accepted", lambda: world.step("accept", order, eve))
     calls.of("arrived", lambda: world.step("arrived", order, eve))
     calls.of("picked up", lambda: world.step("picked", order, eve))
-    lat, lng = north_of(DEPOT, 210)
-    there = {"lat": lat, "lng": lng}
-    calls.of(
-        "position in the same cell, by REST", lambda: world.post("/v1/courier/location", there, dan)
-    )
+    there = _north(210)
+    calls.of("position in the same cell, by REST", lambda: world.post(LOCATION, there, dan))
     world.clock.advance(2)
     calls.of(
         "position in the same cell, by socket",
@@ -108,9 +112,28 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("active order, courier", lambda: world.get("/v1/courier/active-order", eve))
     calls.of("active order, customer", lambda: world.get("/v1/customer/active-order", cara))
     calls.of("customer disconnects", hers.close)
+    calls.of("position in a new cell, by REST", lambda: world.post(LOCATION, _north(5000), eve))
+    a_trip(world, calls)
     assert calls.table() in PAGE.read_text(), calls.table()
     assert set(calls.operations) <= READS.keys() | WRITES.keys()
     assert "Scan" not in calls.operations
+
+
+def a_trip(world: World, calls: Calls) -> None:
+    """Positions of a driver whose rider sees them (spec 001): what there is most of."""
+    rider, driver = a_rider(world), a_driver(world)
+
+    def moved(metres: float) -> Callable[[], Any]:
+        world.clock.advance(1)
+        lat, lng = north_of(DEPOT, metres)
+        return lambda: driver.did("update_location", latitude=lat, longitude=lng)
+
+    ride_id = a_ride(rider, driver)
+    calls.of("ride: position on the way to the pickup", moved(20))
+    driver.did("start_ride", ride_id=ride_id)
+    calls.of("ride: first position on the trip, and one each half minute", moved(40))
+    calls.of("ride: position on the trip", moved(60))
+    calls.of("ride: position on the trip, in a new cell", moved(5000))
 
 
 def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, calls: Calls) -> None:

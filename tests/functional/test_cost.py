@@ -11,6 +11,7 @@ from chalicelib.domain.orders import Status
 from chalicelib.store.orders import encode
 from chalicelib.store.tables import OrderRow
 from infra.bench.cost import DELIVERY, FIX, GOALS, SWEEP, measured
+from infra.bench.scenes import Cast, ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
 from infra.engine import Ministack
@@ -30,6 +31,21 @@ def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage)
         assert write is None or rows[what]["write_units"] <= write, rows
         assert read is None or rows[what]["read_units"] <= read, rows
     assert rows["delivery: whole"]["posts"] == 6
+
+
+def test_a_position_on_a_trip_is_one_write_unit_in_any_cell(on: Stage) -> None:
+    cast = Cast(on, "ride")
+    for name, act in ride(cast):
+        act()
+        if name == "start":
+            break
+    on.pass_time(2)
+    cast.fix(0.001)  # the first on the trip is shown on the feed
+    for north in (0.002, 0.05, 0.1):
+        on.pass_time(2)
+        with on.meter.measuring() as bill:
+            cast.fix(north)
+        assert bill.write == 1
 
 
 def test_an_items_size_is_what_the_engine_charges_for(on: Stage) -> None:

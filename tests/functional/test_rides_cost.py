@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from chalicelib.domain.geo import cell_of
+from chalicelib.store.tables import CourierRow
+from infra.bench.units import item_bytes
 from tests.builders import DEPOT, north_of
-from tests.functional.rides import Client, a_driver, a_ride, a_rider
+from tests.functional.rides import Client, a_driver, a_ride, a_rider, enter
 from tests.functional.world import World
 
 _READ_THE_SOCKET = "GetItem connections"
@@ -62,16 +65,60 @@ def test_a_position_during_a_ride_is_one_write_and_one_post_more(world: World) -
     assert posts == 2  # the answer, and the rider's
 
 
-def test_adding_the_way_up_costs_little(world: World) -> None:
-    """One in twenty positions is read and written again, to add up the way since the last."""
+def test_sixty_positions_on_a_trip_are_sixty_writes_and_one_each_half_minute(world: World) -> None:
+    """S1-14, S1-36: from cell to cell, with no read of the driver; the feed's half-minute write
+    adds the way up."""
+    rider, driver = a_rider(world), a_driver(world)
+    a_ride(rider, driver, "started")
+    move(driver, 10)  # the first on the way: the feed's
+    rider.forget()
+    with counting(world) as calls:
+        posts = sum(move(driver, 10 + 50 * n) for n in range(60))
+    assert len({cell_of(north_of(DEPOT, 10 + 50 * n)) for n in range(60)}) > 1
+    on_the_feed = 2
+    assert calls == {
+        _READ_THE_SOCKET: 60,
+        _STORE: 60 + on_the_feed,
+        _WHO_LISTENS: 60 + 2 * on_the_feed,  # where they are, and the minutes left
+        "GetItem orders": on_the_feed,
+    }
+    assert posts == 120  # 60 answers, and to the rider at most one a position
+    assert len(rider.heard("driver_location_update")) == 60
+
+
+def test_a_free_driver_costs_one_write_too_also_in_a_new_cell(world: World) -> None:
+    """One in some thirty-five is two: a track is added up before it makes the row dear."""
     driver = a_driver(world)
     with counting(world) as calls:
-        for n in range(60):
-            move(driver, 5 + n % 2)
-    assert calls[_READ_THE_SOCKET] == 60
-    assert 60 <= calls[_STORE] <= 64
-    assert calls["GetItem couriers"] <= 4
-    assert calls[_WHO_LISTENS] == 0
+        for n in range(100):
+            move(driver, 50 * n)
+    assert calls == {_READ_THE_SOCKET: 100, _STORE: 102}
+
+
+def test_a_row_is_one_write_unit_however_long_its_track(world: World) -> None:
+    """1 KB, with long ids and all that a phone tells."""
+    driver = a_driver(world, "8f14e45f-ceea-467f-a0e6-b7a9f7d1c0d3")
+    rider = a_rider(world, "1b3c9c1e-55b1-4c1c-9d46-7d6a3b2f9e10")
+    enter(world, driver.person)
+    a_ride(rider, driver, "started")
+    sizes = []
+    for n in range(70):
+        world.clock.advance(1)
+        lat, lng = north_of(DEPOT, 20 * n)
+        driver.did("update_location", latitude=lat, longitude=lng, heading=271.25, speed=13.375)
+        sizes.append(item_bytes(CourierRow.get(driver.id).serialize()))
+    assert max(sizes) <= 1024
+
+
+def test_a_refused_position_is_a_refused_write_and_a_look_why(world: World) -> None:
+    """S1-14: nobody is told of it."""
+    rider, driver = a_rider(world), a_driver(world)
+    a_ride(rider, driver, "started")
+    move(driver, 10)
+    with counting(world) as calls:
+        refused = driver.ask("update_location", latitude=DEPOT[0], longitude=DEPOT[1])
+    assert refused["code"] == "RATE_LIMITED"
+    assert calls == {_READ_THE_SOCKET: 1, _STORE: 1, "GetItem couriers": 1}
 
 
 def test_on_the_way_to_the_pickup_it_is_one_read_more(world: World) -> None:

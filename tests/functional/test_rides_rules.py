@@ -349,16 +349,50 @@ def test_the_rider_follows_the_driver_from_accept_to_complete(world: World) -> N
     assert driver.heard("driver_location_update") == []
 
 
+def test_a_heading_that_is_not_told_is_the_direction_of_the_way(world: World) -> None:
+    """Ambiguity n: the bearing of the last two fixes, else 0."""
+    rider, driver = a_rider(world), a_driver(world, at=None)
+    driver.did("update_location", **PICKUP)
+    a_ride(rider, driver)
+    locate(driver, DEPOT)
+    locate(driver, north_of(DEPOT, 100))
+    locate(driver, DEPOT)
+    headings = [said["heading"] for said in rider.heard("driver_location_update")]
+    assert headings == [0.0, 0.0, 180.0]
+
+
+def test_a_jump_of_the_receiver_is_no_way(world: World) -> None:
+    """S1-22: nobody drives 250 km/h; the rider does not pay for it."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver, "started")
+    for metres in [*range(0, 1000, 20), *range(1000, 0, -20)]:  # there and back
+        locate(driver, north_of(DEPOT, 5000 if metres == 600 else metres))
+    data = driver.did("complete_ride", ride_id=ride_id)["ride_data"]
+    assert data["distance"] == pytest.approx(1.90, abs=0.01)  # 4 of 99 steps are left out
+
+
 def test_a_ride_is_measured_along_its_fixes(world: World) -> None:
     """S1-22: not along the crow's line."""
     rider, driver = a_rider(world), a_driver(world)
     ride_id = a_ride(rider, driver, "started")
-    for metres in [*range(0, 3000, 100), *range(3000, 0, -100)]:  # there and back
+    for metres in [*range(0, 3000, 100), *range(3000, 0, -100)]:  # there and back, at 50 m/s
+        world.clock.advance(1)
         locate(driver, north_of(DEPOT, metres))
     data = driver.did("complete_ride", ride_id=ride_id)["ride_data"]
     assert data["distance"] == pytest.approx(5.9, abs=0.05)
-    assert data["duration"] == 60
-    assert data["fare"] == pytest.approx(2.50 + 5.9 * 1.20 + 0.25, abs=0.06)
+    assert data["duration"] == 120
+    assert data["fare"] == pytest.approx(2.50 + 5.9 * 1.20 + 0.50, abs=0.06)
+
+
+def test_a_ride_is_no_shorter_than_from_where_it_began_to_where_it_ended(world: World) -> None:
+    """S1-22: however few of its fixes can be believed; but no longer than was estimated."""
+    rider, driver = a_rider(world), a_driver(world)
+    for metres, km in ((1500, 1.5), (90_000, 6.5)):
+        ride_id = a_ride(rider, driver, "started")
+        locate(driver, north_of(DEPOT, metres))
+        data = driver.did("complete_ride", ride_id=ride_id)["ride_data"]
+        assert data["distance"] == pytest.approx(km, abs=0.01)
+        locate(driver, DEPOT)
 
 
 def test_a_ride_without_fixes_costs_what_was_estimated(world: World) -> None:

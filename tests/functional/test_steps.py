@@ -186,6 +186,8 @@ def test_availability_may_say_where(world: World) -> None:
         lat, lng = north_of(DEPOT, metres)
         body = {"available": True, "lat": lat, "lng": lng}
         assert world.post("/v1/courier/availability", body, dan).status == 200
+    at = {"lat": DEPOT[0], "lng": DEPOT[1]}
+    assert world.post("/v1/courier/location", at, dan).body == {"stored": True}
     half = world.post("/v1/courier/availability", {"available": False, "lat": 1}, dan)
     assert half.status == 400
     assert CourierRow.get("dan").available

@@ -1,0 +1,78 @@
+"""How far a courier has come."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.geo import bearing
+from chalicelib.domain.odometer import FASTEST_M_S, STANDING_M, Mark, Odometer
+from tests.builders import DEPOT, north_of
+
+
+def driven(*places: tuple[float, int]) -> Odometer:
+    """(metres north of the depot, at which second) as an odometer."""
+    return Odometer(0.0, tuple(Mark(north_of(DEPOT, metres), s) for metres, s in places))
+
+
+def test_the_way_is_along_the_marks() -> None:
+    assert driven((0, 0), (300, 10), (0, 20)).reading_m == pytest.approx(600, abs=1)
+    assert Odometer().reading_m == driven((0, 0)).reading_m == 0
+
+
+def test_a_receiver_that_stands_makes_no_way() -> None:
+    still = driven(*[(STANDING_M * 0.9 * (n % 2), n) for n in range(100)])
+    assert still.reading_m == 0
+
+
+def test_slow_steps_add_up() -> None:
+    assert driven(*[(4 * n, n) for n in range(101)]).reading_m == pytest.approx(400, abs=12)
+
+
+def test_a_jump_there_and_back_is_no_way_even_after_a_long_stand() -> None:
+    """What counts is the time since the last fix, not since the last move."""
+    stood = [(0.0, n) for n in range(100)]
+    assert driven(*stood, (5000, 100), (0, 101), (60, 102)).reading_m == pytest.approx(60, abs=1)
+
+
+def test_after_a_jump_that_stays_the_way_goes_on_from_there() -> None:
+    assert driven((0, 0), (5000, 1), (5060, 2)).reading_m == pytest.approx(60, abs=1)
+
+
+def test_a_gap_in_the_fixes_is_no_jump() -> None:
+    """A tunnel: as far as one may drive in the time."""
+    assert driven((0, 0), (2000, 60)).reading_m == pytest.approx(2000, abs=2)
+
+
+def test_fixes_in_one_second_are_a_second_apart() -> None:
+    """Phones may tell whole seconds."""
+    assert driven((0, 7), (FASTEST_M_S - 1, 7)).reading_m > 60
+    assert driven((0, 7), (FASTEST_M_S + 1, 7)).reading_m == 0
+
+
+steps = st.lists(st.tuples(st.integers(-200, 200), st.integers(0, 5)), min_size=1, max_size=40)
+
+
+@given(steps, st.data())
+def test_adding_up_on_the_way_changes_no_reading(
+    moves: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    metres, seconds, marks = 0, 0, []
+    for step_m, step_s in moves:
+        metres, seconds = metres + step_m, seconds + step_s
+        marks.append(Mark(north_of(DEPOT, metres), seconds))
+    cut = data.draw(st.integers(0, len(marks)))
+    half = Odometer(0.0, tuple(marks[:cut])).added_up()
+    assert len(half.track) <= 2
+    whole = Odometer(half.added_m, half.track + tuple(marks[cut:]))
+    assert whole.reading_m == pytest.approx(Odometer(0.0, tuple(marks)).reading_m, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("to", "degrees"), [((1, 0), 0), ((0, 1), 90), ((-1, 0), 180), ((0, -1), 270), ((0, 0), 0)]
+)
+def test_a_bearing_is_clockwise_from_north(to: tuple[float, float], degrees: float) -> None:
+    assert bearing((0.0, 0.0), to) == degrees
+    there = Odometer(0.0, (Mark((5.0, 5.0), 0), Mark((0.0, 0.0), 1), Mark(to, 2)))
+    assert there.heading == degrees
