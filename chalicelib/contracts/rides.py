@@ -52,7 +52,6 @@ from chalicelib.errors import (
     InvalidInput,
     InvalidTransition,
     NotFound,
-    RateLimited,
     Unauthenticated,
     WaybillError,
 )
@@ -192,8 +191,8 @@ def _said(error: WaybillError) -> str:
 
 
 def _detail(error: WaybillError) -> str | None:
-    if isinstance(error, RateLimited):
-        return f"Try again in {error.details.get('retry_after_s', 1):g} s."
+    if after_s := error.details.get("retry_after_s"):
+        return f"Try again in {after_s:g} s."
     field = error.details.get("field")
     return f"See {field}." if field else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,11 +11,14 @@ from chalicelib.domain.events import MESSAGE_SENT, Entry, Event, Outbox
 from chalicelib.domain.people import Role
 
 MAX_MESSAGE = 1000  # spec 001: characters
+MAX_MESSAGES = 500  # about one order: what is bounded can be paged through
 PAGE = 100  # messages at once
+KEPT_FOR = timedelta(days=90)
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message. `to` is everybody who is told: both sides, on all devices."""
+    """One message, the `nth` about its order. `to` is everybody who is told: both sides, on all
+    devices."""
 
     id: int
     order_id: int
@@ -24,6 +27,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     at: datetime
     to: tuple[str, ...] = ()
+    nth: int = 1
 
     @property
     def stream(self) -> str:

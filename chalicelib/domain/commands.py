@@ -104,13 +104,13 @@ class Cancel(_Command, frozen=True):
 class Open(_Command, frozen=True):
     """Let these couriers take it too, whoever is first; look for more at `next_search_at`.
 
-    `away` are those of whoever was called that are not connected now.
+    `unheard` are those of whoever was called that may not have heard of it.
     """
 
     verb: ClassVar[str] = "open"
     courier_ids: tuple[str, ...]
     next_search_at: datetime
-    away: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
 
 
 class Withdraw(_Command, frozen=True):

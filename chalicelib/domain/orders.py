@@ -37,8 +37,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     last of them, so that state and events are one write.
 
     `offered_to` is everybody it was ever offered to; `excluded` those not to be asked again in
-    this search; `away` those of the called who have gone and are called again when they come
-    back. `next_search_at` and `search_until` are set while an order waits for a courier.
+    this search; `unheard` those of the called who may not have heard, and are called once more
+    when they are seen. `next_search_at` and `search_until` are set while it waits for a courier.
     """
 
     id: int
@@ -52,7 +52,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     offers_made: int = 0
     offered_to: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
-    away: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
     next_search_at: datetime | None = None
     search_until: datetime | None = None
     timeline: dict[str, datetime] = {}

@@ -23,8 +23,8 @@ IN_ALL = 200  # and for one order: its row stays small
 
 
 class Calls:
-    """Says what is open and what no longer is, to those who were called. It may be lost: an order
-    is called out again on each pass, to those who have come meanwhile."""
+    """Says what is open and what no longer is, to those who were called. A call may be lost, so
+    the next pass says it once more to those it finds; each pass calls who has come meanwhile."""
 
     def __init__(self, broadcast: Broadcast, policies: Mapping[str, Policy], clock: Clock) -> None:
         self._broadcast = broadcast
@@ -40,8 +40,9 @@ class Calls:
         called = before.offered_to if before and was_open else ()
         if after.status is Status.SEARCHING:
             new = [c for c in after.offered_to if c not in called]
-            back = [c for c in called if before and c in before.away and c not in after.away]
-            self._say(new + back, events.ORDER_CALLED, after)
+            unheard = before.unheard if before and was_open else ()
+            again = [c for c in unheard if c not in after.unheard]
+            self._say(new + again, events.ORDER_CALLED, after)
         elif was_open:
             late = [c for c in called if c != after.courier_id]
             self._say(late, events.ORDER_CLOSED, after)
@@ -73,9 +74,9 @@ class Calling:
         if now >= until:
             command: commands.GiveUp | commands.Open = commands.GiveUp()
         else:
-            near, away = self._look_around(searching, policy, now)
+            near, unheard = self._look_around(searching, policy, now)
             next_at = min(now + policy.search_every, until)
-            command = commands.Open(tuple(c.id for c in near), next_at, away)
+            command = commands.Open(near, next_at, unheard)
         after, more = advance(searching, command, SYSTEM, now)
         if before is None or before.status is not Status.SEARCHING:  # the search begins
             self._queue.send([(Search(after.id, until), until - now)])
@@ -83,25 +84,28 @@ class Calling:
 
     def _look_around(
         self, order: Order, policy: Policy, now: datetime
-    ) -> tuple[list[Courier], tuple[str, ...]]:
-        """Whom to call, the nearest first, and who of those called before is away."""
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Whom to call, the nearest first, and who then may not have heard of it: them, too, and
+        those called before who are away or were not seen since."""
         pickup = order.job.pickup.point
         room = min(AT_ONCE, IN_ALL - len(order.offered_to))
         if pickup is None:
-            return [], ()
+            return (), ()
         found: list[Courier] = []
-        away = dict.fromkeys(order.away)
+        unheard = dict.fromkeys(order.unheard)
         for ring, _ in self._couriers.free_near(pickup, policy.radius_m):
             for courier in ring:
+                hears = _hears(courier, order, policy, now)
                 if courier.id not in order.offered_to:
-                    found += [courier] if _hears(courier, order, policy, now) else []
-                elif courier.connected:
-                    away.pop(courier.id, None)
-                else:
-                    away[courier.id] = None
+                    found += [courier] if hears else []
+                elif hears:
+                    unheard.pop(courier.id, None)
+                elif not courier.connected:
+                    unheard[courier.id] = None
             if len(found) >= max(room, 1):
                 break
-        return rank(found, pickup)[: max(room, 0)], tuple(away)
+        called = tuple(c.id for c in rank(found, pickup)[: max(room, 0)])
+        return called, (*unheard, *called)
 
 
 def _hears(courier: Courier, order: Order, policy: Policy, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor, wait
 from datetime import timedelta
 
-from chalicelib.domain.chats import PAGE, Message
+from chalicelib.domain.chats import KEPT_FOR, MAX_MESSAGES, PAGE, Message
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.limits import CHAT, Limit
 from chalicelib.domain.orders import Order
@@ -53,10 +53,14 @@ class Chats:
         Raises NotFound for outsiders, InvalidTransition once it is over, RateLimited.
         """
         assert actor.role is not None
+        counting = self._pool.submit(self._chats.newest, order_id, 1, None)
         order, now = self._allowed(actor, order_id), self._clock()
         to = tuple(id_ for id_ in (order.job.customer_id, order.courier_id) if id_)
+        nth = 1 + max((message.nth for message in counting.result()), default=0)
+        if nth > MAX_MESSAGES:
+            raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
         for _ in range(_ID_TRIES):
-            message = Message(self._ids(), order_id, actor.id, actor.role, text, now, to)
+            message = Message(self._ids(), order_id, actor.id, actor.role, text, now, to, nth)
             try:
                 return self._commit(message)
             except Stale:  # the id is taken: draw another
@@ -85,10 +89,10 @@ class Chats:
         """The newest messages of a conversation, before one of them if said, in order of time.
         Raises NotFound for outsiders."""
         self._ordering.get(actor, order_id)
-        found, size = [], 0
+        found, size, kept_since = [], 0, self._clock() - KEPT_FOR
         for message in self._chats.newest(order_id, PAGE, before):
             size += len(message.text.encode()) + 200
-            if size > MAX_BYTES:
+            if size > MAX_BYTES or message.at < kept_since:
                 break
             found.append(message)
         return found[::-1]

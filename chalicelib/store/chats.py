@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from pynamodb.exceptions import DoesNotExist, PutError
 
-from chalicelib.domain.chats import Message
+from chalicelib.domain.chats import KEPT_FOR, Message
 from chalicelib.errors import Stale
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import ChatRow
@@ -17,7 +17,12 @@ class Chats:
     def put(self, message: Message) -> None:
         """Keep a message. Raises Stale if there is another of that id; the same one, whose write
         was done and not answered, is fine."""
-        row = ChatRow(message.order_id, message.id, doc=msgspec.json.encode(message).decode())
+        row = ChatRow(
+            message.order_id,
+            message.id,
+            doc=msgspec.json.encode(message).decode(),
+            expires=int((message.at + KEPT_FOR).timestamp()),
+        )
         try:
             row.save(condition=ChatRow.message_id.does_not_exist())
         except PutError as error:

@@ -166,6 +166,7 @@ class ChatRow(Model):
     order_id = NumberAttribute(hash_key=True)
     message_id = NumberAttribute(range_key=True)
     doc = UnicodeAttribute()  # JSON of domain.chats.Message
+    expires = NumberAttribute()  # epoch s, TTL
 
 
 class RatingRow(Model):
@@ -365,6 +366,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "events": "expires",
     "counters": "expires",
     "allowances": "expires",
+    "chats": "expires",
 }
 
 _SHORT_NAMES = {model: str(model.Meta.table_name) for model in MODELS}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.chats import Message
+from chalicelib.domain.chats import KEPT_FOR, MAX_MESSAGES, Message
 from chalicelib.domain.people import Role
 from chalicelib.store.chats import Chats
+from chalicelib.store.tables import ChatRow
 from tests.functional.rides import WISH, a_driver, a_ride, a_rider, enter, request
 from tests.functional.world import World
 
@@ -74,6 +75,40 @@ def test_five_messages_a_minute_are_enough(world: World) -> None:
     rider.did("send_chat_message", ride_id=ride_id, message="7")
 
 
+def a_message(ride_id: str, n: int, world: World, text: str = "!") -> Message:
+    """The nth of a ride, of the rider."""
+    return Message(n, int(ride_id), "rita", Role.CUSTOMER, text, world.clock.now, nth=n)
+
+
+def test_a_conversation_is_bounded(world: World) -> None:
+    """S1-33: for both sides, and for good."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    Chats().put(a_message(ride_id, MAX_MESSAGES - 1, world))
+    rider.did("send_chat_message", ride_id=ride_id, message="the last one")
+    world.clock.advance(60)
+    for client in (rider, driver):
+        answer = client.ask("send_chat_message", ride_id=ride_id, message="one more")
+        assert answer == {
+            "status": "error",
+            "message": f"{MAX_MESSAGES} messages are enough for one ride.",
+            "code": "RATE_LIMITED",
+        }
+
+
+def test_messages_do_not_stay_for_ever(world: World) -> None:
+    """S1-33, P-07: what has expired is not shown, deleted or not."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    rider.did("send_chat_message", ride_id=ride_id, message="old")
+    (row,) = ChatRow.query(int(ride_id))
+    assert row.expires == int((world.clock.now + KEPT_FOR).timestamp())
+    world.clock.advance(KEPT_FOR.total_seconds() + 1)
+    Chats().put(a_message(ride_id, int(row.message_id) + 1, world, "new"))
+    polled = world.get(f"/v1/rides/{ride_id}/chats", rider.person)
+    assert [c["message"] for c in polled.body["chats"]] == ["new"]
+
+
 @pytest.mark.parametrize("end", ["completed", "canceled"])
 def test_what_was_written_is_read_after_the_ride_and_no_more_is_written(
     world: World, end: str
@@ -107,8 +142,7 @@ def test_a_page_fits_into_a_frame(world: World) -> None:
     ride_id = request(rider)
     for n in range(30):
         text = f"{n:03d}" + "\N{TAXI}" * 997
-        order_id, at = int(ride_id), world.clock.now
-        Chats().put(Message(n + 1, order_id, "rita", Role.CUSTOMER, text, at))
+        Chats().put(a_message(ride_id, n + 1, world, text))
     page = rider.did("get_ride_chats", ride_id=ride_id)["chats"]
     assert [c["message"][:3] for c in page] == [f"{n:03d}" for n in range(30 - len(page), 30)]
     assert 20 < len(page) < 30

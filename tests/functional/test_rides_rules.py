@@ -9,12 +9,14 @@ import pytest
 
 from chalicelib.domain.people import Role
 from tests.builders import DEPOT, north_of
+from tests.faults import Crash
 from tests.functional.conftest import MakeWorld
 from tests.functional.kitchen import Plain, an_owner
 from tests.functional.rides import (
     DOOR,
     PICKUP,
     WISH,
+    Client,
     a_driver,
     a_ride,
     a_rider,
@@ -63,32 +65,70 @@ def test_a_stale_position_is_not_near(world: World) -> None:
     assert driver.heard("new_ride_request") == []
 
 
-def test_who_comes_while_a_ride_is_searched_is_called_by_the_next_pass_once(world: World) -> None:
-    """S1-37: each pass calls those who were not."""
+def calls(driver: Client) -> list[str]:
+    """The rides that a driver was called to, in order."""
+    return [call["ride_id"] for call in driver.heard("new_ride_request")]
+
+
+def pass_by(world: World, times: int = 1) -> None:
+    """Let the sweep look again."""
+    for _ in range(times):
+        world.clock.advance(15)
+        world.sweep()
+
+
+def test_who_comes_while_a_ride_is_searched_is_called_by_the_next_pass(world: World) -> None:
+    """S1-37: each pass calls those who were not, and those of the last one once more."""
     rider, first = a_rider(world), a_driver(world, "first")
     ride_id = request(rider)
     late = a_driver(world, "late")
-    world.clock.advance(15)
-    world.sweep()
-    world.clock.advance(15)
-    world.sweep()
-    assert [c["ride_id"] for c in late.heard("new_ride_request")] == [ride_id]
-    assert len(first.heard("new_ride_request")) == 1
+    pass_by(world)
+    assert calls(late) == [ride_id]
+    pass_by(world, 3)
+    assert calls(late) == calls(first) == [ride_id, ride_id]
     assert late.did("accept_ride", ride_id=ride_id)
+
+
+def test_a_call_that_was_lost_is_made_by_the_next_pass(world: World) -> None:
+    """S1-37: whoever made it died between the commit and the posts."""
+    rider, driver = a_rider(world), a_driver(world)
+
+    def die(connection_id: str, frame: str) -> None:
+        if connection_id == driver.socket.id:
+            raise Crash
+
+    world.gateway.before_post = die
+    with pytest.raises(Crash):
+        rider.socket.say({"event": "request_ride", "data": WISH})
+    world.gateway.before_post = lambda connection_id, frame: None
+    assert calls(driver) == []
+    pass_by(world)
+    (ride_id,) = calls(driver)
+    assert driver.did("accept_ride", ride_id=ride_id)
+    assert rider.statuses() == ["arrivingToPickup"]
+
+
+def test_no_call_is_repeated_to_who_is_busy_or_gone(world: World) -> None:
+    """S1-38: nor to who is too far away by now."""
+    rider, otto = a_rider(world), a_rider(world, "otto")
+    busy, far = a_driver(world, "busy"), a_driver(world, "far")
+    ride_id = request(rider)
+    busy.did("accept_ride", ride_id=request(otto))
+    locate(far, north_of(DEPOT, 5500))
+    pass_by(world, 2)
+    assert calls(busy).count(ride_id) == calls(far).count(ride_id) == 1
 
 
 def test_who_was_called_and_comes_back_is_called_again(world: World) -> None:
     """S1-37: a new socket knows nothing of what the old one heard."""
     rider, driver = a_rider(world), a_driver(world)
     ride_id = request(rider)
+    pass_by(world, 2)
     driver.socket.close()
-    world.clock.advance(15)
-    world.sweep()
+    pass_by(world)
     back = enter(world, driver.person)
-    for _ in range(2):
-        world.clock.advance(15)
-        world.sweep()
-    assert [c["ride_id"] for c in back.heard("new_ride_request")] == [ride_id]
+    pass_by(world, 2)
+    assert calls(back) == [ride_id]
     assert back.did("accept_ride", ride_id=ride_id)
 
 

@@ -86,7 +86,7 @@ def told_to_both(
 
 def open_to(order: Order, moved: Order, c: commands.Open, now: datetime) -> Outcome:
     called = (*order.offered_to, *c.courier_ids)
-    after = replace(moved, offered_to=called, away=c.away, next_search_at=c.next_search_at)
+    after = replace(moved, offered_to=called, unheard=c.unheard, next_search_at=c.next_search_at)
     return after, ()
 
 
@@ -112,7 +112,7 @@ def hand_back(order: Order, moved: Order, c: commands.HandBack, now: datetime) -
         courier_id=None,
         courier=None,
         offered_to=(),
-        away=(),
+        unheard=(),
         excluded=(*order.excluded, *((order.courier_id,) if order.courier_id else ())),
         search_until=c.search_until,
         timeline={**moved.timeline, "handed_back": now},
