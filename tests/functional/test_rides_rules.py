@@ -474,6 +474,29 @@ def test_both_come_back_on_a_new_socket(world: World) -> None:
     }
 
 
+def test_a_driver_on_another_contract_takes_the_same_steps(world: World) -> None:
+    """S1-35, P-13: by spec 000's REST. Both hear of the arrival; the rules are those of rides."""
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    about = {"order_id": ride_id}
+
+    def step(verb: str) -> int:
+        return world.post(f"/v1/courier/orders/{verb}", about, driver.person).status
+
+    assert step("arrived") == 200
+    for client in (rider, driver):
+        update = client.heard("ride_status_update")[-1]
+        assert update["status"] == "arrivingToPickup"
+        assert update["data"]["message"] == "Driver Dora has arrived"
+    world.clock.advance(61)
+    assert step("picked") == 409  # no fresh location
+    locate(driver, DEPOT)
+    steps = ("picked", "picked", "delivered", "delivered")
+    assert [step(verb) for verb in steps] == [200, 409, 200, 409]  # s: not twice
+    path = ["arrivingToPickup", "arrivingToPickup", "drivingToDestination", "completed"]
+    assert rider.statuses() == driver.statuses() == path
+
+
 def test_places_keep_the_address_that_they_are_given(world: World) -> None:
     """S1-24: address strings."""
     rider, driver = a_rider(world), a_driver(world)
