@@ -185,6 +185,20 @@ def test_what_is_no_event_is_answered_with_an_error(world: World) -> None:
     assert world.gateway.closed == []
 
 
+@pytest.mark.parametrize("event_id", ["e-2", 7])
+def test_an_error_carries_the_event_id_that_it_answers(world: World, event_id: str | int) -> None:
+    """S1-06, S1-45: refused, unreadable, unknown, or too early."""
+    rider, stranger = a_rider(world), world.connect(None, "rides")
+    for socket, event in (
+        (rider.socket, {"event": "cancel_ride", "data": {"ride_id": "1"}}),
+        (rider.socket, {"event": "request_ride", "data": {}}),
+        (rider.socket, {"event": "dance"}),
+        (stranger, {"event": "go_online"}),
+    ):
+        answer = socket.say({**event, "event_id": event_id})[-1]
+        assert (answer["data"]["status"], answer["event_id"]) == ("error", event_id), event
+
+
 def test_data_that_is_no_object_is_an_error(world: World) -> None:
     """S1-47."""
     driver = a_driver(world, online=False)
