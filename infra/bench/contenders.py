@@ -93,7 +93,8 @@ def gateway() -> Contender:
     """Our gateway with the echo app, started. Raises Unavailable."""
     made = Contender("gateway", "/api")
     command = [sys.executable, "-m", "infra.gateway", "infra.bench.echo:app", "--quiet"]
-    return _started(made, [*command, "--route-response", "--port", str(made.port)], {})
+    options = ["--one-core", "--route-response", "--port", str(made.port)]
+    return _started(made, [*command, *options], {})
 
 
 def offline() -> Contender:

@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.gateway.application import AppLoadError, export_endpoint, load_app
 from infra.gateway.config import GatewayConfig
+from infra.gateway.cores import stay_on_one_core
 from infra.gateway.gateway import Gateway, PortError, bind
 
 
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     level = logging.WARNING if options.quiet else logging.INFO
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("waybill.gateway").setLevel(level)
+    if options.one_core:
+        stay_on_one_core()  # before there are threads, which would stay where they are
     try:
         config = _config(options)
         bound = bind(config)
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("app", metavar="MODULE:APP", help="the Chalice object, such as app:app")
     parser.add_argument("--quiet", action="store_true", help="no access log")
+    parser.add_argument("--one-core", action="store_true", help="faster where handlers mostly wait")
     defaults = GatewayConfig()
     for name in OPTIONS:
         default = getattr(defaults, name)

@@ -68,6 +68,17 @@ def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
             process.kill()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds processes to cores")
+def test_it_stays_on_one_core_if_told_so(folder: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    with running(folder) as (free, _), running(folder, "--one-core") as (held, _):
+        assert os.sched_getaffinity(free.pid) == allowed
+        threads = [int(name) for name in os.listdir(f"/proc/{held.pid}/task")]
+        assert [os.sched_getaffinity(thread) for thread in threads] == [
+            {max(allowed)} for _ in threads
+        ]
+
+
 def test_the_app_of_the_current_folder_is_served_and_knows_the_endpoint(folder: Path) -> None:
     with running(folder, "--stage", "live") as (_, url):
         assert url.endswith("/live")
