@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
-from chalicelib.errors import Gone, Unavailable
+from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unavailable
 from chalicelib.services.wakeups import Wakeup, decode, encode
 from tests.builders import NOW
 
@@ -82,6 +82,9 @@ class RecordingGateway:
             self.posted.append((connection_id, frame))
             self._busy.discard(connection_id)
 
+    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+        return [failure_of(self.post, id_, frame) for id_, frame in posts]
+
     def alive(self, connection_id: str) -> bool:
         self.looked_at.append(connection_id)
         return connection_id in self._open
@@ -93,6 +96,15 @@ class RecordingGateway:
     def frames(self, connection_id: str) -> list[str]:
         """The frames of one connection, in the order they arrived."""
         return [frame for id_, frame in list(self.posted) if id_ == connection_id]
+
+
+def failure_of(post: Callable[[str, str], None], id_: str, frame: str) -> Exception | None:
+    """What a post raises of what posting may raise."""
+    try:
+        post(id_, frame)
+    except (Gone, PostFailed, FrameTooLarge) as error:
+        return error
+    return None
 
 
 @dataclass(order=True)

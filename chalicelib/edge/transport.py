@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
-from chalicelib.edge.wire import NoAnswer, Unreachable, Wire
+from chalicelib.edge.wire import NoAnswer, Unreachable, Wire, encoded
 
 
 def lighten(client: Any) -> None:
@@ -52,10 +52,9 @@ class Transport:
             headers.append(("host", wire.host))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
         try:
-            answer = wire.ask(
-                request.method, path, headers, body.encode() if isinstance(body, str) else body
-            )
+            answer = wire.ask(encoded(request.method, path, headers, body))
         except Unreachable as error:
             raise EndpointConnectionError(endpoint_url=url, error=error) from error
         except NoAnswer as error:

@@ -56,6 +56,20 @@ class Answer(NamedTuple):
     body: bytes | None
 
 
+Headers = Iterable[tuple[str, str]]
+
+
+def encoded(method: str, path: str, headers: Headers, body: bytes) -> bytes:
+    """A request as it is sent; its headers are to include Host and the length."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
+
+
+def length_of(body: bytes) -> tuple[str, str]:
+    """The header that tells how long a body is."""
+    return "content-length", str(len(body))
+
+
 class Wire:
     """Connections to the host of `url` (http or https), of which up to `keep` wait for reuse.
 
@@ -77,8 +91,8 @@ class Wire:
         self._name = parts.hostname or ""
         self._is_tls = parts.scheme == "https"
         self._tls = tls
-        self._read_timeout_s = read_timeout_s
         self._connect_timeout_s = connect_timeout_s
+        self.read_timeout_s = read_timeout_s
         self._whole = whole
         self._clock = clock
         standard = 443 if self._is_tls else 80
@@ -87,37 +101,33 @@ class Wire:
         if self._port != standard:
             self.host += f":{self._port}"
         self._keep = keep
-        self._kept: deque[_Connection] = deque()
+        self._kept: deque[Connection] = deque()
         weakref.finalize(self, _close_all, self._kept)
 
-    def send(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> int:
+    def send(self, method: str, path: str, headers: Headers, body: bytes) -> int:
         """Send one request, `headers` with Host and without a length, and return the status of the
         answer. Raises NoAnswer.
         """
-        return self.ask(method, path, [*headers, ("content-length", str(len(body)))], body).status
+        return self.ask(encoded(method, path, [*headers, length_of(body)], body)).status
 
-    def ask(
-        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> Answer:
-        """Send one request, its headers complete, and return the answer.
+    def ask(self, message: bytes) -> Answer:
+        """Send one request, as `encoded` makes it, and return the answer.
 
         What a kept connection turns out to have been too old for is sent again, once, on a new
         one. Raises NoAnswer.
         """
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         try:
-            message = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
-            kept, began = self._take(), self._clock()
+            kept, began = self.take(), self._clock()
             try:
-                return self._exchange(kept or self._connect(), message)
+                return self._exchange(kept or self.connect(), message)
             except _NothingReceived:
                 if kept is None or self._clock() - began > AGAIN_WITHIN_S:
                     raise
-                return self._exchange(self._connect(), message)
+                return self._exchange(self.connect(), message)
         except (OSError, ValueError) as error:
             raise NoAnswer(str(error)) from error
 
-    def _take(self) -> _Connection | None:
+    def take(self) -> Connection | None:
         """The connection used last, if it can be trusted; if not, those older can't be either."""
         try:
             connection = self._kept.pop()
@@ -130,7 +140,8 @@ class Wire:
         _close_all(self._kept)
         return None
 
-    def _connect(self) -> _Connection:
+    def connect(self) -> Connection:
+        """Open a connection. Raises Unreachable, or what TLS has against it."""
         if not self._name:
             raise Unreachable("there is no endpoint")
         try:
@@ -143,23 +154,28 @@ class Wire:
                 tls = self._tls or _system_tls()
                 made = tls.wrap_socket(made, server_hostname=self._name)
             made.settimeout(None)
-            _limit_waits(made, self._read_timeout_s)
+            _limit_waits(made, self.read_timeout_s)
         except BaseException:
             made.close()
             raise
-        return _Connection(made, self._read_timeout_s, self._whole)
+        return Connection(made, self.read_timeout_s, self._whole)
 
-    def _exchange(self, connection: _Connection, message: bytes) -> Answer:
-        try:
-            answer = connection.exchange(message)
-        except BaseException:
-            connection.close()
-            raise
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection for the next request, if it is worth it."""
         if connection.is_reusable and len(self._kept) < self._keep:
             connection.used_at = self._clock()
             self._kept.append(connection)
         else:
             connection.close()
+
+    def _exchange(self, connection: Connection, message: bytes) -> Answer:
+        try:
+            connection.begin(message)
+            answer = connection.finish()
+        except BaseException:
+            connection.close()
+            raise
+        self.give_back(connection)
         return answer
 
 
@@ -167,7 +183,7 @@ class _NothingReceived(ConnectionError):
     """The peer ended the connection before it answered anything."""
 
 
-class _Connection:
+class Connection:
     """One TCP or TLS connection, used by one thread at a time."""
 
     def __init__(self, connection: socket.socket, timeout_s: float, whole: bool) -> None:
@@ -179,7 +195,12 @@ class _Connection:
         self.used_at = 0.0
 
     def close(self) -> None:
+        """End it."""
         self._socket.close()
+
+    def fileno(self) -> int:
+        """What tells a selector of it."""
+        return self._socket.fileno()
 
     def is_quiet(self) -> bool:
         """Whether nothing has come since the last answer, not even the end."""
@@ -187,24 +208,26 @@ class _Connection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, message: bytes) -> Answer:
-        """Raises _NothingReceived, other OSErrors, or ValueError for what is not HTTP."""
+    def begin(self, message: bytes) -> None:
+        """Send a request. Raises _NothingReceived, other OSErrors."""
         self.is_reusable = False
         try:
-            self._send(message)
+            self._socket.sendall(message)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # a refusal of a large body may have come before the end of the body was sent
+        except (ConnectionError, ssl.SSLError) as error:
+            raise _NothingReceived from error
+
+    def finish(self) -> Answer:
+        """Wait for the answer. Raises _NothingReceived, other OSErrors, or ValueError for what is
+        not HTTP."""
+        try:
             data = self._socket.recv(_MAX_READ)
         except (ConnectionError, ssl.SSLError) as error:
             raise _NothingReceived from error
         if not data:
             raise _NothingReceived
         return self._read(data, time.monotonic() + self._timeout_s)
-
-    def _send(self, message: bytes) -> None:
-        try:
-            self._socket.sendall(message)
-        except (BrokenPipeError, ConnectionResetError):
-            # A refusal of a large body may have come before the end of the body was sent.
-            return
 
     def _read(self, data: bytes, until: float) -> Answer:
         while True:
@@ -280,7 +303,7 @@ def _limit_waits(connection: socket.socket, seconds: float) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
-def _close_all(connections: deque[_Connection]) -> None:
+def _close_all(connections: deque[Connection]) -> None:
     while connections:
         try:
             connections.pop().close()

@@ -13,8 +13,7 @@ from datetime import timedelta
 
 from chalicelib.domain.connections import Listener, person_room
 from chalicelib.domain.events import Event
-from chalicelib.errors import FrameTooLarge, Gone, PostFailed
-from chalicelib.services.lanes import in_lanes
+from chalicelib.errors import Gone
 from chalicelib.services.ports import Clock, ConnectionStore, Gateway, Queue, Words
 from chalicelib.services.presence import Presence
 from chalicelib.services.wakeups import FanOut
@@ -64,14 +63,24 @@ class Broadcast:
         rest = listeners[CHUNK:]
         for n in range(0, len(rest), CHUNK):
             self._queue.send([(FanOut(event, tuple(rest[n : n + CHUNK])), timedelta(0))])
-        in_lanes(self._pool, lambda listener: self._post(listener, event), listeners[:CHUNK])
+        self._post(listeners[:CHUNK], event)
 
-    def _post(self, listener: Listener, event: Event) -> None:
-        for frame in self._words(listener, event):
-            try:
-                self._gateway.post(listener.connection_id, frame)
-            except Gone:
-                self._presence.forget(listener.connection_id, listener.person_id)
-                return
-            except (PostFailed, FrameTooLarge) as error:
-                log.warning("%s was not posted: %s", event.type, type(error).__name__)
+    def _post(self, listeners: Sequence[Listener], event: Event) -> None:
+        """Post to all of them side by side; what one is told in several frames, one by one."""
+        left = [(listener, list(self._words(listener, event))) for listener in listeners]
+        gone: list[Listener] = []
+        while left := [(listener, frames) for listener, frames in left if frames]:
+            posts = [(listener.connection_id, frames.pop(0)) for listener, frames in left]
+            for (listener, frames), failure in zip(
+                left, self._gateway.post_all(posts), strict=True
+            ):
+                if isinstance(failure, Gone):
+                    gone.append(listener)
+                    frames.clear()
+                elif failure:
+                    log.warning("%s was not posted: %s", event.type, type(failure).__name__)
+        list(
+            self._pool.map(
+                lambda one: self._presence.forget(one.connection_id, one.person_id), gone
+            )
+        )

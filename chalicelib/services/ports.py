@@ -133,6 +133,10 @@ class Gateway(Protocol):
     def post(self, connection_id: str, frame: str) -> None:
         """Send a text frame. Raises Gone, PostFailed, FrameTooLarge."""
 
+    def post_all(self, posts: Sequence[tuple[str, str]]) -> Sequence[Exception | None]:
+        """Send a text frame to each of many connections, side by side. Returns what `post` would
+        have raised, for each."""
+
     def alive(self, connection_id: str) -> bool:
         """Whether the connection is still there."""
 

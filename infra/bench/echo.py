@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.session import Session
 from chalice.app import Chalice
 
 from chalicelib.edge.gateway import ConnectionsApi
-from chalicelib.services.lanes import LANES, in_lanes
 
 app = Chalice("bench", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -24,7 +22,6 @@ _session = Session()
 _session.set_credentials("local", "local")
 _api = ConnectionsApi(os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], _session, "us-east-1")
 _everybody: set[str] = set()
-_pool = ThreadPoolExecutor(LANES)
 _DONE = {"statusCode": 200}
 
 
@@ -46,7 +43,7 @@ def message(event: Any) -> Any:
     if action == "returned":
         return {"statusCode": 200, "body": event.body}
     if action == "fan":
-        in_lanes(_pool, lambda id_: _api.post(id_, event.body), list(_everybody))
+        _api.post_all([(id_, event.body) for id_ in _everybody.copy()])
     else:
         _api.post(event.connection_id, event.body)
     return _DONE

@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -120,6 +120,13 @@ class Stage:
             raise Gone(connection_id)
         self._frames[connection_id].append(frame)
         self.meter.posted()
+
+    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+        """Count posts."""
+        open_ = [(id_, frame) for id_, frame in posts if id_ in self._frames]
+        for id_, frame in open_:
+            self.post(id_, frame)
+        return [None if id_ in self._frames else Gone(id_) for id_, _ in posts]
 
     def alive(self, connection_id: str) -> bool:
         """Whether a socket was opened."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -17,6 +17,7 @@ from chalicelib.services.wakeups import Greet, Relay, Wakeup
 from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.orders import Orders
 from chalicelib.wiring import build
+from tests.fakes import failure_of
 from tests.functional.conftest import Engine, MakeWorld
 
 ANA, BEN = Actor("ana", Role.CUSTOMER), Actor("ben", Role.COURIER)
@@ -31,6 +32,9 @@ class Heard:
 
     def post(self, connection_id: str, frame: str) -> None:
         self.frames.append(frame)
+
+    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+        return [failure_of(self.post, id_, frame) for id_, frame in posts]
 
     def alive(self, connection_id: str) -> bool:
         return True

@@ -145,3 +145,38 @@ def test_a_server_that_is_not_there_fails_a_post(slept: list[float]) -> None:
     with pytest.raises(PostFailed):
         nobody.post("c=", "x")
     assert nobody.alive("c=")
+
+
+def test_what_is_posted_to_many_at_once_fails_for_each_as_it_would_alone(
+    api: Api, gateway: ConnectionsApi, slept: list[float]
+) -> None:
+    """A pause for all of those that may yet pass, not one for each."""
+    api.statuses = [410, 413, 429, 400, 200]
+    posts = [(f"c{n}", f"hello {n}") for n in range(5)]
+    failures = gateway.post_all(posts)
+    assert sorted(type(failure).__name__ for failure in failures) == [
+        "FrameTooLarge",
+        "Gone",
+        "NoneType",
+        "NoneType",
+        "PostFailed",
+    ]
+    assert len(slept) == 1
+    assert {(path, body.decode()) for _, path, body, _ in api.requests} == {
+        (f"/api/@connections/{id_}", frame) for id_, frame in posts
+    }
+    assert len(api.requests) == 6
+    assert all("Signature=" in headers["authorization"] for *_, headers in api.requests)
+
+
+def test_one_is_posted_to_as_many_are(api: Api, gateway: ConnectionsApi) -> None:
+    assert [*gateway.post_all([("c1", "hello")]), *gateway.post_all([])] == [None]
+    api.statuses = [410]
+    [failure] = gateway.post_all([("c1", "hello")])
+    assert isinstance(failure, Gone)
+
+
+def test_a_server_that_is_not_there_fails_each_of_many(slept: list[float]) -> None:
+    nobody = ConnectionsApi("http://127.0.0.1:9/api", Session(), "us-east-1", sleep=slept.append)
+    failures = nobody.post_all([("c1", "hello"), ("c2", "hello")])
+    assert [type(failure) for failure in failures] == [PostFailed, PostFailed]
