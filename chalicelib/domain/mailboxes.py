@@ -1,4 +1,4 @@
-"""The head of a person's log: where it ends, what has been told, what is already in it.
+"""The head of a person's log: where it ends, its newest events, what has been told, what is in it.
 
 A restaurant has a mailbox too, under a name that no person can have: whoever owns it hears it.
 """
@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
+
+from chalicelib.domain.events import Event
 
 REMEMBERED_FOR = timedelta(minutes=15)  # longer than any wakeup is tried again
 
@@ -28,8 +30,9 @@ class Mailbox(msgspec.Struct, frozen=True):
     type of event up to where it has been told to one that asked for it.
 
     `taken` says for each stream up to which version its events are in the log, and when that was
-    noted (epoch seconds); `todo` are marks (stream@version) that others left to whoever holds the
-    lease.
+    noted (epoch seconds); `todo` are marks (stream@version) of what is to be taken in, the earliest
+    first. `tail` are the newest events of the log, those that the head keeps itself; `fresh` those
+    after them that the holder of the lease has put in and not written yet.
     """
 
     person_id: str
@@ -37,12 +40,24 @@ class Mailbox(msgspec.Struct, frozen=True):
     delivered_to: int = 0
     heard: dict[str, int] = {}
     taken: dict[str, tuple[int, int]] = {}
-    todo: frozenset[str] = frozenset()
+    todo: tuple[str, ...] = ()
+    tail: tuple[Event, ...] = ()
+    fresh: tuple[Event, ...] = ()
 
     @property
     def last_seq(self) -> int:
         """The place of the newest event, 0 where there is none."""
         return self.next_seq - 1
+
+    @property
+    def recent(self) -> tuple[Event, ...]:
+        """The newest events, in order: all those that are nowhere but here, and maybe more."""
+        return self.tail + self.fresh
+
+    def putting(self, event: Event) -> Mailbox:
+        """The head after an event was given the next place of the log."""
+        placed = replace(event, seq=self.next_seq)
+        return replace(self, next_seq=self.next_seq + 1, fresh=(*self.fresh, placed))
 
     def told_to(self, hears: tuple[str, ...] | None) -> int:
         """Up to where those who hear these types (None: all) have certainly been told."""

@@ -2,22 +2,24 @@
 
 Each person has a log with one writer at a time. To tell somebody what an order's outbox holds:
 
- 1. lease   Take the lease on the mailbox: one conditional update that returns its head. If another
-            holds it, add stream@version to its `todo` and leave: the holder does not let go before
-            `todo` is empty.
- 2. finish  After a lease that ran out, read the rows at or past `next_seq`: the dead holder's.
-            They stay where they are, and its streams are done again, less what is in the log.
- 3. append  Put each event that is not yet in at `next_seq`, on the condition that nothing is there.
- 4. post    Everything past `delivered_to` that is still worth telling goes to each live
+ 1. lease   Take the lease on the mailbox, and add stream@version to its `todo`: one conditional
+            update that returns its head. If another holds it, add that to `todo` all the same and
+            leave: the holder does not let go before `todo` is done.
+ 2. take in What `todo` names, in its order and up to its versions: each event that is not in yet
+            gets the next place, `next_seq`. Nothing is written.
+ 3. post    Everything past `delivered_to` that is still worth telling goes to each live
             connection, in order; connections side by side.
- 5. release Write the head back and end the lease, on the condition that `todo` has not grown.
+ 4. release Write the head back, with the events, and end the lease, on the condition that `todo`
+            has not grown.
+
+An event's place, and so its id, is settled by what is written down: the head, `todo`, and the
+outboxes, which keep what is not in every log yet. Whoever does it again comes to the same.
 
 Where it may crash, and what happens then (tests/functional/test_crash_points.py, by these names):
 
  before_commit   Nothing was written. The wakeup finds nothing new.
- after_commit    The relay wakeup, sent before the commit, does 1-5 some seconds later.
- after_lease     The lease runs out after LEASE; the wakeup takes over.
- after_append    The same; step 2 finds the row, so that it is not put in twice.
+ after_commit    The relay wakeup, sent before the commit, does 1-4 some seconds later.
+ after_lease     The lease runs out after LEASE; the wakeup takes it and does what `todo` says.
  during_post     The same; the frame goes out again with the same (person, seq), its id.
  before_release  The same: a duplicate frame with the same id.
 
@@ -120,19 +122,14 @@ class Mailboxes:
         False if that was left to another who holds the lease, or is not done yet. Raises
         PostFailed or Stale if it must be done again.
         """
-        for _ in range(_LEASE_TRIES):
-            held = self._lease(person_id)
-            if held is None:
-                if self._store.leave_to_holder(person_id, outbox.mark, self._clock()):
-                    return False
-                held = self._take_over(person_id)
-            if held:
-                try:
-                    self._serve(held, {outbox.stream: outbox})
-                except LeaseEnding:
-                    return False
-                return True
-        raise Stale
+        held = self._lease_or_leave(person_id, outbox.mark)
+        if held is None:
+            return False
+        try:
+            self._serve(held, outbox)
+        except LeaseEnding:
+            return False
+        return True
 
     def told(self, person_id: str, stream: str, version: int) -> bool:
         """Whether a person has been told of a stream up to a version, and of all else: a look that
@@ -155,18 +152,19 @@ class Mailboxes:
 
         Raises Held while another is the writer.
         """
-        held = self._lease(person_id) or self._take_over(person_id)
+        held = self._lease(person_id)
         if held is None:
             raise Held
         try:
             skip, outbox, newcomer = welcome()
             if newcomer:
                 self._catch_up(held, newcomer, skip)
+            if outbox and not held.box.has(outbox.stream, outbox.newest_for(person_id)):
+                self._store.leave_to_holder(person_id, outbox.mark, self._clock())
         except Exception:
-            if not held.crashed:  # else the next one must finish what the dead one began
-                held.give_back(self._store)
+            held.give_back(self._store)
             raise
-        self._serve(held, {outbox.stream: outbox} if outbox else {}, skip)
+        self._serve(held, outbox, skip)
 
     def _catch_up(self, held: _Lease, newcomer: Connection, skip: Skip) -> None:
         """Post to a connection what its person's others were told since it was opened: until it
@@ -174,7 +172,7 @@ class Mailboxes:
         box, now = held.box, self._clock()
         if not box.delivered_to:
             return
-        since = self._store.since(box.person_id, newcomer.connected_at, _MISSED, page=_FEW)
+        since = self._store.since(box, newcomer.connected_at, _MISSED, page=_FEW)
         told = [
             event
             for event in reversed(since)
@@ -190,83 +188,67 @@ class Mailboxes:
         """Post what waits to those who listen, now that this connection does, less what `skip`
         says; left to whoever is the writer, if anybody is. Raises PostFailed or Stale if it must
         be done again."""
+        held = self._lease_or_leave(person_id, f"{_ARRIVAL}{connection.id}@{connection.version}")
+        if held:
+            self._serve(held, None, skip)
+
+    def _lease_or_leave(self, person_id: str, mark: str) -> _Lease | None:
+        """Take the lease with something to do; None if that was left to whoever has it. Raises
+        Stale where it changes hands too fast."""
         for _ in range(_LEASE_TRIES):
-            held = self._lease(person_id)
-            if held is None:
-                mark = f"{_ARRIVAL}{connection.id}@{connection.version}"
-                if self._store.leave_to_holder(person_id, mark, self._clock()):
-                    return
-                held = self._take_over(person_id)
-            if held:
-                self._serve(held, {}, skip)
-                return
+            held = self._lease(person_id, mark)
+            if held or self._store.leave_to_holder(person_id, mark, self._clock()):
+                return held
         raise Stale
 
-    def _lease(self, person_id: str) -> _Lease | None:
-        holder, until = uuid4().hex, self._clock() + LEASE
-        box = self._store.lease(person_id, holder, until)
-        return _Lease(box, holder, until, crashed=False) if box else None
-
-    def _take_over(self, person_id: str) -> _Lease | None:
+    def _lease(self, person_id: str, mark: str | None = None) -> _Lease | None:
         holder, now = uuid4().hex, self._clock()
-        box = self._store.take_over(person_id, holder, now, now + LEASE)
-        return _Lease(box, holder, now + LEASE, crashed=True) if box else None
+        box = self._store.lease(person_id, holder, now, now + LEASE, mark)
+        return _Lease(box, holder, now + LEASE) if box else None
 
-    def _serve(self, held: _Lease, outboxes: dict[str, Outbox], skip: Skip = nothing) -> None:
-        """Steps 2 to 5, until nothing is left to do."""
-        found = self._finish(held) if held.crashed else []
-        seen = {(e.stream, e.version, e.ordinal) for e in found}
-        streams = {*outboxes, *held.take_on(), *(e.stream for e in found)}
+    def _serve(self, held: _Lease, outbox: Outbox | None, skip: Skip = nothing) -> None:
+        """Steps 2 to 4, until nothing is left to do."""
+        known = {outbox.stream: outbox} if outbox else {}
         try:
             while True:
-                for stream in streams:
-                    outbox = outboxes.get(stream) or self._outbox(stream)
-                    if outbox:
-                        self._take_in(held, outbox, seen)
+                for mark in held.take_on():
+                    self._take_in(held, mark, known)
                 self._post(held, skip)
                 if held.release(self._store):
                     self._count(held)
                     return
                 self._check_time(held)
-                streams, outboxes = held.refresh(self._store), {}
+                held.refresh(self._store)
         except PostFailed:
             held.give_back(self._store)
             self._count(held)
             raise
 
     def _count(self, held: _Lease) -> None:
-        """After the head is written, so that rows which a dead holder left are counted by whoever
-        finishes them, once."""
-        self._tally(held.logged, held.heard)
+        """After the head is written, so that what a dead holder took in is counted by whoever
+        takes it in again, once."""
+        self._tally(held.box.fresh, held.heard)
 
-    def _outbox(self, stream: str) -> Outbox | None:
-        """A stream's outbox; none for a mark that only says that somebody has come."""
-        return None if stream.startswith(_ARRIVAL) else self._load(stream)
-
-    def _finish(self, held: _Lease) -> list[Event]:
-        """Step 2: the rows that a holder put in and did not live to count."""
-        rows = self._store.log(held.box.person_id, held.box.next_seq, _DRAIN)
-        if rows:
-            held.box = replace(held.box, next_seq=rows[-1].seq + 1)
-            held.logged += rows
-        return rows
-
-    def _take_in(self, held: _Lease, outbox: Outbox, seen: set[tuple[str, int, int]]) -> None:
-        """Step 3: put in what the log does not have yet."""
+    def _take_in(self, held: _Lease, mark: str, known: dict[str, Outbox]) -> None:
+        """Step 2: what the log does not have yet of a stream, up to a version. `known` are the
+        outboxes at hand."""
+        stream, _, number = mark.rpartition("@")
+        version = int(number)
+        if stream.startswith(_ARRIVAL):
+            return  # only says that somebody has come
+        outbox = known.get(stream)
+        if outbox is None or outbox.newest < version:
+            outbox = self._load(stream)
+        if outbox is None:
+            return
+        known[stream] = outbox
         taken = self._taken(held.box, outbox)
         for entry in outbox.entries:
-            for event in entry.events:
-                key = (event.stream, event.version, event.ordinal)
-                mine = event.to == held.box.person_id
-                if not mine or entry.version <= taken or key in seen:
-                    continue
-                placed = replace(event, job=outbox.job, seq=held.box.next_seq)
-                self._store.append(held.box.person_id, placed)
-                held.fresh.append(placed)
-                held.logged.append(placed)
-                held.box = replace(held.box, next_seq=placed.seq + 1)
-        if outbox.newest > taken:
-            held.box = held.box.noting(outbox.stream, outbox.newest, self._clock())
+            for event in entry.events if taken < entry.version <= version else ():
+                if event.to == held.box.person_id:
+                    held.box = held.box.putting(replace(event, job=outbox.job))
+        if version > taken:
+            held.box = held.box.noting(stream, version, self._clock())
 
     def _taken(self, box: Mailbox, outbox: Outbox) -> int:
         """Up to which version a stream is in the log. Notes older than any wakeup are dropped, so
@@ -277,7 +259,7 @@ class Mailboxes:
         oldest = min((entry.at for entry in outbox.entries), default=None)
         if box.next_seq == 1 or oldest is None or self._clock() - oldest < REMEMBERED_FOR / 2:
             return 0
-        past = self._store.since(box.person_id, oldest - _SKEW, _DRAIN)
+        past = self._store.since(box, oldest - _SKEW, _DRAIN)
         return max((e.version for e in past if e.stream == outbox.stream), default=0)
 
     def _post(self, held: _Lease, skip: Skip) -> None:
@@ -291,7 +273,7 @@ class Mailboxes:
         ]
         if not listeners:
             return
-        worth = [event for event in self._waiting(held, listeners) if event.current(now)]
+        worth = [event for event in self._waiting(box, listeners) if event.current(now)]
         size = 1 if len(listeners) == 1 else _ROUND  # side by side, each round waits for all
         rounds = [worth[n : n + size] for n in range(0, len(worth), size)] or [[]]
         for events in rounds:
@@ -300,15 +282,11 @@ class Mailboxes:
             held.heard += [e for e in events if _subscribed(box, listeners, e)]
             for listener in listeners:
                 held.box = held.box.having_told(listener.hears, upto)
-        held.fresh = []
 
-    def _waiting(self, held: _Lease, listeners: Sequence[Listener]) -> Sequence[Event]:
+    def _waiting(self, box: Mailbox, listeners: Sequence[Listener]) -> Sequence[Event]:
         """The events that some of these have not been told."""
-        box = held.box
         told = min(box.told_to(listener.hears) for listener in listeners)
-        if box.last_seq - told <= len(held.fresh):
-            return held.fresh
-        return self._store.log(box.person_id, max(told + 1, box.next_seq - _DRAIN), _DRAIN)
+        return self._store.log(box, max(told + 1, box.next_seq - _DRAIN), _DRAIN)
 
     def _post_round(
         self,
@@ -371,33 +349,28 @@ def _behind(box: Mailbox, listener: Listener) -> bool:
 
 
 class _Lease:
-    """A lease in hand: the head as it will be written back, and what was put in under it."""
+    """A lease in hand: the head as it will be written back, and what was told under it."""
 
-    def __init__(self, box: Mailbox, holder: str, until: datetime, crashed: bool) -> None:
+    def __init__(self, box: Mailbox, holder: str, until: datetime) -> None:
         self.box = box
         self.holder = holder
         self.until = until
-        self.crashed = crashed
-        self.fresh: list[Event] = []
-        self.logged: list[Event] = []
         self.heard: list[Event] = []
-        self._done: frozenset[str] = frozenset()
+        self._done = 0
 
-    def take_on(self) -> set[str]:
-        """The streams that others left to whoever holds the lease."""
-        self._done = self.box.todo
-        return {mark.partition("@")[0] for mark in self._done}
+    def take_on(self) -> tuple[str, ...]:
+        """The marks of what is left to do, the earliest first."""
+        left, self._done = self.box.todo[self._done :], len(self.box.todo)
+        return left
 
     def release(self, store: MailboxStore) -> bool:
-        """Step 5. False if there is more to do."""
+        """Step 4. False if there is more to do."""
         return store.release(self.box, self.holder, self._done)
 
     def give_back(self, store: MailboxStore) -> None:
         """End the lease, and leave what is not done to the next holder."""
         store.give_back(self.box, self.holder, self._done)
 
-    def refresh(self, store: MailboxStore) -> set[str]:
-        """Read which streams have been left to do meanwhile."""
-        todo = store.read(self.box.person_id).todo
-        new, self._done = todo - self._done, todo
-        return {mark.partition("@")[0] for mark in new}
+    def refresh(self, store: MailboxStore) -> None:
+        """Read what has been left to do meanwhile."""
+        self.box = replace(self.box, todo=store.read(self.box.person_id).todo)

@@ -1,9 +1,17 @@
-"""Mailboxes: the head of each person's log, and the log. services/mailbox.py has the rules."""
+"""Mailboxes: the head of each person's log, and the log. services/mailbox.py has the rules.
+
+The newest events are in the head itself, where writing them costs nothing: the head is written
+anyway, when a lease ends. Once they would make it larger than a write unit they are put away, as
+one row of the events table. A head names what is to be taken in until that is in it, so that
+whoever comes after a dead holder takes in the same again, at the same places: a run of events is
+what it is, whoever puts it away, and however often.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from zlib import crc32
 
 import msgspec
@@ -23,6 +31,8 @@ _PAGE = 100
 CRITICAL_SHARDS = 2  # they are few
 
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
+_ROOM = 740  # bytes of events and notes in a head that, with all else, stays under 1 KB
+_MOST = 16_000  # more is put away at once: until then each write of the head writes it too
 
 
 class Mailboxes:
@@ -43,27 +53,22 @@ class Mailboxes:
         except DoesNotExist:
             return Mailbox(person_id)
 
-    def lease(self, person_id: str, holder: str, until: datetime) -> Mailbox | None:
-        """Become the one writer. None if another holder is, or was and did not finish."""
-        return self._lease(person_id, holder, until, MailboxRow.lease.does_not_exist())
-
-    def take_over(
-        self, person_id: str, holder: str, now: datetime, until: datetime
+    def lease(
+        self, person_id: str, holder: str, now: datetime, until: datetime, mark: str | None = None
     ) -> Mailbox | None:
-        """Become the one writer after a holder whose lease has run out. None if it has not."""
-        free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
-        return self._lease(person_id, holder, until, free)
-
-    @staticmethod
-    def _lease(
-        person_id: str, holder: str, until: datetime, condition: Condition
-    ) -> Mailbox | None:
+        """Become the one writer, with `mark` the last of what is to be taken in. None if another
+        is, whose lease has not run out."""
         row = MailboxRow(person_id)
+        free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
         mine: Condition = MailboxRow.lease == holder  # whose answer got lost: AWS was asked twice
         try:
             row.update(
-                actions=[MailboxRow.lease.set(holder), MailboxRow.lease_until.set(ms(until))],
-                condition=condition | mine,
+                actions=[
+                    MailboxRow.lease.set(holder),
+                    MailboxRow.lease_until.set(ms(until)),
+                    *([_left(mark)] if mark else []),
+                ],
+                condition=free | mine,
             )
         except UpdateError as error:
             if lost_race(error):
@@ -75,8 +80,7 @@ class Mailboxes:
         """Add a mark (stream@version) to what the holder has to do. False if none is alive."""
         try:
             MailboxRow(person_id).update(
-                actions=[MailboxRow.todo.add({mark})],
-                condition=MailboxRow.lease_until >= ms(now),
+                actions=[_left(mark)], condition=MailboxRow.lease_until >= ms(now)
             )
         except UpdateError as error:
             if lost_race(error):
@@ -84,43 +88,15 @@ class Mailboxes:
             raise
         return True
 
-    def append(self, person_id: str, event: Event) -> None:
-        """Put an event at its place in the log. Raises Stale if another is there."""
-        row = EventRow(
-            person_id=person_id,
-            seq=event.seq,
-            doc=pack(event),
-            expires=int((event.at + LOGGED_FOR + _GRACE).timestamp()),
-        )
-        if event.type in CRITICAL:
-            row.critical_day = _day(event.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
-            row.critical_at = ms(event.at)
-        mine: Condition = EventRow.doc == row.doc  # whose answer got lost: AWS was asked twice
-        try:
-            row.save(condition=EventRow.seq.does_not_exist() | mine)
-        except PutError as error:
-            if lost_race(error):
-                raise Stale from None
-            raise
-
     def event(self, person_id: str, seq: int) -> Event | None:
         """Read one event, strongly consistent; None if there is none."""
-        try:
-            row = EventRow.get(person_id, seq, consistent_read=True)
-        except DoesNotExist:
-            return None
-        return unpack(row.doc, Event)
+        found = self.log(self.read(person_id), seq, 1)
+        return found[0] if found and found[0].seq == seq else None
 
     def back_from(self, person_id: str, seq: int | None, limit: int) -> list[Event]:
         """The events before `seq` (None: all), newest first, strongly consistent."""
-        rows = EventRow.query(
-            person_id,
-            None if seq is None else EventRow.seq < seq,
-            consistent_read=True,
-            scan_index_forward=False,
-            limit=limit,
-        )
-        return [unpack(row.doc, Event) for row in rows]
+        box = self.read(person_id)
+        return list(islice(_newest_first(box, box.next_seq if seq is None else seq, limit), limit))
 
     def critical(self, day: date, since: datetime, limit: int) -> list[Event]:
         """The critical events of one day, in no particular order, from a time on."""
@@ -135,36 +111,33 @@ class Mailboxes:
             )
         ]
         rows = EventRow.batch_get(keys) if keys else ()
-        return [unpack(row.doc, Event) for row in rows]
+        return [_run(row)[-1] for row in rows]
 
-    def log(self, person_id: str, first_seq: int, limit: int) -> list[Event]:
-        """Events from `first_seq` on, in order, strongly consistent, at most `limit`."""
+    def log(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]:
+        """Events from `first_seq` on, in order, strongly consistent, at most `limit`: with those
+        that a head at hand has."""
+        recent = mailbox.recent
+        away = not recent or first_seq < recent[0].seq
         rows = EventRow.query(
-            person_id, EventRow.seq >= first_seq, consistent_read=True, limit=limit
+            mailbox.person_id, EventRow.seq >= first_seq, consistent_read=True, page_size=_PAGE
         )
-        return [unpack(row.doc, Event) for row in rows]
+        runs = chain.from_iterable(map(_run, rows)) if away else ()
+        return list(islice(_ascending(chain(runs, recent), first_seq), limit))
 
-    def since(self, person_id: str, at: datetime, limit: int, page: int = _PAGE) -> list[Event]:
-        """The events of the log from a time on, newest first, strongly consistent."""
-        rows = EventRow.query(
-            person_id,
-            consistent_read=True,
-            scan_index_forward=False,
-            limit=limit,
-            page_size=page,
-        )
-        newest = (unpack(row.doc, Event) for row in rows)
+    def since(self, mailbox: Mailbox, at: datetime, limit: int, page: int = _PAGE) -> list[Event]:
+        """The events from a time on, newest first, at most `limit`, strongly consistent: with
+        those that a head at hand has."""
+        newest = islice(_newest_first(mailbox, mailbox.next_seq, page), limit)
         return list(takewhile(lambda event: event.at >= at, newest))
 
-    def release(self, mailbox: Mailbox, holder: str, done: frozenset[str]) -> bool:
-        """Write the head back and end the lease, if nothing beyond `done` was left to do.
+    def release(self, mailbox: Mailbox, holder: str, done: int) -> bool:
+        """Write the head back and end the lease, if nothing beyond the first `done` marks was
+        left to do.
 
         False if more has been left meanwhile; the lease is still held then. Raises Stale if the
         lease was lost.
         """
-        nothing_more: Condition = (
-            MailboxRow.todo == set(done) if done else MailboxRow.todo.does_not_exist()
-        )
+        nothing_more: Condition = MailboxRow.todo[done].does_not_exist()
         try:
             MailboxRow(mailbox.person_id).update(
                 actions=[*_head(mailbox), MailboxRow.todo.remove()],
@@ -178,12 +151,12 @@ class Mailboxes:
             return False
         return True
 
-    def give_back(self, mailbox: Mailbox, holder: str, done: frozenset[str]) -> None:
-        """Write the head back and end the lease; what is left to do beyond `done` stays, for the
-        next holder. Raises Stale if the lease was lost."""
+    def give_back(self, mailbox: Mailbox, holder: str, done: int) -> None:
+        """Write the head back and end the lease; what is left to do beyond the first `done` marks
+        stays, for the next holder. Raises Stale if the lease was lost."""
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[*_head(mailbox), *([MailboxRow.todo.delete(set(done))] if done else [])],
+                actions=[*_head(mailbox), *(MailboxRow.todo[n].remove() for n in range(done))],
                 condition=MailboxRow.lease == holder,
             )
         except UpdateError as error:
@@ -192,20 +165,107 @@ class Mailboxes:
             raise
 
 
+def _left(mark: str) -> Action:
+    action: Action = MailboxRow.todo.set((MailboxRow.todo | []).append([mark]))
+    return action
+
+
+def _newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:
+    """The events before a place, the newest first."""
+    person_id, recent = mailbox.person_id, mailbox.recent
+    within = before < (recent[0].seq if recent else mailbox.next_seq)
+
+    def runs() -> Iterator[EventRow]:
+        if within:  # maybe in the middle of a run
+            yield from EventRow.query(
+                person_id, EventRow.seq >= before, consistent_read=True, limit=1
+            )
+        yield from EventRow.query(
+            person_id,
+            EventRow.seq < before,
+            consistent_read=True,
+            scan_index_forward=False,
+            page_size=page,
+        )
+
+    away = (event for row in runs() for event in reversed(_run(row)))
+    for event in chain(reversed(recent), away):
+        if event.seq < before:
+            yield event
+            before = event.seq
+
+
+def _ascending(events: Iterable[Event], first_seq: int) -> Iterator[Event]:
+    """Each event from a place on once: runs may overlap."""
+    for event in events:
+        if event.seq >= first_seq:
+            yield event
+            first_seq = event.seq + 1
+
+
+def _put_away(person_id: str, run: tuple[Event, ...]) -> None:
+    """Make a run of events a row, unless it is one already."""
+    last = run[-1]
+    row = EventRow(
+        person_id=person_id,
+        seq=last.seq,
+        doc=pack(run),
+        expires=int((max(event.at for event in run) + LOGGED_FOR + _GRACE).timestamp()),
+    )
+    if last.type in CRITICAL:
+        row.critical_day = _day(last.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
+        row.critical_at = ms(last.at)
+    try:
+        row.save(condition=EventRow.seq.does_not_exist())
+    except PutError as error:
+        if not lost_race(error):
+            raise
+
+
+def _run(row: EventRow) -> tuple[Event, ...]:
+    return unpack(row.doc, tuple[Event, ...])
+
+
 def _day(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"
 
 
 def _head(mailbox: Mailbox) -> list[Action]:
     """What is written when a lease ends."""
+    heard = msgspec.json.encode(mailbox.heard).decode()
+    taken = msgspec.json.encode(mailbox.taken).decode()
+    tail = _kept(mailbox, _ROOM - len(heard) - len(taken))
     return [
         MailboxRow.next_seq.set(mailbox.next_seq),
         MailboxRow.delivered_to.set(mailbox.delivered_to),
-        MailboxRow.heard.set(msgspec.json.encode(mailbox.heard).decode()),
-        MailboxRow.taken.set(msgspec.json.encode(mailbox.taken).decode()),
+        MailboxRow.heard.set(heard),
+        MailboxRow.taken.set(taken),
+        MailboxRow.tail.set(tail) if tail else MailboxRow.tail.remove(),
         MailboxRow.lease.remove(),
         MailboxRow.lease_until.remove(),
     ]
+
+
+def _kept(mailbox: Mailbox, room: int) -> bytes:
+    """The newest events, packed, for the head to keep; all others are put away before.
+
+    A critical event is put away at once, the last of its run, as it is looked up by an index.
+    """
+    old: tuple[Event, ...] = mailbox.tail
+    new: tuple[Event, ...] = ()
+    for event in mailbox.fresh:
+        new = (*new, event)
+        if event.type in CRITICAL:
+            _put_away(mailbox.person_id, old + new)
+            old, new = (), ()
+    packed = pack(old + new) if old or new else b""
+    if old and new and len(packed) > room:
+        _put_away(mailbox.person_id, old)
+        packed = pack(new)
+    if len(packed) > _MOST:
+        _put_away(mailbox.person_id, new or old)
+        return b""
+    return packed
 
 
 def _decode(row: MailboxRow) -> Mailbox:
@@ -215,5 +275,6 @@ def _decode(row: MailboxRow) -> Mailbox:
         delivered_to=int(row.delivered_to or 0),
         heard=msgspec.json.decode(row.heard) if row.heard else {},
         taken=msgspec.json.decode(row.taken) if row.taken else {},
-        todo=frozenset(row.todo or ()),
+        todo=tuple(row.todo or ()),
+        tail=unpack(row.tail, tuple[Event, ...]) if row.tail else (),
     )

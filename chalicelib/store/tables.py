@@ -246,11 +246,12 @@ class MailboxRow(Model):
     person_id = UnicodeAttribute(hash_key=True)
     lease = UnicodeAttribute(null=True)  # the holder's token
     lease_until = NumberAttribute(null=True)  # epoch ms
-    todo = UnicodeSetAttribute(null=True)  # streams that others left to the holder
+    todo: Any = ListAttribute(null=True)  # stream@version: what the holder is to take in
     next_seq = NumberAttribute(null=True)
     delivered_to = NumberAttribute(null=True)
     heard = UnicodeAttribute(null=True)  # JSON {type: seq}, of connections that subscribe
-    taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch ms]}
+    taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch s]}
+    tail = BinaryAttribute(null=True, legacy_encoding=False)  # its newest events, packed
 
 
 class _ByCritical(GlobalSecondaryIndex["EventRow"]):
@@ -263,7 +264,7 @@ class _ByCritical(GlobalSecondaryIndex["EventRow"]):
 
 
 class EventRow(Model):
-    """One event in one person's log."""
+    """A run of events of one person's log, by the place of its last. Runs may overlap."""
 
     class Meta:
         table_name = "events"
@@ -271,9 +272,11 @@ class EventRow(Model):
 
     person_id = UnicodeAttribute(hash_key=True)
     seq = NumberAttribute(range_key=True)
-    doc = BinaryAttribute(legacy_encoding=False)  # domain.events.Event, packed
+    doc = BinaryAttribute(legacy_encoding=False)  # a list of domain.events.Event, packed
     expires = NumberAttribute()  # epoch s, TTL
-    critical_day = UnicodeAttribute(null=True)  # 2026-01-27#3, of critical ones: day and shard
+    critical_day = UnicodeAttribute(
+        null=True
+    )  # 2026-01-27#3: day and shard, if its last is critical
     critical_at = NumberAttribute(null=True)  # epoch ms
 
     by_critical = _ByCritical()

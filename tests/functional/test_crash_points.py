@@ -17,7 +17,7 @@ from chalicelib.store.orders import Orders
 from chalicelib.store.tables import MailboxRow
 from tests.faults import Crash, Mortal, answers_lost, conflicts
 from tests.functional.conftest import Engine, MakeWorld
-from tests.functional.world import Socket, Someone, World
+from tests.functional.world import Socket, Someone, World, log_of
 
 
 class Stage:
@@ -42,7 +42,7 @@ class Stage:
 
     def logged(self) -> list[tuple[int, int]]:
         """(seq, version) of her log: each event has one place, so one id."""
-        log = Mailboxes().log("cara", 1, 100)
+        log = log_of("cara")
         assert len({(event.stream, event.version, event.ordinal) for event in log}) == len(log)
         assert [event.seq for event in log] == list(range(1, len(log) + 1))
         return [(event.seq, event.version) for event in log]
@@ -77,7 +77,6 @@ CRASHES: dict[str, tuple[Callable[[Stage], None], int]] = {
     "after_commit": (lambda s: s.orders.die("after", "commit"), 1),
     "before_lease": (lambda s: s.mailboxes.die("before", "lease"), 1),
     "after_lease": (lambda s: s.mailboxes.die("after", "lease"), 1),
-    "after_append": (lambda s: s.mailboxes.die("after", "append"), 1),
     "during_post": (doomed_post("before"), 1),
     "after_post": (doomed_post("after"), 2),
     "before_release": (lambda s: s.mailboxes.die("before", "release"), 2),
@@ -152,7 +151,7 @@ def test_the_wakeup_itself_may_die_and_comes_again(stage: Stage) -> None:
     stage.orders.die("after", "commit")
     with pytest.raises(Crash):
         stage.step("accept")
-    stage.mailboxes.die("after", "append")
+    stage.mailboxes.die("after", "lease")
     with pytest.raises(Crash):
         stage.world.pass_time(6)  # the message is received, and its receiver is gone
     stage.step("arrived")  # left to the dead holder, with a wakeup of its own

@@ -241,10 +241,12 @@ class OutOfReach(Mailboxes):
 
     out_of_reach = False
 
-    def lease(self, person_id: str, holder: str, until: datetime) -> Mailbox | None:
+    def lease(
+        self, person_id: str, holder: str, now: datetime, until: datetime, mark: str | None = None
+    ) -> Mailbox | None:
         if self.out_of_reach:
             raise OSError("out of reach")
-        return super().lease(person_id, holder, until)
+        return super().lease(person_id, holder, now, until, mark)
 
 
 def meanwhile(world: World, type_: str, do: Any) -> None:

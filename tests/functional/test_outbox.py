@@ -66,7 +66,7 @@ def test_what_is_left_to_a_busy_mailbox_stays_in_the_outbox_until_it_is_told(
     job = Job("delivery", ANA.id, Place("Mill 1"), Place("Lane 2"), now)
     order = waybill.ordering.place(job)
 
-    assert Mailboxes().lease(ANA.id, "one who dies", now + LEASE)
+    assert Mailboxes().lease(ANA.id, "one who dies", now, now + LEASE)
     waybill.delivery.accept(BEN, order.id)
     for step in STEPS:
         waybill.delivery.step(BEN, order.id, step)

@@ -13,8 +13,10 @@ from typing import Any
 from chalice.test import Client
 
 from chalicelib import wiring
+from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Actor, Role
+from chalicelib.store.mailboxes import Mailboxes
 from infra.tokens import mint
 from tests.builders import DEPOT
 from tests.conftest import SECRET
@@ -277,6 +279,12 @@ def _decoded(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def log_of(person_id: str) -> list[Event]:
+    """All that somebody's log holds, in order."""
+    mailboxes = Mailboxes()
+    return mailboxes.log(mailboxes.read(person_id), 1, 1000)
 
 
 def _connect_event(
