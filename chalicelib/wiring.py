@@ -167,7 +167,12 @@ def build(
     policies = _policies(settings)
     calls = Calls(broadcast, policies, clock)
     followers = (pool.follow, calls.follow, earnings.follow)
-    changes = Changes(orders, relay, queue, clock, followers)
+    changes = Changes(orders, couriers, relay, queue, clock, followers)
+
+    def settle(outbox: Outbox) -> None:
+        changes.settle(outbox)
+        earnings.settle(outbox)
+
     calling = Calling(couriers, changes, queue, clock)
     dispatching = Dispatching(orders, couriers, changes, policies, calling, clock)
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
@@ -209,7 +214,7 @@ def build(
         greeting=greeting,
         broadcast=broadcast,
         waking=Waking(
-            load, relay, earnings.settle, dispatching, greeting, presence, broadcast, queue, clock
+            load, relay, settle, dispatching, greeting, presence, broadcast, queue, clock
         ),
         sweeper=Sweeper(orders, connections, dispatching, presence, threads, clock),
         clock=clock,

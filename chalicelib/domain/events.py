@@ -58,7 +58,7 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-ENTAILING = frozenset({ORDER_DELIVERED})  # what calls for more than being told: an earning
+ENTAILING = frozenset({ORDER_DELIVERED})  # its courier is let go, and earns
 
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 LOGGED_FOR = timedelta(days=8)  # and how long it can be looked up: spec 003 asks for 168 hours
@@ -125,6 +125,11 @@ class Outbox(msgspec.Struct, frozen=True):
         """The newest version that one person is told of, 0 where there is none."""
         mine = (e.version for e in self.entries if any(one.to == person_id for one in e.events))
         return max(mine, default=0)
+
+    def told(self, type_: str) -> Event | None:
+        """An event of some type, None if it tells of none."""
+        events = (event for entry in self.entries for event in entry.events)
+        return next((event for event in events if event.type == type_), None)
 
     def recipients(self) -> tuple[str, ...]:
         """Everybody who is told something, once each, in order of first mention."""

@@ -33,13 +33,16 @@ class Booking(msgspec.Struct, frozen=True):
 
 
 class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`version` counts commits; `outbox` holds the events of the last of them."""
+    """`version` counts commits; `outbox` holds the events of the last of them, and `newest` the
+    entries of the very last, which are not in the ledger yet: so that a balance changes with them
+    in one write."""
 
     courier_id: str
     balance_minor: int = 0
     version: int = 0
     months: dict[str, Month] = {}
     outbox: tuple[Entry, ...] = ()
+    newest: tuple[Booking, ...] = ()
 
     @property
     def told(self) -> Outbox:
@@ -48,10 +51,9 @@ class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A wallet as it is to be written, with what is new in its ledger."""
+    """A wallet as it is to be written, and what is told of it."""
 
     wallet: Wallet
-    bookings: tuple[Booking, ...] = ()
     told: tuple[Event, ...] = ()
 
 
@@ -78,7 +80,7 @@ def earn(wallet: Wallet, order: Order, now: datetime) -> Change:
     months = {**wallet.months, period: replace(month, rewarded=month.rewarded or due)}
     kept = dict(sorted(months.items())[-MONTHS_KEPT:])
     change = _book(
-        Change(replace(wallet, months=kept)),
+        Change(replace(wallet, months=kept, newest=())),
         earning_key(order.id),
         parts.amount,
         events.EARNING_RECORDED,
@@ -94,7 +96,8 @@ def reserve(wallet: Wallet, payout_id: str, amount_minor: int, now: datetime) ->
     """Set an amount aside for a payout. Raises BalanceTooLow."""
     if amount_minor > wallet.balance_minor:
         raise BalanceTooLow("This is more than the balance.")
-    change = _book(Change(wallet), payout_key(payout_id), -amount_minor, "payout_requested", now)
+    change = Change(replace(wallet, newest=()))
+    change = _book(change, payout_key(payout_id), -amount_minor, "payout_requested", now)
     return _sealed(change, now)
 
 
@@ -111,9 +114,9 @@ def _book(change: Change, key: str, amount_minor: int, reason: str, now: datetim
         balance_minor=balance,
         reason=reason,
     )
+    booked = (*wallet.newest, Booking(key, amount_minor, balance, reason, now))
     return Change(
-        replace(wallet, balance_minor=balance),
-        (*change.bookings, Booking(key, amount_minor, balance, reason, now)),
+        replace(wallet, balance_minor=balance, newest=booked),
         (*change.told, told),
     )
 

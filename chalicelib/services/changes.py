@@ -13,10 +13,10 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import lifecycle
-from chalicelib.domain.events import ENTAILING, Event, order_stream
-from chalicelib.domain.orders import Order
+from chalicelib.domain.events import ENTAILING, ORDER_DELIVERED, Event, Outbox, order_stream
+from chalicelib.domain.orders import Order, Status
 from chalicelib.errors import Stale, Unavailable
-from chalicelib.services.ports import Clock, OrderStore, Queue
+from chalicelib.services.ports import Clock, CourierStore, OrderStore, Queue
 from chalicelib.services.relay import Relay
 from chalicelib.services.wakeups import Expire, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
@@ -44,6 +44,7 @@ class Changes:
     def __init__(
         self,
         orders: OrderStore,
+        couriers: CourierStore,
         relay: Relay,
         queue: Queue,
         clock: Clock,
@@ -51,6 +52,7 @@ class Changes:
     ) -> None:
         self._followers = followers
         self._orders = orders
+        self._couriers = couriers
         self._relay = relay
         self._queue = queue
         self._clock = clock
@@ -86,11 +88,29 @@ class Changes:
         if not armed and (told or sealed.offer):
             self.arm(before, sealed, told)
         self._orders.commit(before, sealed, available_only=available_only)
+        self._tell(self._let_go, before, sealed)
         if told:
             self._relay.at_once(sealed.told)
         for follow in self._followers:
             self._tell(follow, before, sealed)
         return sealed
+
+    def _let_go(self, before: Order | None, after: Order) -> None:
+        """Free the courier of an order that is done."""
+        if before and before.holder and after.status is Status.DONE:
+            self._couriers.let_go(before.holder, after.id, after.updated_at)
+
+    def settle(self, outbox: Outbox) -> None:
+        """Free the courier of an order whose outbox tells of its delivery, if whoever delivered
+        it did not live to."""
+        delivered = outbox.told(ORDER_DELIVERED)
+        if delivered is None:
+            return
+        named, order_id = delivered.courier, delivered.order_id
+        courier_id = named.id if named else self._orders.get(order_id).courier_id
+        courier = self._couriers.get(courier_id) if courier_id else None
+        if courier and courier.order_id == order_id:
+            self._couriers.let_go(courier.id, order_id, delivered.at)
 
     @staticmethod
     def _tell(follow: Follower, before: Order | None, sealed: Order) -> None:

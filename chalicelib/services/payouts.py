@@ -40,8 +40,8 @@ class Payouts:
 
         def reserve() -> Payout:
             # It is booked already where the write was done and not answered.
-            if not self._wallets.has(actor.id, wallets.payout_key(payout.id)):
-                wallet = self._wallets.get(actor.id)
+            wallet = self._wallets.get(actor.id)
+            if not self._wallets.has(wallet, wallets.payout_key(payout.id)):
                 change = wallets.reserve(wallet, payout.id, amount_minor, now)
                 self._wallets.commit(wallet, change, payout)
             return payout

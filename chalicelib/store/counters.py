@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
 
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.feeds import Count
 from chalicelib.store.tables import SHARDS, CounterRow
 
 _KEPT_FOR = timedelta(days=400)
+_LOGGED, _HEARD = "logged:", "heard:"
 
 
 class Counters:
@@ -21,15 +23,16 @@ class Counters:
         self._pool = pool
 
     def add(self, counts: Iterable[Count]) -> None:
-        """Add to the counters: one write for each type and day."""
+        """Add to the counters: one write for each shard and day."""
+        rows: dict[tuple[date, int], list[Action]] = {}
         for count in counts:
-            key = _key(count.day, count.shard % SHARDS)
-            actions: list[Action] = [CounterRow.expires.set(_expires(count.day))]
-            if count.logged:
-                actions.append(CounterRow.logged.add(count.logged))
-            if count.heard:
-                actions.append(CounterRow.heard.add(count.heard))
-            CounterRow(key, count.type).update(actions=actions)
+            actions = rows.setdefault((count.day, count.shard % SHARDS), [])
+            for name, number in ((_LOGGED, count.logged), (_HEARD, count.heard)):
+                if number:
+                    actions.append(Path([name + count.type]).add(number))
+        for (day, shard), actions in rows.items():
+            actions.append(CounterRow.expires.set(_expires(day)))
+            CounterRow(_key(day, shard)).update(actions=actions)
 
     def of_day(self, day: date) -> list[Count]:
         """All counters of a day, strongly consistent."""
@@ -38,9 +41,15 @@ class Counters:
 
 
 def _shard(day: date, shard: int) -> list[Count]:
-    rows = CounterRow.query(_key(day, shard), consistent_read=True)
+    found = CounterRow._get_connection().get_item(_key(day, shard), consistent_read=True)
+    item = found.get("Item", {})
+
+    def number(name: str) -> int:
+        return int(item[name]["N"]) if name in item else 0
+
+    types = {name.partition(":")[2] for name in item if name.startswith((_LOGGED, _HEARD))}
     return [
-        Count(day, str(row.type), shard, int(row.logged or 0), int(row.heard or 0)) for row in rows
+        Count(day, type_, shard, number(_LOGGED + type_), number(_HEARD + type_)) for type_ in types
     ]
 
 

@@ -180,6 +180,21 @@ class Couriers:
             if not lost_race(error):
                 raise
 
+    def let_go(self, courier_id: str, order_id: int, now: datetime) -> None:
+        """Free a courier of an order. Harmless if they do not hold it, or no longer."""
+        for _ in range(_ATTEMPTS):
+            change = release(courier_id, order_id, now)
+            if change is None:
+                return
+            try:
+                change.row.update(actions=change.actions, condition=change.condition)
+            except UpdateError as error:
+                if not lost_race(error):
+                    raise
+            else:
+                return
+        raise Stale
+
     def free_near(self, point: Point, radius_m: float) -> Iterator[tuple[list[Courier], float]]:
         """Free couriers ring by ring, outward, each with the metres that are covered by then."""
         for cells, covered_m in rings(point, radius_m):

@@ -13,7 +13,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.flows import FLOWS
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
 from chalicelib.store.clock import ms
@@ -44,7 +44,8 @@ class Orders:
 
         Where the two occupy different couriers, one is let go and the other claimed in the same
         transaction, so that a courier never holds two orders. `available_only` False claims a
-        courier who is off duty too.
+        courier who is off duty too. The courier of an order that is done is let go afterwards: it
+        harms nobody if that comes later.
         A write whose answer got lost is sent again by the SDK; it finds itself done, and that is
         no race lost. (A transaction carries a token for that.)
         Raises Stale if the order, or the courier let go, changed meanwhile; CourierTaken if the
@@ -55,7 +56,7 @@ class Orders:
             OrderRow.version == before.version if before else OrderRow.order_id.does_not_exist()
         )
         held, holds = before.holder if before else None, after.holder
-        if held == holds:
+        if held == holds or after.status is Status.DONE:
             self._save(row, unchanged)
             return
         self._commit_with_couriers(row, unchanged, held, holds, after, available_only)

@@ -283,16 +283,16 @@ class EventRow(Model):
 
 
 class CounterRow(Model):
-    """How many events of one type came on one day: in one of the day's shards."""
+    """How many events of each type came on one day, to the people of one of the day's shards.
+
+    There are two numbers for each type, under names made of it: store/counters.py has them.
+    """
 
     class Meta:
         table_name = "counters"
         billing_mode = "PAY_PER_REQUEST"
 
     day = UnicodeAttribute(hash_key=True)  # 2026-01-27#3
-    type = UnicodeAttribute(range_key=True)
-    logged = NumberAttribute(null=True)
-    heard = NumberAttribute(null=True)  # of these, told to a subscriber
     expires = NumberAttribute(null=True)  # epoch s, TTL
 
 
@@ -304,12 +304,13 @@ class WalletRow(Model):
         billing_mode = "PAY_PER_REQUEST"
 
     courier_id = UnicodeAttribute(hash_key=True)
-    doc = UnicodeAttribute()  # JSON of domain.wallets.Wallet
+    doc = BinaryAttribute(legacy_encoding=False)  # domain.wallets.Wallet, packed
     version = NumberAttribute()
+    commit = UnicodeAttribute()  # of the write that made this version: sent twice, it knows itself
 
 
 class LedgerRow(Model):
-    """One entry of a wallet's ledger, written once and never changed."""
+    """One entry of a wallet's ledger, never changed. The newest are in the wallet itself."""
 
     class Meta:
         table_name = "ledger"

@@ -1,18 +1,26 @@
-"""Wallets, their ledgers and payouts: a balance changes with its entries, in one transaction."""
+"""Wallets, their ledgers and payouts.
+
+A balance changes with its newest entries in one write, of the wallet; they are put into the ledger
+before the next write takes them out of it.
+"""
 
 from __future__ import annotations
 
 from itertools import islice
+from uuid import uuid4
 
 import msgspec
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.payouts import Payout
-from chalicelib.domain.wallets import Booking, Change, Wallet
+from chalicelib.domain.wallets import Booking, Wallet
 from chalicelib.errors import NotFound, Stale
 from chalicelib.store.failures import cancelled, lost_race
+from chalicelib.store.packing import pack, unpack
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 
 
@@ -28,42 +36,47 @@ class Wallets:
             row = WalletRow.get(courier_id, consistent_read=True)
         except DoesNotExist:
             return Wallet(courier_id)
-        return msgspec.json.decode(row.doc, type=Wallet)
+        return unpack(row.doc, Wallet)
 
-    def has(self, courier_id: str, key: str) -> bool:
-        """Whether something is booked, strongly consistent."""
+    def has(self, wallet: Wallet, key: str) -> bool:
+        """Whether something is booked in a wallet as it was read, or was before: a wallet that is
+        still the same when it is written did not book it either."""
+        if any(booking.key == key for booking in wallet.newest):
+            return True
         try:
-            LedgerRow.get(courier_id, key, consistent_read=True)
+            LedgerRow.get(wallet.courier_id, key, consistent_read=True)
         except DoesNotExist:
             return False
         return True
 
     def bookings(self, courier_id: str, limit: int) -> list[Booking]:
         """The entries of a ledger, strongly consistent, by key, at most `limit`."""
+        newest = self.get(courier_id).newest  # first: they may be put into the ledger meanwhile
         rows = LedgerRow.query(courier_id, consistent_read=True, limit=limit)
-        return [msgspec.json.decode(row.doc, type=Booking) for row in islice(rows, limit)]
+        written = (msgspec.json.decode(row.doc, type=Booking) for row in islice(rows, limit))
+        found = {booking.key: booking for booking in (*newest, *written)}
+        return [found[key] for key in sorted(found)][:limit]
 
-    def book(self, before: Wallet, change: Change, payout: Payout | None = None) -> None:
-        """Write a change of the wallet `before`, with the payout that it is for, if any.
+    def book(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
+        """Write `after` if the wallet is still `before`, with the payout that it is for, if any.
 
-        Raises Stale if the wallet changed meanwhile or one of the bookings is there already;
-        nothing is written then.
+        Raises Stale if the wallet changed meanwhile; it, and the payout, are not written then.
         """
+        for booking in before.newest:
+            _write_down(before.courier_id, booking)
         unchanged = (
             WalletRow.version == before.version
             if before.version
             else WalletRow.courier_id.does_not_exist()
         )
+        row = _wallet_row(after)
+        if payout is None:
+            _save(row, unchanged | (WalletRow.commit == row.commit))
+            return
         try:
             with TransactWrite(connection=self._connection) as write:
-                write.save(_wallet_row(change.wallet), condition=unchanged)
-                for booking in change.bookings:
-                    write.save(
-                        LedgerRow(before.courier_id, booking.key, doc=_json(booking)),
-                        condition=LedgerRow.key.does_not_exist(),
-                    )
-                if payout:
-                    write.save(_payout_row(payout), condition=PayoutRow.payout_id.does_not_exist())
+                write.save(row, condition=unchanged)
+                write.save(_payout_row(payout), condition=PayoutRow.payout_id.does_not_exist())
         except TransactWriteError as error:
             if cancelled(error) is None:
                 raise
@@ -79,16 +92,32 @@ class Wallets:
 
     def update_payout(self, before: Payout, after: Payout) -> None:
         """Write `after` if the payout is still `before`. Raises Stale."""
-        try:
-            _payout_row(after).save(condition=PayoutRow.version == before.version)
-        except PutError as error:
-            if lost_race(error):
-                raise Stale from None
+        _save(_payout_row(after), PayoutRow.version == before.version)
+
+
+def _save(row: Model, unchanged: Condition) -> None:
+    try:
+        row.save(condition=unchanged)
+    except PutError as error:
+        if lost_race(error):
+            raise Stale from None
+        raise
+
+
+def _write_down(courier_id: str, booking: Booking) -> None:
+    """Put an entry into the ledger, unless it is there already."""
+    row = LedgerRow(courier_id, booking.key, doc=_json(booking))
+    try:
+        row.save(condition=LedgerRow.key.does_not_exist())
+    except PutError as error:
+        if not lost_race(error):
             raise
 
 
 def _wallet_row(wallet: Wallet) -> WalletRow:
-    return WalletRow(wallet.courier_id, doc=_json(wallet), version=wallet.version)
+    return WalletRow(
+        wallet.courier_id, doc=pack(wallet), version=wallet.version, commit=uuid4().hex
+    )
 
 
 def _payout_row(payout: Payout) -> PayoutRow:

@@ -14,7 +14,7 @@ from chalicelib.domain.commands import Deliver
 from chalicelib.domain.earnings import Month
 from chalicelib.domain.events import order_stream
 from chalicelib.domain.orders import Order
-from chalicelib.domain.wallets import Change, Wallet
+from chalicelib.domain.wallets import Wallet
 from chalicelib.services.wakeups import Relay
 from chalicelib.store.orders import Orders
 from chalicelib.store.wallets import Wallets
@@ -131,7 +131,7 @@ def test_the_twentieth_punctual_delivery_of_a_month_earns_a_bonus_once(world: Wo
     """S3-12."""
     dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
     nineteen = Wallet("dan", version=1, months={"2031-05": Month(19, 19)})
-    Wallets(world.engine.connection).book(Wallet("dan"), Change(nineteen))
+    Wallets(world.engine.connection).book(Wallet("dan"), nineteen)
     socket = a_feed(world, dan, "bonus_earned")
     for _ in range(2):
         deliver(world, cara, dan)

@@ -101,7 +101,7 @@ def test_a_balance_is_the_sum_of_its_ledger_and_never_negative(
             assert amount > wallet.balance_minor
             continue
         _check_told(wallet, change)
-        for booking in change.bookings:
+        for booking in change.wallet.newest:
             assert booking.key not in ledger
             ledger[booking.key] = booking.amount_minor
         wallet = change.wallet
@@ -118,7 +118,7 @@ def _step(wallet: Wallet, n: int, kind: str, amount: float, took_min: float) -> 
 def _check_told(before: Wallet, change: Change) -> None:
     """Every booking has its wallet_updated, and the balances form a chain."""
     updates = [e.data for e in change.told if e.type == events.WALLET_UPDATED]
-    balances = [before.balance_minor, *(booking.balance_minor for booking in change.bookings)]
+    balances = [before.balance_minor, *(booking.balance_minor for booking in change.wallet.newest)]
     assert [(u["previous_minor"], u["balance_minor"]) for u in updates] == list(pairwise(balances))
     for event in change.told:
         if event.type == events.EARNING_RECORDED:
