@@ -18,8 +18,8 @@ WaybillError                     code               http_status
 ├── RateLimited                  rate_limited       429   carries retry_after_s
 └── Unavailable                  unavailable        503   nothing was written; try again
 
-The store raises two of its own, which services turn into a retry or one of the above:
-Stale (the order changed since it was read) and CourierTaken (a claim lost its race).
+The store raises three of its own, which services turn into a retry or one of the above: Stale (the
+order changed since it was read), CourierTaken (a claim lost its race) and TooManySockets.
 The gateway raises three: Gone, PostFailed, FrameTooLarge.
 Errors are raised where the rule lives and worded at the edges.
 """
@@ -130,6 +130,10 @@ class CourierTaken(Exception):
     def __init__(self, courier_id: str) -> None:
         super().__init__(courier_id)
         self.courier_id = courier_id
+
+
+class TooManySockets(Exception):
+    """One more would be too many for one mailbox."""
 
 
 class Gone(Exception):

@@ -148,7 +148,6 @@ def build(
     mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
     boxes = Mailboxes(
         mailboxes,
-        connections,
         gateway,
         voices.words,
         load,

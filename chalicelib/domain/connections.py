@@ -41,9 +41,14 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     asked_at: tuple[int, ...] = ()
     state: dict[str, Any] = {}
 
+    @property
+    def ends_at(self) -> datetime:
+        """When it has certainly ended."""
+        return self.connected_at + MAX_AGE
+
     def void(self, now: datetime) -> bool:
         """Older than any connection can be: as good as gone, whether or not it was deleted."""
-        return now >= self.connected_at + MAX_AGE
+        return now >= self.ends_at
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -86,6 +91,11 @@ def person_room(person_id: str) -> str:
     return f"{_PERSON}{person_id}"
 
 
+def mailbox_of(room: str) -> str | None:
+    """Whose mailbox is heard in a room; None for the rooms of many."""
+    return room.removeprefix(_PERSON) if room.startswith(_PERSON) else None
+
+
 def pool_room(pool: str) -> str:
     """The room of the couriers who are told of orders that are open to them all."""
     return f"pool#{pool}"
@@ -108,7 +118,7 @@ def _public(contract: str, shard: int) -> str:
 
 def mailboxes_of(connection: Connection) -> tuple[str, ...]:
     """Whose mailboxes a connection hears: its person's, and those of the restaurants it is in."""
-    return tuple(r.removeprefix(_PERSON) for r in connection.rooms if r.startswith(_PERSON))
+    return tuple(filter(None, map(mailbox_of, connection.rooms)))
 
 
 FEED_SHARDS = 8

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from chalicelib.domain.connections import Listener
 from chalicelib.domain.events import Event
 
 REMEMBERED_FOR = timedelta(minutes=15)  # longer than any wakeup is tried again
@@ -23,6 +24,13 @@ def restaurant_box(restaurant_id: str) -> str:
     return f"{RESTAURANT}{restaurant_id}"
 
 
+class Hearing(msgspec.Struct, frozen=True):
+    """A connection that hears a mailbox, and when it has certainly ended."""
+
+    listener: Listener
+    until: datetime
+
+
 class Mailbox(msgspec.Struct, frozen=True):
     """`next_seq` is the place of the next event; all up to `delivered_to` have been told.
 
@@ -32,7 +40,8 @@ class Mailbox(msgspec.Struct, frozen=True):
     `taken` says for each stream up to which version its events are in the log, and when that was
     noted (epoch seconds); `todo` are marks (stream@version) of what is to be taken in, the earliest
     first. `tail` are the newest events of the log, those that the head keeps itself; `fresh` those
-    after them that the holder of the lease has put in and not written yet.
+    after them that the holder of the lease has put in and not written yet. `hearing` are those who
+    are told, as of when it was read.
     """
 
     person_id: str
@@ -43,6 +52,11 @@ class Mailbox(msgspec.Struct, frozen=True):
     todo: tuple[str, ...] = ()
     tail: tuple[Event, ...] = ()
     fresh: tuple[Event, ...] = ()
+    hearing: tuple[Hearing, ...] = ()
+
+    def listeners(self, now: datetime) -> list[Listener]:
+        """Those who hear this mailbox now."""
+        return [one.listener for one in self.hearing if one.until > now]
 
     @property
     def last_seq(self) -> int:

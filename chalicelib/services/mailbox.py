@@ -43,11 +43,11 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from chalicelib.domain.connections import Connection, Listener, person_room
+from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.events import Event, Outbox
 from chalicelib.domain.mailboxes import REMEMBERED_FOR, Mailbox
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Stale
-from chalicelib.services.ports import Clock, ConnectionStore, Gateway, MailboxStore, Words
+from chalicelib.services.ports import Clock, Gateway, MailboxStore, Words
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,6 @@ class Mailboxes:
     def __init__(
         self,
         store: MailboxStore,
-        connections: ConnectionStore,
         gateway: Gateway,
         words: Words,
         load: Streams,
@@ -107,7 +106,6 @@ class Mailboxes:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._connections = connections
         self._gateway = gateway
         self._words = words
         self._load = load
@@ -139,8 +137,7 @@ class Mailboxes:
             return False
         if all(told >= box.last_seq for told in (box.delivered_to, *box.heard.values())):
             return True
-        listeners = self._connections.listeners(person_room(person_id), self._clock())
-        return not any(_behind(box, listener) for listener in listeners)
+        return not any(_behind(box, listener) for listener in box.listeners(self._clock()))
 
     def knows(self, person_id: str, stream: str, version: int) -> bool:
         """Whether a stream's events are certainly in a person's log up to a version."""
@@ -159,10 +156,11 @@ class Mailboxes:
             skip, outbox, newcomer = welcome()
             if newcomer:
                 self._catch_up(held, newcomer, skip)
+            held.refresh(self._store)
             if outbox and not held.box.has(outbox.stream, outbox.newest_for(person_id)):
                 self._store.leave_to_holder(person_id, outbox.mark, self._clock())
         except Exception:
-            held.give_back(self._store)
+            held.give_back(self._store, self._clock())
             raise
         self._serve(held, outbox, skip)
 
@@ -214,13 +212,13 @@ class Mailboxes:
                 for mark in held.take_on():
                     self._take_in(held, mark, known)
                 self._post(held, skip)
-                if held.release(self._store):
+                if held.release(self._store, self._clock()):
                     self._count(held)
                     return
                 self._check_time(held)
                 held.refresh(self._store)
         except PostFailed:
-            held.give_back(self._store)
+            held.give_back(self._store, self._clock())
             self._count(held)
             raise
 
@@ -266,11 +264,7 @@ class Mailboxes:
         """Step 4: post what has not been told, to everybody of this person who listens: to each
         what none of its kind has heard."""
         box, now = held.box, self._clock()
-        listeners = [
-            listener
-            for listener in self._connections.listeners(person_room(box.person_id), now)
-            if _behind(box, listener)
-        ]
+        listeners = [one for one in box.listeners(now) if _behind(box, one)]
         if not listeners:
             return
         worth = [event for event in self._waiting(box, listeners) if event.current(now)]
@@ -363,14 +357,15 @@ class _Lease:
         left, self._done = self.box.todo[self._done :], len(self.box.todo)
         return left
 
-    def release(self, store: MailboxStore) -> bool:
+    def release(self, store: MailboxStore, now: datetime) -> bool:
         """Step 4. False if there is more to do."""
-        return store.release(self.box, self.holder, self._done)
+        return store.release(self.box, self.holder, self._done, now)
 
-    def give_back(self, store: MailboxStore) -> None:
+    def give_back(self, store: MailboxStore, now: datetime) -> None:
         """End the lease, and leave what is not done to the next holder."""
-        store.give_back(self.box, self.holder, self._done)
+        store.give_back(self.box, self.holder, self._done, now)
 
     def refresh(self, store: MailboxStore) -> None:
-        """Read what has been left to do meanwhile."""
-        self.box = replace(self.box, todo=store.read(self.box.person_id).todo)
+        """Read what has been left to do meanwhile, and who hears it by now."""
+        now = store.read(self.box.person_id)
+        self.box = replace(self.box, todo=now.todo, hearing=now.hearing)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.connections import CHECK_EVERY, Connection, Heartbeat, Pace, person_room
 from chalicelib.domain.people import Role
-from chalicelib.errors import Gone, RateLimited, Stale
+from chalicelib.errors import Gone, RateLimited, Stale, TooManySockets
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
 from chalicelib.services.wakeups import AuthDeadline, Beat, Greet, Wakeup
 
@@ -65,9 +65,13 @@ class Presence:
 
     def admit(self, connection: Connection) -> None:
         """Let a greeted connection hear what is said in its rooms. One that ended meanwhile, and
-        whose $disconnect found it in none of them, is taken out again."""
-        for room in connection.rooms:
-            self._connections.join(room, connection)
+        whose $disconnect found it in none of them, is taken out again; one too many is closed."""
+        try:
+            for room in connection.rooms:
+                self._connections.join(room, connection)
+        except TooManySockets:
+            self.end(connection.id)
+            return
         if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
             self._couriers.connected(connection.person_id, connection.id)
         if self.get(connection.id) is None:

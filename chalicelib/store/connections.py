@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, Connection, Listener
+from chalicelib.domain.connections import CHECK_EVERY, Connection, Listener, mailbox_of
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale
+from chalicelib.store import listeners
 from chalicelib.store.clock import ms
 from chalicelib.store.failures import lost_race
+from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 
 _PAGE = 100
@@ -54,7 +56,10 @@ class Connections:
 
     def join(self, room: str, connection: Connection) -> None:
         """Let a socket hear what is said in a room: what it asked for last, whichever message
-        gets here first. Harmless twice."""
+        gets here first. Harmless twice. Raises TooManySockets."""
+        if mailbox := mailbox_of(room):
+            listeners.join(mailbox, connection)
+            return
         known: Condition = RoomRow.version.does_not_exist()
         try:
             row = room_row(room, connection)
@@ -65,10 +70,15 @@ class Connections:
 
     def leave(self, room: str, connection_id: str) -> None:
         """Take a socket out of a room. Harmless if it was not there."""
-        RoomRow(room, connection_id).delete()
+        if mailbox := mailbox_of(room):
+            listeners.leave(mailbox, connection_id)
+        else:
+            RoomRow(room, connection_id).delete()
 
     def listeners(self, room: str, now: datetime) -> list[Listener]:
-        """Everybody in a room, strongly consistent: one query."""
+        """Everybody in a room, strongly consistent: one read."""
+        if mailbox := mailbox_of(room):
+            return Mailboxes().read(mailbox).listeners(now)
         rows = RoomRow.query(room, consistent_read=True)
         return [
             Listener(
@@ -101,7 +111,7 @@ def _heard(hears: str | None) -> tuple[str, ...] | None:
 
 
 def _expires(connection: Connection) -> int:
-    return int((connection.connected_at + MAX_AGE).timestamp())
+    return int(connection.ends_at.timestamp())
 
 
 def encode(connection: Connection) -> ConnectionRow:

@@ -22,6 +22,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
 from chalicelib.domain.mailboxes import Mailbox
 from chalicelib.errors import Stale
+from chalicelib.store import listeners
 from chalicelib.store.clock import ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.packing import pack, unpack
@@ -31,7 +32,7 @@ _PAGE = 100
 CRITICAL_SHARDS = 2  # they are few
 
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
-_ROOM = 740  # bytes of events and notes in a head that, with all else, stays under 1 KB
+_ROOM = 770  # bytes of events, notes and listeners in a head that stays under 1 KB with the rest
 _MOST = 16_000  # more is put away at once: until then each write of the head writes it too
 
 
@@ -130,7 +131,7 @@ class Mailboxes:
         newest = islice(_newest_first(mailbox, mailbox.next_seq, page), limit)
         return list(takewhile(lambda event: event.at >= at, newest))
 
-    def release(self, mailbox: Mailbox, holder: str, done: int) -> bool:
+    def release(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
         """Write the head back and end the lease, if nothing beyond the first `done` marks was
         left to do.
 
@@ -140,7 +141,7 @@ class Mailboxes:
         nothing_more: Condition = MailboxRow.todo[done].does_not_exist()
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[*_head(mailbox), MailboxRow.todo.remove()],
+                actions=[*_head(mailbox, now), MailboxRow.todo.remove()],
                 condition=(MailboxRow.lease == holder) & nothing_more,
             )
         except UpdateError as error:
@@ -151,12 +152,12 @@ class Mailboxes:
             return False
         return True
 
-    def give_back(self, mailbox: Mailbox, holder: str, done: int) -> None:
+    def give_back(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> None:
         """Write the head back and end the lease; what is left to do beyond the first `done` marks
         stays, for the next holder. Raises Stale if the lease was lost."""
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[*_head(mailbox), *(MailboxRow.todo[n].remove() for n in range(done))],
+                actions=[*_head(mailbox, now), *(MailboxRow.todo[n].remove() for n in range(done))],
                 condition=MailboxRow.lease == holder,
             )
         except UpdateError as error:
@@ -230,11 +231,13 @@ def _day(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"
 
 
-def _head(mailbox: Mailbox) -> list[Action]:
-    """What is written when a lease ends."""
+def _head(mailbox: Mailbox, now: datetime) -> list[Action]:
+    """What is written when a lease ends. Connections that have ended unnoticed are left out."""
+    ended = [one.listener.connection_id for one in mailbox.hearing if one.until <= now]
     heard = msgspec.json.encode(mailbox.heard).decode()
     taken = msgspec.json.encode(mailbox.taken).decode()
-    tail = _kept(mailbox, _ROOM - len(heard) - len(taken))
+    room = _ROOM - len(heard) - len(taken) - listeners.weight(mailbox.hearing)
+    tail = _kept(mailbox, room)
     return [
         MailboxRow.next_seq.set(mailbox.next_seq),
         MailboxRow.delivered_to.set(mailbox.delivered_to),
@@ -243,6 +246,7 @@ def _head(mailbox: Mailbox) -> list[Action]:
         MailboxRow.tail.set(tail) if tail else MailboxRow.tail.remove(),
         MailboxRow.lease.remove(),
         MailboxRow.lease_until.remove(),
+        *(MailboxRow.listeners[id_].remove() for id_ in ended),
     ]
 
 
@@ -276,5 +280,6 @@ def _decode(row: MailboxRow) -> Mailbox:
         heard=msgspec.json.decode(row.heard) if row.heard else {},
         taken=msgspec.json.decode(row.taken) if row.taken else {},
         todo=tuple(row.todo or ()),
+        hearing=listeners.decode(row),
         tail=unpack(row.tail, tuple[Event, ...]) if row.tail else (),
     )

@@ -14,6 +14,7 @@ from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
     ListAttribute,
+    MapAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -220,7 +221,7 @@ class ConnectionRow(Model):
 
 
 class RoomRow(Model):
-    """One listener in one room. One strongly consistent query finds all who must be told."""
+    """One listener in one room of many. Who hears one person's mailbox, its head knows."""
 
     class Meta:
         table_name = "rooms"
@@ -252,6 +253,7 @@ class MailboxRow(Model):
     heard = UnicodeAttribute(null=True)  # JSON {type: seq}, of connections that subscribe
     taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch s]}
     tail = BinaryAttribute(null=True, legacy_encoding=False)  # its newest events, packed
+    listeners: Any = MapAttribute(null=True)  # by connection id: store/listeners.py
 
 
 class _ByCritical(GlobalSecondaryIndex["EventRow"]):

@@ -24,9 +24,10 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Fix, Role
 from chalicelib.settings import BadSetting
 from chalicelib.store import connections as connection_rows
+from chalicelib.store import listeners as listener_rows
 from chalicelib.store import orders as order_rows
 from chalicelib.store.clock import ms
-from chalicelib.store.tables import SHARDS, CourierRow
+from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow
 from infra.aws import client
 from infra.bench.report import Report, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
@@ -224,7 +225,5 @@ class Loading:
             greeted=True,
             check_at=self._on.now + timedelta(hours=1),
         )
-        return (
-            connection_rows.encode(connection),
-            connection_rows.room_row(person_room(person), connection),
-        )
+        heard_by = {id_: listener_rows.encode(person, connection)}
+        return connection_rows.encode(connection), MailboxRow(person, listeners=heard_by)

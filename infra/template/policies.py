@@ -29,7 +29,7 @@ WRITE = ("PutItem", "UpdateItem", "DeleteItem")
 TABLES = tuple(short_name(model) for model in MODELS)
 _EVERYTHING = dict.fromkeys(TABLES, READ + WRITE)
 # A socket that opens or closes changes who can be reached, and nothing else.
-_PRESENCE = dict.fromkeys(("connections", "rooms", "couriers"), READ + WRITE)
+_PRESENCE = dict.fromkeys(("connections", "rooms", "couriers", "mailboxes"), READ + WRITE)
 
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:"
 

@@ -11,7 +11,8 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import FrameTooLarge, PostFailed
 from chalicelib.services.waking import PASS_EVERY, PASSES
 from chalicelib.store.connections import Connections
-from chalicelib.store.tables import ConnectionRow, CourierRow, RoomRow
+from chalicelib.store.listeners import MOST
+from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomRow
 from infra.tokens import mint
 from tests.builders import DEPOT
 from tests.conftest import SECRET
@@ -20,7 +21,8 @@ from tests.functional.world import Someone, World, log_of
 
 def rows(world: World) -> int:
     """What the tables know of connections."""
-    return len(list(ConnectionRow.scan())) + len(list(RoomRow.scan()))
+    heard = sum(len(row.listeners.as_dict() if row.listeners else ()) for row in MailboxRow.scan())
+    return len(list(ConnectionRow.scan())) + len(list(RoomRow.scan())) + heard
 
 
 def test_a_courier_and_a_customer_each_have_a_door(world: World) -> None:
@@ -110,7 +112,7 @@ def test_a_connection_that_is_gone_is_forgotten_and_the_others_are_served(world:
     world.courier()
     world.place(cara)
     assert len(there.take()) == 1
-    assert [hit.connection_id for hit in RoomRow.query(person_room("cara"))] == [there.id]
+    assert list(MailboxRow.get("cara").listeners.as_dict()) == [there.id]
     assert world.waybill.presence.get(gone.id) is None
     assert world.waybill.presence.get(there.id) is not None
 
@@ -153,6 +155,16 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
     world.place(cara)
     assert old.say({"event": "x"}) == []
     assert world.gateway.posted == []
+    assert not MailboxRow.get("cara").listeners
+
+
+def test_one_mailbox_is_heard_by_a_hundred_sockets_and_one_more_is_closed(world: World) -> None:
+    cara = world.customer()
+    sockets = [world.connect(cara) for _ in range(MOST + 1)]
+    assert world.waybill.presence.get(sockets[-1].id) is None
+    world.courier()
+    world.place(cara)
+    assert [len(socket.take()) for socket in sockets] == [1] * MOST + [0]
 
 
 def test_events_past_their_age_are_ignored_before_they_are_deleted(world: World) -> None:

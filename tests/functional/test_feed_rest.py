@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -140,11 +141,11 @@ class DyingMailboxes(Mailboxes):
 
     dying = False
 
-    def release(self, mailbox: Mailbox, holder: str, done: int) -> bool:
+    def release(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
         if self.dying:
             self.dying = False
             raise Killed
-        return super().release(mailbox, holder, done)
+        return super().release(mailbox, holder, done, now)
 
 
 def test_what_a_dead_holder_put_in_is_counted_once(make_world: MakeWorld) -> None:

@@ -16,7 +16,7 @@ from tests.functional.world import World
 
 _READ_THE_SOCKET = "GetItem connections"
 _STORE = "UpdateItem couriers"
-_WHO_LISTENS = "Query rooms"
+_WHO_LISTENS = "GetItem mailboxes"
 
 
 @contextmanager
