@@ -38,8 +38,8 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from secrets import token_urlsafe
 from typing import NamedTuple
-from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -200,7 +200,7 @@ class Mailboxes:
         raise Stale
 
     def _lease(self, person_id: str, mark: str | None = None) -> _Lease | None:
-        holder, now = uuid4().hex, self._clock()
+        holder, now = token_urlsafe(9), self._clock()
         box = self._store.lease(person_id, holder, now, now + LEASE, mark)
         return _Lease(box, holder, now + LEASE) if box else None
 

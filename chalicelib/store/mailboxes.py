@@ -32,8 +32,18 @@ _PAGE = 100
 CRITICAL_SHARDS = 2  # they are few
 
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
-_ROOM = 770  # bytes of events, notes and listeners in a head that stays under 1 KB with the rest
+_ROOM = 830  # bytes of a head's doc and listeners; with the rest it stays under 1 KB
 _MOST = 16_000  # more is put away at once: until then each write of the head writes it too
+
+
+class Head(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a head keeps of a mailbox (domain.mailboxes.Mailbox) between two leases."""
+
+    next_seq: int = 1
+    delivered_to: int = 0
+    heard: dict[str, int] = {}
+    taken: dict[str, tuple[int, int]] = {}
+    tail: tuple[Event, ...] = ()
 
 
 class Mailboxes:
@@ -234,16 +244,9 @@ def _day(day: date, shard: int) -> str:
 def _head(mailbox: Mailbox, now: datetime) -> list[Action]:
     """What is written when a lease ends. Connections that have ended unnoticed are left out."""
     ended = [one.listener.connection_id for one in mailbox.hearing if one.until <= now]
-    heard = msgspec.json.encode(mailbox.heard).decode()
-    taken = msgspec.json.encode(mailbox.taken).decode()
-    room = _ROOM - len(heard) - len(taken) - listeners.weight(mailbox.hearing)
-    tail = _kept(mailbox, room)
+    room = _ROOM - listeners.weight(mailbox.hearing)
     return [
-        MailboxRow.next_seq.set(mailbox.next_seq),
-        MailboxRow.delivered_to.set(mailbox.delivered_to),
-        MailboxRow.heard.set(heard),
-        MailboxRow.taken.set(taken),
-        MailboxRow.tail.set(tail) if tail else MailboxRow.tail.remove(),
+        MailboxRow.doc.set(_kept(mailbox, room)),
         MailboxRow.lease.remove(),
         MailboxRow.lease_until.remove(),
         *(MailboxRow.listeners[id_].remove() for id_ in ended),
@@ -251,10 +254,16 @@ def _head(mailbox: Mailbox, now: datetime) -> list[Action]:
 
 
 def _kept(mailbox: Mailbox, room: int) -> bytes:
-    """The newest events, packed, for the head to keep; all others are put away before.
+    """What the head keeps, packed, with the newest events; all others are put away before.
 
     A critical event is put away at once, the last of its run, as it is looked up by an index.
     """
+
+    def packed(tail: tuple[Event, ...]) -> bytes:
+        return pack(
+            Head(mailbox.next_seq, mailbox.delivered_to, mailbox.heard, mailbox.taken, tail)
+        )
+
     old: tuple[Event, ...] = mailbox.tail
     new: tuple[Event, ...] = ()
     for event in mailbox.fresh:
@@ -262,24 +271,25 @@ def _kept(mailbox: Mailbox, room: int) -> bytes:
         if event.type in CRITICAL:
             _put_away(mailbox.person_id, old + new)
             old, new = (), ()
-    packed = pack(old + new) if old or new else b""
-    if old and new and len(packed) > room:
+    kept = packed(old + new)
+    if old and new and len(kept) > room:
         _put_away(mailbox.person_id, old)
-        packed = pack(new)
-    if len(packed) > _MOST:
-        _put_away(mailbox.person_id, new or old)
-        return b""
-    return packed
+        old, kept = (), packed(new)
+    if old + new and len(kept) > _MOST:
+        _put_away(mailbox.person_id, old + new)
+        kept = packed(())
+    return kept
 
 
 def _decode(row: MailboxRow) -> Mailbox:
+    head = unpack(row.doc, Head) if row.doc else Head()
     return Mailbox(
         person_id=row.person_id,
-        next_seq=int(row.next_seq or 1),
-        delivered_to=int(row.delivered_to or 0),
-        heard=msgspec.json.decode(row.heard) if row.heard else {},
-        taken=msgspec.json.decode(row.taken) if row.taken else {},
+        next_seq=head.next_seq,
+        delivered_to=head.delivered_to,
+        heard=head.heard,
+        taken=head.taken,
         todo=tuple(row.todo or ()),
+        tail=head.tail,
         hearing=listeners.decode(row),
-        tail=unpack(row.tail, tuple[Event, ...]) if row.tail else (),
     )

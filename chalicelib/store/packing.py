@@ -1,8 +1,9 @@
-"""Values as rows hold them where size is money: compressed JSON.
+"""Values as rows hold them where size is money: JSON, compressed with a dictionary.
 
 DynamoDB charges a write for each started kilobyte. An order with its timeline, its courier and the
-events of its last versions is 2 to 3 KB of JSON, which says most things several times, and under
-1 KB packed. To read a row by hand: base64 -d | pigz -dz.
+events of its last versions is 2 to 4 KB of JSON, which says most things several times, and about
+0.5 KB packed. The dictionary holds what all of them say; a third of what is left without it.
+`python -m infra.unpack` reads a row by hand.
 """
 
 from __future__ import annotations
@@ -16,13 +17,52 @@ import msgspec
 T = TypeVar("T")
 
 _LEVEL = 6  # 9 saves not one byte of an order, 1 a third less
+_RAW = -15  # no header: the first byte says which dictionary it was
+
+# Rows are unreadable without it: never change one, add another with the next letter. What is said
+# most often stands last, where zlib reaches it with the fewest bits.
+_WORDS = {
+    b"a": b'"deliveries":"on_time":"rewarded":false}}"months":{"20'
+    b'"newest":[{"key":"earning#"order_id":"parts":{"base":"distance_bonus":0,"on_time_bonus":0,'
+    b'"rating_bonus":0},"amount_minor":"balance_minor":"previous_minor":"balance_minor":'
+    b'"reason":"earning_recorded"}"trip":{"distance_m":"duration_s":"fare_minor":'
+    b'"estimate":{"distance_m":"fare_minor":"merchant_id":"restaurant_id":'
+    b'"items":[{"name":"quantity":1,"price_minor":"kind":"pickup"'
+    b'"next_search_at":"20"search_until":"20"offers_made":1,"offered_to":["excluded":["'
+    b'"timeline":{"placed":"20"searching":"20"offered":"20"accepted":"20"at_pickup":"20'
+    b'"in_transit":"20"done":"20"pending","confirmed","preparing","ready","cancelled","unserved",'
+    b'{"type":"order_confirmed","{"type":"order_preparing","{"type":"order_ready","'
+    b'{"type":"order_claimed","{"type":"courier_stepped","{"type":"wallet_updated","'
+    b'{"type":"earning_recorded","{"type":"order_declined","{"type":"order_cancelled","'
+    b'{"type":"order_placed","{"type":"offer_made","{"type":"order_offered","'
+    b'{"type":"order_accepted","{"type":"courier_arrived","{"type":"order_picked_up","'
+    b'{"type":"order_delivered","data":{"payment_status":"pending"},"data":{"pickup_minutes":'
+    b'"data":{"eta_minutes":"valid_until":"20","offer":{"seq":1,"courier_id":"expires_at":"20Z",'
+    b'"distance_m":{"next_seq":"delivered_to":"heard":{"taken":{"wallet#","tail":['
+    b'{"id":,"job":{"flow":"delivery","customer_id":"","pickup":{"address":"","lat":,"lng":},'
+    b'"dropoff":{"address":"","lat":,"lng":},"created_at":"20Z","receiver_phone":"+","notes":"",'
+    b'"customer":{"id":"},"status":"","updated_at":"20Z","version":1,"courier_id":"",'
+    b'"courier":{"id":"","name":"","phone":"+","picture":"https://","vehicle":"",'
+    b'"vehicle_type":"standard","rating":5.0},"outbox":[{"version":1,"at":"20Z",'
+    b'"events":[{"type":"order_","to":"","stream":"order#","version":1,"ordinal":0,"at":"2026-'
+}
+_NEWEST = b"a"
 
 
 def pack(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
     """A value as it is stored; the same value always gives the same bytes."""
-    return zlib.compress(msgspec.json.encode(value), _LEVEL)
+    deflate = zlib.compressobj(
+        _LEVEL, zlib.DEFLATED, _RAW, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, _WORDS[_NEWEST]
+    )
+    return _NEWEST + deflate.compress(msgspec.json.encode(value)) + deflate.flush()
 
 
 def unpack(packed: bytes, kind: type[T]) -> T:
     """The value that was packed."""
-    return msgspec.json.decode(zlib.decompress(packed), type=kind)
+    return msgspec.json.decode(unpacked(packed), type=kind)
+
+
+def unpacked(packed: bytes) -> bytes:
+    """The JSON that was packed."""
+    inflate = zlib.decompressobj(_RAW, _WORDS[packed[:1]])
+    return inflate.decompress(packed[1:]) + inflate.flush()

@@ -248,11 +248,7 @@ class MailboxRow(Model):
     lease = UnicodeAttribute(null=True)  # the holder's token
     lease_until = NumberAttribute(null=True)  # epoch ms
     todo: Any = ListAttribute(null=True)  # stream@version: what the holder is to take in
-    next_seq = NumberAttribute(null=True)
-    delivered_to = NumberAttribute(null=True)
-    heard = UnicodeAttribute(null=True)  # JSON {type: seq}, of connections that subscribe
-    taken = UnicodeAttribute(null=True)  # JSON {stream: [version, epoch s]}
-    tail = BinaryAttribute(null=True, legacy_encoding=False)  # its newest events, packed
+    doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.Head, packed
     listeners: Any = MapAttribute(null=True)  # by connection id: store/listeners.py
 
 

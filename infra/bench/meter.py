@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,10 +47,6 @@ class Bill:
         """Note one call."""
         self.calls += 1
         self.lines += [(where, n, reads) for where, n in units.items()]
-
-    def only(self, wanted: Callable[[str], bool]) -> Bill:
-        """The part of it that is units somewhere; its calls and posts are not told apart."""
-        return Bill([line for line in self.lines if wanted(line[0])])
 
     def __add__(self, other: Bill) -> Bill:
         return Bill(

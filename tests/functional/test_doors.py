@@ -155,7 +155,7 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
     world.place(cara)
     assert old.say({"event": "x"}) == []
     assert world.gateway.posted == []
-    assert not MailboxRow.get("cara").listeners
+    assert MailboxRow.get("cara").listeners.as_dict() == {}
 
 
 def test_one_mailbox_is_heard_by_a_hundred_sockets_and_one_more_is_closed(world: World) -> None:
