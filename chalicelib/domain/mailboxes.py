@@ -41,7 +41,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     noted (epoch seconds); `todo` are marks (stream@version) of what is to be taken in, the earliest
     first. `tail` are the newest events of the log, those that the head keeps itself; `fresh` those
     after them that the holder of the lease has put in and not written yet. `hearing` are those who
-    are told, as of when it was read.
+    are told, and `held_until` when its lease runs out, as of when it was read.
     """
 
     person_id: str
@@ -53,6 +53,11 @@ class Mailbox(msgspec.Struct, frozen=True):
     tail: tuple[Event, ...] = ()
     fresh: tuple[Event, ...] = ()
     hearing: tuple[Hearing, ...] = ()
+    held_until: datetime | None = None
+
+    def held(self, now: datetime) -> bool:
+        """Whether somebody has the lease."""
+        return self.held_until is not None and self.held_until >= now
 
     def listeners(self, now: datetime) -> list[Listener]:
         """Those who hear this mailbox now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -15,6 +16,7 @@ from chalicelib.services.ports import Clock, ConnectionStore, CounterStore, Mail
 
 LOOKED_AT = 2000  # events of one person that one request looks at
 _PAGE = 200
+_LOOKS, _MOMENT_S = 10, 0.05
 
 Wanted = Callable[[Event], bool]
 
@@ -29,7 +31,9 @@ class Feeds:
         counters: CounterStore,
         pool: ThreadPoolExecutor,
         clock: Clock,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
+        self._sleep = sleep
         self._log = log
         self._connections = connections
         self._counters = counters
@@ -37,11 +41,19 @@ class Feeds:
         self._clock = clock
 
     def event(self, person_id: str, seq: int) -> Event:
-        """One event of a person's log. Raises NotFound."""
-        event = self._log.event(person_id, seq)
-        if event is None:
-            raise NotFound("There is no such event.")
-        return event
+        """One event of a person's log. Raises NotFound.
+
+        One that is just being told is noted in a moment: a client may ask faster than that.
+        """
+        for _ in range(_LOOKS):
+            box = self._log.read(person_id)
+            found = self._log.log(box, seq, 1)
+            if found and found[0].seq == seq:
+                return found[0]
+            if seq < box.next_seq or not box.held(self._clock()):
+                break
+            self._sleep(_MOMENT_S)
+        raise NotFound("There is no such event.")
 
     def page(
         self, person_id: str, wanted: Wanted, limit: int, skip: int = 0, before: int | None = None

@@ -23,7 +23,7 @@ from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
 from chalicelib.domain.mailboxes import Mailbox
 from chalicelib.errors import Stale
 from chalicelib.store import listeners
-from chalicelib.store.clock import ms
+from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.packing import pack, unpack
 from chalicelib.store.tables import EventRow, MailboxRow
@@ -98,11 +98,6 @@ class Mailboxes:
                 return False
             raise
         return True
-
-    def event(self, person_id: str, seq: int) -> Event | None:
-        """Read one event, strongly consistent; None if there is none."""
-        found = self.log(self.read(person_id), seq, 1)
-        return found[0] if found and found[0].seq == seq else None
 
     def back_from(self, person_id: str, seq: int | None, limit: int) -> list[Event]:
         """The events before `seq` (None: all), newest first, strongly consistent."""
@@ -292,4 +287,5 @@ def _decode(row: MailboxRow) -> Mailbox:
         todo=tuple(row.todo or ()),
         tail=head.tail,
         hearing=listeners.decode(row),
+        held_until=from_ms(row.lease_until) if row.lease_until else None,
     )

@@ -63,6 +63,9 @@ def unpack(packed: bytes, kind: type[T]) -> T:
 
 
 def unpacked(packed: bytes) -> bytes:
-    """The JSON that was packed."""
+    """The JSON that was packed. Raises KeyError or zlib.error for what was not."""
     inflate = zlib.decompressobj(_RAW, _WORDS[packed[:1]])
-    return inflate.decompress(packed[1:]) + inflate.flush()
+    plain = inflate.decompress(packed[1:])
+    if not inflate.eof:
+        raise zlib.error("incomplete")
+    return plain

@@ -160,6 +160,20 @@ def test_the_wakeup_itself_may_die_and_comes_again(stage: Stage) -> None:
     stage.logged()
 
 
+def test_a_courier_whose_delivery_died_is_let_go_by_the_wakeup(stage: Stage) -> None:
+    """They are let go after the order is done, and nobody else gets the order meanwhile."""
+    for verb in ("accept", "arrived", "picked"):
+        stage.step(verb)
+    stage.orders.die("after", "commit")
+    with pytest.raises(Crash):
+        stage.step("delivered")
+    assert stage.world.order(stage.order_id).terminal
+    assert stage.world.place(stage.world.customer("eve"))["status"] == "no_nearby_driver"
+    stage.world.pass_time(60)
+    stage.world.courier("dan")  # where they are by now
+    assert stage.world.place(stage.world.customer("bob"))["status"] == "assigned"
+
+
 def test_a_greeting_that_dies_is_greeted_again(stage: Stage) -> None:
     """Whoever was greeted and not let in would hear nothing, ever."""
     stage.hers.close()

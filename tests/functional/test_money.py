@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -125,6 +126,41 @@ def test_an_earning_survives_a_death_right_after_the_commit(
     world.pass_time(60)
     assert ledger_of(world, "dan") == [50_00]
     assert types_of(a_feed(world, dan, *EARNINGS).frames) == ["earning_recorded", "wallet_updated"]
+
+
+def test_one_who_comes_late_to_book_finds_that_others_did(
+    make_world: MakeWorld, dynamo: Engine
+) -> None:
+    """Frozen between the delivery and its earning, while the wakeup booked that and another."""
+
+    class FreezingOrders(Orders):
+        then: Callable[[], None] | None = None
+
+        def commit(
+            self, before: Order | None, after: Order, *, available_only: bool = True
+        ) -> None:
+            super().commit(before, after, available_only=available_only)
+            then, self.then = self.then, None
+            if then:
+                then()
+
+    orders = FreezingOrders(dynamo.connection)
+    world = make_world(orders=orders)
+    dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
+    order_id = world.place(cara)["id"]
+    for verb in ("accept", "arrived", "picked"):
+        world.step(verb, order_id, dan)
+
+    def meanwhile() -> None:
+        world.pass_time(30)
+        assert ledger_of(world, "dan") == [50_00]
+        deliver(world, cara, dan)
+
+    orders.then = meanwhile
+    world.step("delivered", order_id, dan)
+    world.pass_time(60)
+    assert ledger_of(world, "dan") == [50_00, 50_00]
+    assert balance_of(world, "dan") == 100_00
 
 
 def test_the_twentieth_punctual_delivery_of_a_month_earns_a_bonus_once(world: World) -> None:
