@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from typing import Any
 
 import pytest
 from pynamodb.models import Model
 
 from chalicelib.errors import FrameTooLarge, PostFailed
+from chalicelib.store.packing import unpacked
 from chalicelib.store.tables import MODELS
 from infra.tokens import mint
 from tests.conftest import SECRET
@@ -31,7 +31,7 @@ def readable(row: Model) -> str:
     """All that a row holds, what is packed unpacked."""
     values = [value for typed in row.serialize().values() for value in typed.values()]
     return " ".join(
-        zlib.decompress(value).decode() if isinstance(value, bytes) else repr(value)
+        unpacked(value).decode() if isinstance(value, bytes) else repr(value)
         for value in values
     )
 
