@@ -31,8 +31,7 @@ def readable(row: Model) -> str:
     """All that a row holds, what is packed unpacked."""
     values = [value for typed in row.serialize().values() for value in typed.values()]
     return " ".join(
-        unpacked(value).decode() if isinstance(value, bytes) else repr(value)
-        for value in values
+        unpacked(value).decode() if isinstance(value, bytes) else repr(value) for value in values
     )
 
 
