@@ -48,18 +48,19 @@ def main() -> int:
     package, arguments = Path(sys.argv[1]), sys.argv[2:] or list(STORIES)
     os.environ.update(ROOT)
     try:
-        with _engine() as engine:
-            return asyncio.run(_told(engine, package, arguments))
+        with engine() as running:
+            return asyncio.run(_told(running, package, arguments))
     except (DeployError, EngineError) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 1
 
 
 @contextlib.contextmanager
-def _engine() -> Iterator[Ministack]:
+def engine() -> Iterator[Ministack]:
+    """An engine that runs functions, with the rights of their roles."""
     with (
         TemporaryDirectory(prefix="waybill-conformance-") as folder,
-        Ministack(_free_port(), Path(folder), environment=ENGINE) as engine,
+        Ministack(free_port(), Path(folder), environment=ENGINE) as engine,
     ):
         yield engine
 
@@ -67,7 +68,7 @@ def _engine() -> Iterator[Ministack]:
 async def _told(engine: Ministack, package: Path, arguments: list[str]) -> int:
     secret = secrets.token_urlsafe(48)
     deployed = await asyncio.to_thread(deploy, package, engine.endpoint, secret)
-    port = _free_port()
+    port = free_port()
     async with Front(port, deployed).serving():
         print(f"Deployed to {engine.endpoint}; REST and sockets at http://127.0.0.1:{port}")
         tests = await asyncio.create_subprocess_exec(
@@ -77,6 +78,7 @@ async def _told(engine: Ministack, package: Path, arguments: list[str]) -> int:
                 **os.environ,
                 "WAYBILL_PORT": str(port),
                 "WAYBILL_ENGINE": engine.endpoint,
+                "WAYBILL_MANAGEMENT": deployed.websocket_url,
                 "WAYBILL_TABLE_PREFIX": deployed.table_prefix,
                 "WAYBILL_JWT_SECRET": secret,
             },
@@ -87,7 +89,8 @@ async def _told(engine: Ministack, package: Path, arguments: list[str]) -> int:
     return failed
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with contextlib.closing(bind(GatewayConfig(port=0))) as bound:
         return int(bound.getsockname()[1])
 

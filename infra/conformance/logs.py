@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from infra.aws import client
 
 GROUPS = "/waybill/"
+_ROUTINE = ("START ", "END ", "REPORT ")
+_REPORT = re.compile(r"REPORT RequestId: (\S+)\t.*Billed Duration: (\d+) ms")
+
+
+class Invocation(NamedTuple):
+    """One run of a function, as it would be billed."""
+
+    function: str
+    request_id: str
+    billed_ms: int
 
 
 def complaints(endpoint: str) -> Iterator[str]:
     """Every logged line of an invocation that logged more than its start and end."""
+    for group, line in _lines(endpoint):
+        if not line.startswith(_ROUTINE):
+            yield f"{group}: {line}"
+
+
+def invocations(endpoint: str) -> Iterator[Invocation]:
+    """Every run of a function so far."""
+    for group, line in _lines(endpoint):
+        if found := _REPORT.match(line):
+            yield Invocation(group.rpartition("/")[2], found[1], int(found[2]))
+
+
+def _lines(endpoint: str) -> Iterator[tuple[str, str]]:
+    """Every line, with the name of its log group."""
     logs = client("logs", endpoint)
     for group in logs.describe_log_groups(logGroupNamePrefix=GROUPS)["logGroups"]:
         name = group["logGroupName"]
-        for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:
-            events = logs.get_log_events(
-                logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True
-            )["events"]
-            lines = [line for event in events for line in event["message"].splitlines()]
-            yield from (f"{name}: {line}" for line in lines if not line.startswith(_ROUTINE))
-
-
-_ROUTINE = ("START ", "END ", "REPORT ")
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+            for event in page["events"]:
+                yield from ((name, line) for line in event["message"].splitlines())

@@ -10,6 +10,7 @@ functions: `stack` is that deployment, and what needs a process of its own is sk
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from infra.aws import client
 from infra.conformance.gaps import GAPS
 from infra.engine import Ministack
 from infra.tokens import mint
@@ -48,8 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if DEPLOYED is None:
         return
     for item in items:
-        if reason := GAPS.get(item.name.partition("[")[0]):
+        if reason := GAPS.get(item.name) or GAPS.get(item.name.partition("[")[0]):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@functools.cache
+def dynamodb(endpoint: str) -> Any:
+    """A client of an engine."""
+    return client("dynamodb", endpoint)
 
 
 class Stack:
@@ -91,8 +99,23 @@ class Stack:
         return self.environment.get("ENDPOINT") or f"http://127.0.0.1:{self.engine_port}"
 
     @property
+    def management_url(self) -> str:
+        """Where its @connections are."""
+        return f"{self.url}/api"
+
+    @property
     def pid(self) -> int:
         return self.process.pid
+
+    def room(self, name: str) -> dict[str, str]:
+        """Who listens in a room, by their connections' ids, read from the engine."""
+        rows = dynamodb(self.engine_endpoint).query(
+            TableName=f"{self.table_prefix}-rooms",
+            KeyConditionExpression="room = :room",
+            ExpressionAttributeValues={":room": {"S": name}},
+            ConsistentRead=True,
+        )["Items"]
+        return {row["connection_id"]["S"]: row["person_id"]["S"] for row in rows}
 
     def token(self, role: str, person_id: str, **claims: Any) -> str:
         """A token that this stack accepts; see infra.tokens.mint for the keywords."""
@@ -145,6 +168,10 @@ class Deployment(Stack):
             "JWT_SECRET": os.environ["WAYBILL_JWT_SECRET"],
         }
         self.table_prefix = os.environ["WAYBILL_TABLE_PREFIX"]
+
+    @property
+    def management_url(self) -> str:
+        return os.environ["WAYBILL_MANAGEMENT"]
 
     def log(self) -> str:
         pytest.skip("reads what a local run prints")

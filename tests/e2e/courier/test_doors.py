@@ -26,8 +26,10 @@ def by_client(stack: Stack, requests: list[Request]) -> list[tuple[int, Any]]:
         cwd=HOME,
         env={
             **stack.environment,
+            "TABLE_PREFIX": stack.table_prefix,
+            "QUEUE_NAME": f"{stack.table_prefix}-wakeups",
             "AWS_ENDPOINT_URL": stack.engine_endpoint,
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"{stack.url}/api",
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": stack.management_url,
         },
     )
     return [(status_, body) for status_, body in json.loads(done.stdout)]

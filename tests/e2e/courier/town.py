@@ -6,7 +6,6 @@ Towns are far apart, so that tests that share a stack do not take each other's c
 from __future__ import annotations
 
 import contextlib
-import functools
 import http.client
 import itertools
 import json
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import boto3
 from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.conftest import HOME, Stack, wait_for
@@ -100,16 +98,9 @@ class Someone:
         wait_for(lambda: len(self.rooms()) >= count, PATIENCE_S)
         return sockets
 
-    def rooms(self) -> list[dict[str, Any]]:
-        """The rows of this person's room, from the engine."""
-        table = dynamodb(self.stack.engine_endpoint)
-        found: list[dict[str, Any]] = table.query(
-            TableName=f"{self.stack.table_prefix}-rooms",
-            KeyConditionExpression="room = :room",
-            ExpressionAttributeValues={":room": {"S": f"person#{self.id}"}},
-            ConsistentRead=True,
-        )["Items"]
-        return found
+    def rooms(self) -> dict[str, str]:
+        """This person's connections that hear what is said to them."""
+        return self.stack.room(f"person#{self.id}")
 
     def get(self, path: str) -> Answer:
         """GET something below /api/v1."""
@@ -196,18 +187,6 @@ def a_town(stack: Stack) -> Iterator[Town]:
     """A town whose sockets are closed in the end."""
     with contextlib.ExitStack() as closing:
         yield Town(stack, closing)
-
-
-@functools.cache
-def dynamodb(endpoint: str) -> Any:
-    """A stock client of a stack's engine."""
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
 
 
 def read_sample(name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import RunStack, Stack, wait_for
-from tests.e2e.courier.town import dynamodb
 from tests.e2e.food.conftest import Clients
 
 _numbers = itertools.count(1000)
@@ -70,18 +69,7 @@ class Town:
 
     def await_pool(self, drivers: list[str]) -> None:
         """Wait until these hear what is said to the pool: a client is answered before it is in."""
-        engine = dynamodb(self.stack.engine_endpoint)
-
-        def all_in() -> bool:
-            rows = engine.query(
-                TableName=f"{self.stack.table_prefix}-rooms",
-                KeyConditionExpression="room = :room",
-                ExpressionAttributeValues={":room": {"S": "pool#food"}},
-                ConsistentRead=True,
-            )["Items"]
-            return set(drivers) <= {row["person_id"]["S"] for row in rows}
-
-        wait_for(all_in)
+        wait_for(lambda: set(drivers) <= set(self.stack.room("pool#food").values()))
 
     def order(self) -> int:
         """The id of a new order."""
@@ -136,13 +124,17 @@ def test_an_order_is_placed_prepared_raced_for_by_15_drivers_and_delivered(town:
     assert clients.next("customer", "order-updated", 4)["order"]["status"] == "delivered"
 
 
-def test_a_client_that_lost_its_link_comes_back_and_hears_what_it_missed(town: Town) -> None:
+def test_a_client_that_lost_its_link_comes_back_and_hears_what_it_missed(
+    town: Town, stack: Stack
+) -> None:
     """S2-05: rooms come from the token at every reconnect."""
     clients = town.clients
     order_id = town.order()
     clients.next("owner", "new-order")
+    lost = stack.room(f"person#{town.owner}").keys()
     clients.do("drop", "owner")
     clients.next("owner", "disconnect")
+    wait_for(lambda: not lost & stack.room(f"person#{town.owner}").keys())  # it has been noticed
     second = town.order()
     clients.next("owner", "connect", after=1)
     assert clients.next("owner", "new-order", after=1)["order"]["id"] == second

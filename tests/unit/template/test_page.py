@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from infra.conformance.gaps import GAPS
 from infra.package.archive import MAX_BYTES
 from infra.package.cold import ALLOWED
@@ -22,7 +20,7 @@ def test_every_story_that_is_not_told_is_named_with_its_reason() -> None:
 def test_every_story_that_is_not_told_exists() -> None:
     stories = "\n".join(path.read_text() for path in (HOME / "tests" / "e2e").rglob("test_*.py"))
     for name in GAPS:
-        assert re.search(rf"def {name}\(", stories), name
+        assert f"def {name.partition('[')[0]}(" in stories, name
 
 
 def test_every_parameter_is_described() -> None:

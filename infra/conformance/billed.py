@@ -1,0 +1,85 @@
+"""`python -m infra.conformance.billed dist/here`: how long the functions run for an order.
+
+From the REPORT lines that the engine logs as Lambda does, once everything is warm: one courier and
+one customer with a socket each, one delivery after the other, then positions, by REST since the
+engine logs nothing of what sockets say. For infra/costs.py; on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+from infra.bench.rounds import PARCEL, PLACE
+from infra.clients import Client
+from infra.conformance.__main__ import ROOT, engine, free_port
+from infra.conformance.deployment import deploy
+from infra.conformance.front import Front
+from infra.conformance.logs import Invocation, invocations
+from infra.options import Options
+
+ROUNDS = 40
+QUIET_S = 25.0  # every timer of an order has come and found nothing to do
+
+
+async def main(package: Path) -> None:
+    """Deploy, measure, and print how often each function ran, and how long."""
+    secret, port = secrets.token_urlsafe(48), free_port()
+    with engine() as running, ThreadPoolExecutor(4) as pool:
+        deployed = await asyncio.to_thread(deploy, package, running.endpoint, secret)
+        async with Front(port, deployed).serving():
+            people = [
+                Client(Options(port=port), secret, role, f"{role}-1", pool)
+                for role in ("courier", "customer")
+            ]
+            await asyncio.gather(*(who.connect() for who in people))
+            ben, ana = people
+            assert (await ben.post("courier/availability", available=True, **PLACE))[0] == 200
+            for what, once in {
+                "a delivery": lambda: _deliver(ben, ana),
+                "a position": lambda: _move(ben),
+            }.items():
+                await _rounds(once, 5)
+                before = Counter(invocations(running.endpoint))
+                await _rounds(once, ROUNDS)
+                _print(what, Counter(invocations(running.endpoint)) - before)
+            await asyncio.gather(*(who.close() for who in people))
+
+
+async def _rounds(once: Callable[[], Awaitable[None]], count: int) -> None:
+    for _ in range(count):
+        await once()
+    await asyncio.sleep(QUIET_S)
+
+
+async def _deliver(ben: Client, ana: Client) -> None:
+    status, order = await ana.post("orders", **PARCEL)
+    assert status == 201, order
+    for step in ("accept", "arrived", "picked", "delivered"):
+        status, answer = await ben.post(f"courier/orders/{step}", order_id=order["id"])
+        assert status == 200, answer
+
+
+async def _move(ben: Client) -> None:
+    await asyncio.sleep(1.1)  # one a second is enough
+    status, answer = await ben.post("courier/location", **PLACE)
+    assert status == 200, answer
+
+
+def _print(what: str, found: Counter[Invocation]) -> None:
+    print(f"{what}:")
+    for function in sorted({each.function for each in found}):
+        of = [each.billed_ms for each in found.elements() if each.function == function]
+        print(f"  {function:12} {len(of) / ROUNDS:4.1f} times, median {median(of):4.0f} ms")
+
+
+if __name__ == "__main__":
+    os.environ.update(ROOT)
+    asyncio.run(main(Path(sys.argv[1])))
