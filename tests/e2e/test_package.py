@@ -65,6 +65,26 @@ def test_it_imports_within_its_budget(package: Package) -> None:
     assert times["import app"] <= ALLOWED * times["floor"]
 
 
+def test_all_its_clients_share_one_session(package: Package, tmp_path: Path) -> None:
+    """pynamodb's: another one would cost a cold start its models and credentials again."""
+    with zipfile.ZipFile(package.archive) as made:
+        made.extractall(tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, '.'); import gc, botocore.session; "
+        "from chalicelib.wiring import waybill; kept = waybill(); "
+        "print(sum(isinstance(each, botocore.session.Session) for each in gc.get_objects()))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", code],
+        cwd=tmp_path,
+        env={"AWS_REGION": "us-east-1", "JWT_SECRET": SECRET},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout == "1\n", ran.stderr[-500:]
+
+
 def test_what_is_imported_is_compiled(package: Package, tmp_path: Path) -> None:
     """Not one .py of the zip is read as source."""
     with zipfile.ZipFile(package.archive) as made:

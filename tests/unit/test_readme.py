@@ -88,7 +88,8 @@ def test_the_quick_start_is_what_the_local_run_prints() -> None:
     printed = ready_text(Options(), None, 1.0, {}).splitlines()
     commands = [line.strip() for line in printed if line.startswith("  ")]
     assert len(commands) > 5
-    shown = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    (run_it,) = re.findall(r"^## Run it\n(.*?)^## ", README, re.DOTALL | re.MULTILINE)
+    shown = re.findall(r"^```sh\n(.*?)^```", run_it, re.DOTALL | re.MULTILINE)
     assert commands == [line for block in shown[1:] for line in block.splitlines()]
 
 

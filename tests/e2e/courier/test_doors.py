@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.e2e.conftest import HOME, Stack
+from tests.e2e.conftest import HOME, ROOT, Stack
 from tests.e2e.courier.town import Someone, Town, assigned, offer, status
 
 Request = tuple[str, str, Someone, Any]
@@ -26,6 +26,7 @@ def by_client(stack: Stack, requests: list[Request]) -> list[tuple[int, Any]]:
         cwd=HOME,
         env={
             **stack.environment,
+            **ROOT,
             "TABLE_PREFIX": stack.table_prefix,
             "QUEUE_NAME": f"{stack.table_prefix}-wakeups",
             "AWS_ENDPOINT_URL": stack.engine_endpoint,

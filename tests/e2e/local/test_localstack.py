@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import signal
 import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from infra.aws import client
 from infra.engine import Ministack
-from tests.e2e.conftest import HOME
+from infra.tokens import mint
+from tests.conftest import SECRET, free_port
+from tests.e2e.conftest import HOME, wait_for
+from tests.e2e.courier.town import read_sample
 
 PAGE = (HOME / "docs" / "deploy.md").read_text()
 (BLOCK,) = (
@@ -18,10 +27,15 @@ PAGE = (HOME / "docs" / "deploy.md").read_text()
 
 
 def documented(variable: str, engine: Ministack) -> str:
-    """What the command of the block that begins with a variable prints, led to an engine."""
+    """The command of the block that begins with a variable, led to an engine."""
     (command,) = (c for c in re.split(r"\n(?=\w+=http|\w+=127)", BLOCK) if c.startswith(variable))
+    return command.replace("127.0.0.1:4566", f"127.0.0.1:{engine.port}")
+
+
+def printed(variable: str, engine: Ministack) -> str:
+    """What that command prints."""
     ran = subprocess.run(
-        ["bash", "-c", command.replace("127.0.0.1:4566", f"127.0.0.1:{engine.port}")],
+        ["bash", "-c", documented(variable, engine)],
         cwd=HOME,
         env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
@@ -37,5 +51,44 @@ def documented(variable: str, engine: Ministack) -> str:
 def test_tables_are_made_on_an_engine_and_localstacks_client_sees_them(
     lasting_engine: Ministack,
 ) -> None:
-    assert "tables waybill-*" in documented("AWS_ENDPOINT_URL", lasting_engine)
-    assert "waybill-orders" in documented("LOCALSTACK_HOST", lasting_engine)
+    assert "tables waybill-*" in printed("AWS_ENDPOINT_URL", lasting_engine)
+    assert "waybill-orders" in printed("LOCALSTACK_HOST", lasting_engine)
+
+
+def test_the_gateway_here_serves_an_order_from_an_engine_elsewhere(
+    lasting_engine: Ministack, tmp_path: Path
+) -> None:
+    port = free_port()
+    # What `setup` would look for is installed: the tests run with it.
+    command = documented("ENDPOINT", lasting_engine).replace("make run", "exec make -o setup run")
+    environment = {"PORT": str(port), "STATE_DIR": str(tmp_path), "JWT_SECRET": SECRET}
+    with (tmp_path / "log").open("wb") as log:
+        running = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=HOME,
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        wait_for(lambda: "Waybill is ready" in (tmp_path / "log").read_text(), within_s=30)
+        placed = post(f"http://127.0.0.1:{port}/api/v1/orders", read_sample("create_order"))
+        kept = client("dynamodb", lasting_engine.endpoint).get_item(
+            TableName="waybill-orders", Key={"order_id": {"N": placed["id"]}}
+        )
+        assert "Item" in kept
+    finally:
+        os.killpg(running.pid, signal.SIGTERM)
+        running.wait(10)
+
+
+def post(url: str, body: Any) -> Any:
+    """POST as a customer; the answer."""
+    headers = {
+        "authorization": f"Bearer {mint(SECRET, 'customer', 'ana')}",
+        "content-type": "application/json",
+    }
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infra.conformance.gaps import GAPS
+from infra.costs import PAGES, figures, rewritten
 from infra.package.archive import MAX_BYTES
 from infra.package.cold import ALLOWED
 from infra.package.project import HOME
@@ -21,6 +24,19 @@ def test_every_story_that_is_not_told_exists() -> None:
     stories = "\n".join(path.read_text() for path in (HOME / "tests" / "e2e").rglob("test_*.py"))
     for name in GAPS:
         assert f"def {name.partition('[')[0]}(" in stories, name
+
+
+def test_costs_are_what_the_figures_come_to() -> None:
+    for page in PAGES:
+        text = page.read_text()
+        assert rewritten(text) == text, "run `python -m infra.costs`"
+        assert "| a million deliveries | $" in text
+
+
+def test_a_figure_that_is_not_there_is_missed() -> None:
+    assert figures("whole")["write units"] > 0
+    with pytest.raises(KeyError):
+        figures("nothing")
 
 
 def test_every_parameter_is_described() -> None:

@@ -272,6 +272,22 @@ def test_no_function_may_touch_what_is_not_named(resources: Value) -> None:
                 assert "*" not in unnamed
 
 
+def test_nothing_else_may_do_anything_but_the_gateways_own_role(resources: Value) -> None:
+    """Its policy is AWS's, for the one role of a region by which API Gateway logs."""
+    roles = of_type(resources, "AWS::IAM::Role")
+    of_functions = {
+        properties(resources, function.logical_id)["Role"]["Fn::GetAtt"][0]
+        for function in FUNCTIONS
+    }
+    assert roles.keys() - of_functions == {"GatewayAccountRole"}
+    assert [name for name, role in roles.items() if "ManagedPolicyArns" in role["Properties"]] == [
+        "GatewayAccountRole"
+    ]
+    assert of_type(resources, "AWS::IAM::Policy") == {}
+    for permission in of_type(resources, "AWS::Lambda::Permission").values():
+        assert permission["Properties"]["SourceArn"]
+
+
 def test_nobody_scans_and_each_function_has_a_role_of_its_own(resources: Value) -> None:
     roles = set()
     for function in FUNCTIONS:

@@ -1,0 +1,207 @@
+"""`python -m infra.costs`: write what a stage costs on AWS into README.md and docs/deploy.md.
+
+Measured capacity times public prices: units are those of docs/cost.md, which the bench measures;
+BILLED is what `python -m infra.conformance.billed` prints; the rest is counted from the code.
+`--check` writes nothing and exits 1 where a page is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chalicelib.services.waking import PASS_EVERY, PASSES
+from infra.package.project import CONFIG, STAGE
+from infra.template import alarms
+from infra.template.apis import REST_LOG, WEBSOCKET_LOG
+
+HOME = Path(__file__).resolve().parent.parent
+PAGES = (HOME / "README.md", HOME / "docs" / "deploy.md")
+UNITS = HOME / "docs" / "cost.md"
+_PLACE = re.compile(r"(<!-- (costs|billed) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# Dollars, us-east-1, without free tiers; most for a million.
+REST, MESSAGE, CONNECTION_MINUTE = 3.50, 1.00, 0.25
+EDGE_REQUEST = 1.00  # CloudFront, HTTPS
+WRITE, READ = 0.625, 0.125  # DynamoDB on demand
+INVOCATION, GB_SECOND = 0.20, 13.3334  # Lambda on arm64
+QUEUE_REQUEST = 0.40
+LOG_MB = 0.50 / 1000
+ALARM, SECRET = 0.10, 0.40  # each, a month
+
+# Function: how often it runs for one, and milliseconds each time.
+Runs = Mapping[str, tuple[float, float]]
+BILLED: dict[str, Runs] = {
+    "delivery": {"api_handler": (5.0, 60), "wake": (5.5, 40)},
+    "position": {"websocket_message": (1.0, 15)},
+}
+_LIFECYCLE_BYTES = 400  # START, END and REPORT, with what CloudWatch adds to each
+_ACCESS_BYTES = 26 + max(len(json.dumps(log)) for log in (REST_LOG, WEBSOCKET_LOG))
+_QUEUE_REQUESTS = 3  # a wakeup is sent, received and deleted
+_IDLE_POLLS = 5 * 3 * 43_200  # Lambda asks five times at once, 20 s each
+_MONTH_MINUTES = 43_200
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Dollars, by service."""
+
+    gateway: float = 0
+    edge: float = 0
+    dynamodb: float = 0
+    functions: float = 0
+    queue: float = 0
+    logs: float = 0
+
+    @property
+    def cells(self) -> list[str]:
+        """As the table has them, the sum last."""
+        each = list(vars(self).values())
+        return [dollars(amount) for amount in [*each, sum(each)]]
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; return the exit code."""
+    outdated = [page for page in PAGES if rewritten(page.read_text()) != page.read_text()]
+    for page in outdated:
+        if "--check" in arguments:
+            print(f"{page.relative_to(HOME)} is out of date: run `python -m infra.costs`.")
+        else:
+            page.write_text(rewritten(page.read_text()))
+    return 1 if outdated and "--check" in arguments else 0
+
+
+def rewritten(page: str) -> str:
+    """A page with its tables as the figures have them."""
+    tables = {"costs": costs, "billed": billed}
+    return _PLACE.sub(lambda found: found[1] + tables[found[2]]() + found[3], page)
+
+
+def costs() -> str:
+    """What a million deliveries cost, a million positions, a courier's month, and idling."""
+    position = a_million_positions()
+    month = Costs(*(0.1728 * amount for amount in vars(position).values()))
+    month = replace(month, gateway=month.gateway + 0.0144 * CONNECTION_MINUTE)
+    rows = {
+        "a million deliveries": a_million_deliveries(),
+        "a million positions by socket": position,
+        "a courier's month: 8 h on 30 days, a position every 5 s": month,
+        "a stage that idles, a month": an_idle_month(),
+    }
+    return _table(
+        ["", "API Gateway", "CloudFront", "DynamoDB", "Lambda", "SQS", "logs", "sum"],
+        *([name, *costs.cells] for name, costs in rows.items()),
+    )
+
+
+def billed() -> str:
+    """How often functions run, and how long."""
+    return _table(
+        ["for one", "function", "runs", "milliseconds each, warm"],
+        *(
+            [what, f"`{function}`", f"{times:g}", f"{ms:g}"]
+            for what, runs in BILLED.items()
+            for function, (times, ms) in runs.items()
+        ),
+    )
+
+
+def _table(head: list[str], *rows: list[str]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def a_million_deliveries() -> Costs:
+    """Five REST requests each, and the frames."""
+    units = figures("whole")
+    runs = BILLED["delivery"]
+    return Costs(
+        gateway=5 * REST + units["frames"] * MESSAGE,
+        edge=5 * EDGE_REQUEST,
+        dynamodb=units["write units"] * WRITE + units["read units"] * READ,
+        functions=functions(runs),
+        queue=units["wakeups"] * _QUEUE_REQUESTS * QUEUE_REQUEST,
+        logs=logs(runs, requests=5),
+    )
+
+
+def a_million_positions() -> Costs:
+    """A message each, which is not answered; by socket it is one read more than by REST."""
+    units = figures("a position in the same cell")
+    runs = BILLED["position"]
+    return Costs(
+        gateway=MESSAGE,
+        dynamodb=units["write units"] * WRITE + (units["read units"] + 1) * READ,
+        functions=functions(runs),
+        logs=logs(runs, requests=1),
+    )
+
+
+def an_idle_month() -> Costs:
+    """The sweep waits between its passes, and waiting is billed; the alarms count as logs."""
+    units = figures("a pass of the sweep with nothing due")
+    waits_ms = 1000 * (PASSES - 1) * PASS_EVERY.total_seconds()
+    sweeps = _MONTH_MINUTES / 1e6
+    runs = {"sweep": (1.0, waits_ms + 500)}
+    watching = len(alarms.resources()) * ALARM + SECRET
+    return Costs(
+        dynamodb=sweeps * PASSES * units["read units"] * READ,
+        functions=sweeps * functions(runs),
+        queue=_IDLE_POLLS / 1e6 * QUEUE_REQUEST,
+        logs=sweeps * logs(runs, requests=0) + watching,
+    )
+
+
+def functions(runs: Runs) -> float:
+    """What a million of these cost in Lambda."""
+    return sum(
+        times * (INVOCATION + ms / 1000 * memory_gb(function) * GB_SECOND)
+        for function, (times, ms) in runs.items()
+    )
+
+
+def logs(runs: Runs, requests: int) -> float:
+    """What a million of these cost in CloudWatch Logs."""
+    times = sum(times for times, _ in runs.values())
+    return (times * _LIFECYCLE_BYTES + requests * _ACCESS_BYTES) * LOG_MB
+
+
+def memory_gb(function: str) -> float:
+    """The memory that a function is given."""
+    stage = json.loads((HOME / CONFIG).read_text())["stages"][STAGE]
+    own = stage["lambda_functions"][function].get("lambda_memory_size")
+    return float(own or stage["lambda_memory_size"]) / 1024
+
+
+def figures(label: str) -> dict[str, float]:
+    """The numbers of a row of docs/cost.md, by their columns. Raises KeyError for no such row."""
+    head: list[str] = []
+    for line in UNITS.read_text().splitlines():
+        cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
+        if cells[0] == label:
+            return {name: _number(cell) for name, cell in zip(head, cells, strict=True)}
+        if not line.startswith("|"):
+            head = []
+        elif not head:
+            head = cells
+    raise KeyError(label)
+
+
+def _number(cell: str) -> float:
+    found = re.match(r"[\d.]+", cell)
+    return float(found[0]) if found else 0.0
+
+
+def dollars(amount: float) -> str:
+    """$0.07, $3.20, $38."""
+    if not amount:
+        return "-"
+    return f"${amount:.2f}" if amount < 10 else f"${amount:.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
