@@ -19,7 +19,7 @@ from statistics import median
 
 from infra.bench.rounds import PARCEL, PLACE
 from infra.clients import Client
-from infra.conformance.__main__ import ROOT, engine, free_port
+from infra.conformance.cloud import ROOT, cloud, free_port
 from infra.conformance.deployment import deploy
 from infra.conformance.front import Front
 from infra.conformance.logs import Invocation, invocations
@@ -32,7 +32,7 @@ QUIET_S = 25.0  # every timer of an order has come and found nothing to do
 async def main(package: Path) -> None:
     """Deploy, measure, and print how often each function ran, and how long."""
     secret, port = secrets.token_urlsafe(48), free_port()
-    with engine() as running, ThreadPoolExecutor(4) as pool:
+    with cloud() as running, ThreadPoolExecutor(4) as pool:
         deployed = await asyncio.to_thread(deploy, package, running.endpoint, secret)
         async with Front(port, deployed).serving():
             people = [

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 
 from infra.aws import client
 from infra.deploy import secret
@@ -14,9 +15,17 @@ from infra.deploy.stack import Stack
 from infra.options import STAGE as API_STAGE
 from infra.package.build import Package
 from infra.template.expansion import Template, expanded
+from infra.template.parameters import tunable
 
 STAGE = "local"
 BUCKET = "waybill-conformance"
+# Settings of a second stage, where nobody is waited for long.
+HASTY = {
+    "DELIVERY_OFFER_TTL_S": "2",
+    "HAIL_OFFER_TTL_S": "2",
+    "SOCKETIO_PING_INTERVAL_S": "2",
+}
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
 
@@ -29,11 +38,18 @@ class Deployed:
     table_prefix: str
 
 
-def deploy(folder: Path, endpoint: str, jwt_secret: str, stage: str = STAGE) -> Deployed:
+def deploy(
+    folder: Path,
+    endpoint: str,
+    jwt_secret: str,
+    stage: str = STAGE,
+    settings: Mapping[str, str] = NO_SETTINGS,
+) -> Deployed:
     """Make the secret, then bring up a stage of the package in a folder. Raises DeployError."""
     content = {"JWT_SECRET": jwt_secret, "PAYMENT_WEBHOOK_SECRET": jwt_secret}
     secret.make(clients_of(endpoint), stage, content)
-    return bring_up(folder, endpoint, stage)
+    given = {tunable()[name]: value for name, value in settings.items()}
+    return bring_up(folder, endpoint, stage, **given)
 
 
 def bring_up(folder: Path, endpoint: str, stage: str = STAGE, **given: str) -> Deployed:

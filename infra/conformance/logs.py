@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from infra.aws import client
 
@@ -23,22 +23,21 @@ class Invocation(NamedTuple):
 
 def complaints(endpoint: str) -> Iterator[str]:
     """Every logged line of an invocation that logged more than its start and end."""
-    for group, line in _lines(endpoint):
+    for group, line in lines(client("logs", endpoint)):
         if not line.startswith(_ROUTINE):
             yield f"{group}: {line}"
 
 
 def invocations(endpoint: str) -> Iterator[Invocation]:
     """Every run of a function so far."""
-    for group, line in _lines(endpoint):
+    for group, line in lines(client("logs", endpoint)):
         if found := _REPORT.match(line):
             yield Invocation(group.rpartition("/")[2], found[1], int(found[2]))
 
 
-def _lines(endpoint: str) -> Iterator[tuple[str, str]]:
-    """Every line, with the name of its log group."""
-    logs = client("logs", endpoint)
-    for group in logs.describe_log_groups(logGroupNamePrefix=GROUPS)["logGroups"]:
+def lines(logs: Any, prefix: str = GROUPS) -> Iterator[tuple[str, str]]:
+    """Every line that a logs client reads, with the name of its log group."""
+    for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
         name = group["logGroupName"]
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
             for event in page["events"]:

@@ -4,13 +4,15 @@
 for a single test; stop it, kill it, start it again. To keep the data through that, start it with
 `ENDPOINT=lasting_engine.endpoint`. Whatever a test starts is ended when it ends.
 
-With WAYBILL_PORT, `make conformance` tells the same stories to the package, deployed as Lambda
-functions: `stack` is that deployment, and what needs a process of its own is skipped.
+With WAYBILL_STAGES, `make conformance` tells the same stories to the package, deployed as Lambda
+functions: `stack` and `hasty_stack` are stages of it, and what needs a process of its own is
+skipped.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -23,17 +25,18 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
+from infra.conformance.cloud import ROOT
+from infra.conformance.deployment import HASTY
 from infra.conformance.gaps import GAPS
+from infra.conformance.logs import lines
 from infra.engine import Ministack
 from infra.tokens import mint
 from tests.conftest import SECRET, free_port
 
 HOME = Path(__file__).resolve().parents[2]
-DEPLOYED = os.environ.get("WAYBILL_PORT")
+DEPLOYED: dict[str, dict[str, Any]] | None = json.loads(os.environ.get("WAYBILL_STAGES", "null"))
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
-# To an engine that asks who is there.
-ROOT = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 def wait_for(what: Callable[[], Any], within_s: float = 15.0, every_s: float = 0.02) -> Any:
@@ -57,10 +60,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @functools.cache
-def dynamodb(endpoint: str) -> Any:
-    """A client of an engine."""
+def engine_client(service: str, endpoint: str) -> Any:
+    """A client of an engine, to which these credentials are root's."""
     return get_session().create_client(
-        "dynamodb",
+        service,
         "us-east-1",
         endpoint_url=endpoint,
         aws_access_key_id=ROOT["AWS_ACCESS_KEY_ID"],
@@ -72,6 +75,7 @@ class Stack:
     """One `python -m infra.local`."""
 
     table_prefix = "waybill"
+    logged_last = "/api/v1/orders 400"  # of a request
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         if DEPLOYED is not None:
@@ -117,7 +121,7 @@ class Stack:
 
     def room(self, name: str) -> dict[str, str]:
         """Who listens in a room, by their connections' ids, read from the engine."""
-        rows = dynamodb(self.engine_endpoint).query(
+        rows = engine_client("dynamodb", self.engine_endpoint).query(
             TableName=f"{self.table_prefix}-rooms",
             KeyConditionExpression="room = :room",
             ExpressionAttributeValues={":room": {"S": name}},
@@ -164,9 +168,11 @@ class Stack:
 
 
 class Deployment(Stack):
-    """The package, deployed by `python -m infra.conformance`."""
+    """A stage of the package, deployed by `python -m infra.conformance`."""
 
-    def __init__(self, port: int) -> None:
+    logged_last = "REPORT RequestId"
+
+    def __init__(self, port: int, management_url: str, table_prefix: str) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.ws_url = f"ws://127.0.0.1:{port}"
@@ -174,15 +180,20 @@ class Deployment(Stack):
             **os.environ,
             "ENDPOINT": os.environ["WAYBILL_ENGINE"],
             "JWT_SECRET": os.environ["WAYBILL_JWT_SECRET"],
+            "PORT": str(port),
         }
-        self.table_prefix = os.environ["WAYBILL_TABLE_PREFIX"]
+        self.table_prefix = table_prefix
+        self._management_url = management_url
 
     @property
     def management_url(self) -> str:
-        return os.environ["WAYBILL_MANAGEMENT"]
+        return self._management_url
 
     def log(self) -> str:
-        pytest.skip("reads what a local run prints")
+        """What its functions have logged."""
+        prefix = f"/waybill/{self.table_prefix.partition('-')[2]}/"
+        logs = engine_client("logs", self.engine_endpoint)
+        return "\n".join(line for _, line in lines(logs, prefix))
 
     def stop(self) -> int:
         return 0
@@ -195,9 +206,22 @@ RunStack = Callable[..., Stack]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running Waybill on ministack, shared by this worker's tests."""
     if DEPLOYED is not None:
-        yield Deployment(int(DEPLOYED))
-        return
-    running = Stack(tmp_path_factory.mktemp("stack"), {})
+        yield Deployment(**DEPLOYED["local"])
+    else:
+        yield from _serving(tmp_path_factory.mktemp("stack"), {})
+
+
+@pytest.fixture(scope="session")
+def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Another one, where nobody is waited for long."""
+    if DEPLOYED is not None:
+        yield Deployment(**DEPLOYED["hasty"])
+    else:
+        yield from _serving(tmp_path_factory.mktemp("hasty"), HASTY)
+
+
+def _serving(folder: Path, environment: dict[str, str]) -> Iterator[Stack]:
+    running = Stack(folder, environment)
     try:
         yield running.await_ready()
     finally:

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.e2e.conftest import RunStack, Stack, wait_for
+from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.courier.town import METRE, Socket, Someone, Town, a_town
 
 GREETING = ["connection_established", "initial_orders"]
@@ -145,9 +145,9 @@ def test_customer_courier_and_driver_share_an_order(town: Town) -> None:
     assert seen == ["assigned", "accepted", "arrived", "picked_up", "delivered"]
 
 
-def test_a_lapsed_offer_goes_to_the_next_driver(run_stack: RunStack) -> None:
+def test_a_lapsed_offer_goes_to_the_next_driver(hasty_stack: Stack) -> None:
     """S4-07, S4-09, S4-10: with two seconds to answer instead of five minutes."""
-    with a_town(run_stack(HAIL_OFFER_TTL_S="2")) as town:
+    with a_town(hasty_stack) as town:
         first, second = a_driver(town), a_driver(town, away_m=900)
         old, new = listen(town, first), listen(town, second)
         assert [f["type"] for f in (*old.take(2), *new.take(2))] == GREETING * 2

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.e2e.conftest import HOME, ROOT, Stack
+from infra.conformance.cloud import ROOT
+from tests.e2e.conftest import HOME, Stack
 from tests.e2e.courier.town import Someone, Town, assigned, offer, status
 
 Request = tuple[str, str, Someone, Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import RunStack, Stack, wait_for
+from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.food.conftest import Clients
 
 _numbers = itertools.count(1000)
@@ -161,9 +161,9 @@ def test_binary_data_ends_the_link_and_nothing_else(town: Town) -> None:
     assert town.clients.next("customer", "connect", after=1)
 
 
-def test_ten_seconds_of_pings_every_two(run_stack: RunStack, clients: Clients) -> None:
+def test_ten_seconds_of_pings_every_two(hasty_stack: Stack, clients: Clients) -> None:
     """S2-02: the server pings, the client answers, and neither gives up."""
-    stack = run_stack(SOCKETIO_PING_INTERVAL_S="2")
+    stack = hasty_stack
     clients.open(
         "customer", f"{stack.ws_url}/orders", auth={"token": stack.token("user", a_number())}
     )
