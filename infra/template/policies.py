@@ -46,7 +46,7 @@ class Rights:
 RIGHTS: dict[Function, Rights] = {
     API: Rights(_EVERYTHING, ("POST", "DELETE")),
     CONNECT: Rights({**_PRESENCE, "people": READ}),
-    MESSAGE: Rights(_EVERYTHING, ("POST", "DELETE")),
+    MESSAGE: Rights(_EVERYTHING, ("POST", "GET", "DELETE")),
     DISCONNECT: Rights(_PRESENCE),
     WAKE: Rights(
         _EVERYTHING,

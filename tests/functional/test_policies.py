@@ -1,6 +1,5 @@
-"""What the handlers ask DynamoDB for, against what the policies that are deployed allow them.
-
-Posting and the queue are granted by name; `make conformance` has every policy enforced.
+"""What the handlers ask of DynamoDB and @connections, against what the policies that are deployed
+allow them. The queue is granted by name; `make conformance` has every policy enforced.
 """
 
 from __future__ import annotations
@@ -48,11 +47,20 @@ class Watched(World):
         def note(model: Any, params: dict[str, Any], **_: Any) -> None:
             asked.update(rights(model.name, json.loads(params["body"])))
 
+        before = self.at_connections()
         events.register("before-call.dynamodb", note)
         try:
             yield
         finally:
             events.unregister("before-call.dynamodb", note)
+            after = self.at_connections()
+            asked.update((verb, "@connections") for verb in after if after[verb] > before[verb])
+
+    def at_connections(self) -> dict[str, int]:
+        """How often each method of the @connections API has been called."""
+        gateway = self.gateway
+        posts = len(gateway.posted) + len(gateway.refused)
+        return {"POST": posts, "GET": len(gateway.looked_at), "DELETE": len(gateway.closed)}
 
 
 def rights(operation: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -70,14 +78,20 @@ def rights(operation: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def granted(function: str) -> Asked:
-    """The DynamoDB actions of a function's policy, each with its table or index."""
+    """What a function's policy allows: DynamoDB's actions, each with its table or index, and the
+    methods of @connections."""
     (found,) = (f for f in FUNCTIONS if f.name == function)
-    return {
-        (action.partition(":")[2], arn["Fn::Sub"].partition(":table/")[2])
+    allowed = {
+        (action.partition(":")[2], arn["Fn::Sub"].rpartition(":")[2])
         for statement in document(found)["Statement"]
         for action in statement["Action"]
-        if action.startswith("dynamodb:")
         for arn in statement["Resource"]
+    }
+    return {
+        (path.split("/")[2], "@connections")
+        if action == "ManageConnections"
+        else (action, path.removeprefix("table/"))
+        for action, path in allowed
     }
 
 
@@ -111,11 +125,17 @@ def test_sockets_come_and_go_with_what_they_may(
         assert watched.asked["websocket_disconnect"]
 
 
+def test_a_message_that_overtakes_the_greeting_greets_with_what_it_may(watched: Watched) -> None:
+    watched.connect(None, "rides", greet=False).say("nonsense")
+    assert ("GET", "@connections") in watched.asked["websocket_message"]
+    assert missing(watched) == {}
+
+
 def test_an_order_is_placed_and_delivered_with_what_functions_may(watched: Watched) -> None:
+    dan, cara = watched.courier(), watched.customer()
+    watched.connect(dan)
+    watched.connect(cara)
     with watched.noting("api_handler"):
-        dan, cara = watched.courier(), watched.customer()
-        watched.connect(dan)
-        watched.connect(cara)
         order = watched.place(cara)
         for step in ("accept", "arrived", "picked", "delivered"):
             watched.post(f"/v1/courier/orders/{step}", {"order_id": order["id"]}, dan)
