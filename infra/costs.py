@@ -182,7 +182,7 @@ def figures(label: str) -> dict[str, float]:
     head: list[str] = []
     for line in UNITS.read_text().splitlines():
         cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
-        if cells[0] == label:
+        if re.sub(r"\W* \(.*", "", cells[0]) == label:  # less a remark in parentheses
             return {name: _number(cell) for name, cell in zip(head, cells, strict=True)}
         if not line.startswith("|"):
             head = []
