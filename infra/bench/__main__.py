@@ -1,7 +1,7 @@
 """`python -m infra.bench [section …]`: measure all sections, or those that are named.
 
 Prints tables and writes dist/bench.json. Each figure stands beside its floor or its peer, measured
-in the same run: by itself it would tell of the machine. It judges nothing.
+in the same run: by itself it would tell of the machine. Notes say which goals are met.
 """
 
 from __future__ import annotations

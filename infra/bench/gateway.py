@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from infra.bench import contenders
 from infra.bench.contenders import Contender, Unavailable
-from infra.bench.report import Report, Row, median, ratio
+from infra.bench.report import Report, Row, at_least, at_most, median, ratio
 from infra.child import HOME
 from infra.quantiles import quantile
 
@@ -36,6 +36,15 @@ _RETURNED = "echo returned"
 _PYTHON = "echo returned, Python"
 _FAN = "one message to all"
 _MANY = "echo returned, all at once"
+
+GOALS = {
+    (_THROUGH, 100): 2.0,
+    (_THROUGH, 500): 2.0,
+    (_RETURNED, 100): 1.0,
+    (_RETURNED, 500): 1.0,
+    (_FAN, 500): 2.0,
+}
+"""How many times the peer's rate ours is to be at least, by what is measured and on how many."""
 
 
 class Round(NamedTuple):
@@ -239,11 +248,23 @@ def measure() -> Report:
         stack.callback(load.stop)
         if peer and not contenders.python_of_offline():
             report.notes.append("skipped: serverless-offline's Python, which it can't run here")
-        contest = Contest(load, Servers(floor, ours, peer))
+        servers = Servers(floor, ours, peer)
+        contest = Contest(load, servers)
         contest.run()
         report.rows = contest.rows
+        report.notes += _verdicts(contest.rows, servers)
         report.notes += [f"error: {error}" for error in load.errors]
     return report
+
+
+def _verdicts(rows: Sequence[Row], servers: Servers) -> list[str]:
+    ours = [row for row in rows if row["server"] == servers.ours.name]
+    said = [
+        at_least(f"{row['what']}, {row['sockets']} sockets: × peer", row["× peer"], goal)
+        for row in ours
+        if servers.peer and (goal := GOALS.get((row["what"], row["sockets"])))
+    ]
+    return [*said, at_most("our errors", sum(row["errors"] for row in ours), 0)]
 
 
 def _in(stack: ExitStack, start: Callable[[], Contender]) -> Contender:

@@ -62,7 +62,7 @@ def _rows(samples: Samples) -> list[Row]:
 
 def _verdicts(rows: list[Row]) -> list[str]:
     return [
-        at_most(row["what"], row[_RATIO], GOALS[row["what"]])
+        at_most(f"{row['what']}: {_RATIO}", row[_RATIO], GOALS[row["what"]])
         for row in rows
         if row["what"] in GOALS
     ]
