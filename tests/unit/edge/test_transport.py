@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    SSLError,
+)
 from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 
 from chalicelib.edge.transport import Transport, lighten
 from tests.unit.edge.scripted import Answer, a_peer, hangs_up, says, then_hangs_up
+from tests.unit.edge.test_wire import a_certificate
 
 KEY = {"id": {"S": "x"}}
 FOUND = b'{"Item":{"id":{"S":"x"},"doc":{"B":"AAEC"}}}'
@@ -92,6 +99,14 @@ def test_nobody_there_is_what_botocore_calls_it() -> None:
         url = peer.url
     with pytest.raises(EndpointConnectionError):
         item(client(url))
+
+
+def test_a_peer_is_verified_as_botocore_would(tmp_path: Path) -> None:
+    served = a_certificate(tmp_path)
+    with a_peer([says(WHOLE + FOUND)], [says(WHOLE + FOUND)], tls=served) as peer:
+        with pytest.raises(SSLError):
+            item(client(f"https://{peer.authority}"))
+        assert item(client(f"https://{peer.authority}", verify=str(tmp_path / "cert.pem"))) == ITEM
 
 
 def test_a_client_that_goes_through_a_proxy_or_verifies_nobody_stays_as_it_is() -> None:
