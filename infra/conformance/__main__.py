@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.conformance.cloud import ROOT, cloud, free_port
-from infra.conformance.deployment import HASTY, STAGE, deploy
+from infra.conformance.deployment import HASTY, PATIENT, deploy
 from infra.conformance.front import Front
 from infra.conformance.logs import complaints
 from infra.deploy.errors import DeployError
@@ -48,7 +48,7 @@ async def _told(engine: str, package: Path, arguments: list[str]) -> int:
     secret = secrets.token_urlsafe(48)
     stages: dict[str, dict[str, Any]] = {}
     async with contextlib.AsyncExitStack() as fronts:
-        for stage, settings in {STAGE: {}, "hasty": HASTY}.items():
+        for stage, settings in {"local": PATIENT, "hasty": HASTY}.items():
             deployed = await asyncio.to_thread(deploy, package, engine, secret, stage, settings)
             port = free_port()
             await fronts.enter_async_context(Front(port, deployed).serving())

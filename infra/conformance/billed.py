@@ -33,7 +33,7 @@ async def main(package: Path) -> None:
     """Deploy, measure, and print how often each function ran, and how long."""
     secret, port = secrets.token_urlsafe(48), free_port()
     with cloud() as running, ThreadPoolExecutor(4) as pool:
-        deployed = await asyncio.to_thread(deploy, package, running.endpoint, secret)
+        deployed = await asyncio.to_thread(deploy, package, running.endpoint, secret, "billed")
         async with Front(port, deployed).serving():
             people = [
                 Client(Options(port=port), secret, role, f"{role}-1", pool)

@@ -119,15 +119,25 @@ class Stack:
     def pid(self) -> int:
         return self.process.pid
 
-    def room(self, name: str) -> dict[str, str]:
-        """Who listens in a room, by their connections' ids, read from the engine."""
+    def listening(self, person_id: str) -> set[str]:
+        """A person's connections that hear what is said to them, read from the engine."""
+        row = engine_client("dynamodb", self.engine_endpoint).get_item(
+            TableName=f"{self.table_prefix}-mailboxes",
+            Key={"person_id": {"S": person_id}},
+            ConsistentRead=True,
+        )
+        found: set[str] = set(row.get("Item", {}).get("listeners", {"M": ()})["M"])
+        return found
+
+    def room(self, name: str) -> set[str]:
+        """Who listens in a room of many, read from the engine."""
         rows = engine_client("dynamodb", self.engine_endpoint).query(
             TableName=f"{self.table_prefix}-rooms",
             KeyConditionExpression="room = :room",
             ExpressionAttributeValues={":room": {"S": name}},
             ConsistentRead=True,
         )["Items"]
-        return {row["connection_id"]["S"]: row["person_id"]["S"] for row in rows}
+        return {row["person_id"]["S"] for row in rows}
 
     def token(self, role: str, person_id: str, **claims: Any) -> str:
         """A token that this stack accepts; see infra.tokens.mint for the keywords."""

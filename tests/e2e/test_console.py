@@ -91,10 +91,10 @@ def test_the_client_connects_subscribes_hears_and_survives_a_lost_connection(
         "WebSocket.prototype.send = new Proxy(WebSocket.prototype.send, "
         "{ apply: (f, s, a) => (window.raw = s, f.apply(s, a)) })"
     )
-    lost = stack.room(f"person#{id_}").keys()
+    lost = stack.listening(id_)
     page.run("ws.subscribe(['delivery_accepted']); raw.close()")
     wait_for(lambda: "disconnected" in page.run("said"), within_s=10)
-    wait_for(lambda: not lost & stack.room(f"person#{id_}").keys())  # it has been noticed
+    wait_for(lambda: not lost & stack.listening(id_))  # it has been noticed
     place(stack, token)
     wait_for(lambda: len(heard(page)) == 2, within_s=10)
     assert heard(page)[1][2] != first

@@ -83,7 +83,7 @@ def test_who_was_away_hears_what_happened_in_order(town: Town) -> None:
     order = town.order(ana)
     assert ears.next() == assigned(town, order)
     ears.client.close()
-    wait_for(lambda: not ana.rooms(), PATIENCE_S)
+    wait_for(lambda: not ana.listening(), PATIENCE_S)
     for step in ("accept", "arrived", "picked"):
         assert ben.step(step, order["id"]).status == 200
 
@@ -108,12 +108,12 @@ def test_a_killed_client_is_forgotten_and_the_others_are_served(town: Town) -> N
     ben, ana = town.on_duty(), town.customer()
     with listening(ana) as doomed:
         (ears,) = ana.open_admitted()
-        wait_for(lambda: len(ana.rooms()) == 2, PATIENCE_S)
+        wait_for(lambda: len(ana.listening()) == 2, PATIENCE_S)
         os.kill(doomed, signal.SIGKILL)
         order = town.order(ana)
         ben.step("accept", order["id"])
         assert ears.take(2) == [assigned(town, order), status(order["id"], "accepted")]
-        wait_for(lambda: len(ana.rooms()) == 1, PATIENCE_S)
+        wait_for(lambda: len(ana.listening()) == 1, PATIENCE_S)
 
 
 @contextmanager

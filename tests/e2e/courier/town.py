@@ -95,12 +95,12 @@ class Someone:
     def open_admitted(self, count: int = 1) -> list[Socket]:
         """Open sockets and wait until they hear what is said."""
         sockets = [self.open() for _ in range(count)]
-        wait_for(lambda: len(self.rooms()) >= count, PATIENCE_S)
+        wait_for(lambda: len(self.listening()) >= count, PATIENCE_S)
         return sockets
 
-    def rooms(self) -> dict[str, str]:
+    def listening(self) -> set[str]:
         """This person's connections that hear what is said to them."""
-        return self.stack.room(f"person#{self.id}")
+        return self.stack.listening(self.id)
 
     def get(self, path: str) -> Answer:
         """GET something below /api/v1."""

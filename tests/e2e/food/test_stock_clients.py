@@ -69,7 +69,7 @@ class Town:
 
     def await_pool(self, drivers: list[str]) -> None:
         """Wait until these hear what is said to the pool: a client is answered before it is in."""
-        wait_for(lambda: set(drivers) <= set(self.stack.room("pool#food").values()))
+        wait_for(lambda: set(drivers) <= self.stack.room("pool#food"))
 
     def order(self) -> int:
         """The id of a new order."""
@@ -131,10 +131,10 @@ def test_a_client_that_lost_its_link_comes_back_and_hears_what_it_missed(
     clients = town.clients
     order_id = town.order()
     clients.next("owner", "new-order")
-    lost = stack.room(f"person#{town.owner}").keys()
+    lost = stack.listening(town.owner)
     clients.do("drop", "owner")
     clients.next("owner", "disconnect")
-    wait_for(lambda: not lost & stack.room(f"person#{town.owner}").keys())  # it has been noticed
+    wait_for(lambda: not lost & stack.listening(town.owner))  # it has been noticed
     second = town.order()
     clients.next("owner", "connect", after=1)
     assert clients.next("owner", "new-order", after=1)["order"]["id"] == second
