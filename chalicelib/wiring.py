@@ -177,7 +177,7 @@ def build(
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
     delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)
-    ordering = Ordering(orders, couriers, people, changes, dispatching, ids, clock)
+    ordering = Ordering(orders, couriers, people, mailboxes, changes, dispatching, ids, clock)
     tracking = Tracking(orders, couriers, changes, broadcast, clock)
     greeting = Greeting(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock

@@ -60,6 +60,8 @@ ANNOUNCEMENT = "announcement"  # to everybody
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
 ENTAILING = frozenset({ORDER_DELIVERED})  # its courier is let go, and earns
 
+_ORDER = "order#"
+
 KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 LOGGED_FOR = timedelta(days=8)  # and how long it can be looked up: spec 003 asks for 168 hours
 
@@ -138,4 +140,9 @@ class Outbox(msgspec.Struct, frozen=True):
 
 def order_stream(order_id: int) -> str:
     """The stream name of an order's events."""
-    return f"order#{order_id}"
+    return f"{_ORDER}{order_id}"
+
+
+def order_of(stream: str) -> int | None:
+    """Which order a stream is of; None for those of other things."""
+    return int(stream.removeprefix(_ORDER)) if stream.startswith(_ORDER) else None

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain.connections import Listener
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import Event, order_of
 
 REMEMBERED_FOR = timedelta(minutes=15)  # longer than any wakeup is tried again
 
@@ -100,6 +100,12 @@ class Mailbox(msgspec.Struct, frozen=True):
     def has(self, stream: str, version: int) -> bool:
         """Whether the events of a stream are in the log up to a version."""
         return self.taken.get(stream, (0, 0))[0] >= version
+
+    def orders_since(self, at: datetime) -> list[int]:
+        """The ids of the orders whose events were put in from a time on, some minutes back."""
+        since = int(at.timestamp())
+        ids = (order_of(stream) for stream, note in self.taken.items() if note[1] >= since)
+        return [id_ for id_ in ids if id_ is not None]
 
     def noting(self, stream: str, version: int, now: datetime) -> Mailbox:
         """The head after the events up to `version` are in; old notes are dropped."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from chalicelib.domain import commands, lifecycle
@@ -15,9 +17,10 @@ from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavai
 from chalicelib.services.changes import Changes
 from chalicelib.services.delivery import contact
 from chalicelib.services.dispatching import Dispatching
-from chalicelib.services.ports import Clock, CourierStore, OrderStore, PeopleStore
+from chalicelib.services.ports import Clock, CourierStore, MailboxStore, OrderStore, PeopleStore
 
 _ID_TRIES = 5
+_LAG = timedelta(minutes=1)  # more than any index is behind
 
 
 class Ordering:
@@ -28,6 +31,7 @@ class Ordering:
         orders: OrderStore,
         couriers: CourierStore,
         people: PeopleStore,
+        mailboxes: MailboxStore,
         changes: Changes,
         dispatching: Dispatching,
         ids: IdSource,
@@ -36,6 +40,7 @@ class Ordering:
         self._orders = orders
         self._couriers = couriers
         self._people = people
+        self._mailboxes = mailboxes
         self._changes = changes
         self._dispatching = dispatching
         self._ids = ids
@@ -64,11 +69,18 @@ class Ordering:
 
     def active_for_customer(self, customer_id: str) -> Order | None:
         """The customer's newest order that is not finished."""
-        order = self._orders.newest_active_of(customer_id)
+        order = self._orders.newest_active_of(customer_id) or self._lately_told_to(customer_id)
         if order is None:
             return None
         order = self._dispatching.fresh(order)
         return None if order.terminal else order
+
+    def _lately_told_to(self, customer_id: str) -> Order | None:
+        """The newest order that a customer was told of. An index shows what was written a moment
+        later; their mailbox shows it at once."""
+        ids = self._mailboxes.read(customer_id).orders_since(self._clock() - _LAG)
+        order = self._orders.get(max(ids)) if ids else None
+        return order if order and order.job.customer_id == customer_id else None
 
     def active_for_courier(self, courier_id: str) -> Order | None:
         """The one order that occupies a courier, by an offer or by work."""

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Role
+from chalicelib.store.orders import Orders
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT, north_of
+from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import World
 
 AT_DEPOT = {"pickup_lat": DEPOT[0], "pickup_lng": DEPOT[1]}
@@ -179,3 +182,27 @@ def test_when_the_queue_is_down_nothing_is_written(world: World) -> None:
     assert world.get("/v1/customer/active-order", cara).body == {"active": False}
     assert CourierRow.get("dan").order_id is None
     assert world.connect(cara).status == 503
+
+
+class Lagging(Orders):
+    """An orders table whose indexes do not show yet what was written: AWS promises no more."""
+
+    def newest_active_of(self, customer_id: str) -> Order | None:
+        return None
+
+
+def test_an_order_just_placed_is_active_though_no_index_shows_it(
+    make_world: MakeWorld, dynamo: Engine
+) -> None:
+    """S0-25: of two, the newer; and only one's own."""
+    world = make_world(orders=Lagging(dynamo.connection))
+    cara = world.customer("cara")
+    for courier in ("dan", "eve"):
+        world.courier(courier)
+    assert world.get("/v1/customer/active-order", cara).body == {"active": False}
+    for _ in range(2):
+        order_id = world.place(cara)["id"]
+        assert world.get("/v1/customer/active-order", cara).body["order"]["id"] == order_id
+    assert world.post(f"/v1/orders/{order_id}/cancel", {}, cara).status == 200
+    assert world.get("/v1/customer/active-order", cara).body == {"active": False}
+    assert world.get("/v1/customer/active-order", world.customer("dan")).body == {"active": False}
