@@ -145,10 +145,9 @@ def _refused(asked: Mapping[str, Any]) -> Units:
 def _name(asked: Mapping[str, Any]) -> str:
     """The table; where each person has a part of it, also whose."""
     table, key = _short(asked["TableName"]), asked.get("Key") or asked.get("Item")
-    if table == "rooms" and not key:
-        key = {"room": next(iter(asked["ExpressionAttributeValues"].values()))}
-    who = {"mailboxes": "person_id", "events": "person_id", "rooms": "room"}.get(table)
-    return f"{table}:{key[who]['S'].removeprefix('person#')}" if who and key else table
+    if key and table in ("mailboxes", "events"):
+        return f"{table}:{key['person_id']['S']}"
+    return table
 
 
 def _short(table: str) -> str:
