@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("waybill.gateway").setLevel(level)
     if options.one_core:
-        stay_on_one_core()  # before there are threads, which would stay where they are
+        stay_on_one_core()
     try:
         config = _config(options)
         bound = bind(config)

@@ -77,6 +77,7 @@ def test_it_stays_on_one_core_if_told_so(folder: Path) -> None:
         assert [os.sched_getaffinity(thread) for thread in threads] == [
             {max(allowed)} for _ in threads
         ]
+        assert os.sched_getscheduler(held.pid) == os.SCHED_BATCH
 
 
 def test_the_app_of_the_current_folder_is_served_and_knows_the_endpoint(folder: Path) -> None:
