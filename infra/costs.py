@@ -24,26 +24,29 @@ PAGES = (HOME / "README.md", HOME / "docs" / "deploy.md")
 UNITS = HOME / "docs" / "cost.md"
 _PLACE = re.compile(r"(<!-- (costs|billed) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-# Dollars, us-east-1, without free tiers; most for a million.
+# Dollars for a million, us-east-1, without free tiers.
 REST, MESSAGE, CONNECTION_MINUTE = 3.50, 1.00, 0.25
 EDGE_REQUEST = 1.00  # CloudFront, HTTPS
 WRITE, READ = 0.625, 0.125  # DynamoDB on demand
 INVOCATION, GB_SECOND = 0.20, 13.3334  # Lambda on arm64
 QUEUE_REQUEST = 0.40
-LOG_MB = 0.50 / 1000
-ALARM, SECRET = 0.10, 0.40  # each, a month
+# And for a megabyte of logs, an alarm's month, a secret's.
+LOG_MB, ALARM, SECRET = 0.50 / 1000, 0.10, 0.40
 
 # Function: how often it runs for one, and milliseconds each time.
 Runs = Mapping[str, tuple[float, float]]
 BILLED: dict[str, Runs] = {
-    "delivery": {"api_handler": (5.0, 60), "wake": (5.5, 40)},
-    "position": {"websocket_message": (1.0, 15)},
+    "delivery": {"api_handler": (5, 33), "wake": (5, 7)},
+    "position": {"websocket_message": (1, 10)},
 }
 _LIFECYCLE_BYTES = 400  # START, END and REPORT, with what CloudWatch adds to each
 _ACCESS_BYTES = 26 + max(len(json.dumps(log)) for log in (REST_LOG, WEBSOCKET_LOG))
 _QUEUE_REQUESTS = 3  # a wakeup is sent, received and deleted
 _IDLE_POLLS = 5 * 3 * 43_200  # Lambda asks five times at once, 20 s each
 _MONTH_MINUTES = 43_200
+# A courier's month, in millions: 8 h on 30 days, a position every 5 s.
+_ONLINE_MINUTES = 30 * 8 * 60 / 1e6
+_POSITIONS = _ONLINE_MINUTES * 12
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ def rewritten(page: str) -> str:
 def costs() -> str:
     """What a million deliveries cost, a million positions, a courier's month, and idling."""
     position = a_million_positions()
-    month = Costs(*(0.1728 * amount for amount in vars(position).values()))
-    month = replace(month, gateway=month.gateway + 0.0144 * CONNECTION_MINUTE)
+    month = Costs(*(_POSITIONS * amount for amount in vars(position).values()))
+    month = replace(month, gateway=month.gateway + _ONLINE_MINUTES * CONNECTION_MINUTE)
     rows = {
         "a million deliveries": a_million_deliveries(),
         "a million positions by socket": position,
