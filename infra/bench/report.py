@@ -33,17 +33,17 @@ def ratio(part: float | None, whole: float | None) -> float | None:
 
 def at_least(what: str, figure: float | None, goal: float) -> str:
     """Say whether a figure is as large as it is to be."""
-    return _verdict(what, figure, f"≥ {goal:g}", figure is not None and figure >= goal)
+    return _verdict(what, figure, f"at least {goal:g}", figure is not None and figure >= goal)
 
 
 def at_most(what: str, figure: float | None, goal: float) -> str:
     """Say whether a figure is as small as it is to be."""
-    return _verdict(what, figure, f"≤ {goal:g}", figure is not None and figure <= goal)
+    return _verdict(what, figure, f"at most {goal:g}", figure is not None and figure <= goal)
 
 
 def _verdict(what: str, figure: float | None, goal: str, is_met: bool) -> str:
-    found = "no figure" if figure is None else f"{figure:.2f}"
-    return f"{'met' if is_met else 'MISSED'}: {what}: {found}, goal {goal}"
+    found = "no figure" if figure is None else f"{figure:.3g}"
+    return f"Goal, {what}: {found}, {goal}: {'met' if is_met else 'missed'}."
 
 
 def cpu_of(pid: int) -> float | None:
