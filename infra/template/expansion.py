@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ def expanded(template: Template, code_uri: str, given: Mapping[str, str]) -> Tem
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # read when the translator is imported
     from samtranslator.translator.transform import transform
 
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it misses its own metrics
     plain = with_code(template, code_uri, given)
     made: Template = transform(plain, dict(given), _NO_MANAGED_POLICIES)
     return made
