@@ -75,6 +75,19 @@ def test_five_messages_a_minute_are_enough(world: World) -> None:
     rider.did("send_chat_message", ride_id=ride_id, message="7")
 
 
+def test_an_attempt_counts_whether_or_not_it_is_let_through(world: World) -> None:
+    """S1-32: whoever guesses at rides is slowed down too."""
+    rider, driver, other = a_rider(world), a_driver(world), a_rider(world, "otto")
+    ride_id = a_ride(rider, driver)
+    codes = [
+        other.ask("send_chat_message", ride_id=ride_id, message="Hello?")["code"] for _ in range(6)
+    ]
+    assert codes == ["NOT_FOUND"] * 6
+    own = a_ride(other, a_driver(world, "dina"))
+    refused = other.ask("send_chat_message", ride_id=own, message="Hello!")
+    assert refused["code"] == "RATE_LIMITED"
+
+
 def a_message(ride_id: str, n: int, world: World, text: str = "!") -> Message:
     """The nth of a ride, of the rider."""
     return Message(n, int(ride_id), "rita", Role.CUSTOMER, text, world.clock.now, nth=n)
