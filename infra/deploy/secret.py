@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -58,8 +58,10 @@ def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
             f"{parameter} names the secret {arn}, which can't be read ({_code(error)}): "
             "put the ARN of another one there."
         ) from error
+    settings = _settings(given)
+    needed = SECRETS[1:] if settings["JWT_JWKS_URL"] else SECRETS  # as the template refers to it
     try:
-        Settings.from_env({**_settings(given), **_read(text, arn)})
+        Settings.from_env({**settings, **_read(text, arn, needed)})
     except BadSetting as error:
         where = f" The secret is {arn}." if any(n in str(error) for n in SECRETS) else ""
         raise DeployError(f"{error}{where}") from error
@@ -70,12 +72,12 @@ def _settings(given: Mapping[str, str]) -> dict[str, str]:
     return {name: given.get(parameter, "") for name, parameter in tunable().items()}
 
 
-def _read(text: str, arn: str) -> dict[str, str]:
+def _read(text: str, arn: str, needed: Sequence[str]) -> dict[str, str]:
     try:
         content = json.loads(text)
-        return {name: str(content[name]) for name in SECRETS}
+        return {name: str(content[name]) for name in needed}
     except (ValueError, TypeError, KeyError):
-        wanted = json.dumps(dict.fromkeys(SECRETS, "…"), ensure_ascii=False)
+        wanted = json.dumps(dict.fromkeys(needed, "…"), ensure_ascii=False)
         raise DeployError(f"The secret {arn} must be a JSON object: {wanted}.") from None
 
 

@@ -182,8 +182,10 @@ def test_keys_by_url_need_no_jwt_secret_and_a_bad_setting_is_refused_as_well(
     def check(**given: str) -> None:
         secret.check(clients_of(cloud.endpoint), parameter_name("keys"), given)
 
-    put_secret(cloud, "keys", UNUSABLE["empty"][0])
+    put_secret(cloud, "keys", '{"PAYMENT_WEBHOOK_SECRET": ""}')
     check(JwtJwksUrl="https://keys.example/jwks.json")
+    with pytest.raises(DeployError, match="must be a JSON object"):
+        check()
     with pytest.raises(DeployError, match="DISPATCH_RADIUS_M takes a number"):
         check(JwtJwksUrl="https://keys.example/jwks.json", DispatchRadiusM="far")
 
