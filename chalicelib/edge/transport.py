@@ -21,12 +21,16 @@ from chalicelib.edge.wire import NoAnswer, Unreachable, Wire, encoded
 def lighten(client: Any) -> None:
     """Have a botocore client exchange its requests over wires, in its own time limits. One that
     goes through a proxy, or verifies nobody, stays as it is."""
-    given = client._endpoint.http_session
-    if isinstance(given, Transport) or given._proxy_config._proxies or not given._verify:
+    try:
+        given = client._endpoint.http_session
+        proxies, verify = given._proxy_config._proxies, given._verify
+    except AttributeError:
+        return  # light already, or of a botocore that is made otherwise
+    if proxies or not verify:
         return
-    authorities, limits = get_cert_path(given._verify), client.meta.config
-    made = Transport(limits.connect_timeout, limits.read_timeout, authorities)
-    client._endpoint.http_session = made
+    authorities, limits = get_cert_path(verify), client.meta.config
+    light = Transport(limits.connect_timeout, limits.read_timeout, authorities)
+    client._endpoint.http_session = light
 
 
 class Transport:
