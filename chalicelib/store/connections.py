@@ -13,11 +13,11 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.connections import CHECK_EVERY, Connection, Listener, mailbox_of
 from chalicelib.domain.people import Role
-from chalicelib.errors import Stale
 from chalicelib.store import listeners
 from chalicelib.store.clock import ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.saving import save_if
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 
 _PAGE = 100
@@ -42,12 +42,7 @@ class Connections:
     def update(self, before: Connection, after: Connection) -> Connection:
         """Write `after` if the row is still `before`. Raises Stale if it changed or is gone."""
         written = replace(after, version=before.version + 1)
-        try:
-            encode(written).save(condition=ConnectionRow.version == before.version)
-        except PutError as error:
-            if lost_race(error):
-                raise Stale from None
-            raise
+        save_if(encode(written), ConnectionRow.version == before.version)
         return written
 
     def close(self, connection_id: str) -> None:

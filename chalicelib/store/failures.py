@@ -15,10 +15,12 @@ LOST = "ConditionalCheckFailed"
 def lost_race(error: PynamoDBException) -> bool:
     """Whether a single write failed because of another: its condition no longer held, or a
     transaction held the item for longer than retry_conflicts() waits."""
-    return error.cause_response_code in (
-        "ConditionalCheckFailedException",
-        "TransactionConflictException",
-    )
+    return refused(error) or error.cause_response_code == "TransactionConflictException"
+
+
+def refused(error: PynamoDBException) -> bool:
+    """Whether a single write's condition did not hold."""
+    return error.cause_response_code == "ConditionalCheckFailedException"
 
 
 def retry_conflicts(client: Any) -> None:

@@ -15,7 +15,7 @@ from itertools import chain, islice, takewhile
 from zlib import crc32
 
 import msgspec
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -26,6 +26,7 @@ from chalicelib.store import listeners
 from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.packing import pack, unpack
+from chalicelib.store.saving import save_once
 from chalicelib.store.tables import EventRow, MailboxRow
 
 _PAGE = 100
@@ -221,11 +222,7 @@ def _put_away(person_id: str, run: tuple[Event, ...]) -> None:
     if last.type in CRITICAL:
         row.critical_day = _day(last.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
         row.critical_at = ms(last.at)
-    try:
-        row.save(condition=EventRow.seq.does_not_exist())
-    except PutError as error:
-        if not lost_race(error):
-            raise
+    save_once(row, EventRow.seq.does_not_exist())
 
 
 def _run(row: EventRow) -> tuple[Event, ...]:

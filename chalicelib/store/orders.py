@@ -8,7 +8,7 @@ from itertools import islice
 from uuid import uuid4
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
+from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
@@ -17,8 +17,9 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
 from chalicelib.store.clock import ms
-from chalicelib.store.failures import LOST, cancelled, lost_race
+from chalicelib.store.failures import LOST, cancelled
 from chalicelib.store.packing import pack, unpack
+from chalicelib.store.saving import save_if
 from chalicelib.store.tables import SHARDS, OrderRow
 
 _PAGE = 100
@@ -57,18 +58,9 @@ class Orders:
         )
         held, holds = before.holder if before else None, after.holder
         if held == holds or after.status is Status.DONE:
-            self._save(row, unchanged)
+            save_if(row, unchanged | (OrderRow.commit == row.commit))
             return
         self._commit_with_couriers(row, unchanged, held, holds, after, available_only)
-
-    @staticmethod
-    def _save(row: OrderRow, unchanged: Condition) -> None:
-        try:
-            row.save(condition=unchanged | (OrderRow.commit == row.commit))
-        except PutError as error:
-            if lost_race(error):
-                raise Stale from None
-            raise
 
     def _commit_with_couriers(
         self,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.payments import Payment
-from chalicelib.errors import Stale
-from chalicelib.store.failures import lost_race
+from chalicelib.store.saving import save_if
 from chalicelib.store.tables import PaymentRow
 
 
@@ -40,12 +39,7 @@ class Payments:
             doc=msgspec.json.encode(after).decode(),
             version=after.version,
         )
-        try:
-            row.save(condition=unchanged)
-        except PutError as error:
-            if lost_race(error):
-                raise Stale from None
-            raise
+        save_if(row, unchanged)
 
 
 def _decode(row: PaymentRow) -> Payment:

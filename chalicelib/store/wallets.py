@@ -11,16 +11,15 @@ from uuid import uuid4
 
 import msgspec
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
-from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
+from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.wallets import Booking, Wallet
 from chalicelib.errors import NotFound, Stale
-from chalicelib.store.failures import cancelled, lost_race
+from chalicelib.store.failures import cancelled
 from chalicelib.store.packing import pack, unpack
+from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 
 
@@ -63,19 +62,20 @@ class Wallets:
         Raises Stale if the wallet changed meanwhile; it, and the payout, are not written then.
         """
         for booking in before.newest:
-            _write_down(before.courier_id, booking)
+            row = LedgerRow(before.courier_id, booking.key, doc=_json(booking))
+            save_once(row, LedgerRow.key.does_not_exist())
         unchanged = (
             WalletRow.version == before.version
             if before.version
             else WalletRow.courier_id.does_not_exist()
         )
-        row = _wallet_row(after)
+        wallet_row = _wallet_row(after)
         if payout is None:
-            _save(row, unchanged | (WalletRow.commit == row.commit))
+            save_if(wallet_row, unchanged | (WalletRow.commit == wallet_row.commit))
             return
         try:
             with TransactWrite(connection=self._connection) as write:
-                write.save(row, condition=unchanged)
+                write.save(wallet_row, condition=unchanged)
                 write.save(_payout_row(payout), condition=PayoutRow.payout_id.does_not_exist())
         except TransactWriteError as error:
             if cancelled(error) is None:
@@ -92,26 +92,7 @@ class Wallets:
 
     def update_payout(self, before: Payout, after: Payout) -> None:
         """Write `after` if the payout is still `before`. Raises Stale."""
-        _save(_payout_row(after), PayoutRow.version == before.version)
-
-
-def _save(row: Model, unchanged: Condition) -> None:
-    try:
-        row.save(condition=unchanged)
-    except PutError as error:
-        if lost_race(error):
-            raise Stale from None
-        raise
-
-
-def _write_down(courier_id: str, booking: Booking) -> None:
-    """Put an entry into the ledger, unless it is there already."""
-    row = LedgerRow(courier_id, booking.key, doc=_json(booking))
-    try:
-        row.save(condition=LedgerRow.key.does_not_exist())
-    except PutError as error:
-        if not lost_race(error):
-            raise
+        save_if(_payout_row(after), PayoutRow.version == before.version)
 
 
 def _wallet_row(wallet: Wallet) -> WalletRow:
