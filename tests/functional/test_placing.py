@@ -201,6 +201,7 @@ def test_an_order_just_placed_is_active_though_no_index_shows_it(
         world.courier(courier)
     assert world.get("/v1/customer/active-order", cara).body == {"active": False}
     for _ in range(2):
+        world.clock.advance(1)
         order_id = world.place(cara)["id"]
         assert world.get("/v1/customer/active-order", cara).body["order"]["id"] == order_id
     assert world.post(f"/v1/orders/{order_id}/cancel", {}, cara).status == 200
