@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition, size
 from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.mailboxes import Hearing
 from chalicelib.domain.people import Role
-from chalicelib.errors import TooManySockets
+from chalicelib.errors import Stale, TooManySockets
 from chalicelib.store.clock import from_ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import MailboxRow
@@ -22,7 +22,7 @@ _NO_MAP = "ValidationException"  # what a write into a map is told where there i
 
 def join(mailbox: str, connection: Connection) -> None:
     """Let a socket hear a mailbox: what it asked for last, whichever message gets here first.
-    Harmless twice. Raises TooManySockets."""
+    Harmless twice. Raises TooManySockets, and Stale where it can't be written."""
     mine = MailboxRow.listeners[connection.id]
     room: Condition = MailboxRow.listeners.does_not_exist() | (size(MailboxRow.listeners) < MOST)
     listener = encode(mailbox, connection)
@@ -42,6 +42,7 @@ def join(mailbox: str, connection: Connection) -> None:
                 return
         else:
             return
+    raise Stale
 
 
 def _first(mailbox: str, connection_id: str, listener: dict[str, Any]) -> bool:
