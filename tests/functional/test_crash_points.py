@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,7 +19,11 @@ from chalicelib.store.orders import Orders
 from chalicelib.store.tables import MailboxRow
 from tests.faults import Crash, Mortal, answers_lost, conflicts
 from tests.functional.conftest import Engine, MakeWorld
+from tests.functional.feeds import a_feed, a_profile
 from tests.functional.world import Socket, Someone, World, log_of
+
+STEPS = ("accept", "arrived", "picked", "delivered")
+TOLD_BY_THE_FEED = ("order_created", "delivery_accepted", "delivery_completed")
 
 
 class Stage:
@@ -289,3 +295,57 @@ def test_a_write_that_meets_a_transaction_waits_for_it(stage: Stage, operation: 
         stage.step("accept")
     assert refused == [operation] * 2
     assert stage.heard() == ["assigned", "accepted"]
+
+
+def let_time_pass(stage: Stage) -> None:
+    """Until every wakeup has been handled, whoever died of one meanwhile."""
+    for _ in range(5):
+        with suppress(Crash):
+            stage.world.pass_time(60)
+
+
+def ask_again_if_need_be(stage: Stage, verb: str) -> None:
+    """As clients do: whoever died may have died before anything was written."""
+    for _ in range(4):
+        with suppress(Crash):
+            stage.step(verb)
+            return
+
+
+def three_orders(stage: Stage, dice: Random) -> None:
+    """Hers, one after the other to the door, while whoever tells her keeps dying."""
+    dooms = [doom for doom, _ in CRASHES.values()]
+    for _ in range(3):
+        let_time_pass(stage)
+        stage.world.courier("dan")  # where they are by now
+        try:
+            stage.order_id = stage.world.place(stage.cara)["id"]
+        except Crash:
+            active = stage.world.waybill.ordering.active_for_courier("dan")
+            stage.order_id = str(active.id if active else None)
+        for verb in STEPS:
+            if dice.random() < 0.7:
+                dice.choice(dooms)(stage)
+            ask_again_if_need_be(stage, verb)
+            with suppress(Crash):
+                stage.world.pass_time(dice.choice((0, 0, 1, 6, 12)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_id_stands_for_one_event_however_often_somebody_dies(
+    make_world: MakeWorld, dynamo: Engine, seed: int
+) -> None:
+    """P-04, P-05: what was posted before a death is posted again under the same id, if at all."""
+    stage = Stage(make_world, dynamo)
+    feed = a_feed(stage.world, a_profile(stage.world, stage.cara), *TOLD_BY_THE_FEED)
+    for verb in STEPS:
+        stage.step(verb)
+    three_orders(stage, Random(seed))
+    let_time_pass(stage)
+    events = [frame for frame in feed.frames if "event_id" in frame]
+    told = {(f["event_id"], f["event_type"], str(f["data"])) for f in events}
+    assert len({id_ for id_, _, _ in told}) == len(told) == 4 * len(TOLD_BY_THE_FEED)
+    assert len(stage.logged()) == 4 * 6
+    heard = {(f["data"]["order_id"], f["data"]["status"]) for f in stage.hers.frames}
+    assert len(heard) == 4 * 5
+    assert stage.world.queue.waiting == stage.world.queue.dead == []
