@@ -6,9 +6,8 @@ around the place where the operations happen there are always the same few couri
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -22,7 +21,6 @@ from chalicelib.domain.geo import cell_of
 from chalicelib.domain.jobs import Job, Place
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Fix, Role
-from chalicelib.settings import BadSetting
 from chalicelib.store import connections as connection_rows
 from chalicelib.store import listeners as listener_rows
 from chalicelib.store import orders as order_rows
@@ -33,9 +31,9 @@ from infra.bench.report import Report, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
 from infra.bench.stage import Stage, stage
 
-SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 100_000)
-SOCKETS, FULL_SOCKETS = (10, 1_000), (10, 10_000)
-LOAD_WITHIN_S, FULL_LOAD_WITHIN_S = 60.0, 1_500.0
+SIZES = (1_000, 10_000, 100_000)
+SOCKETS = (10, 1_000, 10_000)
+LOAD_WITHIN_S = 180.0  # a minute, where there is nothing else to do
 CROWDS = (1, 10, 100)  # free couriers in the pickup's own cell
 _PER_CELL = 20  # couriers near each other
 _STEP = 0.03  # degrees: more than a cell
@@ -44,43 +42,33 @@ _WAITING = 50  # one order of so many waits for an answer; the others are on the
 
 
 def measure() -> Report:
-    """One row for each size and operation. FULL=1 takes the great sizes."""
-    full = full_from(os.environ)
+    """One row for each size and operation."""
     report = Report("Growth: what an operation takes when there is more of everything")
-    sizes, within_s = (FULL_SIZES, FULL_LOAD_WITHIN_S) if full else (SIZES, LOAD_WITHIN_S)
     with stage() as on:
-        _by_size(on, report, sizes, within_s)
+        _by_size(on, report)
     with stage() as on:
-        _by_sockets(on, report, FULL_SOCKETS if full else SOCKETS)
+        _by_sockets(on, report)
     with stage() as on:
         _by_crowd(on, report)
     report.notes += _slopes(report.rows)
     return report
 
 
-def full_from(env: Mapping[str, str]) -> bool:
-    """Whether to measure the great sizes. Raises BadSetting."""
-    given = env.get("FULL") or "0"
-    if given in ("0", "1"):
-        return given == "1"
-    raise BadSetting(f"FULL takes 0 or 1, not {given!r}.")
-
-
-def _by_size(on: Stage, report: Report, sizes: Iterable[int], within_s: float) -> None:
+def _by_size(on: Stage, report: Report) -> None:
     load, there = Loading(on), 0
-    give_up_at = time.monotonic() + within_s
-    for size in sizes:
+    give_up_at = time.monotonic() + LOAD_WITHIN_S
+    for size in SIZES:
         done = load.couriers(there, size, give_up_at) and load.orders(there, size, give_up_at)
         if not done:
-            report.notes.append(f"{size:,} could not be loaded within {within_s:.0f} s.")
+            report.notes.append(f"{size:,} could not be loaded within {LOAD_WITHIN_S:.0f} s.")
             return
         there = size
         report.rows += _operations(on, f"{size:,} couriers and orders", f"size{size}")
 
 
-def _by_sockets(on: Stage, report: Report, sizes: Iterable[int]) -> None:
+def _by_sockets(on: Stage, report: Report) -> None:
     load, there = Loading(on), 0
-    for size in sizes:
+    for size in SOCKETS:
         load.sockets(there, size)
         there = size
         report.rows += _operations(on, f"{size:,} connections", f"sockets{size}")
@@ -167,7 +155,7 @@ class Loading:
     def sockets(self, first: int, upto: int) -> bool:
         """Connections of couriers, each in the room of its person."""
         rows = (row for n in range(first, upto) for row in self._socket(n))
-        return self._put(rows, time.monotonic() + FULL_LOAD_WITHIN_S)
+        return self._put(rows, time.monotonic() + LOAD_WITHIN_S)
 
     def _put(self, rows: Iterable[Model], give_up_at: float) -> bool:
         waiting = iter(rows)

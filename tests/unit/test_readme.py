@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from chalicelib.settings import Settings
-from infra.bench.growth import full_from
 from infra.bench.latency import rounds_from
 from infra.demo.options import DemoOptions
 from infra.diagram import HOME, documents, mermaid, redrawn
@@ -23,7 +22,6 @@ READERS: list[tuple[Callable[[Mapping[str, str]], object], dict[str, str]]] = [
     (Options.from_env, {}),
     (DemoOptions.from_env, {}),
     (rounds_from, {}),
-    (full_from, {}),
 ]
 
 
