@@ -275,7 +275,10 @@ def test_a_fragmented_message_is_joined(size: int) -> None:
 def test_a_message_over_128_kb_is_closed_as_too_big() -> None:
     seen = Recorded()
     with serving(an_echo_app(seen)) as rig, rig.connect() as client:
-        client.send(in_fragments("x" * (128 * 1024 + 1)))
+        with contextlib.suppress(
+            ConnectionClosed
+        ):  # before the last fragment is sent, if the gateway is quick
+            client.send(in_fragments("x" * (128 * 1024 + 1)))
         assert the_close(client)[0] == 1009
         assert seen.wait("$disconnect")["requestContext"]["disconnectStatusCode"] == 1009
     assert seen.of("$default") == []
