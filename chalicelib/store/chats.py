@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import msgspec
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.chats import KEPT_FOR, Message
-from chalicelib.errors import Stale
-from chalicelib.store.failures import lost_race
+from chalicelib.store.saving import save_if
 from chalicelib.store.tables import ChatRow
 
 
@@ -15,21 +16,16 @@ class Chats:
     """The chats table."""
 
     def put(self, message: Message) -> None:
-        """Keep a message. Raises Stale if there is another of that id; the same one, whose write
-        was done and not answered, is fine."""
+        """Keep a message. Raises Stale if there is another of that id, whatever it says; a write
+        whose answer got lost is sent again by the SDK and finds itself done."""
         row = ChatRow(
             message.order_id,
             message.id,
             doc=msgspec.json.encode(message).decode(),
+            commit=uuid4().hex,
             expires=int((message.at + KEPT_FOR).timestamp()),
         )
-        try:
-            row.save(condition=ChatRow.message_id.does_not_exist())
-        except PutError as error:
-            if not lost_race(error):
-                raise
-            if self.get(message.order_id, message.id) != message:
-                raise Stale from None
+        save_if(row, ChatRow.message_id.does_not_exist() | (ChatRow.commit == row.commit))
 
     def get(self, order_id: int, message_id: int) -> Message | None:
         """Read one message, strongly consistent; None if there is none."""

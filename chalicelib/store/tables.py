@@ -167,6 +167,7 @@ class ChatRow(Model):
     order_id = NumberAttribute(hash_key=True)
     message_id = NumberAttribute(range_key=True)
     doc = UnicodeAttribute()  # JSON of domain.chats.Message
+    commit = UnicodeAttribute()  # of the write: sent twice, it knows itself
     expires = NumberAttribute()  # epoch s, TTL
 
 

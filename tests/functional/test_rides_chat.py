@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.domain.chats import KEPT_FOR, MAX_MESSAGES, Message
 from chalicelib.domain.people import Role
+from chalicelib.errors import Stale
 from chalicelib.store.chats import Chats
 from chalicelib.store.tables import ChatRow
 from tests.functional.rides import WISH, a_driver, a_ride, a_rider, enter, request
@@ -48,6 +49,14 @@ def test_a_conversation_is_kept_in_order_of_time(world: World) -> None:
     assert polled.body["chats"] == found["chats"]
     earlier = driver.did("get_ride_chats", ride_id=ride_id, before=found["chats"][2]["id"])
     assert earlier["chats"] == found["chats"][:2]
+
+
+def test_two_messages_that_draw_one_id_are_two_whatever_they_say(world: World) -> None:
+    """The second, written at the same moment by the same hand, draws another."""
+    message = a_message("7", 1, world)
+    Chats().put(message)
+    with pytest.raises(Stale):
+        Chats().put(message)
 
 
 def test_a_message_waits_for_who_is_away(world: World) -> None:
