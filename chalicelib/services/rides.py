@@ -96,7 +96,7 @@ class Followers:
 
     def follow(self, courier: Courier) -> None:
         """After each fix. The courier's own row says who may see it, so this reads no order: the
-        one query is for the customer's connections. Where the fix has no heading, it is the
+        one read is for the customer's connections. Where the fix has no heading, it is the
         direction from the one before it."""
         if courier.shown_to is None or courier.fix is None:
             return

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from infra.bench.loop import run
+
 _everybody: set[Any] = set()
 
 
@@ -37,12 +39,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve until it is ended."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve())
-    else:
-        uvloop.run(_serve())
+    run(_serve())
 
 
 if __name__ == "__main__":

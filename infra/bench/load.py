@@ -14,6 +14,8 @@ import sys
 import time
 from typing import Any, cast
 
+from infra.bench.loop import run
+
 AT_ONCE = 50
 DRAIN_S = 10.0
 ROUND_MOST_S = 3.0
@@ -229,12 +231,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve commands until the end of the input."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve())
-    else:
-        uvloop.run(_serve())
+    run(_serve())
 
 
 if __name__ == "__main__":

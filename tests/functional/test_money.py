@@ -96,30 +96,35 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-class DyingOrders(Orders):
-    """An orders table whose process is killed right after a commit, once it is told to."""
+def die() -> None:
+    """Be killed."""
+    raise Killed
 
-    dying = False
+
+class InterruptedOrders(Orders):
+    """An orders table where something else happens right after a commit, once it is told to."""
+
+    then: Callable[[], None] | None = None
 
     def commit(self, before: Order | None, after: Order, *, available_only: bool = True) -> None:
         super().commit(before, after, available_only=available_only)
-        if self.dying:
-            self.dying = False
-            raise Killed
+        then, self.then = self.then, None
+        if then:
+            then()
 
 
 def test_an_earning_survives_a_death_right_after_the_commit(
     make_world: MakeWorld, dynamo: Engine
 ) -> None:
     """The wakeup that was sent before finds the delivered order."""
-    orders = DyingOrders(dynamo.connection)
+    orders = InterruptedOrders(dynamo.connection)
     world = make_world(orders=orders)
     dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
     order_id = world.place(cara)["id"]
     for verb in ("accept", "arrived", "picked"):
         world.step(verb, order_id, dan)
     world.pass_time(60)
-    orders.dying = True
+    orders.then = die
     with pytest.raises(Killed):
         world.waybill.delivery.step(dan.actor, int(order_id), Deliver())
     assert ledger_of(world, "dan") == []
@@ -133,18 +138,7 @@ def test_one_who_comes_late_to_book_finds_that_others_did(
 ) -> None:
     """Frozen between the delivery and its earning, while the wakeup booked that and another."""
 
-    class FreezingOrders(Orders):
-        then: Callable[[], None] | None = None
-
-        def commit(
-            self, before: Order | None, after: Order, *, available_only: bool = True
-        ) -> None:
-            super().commit(before, after, available_only=available_only)
-            then, self.then = self.then, None
-            if then:
-                then()
-
-    orders = FreezingOrders(dynamo.connection)
+    orders = InterruptedOrders(dynamo.connection)
     world = make_world(orders=orders)
     dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
     order_id = world.place(cara)["id"]
