@@ -50,6 +50,7 @@ from chalicelib.services.particulars import Particulars
 from chalicelib.services.payments import Payments
 from chalicelib.services.payouts import Payouts
 from chalicelib.services.pool import Pool
+from chalicelib.services.posting import Posting
 from chalicelib.services.presence import Presence
 from chalicelib.services.profiles import Profiles
 from chalicelib.services.publishing import Publishing
@@ -67,6 +68,7 @@ from chalicelib.store.chats import Chats as ChatTable
 from chalicelib.store.connections import Connections
 from chalicelib.store.counters import Counters
 from chalicelib.store.couriers import Couriers
+from chalicelib.store.failures import FAULTS
 from chalicelib.store.mailboxes import Mailboxes as MailboxTable
 from chalicelib.store.orders import Orders
 from chalicelib.store.payments import Payments as PaymentTable
@@ -146,16 +148,9 @@ def build(
     )
     broadcast = Broadcast(connections, presence, gateway, voices.words, queue, threads, clock)
     mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
-    boxes = Mailboxes(
-        mailboxes,
-        gateway,
-        voices.words,
-        load,
-        presence.forget,
-        Counting(counters, worded).tally,
-        threads,
-        clock,
-    )
+    posting = Posting(gateway, voices.words, presence.forget, FAULTS, threads, clock)
+    tally = Counting(counters, worded).tally
+    boxes = Mailboxes(mailboxes, posting, load, presence.end, tally, FAULTS, clock)
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
     pool = Pool(orders, couriers, connections, broadcast, clock)
     publishing = Publishing(relay, queue, clock)

@@ -24,6 +24,8 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     `vouched` is who its handshake's token named, where a contract admits by a message only.
     `hears` are the types of event that it has asked for; None: whatever its contract words.
     `asked_at` are the times (epoch ms) of its latest requests, where a contract sets a pace.
+    `starts` says for each mailbox where the connection begins to hear it: the mailbox's cursors as
+    of when it opened, or asked for something else.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     vouched: Actor | None = None
     hears: tuple[str, ...] | None = None
     asked_at: tuple[int, ...] = ()
+    starts: dict[str, dict[str, int]] = {}
     state: dict[str, Any] = {}
 
     @property

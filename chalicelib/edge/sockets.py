@@ -33,15 +33,14 @@ def connect(waybill: Waybill, event: Mapping[str, Any]) -> int:
         contract = waybill.contracts[name]
         waits = contract.asks_first
         context = event["requestContext"]
-        waybill.presence.open(
-            Connection(
-                id=context["connectionId"],
-                contract=name,
-                connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
-                hears=() if contract.selective else None,
-                **({"vouched": actor if actor.id else None} if waits else identity(actor)),
-            )
+        connection = Connection(
+            id=context["connectionId"],
+            contract=name,
+            connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
+            hears=() if contract.selective else None,
+            **({"vouched": actor if actor.id else None} if waits else identity(actor)),
         )
+        waybill.presence.open(waybill.greeting.begin(connection))
     except WaybillError as error:
         return error.http_status
     return 200

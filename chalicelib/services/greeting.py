@@ -7,6 +7,7 @@ person's mailbox, so that nothing else is said to the connection before its firs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -67,8 +68,7 @@ class Greeting:
             if not connection.greeted and not self._gateway.alive(connection_id):
                 raise Gone(connection_id)
             if connection.person_id:
-                self._mailboxes.greet(connection.person_id, lambda: self._welcome(connection_id))
-                self._drain(connection, self._mailboxes_of(connection)[1:])
+                self._let_in(connection)
             elif not connection.greeted:
                 self._say_first(connection, None)
         except (Held, LeaseEnding, Stale):
@@ -78,6 +78,24 @@ class Greeting:
                 return _SOON
             self._presence.forget(connection.id, connection.person_id)
         return timedelta(0)
+
+    def begin(self, connection: Connection) -> Connection:
+        """The connection with where it begins to hear its mailboxes noted, to be written: before
+        its client can know that it is connected, or hears something else from now on."""
+        if not connection.person_id or connection.hears == ():
+            return connection
+        mailboxes = self._mailboxes_of(connection)
+        starts = {box: self._mailboxes.start_for(box, connection) for box in mailboxes}
+        return replace(connection, starts=starts)
+
+    def _let_in(self, connection: Connection) -> None:
+        """Greet whoever is known by now, and see to it that all their mailboxes are heard."""
+        mailboxes = self._mailboxes_of(connection)
+        id_ = connection.id
+        if connection.greeted and all(self._mailboxes.serves(box, id_) for box in mailboxes):
+            return
+        self._mailboxes.greet(connection.person_id, id_, lambda: self._welcome(id_))
+        self._drain(connection, mailboxes[1:])
 
     def _welcome(self, connection_id: str) -> Welcome:
         """Say the first frames and let the connection in; what they told is not told again."""
@@ -94,8 +112,7 @@ class Greeting:
             told = listening_id == connection_id and _superseded(event, offered)
             return told or self._outdated(listening_id, event)
 
-        newcomer = None if connection.hears is not None else connection
-        return Welcome(skip, offered.told if offered else None, newcomer)
+        return Welcome(skip, offered.told if offered else None)
 
     def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
         for frame in self._first_frames(connection, offered):
@@ -110,15 +127,22 @@ class Greeting:
         `frames` are its answer, said before anything new, then comes what waits for it. Raises
         Stale, and then nothing was said.
 
-        The row is written first, as an answered client may speak at once; the rooms are joined
-        last, as whatever is said in them must come after the answer.
+        A wakeup is on its way before anything is written: whoever is answered "success" is let in,
+        even if this process dies first. The row is written next, as an answered client may speak at
+        once; the rooms are joined last, as whatever is said in them must come after the answer.
         """
-        noted = self._connections.update(before, admitted(after, tuple(self._rooms(after))))
+        after = self.begin(admitted(after, tuple(self._rooms(after))))
+        self._presence.see_to_it(before.id)
+        noted = self._connections.update(before, after)
         try:
             for frame in frames:
                 self._gateway.post(noted.id, frame)
-        except (Gone, PostFailed):
-            self._presence.end(noted.id)  # its client comes again
+        except Gone:
+            self._presence.forget(noted.id, noted.person_id)
+            return
+        except PostFailed:
+            with suppress(PostFailed):
+                self._presence.end(noted.id)  # its client comes again
             return
         self._presence.admit(noted)
         try:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from chalicelib.domain.connections import CHECK_EVERY, Connection, Heartbeat, Pace, person_room
 from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, RateLimited, Stale, TooManySockets
+from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
 from chalicelib.services.wakeups import AuthDeadline, Beat, Greet, Wakeup
 
@@ -62,6 +63,12 @@ class Presence:
     def greet_later(self, connection_id: str) -> None:
         """Have a connection greeted in a moment; what was said to it already is not repeated."""
         self._queue.send([(Greet(connection_id), timedelta(seconds=1))])
+
+    def see_to_it(self, connection_id: str) -> None:
+        """Have it looked at whether a connection that is about to be let in has been: soon, and
+        once more when nobody can still be at it. Raises Unavailable."""
+        greet = Greet(connection_id)
+        self._queue.send([(greet, RELAY_AFTER), (greet, COMMIT_WITHIN)])
 
     def admit(self, connection: Connection) -> None:
         """Let a greeted connection hear what is said in its rooms. One that ended meanwhile, and

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 
 from chalicelib.domain.events import Entry, Outbox
 from chalicelib.domain.mailboxes import REMEMBERED_FOR
+from chalicelib.errors import PostFailed
 from chalicelib.services.mailbox import Mailboxes
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class Relay:
     def _try(self, person_id: str, outbox: Outbox) -> None:
         try:
             self._mailboxes.tell(person_id, outbox)
+        except PostFailed as error:
+            log.info("relay of %s is left to its wakeup: %s", outbox.mark, error)
         except Exception:
             log.warning("relay of %s is left to its wakeup", outbox.mark, exc_info=True)
 
@@ -76,5 +80,7 @@ class Relay:
         for person_id in leaving.recipients():
             newest = leaving.newest_for(person_id)
             if not self._mailboxes.knows(person_id, outbox.stream, newest):
-                finished = self._mailboxes.tell(person_id, outbox) and finished
+                # PostFailed: it is in the log, and some socket of theirs is behind; theirs alone.
+                with suppress(PostFailed):
+                    finished = self._mailboxes.tell(person_id, outbox) and finished
         return () if finished else dropped

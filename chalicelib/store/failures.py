@@ -5,11 +5,17 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
+
+from chalicelib.errors import Stale, Unavailable
 
 _TRIES = 6
 _PAUSE_S = 0.03
 LOST = "ConditionalCheckFailed"
+
+# What says nothing about what was asked: it may go well the next time.
+FAULTS = (PynamoDBException, BotoCoreError, ClientError, Unavailable, Stale, OSError)
 
 
 def lost_race(error: PynamoDBException) -> bool:

@@ -9,10 +9,12 @@ what it is, whoever puts it away, and however often.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import chain, islice, takewhile
 from zlib import crc32
+from zlib import error as ZlibError
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist, UpdateError
@@ -20,7 +22,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
-from chalicelib.domain.mailboxes import Mailbox
+from chalicelib.domain.mailboxes import Lag, Mailbox
 from chalicelib.errors import Stale
 from chalicelib.store import listeners
 from chalicelib.store.clock import from_ms, ms
@@ -29,11 +31,14 @@ from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_once
 from chalicelib.store.tables import EventRow, MailboxRow
 
+log = logging.getLogger(__name__)
+
 _PAGE = 100
+_ENDED = 50  # listeners taken out in one write
 CRITICAL_SHARDS = 2  # they are few
 
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
-_ROOM = 830  # bytes of a head's doc and listeners; with the rest it stays under 1 KB
+_ROOM = 810  # bytes of a head's doc and listeners; with the rest it stays under 1 KB
 _MOST = 16_000  # more is put away at once: until then each write of the head writes it too
 
 
@@ -45,6 +50,8 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     heard: dict[str, int] = {}
     taken: dict[str, tuple[int, int]] = {}
     tail: tuple[Event, ...] = ()
+    lags: dict[str, Lag] = {}
+    forgotten_at: int = 0
 
 
 class Mailboxes:
@@ -69,16 +76,18 @@ class Mailboxes:
         self, person_id: str, holder: str, now: datetime, until: datetime, mark: str | None = None
     ) -> Mailbox | None:
         """Become the one writer, with `mark` the last of what is to be taken in. None if another
-        is, whose lease has not run out."""
+        is, whose lease has not run out, or if there is no room for the mark, or no need of it."""
         row = MailboxRow(person_id)
         free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
+        if mark:
+            free &= listeners.fits(mark)
         mine: Condition = MailboxRow.lease == holder  # whose answer got lost: AWS was asked twice
         try:
             row.update(
                 actions=[
                     MailboxRow.lease.set(holder),
                     MailboxRow.lease_until.set(ms(until)),
-                    *([_left(mark)] if mark else []),
+                    *([listeners.left(mark)] if mark else []),
                 ],
                 condition=free | mine,
             )
@@ -89,10 +98,12 @@ class Mailboxes:
         return _decode(row)
 
     def leave_to_holder(self, person_id: str, mark: str, now: datetime) -> bool:
-        """Add a mark (stream@version) to what the holder has to do. False if none is alive."""
+        """Add a mark (stream@version) to what the holder has to do. False if none is alive, if
+        there is no room for it, or if it is there already."""
         try:
             MailboxRow(person_id).update(
-                actions=[_left(mark)], condition=MailboxRow.lease_until >= ms(now)
+                actions=[listeners.left(mark)],
+                condition=(MailboxRow.lease_until >= ms(now)) & listeners.fits(mark),
             )
         except UpdateError as error:
             if lost_race(error):
@@ -118,7 +129,7 @@ class Mailboxes:
             )
         ]
         rows = EventRow.batch_get(keys) if keys else ()
-        return [_run(row)[-1] for row in rows]
+        return [run[-1] for run in map(_run, rows) if run]
 
     def log(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]:
         """Events from `first_seq` on, in order, strongly consistent, at most `limit`: with those
@@ -131,11 +142,11 @@ class Mailboxes:
         runs = chain.from_iterable(map(_run, rows)) if away else ()
         return list(islice(_ascending(chain(runs, recent), first_seq), limit))
 
-    def since(self, mailbox: Mailbox, at: datetime, limit: int, page: int = _PAGE) -> list[Event]:
-        """The events from a time on, newest first, at most `limit`, strongly consistent: with
-        those that a head at hand has."""
-        newest = islice(_newest_first(mailbox, mailbox.next_seq, page), limit)
-        return list(takewhile(lambda event: event.at >= at, newest))
+    def since(self, mailbox: Mailbox, at: datetime, limit: int) -> Iterator[Event]:
+        """The events from a time on, newest first, at most `limit`, strongly consistent, read as
+        far as they are looked at: with those that a head at hand has."""
+        newest = islice(_newest_first(mailbox, mailbox.next_seq, _PAGE), limit)
+        return takewhile(lambda event: event.at >= at, newest)
 
     def release(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
         """Write the head back and end the lease, if nothing beyond the first `done` marks was
@@ -147,15 +158,17 @@ class Mailboxes:
         nothing_more: Condition = MailboxRow.todo[done].does_not_exist()
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[*_head(mailbox, now), MailboxRow.todo.remove()],
+                actions=[*_head(mailbox, holder, now), MailboxRow.todo.remove()],
                 condition=(MailboxRow.lease == holder) & nothing_more,
             )
         except UpdateError as error:
             if not lost_race(error):
                 raise
-            if MailboxRow.get(mailbox.person_id, consistent_read=True).lease != holder:
+            row = MailboxRow.get(mailbox.person_id, consistent_read=True)
+            if row.lease == holder:
+                return False
+            if row.ended != holder:  # else it is done, and AWS was asked twice
                 raise Stale from None
-            return False
         return True
 
     def give_back(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> None:
@@ -163,18 +176,17 @@ class Mailboxes:
         stays, for the next holder. Raises Stale if the lease was lost."""
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[*_head(mailbox, now), *(MailboxRow.todo[n].remove() for n in range(done))],
+                actions=[
+                    *_head(mailbox, holder, now),
+                    *(MailboxRow.todo[n].remove() for n in range(min(done, listeners.PENDING))),
+                ],
                 condition=MailboxRow.lease == holder,
             )
         except UpdateError as error:
-            if lost_race(error):
+            if not lost_race(error):
+                raise
+            if MailboxRow.get(mailbox.person_id, consistent_read=True).ended != holder:
                 raise Stale from None
-            raise
-
-
-def _left(mark: str) -> Action:
-    action: Action = MailboxRow.todo.set((MailboxRow.todo | []).append([mark]))
-    return action
 
 
 def _newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:
@@ -226,14 +238,19 @@ def _put_away(person_id: str, run: tuple[Event, ...]) -> None:
 
 
 def _run(row: EventRow) -> tuple[Event, ...]:
-    return unpack(row.doc, tuple[Event, ...])
+    """The events of a row; none where it can't be read, as those after it are worth telling."""
+    try:
+        return unpack(row.doc, tuple[Event, ...])
+    except (msgspec.MsgspecError, ZlibError, KeyError):
+        log.exception("parked: a run of events up to %d can't be decoded", row.seq)
+        return ()
 
 
 def _day(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"
 
 
-def _head(mailbox: Mailbox, now: datetime) -> list[Action]:
+def _head(mailbox: Mailbox, holder: str, now: datetime) -> list[Action]:
     """What is written when a lease ends. Connections that have ended unnoticed are left out."""
     ended = [one.listener.connection_id for one in mailbox.hearing if one.until <= now]
     room = _ROOM - listeners.weight(mailbox.hearing)
@@ -241,7 +258,8 @@ def _head(mailbox: Mailbox, now: datetime) -> list[Action]:
         MailboxRow.doc.set(_kept(mailbox, room)),
         MailboxRow.lease.remove(),
         MailboxRow.lease_until.remove(),
-        *(MailboxRow.listeners[id_].remove() for id_ in ended),
+        MailboxRow.ended.set(holder),
+        *(MailboxRow.listeners[id_].remove() for id_ in ended[:_ENDED]),
     ]
 
 
@@ -253,7 +271,15 @@ def _kept(mailbox: Mailbox, room: int) -> bytes:
 
     def packed(tail: tuple[Event, ...]) -> bytes:
         return pack(
-            Head(mailbox.next_seq, mailbox.delivered_to, mailbox.heard, mailbox.taken, tail)
+            Head(
+                mailbox.next_seq,
+                mailbox.delivered_to,
+                mailbox.heard,
+                mailbox.taken,
+                tail,
+                mailbox.lags,
+                mailbox.forgotten_at,
+            )
         )
 
     old: tuple[Event, ...] = mailbox.tail
@@ -281,6 +307,8 @@ def _decode(row: MailboxRow) -> Mailbox:
         delivered_to=head.delivered_to,
         heard=head.heard,
         taken=head.taken,
+        forgotten_at=head.forgotten_at,
+        lags=head.lags,
         todo=tuple(row.todo or ()),
         tail=head.tail,
         hearing=listeners.decode(row),

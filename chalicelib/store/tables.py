@@ -248,7 +248,10 @@ class MailboxRow(Model):
     person_id = UnicodeAttribute(hash_key=True)
     lease = UnicodeAttribute(null=True)  # the holder's token
     lease_until = NumberAttribute(null=True)  # epoch ms
-    todo: Any = ListAttribute(null=True)  # stream@version: what the holder is to take in
+    ended = UnicodeAttribute(null=True)  # the token of the last holder who let go
+    todo: Any = ListAttribute(
+        null=True
+    )  # marks (domain/mailboxes.py): what the holder is to take in
     doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.Head, packed
     listeners: Any = MapAttribute(null=True)  # by connection id: store/listeners.py
 
