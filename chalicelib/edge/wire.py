@@ -193,6 +193,7 @@ class Connection:
         self._most = _MAX_BODY if whole else _MAX_READ
         self.is_reusable = False
         self.used_at = 0.0
+        self._until = 0.0
 
     def close(self) -> None:
         """End it."""
@@ -211,6 +212,7 @@ class Connection:
     def begin(self, message: bytes) -> None:
         """Send a request. Raises _NothingReceived, other OSErrors."""
         self.is_reusable = False
+        self._until = time.monotonic() + self._timeout_s
         try:
             self._socket.sendall(message)
         except (BrokenPipeError, ConnectionResetError):
@@ -219,15 +221,18 @@ class Connection:
             raise _NothingReceived from error
 
     def finish(self) -> Answer:
-        """Wait for the answer. Raises _NothingReceived, other OSErrors, or ValueError for what is
-        not HTTP."""
+        """Wait for the answer, as long after `begin` as one wait may take. Raises _NothingReceived,
+        other OSErrors, or ValueError for what is not HTTP."""
+        left_s = self._until - time.monotonic()
         try:
+            if left_s < self._timeout_s / 2:  # sending took its time; asked only then, as it costs
+                _limit_waits(self._socket, max(left_s, 0.01))
             data = self._socket.recv(_MAX_READ)
         except (ConnectionError, ssl.SSLError) as error:
             raise _NothingReceived from error
         if not data:
             raise _NothingReceived
-        return self._read(data, time.monotonic() + self._timeout_s)
+        return self._read(data, self._until)
 
     def _read(self, data: bytes, until: float) -> Answer:
         while True:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from chalicelib.errors import PostFailed
+from chalicelib.store.mailboxes import Mailboxes
+from tests.faults import Crash, Mortal
+from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.world import Someone, World
 
@@ -102,12 +107,17 @@ def test_what_waited_longer_than_a_day_is_not_told(world: World) -> None:
     assert types_of(a_feed(world, cara, *ALL).frames) == []
 
 
-def test_an_event_that_is_told_again_has_the_same_id(world: World) -> None:
-    """S3-09: unique, and stable across redelivery."""
+def test_an_event_that_is_told_again_has_the_same_id(make_world: MakeWorld) -> None:
+    """S3-09: unique, and stable across redelivery. Whoever told it dies before it is noted; one
+    socket can't be posted to at first."""
+    mailboxes = Mortal(Mailboxes())
+    world = make_world(mailboxes=mailboxes)
     cara = a_profile(world, world.customer("cara"))
     sockets = [a_feed(world, cara, *ALL), a_feed(world, cara, *ALL)]
     world.gateway.fail(sockets[1].id, PostFailed("for now"))
-    world.place(cara)
+    mailboxes.die("before", "release")
+    with pytest.raises(Crash):
+        world.place(cara)
     world.pass_time(60)
     ids = [[frame["event_id"] for frame in socket.take()] for socket in sockets]
     assert len(ids[0]) == 2

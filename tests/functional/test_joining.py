@@ -1,0 +1,300 @@
+"""Whoever is told that they are connected hears: from the place where the mailbox was then,
+whatever happens while they are being let in, on every mailbox and contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.people import Role
+from chalicelib.store.connections import Connections
+from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.orders import Orders
+from tests.builders import DEPOT
+from tests.faults import Crash, Mortal, answers_lost
+from tests.functional.conftest import Engine, MakeWorld
+from tests.functional.feeds import a_feed, a_profile, types_of
+from tests.functional.kitchen import HANDSHAKE, Kitchen, Packets, Plain, an_owner, names, placed
+from tests.functional.rides import PICKUP, WISH, enter, register
+from tests.functional.world import Socket, Someone, World
+
+
+def statuses(socket: Socket) -> list[str]:
+    return [frame["data"]["status"] for frame in socket.frames]
+
+
+def greet_of(world: World) -> Any:
+    """Take the greeting of the connection that opened last out of the queue."""
+    return world.queue.waiting.pop()
+
+
+@pytest.mark.parametrize("apart_s", [-60, 0, 60])
+def test_what_is_told_between_opening_and_greeting_is_told_to_both(
+    world: World, apart_s: int
+) -> None:
+    """Also where API Gateway's clock and ours are a minute apart."""
+    cara, dan = world.customer("cara"), world.courier("dan")
+    one = world.connect(cara)
+    order = world.place(cara)["id"]
+    world.clock.now += timedelta(seconds=apart_s)
+    two = world.connect(cara, greet=False)
+    world.clock.now -= timedelta(seconds=apart_s)
+    greet = greet_of(world)
+    world.step("accept", order, dan)
+    assert (statuses(one), statuses(two)) == (["assigned", "accepted"], [])
+    world.waybill.waking.handle(greet.wakeup)
+    world.step("arrived", order, dan)
+    assert statuses(two) == ["accepted", "arrived"]
+    assert statuses(one) == ["assigned", "accepted", "arrived"]
+
+
+def test_what_happened_before_and_is_told_after_opening_is_told_to_both(
+    make_world: MakeWorld, dynamo: Engine
+) -> None:
+    """Whoever accepted died, and the relay comes by its wakeup."""
+    orders = Mortal(Orders(dynamo.connection))
+    world = make_world(orders=orders)
+    cara, dan = world.customer("cara"), world.courier("dan")
+    one = world.connect(cara)
+    order = world.place(cara)["id"]
+    world.pass_time(6)
+    orders.die("after", "commit")
+    with pytest.raises(Crash):
+        world.step("accept", order, dan)
+    world.clock.advance(4.5)
+    two = world.connect(cara, greet=False)
+    greet = greet_of(world)
+    world.pass_time(1)
+    assert statuses(one) == ["assigned", "accepted"]
+    world.waybill.waking.handle(greet.wakeup)
+    world.pass_time(60)
+    assert statuses(two) == ["accepted"]
+
+
+@pytest.mark.parametrize(("when", "call"), [("after", "update"), ("before", "join")])
+def test_a_greeting_that_died_half_way_lets_in_at_the_same_place(
+    make_world: MakeWorld, when: str, call: str
+) -> None:
+    connections = Mortal(Connections())
+    world = make_world(connections=connections)
+    cara, dan = world.customer("cara"), world.courier("dan")
+    one = world.connect(cara)
+    order = world.place(cara)["id"]
+    world.pass_time(6)
+    two = world.connect(cara, greet=False)
+    greet = greet_of(world)
+    connections.die(when, call)
+    with pytest.raises(Crash):
+        world.waybill.waking.handle(greet.wakeup)
+    world.clock.advance(1)
+    world.step("accept", order, dan)
+    world.pass_time(20)
+    world.waybill.waking.handle(greet.wakeup)  # it was never deleted: SQS brings it again
+    world.pass_time(60)
+    world.step("arrived", order, dan)
+    world.pass_time(30)
+    assert statuses(one) == ["assigned", "accepted", "arrived"]
+    assert statuses(two) == ["accepted", "arrived"]
+
+
+def test_a_greeting_that_comes_again_repeats_nothing(world: World) -> None:
+    cara, dan = world.customer("cara"), world.courier("dan")
+    world.connect(cara)
+    order = world.place(cara)["id"]
+    two = world.connect(cara, greet=False)
+    greet = greet_of(world)
+    world.step("accept", order, dan)
+    for _ in range(3):
+        world.waybill.waking.handle(greet.wakeup)
+    assert statuses(two) == ["accepted"]
+
+
+Tablet = Callable[[World, Someone], Any]
+
+
+def plain(world: World, owner: Someone) -> Socket:
+    return world.connect(owner, "food", greet=False)
+
+
+def socketio(world: World, owner: Someone) -> Socket:
+    socket = world.connect(None, "socketio", greet=False, query=HANDSHAKE)
+    socket.say(f'40/orders,{{"token":"{owner.token}"}}')
+    return socket
+
+
+def mentions(socket: Socket, name: str) -> int:
+    return sum(f'"{name}"' in text for text in socket.texts)
+
+
+@pytest.mark.parametrize("tablet", [plain, socketio])
+@pytest.mark.parametrize("owner_id", ["77", "78"])
+@pytest.mark.parametrize("restaurants", [("789",), ("789", "790", "791")])
+def test_a_tablet_that_opens_an_instant_before_an_order_hears_of_it(
+    world: World, tablet: Tablet, owner_id: str, restaurants: tuple[str, ...]
+) -> None:
+    """Another tablet of the restaurant, its owner's or another owner's, is told meanwhile."""
+    one = Plain(world, an_owner(world, *restaurants))
+    two = tablet(world, an_owner(world, *restaurants, id_=owner_id))
+    world.clock.advance(0.2)
+    for restaurant in restaurants:
+        placed(world, world.customer("123"), restaurant)
+    assert names(one.heard()) == ["new-order"] * len(restaurants)
+    world.pass_time(60)
+    assert mentions(two, "new-order") == len(restaurants)
+    placed(world, world.customer("123"), restaurants[-1])
+    assert mentions(two, "new-order") == len(restaurants) + 1
+
+
+def while_posting_to(world: World, socket: Socket, do: Callable[[], object]) -> None:
+    """Do something once, in the middle of the next post to a socket."""
+
+    def meanwhile(connection_id: str, frame: str) -> None:
+        if connection_id == socket.id:
+            world.gateway.before_post = lambda *_: None
+            do()
+
+    world.gateway.before_post = meanwhile
+
+
+def test_whoever_authenticates_while_another_is_told_hears_it_too(world: World) -> None:
+    """Contract rides: the teller is about to post to the first when the second says who it is."""
+    cara = world.someone(Role.CUSTOMER, "cara")
+    register(world, cara)
+    one = enter(world, cara)
+    dan = world.courier("dan")
+    register(world, dan)
+    driver = enter(world, dan)
+    driver.did("go_online")
+    driver.did("update_location", **PICKUP)
+    ride = one.did("request_ride", **WISH)["ride_id"]
+    world.pass_time(20)
+    late = world.connect(None, "rides")
+    message = {"event": "authenticate", "data": {"token": cara.token}}
+    while_posting_to(world, one.socket, lambda: late.say(message))
+    driver.did("accept_ride", ride_id=ride)
+    world.pass_time(60)
+    heard = [f["event"] for f in late.frames if f["event"] != "server_message"]
+    assert heard == ["authenticate_response", "ride_status_update"]
+    assert one.statuses() == ["arrivingToPickup"]
+
+
+def test_whoever_subscribes_while_another_is_told_hears_it_too(world: World) -> None:
+    """Contract feed, and of each type by itself."""
+    cara, dan = a_profile(world, world.customer("cara")), world.courier("dan")
+    one = a_feed(world, cara, "delivery_accepted", "order_created")
+    two = a_feed(world, cara, "order_created")
+    order = world.place(cara)["id"]
+    world.pass_time(6)
+    subscribe = {"type": "subscribe", "events": ["delivery_accepted", "delivery_completed"]}
+    while_posting_to(world, one, lambda: two.say(subscribe))
+    for verb in ("accept", "arrived", "picked", "delivered"):
+        world.step(verb, order, dan)
+    world.pass_time(60)
+    assert types_of(one.frames) == ["order_created", "delivery_accepted"]
+    assert types_of(two.frames) == ["order_created", "delivery_accepted", "delivery_completed"]
+
+
+def test_a_tablet_that_connects_while_another_is_told_hears_it_too(world: World) -> None:
+    kitchen = Kitchen(world)
+    one = Plain(world, kitchen.owner)
+    opened: list[Socket] = []
+
+    def connect() -> None:
+        opened.append(world.connect(an_owner(world, id_="78"), "food", greet=False))
+        world.waybill.waking.handle(greet_of(world).wakeup)
+
+    while_posting_to(world, one.socket, connect)
+    kitchen.place()
+    world.pass_time(60)
+    assert names(one.heard()) == ["new-order"]
+    assert mentions(opened[0], "new-order") == 1
+
+
+def is_admission(before: Any, after: Any) -> bool:
+    return bool(after.person_id and not before.person_id)
+
+
+class DiesAdmitting(Mortal):
+    """Connections; whoever admits one dies right after its row is written, once."""
+
+    def __init__(self, part: Any) -> None:
+        super().__init__(part)
+        self.armed = True
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = super().__getattr__(name)
+        if name != "update":
+            return call
+
+        def update(before: Any, after: Any) -> Any:
+            written = call(before, after)
+            if self.armed and is_admission(before, after):
+                self.armed = False
+                raise Crash
+            return written
+
+        return update
+
+
+def test_whoever_is_admitted_in_band_is_let_in_though_the_process_dies(
+    make_world: MakeWorld,
+) -> None:
+    """Contract rides."""
+    world = make_world(connections=DiesAdmitting(Connections()))
+    cara = world.someone(Role.CUSTOMER, "cara")
+    register(world, cara)
+    socket = world.connect(None, "rides")
+    message = {"event": "authenticate", "data": {"token": cara.token}}
+    with pytest.raises(Crash):
+        socket.say(message)
+    world.pass_time(1)
+    assert socket.say(message)[-1]["data"]["status"] == "success"
+    ride = socket.say({"event": "request_ride", "data": WISH})[-1]["data"]["ride_id"]
+    assert world.order(ride).job.pickup.point == DEPOT
+    world.pass_time(400)
+    world.sweep()
+    world.pass_time(60)
+    assert socket.frames[-1]["data"]["status"] == "canceled"
+    assert Mailboxes().read("cara").listeners(world.clock.now)
+
+
+def test_whoever_is_admitted_over_socketio_is_let_in_though_the_process_dies(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(connections=DiesAdmitting(Connections()))
+    kitchen = Kitchen(world)
+    client = Packets(world)
+    with pytest.raises(Crash):
+        client.connect({"token": kitchen.customer.token})
+    world.pass_time(40)
+    order = kitchen.place()
+    kitchen.update(order, "confirmed")
+    world.pass_time(60)
+    assert "order-status-updated" in names(client.heard()) or mentions(client.socket, "confirmed")
+
+
+def test_an_admission_whose_answer_got_lost_is_let_in(world: World) -> None:
+    cara = world.someone(Role.CUSTOMER, "cara")
+    register(world, cara)
+    socket = world.connect(None, "rides")
+    with answers_lost(world.engine.connection.client, "PutItem"):
+        socket.say({"event": "authenticate", "data": {"token": cara.token}})
+    world.pass_time(60)
+    assert Mailboxes().read("cara").listeners(world.clock.now)
+
+
+def test_an_admission_whose_wakeup_can_not_be_sent_is_refused_and_writes_nothing(
+    world: World,
+) -> None:
+    cara = world.someone(Role.CUSTOMER, "cara")
+    register(world, cara)
+    socket = world.connect(None, "rides")
+    message = {"event": "authenticate", "data": {"token": cara.token}}
+    world.queue.down = True
+    assert socket.say(message)[-1]["data"]["status"] != "success"
+    world.queue.down = False
+    assert Mailboxes().read("cara").hearing == ()
+    assert enter(world, cara).socket.frames[-1]["data"]["status"] == "success"
