@@ -114,6 +114,20 @@ def test_what_was_answered_in_part_is_not_sent_again() -> None:
         assert [len(seen) for seen in peer.requests] == [2]
 
 
+def test_an_answer_in_pieces_has_no_more_time_than_one_in_one() -> None:
+    """The holder of a lease counts on it: services/mailbox.py."""
+
+    def dribble(client: socket.socket) -> None:
+        for piece in (b"HTTP/1.1 200 OK\r\n", b"content-length: 0\r\n\r\n"):
+            threading.Event().wait(0.4)
+            client.sendall(piece)
+
+    with a_peer([dribble]) as peer:
+        wire = Wire(peer.url, read_timeout_s=0.5)
+        with pytest.raises(NoAnswer):
+            send(wire)
+
+
 def test_an_answer_that_does_not_come_in_time_is_not_asked_for_again() -> None:
     over = threading.Event()
     slow = [says(OK), lambda client: over.wait(5)]
