@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,11 +21,14 @@ from chalicelib.errors import (
     CourierTaken,
     Forbidden,
     NotFound,
+    PostFailed,
     Stale,
     Unauthenticated,
     Unavailable,
     WaybillError,
 )
+
+log = logging.getLogger(__name__)
 
 
 def connect(waybill: Waybill, event: Mapping[str, Any]) -> int:
@@ -127,12 +132,17 @@ def _refuse(
 ) -> None:
     _post(waybill, connection.id, contract.refusal(request, error))
     if contract.ends(request, connection):
-        waybill.presence.end(connection.id)
+        with suppress(PostFailed):  # it ends by itself, or is found out by its next message
+            waybill.presence.end(connection.id)
 
 
 def _post(waybill: Waybill, connection_id: str, frames: Sequence[str]) -> None:
-    for frame in frames:
-        waybill.presence.post(connection_id, frame)
+    """Answer a client. One that can't be posted to now asks again: what it asked for is done."""
+    try:
+        for frame in frames:
+            waybill.presence.post(connection_id, frame)
+    except PostFailed as failure:
+        log.warning("an answer was not posted: %s", failure)
 
 
 def _authenticate(

@@ -114,6 +114,15 @@ def test_nobodys_request_fails_for_a_socket_of_somebody_else(make_world: MakeWor
     assert world.step("delivered", order, dan).status == 200
 
 
+def test_a_client_whose_answer_can_not_be_posted_is_no_fault_of_ours(world: World) -> None:
+    """What it asked for is done; it asks again when it hears nothing."""
+    dan = world.courier("dan")
+    his = world.connect(dan)
+    stall(world, his, times=1)
+    assert his.say("nonsense") == []
+    assert his.say("nonsense") != []
+
+
 def test_an_outage_of_an_hour_closes_nobody_and_loses_nothing(world: World) -> None:
     """Where closing fails as well, the clients are not at fault."""
     cara = world.customer("cara")
