@@ -7,11 +7,13 @@ documents leave open, and the known limitations.
 from infra.gateway.application import AppLoadError, export_endpoint, load_app
 from infra.gateway.config import GatewayConfig
 from infra.gateway.gateway import Gateway, PortError, bind
-from infra.gateway.paths import PathRule
+from infra.gateway.paths import Demand, PathRule
 from infra.gateway.responses import GatewayResponse
+from infra.gateway.stage import export_stage
 
 __all__ = [
     "AppLoadError",
+    "Demand",
     "Gateway",
     "GatewayConfig",
     "GatewayResponse",
@@ -19,5 +21,6 @@ __all__ = [
     "PortError",
     "bind",
     "export_endpoint",
+    "export_stage",
     "load_app",
 ]

@@ -14,6 +14,7 @@ from infra.gateway.application import AppLoadError, export_endpoint, load_app
 from infra.gateway.config import GatewayConfig
 from infra.gateway.cores import stay_on_one_core
 from infra.gateway.gateway import Gateway, PortError, bind
+from infra.gateway.stage import export_stage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = _config(options)
         bound = bind(config)
         port = bound.getsockname()[1]
+        export_stage(config.stage)
         export_endpoint(config.host, port, config.stage)
         app = load_app(options.app)
         gateway = Gateway(app, config, bound=bound)

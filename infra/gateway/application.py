@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chalice.app import Chalice
+from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 from chalice.local import LocalChalice
 
 from infra.gateway.config import GatewayConfig
@@ -52,6 +53,10 @@ def load_app(target: str) -> Chalice:
         raise AppLoadError(
             f"{target} is a {type(app).__name__}, not a Chalice app; name the Chalice() object"
         )
+    try:
+        validate_feature_flags(app)
+    except ExperimentalFeatureError as error:
+        raise AppLoadError(str(error).strip()) from error
     return app
 
 
@@ -94,6 +99,9 @@ class WebSocketHandlers:
         if app.websocket_api._endpoint is None:
             app.websocket_api._WEBSOCKET_ENDPOINT_TEMPLATE = "http://{domain_name}/{stage}"
             app.websocket_api.configure(domain_name, config.stage)
+
+    def __len__(self) -> int:
+        return len(self._functions)
 
     def __contains__(self, route: str) -> bool:
         return route in self._functions

@@ -25,6 +25,9 @@ _SIGNED = re.compile(
 
 Wording = tuple[int, str, str]
 
+# 11 bytes in URL-safe base64, as every connection id.
+_CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+
 GONE: Wording = (410, "GoneException", "Gone")
 UNSIGNED: Wording = (403, "MissingAuthenticationTokenException", "Missing Authentication Token")
 BADLY_SIGNED: Wording = (
@@ -35,6 +38,7 @@ BADLY_SIGNED: Wording = (
 FORBIDDEN: Wording = (403, "ForbiddenException", "Forbidden")
 TOO_LARGE: Wording = (413, "PayloadTooLargeException", "Message too long")
 BUFFER_FULL: Wording = (429, "LimitExceededException", "The client's send buffer is full")
+NO_ID: Wording = (400, "BadRequestException", "Invalid connectionId")
 NOT_TEXT: Wording = (400, "BadRequestException", "Data is not UTF-8 text")
 
 
@@ -67,6 +71,8 @@ class ManagementApi:
         action = self._ACTIONS.get(request.method)
         if action is None:
             return _error(FORBIDDEN)
+        if _CONNECTION_ID.fullmatch(connection_id) is None:
+            return _error(NO_ID)
         if request.method == "POST" and len(request.body) > self._config.payload_limit_bytes:
             return _error(TOO_LARGE)
         socket = self._sessions.find(connection_id)

@@ -16,18 +16,34 @@ _CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
+class Demand:
+    """A query value that a client which gives the name must give: else its request is refused, one
+    for a WebSocket too, with a status and a JSON text."""
+
+    name: str
+    value: str
+    refusal: tuple[int, str]
+
+    def refuse(self, query: Mapping[str, Sequence[str]]) -> tuple[int, str] | None:
+        """Return the refusal, or None where the query gives the value, or the name not at all."""
+        given = query.get(self.name)
+        return self.refusal if given and given[-1] != self.value else None
+
+
+@dataclass(frozen=True)
 class PathRule:
     """One WebSocket path, such as `PathRule("/ws/driver/{token}", {"contract": "drivers"})`.
 
     `{name}` captures one path segment into the query name `name`; `query` is added as it is. Both
     replace a client's own values of the same name. A trailing slash is optional. `otherwise` is a
-    status and a JSON text for requests that ask for no WebSocket. Raises ValueError for a pattern
-    that does not start with a slash or names a capture twice.
+    status and a JSON text for requests that ask for no WebSocket, and `demand` comes before it.
+    Raises ValueError for a pattern that does not start with a slash or names a capture twice.
     """
 
     pattern: str
     query: Mapping[str, str] = field(default_factory=dict)
     otherwise: tuple[int, str] | None = None
+    demand: Demand | None = None
 
     def __post_init__(self) -> None:
         if not self.pattern.startswith("/"):
@@ -55,11 +71,12 @@ class PathRule:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A path that leads to the stage: the rule's pattern (safe to log), the query to use, and what
-    is said to those who ask for no WebSocket."""
+    """A path that leads to the stage: the rule's pattern (safe to log), the query to use, the
+    refusal if the rule has one for this query, and what those hear who ask for no WebSocket."""
 
     pattern: str
     query: dict[str, list[str]]
+    refusal: tuple[int, str] | None = None
     otherwise: tuple[int, str] | None = None
 
 
@@ -74,6 +91,7 @@ def rewrite(
             return Rewritten(
                 rule.pattern,
                 {**kept, **{name: [value] for name, value in added.items()}},
+                rule.demand.refuse(query) if rule.demand else None,
                 rule.otherwise,
             )
     return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from infra.gateway.exchange import Response, json_response
-from infra.gateway.identifiers import new_id
+from infra.gateway.identifiers import new_uuid
 
 Wording = tuple[int | None, str]
 
@@ -28,6 +28,12 @@ class Default:
 DEFAULTS = {
     "MISSING_AUTHENTICATION_TOKEN": Default(
         403, "Missing Authentication Token", "MissingAuthenticationTokenException"
+    ),
+    "INVALID_SIGNATURE": Default(
+        403,
+        "Authorization header requires 'Credential' parameter. Authorization header requires "
+        "'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
+        "IncompleteSignatureException",
     ),
     "UNAUTHORIZED": Default(401, "Unauthorized", "UnauthorizedException"),
     "ACCESS_DENIED": Default(
@@ -47,8 +53,27 @@ DEFAULTS = {
     ),
 }
 
-# A malformed request has no response type on AWS; here it can be re-worded like a bad body.
-FALLBACKS = {"BAD_REQUEST_BODY": "BAD_REQUEST"}
+# AWS has these too; here nothing leads to them.
+NEVER_SENT = frozenset(
+    {
+        "API_CONFIGURATION_ERROR",
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        "BAD_REQUEST_PARAMETERS",
+        "EXPIRED_TOKEN",
+        "INVALID_API_KEY",
+        "QUOTA_EXCEEDED",
+        "RESOURCE_NOT_FOUND",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "WAF_FILTERED",
+    }
+)
+
+# A malformed request has no response type on AWS; here it can be re-worded like a bad body. Whether
+# a route that is unknown to a signed request has one of its own is not settled.
+FALLBACKS = {
+    "BAD_REQUEST_BODY": "BAD_REQUEST",
+    "INVALID_SIGNATURE": "MISSING_AUTHENTICATION_TOKEN",
+}
 
 
 @dataclass(frozen=True)
@@ -64,11 +89,11 @@ class GatewayResponses:
     """The table of wordings: an app's own first, then its DEFAULT_4XX or DEFAULT_5XX, then AWS's.
 
     Bodies may use `$context.error.messageString`, `$context.error.message` and
-    `$context.requestId`. Raises ValueError for a type this gateway never sends.
+    `$context.requestId`. Raises ValueError for a type that API Gateway does not have.
     """
 
     def __init__(self, own: Mapping[str, GatewayResponse | Wording] | None = None) -> None:
-        known = {*DEFAULTS, "DEFAULT_4XX", "DEFAULT_5XX"}
+        known = {*DEFAULTS, *NEVER_SENT, "DEFAULT_4XX", "DEFAULT_5XX"}
         for name in own or {}:
             if name not in known:
                 raise ValueError(
@@ -84,7 +109,7 @@ class GatewayResponses:
         default = DEFAULTS[name]
         status = status or default.status
         message = default.message if message is None else message
-        request_id = new_id()
+        request_id = new_uuid()
         headers = [("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", default.error_type)]
         own = self._find(name, status)
         if own is None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalice.app import Chalice
-from chalice.local import LocalGateway, LocalGatewayAuthorizer, LocalGatewayException
+from chalice.local import LocalGateway, LocalGatewayException
 
+from infra.gateway.authorizer import Authorizer, AuthorizerError
 from infra.gateway.config import GatewayConfig
-from infra.gateway.events import Event, request_time, trace_id
+from infra.gateway.events import Event
 from infra.gateway.exchange import HeaderError, Request, Response, check_headers
-from infra.gateway.identifiers import new_id
 from infra.gateway.invocation import LambdaContext
 from infra.gateway.responses import GatewayResponses
+from infra.gateway.rest_events import rest_event
 from infra.gateway.routes import Match, RouteTable
 
 log = logging.getLogger("waybill.gateway")
@@ -41,27 +42,21 @@ class RestApi:
         self._responses = responses
         self._clock = clock
         self._domain_name = domain_name
-        self._table = RouteTable(app.routes)
-        self._authorizer = _Authorizer(app)
+        self._table = RouteTable({path: _methods(views) for path, views in app.routes.items()})
+        self._authorizer = Authorizer(app)
 
     def match(self, method: str, path: str) -> Match | None:
-        """Return the route for a method and a path after the stage, or None as AWS has it.
-
-        An OPTIONS request matches a route with CORS: API Gateway answers its preflight.
-        """
-        found = self._table.match(path)
-        if found is None:
-            return None
-        entries = self._app.routes[found.pattern]
-        preflight = method == "OPTIONS" and any(e.cors is not None for e in entries.values())
-        return found if method in entries or preflight else None
+        """Return the route for a method and a path after the stage, or None as AWS has it."""
+        return self._table.match(method, path)
 
     def handle(self, request: Request, route: Match) -> Response:
         """Run authorizer and view; what raises here becomes a 502 like any failed Lambda."""
         body, is_base64 = self._body(request)
         if body is None and request.body:
             return self._responses.make("BAD_REQUEST_BODY")
-        event = self._event(request, route, body, is_base64)
+        event = rest_event(
+            request, route, self._config, self._domain_name, self._clock(), body, is_base64
+        )
         context = LambdaContext(
             f"{self._app.app_name}-{self._config.stage}",
             self._config.lambda_memory_mb,
@@ -71,11 +66,11 @@ class RestApi:
         try:
             gateway = _Invocation(self._app, self._authorizer, event, context)
             result = gateway.handle_request(request.method, path, event["headers"], request.body)
-            return _response(result)
+            return _response(result, event["requestContext"])
         except LocalGatewayException as refusal:
             return self._responses.make(_AUTH_RESPONSES[refusal.CODE])
-        except _AuthorizerError:
-            log.exception("the authorizer of %s raised", route.pattern)
+        except AuthorizerError:
+            log.exception("the authorizer of %s failed", route.pattern)
             return self._responses.make("AUTHORIZER_FAILURE")
         except MalformedResultError as error:
             log.error("%s returned what API Gateway can't send: %s", route.pattern, error)
@@ -88,74 +83,33 @@ class RestApi:
         binary_types = self._app.api.binary_types
         if media_type in binary_types or "*/*" in binary_types:
             return base64.b64encode(request.body).decode("ascii"), True
+        # A compressed body is no text, but the app can read in the headers what it is.
+        errors = "replace" if request.header("content-encoding") else "strict"
         try:
-            return request.body.decode(), False
+            return request.body.decode(errors=errors), False
         except UnicodeDecodeError:
             return None, False
 
-    def _event(self, request: Request, route: Match, body: str | None, is_base64: bool) -> Event:
-        now_s = self._clock()
-        headers = self._headers(request, now_s)
-        query = request.query
-        stage_path = request.path
-        request_id = new_id()
-        return {
-            "resource": route.pattern,
-            "path": stage_path[len(self._config.stage) + 1 :] or "/",
-            "httpMethod": request.method,
-            "headers": {name: values[-1] for name, values in headers.items()},
-            "multiValueHeaders": headers,
-            "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
-            "multiValueQueryStringParameters": query or None,
-            "pathParameters": route.parameters or None,
-            "stageVariables": None,
-            "requestContext": {
-                "resourcePath": route.pattern,
-                "httpMethod": request.method,
-                "extendedRequestId": request_id,
-                "requestTime": request_time(now_s),
-                "path": stage_path,
-                "accountId": "123456789012",
-                "protocol": f"HTTP/{request.version}",
-                "stage": self._config.stage,
-                "requestTimeEpoch": int(now_s * 1000),
-                "requestId": request_id,
-                "identity": {
-                    "sourceIp": request.source_ip,
-                    "userAgent": headers.get("user-agent", [None])[-1],
-                },
-                "domainName": self._domain_name,
-                "apiId": self._config.api_id,
-            },
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
 
-    def _headers(self, request: Request, now_s: float) -> dict[str, list[str]]:
-        """Return lower-case names: Chalice's local authorizer reads `authorization`."""
-        found: dict[str, list[str]] = {}
-        for name, value in request.headers:
-            found.setdefault(name.lower(), []).append(value)
-        found.setdefault("x-amzn-trace-id", [trace_id(now_s)])
-        forwarded = [*found.get("x-forwarded-for", []), request.source_ip]
-        found["x-forwarded-for"] = [", ".join(forwarded)]
-        found["x-forwarded-port"] = ["443"]
-        found["x-forwarded-proto"] = ["https"]
-        return found
+def _methods(views: Mapping[str, Any]) -> set[str]:
+    """Return a path's methods; API Gateway answers preflights where a view has CORS."""
+    preflight = {"OPTIONS"} if any(view.cors is not None for view in views.values()) else set()
+    return {*views, *preflight}
 
 
 class MalformedResultError(Exception):
     """Raised for a Lambda result that is not a proxy response."""
 
 
-def _response(result: Any) -> Response:
+def _response(result: Any, context: Event) -> Response:
     status = result.get("statusCode") if isinstance(result, dict) else None
     if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
         raise MalformedResultError(f"status code {status!r}")
     headers = _result_headers(result)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/json"))
-    headers.append(("x-amzn-RequestId", new_id()))
+    headers.append(("x-amzn-RequestId", context["requestId"]))
+    headers.append(("x-amz-apigw-id", context["extendedRequestId"]))
     try:
         check_headers(headers)
     except HeaderError as error:
@@ -185,27 +139,11 @@ def _result_body(result: dict[str, Any]) -> bytes:
         raise MalformedResultError(f"a body that is not base64: {error}") from error
 
 
-class _AuthorizerError(Exception):
-    """Raised when the app's authorizer fails; AWS answers 500 where a view's failure is 502."""
-
-
-class _Authorizer(LocalGatewayAuthorizer):
-    def authorize(
-        self, raw_path: str, lambda_event: Event, lambda_context: Any
-    ) -> tuple[Event, Any]:
-        try:
-            return super().authorize(raw_path, lambda_event, lambda_context)
-        except LocalGatewayException:
-            raise
-        except Exception as error:
-            raise _AuthorizerError from error
-
-
 class _Invocation(LocalGateway):
     """LocalGateway for one request: authorizes, answers preflights, calls the app."""
 
     def __init__(
-        self, app: Chalice, authorizer: _Authorizer, event: Event, context: LambdaContext
+        self, app: Chalice, authorizer: Authorizer, event: Event, context: LambdaContext
     ) -> None:
         self._app_object = app
         self._authorizer = authorizer

@@ -24,8 +24,8 @@ from infra.gateway.verdict import Handshake
 
 log = logging.getLogger("waybill.gateway")
 
-# A refused WebSocket path may hold a token in a place no rule knows.
-UNKNOWN_PATH = "(unknown WebSocket path)"
+# A path may hold a token in a place that no rule knows.
+UNKNOWN_PATH = "(unknown path)"
 
 
 class Router:
@@ -73,9 +73,11 @@ class Router:
         route = None
         if path == self._stage_path or path.startswith(self._stage_path + "/"):
             route = self._rest.match(request.method, path[len(self._stage_path) :] or "/")
-        if route is None:
+        if route is None or (route.is_greedy and rewrite(self._rules, path, {})):
             exchange.respond(self._no_route(request, path))
             return
+        if route.is_greedy:
+            request.label = self._stage_path + route.pattern
 
         def done(outcome: Outcome) -> None:
             exchange.respond(self._rest_response(outcome))
@@ -91,21 +93,29 @@ class Router:
         return self._responses.make("INTEGRATION_FAILURE")
 
     def _no_route(self, request: Request, path: str) -> Response:
-        rewritten = rewrite(self._rules, path, {})
+        rewritten = rewrite(self._rules, path, request.query)
         if rewritten is None:
-            return self._responses.make("MISSING_AUTHENTICATION_TOKEN")
+            return self._unknown(request)
         request.label = rewritten.pattern
-        if rewritten.otherwise is None:
-            return upgrade.UPGRADE_REQUIRED
-        return json_response(*rewritten.otherwise, [("Access-Control-Allow-Origin", "*")])
+        said = rewritten.refusal or rewritten.otherwise
+        return _at_the_edge(said) if said else upgrade.UPGRADE_REQUIRED
+
+    def _unknown(self, request: Request) -> Response:
+        """Refuse what no route serves; API Gateway takes `Authorization` for a signature then."""
+        request.label = UNKNOWN_PATH
+        if not request.header("authorization"):
+            return self._responses.make("MISSING_AUTHENTICATION_TOKEN")
+        return self._responses.make("INVALID_SIGNATURE")
 
     def _connect(self, request: Request, exchange: Exchange) -> None:
         rewritten = rewrite(self._rules, request.path, request.query)
         request.label = UNKNOWN_PATH if rewritten is None else rewritten.pattern
         if len(request.target) > self._config.url_limit:
             exchange.respond(json_response(414, '{"message":"Request URI Too Long"}'))
-        elif rewritten is None:
+        elif rewritten is None or not self._sessions.are_served:
             exchange.respond(json_response(403, '{"message":"Forbidden"}'))
+        elif rewritten.refusal is not None:
+            exchange.respond(_at_the_edge(rewritten.refusal))
         elif (fault := upgrade.fault(request)) is not None:
             exchange.respond(fault)
         elif not self._admits():
@@ -141,6 +151,11 @@ class Router:
             stage=self._config.stage,
             api_id=self._config.api_id,
         )
+
+
+def _at_the_edge(said: tuple[int, str]) -> Response:
+    """Word what the rewriting function answers itself, for pages of any origin to read."""
+    return json_response(*said, [("Access-Control-Allow-Origin", "*")])
 
 
 def _refusal(answer: Handshake, peer: Peer) -> Response:

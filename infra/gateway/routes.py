@@ -1,43 +1,64 @@
-"""Which Chalice route a REST path leads to."""
+"""Which Chalice route a REST request leads to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 
 @dataclass(frozen=True)
 class Match:
-    """A route's pattern and the decoded values of its `{captures}`."""
+    """A route's pattern and the values of its `{captures}`, percent-encoded as they were sent."""
 
     pattern: str
     parameters: dict[str, str]
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the route takes whatever no other has."""
+        return _is_greedy(self.pattern)
+
 
 class RouteTable:
-    """Route patterns such as `/v1/orders/{id}`; literal segments win over captures.
+    """Route patterns such as `/v1/orders/{id}`, each with its methods.
+
+    Literal segments win over captures, and both over a greedy `{name+}` at the end. API Gateway
+    matches path and method together: where the best path lacks the method, a greedy path that has
+    it serves the request.
 
     Chalice's own matcher leaks captures of routes it tried before, and reads `//host` as a host.
     """
 
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._routes = sorted(
-            ((pattern, _segments(pattern)) for pattern in patterns),
+    def __init__(self, routes: Mapping[str, Collection[str]]) -> None:
+        self._methods = dict(routes)
+        split = {pattern: _segments(pattern) for pattern in routes}
+        greedy = {pattern for pattern, parts in split.items() if parts and _is_greedy(parts[-1])}
+        self._plain = sorted(
+            ((pattern, parts) for pattern, parts in split.items() if pattern not in greedy),
             key=lambda route: [_is_capture(segment) for segment in route[1]],
         )
+        self._greedy = sorted(
+            ((pattern, split[pattern]) for pattern in greedy), key=lambda route: -len(route[1])
+        )
 
-    def match(self, path: str) -> Match | None:
-        """Match a raw path; a trailing slash counts for nothing."""
+    def match(self, method: str, path: str) -> Match | None:
+        """Match a method and a raw path; a trailing slash counts for nothing."""
         segments = _segments(path)
-        for pattern, parts in self._routes:
-            parameters = _match(parts, segments)
+        for pattern, parts in self._plain:
+            parameters = _capture(parts, segments)
             if parameters is not None:
-                return Match(pattern, parameters)
+                if method in self._methods[pattern]:
+                    return Match(pattern, parameters)
+                break
+        for pattern, (*before, last) in self._greedy:
+            rest = "/".join(segments[len(before) :])
+            parameters = _capture(before, segments[: len(before)])
+            if parameters is not None and rest and method in self._methods[pattern]:
+                return Match(pattern, {**parameters, last[1:-2]: rest})
         return None
 
 
-def _match(parts: list[str], segments: list[str]) -> dict[str, str] | None:
+def _capture(parts: list[str], segments: list[str]) -> dict[str, str] | None:
     if len(parts) != len(segments):
         return None
     parameters = {}
@@ -45,7 +66,7 @@ def _match(parts: list[str], segments: list[str]) -> dict[str, str] | None:
         if _is_capture(part):
             if not segment:
                 return None
-            parameters[part[1:-1]] = unquote(segment)
+            parameters[part[1:-1]] = segment
         elif part != segment:
             return None
     return parameters
@@ -58,3 +79,7 @@ def _segments(path: str) -> list[str]:
 
 def _is_capture(segment: str) -> bool:
     return segment.startswith("{") and segment.endswith("}")
+
+
+def _is_greedy(segment: str) -> bool:
+    return segment.endswith("+}")

@@ -51,6 +51,11 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def are_served(self) -> bool:
+        """Whether the app has a WebSocket handler: without one Chalice deploys no such API."""
+        return bool(self._handlers)
+
     def find(self, connection_id: str) -> Socket | None:
         """Return an open connection; None before `$connect` returned and after the close."""
         return self._open.get(connection_id)

@@ -174,6 +174,17 @@ def an_app() -> Chalice:
     return app
 
 
+def a_socket_app() -> Chalice:
+    """Return one that has a WebSocket API, with a handler that does nothing."""
+    app = an_app()
+
+    @app.on_ws_disconnect()
+    def on_disconnect(event: Any) -> None:
+        pass
+
+    return app
+
+
 def until(holds: Callable[[], bool], what: str) -> None:
     """Poll until something holds; fail after a bounded time."""
     deadline = time.monotonic() + PATIENCE_S

@@ -245,3 +245,13 @@ class _Session:
     def client(self, service: str, endpoint_url: str) -> Any:
         assert (service, endpoint_url) == ("apigatewaymanagementapi", self._rig.gateway.endpoint)
         return self._rig.management()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("id_", ["nope", "AAAAAAAAAAAAAAAA", NOBODY + "=", "AAAAAAAAAAAAAA!=", "="])
+def test_what_can_be_no_connection_id_is_told(method: str, id_: str) -> None:
+    with serving(an_app()) as rig:
+        answer = rig.http(method, path_of(id_), b"x", SIGNED)
+        assert rig.http(method, path_of(id_), b"x").status == 403
+    assert (answer.status, answer.json()) == (400, {"message": "Invalid connectionId"})
+    assert answer.headers["x-amzn-ErrorType"] == "BadRequestException"

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 from chalice.app import AuthResponse, BadRequestError, Chalice, CORSConfig, Response
 
 from infra.gateway import GatewayResponse, PathRule
+from tests.aws_events import rest_event
 from tests.e2e.gateway.rig import PATIENCE_S, an_app, serving
 
 CORS = CORSConfig(allow_origin="https://example.com", max_age=600)
@@ -25,8 +27,13 @@ def a_rest_app() -> Chalice:
     def guard(request: Any) -> Any:
         if request.token == "raise":
             raise RuntimeError
-        routes: list[Any] = ["*"] if request.token == "let me in" else []
-        return AuthResponse(routes=routes, principal_id="someone", context={"role": "rider"})
+        routes: list[Any] = ["*"] if request.token in CONTEXTS else []
+        context = CONTEXTS.get(request.token, {})
+        return AuthResponse(routes=routes, principal_id="someone", context=context)
+
+    @app.authorizer(header="X-Key")
+    def by_key(request: Any) -> Any:
+        return AuthResponse(routes=["*"], principal_id=request.token)
 
     @app.route("/")
     def root() -> Any:
@@ -49,6 +56,10 @@ def a_rest_app() -> Chalice:
         assert app.current_request is not None
         return app.current_request.context["authorizer"]
 
+    @app.route("/keyed", authorizer=by_key)
+    def keyed() -> Any:
+        return guarded()
+
     @app.route("/shared", cors=CORS)
     def shared() -> Any:
         return {}
@@ -64,6 +75,14 @@ def a_rest_app() -> Chalice:
         return MADE[what]()
 
     return app
+
+
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "let me in": {"role": "rider"},
+    "all kinds": {"int": 5, "float": 1.5, "yes": True, "no": False, "null": None, "text": "5"},
+    "a list": {"roles": ["rider"]},
+    "an object": {"role": {"name": "rider"}},
+}
 
 
 def raise_it(error: Exception) -> Any:
@@ -84,7 +103,7 @@ MADE: dict[str, Callable[[], Any]] = {
 def test_a_route_is_found_under_the_stage() -> None:
     with serving(a_rest_app()) as rig:
         answer = rig.http("GET", "/api/hello/a%20b?x=1&y=")
-        assert answer.json() == {"name": "a b", "query": {"x": "1", "y": ""}, "body": None}
+        assert answer.json() == {"name": "a%20b", "query": {"x": "1", "y": ""}, "body": None}
         assert answer.headers["Content-Type"] == "application/json"
         assert rig.http("GET", "/api/").json() == {"root": True}
         assert rig.http("GET", "/api").json() == {"root": True}
@@ -95,17 +114,18 @@ def test_the_event_has_what_handlers_need() -> None:
         sent = {"X-One": "1", "Content-Type": "application/json", "User-Agent": "test/1"}
         event = rig.http("POST", "/api/event?a=1&a=2", b'{"a":1}', sent).json()
     assert event["resource"] == event["path"] == "/event"
-    assert event["headers"]["x-one"] == "1"
-    assert event["multiValueHeaders"]["x-one"] == ["1"]
+    assert event["headers"]["X-One"] == "1"
+    assert event["multiValueHeaders"]["X-One"] == ["1"]
     assert event["queryStringParameters"] == {"a": "2"}
     assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"]}
     assert event["pathParameters"] is None
     assert (event["body"], event["isBase64Encoded"]) == ('{"a":1}', False)
     context = event["requestContext"]
-    assert context["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "test/1"}
+    identity = {name: value for name, value in context["identity"].items() if value is not None}
+    assert identity == {"sourceIp": "127.0.0.1", "userAgent": "test/1"}
     assert (context["stage"], context["path"]) == ("api", "/api/event")
     assert (context["httpMethod"], context["resourcePath"]) == ("POST", "/event")
-    assert event["headers"]["x-forwarded-for"] == "127.0.0.1"
+    assert event["headers"]["X-Forwarded-For"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -147,13 +167,158 @@ def test_a_websocket_path_asks_a_plain_request_to_upgrade() -> None:
 def test_an_authorizer_decides() -> None:
     with serving(a_rest_app()) as rig:
         allowed = rig.http("GET", "/api/guarded", headers={"Authorization": "let me in"})
-        assert allowed.json() == {"role": "rider", "principalId": "someone"}
+        assert allowed.json() == {
+            "role": "rider",
+            "principalId": "someone",
+            "integrationLatency": 0,
+        }
         denied = rig.http("GET", "/api/guarded", headers={"Authorization": "no"})
         assert (denied.status, list(denied.json())) == (403, ["Message"])
         missing = rig.http("GET", "/api/guarded")
         assert (missing.status, missing.json()) == (401, {"message": "Unauthorized"})
         failed = rig.http("GET", "/api/guarded", headers={"Authorization": "raise"})
         assert failed.status == 500
+
+
+def test_what_an_authorizer_says_arrives_as_texts() -> None:
+    with serving(a_rest_app()) as rig:
+        told = rig.http("GET", "/api/guarded", headers={"Authorization": "all kinds"}).json()
+    assert told == {
+        "int": "5",
+        "float": "1.5",
+        "yes": "true",
+        "no": "false",
+        "null": None,
+        "text": "5",
+        "principalId": "someone",
+        "integrationLatency": 0,
+    }
+
+
+@pytest.mark.parametrize("token", ["a list", "an object"])
+def test_an_authorizer_that_says_more_than_texts_is_misconfigured(token: str) -> None:
+    with serving(a_rest_app()) as rig:
+        answer = rig.http("GET", "/api/guarded", headers={"Authorization": token})
+    assert answer.status == 500
+    assert answer.headers["x-amzn-ErrorType"] == "AuthorizerConfigurationException"
+
+
+@pytest.mark.parametrize("sent", [{}, {"Authorization": ""}, {"Authorization": "  "}])
+def test_an_authorizer_is_not_asked_about_nobody(sent: dict[str, str]) -> None:
+    app, asked = an_app(), []
+
+    @app.authorizer()
+    def guard(request: Any) -> Any:
+        asked.append(request.token)
+        return AuthResponse(routes=["*"], principal_id="someone")
+
+    @app.route("/guarded", authorizer=guard)
+    def guarded() -> Any:
+        return {}
+
+    with serving(app) as rig:
+        answer = rig.http("GET", "/api/guarded", headers=sent)
+        assert (answer.status, answer.json()) == (401, {"message": "Unauthorized"})
+        assert asked == []
+        assert rig.http("GET", "/api/guarded", headers={"authorization": "x"}).status == 200
+    assert asked == ["x"]
+
+
+def test_an_authorizer_reads_the_header_it_names() -> None:
+    with serving(a_rest_app()) as rig:
+        assert rig.http("GET", "/api/keyed", headers={"Authorization": "me"}).status == 401
+        answer = rig.http("GET", "/api/keyed", headers={"x-key": "me"})
+    assert answer.json()["principalId"] == "me"
+
+
+def test_the_context_of_a_request_is_whole() -> None:
+    with serving(a_rest_app()) as rig:
+        answer = rig.http("GET", "/api/event")
+        context = answer.json()["requestContext"]
+        again = rig.http("GET", "/api/event").json()["requestContext"]
+    model = rest_event({"/event": ["GET"]}, "GET", "/event")["requestContext"]
+    assert context.keys() == model.keys()
+    assert context["identity"].keys() == model["identity"].keys()
+    assert set(context["identity"].values()) == {None, "127.0.0.1"}
+    assert UUID(context["requestId"]).version == 4
+    assert len(context["extendedRequestId"]) == 16
+    assert answer.headers["x-amzn-RequestId"] == context["requestId"]
+    assert context["requestId"] != again["requestId"]
+    assert context["resourceId"] == again["resourceId"]
+
+
+@pytest.mark.parametrize(
+    "sent", ["auth0%7C5f7c", "a%20b", "%40me", "a+b@c.d", "%2F", "%252F", "%FF", "caf%C3%A9", "~"]
+)
+def test_path_parameters_arrive_as_they_were_sent(sent: str) -> None:
+    with serving(a_rest_app()) as rig:
+        assert rig.http("GET", f"/api/hello/{sent}").json()["name"] == sent
+
+
+@pytest.mark.parametrize(
+    ("query", "single", "multiple"),
+    [
+        ("a+b=c+d", {"a b": "c d"}, {"a b": ["c d"]}),
+        ("a=%2B%20%7C", {"a": "+ |"}, {"a": ["+ |"]}),
+        ("a=1&b&a=2&c=", {"a": "2", "b": "", "c": ""}, {"a": ["1", "2"], "b": [""], "c": [""]}),
+        ("", None, None),
+    ],
+)
+def test_queries_arrive_decoded(query: str, single: object, multiple: object) -> None:
+    with serving(a_rest_app()) as rig:
+        event = rig.http("GET", f"/api/event?{query}").json()
+    assert event["queryStringParameters"] == single
+    assert event["multiValueQueryStringParameters"] == multiple
+
+
+def test_header_names_arrive_as_they_were_sent_but_for_the_well_known() -> None:
+    with serving(a_rest_app()) as rig:
+        data = rig.raw(
+            b"GET /api/event HTTP/1.1\r\nhost: h\r\nuser-agent: t\r\nx-MIXED: 1\r\n"
+            b"X-mixed: 2\r\nConnection: close\r\n\r\n"
+        )
+    event = json.loads(data.partition(b"\r\n\r\n")[2])
+    assert event["headers"]["x-MIXED"] == "2"
+    assert event["multiValueHeaders"]["x-MIXED"] == ["1", "2"]
+    assert (event["headers"]["Host"], event["headers"]["User-Agent"]) == ("h", "t")
+    assert "Connection" not in event["headers"]
+    assert event["headers"].keys() == event["multiValueHeaders"].keys()
+
+
+def test_a_compressed_body_reaches_the_app_garbled() -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with serving(a_rest_app()) as rig:
+        event = rig.http("POST", "/api/event", b"\x1f\x8b\x08{", headers).json()
+    assert (event["body"], event["isBase64Encoded"]) == ("\x1f\ufffd\x08{", False)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "OPTIONS"])
+def test_a_greedy_route_serves_what_no_other_does(method: str) -> None:
+    app = a_rest_app()
+
+    @app.route("/{proxy+}", methods=["GET", "PUT", "HEAD", "OPTIONS"])
+    def rest() -> Any:
+        request = app.current_request
+        assert request is not None
+        return Response("", headers={"X-Proxy": (request.uri_params or {})["proxy"]})
+
+    served = ["nothing/at/%7Call"] if method == "GET" else ["nothing/at/%7Call", "guarded"]
+    with serving(app) as rig:
+        for path in served:
+            answer = rig.http(method, f"/api/{path}", headers={"Authorization": "Bearer x"})
+            assert (answer.status, answer.headers["X-Proxy"]) == (200, path)
+        assert rig.http(method, "/elsewhere").status == 403
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/nothing"), ("DELETE", "/api/hello/x")])
+def test_an_unknown_route_takes_authorization_for_a_signature(method: str, path: str) -> None:
+    with serving(a_rest_app()) as rig:
+        answer = rig.http(method, path, headers={"Authorization": "Bearer s3cret"})
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (
+        403,
+        "IncompleteSignatureException",
+    )
+    assert b"s3cret" not in answer.body
 
 
 def test_a_preflight_is_answered_by_the_gateway() -> None:
@@ -256,8 +421,14 @@ def test_the_log_has_no_query_no_token_and_no_line_break(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "waybill.gateway")
-    rules = [PathRule("/ws/{token}")]
-    with serving(a_rest_app(), paths=rules) as rig:
+    rules, app = [PathRule("/ws/{token}")], a_rest_app()
+
+    @app.on_ws_message()
+    def on_message(event: Any) -> None:
+        pass
+
+    with serving(app, paths=rules) as rig:
+        rig.http("GET", "/nothing/s3cret")
         rig.http("GET", "/api/hello/x?token=s3cret", headers={"Authorization": "Bearer s3cret"})
         rig.http("GET", "/ws/s3cret")
         rig.visit("/ws/s3cret?token=s3cret")

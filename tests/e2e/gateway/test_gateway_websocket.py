@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
 
-from infra.gateway import PathRule
-from tests.e2e.gateway.rig import PATIENCE_S, Recorded, Rig, an_app, serving, until
+from infra.gateway import Demand, PathRule
+from tests.e2e.gateway.rig import PATIENCE_S, Recorded, Rig, a_socket_app, an_app, serving, until
 
 
 def an_echo_app(seen: Recorded, **connect_result: Any) -> Chalice:
@@ -138,7 +138,7 @@ def test_a_connect_that_takes_too_long_is_a_gateway_timeout() -> None:
 
 
 def test_without_a_connect_route_the_connection_is_accepted() -> None:
-    with serving(an_app()) as rig:
+    with serving(a_socket_app()) as rig:
         rig.visit()
 
 
@@ -193,7 +193,7 @@ def test_a_failed_message_is_answered_and_the_socket_stays_open(body: str) -> No
 
 
 def test_without_a_default_handler_a_message_is_forbidden() -> None:
-    with serving(an_app()) as rig, rig.connect() as client:
+    with serving(a_socket_app()) as rig, rig.connect() as client:
         client.send("anyone?")
         frame = client.recv(timeout=PATIENCE_S)
         assert json.loads(frame)["message"] == "Forbidden"
@@ -405,7 +405,7 @@ def test_a_message_and_a_close_in_one_packet_both_count() -> None:
 def test_an_error_for_a_client_that_closed_in_the_same_packet_harms_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with serving(an_app()) as rig, rig.tcp() as client:
+    with serving(a_socket_app()) as rig, rig.tcp() as client:
         shake_hands(client)
         client.sendall(b"\x81\x82\x00\x00\x00\x00hi" + b"\x88\x80\x00\x00\x00\x00")
         assert b"".join(iter(lambda: client.recv(100), b"")) == b"\x88\x00"
@@ -462,7 +462,7 @@ def test_a_failing_disconnect_handler_harms_nobody() -> None:
 
 
 def test_too_many_new_connections_are_throttled_when_asked() -> None:
-    with serving(an_app(), connect_rate=2) as rig:
+    with serving(a_socket_app(), connect_rate=2) as rig:
         rig.visit()
         rig.visit()
         assert the_refusal(rig)[0] == 429
@@ -471,7 +471,7 @@ def test_too_many_new_connections_are_throttled_when_asked() -> None:
 
 
 def test_a_url_over_4096_characters_is_refused() -> None:
-    with serving(an_app()) as rig:
+    with serving(a_socket_app()) as rig:
         rig.visit("/api?q=" + "x" * 4080)
         assert the_refusal(rig, "/api?q=" + "x" * 4096)[0] == 414
 
@@ -485,7 +485,7 @@ def test_a_url_over_4096_characters_is_refused() -> None:
     ],
 )
 def test_an_unsound_handshake_is_refused(change: tuple[bytes, bytes], status: bytes) -> None:
-    with serving(an_app()) as rig:
+    with serving(a_socket_app()) as rig:
         answer = rig.raw(a_handshake().replace(*change))
         assert answer.startswith(b"HTTP/1.1 " + status)
 
@@ -521,3 +521,35 @@ def shake_hands(client: socket.socket) -> None:
 
 def in_fragments(text: str, size: int = 16_000) -> Any:
     return (text[i : i + size] for i in range(0, len(text), size))
+
+
+def test_an_app_without_websocket_handlers_has_no_websocket_api() -> None:
+    rules = [PathRule("/ws")]
+    with serving(an_app(), paths=rules) as rig:
+        assert the_refusal(rig) == (403, b'{"message":"Forbidden"}')
+        assert the_refusal(rig, "/ws")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "is_refused"),
+    [("?v=3", True), ("?v=4&v=3", True), ("?v=", True), ("?v=4", False), ("?v=3&v=4", False)],
+)
+def test_a_rule_refuses_who_gives_another_value_than_it_demands(
+    query: str, is_refused: bool
+) -> None:
+    demand = Demand("v", "4", (400, '{"code":5}'))
+    rules = [PathRule("/ws", demand=demand, otherwise=(400, '{"code":0}'))]
+    with serving(a_socket_app(), paths=rules) as rig:
+        plain = rig.http("GET", f"/ws{query}")
+        assert (plain.status, plain.json()["code"]) == (400, 5 if is_refused else 0)
+        assert plain.headers["Access-Control-Allow-Origin"] == "*"
+        if is_refused:
+            assert the_refusal(rig, f"/ws{query}") == (400, b'{"code":5}')
+        else:
+            rig.visit(f"/ws{query}")
+
+
+def test_a_demand_is_not_made_of_who_does_not_give_the_name() -> None:
+    rules = [PathRule("/ws", demand=Demand("v", "4", (400, "{}")))]
+    with serving(a_socket_app(), paths=rules) as rig:
+        rig.visit("/ws")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from infra.gateway.application import (
     make_thread_safe,
 )
 from infra.gateway.invocation import LambdaContext
+from infra.gateway.stage import export_stage
 
 
 def test_the_endpoint_is_exported_for_aws_sdks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +41,68 @@ def test_a_target_that_is_no_app_is_told(target: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(AppLoadError):
         load_app(target)
+
+
+def test_an_app_that_needs_a_feature_flag_is_refused_as_chalice_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ("import chalice", "app = chalice.Chalice('x')", "app.on_ws_message()(lambda e: None)")
+    (tmp_path / "gateway_flagless.py").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(AppLoadError, match="experimental features without explicitly opting in"):
+        load_app("gateway_flagless:app")
+
+
+def a_config(folder: Path, monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    (folder / ".chalice").mkdir()
+    text = found if isinstance(found, str) else json.dumps(found)
+    (folder / ".chalice" / "config.json").write_text(text)
+    monkeypatch.chdir(folder)
+    for name in ("APP", "STAGE", "BOTH"):
+        monkeypatch.setenv(name, "before")
+
+
+def of_stage(name: str, **more: object) -> dict[str, object]:
+    return {"environment_variables": {"STAGE": name, "BOTH": name}, **more}
+
+
+@pytest.mark.parametrize(
+    ("stage", "set_to"),
+    [
+        ("api", ("app", "by-default", "by-default")),
+        ("v1", ("app", "named", "named")),
+        ("dev", ("app", "before", "app")),  # Chalice's name of a stage is not API Gateway's
+    ],
+)
+def test_a_stage_s_variables_go_over_the_app_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, set_to: tuple[str, str, str]
+) -> None:
+    stages = {"dev": of_stage("by-default"), "prod": of_stage("named", api_gateway_stage="v1")}
+    everywhere = {"environment_variables": {"APP": "app", "BOTH": "app"}}
+    a_config(tmp_path, monkeypatch, {"version": "2.0", **everywhere, "stages": stages})
+    export_stage(stage)
+    assert tuple(os.environ[name] for name in ("APP", "STAGE", "BOTH")) == set_to
+
+
+def test_without_a_configuration_nothing_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = dict(os.environ)
+    export_stage("api")
+    assert os.environ == before
+
+
+@pytest.mark.parametrize(
+    "found", ["{", "[]", {"stages": {"dev": []}}, {"environment_variables": {"APP": 1}}]
+)
+def test_a_configuration_that_is_none_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
+    a_config(tmp_path, monkeypatch, found)
+    with pytest.raises(AppLoadError, match=r"config\.json"):
+        export_stage("api")
 
 
 def test_threads_see_their_own_lambda_context() -> None:

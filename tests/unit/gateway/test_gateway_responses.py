@@ -81,7 +81,7 @@ def test_a_header_never_breaks_out_of_its_line(name: str, value: str) -> None:
 
 
 def the_match(patterns: list[str], path: str) -> tuple[str, dict[str, str]] | None:
-    found = RouteTable(patterns).match(path)
+    found = RouteTable({pattern: {"GET"} for pattern in patterns}).match("GET", path)
     return None if found is None else (found.pattern, found.parameters)
 
 
@@ -95,8 +95,26 @@ def test_captures_of_routes_tried_before_do_not_leak() -> None:
     assert the_match(["/{a}/x", "/{b}/y"], "/1/y") == ("/{b}/y", {"b": "1"})
 
 
-def test_captures_are_decoded() -> None:
-    assert the_match(["/o/{id}"], "/o/a%20b%2Fc") == ("/o/{id}", {"id": "a b/c"})
+@pytest.mark.parametrize("sent", ["auth0%7C5f7c", "a%20b%2Fc", "%40me", "100%25", "%FF", "a+b@c"])
+def test_captures_stay_as_they_were_sent(sent: str) -> None:
+    assert the_match(["/o/{id}"], f"/o/{sent}") == ("/o/{id}", {"id": sent})
+
+
+def test_a_greedy_route_takes_what_no_other_has() -> None:
+    patterns = ["/o/{id}", "/{proxy+}", "/o/{rest+}"]
+    assert the_match(patterns, "/o/7") == ("/o/{id}", {"id": "7"})
+    assert the_match(patterns, "/o/7/%7C/") == ("/o/{rest+}", {"rest": "7/%7C"})
+    assert the_match(patterns, "/x") == ("/{proxy+}", {"proxy": "x"})
+    assert the_match(patterns, "/") is None
+
+
+def test_a_method_that_a_path_lacks_is_a_greedy_route_s() -> None:
+    table = RouteTable({"/o/{id}": {"GET"}, "/o/open": {"POST"}, "/{proxy+}": {"GET", "PUT"}})
+    found = {
+        (method, path): match.pattern if (match := table.match(method, path)) else None
+        for method, path in [("PUT", "/o/7"), ("GET", "/o/open"), ("DELETE", "/o/7")]
+    }
+    assert list(found.values()) == ["/{proxy+}", "/{proxy+}", None]
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders//", "/orders/1/2", "//orders/1", "orders/1"])
