@@ -19,6 +19,7 @@ from chalicelib.edge import (
     deployment,
     rest_courier,
     rest_drivers,
+    rest_everywhere,
     rest_feed,
     rest_me,
     rest_money,
@@ -29,7 +30,6 @@ from chalicelib.edge import (
     sockets,
     wakes,
 )
-from chalicelib.edge.rest import reword
 from chalicelib.settings import queue_name
 from chalicelib.wiring import waybill
 
@@ -48,11 +48,12 @@ for part in (
 ):
     app.register_blueprint(part.routes(waybill))
 app.register_blueprint(rest_pages.routes())
+rest_everywhere.complete(app)
 
 
 @app.middleware("http")
-def word_refusals(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    return reword(get_response(event))
+def respond(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    return rest_everywhere.respond(event, get_response, waybill().origins)
 
 
 @app.on_ws_connect()

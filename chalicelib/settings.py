@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
     jwt_algorithms: tuple[str, ...] = ("HS256",)
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    cors_origins: tuple[str, ...] = ("*",)
     payment_webhook_secret: str = ""
     table_prefix: str = "waybill"
     queue_name: str = "waybill-wakeups"
@@ -66,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_algorithms=_algorithms(env, jwks),
             jwt_issuer=env.get("JWT_ISSUER", ""),
             jwt_audience=env.get("JWT_AUDIENCE", ""),
+            cors_origins=_origins(env),
             payment_webhook_secret=env.get("PAYMENT_WEBHOOK_SECRET", ""),
             table_prefix=env.get("TABLE_PREFIX", "waybill"),
             queue_name=queue_name(env),
@@ -111,6 +113,37 @@ def _algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
         kind = "with JWT_JWKS_URL" if jwks else "with JWT_SECRET"
         raise BadSetting(f"JWT_ALGORITHMS {kind} takes any of {', '.join(sorted(known))}.")
     return names
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    """The origins whose pages may call us, worded as browsers do; `*`: all."""
+    given = env.get("CORS_ORIGINS") or "*"
+    origins = [part.strip() for part in given.split(",")]
+    if origins == ["*"]:
+        return ("*",)
+    for origin in origins:
+        found = _ORIGIN.fullmatch(origin)
+        if found is None or int(found["port"] or 1) not in range(1, 65536):
+            raise BadSetting(
+                "CORS_ORIGINS takes * or origins with commas between them, without a path, as "
+                f"https://app.example.com,http://localhost:3000, not {origin!r}."
+            )
+    return tuple(dict.fromkeys(_as_browsers_write(origin) for origin in origins))
+
+
+def _as_browsers_write(origin: str) -> str:
+    """Lower the case and leave out a scheme's usual port."""
+    lower = origin.lower()
+    for scheme, port in (("http://", ":80"), ("https://", ":443")):
+        if lower.startswith(scheme):
+            return lower.removesuffix(port)
+    return lower
+
+
+_ORIGIN = re.compile(
+    r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def _aws_endpoint(env: Mapping[str, str]) -> str | None:

@@ -180,6 +180,7 @@ def build(
     return Waybill(
         authenticate=_Authenticate(settings),
         provider=ProviderSignature(settings.payment_webhook_secret, clock),
+        origins=settings.cors_origins,
         contracts=voices.contracts,
         ordering=ordering,
         delivery=delivery,

@@ -34,7 +34,7 @@ from infra.ready import ready_text
 from infra.schedule import Schedule
 from infra.tables import TablesDiffer, create_all
 from infra.tokens import signing_secret
-from infra.wording import GATEWAY_RESPONSES
+from infra.wording import gateway_responses
 
 CANT_START = (BadSetting, EngineError, PortError, AppLoadError, TablesDiffer, TimeoutError)
 REFUSED = (BotoCoreError, ClientError)
@@ -85,7 +85,7 @@ class Runner:
         app = load_app(f"{options.app_module}:app")
         config = GatewayConfig(port=options.port, stage=STAGE)
         self._gateway = Gateway(
-            app, config, paths=PATHS, gateway_responses=GATEWAY_RESPONSES, bound=bound
+            app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )
         self._poller = Poller(
             client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),

@@ -3,7 +3,7 @@
 The local gateway applies the table, and the CloudFront function for AWS is made from it.
 """
 
-from infra.gateway.paths import PathRule
+from infra.gateway.paths import Demand, PathRule
 
 # A Socket.IO client begins with long-polling unless told otherwise, and API Gateway can't do that.
 # The words and the code are those of a Socket.IO server without that transport, and what to do.
@@ -11,6 +11,9 @@ _NO_POLLING = (
     '{"code":0,"message":"Transport unknown: '
     "there is no long-polling here; connect with transports: ['websocket']\"}"
 )
+
+# Clients of older protocols say so, by any transport, and know this answer: a Socket.IO server's.
+_PROTOCOL = Demand("EIO", "4", (400, '{"code":5,"message":"Unsupported protocol version"}'))
 
 PATHS: tuple[PathRule, ...] = (
     PathRule("/api/v1/ws/courier", {"contract": "courier"}),
@@ -20,5 +23,7 @@ PATHS: tuple[PathRule, ...] = (
     PathRule("/ws/driver/orders/", {"contract": "drivers"}),
     PathRule("/ws/driver/orders/{token}", {"contract": "drivers"}),
     PathRule("/orders", {"contract": "food"}),
-    PathRule("/socket.io", {"contract": "socketio"}, otherwise=(400, _NO_POLLING)),
+    PathRule(
+        "/socket.io", {"contract": "socketio"}, otherwise=(400, _NO_POLLING), demand=_PROTOCOL
+    ),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from chalice.app import Request, Response
@@ -34,20 +35,36 @@ JSON = {"Content-Type": "application/json"}
 
 
 def answering(view: Callable[..., Any]) -> Callable[..., Response]:
-    """Turn what a view returns (a body, or (status, body)) or raises into a response."""
+    """Turn what a view returns (a body, (status, body) or a response) or raises into a response.
+
+    A view's path parameters are decoded here, and nowhere else.
+    """
 
     @functools.wraps(view)
-    def answer(*args: Any, **kwargs: Any) -> Response:
+    def answer(**captured: str) -> Response:
         try:
-            found = view(*args, **kwargs)
+            found = view(**{name: path_text(sent) for name, sent in captured.items()})
         except (Stale, CourierTaken):
             return error_response(Unavailable("This is changing too fast; try again."))
         except WaybillError as error:
             return error_response(error)
+        if isinstance(found, Response):
+            return found
         status, body = found if isinstance(found, tuple) else (200, found)
         return json_response(status, body)
 
     return answer
+
+
+def path_text(sent: str) -> str:
+    """Decode a path parameter: API Gateway hands it on percent-encoded, as the client sent it.
+
+    `+` is a plus, as in every path. Raises InvalidInput for what is no UTF-8.
+    """
+    try:
+        return unquote(sent, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidInput("The path is not UTF-8.") from None
 
 
 def json_response(status: int, body: Any) -> Response:
@@ -66,22 +83,34 @@ def error_response(error: WaybillError) -> Response:
     if details:
         body["details"] = details
     response = json_response(error.http_status, body)
+    response.headers.update(error.headers if isinstance(error, HttpRefusal) else {})
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(retry_after)))
     return response
 
 
-def reword(response: Response) -> Response:
-    """Chalice's own refusals (`{"Code", "Message"}`) in our form."""
+def reword(request: Request, response: Response) -> Response:
+    """Word Chalice's own refusals (`{"Code", "Message"}`) in our form."""
     body = response.body
     if not isinstance(body, dict) or "Code" not in body:
         return response
-    code = {405: "method_not_allowed", 415: "unsupported_media_type", 400: "invalid_input"}.get(
-        response.status_code, "internal_error"
-    )
+    if response.status_code == 405:
+        allowed = str(response.headers.get("Allow", "")).split(", ")
+        return error_response(MethodNotAllowed(request.method, allowed))
+    if response.status_code == 415:
+        return error_response(UnsupportedMediaType(request.headers.get("content-type", "")))
+    code = "invalid_input" if response.status_code == 400 else "internal_error"
     worded = json_response(response.status_code, {"error": code, "message": body.get("Message")})
     worded.headers.update({k: v for k, v in response.headers.items() if k not in worded.headers})
     return worded
+
+
+def refuse_encoding(request: Request) -> Response | None:
+    """Refuse a compressed body, which no gateway unpacks; None for any other request."""
+    given = request.headers.get("content-encoding", "").strip()
+    if given.lower() in ("", "identity"):
+        return None
+    return error_response(UnsupportedEncoding(given))
 
 
 def actor_of(waybill: Waybill, request: Request, *roles: Role) -> Actor:
@@ -126,3 +155,45 @@ class PayloadTooLarge(InvalidInput):
 
     code = "payload_too_large"
     http_status = 413
+
+
+class HttpRefusal(WaybillError):
+    """What HTTP itself refuses, and the headers that say what would do."""
+
+    headers: dict[str, str] = {}
+
+
+class MethodNotAllowed(HttpRefusal):
+    """405: the path has other methods."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        listed = ", ".join(allowed)
+        super().__init__(f"{method} is not possible here; {listed} is.")
+        self.headers = {"Allow": listed}
+
+
+class UnsupportedMediaType(HttpRefusal):
+    """415: bodies are JSON."""
+
+    code = "unsupported_media_type"
+    http_status = 415
+    headers = {"Accept": "application/json"}
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"Send application/json; {given[:100]!r} is not taken.")
+
+
+class UnsupportedEncoding(HttpRefusal):
+    """415: bodies come as they are."""
+
+    code = "unsupported_media_type"
+    http_status = 415
+    headers = {"Accept-Encoding": "identity"}
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"Send application/json as it is; the content encoding {given[:100]!r} is not taken."
+        )

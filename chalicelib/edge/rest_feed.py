@@ -27,6 +27,7 @@ PAGE, MOST = 50, 100
 HOURS, MOST_HOURS = 24, 168
 CRITICAL, MOST_CRITICAL = 100, 500
 MOST_SKIPPED = 1_000_000
+MAX_PERSON_ID = 128  # no token names a longer one
 
 
 def routes(provide: Provider) -> Blueprint:
@@ -46,7 +47,7 @@ def routes(provide: Provider) -> Blueprint:
         waybill = provide()
         actor = actor_of(waybill, bp.current_request)
         place = place_of(event_id)
-        if place is None:
+        if place is None or len(place[0]) > MAX_PERSON_ID:
             raise NotFound("There is no such event.")
         _permit(actor, place[0])
         event = waybill.feeds.event(*place)
@@ -60,6 +61,8 @@ def routes(provide: Provider) -> Blueprint:
         waybill = provide()
         actor = actor_of(waybill, bp.current_request)
         _permit(actor, user_id)
+        if len(user_id) > MAX_PERSON_ID:
+            raise NotFound("There is no such person.")
         query = _query(bp.current_request)
         limit = read_bound(query, "limit", PAGE, MOST)
         skip = read_bound(query, "skip", 0, MOST_SKIPPED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.contracts.base import Contract
@@ -31,10 +31,11 @@ from chalicelib.services.waking import Sweeper, Waking
 @dataclass(frozen=True)
 class Waybill:
     """The services, the contracts by name, and `authenticate`: a token becomes an actor.
-    `provider` knows what the payment provider has signed."""
+    `provider` knows what the payment provider has signed, and pages of `origins` may call us."""
 
     authenticate: Callable[[str | None], Actor]
     provider: ProviderSignature
+    origins: Sequence[str]
     contracts: Mapping[str, Contract]
     ordering: Ordering
     delivery: Delivery

@@ -89,6 +89,8 @@ class Front:
     def _led(self, target: str, upgrade: bool) -> str | Refusal:
         path, _, query = target.partition("?")
         socket = rewrite(_RULES, path, parse_qs(query, keep_blank_values=True))
+        if socket is not None and socket.refusal:
+            return Refusal(*socket.refusal)
         if socket is not None and socket.otherwise and not upgrade:
             return Refusal(*socket.otherwise)
         if socket is not None:

@@ -6,7 +6,7 @@ import json
 
 from infra.options import STAGE
 from infra.template.intrinsics import Value, att, named, ref, sub, when
-from infra.wording import GATEWAY_RESPONSES
+from infra.wording import GATEWAY_RESPONSES, HEADERS
 
 # Never the query or the path as it came: both may hold a token.
 REST_LOG = {
@@ -72,6 +72,9 @@ def _rest() -> Value:
             name: {
                 **({"StatusCode": status} if status else {}),
                 "ResponseTemplates": {"application/json": body},
+                "ResponseParameters": {
+                    "Headers": {header: f"'{value}'" for header, value in HEADERS.items()}
+                },
             }
             for name, (status, body) in GATEWAY_RESPONSES.items()
         },

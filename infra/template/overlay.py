@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.options import STAGE
-from infra.template import alarms, apis, edge, functions, guard, parameters, queues, tables
+from infra.template import alarms, apis, edge, functions, guard, methods, parameters, queues, tables
 from infra.template.intrinsics import Value
 
 
@@ -31,8 +31,9 @@ def overlay(*, with_jwks: bool = False) -> Value:
 def finish(merged: Value, package: str) -> Value:
     """Do what a merge can't, which only ever adds and replaces. `package`: the zip's digest.
 
-    Everything waits for the guard. A WebSocket stage deploys itself (AutoDeploy); Chalice's own
-    deployment would be made once and later changes of routes would never be deployed.
+    Everything waits for the guard. Each path of the REST API has ANY. A WebSocket stage deploys
+    itself (AutoDeploy); Chalice's own deployment would be made once and later changes of routes
+    would never be deployed.
     """
     resources = dict(merged["Resources"])
     del resources["WebsocketAPIDeployment"]
@@ -40,4 +41,4 @@ def finish(merged: Value, package: str) -> Value:
     kept = {k: v for k, v in stage["Properties"].items() if k != "DeploymentId"}
     assert kept["StageName"] == STAGE
     resources["WebsocketAPIStage"] = {**stage, "Properties": kept}
-    return {**merged, "Resources": guard.guarded(resources, package)}
+    return {**merged, "Resources": guard.guarded(methods.with_any(resources), package)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from infra.gateway.paths import PathRule
 from infra.wording import GATEWAY_RESPONSES
@@ -26,6 +27,16 @@ function plain(text) {
   }
 }
 
+// Whether a client gives a query name another value than the one it must.
+function refused(demand, querystring) {
+  for (var name in querystring) {
+    if (plain(name) !== demand.name) continue;
+    var all = querystring[name].multiValue || [querystring[name]];
+    if (plain(all[all.length - 1].value) !== demand.value) return true;
+  }
+  return false;
+}
+
 function answer(status, body) {
   return {
     statusCode: status,
@@ -42,6 +53,10 @@ function handler(event) {
   for (var i = 0; i < RULES.length; i++) {
     var found = new RegExp(RULES[i].path).exec(request.uri);
     if (found === null) continue;
+    var demand = RULES[i].demand;
+    if (demand && refused(demand, request.querystring)) {
+      return answer(demand.refusal[0], demand.refusal[1]);
+    }
     if (RULES[i].otherwise && !request.headers['sec-websocket-key']) {
       return answer(RULES[i].otherwise[0], RULES[i].otherwise[1]);
     }
@@ -91,6 +106,7 @@ def _rule(rule: PathRule) -> dict[str, object]:
         "captures": parts[1::2],
         "query": dict(rule.query),
         "otherwise": rule.otherwise,
+        "demand": asdict(rule.demand) if rule.demand else None,
     }
 
 

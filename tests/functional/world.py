@@ -10,14 +10,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from chalice.app import Chalice
 from chalice.test import Client
 
 from chalicelib import wiring
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Actor, Role
+from chalicelib.edge.rest_everywhere import NOWHERE
 from chalicelib.store.mailboxes import Mailboxes
+from infra.gateway.invocation import LambdaContext
 from infra.tokens import mint
+from tests.aws_events import rest_event
 from tests.builders import DEPOT
 from tests.conftest import SECRET
 from tests.fakes import Clock, Message, RecordingGateway, RecordingQueue
@@ -152,17 +156,23 @@ class World:
         by: Someone | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One REST call through the Chalice app; `body` bytes go as they are, else as JSON."""
+        """One REST call, as the event that API Gateway makes of it; `body` bytes go as they are,
+        else as JSON."""
         sent = {"content-type": "application/json"} if body is not None else {}
         if by:
             sent["authorization"] = f"Bearer {by.token}"
         raw = body if isinstance(body, bytes) else b"" if body is None else _json(body)
-        response = self._client.http.request(method, path, {**sent, **(headers or {})}, raw)
+        return self.hand(rest_event(_app().routes, method, path, {**sent, **(headers or {})}, raw))
+
+    def hand(self, event: Mapping[str, Any]) -> Answer:
+        """What the app answers to the event of a REST request."""
+        answer = _app()(dict(event), LambdaContext("api_handler"))
+        body = answer["body"]
         return Answer(
-            response.status_code,
-            response.json_body,
-            {name.lower(): str(value) for name, value in response.headers.items()},
-            response.body.decode(),
+            answer["statusCode"],
+            _decoded(body) if body else None,
+            {name.lower(): str(value) for name, value in answer["headers"].items()},
+            body,
         )
 
     def post(self, path: str, body: Any = None, by: Someone | None = None) -> Answer:
@@ -257,17 +267,24 @@ class World:
 
 
 def routes() -> list[tuple[str, str]]:
-    """Every (method, path) that the app serves."""
-    from app import app
+    """Every (method, path) that the app serves, but for what every path has (HEAD, OPTIONS)."""
+    return sorted(
+        (method, path)
+        for path, methods in _app().routes.items()
+        for method in methods
+        if path not in NOWHERE and method not in ("HEAD", "OPTIONS")
+    )
 
-    return sorted((method, path) for path, methods in app.routes.items() for method in methods)
+
+def _app() -> Chalice:
+    from app import app  # when it is first needed: the environment must be safe by then
+
+    return app
 
 
 @lru_cache(maxsize=1)
 def _client() -> Client:
-    from app import app  # when it is first needed: the environment must be safe by then
-
-    return Client(app)
+    return Client(_app())
 
 
 def _json(body: Any) -> bytes:

@@ -35,6 +35,7 @@ require('readline').createInterface({input: process.stdin}).on('line', function 
 """
 
 Query = list[tuple[str, str]]
+Refusal = tuple[int, str]
 
 
 class Edge:
@@ -74,8 +75,10 @@ def edge() -> Iterator[Edge]:
     running.process.wait(5)
 
 
-def sent_on(returned: Any) -> tuple[str, dict[str, list[str]]] | None:
-    """Path and decoded query of the request that goes on; None for a refusal."""
+def sent_on(returned: Any) -> tuple[str, dict[str, list[str]]] | Refusal | None:
+    """Path and decoded query of the request that goes on; what is said instead; None for a 404."""
+    if returned.get("statusCode") == 400:
+        return 400, returned["body"]
     if returned.get("statusCode"):
         assert returned["statusCode"] == 404
         assert json.loads(returned["body"])["error"] == "not_found"
@@ -88,9 +91,11 @@ def sent_on(returned: Any) -> tuple[str, dict[str, list[str]]] | None:
     return returned["uri"], parse_qs("&".join(parts), keep_blank_values=True)
 
 
-def expected(path: str, query: str) -> tuple[str, dict[str, list[str]]] | None:
+def expected(path: str, query: str) -> tuple[str, dict[str, list[str]]] | Refusal | None:
     """The same, by the local gateway."""
     found = rewrite(RULES, path, parse_qs(query, keep_blank_values=True))
+    if found and found.refusal:
+        return found.refusal
     return (f"/{STAGE}", found.query) if found else None
 
 
@@ -160,6 +165,18 @@ def test_who_asks_for_no_socket_hears_what_the_rule_says(edge: Edge) -> None:
         answer = edge.asked(rule.pattern, "EIO=4&transport=polling", upgrade=False)
         assert (answer["statusCode"], answer["body"]) == rule.otherwise
         assert sent_on(edge.asked(rule.pattern, "EIO=4")) is not None
+
+
+@pytest.mark.parametrize("upgrade", [True, False])
+@pytest.mark.parametrize("query", ["EIO=3", "EIO=2&transport=polling", "E%49O=3", "EIO=4&EIO=3"])
+@pytest.mark.parametrize("path", ["/socket.io/", "/socket.io"])
+def test_older_protocols_of_socket_io_hear_its_own_refusal(
+    edge: Edge, path: str, query: str, upgrade: bool
+) -> None:
+    answer = edge.asked(path, query, upgrade=upgrade)
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"]) == {"code": 5, "message": "Unsupported protocol version"}
+    assert answer["headers"]["access-control-allow-origin"] == {"value": "*"}
 
 
 def test_broken_encoding_in_a_capture_is_refused(edge: Edge) -> None:
