@@ -59,11 +59,11 @@ def respond(
 
 
 def methods_at(routes: Routes, path: str) -> tuple[str, ...]:
-    """Return the methods of a path, given as it was sent; none where no route has the path."""
-    segments = path.strip("/").split("/")
+    """Return the methods of a path, as `/{proxy+}` captures it; none where no route has it."""
+    segments = path.removesuffix("/").split("/")
     fewest_captures_first = sorted(routes.keys() - NOWHERE, key=lambda p: (p.count("{"), p))
     for pattern in fewest_captures_first:
-        parts = pattern.strip("/").split("/")
+        parts = pattern.removeprefix("/").split("/")
         if len(parts) == len(segments) and all(map(_fits, parts, segments)):
             return tuple(routes[pattern])
     return ()

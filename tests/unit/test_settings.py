@@ -94,3 +94,58 @@ def test_pings_come_before_api_gateway_closes_what_is_idle() -> None:
     """AWS quota: 10 minutes without traffic."""
     with pytest.raises(BadSetting, match="1 to 540"):
         Settings.from_env({**GOOD, "SOCKETIO_PING_INTERVAL_S": "541"})
+
+
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("", ("*",)),
+        ("*", ("*",)),
+        (" * ", ("*",)),
+        ("https://app.example.com", ("https://app.example.com",)),
+        (
+            "https://a.example, http://localhost:3000",
+            ("https://a.example", "http://localhost:3000"),
+        ),
+        ("HTTPS://App.Example.com", ("https://app.example.com",)),
+        ("https://a.example:443,http://b.example:80", ("https://a.example", "http://b.example")),
+        ("http://a.example:443", ("http://a.example:443",)),
+        ("https://a.example,https://a.example", ("https://a.example",)),
+        ("capacitor://localhost,ionic://localhost", ("capacitor://localhost", "ionic://localhost")),
+        ("http://[::1]:8080,http://127.0.0.1", ("http://[::1]:8080", "http://127.0.0.1")),
+    ],
+)
+def test_origins_are_kept_as_browsers_write_them(given: str, origins: tuple[str, ...]) -> None:
+    assert Settings.from_env({**GOOD, "CORS_ORIGINS": given}).cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/path",
+        "https://*.example.com",
+        "*,https://app.example.com",
+        "https://a.example,,https://b.example",
+        "https://a.example;https://b.example",
+        "https://a.example https://b.example",
+        "https://a.example,",
+        ",",
+        " ",
+        "null",
+        "https://",
+        "https://me@a.example",
+        "https://a.example:",
+        "https://a.example:0",
+        "https://a.example:99999",
+        "https://m\u00fcller.example",
+        "https://a.example\r\nX: y",
+        "https://a.example?x",
+    ],
+)
+def test_what_is_no_origin_stops_the_start(given: str) -> None:
+    with pytest.raises(BadSetting) as stopped:
+        Settings.from_env({**GOOD, "CORS_ORIGINS": given})
+    assert str(stopped.value).startswith("CORS_ORIGINS takes * or origins")
+    assert "\n" not in str(stopped.value)

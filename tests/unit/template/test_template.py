@@ -238,6 +238,36 @@ def test_every_rest_route_of_the_app_is_served(resources: Value) -> None:
     assert routes <= served
 
 
+def test_every_path_has_any_method_and_nothing_is_left_to_the_gateway(resources: Value) -> None:
+    """API Gateway refuses what it does not know with 403, and with 403 of another kind whoever
+    sends `Authorization`: unknown paths and methods are the application's."""
+    paths = properties(resources, "RestAPI")["Body"]["paths"]
+    assert {"/", "/{proxy+}"} <= paths.keys()
+    for path, verbs in paths.items():
+        found = verbs["x-amazon-apigateway-any-method"]
+        names = [each["name"] for each in found["parameters"]]
+        assert names == [name.rstrip("+") for name in re.findall(r"{(.*?)}", path)]
+        integrations = [each["x-amazon-apigateway-integration"] for each in verbs.values()]
+        assert all(each == integrations[0] for each in integrations)
+        assert found["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
+        assert not any("security" in each for each in verbs.values())  # asked before a 405
+
+
+def test_the_gateways_own_answers_may_be_read_by_any_page(resources: Value) -> None:
+    body = properties(resources, "RestAPI")["Body"]
+    for name, found in body["x-amazon-apigateway-gateway-responses"].items():
+        parameters = found["responseParameters"]
+        assert parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'", name
+        exposed = parameters["gatewayresponse.header.Access-Control-Expose-Headers"]
+        assert "Retry-After" in exposed
+
+
+def test_no_answer_of_the_gateway_quotes_the_request(resources: Value) -> None:
+    """What AWS says of an unknown route quotes `Authorization`; the type of that is not certain."""
+    for name in ("MISSING_AUTHENTICATION_TOKEN", "INVALID_SIGNATURE", "DEFAULT_4XX", "DEFAULT_5XX"):
+        assert "$context" not in GATEWAY_RESPONSES[name][1]
+
+
 def test_every_alarm_reaches_the_topic_and_the_important_ones_exist(resources: Value) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     for alarm in alarms.values():
