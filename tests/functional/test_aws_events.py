@@ -93,7 +93,7 @@ def test_a_path_that_is_not_utf8_is_refused(world: World) -> None:
     for who in people(world):
         for method, path in routes():
             for sent in NOT_UTF8 if "{" in path else ():
-                body = None if method == "GET" else {}
+                body: Any = None if method == "GET" else {}
                 answer = world.call(method, filled(path, sent), body, who)
                 assert answer.status == 400, (method, path, sent, answer)
                 in_form(answer)
