@@ -9,6 +9,7 @@ _CROWD = (
     "over 29 s on two cores, only to start"
 )
 _LIMITS = "ministack has neither API Gateway's 32 KB frames nor its 128 KB messages (close 1009)"
+_DECODED = "ministack hands path parameters on decoded, AWS as they were sent"
 
 GAPS: dict[str, str] = {
     "test_nobody_gets_in_without_a_good_token": _STATUS,
@@ -18,6 +19,7 @@ GAPS: dict[str, str] = {
     "test_whoever_is_no_driver_gets_no_socket[/ws/driver/orders/nonsense-401]": _STATUS,
     "test_a_bad_token_at_the_handshake_is_401": _STATUS,
     "test_what_is_too_large_ends_its_socket_and_no_other": _LIMITS,
+    "test_ids_of_every_odd_form_are_their_person_s": _DECODED,
     "test_binary_data_ends_the_link_and_nothing_else": "ministack takes binary frames (close 1003)",
     "test_two_hundred_accept_at_once_and_one_wins": _CROWD,
 }
