@@ -9,8 +9,9 @@ from infra.gateway.responses import GatewayResponse
 
 _AWS_SAYS = "$context.error.messageString"  # a JSON string already, quotes included
 
-# These are told before anybody looks whose page it is, and say nothing that is anybody's.
-HEADERS = shared_with((EVERYBODY,), None)
+# These are told before anybody looks whose page it is, and say nothing that is anybody's. Kept on
+# the way they would be told to the next one too.
+HEADERS = {**shared_with((EVERYBODY,), None), "Cache-Control": "no-store"}
 
 
 def _error(code: str, message: str = "") -> str:

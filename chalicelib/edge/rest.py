@@ -31,7 +31,8 @@ from chalicelib.errors import (
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024
-JSON = {"Content-Type": "application/json"}
+# What is answered is one person's: no proxy and no browser may keep it.
+JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 def answering(view: Callable[..., Any]) -> Callable[..., Response]:

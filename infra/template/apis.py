@@ -25,8 +25,9 @@ WEBSOCKET_LOG = {
     "ip": "$context.identity.sourceIp",
     "connection": "$context.connectionId",
     "event": "$context.eventType",
+    "route": "$context.routeKey",
     "status": "$context.status",
-    "error": "$context.integrationErrorMessage",
+    "error": "$context.error.message",
 }
 # A stage that logs can't be made before there is a role to log with. A condition can't stand in
 # DependsOn, so the wait is a reference.

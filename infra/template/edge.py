@@ -14,10 +14,15 @@ from infra.template.rewrite import rewrite_function
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 REST_PATHS = f"/{STAGE}/*"
+# Whatever CloudFront can be told of. Without a word it keeps an error for 10 s, and its key is the
+# path alone: one person's 404 or 502 would be everybody's (CloudFront, "HTTP 4xx and 5xx status
+# codes that CloudFront caches").
+ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
 
 
 def resources() -> Value:
-    """The distribution and its function. No access log: CloudFront's hold the query, and tokens."""
+    """The distribution and its function. No access log here: who wants one takes infra.watch's,
+    which holds no path and no query, and so no token."""
     return {
         "PathsFunction": {
             "Type": "AWS::CloudFront::Function",
@@ -42,10 +47,11 @@ def resources() -> Value:
 
 
 def outputs() -> Value:
-    """The host that clients use."""
+    """The host that clients use, and what infra.watch asks for."""
     host = when("HasDomain", ref("Domain"), att("Distribution", "DomainName"))
     return {
         "Host": {"Description": "The host of every literal path of the contracts.", "Value": host},
+        "DistributionId": {"Description": "CloudFront's id of it.", "Value": ref("Distribution")},
     }
 
 
@@ -71,6 +77,9 @@ def _distribution() -> Value:
         "Enabled": True,
         "Comment": named("edge"),
         "HttpVersion": "http2",
+        "IPV6Enabled": True,
+        "WebACLId": when("HasWebAcl", ref("WebAclArn")),
+        "CustomErrorResponses": [{"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in ERRORS],
         "Aliases": when("HasDomain", [ref("Domain")]),
         "ViewerCertificate": when(
             "HasDomain",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chalicelib.settings import Settings
-from infra.options import STAGE
+from infra.options import HEARTBEAT_S, STAGE
 from infra.template.intrinsics import Value, is_set, named, ref, sub, when
 from infra.template.queues import QUEUE_NAME
 
 SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
 SECRET = "Secret"
+# Settings whose default here is not the application's own. CloudFront cuts what the server leaves
+# silent for 10 min, and a pass of the sweep may come a minute late.
+_DEFAULTS = {"HEARTBEAT_S": HEARTBEAT_S}
 # What the template itself or Lambda says; a parameter for them would only be a way to err.
 _OTHERWISE_SET = {
     *SECRETS,
@@ -93,7 +96,17 @@ def parameters() -> Value:
             **_text("The ACM certificate of Domain, in us-east-1."),
             "AllowedPattern": r"(arn:[a-z-]+:acm:us-east-1:\d{12}:certificate/.+)?",
         },
+        "WebAclArn": {
+            **_text("An AWS WAF web ACL for the distribution, of scope CLOUDFRONT."),
+            "AllowedPattern": r"(arn:[a-z-]+:wafv2:us-east-1:\d{12}:global/webacl/.+)?",
+        },
         "AlarmTopicArn": _text("An SNS topic that hears of alarms."),
+        "DeletionProtection": {
+            "Type": "String",
+            "Default": "off",
+            "AllowedValues": ["off", "on"],
+            "Description": "Whether DynamoDB refuses to delete a table.",
+        },
         "GatewayLogRole": {
             "Type": "String",
             "Default": "create",
@@ -109,7 +122,10 @@ def parameters() -> Value:
         "RequestsPerSecond": _number(1000, "REST requests a second, before 429."),
         "MessagesPerSecond": _number(5000, "WebSocket messages a second, before 429."),
         **{
-            parameter: _text(f"{name}; empty: its default.")
+            parameter: {
+                **_text(f"{name}; empty: its default."),
+                "Default": _DEFAULTS.get(name, ""),
+            }
             for name, parameter in tunable().items()
         },
     }
@@ -120,6 +136,8 @@ def conditions() -> Value:
     return {
         "ByJwks": is_set(tunable()["JWT_JWKS_URL"]),
         "HasDomain": is_set("Domain"),
+        "HasWebAcl": is_set("WebAclArn"),
+        "ProtectsTables": {"Fn::Equals": [ref("DeletionProtection"), "on"]},
         "HasAlarmTopic": is_set("AlarmTopicArn"),
         "CreatesGatewayLogRole": {"Fn::Equals": [ref("GatewayLogRole"), "create"]},
     }

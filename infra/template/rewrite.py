@@ -42,6 +42,7 @@ function answer(status, body) {
     statusCode: status,
     headers: {
       'content-type': {value: 'application/json'},
+      'cache-control': {value: 'no-store'},
       'access-control-allow-origin': {value: '*'}
     },
     body: body

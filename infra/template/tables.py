@@ -6,7 +6,7 @@ from pynamodb.models import Model
 
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.tables import definition
-from infra.template.intrinsics import Value, named
+from infra.template.intrinsics import Value, named, when
 
 
 def logical_id(model: type[Model]) -> str:
@@ -24,6 +24,8 @@ def _table(model: type[Model]) -> Value:
         **definition(model, ""),
         "TableName": named(short_name(model)),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        # Not while a stack is made: a creation that is rolled back could not take them away.
+        "DeletionProtectionEnabled": when("ProtectsTables", True, False),
         "SSESpecification": {"SSEEnabled": False},  # the key that AWS owns, at no charge
     }
     if attribute := TTL_ATTRIBUTES.get(short_name(model)):
