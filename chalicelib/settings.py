@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     auth_deadline: timedelta = timedelta(seconds=10)
     feed_stale: timedelta = timedelta(seconds=90)
     socketio_ping_interval: timedelta = timedelta(seconds=300)
+    heartbeat: timedelta = timedelta(0)  # none
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -91,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True):
             auth_deadline=_seconds(env, "AUTH_DEADLINE_S", 10),
             feed_stale=_seconds(env, "FEED_STALE_S", 90),
             socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300, _IDLE_S),
+            heartbeat=timedelta(seconds=_number(env, "HEARTBEAT_S", 0, 0, _IDLE_S)),
         )
 
 
@@ -99,7 +101,7 @@ def queue_name(env: Mapping[str, str] | None = None) -> str:
     return (os.environ if env is None else env).get("QUEUE_NAME", "waybill-wakeups")
 
 
-_IDLE_S = 540  # AWS quota: 10 min without traffic; a ping may be late
+_IDLE_S = 540  # AWS quotas: 10 min, of API Gateway and of CloudFront; a ping may be late
 _SYMMETRIC = {"HS256", "HS384", "HS512"}
 _ASYMMETRIC = {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import botocore.config
@@ -135,7 +135,8 @@ def build(
     load = _loader(orders, wallet_rows, payment_rows, chats)
     ids = ids or (lambda: new_id(clock()))
     silence = {"feed": settings.feed_stale}
-    voices = _Voices({**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)})
+    contracts = {**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)}
+    voices = _Voices(contracts, settings.heartbeat)
     presence = Presence(
         connections,
         couriers,
@@ -282,8 +283,9 @@ def _policies(settings: Settings) -> dict[str, Policy]:
 class _Voices:
     """The contracts as services need them: each listener and connection has one."""
 
-    def __init__(self, contracts: Mapping[str, Contract]) -> None:
+    def __init__(self, contracts: Mapping[str, Contract], every: timedelta) -> None:
         self.contracts = contracts
+        self._every = every
 
     def words(self, listener: Listener, event: Event) -> Sequence[str]:
         contract = self.contracts.get(listener.contract)
@@ -296,7 +298,11 @@ class _Voices:
         return self.contracts[connection.contract].first_frames(connection, offered)
 
     def heartbeat(self, contract: str) -> Heartbeat | None:
-        return self.contracts[contract].heartbeat
+        """The contract's own heartbeat; else our sign of life, where one is asked for."""
+        spoken = self.contracts[contract]
+        if spoken.heartbeat or not self._every or not spoken.sign_of_life:
+            return spoken.heartbeat
+        return Heartbeat(self._every, spoken.sign_of_life)
 
 
 def _sqs(session: Any, settings: Settings) -> Any:

@@ -25,7 +25,14 @@ from chalicelib.settings import BadSetting, Settings
 from infra.aws import client
 from infra.engine import EngineError, Ministack, is_healthy
 from infra.engine_boot import stop_with_owner
-from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
+from infra.gateway import (
+    AppLoadError,
+    Gateway,
+    GatewayConfig,
+    PortError,
+    bind,
+    load_app,
+)
 from infra.nudge import Nudges
 from infra.options import STAGE, Options, export
 from infra.paths import PATHS
@@ -38,6 +45,7 @@ from infra.wording import gateway_responses
 
 CANT_START = (BadSetting, EngineError, PortError, AppLoadError, TablesDiffer, TimeoutError)
 REFUSED = (BotoCoreError, ClientError)
+EDGE_IDLE_S = 600.0  # as CloudFront has it: what is cut there is cut here
 LONG_POLL_S = 1  # short, so that stopping is; an idle run costs one call a second
 MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is nudged
 
@@ -83,7 +91,7 @@ class Runner:
             settings.table_prefix, settings.queue_name, self._endpoint, options.region
         )
         app = load_app(f"{options.app_module}:app")
-        config = GatewayConfig(port=options.port, stage=STAGE)
+        config = GatewayConfig(port=options.port, stage=STAGE, edge_idle_s=EDGE_IDLE_S)
         self._gateway = Gateway(
             app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )

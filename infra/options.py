@@ -10,6 +10,7 @@ from chalicelib.settings import BadSetting
 from infra.aws import REGION
 
 STAGE = "api"
+HEARTBEAT_S = "480"  # a deployed stage's default: the edge cuts after 600
 ENGINES = ("ministack", "moto")
 # A shell that is set up for AWS must not lead a local run there.
 _LEADS_ELSEWHERE = (
@@ -75,6 +76,7 @@ def export(
         env["AWS_ENDPOINT_URL"] = endpoint
     env["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{options.url}/{STAGE}"
     env["AWS_DEFAULT_REGION"] = env["AWS_REGION"] = options.region
+    env.setdefault("HEARTBEAT_S", HEARTBEAT_S)
     env["AWS_EC2_METADATA_DISABLED"] = "true"
     env.setdefault("AWS_ACCESS_KEY_ID", "local")
     env.setdefault("AWS_SECRET_ACCESS_KEY", "local")

@@ -137,9 +137,10 @@ class RecordingQueue:
     def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         if self.down:
             raise Unavailable("The queue is down.")
+        given = list(wakeups)
         with self._lock:
-            self.calls += 1
-            for wakeup, delay in wakeups:
+            self.calls += bool(given)  # of nothing, SQS is told nothing
+            for wakeup, delay in given:
                 delay_s = ceil(max(0.0, min(delay.total_seconds(), MAX_DELAY_S)))
                 due = self._clock() + timedelta(seconds=delay_s)
                 self.sent.append((wakeup, delay))

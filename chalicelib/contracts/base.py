@@ -37,6 +37,8 @@ class Contract(Protocol):
     that message only, even if its token came with the handshake. With `known_only` that takes a
     profile; with `selective` a connection hears only the types of event that it asks for.
     `heartbeat` is what its connections are told regularly, `pace` how much each may ask.
+    `sign_of_life` is a frame of ours that says nothing, which its clients may ignore: what keeps a
+    silent connection open where HEARTBEAT_S asks for that.
     Where it `speaks_first`, no answer comes before its first frames.
     Inherit for the defaults.
     """
@@ -48,6 +50,7 @@ class Contract(Protocol):
     selective: bool = False
     speaks_first: bool = False
     heartbeat: Heartbeat | None = None
+    sign_of_life: str | None = None
     pace: Pace | None = None
 
     def opening(self, query: Mapping[str, str]) -> None:

@@ -41,6 +41,7 @@ class Drivers(Contract):
     """The contract: drivers listen, and may ping."""
 
     roles = frozenset({Role.COURIER})
+    sign_of_life = frame({"type": "pong"})  # unasked: a word that every client knows
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """None beyond the driver's own."""

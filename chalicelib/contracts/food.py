@@ -55,6 +55,7 @@ class Food(Contract):
 
     roles = frozenset({Role.CUSTOMER, Role.COURIER, Role.MERCHANT})
     pace = Pace(most=20, within=timedelta(seconds=10))  # spec 002 leaves the figure open
+    sign_of_life = frame({"event": "pong", "data": {}})  # unasked: a word that every client knows
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """Owners listen in their restaurants' rooms, drivers in the pool's."""

@@ -91,6 +91,8 @@ class Rides(Contract):
     in_band = True
     known_only = True
     speaks_first = True
+    # Spec 001 has no word for it, and its clients pass over events that they do not know.
+    sign_of_life = frame({"event": "heartbeat", "data": {}})
 
     def rooms(self, connection: Connection) -> Sequence[str]:
         """Everybody hears announcements."""

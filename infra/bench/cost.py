@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from infra.bench.meter import Bill
 from infra.bench.report import Report, Row
 from infra.bench.scenes import SCENES, Cast, Step
-from infra.bench.stage import Stage, stage
+from infra.bench.stage import HEARTBEAT, Stage, stage
 
 LATER_S = 7.0  # past the relay wakeup of a step
 TIMERS_S = 310.0  # past the longest timer of an offer
 WARM_UP = 2  # orders of the same people before those that count
 ROUNDS = 5
 DELIVERY, FIX, SWEEP = "delivery: whole", "a fix in the same cell", "an idle sweep pass"
+BEAT = "a heartbeat"
 GOALS: dict[str, tuple[float | None, float | None]] = {  # at most (write units, read units)
     DELIVERY: (40, 20),
     FIX: (1, None),
@@ -86,6 +87,10 @@ def _others(on: Stage) -> Iterator[Row]:
     with on.meter.measuring() as bill:
         on.say("walker-courier", {"event": "location.update", "data": {"lat": 13.02, "lng": 77.6}})
     yield _row("a fix by socket", bill)
+    on.now += HEARTBEAT
+    with on.meter.measuring() as bill:
+        on.waybill.presence.check("walker-courier")
+    yield _row(BEAT, bill)
     on.waybill.sweeper.sweep()  # what is due by now: heartbeats of those who are connected
     with on.meter.measuring() as bill:
         on.waybill.sweeper.sweep()

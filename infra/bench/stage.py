@@ -31,6 +31,7 @@ from infra.tokens import mint
 
 SECRET = "a-secret-of-the-bench-and-nobody-else"
 PREFIX = "bench"
+HEARTBEAT = timedelta(minutes=8)  # as a stage is deployed
 
 Later = list[tuple[datetime, int, str]]
 """Wakeups: when they are due, in which order they were sent, their bodies."""
@@ -53,7 +54,9 @@ class Stage:
         self._frames: dict[str, list[str]] = {}  # of each open socket
         self._sent = 0
         self._lock = threading.Lock()
-        settings = Settings(jwt_secret=SECRET, table_prefix=PREFIX, aws_endpoint=endpoint)
+        settings = Settings(
+            jwt_secret=SECRET, table_prefix=PREFIX, aws_endpoint=endpoint, heartbeat=HEARTBEAT
+        )
         self.waybill = wiring.build(
             settings, clock=lambda: self.now, gateway=self, queue=self, database=self.database
         )

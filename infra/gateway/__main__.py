@@ -87,6 +87,7 @@ OPTIONS = (
     "stage",
     "idle_timeout_s",
     "max_duration_s",
+    "edge_idle_s",
     "integration_timeout_s",
     "lambda_timeout_s",
     "workers",

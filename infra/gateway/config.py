@@ -44,6 +44,9 @@ class GatewayConfig:
     stop_timeout_s: float = 1.5
     sweep_interval_s: float = 1.0
 
+    # CloudFront in front of the gateway ends a socket to which the server has sent nothing for so
+    # long (600 there), whatever its client says. None: there is no CloudFront.
+    edge_idle_s: float | None = None
     route_response: bool = False
     ping_counts: bool = False
     connect_rate: float | None = None
@@ -58,5 +61,7 @@ class GatewayConfig:
         for name in ("idle_timeout_s", "max_duration_s", "integration_timeout_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0")
+        if self.edge_idle_s is not None and self.edge_idle_s <= 0:
+            raise ValueError("edge_idle_s must be more than 0")
         if self.connect_rate is not None and self.connect_rate <= 0:
             raise ValueError("connect_rate must be more than 0")

@@ -9,10 +9,18 @@ from infra.gateway.config import GatewayConfig
 
 @dataclass
 class Lifetime:
-    """When a connection was made and last active, in seconds since the epoch."""
+    """When a connection was made and last active, in seconds since the epoch.
+
+    `written` is how many writes there had been when that was last looked at, at `written_at_s`.
+    """
 
     connected_at_s: float
     last_active_at_s: float
+    written: int = 0
+    written_at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.written_at_s = self.connected_at_s
 
     def touch(self, now_s: float) -> None:
         """Count a message, in or out, as activity."""
@@ -24,6 +32,15 @@ class Lifetime:
             now_s - self.last_active_at_s >= config.idle_timeout_s
             or now_s - self.connected_at_s >= config.max_duration_s
         )
+
+    def is_cut(self, written: int, now_s: float, config: GatewayConfig) -> bool:
+        """Tell whether an edge in front has waited too long for a byte. `written` counts the
+        writes to the client so far: counting them costs a post less than asking for the time."""
+        if config.edge_idle_s is None:
+            return False
+        if written != self.written:
+            self.written, self.written_at_s = written, now_s
+        return now_s - self.written_at_s >= config.edge_idle_s
 
 
 class ConnectRate:

@@ -114,11 +114,14 @@ class Sessions:
         socket.lifetime.touch(self._clock())
 
     def sweep(self) -> None:
-        """Close the connections whose idle timeout or maximum duration has passed."""
-        now_s = self._clock()
-        over = [s for s in self._open.values() if s.lifetime.is_over(now_s, self._config)]
-        for socket in over:
-            socket.close(GOING_AWAY)
+        """Close the connections whose idle timeout or maximum duration has passed, and cut those
+        that an edge in front would cut."""
+        now_s, config = self._clock(), self._config
+        for socket in list(self._open.values()):
+            if socket.lifetime.is_over(now_s, config):
+                socket.close(GOING_AWAY)
+            elif socket.lifetime.is_cut(socket.written, now_s, config):
+                socket.cut()
 
     async def stop(self, timeout_s: float) -> None:
         """Close every connection and wait, for a bounded time, for the `$disconnect` handlers."""

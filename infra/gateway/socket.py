@@ -50,6 +50,7 @@ class Socket:
         self._transport = transport
         self._config = config
         self._owner = owner
+        self.written = 0  # how often something was written to the client
         self._parts: list[bytes] = []
         self._has_ended = False
         # Only frames are read here, so the protocol starts after its handshake; no extension is
@@ -86,6 +87,7 @@ class Socket:
         if self._transport.get_write_buffer_size() + len(data) > limit:
             return False
         if self._protocol.state is OPEN:
+            self.written += 1
             self._transport.write(frames.text_head(len(data)) + data)
         return True
 
@@ -96,6 +98,11 @@ class Socket:
         self._protocol.send_close(closing.code, closing.reason)
         self._flush()
         self._end(closing)
+
+    def cut(self) -> None:
+        """End the TCP connection without a word, as an edge does that waited too long."""
+        self._transport.abort()
+        self._end(frames.LOST)
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
@@ -135,6 +142,7 @@ class Socket:
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
             if data:
+                self.written += 1
                 self._transport.write(data)
             elif self._protocol.close_rcvd is not None:
                 self._transport.close()

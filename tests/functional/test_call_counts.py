@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 
 from chalicelib.services.wakeups import Relay
 from tests.builders import DEPOT, a_fix, north_of
+from tests.functional.conftest import MakeWorld
 from tests.functional.rides import a_driver, a_ride, a_rider
 from tests.functional.world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "calls.md"
+EVERY = timedelta(minutes=8)
 LOCATION = "/v1/courier/location"
 READS = {"GetItem": "get", "Query": "query", "BatchGetItem": "batch get"}
 WRITES = {
@@ -77,6 +80,12 @@ def _worded(seen: Counter[str], words: dict[str, str]) -> str:
 
 
 @pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world as a stage is deployed."""
+    return make_world(settings={"heartbeat": EVERY})
+
+
+@pytest.fixture
 def calls(world: World) -> Calls:
     return Calls(world)
 
@@ -111,6 +120,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("sweep with nothing due", world.sweep)
     calls.of("active order, courier", lambda: world.get("/v1/courier/active-order", eve))
     calls.of("active order, customer", lambda: world.get("/v1/customer/active-order", cara))
+    world.clock.advance(EVERY.total_seconds())
+    calls.of("heartbeat", lambda: world.waybill.presence.check(hers.id))
     calls.of("customer disconnects", hers.close)
     calls.of("position in a new cell, by REST", lambda: world.post(LOCATION, _north(5000), eve))
     a_trip(world, calls)

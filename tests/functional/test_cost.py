@@ -10,10 +10,11 @@ from chalicelib import wiring
 from chalicelib.domain.orders import Status
 from chalicelib.store.orders import encode
 from chalicelib.store.tables import OrderRow
-from infra.bench.cost import DELIVERY, FIX, GOALS, SWEEP, measured
+from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measured
 from infra.bench.scenes import Cast, ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
+from infra.costs import figures
 from infra.engine import Ministack
 from tests.builders import an_order
 
@@ -31,6 +32,10 @@ def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage)
         assert write is None or rows[what]["write_units"] <= write, rows
         assert read is None or rows[what]["read_units"] <= read, rows
     assert rows["delivery: whole"]["posts"] == 6
+    beat = rows[BEAT]
+    assert (beat["posts"], beat["wakeups"]) == (1, 0)
+    said = figures(BEAT)
+    assert (beat["write_units"], beat["read_units"]) == (said["write units"], said["read units"])
 
 
 def test_a_position_on_a_trip_is_one_write_unit_in_any_cell(on: Stage) -> None:

@@ -21,6 +21,7 @@ def test_defaults_are_those_of_the_specs() -> None:
     assert settings.fix_max_age == timedelta(seconds=120)
     assert settings.jwt_algorithms == ("HS256",)
     assert settings.aws_endpoint is None
+    assert settings.heartbeat == timedelta(0)
 
 
 def test_every_default_is_the_same_with_an_empty_environment_and_without() -> None:
@@ -73,6 +74,13 @@ def test_a_number_that_can_not_be_used_is_named_with_what_it_takes(name: str, va
 def test_no_time_may_be_nought(name: str) -> None:
     with pytest.raises(BadSetting):
         Settings.from_env({**GOOD, name: "0"})
+
+
+def test_a_heartbeat_comes_before_the_edge_cuts_or_not_at_all() -> None:
+    """CloudFront's quota: 10 minutes without a byte from the server."""
+    assert Settings.from_env({**GOOD, "HEARTBEAT_S": "480"}).heartbeat == timedelta(minutes=8)
+    with pytest.raises(BadSetting, match="0 to 540"):
+        Settings.from_env({**GOOD, "HEARTBEAT_S": "541"})
 
 
 def test_the_check_at_the_pickup_can_be_turned_off() -> None:

@@ -351,6 +351,38 @@ def test_a_ping_can_be_made_to_count() -> None:
         assert seen.of("$disconnect") == []
 
 
+def test_an_edge_cuts_a_connection_that_only_its_client_talks_on() -> None:
+    seen = Recorded()
+    with serving(an_echo_app(seen), edge_idle_s=600.0) as rig, rig.connect() as client:
+        for n in range(3):  # a message a few minutes: API Gateway would keep it
+            client.send("quiet")
+            seen.wait("$default", n + 1)
+            rig.sweep(after_s=250 if n else 0)
+        assert seen.of("$disconnect") == []
+        rig.sweep(after_s=100)
+        with pytest.raises(ConnectionClosed) as cut:
+            client.recv(timeout=PATIENCE_S)
+        assert cut.value.rcvd is None  # no close frame: the client sees 1006
+        context = seen.wait("$disconnect")["requestContext"]
+    assert context["disconnectStatusCode"] == 1006
+
+
+def test_a_post_or_a_pong_keeps_a_connection_open_at_the_edge() -> None:
+    seen = Recorded()
+    app = an_echo_app(seen)
+    with serving(app, edge_idle_s=600.0, idle_timeout_s=1e9) as rig, rig.connect() as client:
+        rig.sweep(after_s=590)
+        id_ = seen.wait("$connect")["requestContext"]["connectionId"]
+        rig.management().post_to_connection(ConnectionId=id_, Data=b"beat")
+        assert client.recv(PATIENCE_S) == "beat"
+        rig.sweep()
+        rig.sweep(after_s=590)
+        assert client.ping().wait(PATIENCE_S)
+        rig.sweep()
+        rig.sweep(after_s=590)
+        assert seen.of("$disconnect") == []
+
+
 def test_two_hours_end_an_active_connection() -> None:
     with serving(an_echo_app(Recorded()), idle_timeout_s=1e9) as rig, rig.connect() as client:
         rig.sweep(after_s=7200)

@@ -31,6 +31,24 @@ def test_two_hours_end_a_connection_however_active() -> None:
     assert life.is_over(120 * MINUTE_S, CONFIG)
 
 
+def test_an_edge_in_front_waits_ten_minutes_for_a_byte_from_the_server() -> None:
+    edge = GatewayConfig(edge_idle_s=600.0)
+    life = Lifetime(0.0, 0.0)
+    life.touch(9 * MINUTE_S)  # what the client says does not count
+    assert not life.is_cut(0, 10 * MINUTE_S - 0.001, edge)
+    assert life.is_cut(0, 10 * MINUTE_S, edge)
+    assert not life.is_cut(0, 10 * MINUTE_S, CONFIG)
+
+
+def test_each_write_starts_the_edges_ten_minutes_again() -> None:
+    edge = GatewayConfig(edge_idle_s=600.0)
+    life = Lifetime(0.0, 0.0)
+    assert not life.is_cut(1, 9 * MINUTE_S, edge)
+    assert not life.is_cut(1, 18 * MINUTE_S, edge)
+    assert not life.is_cut(2, 19 * MINUTE_S - 0.001, edge)
+    assert life.is_cut(2, 29 * MINUTE_S, edge)
+
+
 def test_the_connect_rate_admits_a_second_of_burst_and_then_its_rate() -> None:
     rate = ConnectRate(500, now_s=0.0)
     assert sum(rate.admits(0.0) for _ in range(600)) == 500
@@ -52,6 +70,7 @@ def test_a_clock_that_goes_back_gives_no_tokens() -> None:
         {"workers": 0},
         {"workers": 9, "max_workers": 8},
         {"idle_timeout_s": 0.0},
+        {"edge_idle_s": 0.0},
         {"connect_rate": 0.0},
     ],
 )

@@ -65,6 +65,15 @@ def test_a_secret_or_key_set_of_the_users_own_is_kept() -> None:
     assert "JWT_SECRET" not in keys
 
 
+def test_a_local_run_keeps_sockets_open_as_a_stage_does_unless_told_otherwise() -> None:
+    env: dict[str, str] = {}
+    export(Options(), None, "s" * 32, env)
+    assert env["HEARTBEAT_S"] == "480"
+    own = {"HEARTBEAT_S": "0"}
+    export(Options(), None, "s" * 32, own)
+    assert own["HEARTBEAT_S"] == "0"
+
+
 def test_without_an_endpoint_none_is_left_over() -> None:
     env = {"AWS_ENDPOINT_URL": "http://old:1", "LOCALSTACK_HOST": "old"}
     export(Options(engine="moto"), None, "s" * 32, env)
