@@ -74,12 +74,13 @@ def clients_of(endpoint: str) -> Clients:
 
 
 def adapted(endpoint: str, template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
-    """The template, expanded, since ministack can't; and two things that are not as on AWS.
+    """The template, expanded, since ministack can't; and three things that are not as on AWS.
 
-    No name leads to the engine's @connections, so their address is its own. And AWS lets whoever
-    may SendMessage send a batch, which ministack holds to be an action of its own.
+    No name leads to the engine's @connections, so their address is its own. AWS lets whoever may
+    SendMessage send a batch, which ministack holds to be an action of its own. And ministack, where
+    no alarm rings, refuses those over a query.
     """
-    template = expanded(template, code_uri, given)
+    template = without_queries(expanded(template, code_uri, given))
     management = {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{WebsocketAPI}}/{API_STAGE}"}
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
@@ -92,3 +93,13 @@ def adapted(endpoint: str, template: Template, code_uri: str, given: Mapping[str
                     if "sqs:SendMessage" in statement["Action"]:
                         statement["Action"] = [*statement["Action"], "sqs:SendMessageBatch"]
     return template
+
+
+def without_queries(template: Template) -> Template:
+    """The template less the alarms that watch more than one metric."""
+    kept = {
+        name: each
+        for name, each in template["Resources"].items()
+        if "Metrics" not in each.get("Properties", {})
+    }
+    return {**template, "Resources": kept}

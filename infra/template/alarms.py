@@ -1,16 +1,21 @@
-"""Alarms: each one means that somebody should look."""
+"""Alarms: each one means that somebody should look. docs/deploy.md says what to do at each."""
 
 from __future__ import annotations
 
+from chalicelib.store.tables import MODELS, short_name
 from infra.options import STAGE
-from infra.template.functions import HANDLERS
-from infra.template.intrinsics import Value, att, named, ref, when
+from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
+from infra.template.intrinsics import Value, att, named, ref, sub, when
 
 WAKEUPS_LATE_S = 120
+# A line of the log at ERROR that says that something was set aside, to be looked at by hand.
+PARKED = '"[ERROR]" "parked:"'
+_NAMESPACE = "Waybill/${Stage}"
+_PARKING = (API, MESSAGE, WAKE, SWEEP)  # the functions that may
 
 
 def resources() -> Value:
-    """Every alarm, by its logical id."""
+    """Every alarm, by its logical id, and what counts the lines that one of them waits for."""
     dead = {"QueueName": att("WakeupDeadLetters", "QueueName")}
     queue = {"QueueName": att("WakeupQueue", "QueueName")}
     rest = {"ApiName": named("rest"), "Stage": STAGE}
@@ -21,7 +26,11 @@ def resources() -> Value:
         "DeadLettersAlarm": _alarm("AWS/SQS", visible, dead, "Maximum", 0, 1),
         "LateWakeupsAlarm": _alarm("AWS/SQS", oldest, queue, "Maximum", WAKEUPS_LATE_S, 3),
         "RestErrorsAlarm": _alarm("AWS/ApiGateway", "5XXError", rest, "Sum", 5, 3),
-        "SocketErrorsAlarm": _alarm("AWS/ApiGateway", "IntegrationError", socket, "Sum", 5, 3),
+        # Not IntegrationError, which counts each handshake that we refuse: an app with an expired
+        # token is nobody's alarm.
+        "SocketErrorsAlarm": _alarm("AWS/ApiGateway", "ExecutionError", socket, "Sum", 5, 3),
+        "TableThrottlesAlarm": _table_throttles(),
+        "ParkedAlarm": _parked(),
     }
     for function in HANDLERS:
         of = {"FunctionName": ref(function.logical_id)}
@@ -29,25 +38,74 @@ def resources() -> Value:
             found[f"{function.logical_id}{metric}Alarm"] = _alarm(
                 "AWS/Lambda", metric, of, "Sum", 0, 2
             )
-    return found
+    return {**found, **_counters_of_parked()}
 
 
 def _alarm(
     namespace: str, metric: str, of: Value, statistic: str, above: int, minutes: int
 ) -> Value:
     """`metric` stands above a threshold for some minutes in a row."""
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
+    return ringing(
+        {
             "Namespace": namespace,
             "MetricName": metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in of.items()],
             "Statistic": statistic,
             "Period": 60,
+        },
+        above,
+        minutes,
+    )
+
+
+def _table_throttles() -> Value:
+    """Calls to any table of the stage that DynamoDB would not serve at once: one query instead of
+    an alarm for each table and operation."""
+    names = (f"TableName = 'waybill-${{Stage}}-{short_name(model)}'" for model in MODELS)
+    schema = 'SCHEMA("AWS/DynamoDB", Operation, TableName)'
+    return _query(f"SELECT SUM(ThrottledRequests) FROM {schema} WHERE {' OR '.join(names)}", 3)
+
+
+def _parked() -> Value:
+    """One line is enough, and is heard of once: the next minute is empty again."""
+    return _query(f'SELECT SUM(Parked) FROM "{_NAMESPACE}"', 1)
+
+
+def _query(query: str, minutes: int) -> Value:
+    """What a query finds stands above nought for some minutes in a row. It is charged by the
+    metrics that it finds, and both of ours are there only once something was counted."""
+    metric = {"Id": "found", "Expression": sub(query), "Period": 60, "ReturnData": True}
+    return ringing({"Metrics": [metric]}, 0, minutes)
+
+
+def _counters_of_parked() -> Value:
+    """What makes a number of such lines: no line, no metric, no charge."""
+    counted = {"MetricNamespace": sub(_NAMESPACE), "MetricName": "Parked", "MetricValue": "1"}
+    return {
+        f"{function.logical_id}Parked": {
+            "Type": "AWS::Logs::MetricFilter",
+            "Properties": {
+                "LogGroupName": ref(function.log_group),
+                "FilterPattern": PARKED,
+                "MetricTransformations": [counted],
+            },
+        }
+        for function in _PARKING
+    }
+
+
+def ringing(of: Value, above: float, minutes: int) -> Value:
+    """An alarm over what `of` measures. It also says when all is well again."""
+    topic = [when("HasAlarmTopic", ref("AlarmTopicArn"))]
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            **of,
             "EvaluationPeriods": minutes,
             "Threshold": above,
             "ComparisonOperator": "GreaterThanThreshold",
             "TreatMissingData": "notBreaching",
-            "AlarmActions": [when("HasAlarmTopic", ref("AlarmTopicArn"))],
+            "AlarmActions": topic,
+            "OKActions": topic,
         },
     }

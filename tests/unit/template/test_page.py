@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from infra.conformance.gaps import GAPS
@@ -9,6 +11,7 @@ from infra.costs import PAGES, figures, rewritten
 from infra.package.archive import MAX_BYTES
 from infra.package.cold import ALLOWED
 from infra.package.project import HOME
+from infra.template import alarms, watch
 from infra.template.parameters import parameters, tunable
 
 PAGE = (HOME / "docs" / "deploy.md").read_text()
@@ -47,3 +50,25 @@ def test_every_parameter_is_described() -> None:
 def test_budgets_are_those_that_are_enforced() -> None:
     assert f"budget {MAX_BYTES / 1e6:g} MB" in PAGE
     assert f"budget {ALLOWED}" in PAGE
+
+
+def test_every_alarm_is_described_with_what_to_do() -> None:
+    rows = [line.split("|") for line in PAGE.splitlines() if line.startswith("| `")]
+    told = {
+        name: [cell.strip() for cell in cells[2:-1]]
+        for cells in rows
+        for name in re.findall(r"`(\w+)`", cells[1])
+        if len(cells) == 5
+    }
+    made = {**alarms.resources(), **watch.template()["Resources"]}
+    names = [name for name, one in made.items() if one["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(names) > 15
+    for name in names:
+        meaning, to_do = told[name.removesuffix("Alarm")]
+        assert meaning, name
+        assert to_do, name
+
+
+def test_every_parameter_of_the_watch_is_described() -> None:
+    for name in watch.template()["Parameters"]:
+        assert re.search(rf"`{name}`|\b{name}=", PAGE), name

@@ -62,7 +62,8 @@ def physical_names(resources: Value, stage: str) -> set[str]:
         worded(each["Properties"][key], Stage=stage)
         for each in resources.values()
         for key in keys
-        if key in each.get("Properties", {})
+        # A filter's LogGroupName says whose lines it counts: a group that is named elsewhere.
+        if key in each.get("Properties", {}) and each["Type"] != "AWS::Logs::MetricFilter"
     }
     for function in of_type(resources, "AWS::Lambda::Function").values():
         assert "FunctionName" not in function["Properties"]  # left to AWS
@@ -271,12 +272,13 @@ def test_no_answer_of_the_gateway_quotes_the_request(resources: Value) -> None:
 def test_every_alarm_reaches_the_topic_and_the_important_ones_exist(resources: Value) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     for alarm in alarms.values():
-        (action,) = alarm["Properties"]["AlarmActions"]
-        assert action["Fn::If"][1] == {"Ref": "AlarmTopicArn"}
+        for when in ("AlarmActions", "OKActions"):
+            (action,) = alarm["Properties"][when]
+            assert action["Fn::If"][1] == {"Ref": "AlarmTopicArn"}
     watched = {
-        (alarm["Properties"]["MetricName"], json.dumps(dimension["Value"]))
+        (alarm["Properties"].get("MetricName"), json.dumps(dimension["Value"]))
         for alarm in alarms.values()
-        for dimension in alarm["Properties"]["Dimensions"]
+        for dimension in alarm["Properties"].get("Dimensions", ())
     }
     for function in HANDLERS:
         for metric in ("Errors", "Throttles"):
@@ -286,6 +288,44 @@ def test_every_alarm_reaches_the_topic_and_the_important_ones_exist(resources: V
         json.dumps({"Fn::GetAtt": ["WakeupDeadLetters", "QueueName"]}),
     ) in watched
     assert "5XXError" in {metric for metric, _ in watched}
+
+
+def test_no_alarm_rings_for_an_expired_token(resources: Value) -> None:
+    """A handshake that is refused is an IntegrationError, and one app with an old token is many."""
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    metrics = {alarm["Properties"].get("MetricName") for alarm in alarms}
+    assert not metrics & {"IntegrationError", "ClientError", "4XXError"}
+    assert "ExecutionError" in metrics
+
+
+def test_an_alarm_hears_of_every_table_that_is_throttled_and_of_no_other_stage(
+    resources: Value,
+) -> None:
+    (metric,) = properties(resources, "TableThrottlesAlarm")["Metrics"]
+    query = worded(metric["Expression"], Stage="x")
+    assert query.startswith("SELECT SUM(ThrottledRequests)")
+    assert len(query) <= 2048  # CloudWatch: an expression's length
+    named = set(re.findall(r"TableName = '([^']+)'", query))
+    assert named == {
+        worded(table["Properties"]["TableName"], Stage="x")
+        for table in of_type(resources, "AWS::DynamoDB::Table").values()
+    }
+
+
+def test_what_is_set_aside_to_be_looked_at_rings_once(resources: Value) -> None:
+    alarm = properties(resources, "ParkedAlarm")
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (0, 1)
+    query = alarm["Metrics"][0]["Expression"]["Fn::Sub"]
+    counted = of_type(resources, "AWS::Logs::MetricFilter").values()
+    groups = {each["Properties"]["LogGroupName"]["Ref"] for each in counted}
+    assert {"WakeLogs", "APIHandlerLogs", "WebsocketMessageLogs", "SweepLogs"} <= groups
+    for each in counted:
+        (made,) = each["Properties"]["MetricTransformations"]
+        namespace = made["MetricNamespace"]["Fn::Sub"]
+        assert query == f'SELECT SUM({made["MetricName"]}) FROM "{namespace}"'
+        # As Lambda's own handler writes a line: [ERROR] time request text.
+        assert each["Properties"]["FilterPattern"] == '"[ERROR]" "parked:"'
+        assert "DefaultValue" not in made  # no line, no metric, no charge
 
 
 def test_no_function_may_touch_what_is_not_named(resources: Value) -> None:
@@ -369,8 +409,10 @@ def test_what_is_not_given_is_the_settings_default(resources: Value) -> None:
 
 
 def test_every_tunable_setting_is_a_parameter(template: Value) -> None:
+    """And is the application's default, but for the heartbeat, which only an edge asks for."""
     for parameter in tunable().values():
-        assert template["Parameters"][parameter]["Default"] == ""
+        default = "480" if parameter == "HeartbeatS" else ""
+        assert template["Parameters"][parameter]["Default"] == default
 
 
 def test_connections_are_posted_to_where_the_template_says(resources: Value) -> None:

@@ -1,0 +1,204 @@
+"""What can stand in us-east-1 only, wherever the stage is: a small template beside the stage's.
+
+CloudFront's metrics, its access logs' deliveries and its web ACLs all live in that region. It is
+made by `python -m infra.watch`, deployed by hand, and nothing of a stage needs it.
+"""
+
+from __future__ import annotations
+
+from infra.template.alarms import ringing
+from infra.template.intrinsics import Value, att, is_set, named, ref, sub
+
+REGION = "us-east-1"
+# Who came, when, to which of the behaviours, and how it went. No path and no query: both may hold a
+# token. No header either, as cookies and referrers tell as much.
+FIELDS = (
+    "date",
+    "time",
+    "x-edge-location",
+    "c-ip",
+    "c-country",
+    "cs-method",
+    "cache-behavior-path-pattern",
+    "cs-protocol",
+    "sc-status",
+    "x-edge-result-type",
+    "x-edge-detailed-result-type",
+    "x-edge-request-id",
+    "time-taken",
+    "ssl-protocol",
+)
+ERRORS_IN_5_MIN = 10
+
+
+def template() -> Value:
+    """The template: an alarm; where asked for, access logs and a web ACL with a rate rule."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Waybill: what watches a stage's distribution, in us-east-1.",
+        "Parameters": _parameters(),
+        "Rules": {"InVirginia": {"Assertions": [_in_virginia()]}},
+        "Conditions": {
+            "HasAlarmTopic": is_set("AlarmTopicArn"),
+            "Logs": {"Fn::Equals": [ref("AccessLogs"), "on"]},
+            "Limits": {"Fn::Not": [{"Fn::Equals": [ref("RequestsPerAddress"), 0]}]},
+        },
+        "Resources": {"EdgeErrorsAlarm": _errors(), **_access_logs(), **_web_acl()},
+        "Outputs": {
+            "WebAclArn": {
+                "Condition": "Limits",
+                "Description": "Give it to the stage: PARAMETERS=WebAclArn=…",
+                "Value": att("WebAcl", "Arn"),
+            }
+        },
+    }
+
+
+def _parameters() -> Value:
+    return {
+        "Stage": {"Type": "String", "AllowedPattern": "[a-z][a-z0-9-]{0,19}"},
+        "DistributionId": {
+            "Type": "String",
+            "AllowedPattern": "[A-Z0-9]{10,20}",
+            "Description": "The stage's output of that name.",
+        },
+        "AlarmTopicArn": {
+            "Type": "String",
+            "Default": "",
+            "AllowedPattern": r"(arn:[a-z-]+:sns:us-east-1:\d{12}:.+)?",
+            "Description": "An SNS topic in us-east-1 that hears of the alarm.",
+        },
+        "AccessLogs": {
+            "Type": "String",
+            "Default": "off",
+            "AllowedValues": ["off", "on"],
+            "Description": "Whether CloudFront logs who came, without paths and queries.",
+        },
+        "LogRetentionDays": {
+            "Type": "Number",
+            "Default": 30,
+            "AllowedValues": [1, 3, 7, 14, 30, 60, 90, 180, 365],
+        },
+        "RequestsPerAddress": {
+            "Type": "Number",
+            "Default": 0,
+            "MinValue": 0,
+            "MaxValue": 2_000_000_000,
+            "Description": "Requests of one address in 5 minutes, before 403; 0: no web ACL.",
+        },
+    }
+
+
+def _in_virginia() -> Value:
+    return {
+        "Assert": {"Fn::Equals": [ref("AWS::Region"), REGION]},
+        "AssertDescription": f"CloudFront is watched in {REGION} only.",
+    }
+
+
+def _errors() -> Value:
+    """5xx answers as a number: of few requests, a rate is high at once."""
+    of = [
+        {"Name": "DistributionId", "Value": ref("DistributionId")},
+        {"Name": "Region", "Value": "Global"},
+    ]
+
+    def read(id_: str, metric: str, statistic: str) -> Value:
+        found = {"Namespace": "AWS/CloudFront", "MetricName": metric, "Dimensions": of}
+        stat = {"Metric": found, "Period": 300, "Stat": statistic}
+        return {"Id": id_, "MetricStat": stat, "ReturnData": False}
+
+    errors = {"Id": "errors", "Expression": "requests * percent / 100", "ReturnData": True}
+    metrics = [read("requests", "Requests", "Sum"), read("percent", "5xxErrorRate", "Average")]
+    return ringing({"Metrics": [*metrics, errors]}, ERRORS_IN_5_MIN, 1)
+
+
+def _access_logs() -> Value:
+    """CloudFront's standard logging, of chosen fields, into a log group."""
+    distribution = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/"
+    source = sub(distribution + "${DistributionId}")
+    return {
+        "AccessLogGroup": {
+            "Type": "AWS::Logs::LogGroup",
+            "Condition": "Logs",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {
+                "LogGroupName": sub("/waybill/${Stage}/edge-access"),
+                "RetentionInDays": ref("LogRetentionDays"),
+            },
+        },
+        "AccessLogSource": {
+            "Type": "AWS::Logs::DeliverySource",
+            "Condition": "Logs",
+            "Properties": {
+                "Name": named("edge-access"),
+                "LogType": "ACCESS_LOGS",
+                "ResourceArn": source,
+            },
+        },
+        "AccessLogDestination": {
+            "Type": "AWS::Logs::DeliveryDestination",
+            "Condition": "Logs",
+            "Properties": {
+                "Name": named("edge-access"),
+                "OutputFormat": "json",
+                # Not the group's own Arn, which ends in ":*" and means its streams.
+                "DestinationResourceArn": sub(
+                    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
+                    ":log-group:${AccessLogGroup}"
+                ),
+            },
+        },
+        "AccessLogDelivery": {
+            "Type": "AWS::Logs::Delivery",
+            "Condition": "Logs",
+            "DependsOn": "AccessLogSource",
+            "Properties": {
+                "DeliverySourceName": named("edge-access"),
+                "DeliveryDestinationArn": att("AccessLogDestination", "Arn"),
+                "RecordFields": list(FIELDS),
+            },
+        },
+    }
+
+
+def _web_acl() -> Value:
+    """Refuse an address that asks more than anybody needs; nothing else is looked at."""
+    name = named("edge")
+
+    def seen_as(metric: str) -> Value:
+        return {
+            "CloudWatchMetricsEnabled": True,
+            "MetricName": metric,
+            "SampledRequestsEnabled": False,  # a sample would show paths and queries
+        }
+
+    rate = {
+        "RateBasedStatement": {
+            "AggregateKeyType": "IP",
+            "EvaluationWindowSec": 300,
+            "Limit": ref("RequestsPerAddress"),
+        }
+    }
+    return {
+        "WebAcl": {
+            "Type": "AWS::WAFv2::WebACL",
+            "Condition": "Limits",
+            "Properties": {
+                "Name": name,
+                "Scope": "CLOUDFRONT",
+                "DefaultAction": {"Allow": {}},
+                "VisibilityConfig": seen_as("waybill-edge"),
+                "Rules": [
+                    {
+                        "Name": "requests-per-address",
+                        "Priority": 0,
+                        "Action": {"Block": {}},
+                        "Statement": rate,
+                        "VisibilityConfig": seen_as("waybill-edge-limited"),
+                    }
+                ],
+            },
+        },
+    }
