@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from chalicelib.domain.chats import KEPT_FOR
+from chalicelib.domain.events import LOGGED_FOR
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.conformance.gaps import GAPS
 from infra.costs import PAGES, figures, rewritten
 from infra.package.archive import MAX_BYTES
@@ -72,3 +75,14 @@ def test_every_alarm_is_described_with_what_to_do() -> None:
 def test_every_parameter_of_the_watch_is_described() -> None:
     for name in watch.template()["Parameters"]:
         assert re.search(rf"`{name}`|\b{name}=", PAGE), name
+
+
+def test_the_page_on_personal_data_knows_every_table_and_how_long_rows_live() -> None:
+    page = (HOME / "docs" / "personal-data.md").read_text()
+    kept = page.partition("## Erasing")[0]
+    for model in MODELS:
+        name = short_name(model)
+        (row,) = (line for line in kept.splitlines() if re.match(rf"\| [^|]*`{name}`", line))
+        assert ("(TTL)" in row) == (name in TTL_ATTRIBUTES), name
+    assert f"{LOGGED_FOR.days} days and an hour (TTL)" in kept
+    assert f"{KEPT_FOR.days} days (TTL)" in kept

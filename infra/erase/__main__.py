@@ -1,0 +1,107 @@
+"""`python -m infra.erase PERSON [--stage STAGE] [--dry-run]`: erase a person, or count what would.
+
+Without a stage: where the environment leads, as the application has it (TABLE_PREFIX,
+AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI). Exits 1 if it refuses or is to be run
+again, with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from functools import partial
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+from pynamodb.exceptions import PynamoDBException
+from rich.console import Console
+from rich.table import Table
+
+from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.settings import BadSetting, Settings
+from chalicelib.store.tables import bind
+from infra.aws import client
+from infra.erase.eraser import Busy, Close, Done, Eraser, Unfinished
+
+_MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+FAILURES = (BadSetting, Unfinished, Busy, BotoCoreError, ClientError, PynamoDBException)
+
+
+def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """Erase, and print a table of what was done; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        # No token is looked at here, but settings without a secret are refused.
+        settings = Settings.from_env({"JWT_SECRET": "-" * 32, **env, **_of_stage(options.stage)})
+        if settings.aws_endpoint:
+            os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+            os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+        bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+        return erase(
+            Eraser(
+                options.person,
+                _closing(settings),
+                partial(datetime.now, timezone.utc),
+                time.sleep,
+                dry=options.dry_run,
+            ),
+            dry=options.dry_run,
+        )
+    except FAILURES as error:
+        print(f"waybill: {error}", file=sys.stderr)
+        return 1
+
+
+def erase(eraser: Eraser, *, dry: bool) -> int:
+    """Run it; print what was done, even if it ends early. Raises what the eraser does."""
+    done: list[Done] = []
+    try:
+        done.extend(eraser.run())
+    finally:
+        if done:
+            Console(highlight=False).print(_table(done, dry))
+    for note in eraser.notes:
+        print(note)
+    print("Nothing was written." if dry else "Erased.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.erase", description="Erase a person.")
+    parser.add_argument("person", metavar="PERSON", help="the id in their tokens")
+    parser.add_argument("--stage", help="a deployed stage; else where the environment leads")
+    parser.add_argument("--dry-run", action="store_true", help="only count, write nothing")
+    return parser
+
+
+def _of_stage(stage: str | None) -> dict[str, str]:
+    """What the functions of a stage are told of where things are. Raises ClientError."""
+    if stage is None:
+        return {}
+    name = f"waybill-{stage}"
+    region = get_session().get_config_variable("region")
+    (stack,) = client("cloudformation", None, region).describe_stacks(StackName=name)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    return {"TABLE_PREFIX": name, "AWS_REGION": region, _MANAGEMENT: outputs["ManagementURL"]}
+
+
+def _closing(settings: Settings) -> Close | None:
+    if not settings.connections_endpoint:
+        return None
+    session = get_session()
+    return ConnectionsApi(settings.connections_endpoint, session, settings.aws_region).close
+
+
+def _table(done: Sequence[Done], dry: bool) -> Table:
+    table = Table("table", "rows", "would be" if dry else "what was done")
+    for one in done:
+        table.add_row(one.table, str(one.rows), one.what)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,190 @@
+"""What is left of each thing once a person is out of it. Pure: nothing is read or written here.
+
+What belongs to the books stays, with a pseudonym for the person: orders, earnings, payments. What
+tells about them goes: names, phones, pictures, addresses, coordinates, free text. A thing that does
+not concern the person comes back as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from chalicelib.domain.chats import Message
+from chalicelib.domain.events import MESSAGE_SENT, ORDER_CANCELLED, Entry, Event
+from chalicelib.domain.jobs import Contact, Job, Offer, Place
+from chalicelib.domain.orders import Order
+from chalicelib.domain.payments import Payment
+from chalicelib.domain.payouts import Payout
+from chalicelib.domain.people import Rating
+from chalicelib.domain.wallets import Wallet
+
+ERASED = "erased"
+_NOWHERE = {"lat": 0.0, "lng": 0.0}
+
+
+class Redaction(msgspec.Struct, frozen=True):
+    """A person, the pseudonym that takes their place, and the orders that were theirs, on either
+    side: those that name them, or that name the pseudonym already."""
+
+    person_id: str
+    pseudonym: str
+    order_ids: frozenset[int] = frozenset()
+
+    def owns(self, order: Order) -> bool:
+        """Whether an order is the person's, as customer or as courier."""
+        return bool({order.job.customer_id, order.courier_id} & {self.person_id, self.pseudonym})
+
+    def order(self, order: Order) -> Order:
+        """An order without the person, one version on if that changes it."""
+        mine = order.courier_id == self.person_id
+        after = replace(
+            order,
+            job=self.job(order.job),
+            courier_id=self._id(order.courier_id),
+            courier=self._contact(order.courier),
+            offer=self._offer(order.offer),
+            offered_to=self._ids(order.offered_to),
+            excluded=self._ids(order.excluded),
+            unheard=self._ids(order.unheard),
+            outbox=self._outbox(order.outbox),
+        )
+        if after.trip and (mine or order.job.customer_id == self.person_id):
+            after = replace(after, trip=replace(after.trip, start=None))
+        return replace(after, version=order.version + 1) if after != order else order
+
+    def job(self, job: Job) -> Job:
+        """What was asked for. Where an order of a restaurant is picked up is no secret."""
+        if job.customer_id != self.person_id:
+            return job
+        return replace(
+            job,
+            customer_id=self.pseudonym,
+            customer=Contact(self.pseudonym) if job.customer else None,
+            pickup=job.pickup if job.merchant_id else Place(ERASED),
+            dropoff=Place(ERASED),
+            receiver_phone=ERASED if job.receiver_phone else None,
+            notes=None,
+        )
+
+    def event(self, event: Event) -> Event:
+        """An event of somebody else's log, or of an outbox, without the person."""
+        data = self._data(event) if self._concerns(event) else event.data
+        return replace(
+            event,
+            job=self.job(event.job) if event.job else None,
+            courier=self._contact(event.courier),
+            offer=self._offer(event.offer),
+            data=data,
+        )
+
+    def events(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Each of some events without the person."""
+        return tuple(map(self.event, events))
+
+    def speaks(self, message: Message) -> bool:
+        """Whether a message is of a conversation of the person's. All of those go: what the other
+        side wrote tells about them as well."""
+        among = {message.sender_id, *message.to}
+        return self.person_id in among or message.order_id in self.order_ids
+
+    def rating(self, rating: Rating) -> Rating:
+        """The stars, which are in an average by now, without the words."""
+        if self.person_id not in (rating.customer_id, rating.courier_id):
+            return rating
+        customer_id = self._id(rating.customer_id) or ""
+        courier_id = self._id(rating.courier_id) or ""
+        return replace(rating, customer_id=customer_id, courier_id=courier_id, comment=None)
+
+    def payment(self, payment: Payment) -> Payment:
+        """An amount, when, by which method and under which transaction."""
+        if payment.customer_id != self.person_id:
+            return payment
+        return replace(
+            payment,
+            customer_id=self.pseudonym,
+            upi_id=None,
+            error=ERASED if payment.error else None,
+            version=payment.version + 1,
+            outbox=self._outbox(payment.outbox),
+        )
+
+    def payout(self, payout: Payout) -> Payout:
+        """An amount, when, and the bank's transaction; the account is the bank's to know."""
+        if payout.courier_id != self.person_id:
+            return payout
+        return replace(
+            payout,
+            courier_id=self.pseudonym,
+            bank_account=ERASED,
+            version=payout.version + 1,
+            outbox=self._outbox(payout.outbox),
+        )
+
+    def wallet(self, wallet: Wallet) -> Wallet:
+        """A balance under the pseudonym."""
+        return replace(wallet, courier_id=self.pseudonym, outbox=self._outbox(wallet.outbox))
+
+    def _id(self, person_id: str | None) -> str | None:
+        return self.pseudonym if person_id == self.person_id else person_id
+
+    def _ids(self, person_ids: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self.pseudonym if one == self.person_id else one for one in person_ids)
+
+    def _contact(self, contact: Contact | None) -> Contact | None:
+        mine = contact is not None and contact.id == self.person_id
+        return Contact(self.pseudonym) if mine else contact
+
+    def _offer(self, offer: Offer | None) -> Offer | None:
+        if offer is None or offer.courier_id != self.person_id:
+            return offer
+        return replace(offer, courier_id=self.pseudonym, distance_m=None)
+
+    def _outbox(self, outbox: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """The entries, with nothing to tell the person any more. None is left out: the newest
+        version told of is what wakeups wait for."""
+        return tuple(
+            Entry(
+                entry.version,
+                entry.at,
+                self.events([one for one in entry.events if one.to != self.person_id]),
+            )
+            for entry in outbox
+        )
+
+    def _concerns(self, event: Event) -> bool:
+        """Whether an event's particulars may tell about the person."""
+        if event.job and event.job.customer_id == self.person_id:
+            return True
+        if event.courier and event.courier.id == self.person_id:
+            return True
+        if event.type == MESSAGE_SENT:
+            return self.speaks(_message(event))
+        kind, _, rest = event.stream.partition("#")
+        return kind == "order" and rest.isdigit() and int(rest) in self.order_ids
+
+    def _data(self, event: Event) -> dict[str, Any]:
+        """An event's particulars: their form stays, as contracts still word them."""
+        data = dict(event.data)
+        if event.type == MESSAGE_SENT:
+            said = _message(event)
+            kept = replace(
+                said, sender_id=self._id(said.sender_id) or "", to=self._ids(said.to), text=ERASED
+            )
+            data["message"] = msgspec.to_builtins(kept)
+        if event.type == ORDER_CANCELLED:
+            data.pop("reason", None)
+        if "fix" in data:
+            data["fix"] = {**_NOWHERE, "at": data["fix"]["at"]}
+        if "at" in data:
+            data["at"] = (0.0, 0.0)
+        if "address" in data:
+            data["address"] = ERASED
+        return data
+
+
+def _message(event: Event) -> Message:
+    return msgspec.convert(event.data["message"], Message)

@@ -1,0 +1,172 @@
+"""Rows that may speak of a person: how they are found, and written back without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from pynamodb.exceptions import DoesNotExist, UpdateError
+
+from chalicelib.domain.connections import Connection, person_room
+from chalicelib.domain.events import Event
+from chalicelib.domain.orders import Order
+from chalicelib.domain.payments import Payment
+from chalicelib.domain.payouts import Payout
+from chalicelib.errors import Stale
+from chalicelib.store import orders
+from chalicelib.store.clock import ms
+from chalicelib.store.connections import Connections
+from chalicelib.store.failures import lost_race
+from chalicelib.store.mailboxes import Head
+from chalicelib.store.packing import pack, unpack
+from chalicelib.store.saving import save_if, save_once
+from chalicelib.store.tables import (
+    ConnectionRow,
+    CourierRow,
+    EventRow,
+    MailboxRow,
+    OrderRow,
+    PaymentRow,
+    PayoutRow,
+    PersonRow,
+)
+from infra.erase.redaction import Redaction
+
+_NOTE = "erasure#"
+
+
+def every(model: type[Any]) -> Iterator[Any]:
+    """Every row of a table, strongly consistent. Nothing but this tool scans."""
+    yield from model.scan(consistent_read=True)
+
+
+def find(model: type[Any], *key: Any) -> Any:
+    """One row, strongly consistent; None if there is none."""
+    try:
+        return model.get(*key, consistent_read=True)
+    except DoesNotExist:
+        return None
+
+
+def every_order() -> Iterator[Order]:
+    """Every order."""
+    return (unpack(row.doc, Order) for row in every(OrderRow))
+
+
+def every_payment() -> Iterator[Payment]:
+    """Every attempt to pay."""
+    return (msgspec.json.decode(row.doc, type=Payment) for row in every(PaymentRow))
+
+
+def every_payout() -> Iterator[Payout]:
+    """Every payout."""
+    return (msgspec.json.decode(row.doc, type=Payout) for row in every(PayoutRow))
+
+
+def every_connection() -> Iterator[Connection]:
+    """Every socket that is noted as open."""
+    return (msgspec.json.decode(row.doc, type=Connection) for row in every(ConnectionRow))
+
+
+def read_note(person_id: str) -> str | None:
+    """The pseudonym of a person who is being erased; None where that has not begun."""
+    row = find(PersonRow, _NOTE + person_id)
+    return str(msgspec.json.decode(row.doc)["pseudonym"]) if row is not None else None
+
+
+def write_note(person_id: str, pseudonym: str) -> None:
+    """Note the pseudonym, so that another run goes on with it. Raises Stale if there is another."""
+    doc = msgspec.json.encode({"pseudonym": pseudonym}).decode()
+    row = PersonRow(_NOTE + person_id, doc=doc, version=1)
+    save_once(row, PersonRow.person_id.does_not_exist())
+    if read_note(person_id) != pseudonym:
+        raise Stale
+
+
+def delete_note(person_id: str) -> None:
+    """Forget what leads from the person to the pseudonym. Harmless twice."""
+    PersonRow(_NOTE + person_id).delete()
+
+
+def forget(connection: Connection, person_id: str) -> None:
+    """Take a socket out of the rooms and mailboxes where it hears, and drop its row."""
+    store = Connections()
+    for room in {*connection.rooms, person_room(person_id)}:
+        store.leave(room, connection.id)
+    store.close(connection.id)
+
+
+def redact_order(who: Redaction, order_id: int) -> None:
+    """Write an order back without the person. Raises Stale if it changed meanwhile."""
+    before = unpack(find(OrderRow, order_id).doc, Order)
+    save_if(orders.encode(who.order(before)), OrderRow.version == before.version)
+
+
+def redact_payment(who: Redaction, order_id: int, attempt: int) -> None:
+    """Write a payment back without the person. Raises Stale if it changed meanwhile."""
+    row = find(PaymentRow, order_id, attempt)
+    before = msgspec.json.decode(row.doc, type=Payment)
+    after = who.payment(before)
+    row.doc, row.version = text(after), after.version
+    save_if(row, PaymentRow.version == before.version)
+
+
+def redact_payout(who: Redaction, payout_id: str) -> None:
+    """Write a payout back without the person. Raises Stale if it changed meanwhile."""
+    row = find(PayoutRow, payout_id)
+    before = msgspec.json.decode(row.doc, type=Payout)
+    after = who.payout(before)
+    row.doc, row.version = text(after), after.version
+    save_if(row, PayoutRow.version == before.version)
+
+
+def head_without(who: Redaction, row: MailboxRow) -> bytes | None:
+    """What the head of a mailbox is to say; None where it does not speak of the person."""
+    before = unpack(row.doc, Head) if row.doc else Head()
+    lags = {id_: lag for id_, lag in before.lags.items() if lag.person_id != who.person_id}
+    after = replace(before, tail=who.events(before.tail), lags=lags)
+    return pack(after) if after != before else None
+
+
+def redact_head(who: Redaction, mailbox: str, now: datetime) -> None:
+    """Write a head back without the person. Raises Stale while the mailbox is being served: its
+    writer has what it read in its hands, and would write that."""
+    row = find(MailboxRow, mailbox)
+    doc = head_without(who, row) if row is not None else None
+    if row is None or doc is None:
+        return
+    free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
+    unchanged = MailboxRow.doc == row.doc
+    try:
+        row.update(actions=[MailboxRow.doc.set(doc)], condition=unchanged & free)
+    except UpdateError as error:
+        if not lost_race(error):
+            raise
+        raise Stale from None
+
+
+def put_back(row: EventRow, events: tuple[Event, ...]) -> None:
+    """Write a run of events back, unless it has expired meanwhile."""
+    try:
+        row.update(actions=[EventRow.doc.set(pack(events))], condition=EventRow.seq.exists())
+    except UpdateError as error:
+        if not lost_race(error):
+            raise
+
+
+def stop_showing(row: CourierRow, person_id: str) -> None:
+    """No longer let a customer see where a courier is."""
+    shown = CourierRow.shown_to == person_id
+    try:
+        row.update(actions=[CourierRow.shown_to.remove()], condition=shown)
+    except UpdateError as error:
+        if not lost_race(error):
+            raise
+
+
+def text(value: msgspec.Struct) -> str:
+    """A value as most rows hold it."""
+    return msgspec.json.encode(value).decode()
