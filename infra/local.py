@@ -25,14 +25,7 @@ from chalicelib.settings import BadSetting, Settings
 from infra.aws import client
 from infra.engine import EngineError, Ministack, is_healthy
 from infra.engine_boot import stop_with_owner
-from infra.gateway import (
-    AppLoadError,
-    Gateway,
-    GatewayConfig,
-    PortError,
-    bind,
-    load_app,
-)
+from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
 from infra.nudge import Nudges
 from infra.options import STAGE, Options, export
 from infra.paths import PATHS
