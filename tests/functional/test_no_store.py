@@ -40,3 +40,14 @@ def test_what_is_read_may_not_be_kept(world: World) -> None:
 def test_static_files_are_asked_for_again(world: World) -> None:
     answer = world.get("/client/waybill.js")
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/nothing", 404), ("DELETE", "/v1/me", 405), ("HEAD", "/v1/me", 401)],
+)
+def test_what_is_said_where_nothing_is_may_not_be_kept(
+    world: World, method: str, path: str, status: int
+) -> None:
+    answer = world.call(method, path)
+    assert (answer.status, answer.headers["cache-control"]) == (status, "no-store")
