@@ -71,9 +71,9 @@ def websocket_disconnect(event: WebsocketEvent) -> None:
     sockets.disconnect(waybill(), event.connection_id)
 
 
-@app.on_sqs_message(queue=queue_name(), batch_size=10)
+@app.on_sqs_message(queue=queue_name(), batch_size=wakes.BATCH_SIZE)
 def wake(event: SQSEvent) -> dict[str, Any]:
-    return wakes.handle(waybill(), event.to_dict())
+    return wakes.handle(waybill(), event.to_dict(), event.context)
 
 
 @app.lambda_function()
@@ -83,4 +83,4 @@ def check_settings(event: dict[str, Any], context: object) -> None:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    waybill().sweeper.run(time.sleep)
+    waybill().sweeper.run(time.sleep, wakes.running_out(event.context, reserve=0.1))

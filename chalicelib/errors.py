@@ -20,7 +20,8 @@ WaybillError                     code               http_status
 
 The store raises three of its own, which services turn into a retry or one of the above: Stale (the
 order changed since it was read), CourierTaken (a claim lost its race) and TooManySockets.
-The gateway raises three: Gone, PostFailed, FrameTooLarge.
+The gateway raises three: Gone, PostFailed, FrameTooLarge. A wakeup raises Unfinished and a sweep
+Overdue, for the alarms to hear of it.
 Errors are raised where the rule lives and worded at the edges.
 """
 
@@ -146,3 +147,11 @@ class PostFailed(Exception):
 
 class FrameTooLarge(Exception):
     """A frame that can never be posted (413): over 128 KB."""
+
+
+class Unfinished(Exception):
+    """A wakeup that has been sent on too often: from now on the queue counts how often it fails."""
+
+
+class Overdue(Exception):
+    """A sweep that failed, or that finds something still due long after it was handed on."""

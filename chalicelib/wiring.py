@@ -44,6 +44,7 @@ from chalicelib.services.earnings import Earnings, Wallets
 from chalicelib.services.feeds import Feeds
 from chalicelib.services.fleet import Fleet
 from chalicelib.services.greeting import Greeting
+from chalicelib.services.holding import Holding
 from chalicelib.services.mailbox import Mailboxes
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.particulars import Particulars
@@ -58,9 +59,10 @@ from chalicelib.services.ratings import Ratings
 from chalicelib.services.relay import Relay
 from chalicelib.services.restaurants import Restaurants
 from chalicelib.services.rides import Followers, Rides
+from chalicelib.services.sweeping import Sweeper
 from chalicelib.services.tracking import Tracking
 from chalicelib.services.trips import Trips
-from chalicelib.services.waking import Sweeper, Waking
+from chalicelib.services.waking import Waking
 from chalicelib.settings import Settings
 from chalicelib.store import tables
 from chalicelib.store.allowances import Allowances
@@ -135,6 +137,7 @@ def build(
     load = _loader(orders, wallet_rows, payment_rows, chats)
     ids = ids or (lambda: new_id(clock()))
     silence = {"feed": settings.feed_stale}
+    holding = Holding(orders, couriers, queue, clock)
     contracts = {**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)}
     voices = _Voices(contracts, settings.heartbeat)
     presence = Presence(
@@ -142,6 +145,7 @@ def build(
         couriers,
         gateway,
         queue,
+        holding,
         settings.auth_deadline,
         silence,
         voices.heartbeat,
@@ -151,7 +155,7 @@ def build(
     mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
     posting = Posting(gateway, voices.words, presence.forget, FAULTS, threads, clock)
     tally = Counting(counters, worded).tally
-    boxes = Mailboxes(mailboxes, posting, load, presence.end, tally, FAULTS, clock)
+    boxes = Mailboxes(mailboxes, posting, load, presence.cut_off, tally, FAULTS, clock)
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
     pool = Pool(orders, couriers, connections, broadcast, clock)
     publishing = Publishing(relay, queue, clock)
@@ -168,13 +172,16 @@ def build(
         changes.settle(outbox)
         earnings.settle(outbox)
 
-    calling = Calling(couriers, changes, queue, clock)
+    calling = Calling(couriers, changes, clock)
     dispatching = Dispatching(orders, couriers, changes, policies, calling, clock)
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
-    delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)
-    ordering = Ordering(orders, couriers, people, mailboxes, changes, dispatching, ids, clock)
-    tracking = Tracking(orders, couriers, changes, broadcast, clock)
+    prepares = {"ride": trips.prepare}
+    delivery = Delivery(people, changes, dispatching, holding, particulars, prepares, clock)
+    ordering = Ordering(
+        orders, couriers, people, mailboxes, changes, dispatching, holding, ids, clock
+    )
+    tracking = Tracking(orders, couriers, changes, holding, broadcast, clock)
     greeting = Greeting(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
     )
@@ -188,7 +195,9 @@ def build(
         feeds=Feeds(mailboxes, connections, counters, threads, clock),
         payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
         payments=payments,
-        fleet=Fleet(couriers, delivery, (Followers(broadcast).follow, tracking.follow), clock),
+        fleet=Fleet(
+            couriers, delivery, holding, (Followers(broadcast).follow, tracking.follow), clock
+        ),
         profiles=Profiles(people, couriers),
         rides=Rides(
             people,
@@ -210,9 +219,10 @@ def build(
         greeting=greeting,
         broadcast=broadcast,
         waking=Waking(
-            load, relay, settle, dispatching, greeting, presence, broadcast, queue, clock
+            load, relay, settle, dispatching, greeting, presence, broadcast, queue, threads, clock
         ),
-        sweeper=Sweeper(orders, connections, dispatching, presence, threads, clock),
+        sweeper=Sweeper(orders, connections, queue, clock),
+        queue_name=settings.queue_name,
         clock=clock,
     )
 

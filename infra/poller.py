@@ -14,14 +14,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.edge.wakes import BATCH_SIZE
 from infra.gateway.invocation import LambdaContext
 from infra.nudge import Nudges
+from infra.tables import VISIBILITY_TIMEOUT_S
 
 log = logging.getLogger("waybill.poller")
 
-BATCH_SIZE = 10
 CONCURRENCY = 4
-VISIBILITY_TIMEOUT_S = 30.0
 RETRY_AFTER_S = 1.0
 
 Wake = Callable[[dict[str, Any], LambdaContext], Any]

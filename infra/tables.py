@@ -20,10 +20,14 @@ from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.aws import REGION, client
 
+# A failed wakeup comes again after 30 s, as somebody may wait for it, and not after the six times
+# the function's timeout that AWS advises: what that is for, throttling, is kept away by the event
+# source's own limit (WakeConcurrency), and twenty receives last for ten minutes. Then the message
+# goes to the dead-letter queue, where an alarm looks.
 VISIBILITY_TIMEOUT_S = 30
-MAX_RECEIVES = 5  # then the message goes to the dead-letter queue, where an alarm looks
-RETENTION_S = 3600
-DEAD_LETTER_RETENTION_S = 4 * 24 * 3600
+MAX_RECEIVES = 20
+RETENTION_S = 4 * 24 * 3600  # a weekend with `wake` switched off
+DEAD_LETTER_RETENTION_S = 14 * 24 * 3600  # counted from when it was first sent
 ACTIVE_WITHIN_S = 30.0
 
 

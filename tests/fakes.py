@@ -12,11 +12,11 @@ from math import ceil
 
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unavailable
 from chalicelib.services.wakeups import Wakeup, decode, encode
+from infra.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S
 from tests.builders import NOW
 
 MAX_DELAY_S = 15 * 60
-VISIBILITY_TIMEOUT = timedelta(seconds=30)
-MAX_RECEIVES = 5
+VISIBILITY_TIMEOUT = timedelta(seconds=VISIBILITY_TIMEOUT_S)
 
 
 class Clock:
@@ -47,6 +47,7 @@ class RecordingGateway:
         self.closed: list[str] = []
         self.looked_at: list[str] = []  # ids that `alive` was asked for
         self.slow: dict[str, float] = {}
+        self.cannot_close: set[str] = set()  # closing these fails
         self.before_post: Callable[[str, str], None] = lambda connection_id, frame: None
         self._open: set[str] = set()
         self._failures: dict[str, list[BaseException]] = defaultdict(list)
@@ -90,6 +91,8 @@ class RecordingGateway:
         return connection_id in self._open
 
     def close(self, connection_id: str) -> None:
+        if connection_id in self.cannot_close:
+            raise PostFailed("@connections answered 403")
         self.closed.append(connection_id)
         self._open.discard(connection_id)
 
@@ -123,7 +126,7 @@ class Message:
 
 class RecordingQueue:
     """Implements services.ports.Queue as SQS does, by a clock that is set: delays in whole
-    seconds, 15 minutes at most, redelivery after 30 s, five times, then the dead letters."""
+    seconds, 15 minutes at most, redelivery and dead letters as the queue is made."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -75,9 +75,11 @@ class ConnectionsApi:
         return self._request("GET", connection_id) != 410
 
     def close(self, connection_id: str) -> None:
-        """Close a connection; harmless if it is gone. Raises PostFailed if nobody answers."""
-        if self._request("DELETE", connection_id) == 0:
-            raise PostFailed(_UNREACHABLE)
+        """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open:
+        403 or 429, 5xx, no answer."""
+        status = self._request("DELETE", connection_id)
+        if status != 410 and not 200 <= status < 300:
+            raise PostFailed(f"@connections answered {status}" if status else _UNREACHABLE)
 
     def _request(self, method: str, connection_id: str, body: bytes = b"") -> int:
         """The status in the end; 0 where there was no answer."""

@@ -76,7 +76,10 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
     the contract has it otherwise."""
     connection = waybill.presence.get(connection_id)
     if connection is None:
-        return  # it ended while this was on its way
+        # It ended while this was on its way, or is forgotten here and still open there: a client
+        # that nobody answers would not come again by itself.
+        waybill.presence.turn_away(connection_id)
+        return
     contract = waybill.contracts[connection.contract]
     if contract.speaks_first and not connection.greeted:  # this overtook the greeting's wakeup
         waybill.greeting.greet(connection_id)

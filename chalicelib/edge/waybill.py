@@ -25,13 +25,15 @@ from chalicelib.services.profiles import Profiles
 from chalicelib.services.ratings import Ratings
 from chalicelib.services.restaurants import Restaurants
 from chalicelib.services.rides import Rides
-from chalicelib.services.waking import Sweeper, Waking
+from chalicelib.services.sweeping import Sweeper
+from chalicelib.services.waking import Waking
 
 
 @dataclass(frozen=True)
 class Waybill:
     """The services, the contracts by name, and `authenticate`: a token becomes an actor.
-    `provider` knows what the payment provider has signed, and pages of `origins` may call us."""
+    `provider` knows what the payment provider has signed, pages of `origins` may call us, and
+    `queue_name` is the wakeup queue's."""
 
     authenticate: Callable[[str | None], Actor]
     provider: ProviderSignature
@@ -56,6 +58,7 @@ class Waybill:
     broadcast: Broadcast
     waking: Waking
     sweeper: Sweeper
+    queue_name: str
     clock: Clock
 
 

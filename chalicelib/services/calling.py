@@ -15,8 +15,7 @@ from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.domain.steps import tell
 from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.changes import Changes
-from chalicelib.services.ports import Clock, CourierStore, Queue
-from chalicelib.services.wakeups import Search
+from chalicelib.services.ports import Clock, CourierStore
 
 AT_ONCE = 50  # couriers called in one pass
 IN_ALL = 200  # and for one order: its row stays small
@@ -56,19 +55,17 @@ class Calls:
 class Calling:
     """Looks for couriers to call."""
 
-    def __init__(
-        self, couriers: CourierStore, changes: Changes, queue: Queue, clock: Clock
-    ) -> None:
+    def __init__(self, couriers: CourierStore, changes: Changes, clock: Clock) -> None:
         self._couriers = couriers
         self._changes = changes
-        self._queue = queue
         self._clock = clock
 
     def settle(
         self, before: Order | None, searching: Order, told: tuple[Event, ...], policy: Policy
     ) -> Order:
         """Commit a searching order as open to those near by who have not been called yet, or, past
-        the end of the search, as unserved. Raises Stale."""
+        the end of the search, as unserved. The commit sends the wakeup of the next look, which is
+        at the end of the search at the latest. Raises Stale."""
         now = self._clock()
         until = searching.search_until or now
         if now >= until:
@@ -78,8 +75,6 @@ class Calling:
             next_at = min(now + policy.search_every, until)
             command = commands.Open(near, next_at, unheard)
         after, more = advance(searching, command, SYSTEM, now)
-        if before is None or before.status is not Status.SEARCHING:  # the search begins
-            self._queue.send([(Search(after.id, until), until - now)])
         return self._changes.commit(before, after, told + more)
 
     def _look_around(

@@ -18,7 +18,7 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.errors import Stale, Unavailable
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, Queue
 from chalicelib.services.relay import Relay
-from chalicelib.services.wakeups import Expire, Wakeup
+from chalicelib.services.wakeups import Expire, Search, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 log = logging.getLogger(__name__)
@@ -58,13 +58,19 @@ class Changes:
         self._clock = clock
 
     def arm(self, before: Order | None, after: Order, told: tuple[Event, ...]) -> None:
-        """Send the wakeups that a commit of `after` relies on. Raises Unavailable."""
+        """Send the wakeups that a commit of `after` relies on: for what it tells, and for the
+        deadline it sets, an offer's end or the next look of a search. Raises Unavailable."""
         now, version = self._clock(), before.version + 1 if before else 1
-        relay = RelayWakeup(order_stream(after.id), version, now + COMMIT_WITHIN, to=only_to(told))
-        wakeups: list[tuple[Wakeup, timedelta]] = [(relay, RELAY_AFTER)]
+        wakeups: list[tuple[Wakeup, timedelta]] = []
+        if told:
+            stream, awaited_until = order_stream(after.id), now + COMMIT_WITHIN
+            relay = RelayWakeup(stream, version, awaited_until, to=only_to(told))
+            wakeups.append((relay, RELAY_AFTER))
         if after.offer:
             due = after.offer.expires_at
             wakeups.append((Expire(after.id, after.offer.seq, due), due - now))
+        elif due_at := after.deadline_at:
+            wakeups.append((Search(after.id, due_at), due_at - now))
         self._queue.send(wakeups)
 
     def commit(
@@ -85,7 +91,7 @@ class Changes:
         if before:
             kept = self._relay.keeping_untold(before.told, sealed.outbox, self._clock())
             sealed = replace(sealed, outbox=kept)
-        if not armed and (told or sealed.offer):
+        if not armed and (told or sealed.offer or sealed.deadline_at):
             self.arm(before, sealed, told)
         self._orders.commit(before, sealed, available_only=available_only)
         self._tell(self._let_go, before, sealed)

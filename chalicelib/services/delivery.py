@@ -15,6 +15,7 @@ from chalicelib.domain.people import Actor, Person
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
 from chalicelib.services.changes import Changes
 from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.holding import Holding
 from chalicelib.services.particulars import Particulars
 from chalicelib.services.ports import Clock, PeopleStore
 
@@ -30,11 +31,13 @@ class Delivery:
         people: PeopleStore,
         changes: Changes,
         dispatching: Dispatching,
+        holding: Holding,
         particulars: Particulars,
         prepares: Mapping[str, Prepare],
         clock: Clock,
     ) -> None:
         """`prepares` completes the commands of a flow, by its name."""
+        self._holding = holding
         self._particulars = particulars
         self._prepares = prepares
         self._people = people
@@ -68,7 +71,7 @@ class Delivery:
             return self._changes.commit(order, after, told, available_only=on_duty)
 
         try:
-            return self._changes.retrying(order_id, change)
+            return self._holding.taking(actor.id, lambda: self._changes.retrying(order_id, change))
         except CourierTaken:
             raise CourierBusy("You have another order that is not finished.") from None
         except OfferGone:

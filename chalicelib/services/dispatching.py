@@ -96,7 +96,8 @@ class Dispatching:
         lapsed_courier_id: str | None,
         now: datetime,
     ) -> Order:
-        """Nobody to ask: wait, where the flow does, else give up."""
+        """Nobody to ask: wait, where the flow does, else give up. The commit sends the wakeup of
+        the next look, which is at the end of the search at the latest."""
         until = searching.search_until
         command: commands.Command
         if until and now < until:
@@ -153,15 +154,16 @@ class Dispatching:
             return max(timedelta(0), order.offer.expires_at - self._clock())
         return timedelta(0)
 
-    def end_search(self, order_id: int, due: datetime) -> timedelta:
-        """Look after an order whose search ends at `due`. Returns how long that still is."""
+    def search_on(self, order_id: int, due: datetime) -> timedelta:
+        """Look after a searching order whose next look is at `due`. Returns how long that still is,
+        zero once it was looked after."""
         left = due - self._clock()
         if left <= timedelta(0):
             self.look_after(order_id)
         return max(timedelta(0), left)
 
     def look_after(self, order_id: int) -> None:
-        """Do what an order's deadline asks for, if it has passed: the sweep's one step."""
+        """Do what an order's deadline asks for, if it has passed. Harmless however often."""
         self._changes.retrying(order_id, self._overdue)
 
     def fresh(self, order: Order) -> Order:

@@ -14,6 +14,7 @@ from chalicelib.domain.limits import LIMITS, LOCATION
 from chalicelib.domain.people import Actor, Courier, Fix
 from chalicelib.errors import InvalidTransition, NotFound, OfferGone
 from chalicelib.services.delivery import Delivery
+from chalicelib.services.holding import Holding
 from chalicelib.services.ports import Clock, CourierStore
 
 log = logging.getLogger(__name__)
@@ -32,19 +33,24 @@ class Fleet:
         self,
         couriers: CourierStore,
         delivery: Delivery,
+        holding: Holding,
         followers: Sequence[Follower],
         clock: Clock,
     ) -> None:
         self._couriers = couriers
+        self._holding = holding
         self._followers = followers
         self._delivery = delivery
         self._clock = clock
 
     def set_available(self, actor: Actor, available: bool, fix: Fix | None = None) -> Courier:
-        """Go on or off duty. Off duty, an open offer is declined and accepted work goes on."""
+        """Go on or off duty. Off duty, an open offer is declined and accepted work goes on. Whom
+        an order that is done still holds is let go."""
         if fix:
             self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), None)
         courier = self._couriers.set_available(actor.id, available, self._clock())
+        if self._holding.let_go(courier):
+            return self._couriers.get(actor.id) or courier
         if not available and courier.order_id is not None:
             # suppressed: it was not an offer, or not any more
             with suppress(InvalidTransition, OfferGone, NotFound):

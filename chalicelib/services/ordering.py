@@ -17,6 +17,7 @@ from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavai
 from chalicelib.services.changes import Changes
 from chalicelib.services.delivery import contact
 from chalicelib.services.dispatching import Dispatching
+from chalicelib.services.holding import Holding
 from chalicelib.services.ports import Clock, CourierStore, MailboxStore, OrderStore, PeopleStore
 
 _ID_TRIES = 5
@@ -34,6 +35,7 @@ class Ordering:
         mailboxes: MailboxStore,
         changes: Changes,
         dispatching: Dispatching,
+        holding: Holding,
         ids: IdSource,
         clock: Clock,
     ) -> None:
@@ -43,6 +45,7 @@ class Ordering:
         self._mailboxes = mailboxes
         self._changes = changes
         self._dispatching = dispatching
+        self._holding = holding
         self._ids = ids
         self._clock = clock
 
@@ -83,11 +86,13 @@ class Ordering:
         return order if order and order.job.customer_id == customer_id else None
 
     def active_for_courier(self, courier_id: str) -> Order | None:
-        """The one order that occupies a courier, by an offer or by work."""
+        """The one order that occupies a courier, by an offer or by work. One that is done, and
+        still holds them, lets them go."""
         courier = self._couriers.get(courier_id)
         if courier is None or courier.order_id is None:
             return None
         order = self._dispatching.fresh(self._orders.get(courier.order_id))
+        self._holding.let_go_if_done(courier_id, order)
         return order if order.holder == courier_id else None
 
     def offered_to(self, courier_id: str) -> Order | None:
@@ -143,9 +148,11 @@ class Ordering:
             after, told = advance(order, command, actor, now)
             if not told:
                 return order
-            try:
-                return self._changes.commit(order, after, told, available_only=False)
-            except CourierTaken:
-                raise CourierBusy("This courier holds another order.") from None
+            return self._changes.commit(order, after, told, available_only=False)
 
-        return self._changes.retrying(order_id, change)
+        try:
+            return self._holding.taking(
+                courier_id, lambda: self._changes.retrying(order_id, change)
+            )
+        except CourierTaken:
+            raise CourierBusy("This courier holds another order.") from None

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
-from chalicelib.domain.connections import CHECK_EVERY, Connection, Heartbeat, Pace, person_room
+from chalicelib.domain.connections import (
+    CHECK_EVERY,
+    Connection,
+    Heartbeat,
+    Pace,
+    mailboxes_of,
+    person_room,
+)
 from chalicelib.domain.people import Role
-from chalicelib.errors import Gone, RateLimited, Stale, TooManySockets
+from chalicelib.errors import Gone, PostFailed, RateLimited, Stale, TooManySockets
 from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
+from chalicelib.services.holding import Holding
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
-from chalicelib.services.wakeups import AuthDeadline, Beat, Greet, Wakeup
+from chalicelib.services.wakeups import AuthDeadline, Beat, Greet, HangUp, Wakeup, pause_after
+
+log = logging.getLogger(__name__)
 
 Heartbeats = Callable[[str], Heartbeat | None]
 """The heartbeat of a contract's connections, by its name; None where it has none."""
@@ -21,6 +32,8 @@ Heartbeats = Callable[[str], Heartbeat | None]
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
 _PACE_TRIES = 20
+_ANY_AGE = datetime.min.replace(tzinfo=timezone.utc)  # no row is void then
+_BEFORE_THE_END = timedelta(minutes=3)  # AWS has closed it by then, and its row is not void yet
 
 
 class Presence:
@@ -33,6 +46,7 @@ class Presence:
         couriers: CourierStore,
         gateway: Gateway,
         queue: Queue,
+        holding: Holding,
         auth_deadline: timedelta,
         silence: Mapping[str, timedelta],
         heartbeats: Heartbeats,
@@ -43,6 +57,7 @@ class Presence:
         self._couriers = couriers
         self._gateway = gateway
         self._queue = queue
+        self._holding = holding
         self._auth_deadline = auth_deadline
         self._silence = silence
         self._clock = clock
@@ -111,7 +126,7 @@ class Presence:
 
         `person_id` is whose it was, where that is known: the row may be gone already.
         """
-        connection = self.get(connection_id)
+        connection = self._connections.get(connection_id, _ANY_AGE)
         if connection:
             person_id = connection.person_id
         self._leave(connection_id, person_id, set(connection.rooms if connection else ()))
@@ -126,8 +141,26 @@ class Presence:
 
     def end(self, connection_id: str) -> None:
         """Close a connection from this side, and forget it."""
-        self._gateway.close(connection_id)
+        self.turn_away(connection_id)
         self.close(connection_id)
+
+    def cut_off(self, connection_id: str) -> None:
+        """Close a connection from this side, and forget it; raises PostFailed where it can't be
+        closed now, and then nothing is forgotten: it may be us, and not the client."""
+        self.hang_up(connection_id)
+        self.close(connection_id)
+
+    def turn_away(self, connection_id: str) -> None:
+        """Close the socket of a connection that is not, or no longer, known here; by a wakeup where
+        that fails now: nothing else would find it once its row is gone. Raises Unavailable."""
+        try:
+            self.hang_up(connection_id)
+        except PostFailed:
+            self._queue.send([(HangUp(connection_id), pause_after(0))])
+
+    def hang_up(self, connection_id: str) -> None:
+        """Close the socket of a connection. Raises PostFailed if it may still be open."""
+        self._gateway.close(connection_id)
 
     def end_unauthenticated(self, connection_id: str) -> None:
         """Close a connection that has had its time to authenticate and did not."""
@@ -137,35 +170,75 @@ class Presence:
 
     def check(self, connection_id: str) -> None:
         """Look whether a connection still lives, by its heartbeat where it has one: a $disconnect
-        may have been lost."""
+        may have been lost. One that lives is repaired, where a wakeup was lost that it relied on.
+        """
         now = self._clock()
-        connection = self._connections.get(connection_id, now)
-        if connection is None:
-            self._connections.close(connection_id)
+        connection = self._connections.get(connection_id, _ANY_AGE)
+        if connection is None or connection.void(now):
+            self.close(connection_id)
             return
         if connection.check_at and connection.check_at - _EARLY > now:
             return
-        if connection.check_at and connection.contract in self._silence:
+        if self._overstays(connection, now):
             self.end(connection_id)
             return
         beat = self._heartbeat(connection.contract)
         if not self._lives(connection, beat):
             self.forget(connection_id, connection.person_id)
             return
-        every = beat.every if beat else CHECK_EVERY
-        try:
-            self._connections.update(connection, replace(connection, check_at=now + every))
-        except Stale:
+        if not self._note_next(connection, beat, now):
             return  # somebody else is at it
         self._queue.send(self._next(connection_id, beat))
+        self._repair(connection)
+
+    def _overstays(self, connection: Connection, now: datetime) -> bool:
+        """Whether it gave no sign of life for too long, or did not say in time who it is."""
+        if connection.check_at and connection.contract in self._silence:
+            return True
+        return not connection.person_id and now >= connection.connected_at + self._auth_deadline
+
+    def _note_next(self, connection: Connection, beat: Heartbeat | None, now: datetime) -> bool:
+        """Note when a connection is to be checked next: at the end of its life at the latest, while
+        its row still says whose it was."""
+        every = beat.every if beat else CHECK_EVERY
+        last = connection.ends_at - _BEFORE_THE_END
+        check_at = min(now + every, last) if now < last else now + every
+        try:
+            self._connections.update(connection, replace(connection, check_at=check_at))
+        except Stale:
+            return False
+        return True
+
+    def _repair(self, connection: Connection) -> None:
+        """Greet a connection that was not, or that does not hear what it should; let its courier go
+        of an order that is done."""
+        if not connection.greeted or self._deaf(connection):
+            self.greet_later(connection.id)
+        if connection.role is Role.COURIER and connection.person_id:
+            courier = self._couriers.glance(connection.person_id)
+            if courier:
+                self._holding.let_go(courier)
+
+    def _deaf(self, connection: Connection) -> bool:
+        """Whether a greeted connection is missing in a mailbox that it hears: whoever admitted it
+        died on the way."""
+        rooms = map(person_room, mailboxes_of(connection))
+        return not all(self._listens(connection.id, room) for room in rooms)
+
+    def _listens(self, connection_id: str, room: str) -> bool:
+        listening = self._connections.listeners(room, self._clock())
+        return any(one.connection_id == connection_id for one in listening)
 
     def _lives(self, connection: Connection, beat: Heartbeat | None) -> bool:
+        """Whether a connection is there; where that can't be told now, it counts as there."""
         if beat is None or not connection.greeted:
             return self._gateway.alive(connection.id)
         try:
             self._gateway.post(connection.id, beat.frame)
         except Gone:
             return False
+        except PostFailed:
+            log.warning("connection %s could not be pinged now", connection.id)
         return True
 
     @staticmethod

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 
 from chalicelib.domain.events import Entry, Outbox
 from chalicelib.domain.mailboxes import REMEMBERED_FOR
-from chalicelib.errors import PostFailed
+from chalicelib.errors import PostFailed, Stale
 from chalicelib.services.mailbox import Mailboxes
 
 log = logging.getLogger(__name__)
@@ -48,17 +47,29 @@ class Relay:
 
     def again(self, outbox: Outbox) -> bool:
         """Tell whoever has not been told. True when nobody is left; False if a mailbox is held by
-        another, who may yet fail. Raises the first failure after having tried everybody."""
-        finished, failure = True, None
+        another, who may yet fail, or changes hands too fast.
+
+        Everybody is tried before anything is raised: what nobody expected, or else PostFailed if
+        somebody's socket could not be posted to now.
+        """
+        finished = True
+        failures: list[Exception] = []
         for person_id in outbox.recipients():
             try:
-                if not self._mailboxes.told(person_id, outbox.stream, outbox.newest_for(person_id)):
-                    finished = self._mailboxes.tell(person_id, outbox) and finished
+                finished = self._tell_again(person_id, outbox) and finished
             except Exception as error:  # noqa: BLE001 - raised below: one must not stop the others
-                failure = failure or error
-        if failure:
-            raise failure
+                failures.append(error)
+        if failures:
+            raise min(failures, key=lambda error: isinstance(error, PostFailed))
         return finished
+
+    def _tell_again(self, person_id: str, outbox: Outbox) -> bool:
+        if self._mailboxes.told(person_id, outbox.stream, outbox.newest_for(person_id)):
+            return True
+        try:
+            return self._mailboxes.tell(person_id, outbox)
+        except Stale:
+            return False
 
     def keeping_untold(
         self, before: Outbox, entries: tuple[Entry, ...], now: datetime
@@ -75,12 +86,20 @@ class Relay:
     def untold(self, outbox: Outbox, dropped: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Which of the entries that an outbox is about to lose are not in every mailbox yet, after
         having tried. A mailbox that another holds is left to them: they read the outbox later, so
-        that it must still have what they were left. Raises what hinders the telling."""
+        that it must still have what they were left. A socket that can't be posted to keeps nothing
+        here, once its person's log has the events."""
         leaving, finished = Outbox(outbox.stream, None, dropped), True
         for person_id in leaving.recipients():
             newest = leaving.newest_for(person_id)
             if not self._mailboxes.knows(person_id, outbox.stream, newest):
-                # PostFailed: it is in the log, and some socket of theirs is behind; theirs alone.
-                with suppress(PostFailed):
-                    finished = self._mailboxes.tell(person_id, outbox) and finished
+                finished = self._take_in(person_id, outbox) and finished
         return () if finished else dropped
+
+    def _take_in(self, person_id: str, outbox: Outbox) -> bool:
+        """Whether a person's log has an outbox's events, after having tried to put them there."""
+        try:
+            return self._mailboxes.tell(person_id, outbox)
+        except Stale:
+            return False
+        except PostFailed:  # it is in the log, and some socket of theirs is behind; theirs alone
+            return True

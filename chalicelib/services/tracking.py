@@ -11,6 +11,7 @@ from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Courier, Sighting
 from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.changes import Changes
+from chalicelib.services.holding import Holding
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
 
@@ -22,12 +23,14 @@ class Tracking:
         orders: OrderStore,
         couriers: CourierStore,
         changes: Changes,
+        holding: Holding,
         broadcast: Broadcast,
         clock: Clock,
     ) -> None:
         self._orders = orders
         self._couriers = couriers
         self._changes = changes
+        self._holding = holding
         self._broadcast = broadcast
         self._clock = clock
 
@@ -38,6 +41,7 @@ class Tracking:
             return
         order = self._orders.get(order_id)
         if not tracking.on_the_way(order, courier.id):
+            self._holding.let_go_if_done(courier.id, order)
             return
         outlook = tracking.outlook(order, fix)
         seen = Sighting(order_id, now, outlook.minutes)

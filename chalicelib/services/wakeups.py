@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,13 +15,14 @@ class Relay(msgspec.Struct, frozen=True, tag="relay"):
 
     It is sent before the commit: until `awaited_until`, `version` may still come. `to` are those
     who are told of that version, if there is no more to do than to tell them: a look at their
-    mailboxes then says whether it is done.
+    mailboxes then says whether it is done. `tries` counts how often it was sent on unfinished.
     """
 
     stream: str
     version: int = 0
     awaited_until: datetime | None = None
     to: tuple[str, ...] = ()
+    tries: int = 0
 
 
 class Expire(msgspec.Struct, frozen=True, tag="expire"):
@@ -33,16 +34,20 @@ class Expire(msgspec.Struct, frozen=True, tag="expire"):
 
 
 class Search(msgspec.Struct, frozen=True, tag="search"):
-    """The search of an order ends at `due`."""
+    """An order that searches for a courier is to be looked at again at `due`."""
 
     order_id: int
     due: datetime
 
 
 class Greet(msgspec.Struct, frozen=True, tag="greet"):
-    """Send a new connection its first frames: nothing can be posted while $connect runs."""
+    """Send a new connection its first frames: nothing can be posted while $connect runs.
+
+    `tries` counts how often it was sent on unfinished.
+    """
 
     connection_id: str
+    tries: int = 0
 
 
 class AuthDeadline(msgspec.Struct, frozen=True, tag="auth_deadline"):
@@ -64,7 +69,39 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     connection_id: str
 
 
-Wakeup = Relay | Expire | Search | Greet | AuthDeadline | FanOut | Beat
+class Look(msgspec.Struct, frozen=True, tag="look"):
+    """The deadlines of these orders have passed: a share of what one pass of the sweep lists."""
+
+    order_ids: tuple[int, ...]
+
+
+class Beats(msgspec.Struct, frozen=True, tag="beats"):
+    """These connections are to be checked: a share of what one pass of the sweep lists."""
+
+    connection_ids: tuple[str, ...]
+
+
+class HangUp(msgspec.Struct, frozen=True, tag="hang_up"):
+    """Close the socket of a connection that is forgotten here, and could not be closed then.
+
+    `tries` counts how often it was sent on unfinished.
+    """
+
+    connection_id: str
+    tries: int = 0
+
+
+Wakeup = Relay | Expire | Search | Greet | AuthDeadline | FanOut | Beat | Look | Beats | HangUp
+
+
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(minutes=15)  # AWS quota: what SQS can delay a message
+
+
+def pause_after(tries: int) -> timedelta:
+    """How long a wakeup waits that could not be finished: 5 s, then twice as long each time."""
+    doubled: int = 2 ** min(tries, 10)
+    return min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE)
 
 
 def encode(wakeup: Wakeup) -> str:

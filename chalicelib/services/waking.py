@@ -1,35 +1,65 @@
-"""Wakeups and the sweep: what happens without anybody asking. All of it is safe to do twice."""
+"""Wakeups: what happens without anybody asking. All of it is safe to do twice.
+
+A wakeup that can't be finished now is no failure of its message: it sends itself on, after a pause
+that grows, and counts its tries. Two things end that. A post that failed is tried for as long as
+somebody would want to hear of it; a mailbox that another holds only some times, and then the
+message fails for real, so that the queue counts its receives and the dead letters' alarm rings.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from chalicelib.domain.events import Outbox
-from chalicelib.errors import NotFound
+from chalicelib.errors import NotFound, PostFailed, Unfinished
 from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.greeting import Greeting
 from chalicelib.services.mailbox import LEASE
-from chalicelib.services.ports import Clock, ConnectionStore, OrderStore, Queue
+from chalicelib.services.ports import Clock, Queue
 from chalicelib.services.presence import Presence
 from chalicelib.services.relay import Relay
-from chalicelib.services.wakeups import AuthDeadline, Beat, Expire, FanOut, Greet, Search, Wakeup
+from chalicelib.services.sweeping import OutOfTime, never
+from chalicelib.services.wakeups import (
+    AuthDeadline,
+    Beat,
+    Beats,
+    Expire,
+    FanOut,
+    Greet,
+    HangUp,
+    Look,
+    Search,
+    Wakeup,
+    pause_after,
+)
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 log = logging.getLogger(__name__)
 
-PASSES = 4  # EventBridge can't tick under a minute
-PASS_EVERY = timedelta(seconds=15)  # spec 000, Notes: every 15 s with a 15 s cutoff
+# A relay that finds a mailbox held comes again when that lease has run out. Together with the
+# receives after that, it is over before a mailbox forgets what it took in (REMEMBERED_FOR).
+HELD_TRIES = 5
+HELD_PAUSE = LEASE + timedelta(seconds=1)
+GREET_TRIES = 12  # two minutes, after pauses that double every other time
+MOST_TRIES = 200  # of a post: more than fit into the 24 h that an event is worth telling
 
-T = TypeVar("T")
+Again = tuple[Wakeup, timedelta]
+"""A wakeup as it is to be sent on, and after what pause."""
+
+Tried = TypeVar("Tried", RelayWakeup, Greet, HangUp)
 
 
 class Waking:
-    """Handles one wakeup. `settle` does what an outbox's events entail, once however often."""
+    """Handles one wakeup. `settle` does what an outbox's events entail, once however often. `pool`
+    checks connections side by side, as each may take a post; orders are looked after one by one,
+    as looking after one uses it too."""
 
     def __init__(
         self,
@@ -41,6 +71,7 @@ class Waking:
         presence: Presence,
         broadcast: Broadcast,
         queue: Queue,
+        pool: ThreadPoolExecutor,
         clock: Clock,
     ) -> None:
         self._clock = clock
@@ -52,29 +83,53 @@ class Waking:
         self._dispatching = dispatching
         self._greeting = greeting
         self._queue = queue
+        self._pool = pool
 
-    def handle(self, wakeup: Wakeup) -> None:
-        """Do what a wakeup asks for; too early, send it on. Raises what must be retried."""
-        again = self._again_in(wakeup)
-        if again > timedelta(0):
-            self._queue.send([(wakeup, again)])
+    def handle(self, wakeup: Wakeup, out_of_time: OutOfTime = never) -> None:
+        """Do what a wakeup asks for; too early or unfinished, send it on. Of what the sweep lists,
+        what there is no time for is left to its next pass. Raises what must be retried."""
+        if isinstance(wakeup, Look):
+            self._look(wakeup, out_of_time)
+        elif isinstance(wakeup, Beats):
+            self._check(wakeup, out_of_time)
+        elif again := self._again(wakeup):
+            self._queue.send([again])
 
-    def _again_in(self, wakeup: Wakeup) -> timedelta:
+    def _again(self, wakeup: Wakeup) -> Again | None:
         if isinstance(wakeup, Expire):
-            return self._expire(wakeup)
+            return _wait(wakeup, self._expire(wakeup))
         if isinstance(wakeup, Search):
-            return self._search(wakeup)
+            return _wait(wakeup, self._search(wakeup))
         if isinstance(wakeup, Greet):
-            return self._greeting.greet(wakeup.connection_id)
+            return self._greet(wakeup)
         if isinstance(wakeup, RelayWakeup):
             return self._relay_again(wakeup)
+        if isinstance(wakeup, HangUp):
+            return self._hang_up(wakeup)
         if isinstance(wakeup, AuthDeadline):
             self._presence.end_unauthenticated(wakeup.connection_id)
         elif isinstance(wakeup, Beat):
             self._presence.check(wakeup.connection_id)
         elif isinstance(wakeup, FanOut):
             self._broadcast.say(wakeup.listeners, wakeup.event)
-        return timedelta(0)
+        return None
+
+    def _look(self, wakeup: Look, out_of_time: OutOfTime) -> None:
+        """Look after each order. One that fails stays due, is listed by the next pass, and rings
+        the sweep's alarm if that goes on: no message of its own would tell more."""
+        for order_id in wakeup.order_ids:
+            if out_of_time():
+                return
+            _try(self._dispatching.look_after, order_id)
+
+    def _check(self, wakeup: Beats, out_of_time: OutOfTime) -> None:
+        """Check each connection; as with orders, one that fails stays due."""
+
+        def check(connection_id: str) -> None:
+            if not out_of_time():
+                _try(self._presence.check, connection_id)
+
+        list(self._pool.map(check, wakeup.connection_ids))
 
     def _expire(self, wakeup: Expire) -> timedelta:
         try:
@@ -84,68 +139,79 @@ class Waking:
 
     def _search(self, wakeup: Search) -> timedelta:
         try:
-            return self._dispatching.end_search(wakeup.order_id, wakeup.due)
+            return self._dispatching.search_on(wakeup.order_id, wakeup.due)
         except NotFound:
             return timedelta(0)
 
-    def _relay_again(self, wakeup: RelayWakeup) -> timedelta:
-        if wakeup.to and self._relay.done(wakeup.stream, wakeup.version, wakeup.to):
-            return timedelta(0)
-        outbox = self._load(wakeup.stream)
-        if outbox:
-            self._settle(outbox)
-        finished = outbox is None or self._relay.again(outbox)
-        if wakeup.awaited_until and (outbox.newest if outbox else 0) < wakeup.version:
-            return wakeup.awaited_until - self._clock()  # its commit may be slow
-        return timedelta(0) if finished else LEASE + timedelta(seconds=1)
-
-
-class Sweeper:
-    """Looks after whatever is due, in case a wakeup was lost. Heartbeats, of which many may be due
-    at once, are sent side by side in `pool`; orders are not, as looking after one uses it too."""
-
-    def __init__(
-        self,
-        orders: OrderStore,
-        connections: ConnectionStore,
-        dispatching: Dispatching,
-        presence: Presence,
-        pool: ThreadPoolExecutor,
-        clock: Clock,
-    ) -> None:
-        self._pool = pool
-        self._orders = orders
-        self._connections = connections
-        self._dispatching = dispatching
-        self._presence = presence
-        self._clock = clock
-
-    def run(self, sleep: Callable[[float], object]) -> None:
-        """Make PASSES passes, PASS_EVERY apart."""
-        for n in range(PASSES):
-            if n:
-                sleep(PASS_EVERY.total_seconds())
-            self.sweep()
-
-    def sweep(self) -> None:
-        """One pass over all that is due now. What fails is logged and stops nothing else."""
-        now = self._clock()
-        self._each(map, self._orders.due(now), self._dispatching.look_after)
-        self._each(self._pool.map, self._connections.due(now), self._presence.check)
-
-    @staticmethod
-    def _each(
-        over: Callable[..., Iterable[None]], ids: Iterable[T], do: Callable[[T], None]
-    ) -> None:
+    def _greet(self, wakeup: Greet) -> Again | None:
+        """A socket that can't be posted to now is greeted later, for as long as it may be open."""
         try:
-            for _ in over(lambda id_: _try(do, id_), ids):
-                pass
-        except Exception:
-            log.exception("sweep: the rest waits for the next pass")
+            soon = self._greeting.greet(wakeup.connection_id)
+        except PostFailed:
+            return _try_later(wakeup)
+        if not soon:
+            return None
+        return _come_back(wakeup, soon * 2 ** (wakeup.tries // 2), GREET_TRIES)
+
+    def _hang_up(self, wakeup: HangUp) -> Again | None:
+        try:
+            self._presence.hang_up(wakeup.connection_id)
+        except PostFailed:
+            return _come_back(wakeup, pause_after(wakeup.tries), GREET_TRIES)
+        return None
+
+    def _relay_again(self, wakeup: RelayWakeup) -> Again | None:
+        if wakeup.to and self._relay.done(wakeup.stream, wakeup.version, wakeup.to):
+            return None
+        outbox = self._load(wakeup.stream)
+        again = self._tell(wakeup, outbox) if outbox else None
+        if wakeup.awaited_until and (outbox.newest if outbox else 0) < wakeup.version:
+            left = wakeup.awaited_until - self._clock()  # its commit may be slow
+            return _wait(wakeup, left) or again
+        return again
+
+    def _tell(self, wakeup: RelayWakeup, outbox: Outbox) -> Again | None:
+        """Settle and tell; that one fails must not keep the other from being done."""
+        failure = None
+        try:
+            self._settle(outbox)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failure = error
+        try:
+            held = not self._relay.again(outbox)
+            again = _come_back(wakeup, HELD_PAUSE, HELD_TRIES) if held else None
+        except PostFailed:
+            again = _try_later(wakeup) if _worth_telling(outbox, self._clock()) else None
+        if failure:
+            raise failure
+        return again
+
+
+def _wait(wakeup: Wakeup, left: timedelta) -> Again | None:
+    """A wakeup that came too early: SQS takes 15 minutes at most, and clocks differ."""
+    return (wakeup, left) if left > timedelta(0) else None
+
+
+def _try_later(wakeup: Tried) -> Again:
+    return _come_back(wakeup, pause_after(wakeup.tries), MOST_TRIES)
+
+
+def _come_back(wakeup: Tried, pause: timedelta, most_tries: int) -> Again:
+    """The wakeup with one more try counted. Raises Unfinished once it had as many as it may."""
+    if wakeup.tries >= most_tries:
+        raise Unfinished(f"tried {wakeup.tries} times: {wakeup}")
+    return replace(wakeup, tries=wakeup.tries + 1), pause
+
+
+def _worth_telling(outbox: Outbox, now: datetime) -> bool:
+    return any(event.current(now) for entry in outbox.entries for event in entry.events)
+
+
+T = TypeVar("T")
 
 
 def _try(do: Callable[[T], None], id_: T) -> None:
     try:
         do(id_)
     except Exception:
-        log.exception("sweep: %s", id_)
+        log.exception("%s stays due: the next pass of the sweep hands it on again", id_)

@@ -12,12 +12,14 @@ from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.connections import CHECK_EVERY, Connection, Listener, mailbox_of
+from chalicelib.domain.due import Due
 from chalicelib.domain.people import Role
 from chalicelib.store import listeners
-from chalicelib.store.clock import ms
+from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.saving import save_if
+from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 
 _PAGE = 100
@@ -87,14 +89,16 @@ class Connections:
             if row.expires > now.timestamp()
         ]
 
-    def due(self, now: datetime) -> Iterator[str]:
-        """Ids of sockets whose liveness is to be looked at."""
-        for shard in range(SHARDS):
-            hits = ConnectionRow.by_check.query(
-                shard, ConnectionRow.check_at <= ms(now), page_size=_PAGE
-            )
-            for hit in hits:
-                yield str(hit.connection_id)
+    def due(self, now: datetime) -> Iterator[Due[str]]:
+        """Sockets whose liveness is to be looked at: the longest overdue of each shard first, the
+        shards in turns. A shard that can't be read is raised in the end."""
+
+        def read(shard: int) -> Iterator[Due[str]]:
+            late: Condition = ConnectionRow.check_at <= ms(now)
+            for hit in ConnectionRow.by_check.query(shard, late, page_size=_PAGE):
+                yield Due(str(hit.connection_id), from_ms(hit.check_at))
+
+        return read_in_turns(read)
 
 
 def _hears(connection: Connection) -> str | None:

@@ -12,14 +12,16 @@ from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain.due import Due
 from chalicelib.domain.flows import FLOWS
 from chalicelib.domain.orders import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
-from chalicelib.store.clock import ms
+from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import LOST, cancelled
 from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_if
+from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow
 
 _PAGE = 100
@@ -117,14 +119,16 @@ class Orders:
         rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
         return sorted(map(_decode, rows), key=lambda order: order.id)
 
-    def due(self, now: datetime) -> Iterator[int]:
-        """Ids of orders whose deadline has passed, the longest overdue of each shard first."""
-        for shard in range(SHARDS):
-            hits = OrderRow.by_deadline.query(
-                shard, OrderRow.deadline_at <= ms(now), page_size=_PAGE
-            )
-            for hit in hits:
-                yield int(hit.order_id)
+    def due(self, now: datetime) -> Iterator[Due[int]]:
+        """Orders whose deadline has passed: the longest overdue of each shard first, the shards in
+        turns. A shard that can't be read is raised in the end."""
+
+        def read(shard: int) -> Iterator[Due[int]]:
+            late: Condition = OrderRow.deadline_at <= ms(now)
+            for hit in OrderRow.by_deadline.query(shard, late, page_size=_PAGE):
+                yield Due(int(hit.order_id), from_ms(hit.deadline_at))
+
+        return read_in_turns(read)
 
 
 def encode(order: Order) -> OrderRow:

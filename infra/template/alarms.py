@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from chalicelib.edge.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, short_name
 from infra.options import STAGE
-from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
+from infra.template.functions import API, HANDLERS, MESSAGE, WAKE
 from infra.template.intrinsics import Value, att, named, ref, sub, when
+from infra.template.queues import QUEUE_NAME
 
 WAKEUPS_LATE_S = 120
 # A line of the log at ERROR that says that something was set aside, to be looked at by hand.
 PARKED = '"[ERROR]" "parked:"'
 _NAMESPACE = "Waybill/${Stage}"
-_PARKING = (API, MESSAGE, WAKE, SWEEP)  # the functions that may
+_PARKING = (API, MESSAGE, WAKE)  # the functions that may
 
 
 def resources() -> Value:
     """Every alarm, by its logical id, and what counts the lines that one of them waits for."""
     dead = {"QueueName": att("WakeupDeadLetters", "QueueName")}
-    queue = {"QueueName": att("WakeupQueue", "QueueName")}
+    queue = {QUEUE: named(QUEUE_NAME)}
     rest = {"ApiName": named("rest"), "Stage": STAGE}
     socket = {"ApiId": ref("WebsocketAPI"), "Stage": STAGE}
     visible = "ApproximateNumberOfMessagesVisible"
-    oldest = "ApproximateAgeOfOldestMessage"
     found = {
         "DeadLettersAlarm": _alarm("AWS/SQS", visible, dead, "Maximum", 0, 1),
-        "LateWakeupsAlarm": _alarm("AWS/SQS", oldest, queue, "Maximum", WAKEUPS_LATE_S, 3),
+        "LateWakeupsAlarm": _alarm(NAMESPACE, LATENESS, queue, "Maximum", WAKEUPS_LATE_S, 3),
         "RestErrorsAlarm": _alarm("AWS/ApiGateway", "5XXError", rest, "Sum", 5, 3),
         # Not IntegrationError, which counts each handshake that we refuse: an app with an expired
         # token is nobody's alarm.

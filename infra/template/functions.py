@@ -50,6 +50,9 @@ def resources() -> Value:
             "Properties": {
                 "Queue": sub("${WakeupQueue.Arn}"),
                 "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                # Without a limit SQS is read faster than an account's quota lets `wake` run, and
+                # each message that is throttled counts as received.
+                "ScalingConfig": {"MaximumConcurrency": ref("WakeConcurrency")},
             }
         }
     }

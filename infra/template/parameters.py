@@ -121,6 +121,11 @@ def parameters() -> Value:
         },
         "RequestsPerSecond": _number(1000, "REST requests a second, before 429."),
         "MessagesPerSecond": _number(5000, "WebSocket messages a second, before 429."),
+        "WakeConcurrency": {
+            **_number(100, "How many batches of wakeups are handled at once; below the quota."),
+            "MinValue": 2,
+            "MaxValue": 1000,
+        },
         **{
             parameter: {
                 **_text(f"{name}; empty: its default."),

@@ -15,7 +15,7 @@ QUEUE_NAME = "wakeups"
 
 
 def resources() -> Value:
-    """Both queues; the dead letters are encrypted like the rest, and outlive a weekend."""
+    """Both queues; the dead letters are encrypted like the rest, and outlive the queue's own."""
     return {
         QUEUE: {
             "Type": "AWS::SQS::Queue",

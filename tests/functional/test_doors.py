@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, person_room
 from chalicelib.domain.people import Role
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.waking import PASS_EVERY, PASSES
+from chalicelib.services.sweeping import PASS_EVERY, PASSES
 from chalicelib.store.connections import Connections
 from chalicelib.store.listeners import MOST
 from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomRow

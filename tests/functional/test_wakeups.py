@@ -103,4 +103,4 @@ def test_the_sweep_reads_every_page(dynamo: Engine) -> None:
         orders.commit(None, replace(order, version=1))
     later = an_order(Status.OFFERED, id=8 * 200, offer=an_offer(), courier_id=None)
     orders.commit(None, later)
-    assert list(orders.due(NOW)) == ids[::-1]
+    assert [due.id for due in orders.due(NOW)] == ids[::-1]

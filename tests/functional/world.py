@@ -253,8 +253,9 @@ class World:
         self.clock.now = until
 
     def sweep(self) -> None:
-        """One pass of the sweep."""
+        """One pass of the sweep, and what it hands on."""
         self.waybill.sweeper.sweep()
+        self.pump()
 
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke one of the app's Lambda functions."""

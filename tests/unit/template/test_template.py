@@ -11,7 +11,12 @@ import pytest
 
 from app import app
 from chalicelib.contracts.registry import CONTRACTS
-from chalicelib.services.waking import PASS_EVERY, PASSES
+from chalicelib.domain.mailboxes import REMEMBERED_FOR
+from chalicelib.edge.metrics import LATENESS, NAMESPACE, QUEUE
+from chalicelib.edge.wakes import BATCH_SIZE
+from chalicelib.services.changes import COMMIT_WITHIN
+from chalicelib.services.sweeping import PASS_EVERY, PASSES
+from chalicelib.services.waking import HELD_PAUSE, HELD_TRIES
 from chalicelib.settings import Settings
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.aws import client
@@ -19,7 +24,7 @@ from infra.moto_engine import moto_engine
 from infra.package.project import CONFIG, HOME, Options, lay_out
 from infra.package.template import without_packaging
 from infra.paths import PATHS
-from infra.tables import MAX_RECEIVES, create_all
+from infra.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S, create_all
 from infra.template.functions import CHECK, FUNCTIONS, HANDLERS
 from infra.template.guard import GUARD
 from infra.template.intrinsics import Value
@@ -180,7 +185,7 @@ def test_a_wakeup_is_hidden_longer_than_its_handler_runs_and_fails_to_a_queue(
         "maxReceiveCount": MAX_RECEIVES,
     }
     dead = properties(resources, "WakeupDeadLetters")
-    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] >= 4 * 24 * 3600
 
 
 def test_one_failed_wakeup_of_a_batch_comes_again_alone(resources: Value) -> None:
@@ -189,6 +194,35 @@ def test_one_failed_wakeup_of_a_batch_comes_again_alone(resources: Value) -> Non
     assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert found["EventSourceArn"] == {"Fn::Sub": "${WakeupQueue.Arn}"}
     assert found["FunctionName"] == {"Ref": "Wake"}
+    assert found["BatchSize"] == BATCH_SIZE
+
+
+def test_wakeups_never_take_all_that_an_account_may_run_at_once(
+    template: Value, resources: Value
+) -> None:
+    """AWS: what is throttled counts as received."""
+    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["Properties"]["ScalingConfig"] == {
+        "MaximumConcurrency": {"Ref": "WakeConcurrency"}
+    }
+    parameter = template["Parameters"]["WakeConcurrency"]
+    assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)  # AWS's own limits
+    assert parameter["Default"] <= 100
+
+
+def test_late_wakeups_are_those_that_the_handler_says_are_late(resources: Value) -> None:
+    """The queue's age of the oldest message may count the time that it was delayed on purpose."""
+    alarm = properties(resources, "LateWakeupsAlarm")
+    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, LATENESS)
+    (dimension,) = alarm["Dimensions"]
+    variables = properties(resources, "Wake")["Environment"]["Variables"]
+    assert dimension == {"Name": QUEUE, "Value": variables["QUEUE_NAME"]}
+
+
+def test_a_wakeup_is_tried_for_less_time_than_a_mailbox_remembers_it() -> None:
+    received = timedelta(seconds=MAX_RECEIVES * VISIBILITY_TIMEOUT_S)
+    sent_on = COMMIT_WITHIN + HELD_TRIES * HELD_PAUSE
+    assert received + sent_on < REMEMBERED_FOR
 
 
 def test_the_websocket_stage_deploys_itself(template: Value, resources: Value) -> None:
@@ -375,7 +409,7 @@ def test_whoever_posts_may_and_who_never_posts_may_not(resources: Value) -> None
         for function in FUNCTIONS
         if "@connections" in json.dumps(statements(resources, function.logical_id))
     }
-    assert may == {"api_handler", "websocket_message", "wake", "sweep"}
+    assert may == {"api_handler", "websocket_message", "wake"}
 
 
 def test_two_stages_share_no_name(resources: Value) -> None:
