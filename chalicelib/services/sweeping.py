@@ -29,7 +29,7 @@ _CALL = 10  # wakeups in one call, as SQS takes them
 _MOST_OUT = 200_000  # ids remembered of a kind: 50 MB; the next pass goes on
 _FIRST_AGAIN = timedelta(seconds=30)
 _LONGEST_AGAIN = timedelta(minutes=16)
-_STUCK_AFTER = 3  # times handed on: a minute and a half has passed since the first
+_STUCK_AFTER = timedelta(seconds=90)  # it was handed on three times by then
 
 OutOfTime = Callable[[], bool]
 """Whether so little of the invocation's time is left that nothing more should be begun."""
@@ -43,16 +43,16 @@ def never() -> bool:
 
 
 class _Hand(NamedTuple):
-    """That an id was handed on for the deadline `at`, how often, and when it may be again."""
+    """That an id is handed on for the deadline `at`, since when, and when it may be again."""
 
     at: datetime
-    times: int
+    since: datetime
     again_at: datetime
 
 
 class Handed(Generic[T]):
     """Remembers what this process handed on, by id and deadline. What is still due is handed on
-    again after a pause that doubles: while its message waits for an hour, it is queued seven times
+    again after a pause that doubles: while its message waits for an hour, it is queued nine times
     by one process, and each that is too many costs the one read that finds it not due any more.
 
     Another process, or one that was started anew, remembers nothing: that is one time more.
@@ -63,22 +63,24 @@ class Handed(Generic[T]):
 
     def may(self, due: Due[T], now: datetime) -> bool:
         """Whether to hand it on now."""
-        known = self._hands.get(due.id)
-        if known is None or known.at != due.at:
-            return len(self._hands) < _MOST_OUT
-        return now >= known.again_at
+        known = self._known(due)
+        return now >= known.again_at if known else len(self._hands) < _MOST_OUT
 
     def note(self, due: Due[T], now: datetime) -> None:
         """Note that it was handed on."""
-        known = self._hands.get(due.id)
-        times = known.times if known and known.at == due.at else 0
-        pause = min(_FIRST_AGAIN * 2**times, _LONGEST_AGAIN)
-        self._hands[due.id] = _Hand(due.at, times + 1, now + pause)
+        known = self._known(due)
+        since = known.since if known else now
+        pause = min(max(now - since, _FIRST_AGAIN), _LONGEST_AGAIN)
+        self._hands[due.id] = _Hand(due.at, since, now + pause)
 
-    def stuck(self, due: Due[T]) -> bool:
-        """Whether it has been handed on several times for this deadline."""
+    def stuck(self, due: Due[T], now: datetime) -> bool:
+        """Whether it was handed on for this deadline long ago, and again since."""
+        known = self._known(due)
+        return known is not None and now - known.since >= _STUCK_AFTER
+
+    def _known(self, due: Due[T]) -> _Hand | None:
         known = self._hands.get(due.id)
-        return known is not None and known.at == due.at and known.times >= _STUCK_AFTER
+        return known if known and known.at == due.at else None
 
     def forget(self, now: datetime) -> None:
         """Forget what was not listed when it could have been handed on again: it is done."""
@@ -166,7 +168,7 @@ class Sweeper:
                 now = self._clock()
                 if out_of_time() or now >= share.until:
                     break
-                stuck += share.handed.stuck(one)
+                stuck += share.handed.stuck(one, now)
                 if share.handed.may(one, now):
                     waiting.append(one)
                 if len(waiting) == share.size * _CALL:

@@ -115,8 +115,10 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     other = world.place(world.customer("bob"))["id"]
     world.queue.waiting.clear()
     world.clock.advance(15)
-    calls.of("sweep finds one lapsed offer, asks the next", world.sweep)
+    calls.of("sweep finds one lapsed offer, hands it on", world.waybill.sweeper.sweep)
+    calls.of("looked after: it is offered to the next", world.pump)
     assert world.order(other).offers_made == 2
+    world.queue.waiting.clear()
     calls.of("sweep with nothing due", world.sweep)
     calls.of("active order, courier", lambda: world.get("/v1/courier/active-order", eve))
     calls.of("active order, customer", lambda: world.get("/v1/customer/active-order", cara))

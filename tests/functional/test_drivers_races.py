@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from chalicelib.errors import OfferGone
-from chalicelib.services.wakeups import Expire, Greet
+from chalicelib.services.wakeups import Expire, Greet, Look
 from tests.builders import DEPOT, north_of
 from tests.functional.hails import be_at, driver, hail, types
 from tests.functional.world import World
@@ -22,7 +22,7 @@ def all_at_once(*tasks: Callable[[], object]) -> None:
 
 
 def test_a_lapse_found_by_all_at_once_is_told_once(engine_world: World) -> None:
-    """S4-11: two timers, two sweeps, two polls and a late answer."""
+    """S4-11: two timers, two looks of the sweep's, two polls and a late answer."""
     world = engine_world
     dan, old = driver(world, "5")
     eve, new = driver(world, "6", north_of(DEPOT, 100))
@@ -40,7 +40,7 @@ def test_a_lapse_found_by_all_at_once_is_told_once(engine_world: World) -> None:
     waybill = world.waybill
     all_at_once(
         *[lambda: waybill.waking.handle(timer)] * 2,
-        *[waybill.sweeper.sweep] * 2,
+        *[lambda: waybill.waking.handle(Look((order["id"],)))] * 2,
         *[lambda: waybill.ordering.offered_to("5")] * 2,
         accept_late,
     )

@@ -35,7 +35,7 @@ def test_when_nobody_else_is_free_the_order_waits(world: World) -> None:
 
 
 def test_a_waiting_order_is_offered_to_whoever_becomes_free(world: World) -> None:
-    """By the next pass of the sweep, each of which looks."""
+    """By the next look, which comes by a wakeup of its own."""
     order = hail(world)
     sweep_for(world, 30)
     _, new = driver(world, "5")
@@ -77,7 +77,7 @@ def test_those_asked_before_are_asked_again_only_when_nobody_else_is_left(world:
     c, at_c = driver(world, "7", FAR)
     sweep_for(world, 15)
     assert types(at_c) == ["new_order"]
-    lapse(world, a, b, c)
+    lapse(world, a, b, c, within_s=6)  # and the order has not been looked at again yet
     assert types(at_c) == ["order_timeout"]
     assert types(at_a) == types(at_b) == []
     sweep_for(world, 15)
@@ -179,9 +179,9 @@ def sweep_for(world: World, seconds: float) -> None:
         world.sweep()
 
 
-def lapse(world: World, *near: Someone) -> None:
+def lapse(world: World, *near: Someone, within_s: float = 12) -> None:
     """Let an offer lapse while these drivers report where they are."""
     world.pass_time(290)
     for who in near:
         be_at(world, who, DEPOT if who.id == "5" else FAR)
-    world.pass_time(12)
+    world.pass_time(within_s)

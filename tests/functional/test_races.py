@@ -14,6 +14,7 @@ from chalicelib.domain import commands
 from chalicelib.domain.jobs import Place
 from chalicelib.domain.orders import Status
 from chalicelib.errors import Conflict, Unavailable, WaybillError
+from chalicelib.services.wakeups import Look
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT, a_job, north_of
 from tests.functional.world import World
@@ -38,6 +39,11 @@ def at_once(calls: Sequence[Call]) -> list[Any]:
 
 def failures(outcomes: Sequence[Any]) -> list[Any]:
     return [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+
+
+def look(world: World, order_id: int) -> None:
+    """What a wakeup of the sweep's does."""
+    world.waybill.waking.handle(Look((order_id,)))
 
 
 def test_of_two_hundred_accepts_of_one_courier_one_is_counted(engine_world: World) -> None:
@@ -81,7 +87,7 @@ def test_between_an_answer_and_the_timer_one_wins(engine_world: World) -> None:
         dan, job = world.courier(f"dan{n}", there), a_job(pickup=Place("here", *there))
         order = world.waybill.ordering.place(job).id
         world.clock.advance(14.999 if n % 2 else 15)
-        accept, expire = world.waybill.delivery.accept, world.waybill.sweeper.sweep
+        accept, expire = world.waybill.delivery.accept, partial(look, world, order)
         outcomes = at_once([lambda: accept(dan.actor, order), expire, expire])  # noqa: B023
         after = world.order(order)
         refused = failures(outcomes)
@@ -94,7 +100,7 @@ def test_between_an_answer_and_the_timer_one_wins(engine_world: World) -> None:
 
 
 def test_of_sweeps_that_meet_each_order_is_moved_on_once(engine_world: World) -> None:
-    """S0-37, P-09: four at once over three orders"""
+    """S0-37, P-09: four at once over three orders, and all that they hand on at once"""
     world = engine_world
     placed = []
     for n in range(3):
@@ -106,6 +112,8 @@ def test_of_sweeps_that_meet_each_order_is_moved_on_once(engine_world: World) ->
         placed.append(world.waybill.ordering.place(job))
     world.clock.advance(15)
     at_once([world.waybill.sweeper.sweep] * 4)
+    handed_on = [wakeup for wakeup, _ in world.queue.sent if isinstance(wakeup, Look)]
+    at_once([partial(world.waybill.waking.handle, wakeup) for wakeup in handed_on * 4])
     for n, order in enumerate(placed):
         after = world.order(order.id)
         assert (after.version, after.offers_made, after.courier_id) == (2, 2, f"b{n}")

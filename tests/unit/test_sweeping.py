@@ -1,0 +1,257 @@
+"""The sweep: what is due is worked off by as many Lambdas as there are, in virtual time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.due import Due
+from chalicelib.errors import Overdue, Unavailable
+from chalicelib.services.sweeping import LOOKS, PASS_EVERY, PASSES, Sweeper
+from chalicelib.services.wakeups import Beats, Look, Wakeup
+from chalicelib.store.shards import read_in_turns
+from chalicelib.store.tables import SHARDS
+from tests.builders import NOW
+from tests.fakes import Clock, RecordingQueue
+from tests.unit.sweep_town import SOCKET, SweepTown
+
+Id = Any
+
+
+class Listed:
+    """An index that lists what it is told, or fails."""
+
+    def __init__(self, *dues: Due[Id]) -> None:
+        self.dues = list(dues)
+        self.error: Exception | None = None
+
+    def due(self, now: datetime) -> Iterator[Due[Id]]:
+        if self.error:
+            raise self.error
+        return (due for due in self.dues if due.at <= now)
+
+
+class Sweep:
+    """A sweeper over indexes of a test's own."""
+
+    def __init__(self, orders: Iterable[Due[int]] = (), sockets: Iterable[Due[str]] = ()) -> None:
+        self.orders, self.sockets = Listed(*orders), Listed(*sockets)
+        self.clock = Clock()
+        self.queue = RecordingQueue(self.clock)
+        self.anew()
+
+    def anew(self) -> None:
+        """Another process."""
+        parts: tuple[Any, Any] = (self.orders, self.sockets)
+        self.sweeper = Sweeper(*parts, self.queue, self.clock)
+
+    def taken(self) -> list[Wakeup]:
+        """What the queue was sent since the last time, and forgets."""
+        sent = [wakeup for wakeup, _ in self.queue.sent]
+        self.queue.sent.clear()
+        return sent
+
+
+def dues(n: int) -> list[Due[int]]:
+    return [Due(id_, NOW) for id_ in range(n)]
+
+
+# In virtual time
+
+
+def test_five_thousand_searches_are_looked_at_by_their_own_wakeups() -> None:
+    """With Lambdas for them; the passes of the sweep add next to nothing, and nobody starves."""
+    town = SweepTown(5000, lambdas=40, waits=True)
+    town.arm()
+    town.live(120)
+    looks = [town.looks[id_] for id_ in range(5000)]
+    assert min(looks) >= 120 / 10 - 3
+    assert max(looks) - min(looks) <= 2
+    assert town.reads < 0.1 * sum(looks)
+
+
+def test_five_thousand_searches_whose_wakeups_are_all_lost_are_taken_up_by_one_pass() -> None:
+    """And from then on they have wakeups again."""
+    town = SweepTown(5000, lambdas=40, waits=True)
+    town.live(60)
+    assert min(town.looks[id_] for id_ in range(5000)) >= 60 / 10 - 3
+    assert all(times == 1 for times in town.handed().values()) or town.reads < 5000
+
+
+@pytest.mark.parametrize(("lambdas", "within_s"), [(50, 120), (200, 45)])
+def test_a_backlog_is_worked_off_by_as_many_lambdas_as_there_are(
+    lambdas: int, within_s: int
+) -> None:
+    """100,000 due: 100 s for fifty, a quarter of that for two hundred."""
+    town = SweepTown(100_000, lambdas, waits=False)
+    town.live(within_s)
+    assert town.deadlines == {}
+    assert set(town.looks.values()) == {1}
+    assert max(town.handed().values()) <= 4  # 0, 30, 60 and 120 s
+    assert town.reads <= 2 * 100_000
+
+
+def test_no_backlog_of_orders_keeps_a_socket_from_its_ping() -> None:
+    town = SweepTown(100_000, lambdas=50, waits=False)
+    town.live(60)
+    assert town.pings == 4
+    assert town.beats
+    assert town.beats[0] - NOW < timedelta(seconds=1)  # it was in the queue before the orders
+
+
+# What a pass hands on
+
+
+def test_what_is_due_is_handed_on_in_shares() -> None:
+    sweep = Sweep(dues(45), [Due("a=", NOW), Due("b=", NOW), Due("c=", NOW + timedelta(hours=1))])
+    sweep.sweeper.sweep()
+    beats, *looks = sweep.taken()
+    assert beats == Beats(("a=", "b="))
+    assert [len(look.order_ids) for look in looks if isinstance(look, Look)] == [LOOKS, LOOKS, 5]
+    assert sorted(id_ for look in looks if isinstance(look, Look) for id_ in look.order_ids) == [
+        *range(45)
+    ]
+
+
+def test_what_waits_in_the_queue_is_not_put_there_again_by_each_pass() -> None:
+    """Nobody takes wakeups for an hour: nine times, and not 240."""
+    sweep, times = Sweep(dues(1)), []
+    for n in range(240):
+        sweep.clock.now = NOW + n * PASS_EVERY
+        try_to(sweep.sweeper.sweep)
+        times += [n * 15] * len(sweep.taken())
+    assert times == [0, 30, 60, 120, 240, 480, 960, 1920, 2880]
+    assert all(after - before <= 16 * 60 for before, after in pairwise(times))
+
+
+def test_a_new_deadline_is_another_matter() -> None:
+    """An order that was looked after, and whose own next wakeup was lost: by the next pass."""
+    sweep = Sweep(dues(1))
+    sweep.sweeper.sweep()
+    sweep.orders.dues = [Due(0, NOW + timedelta(seconds=10))]
+    sweep.taken()
+    sweep.clock.advance(15)
+    sweep.sweeper.sweep()
+    assert sweep.taken() == [Look((0,))]
+
+
+def test_another_process_hands_it_on_once_more() -> None:
+    sweep = Sweep(dues(1))
+    sweep.sweeper.sweep()
+    sweep.anew()
+    sweep.sweeper.sweep()
+    assert sweep.taken() == [Look((0,))] * 2
+
+
+def test_what_could_not_be_sent_comes_with_the_next_pass() -> None:
+    sweep = Sweep(dues(3))
+    sweep.queue.down = True
+    with pytest.raises(Unavailable):
+        sweep.sweeper.sweep()
+    sweep.queue.down = False
+    sweep.sweeper.sweep()
+    assert sweep.taken() == [Look((0, 1, 2))]
+
+
+def test_a_pass_ends_with_its_time_and_sends_what_it_has_read() -> None:
+    sweep = Sweep(dues(1000))
+    asked = iter([False] * 400)
+    sweep.sweeper.sweep(lambda: next(asked, True))
+    handed = [id_ for one in sweep.taken() if isinstance(one, Look) for id_ in one.order_ids]
+    assert handed == [*range(400)]
+    sweep.sweeper.sweep()
+    handed = [id_ for one in sweep.taken() if isinstance(one, Look) for id_ in one.order_ids]
+    assert handed == [*range(400, 1000)]
+
+
+# What must be heard of
+
+
+def test_a_failing_index_stops_nothing_else_and_fails_the_run() -> None:
+    for broken in ("orders", "sockets"):
+        sweep = Sweep(dues(1), [Due(SOCKET, NOW)])
+        getattr(sweep, broken).error = RuntimeError("throttled")
+        slept: list[float] = []
+        with pytest.raises(Overdue, match=f"{PASSES} passes"):
+            sweep.sweeper.run(slept.append)
+        assert len(slept) == PASSES - 1
+        assert sweep.taken() == [Look((0,)) if broken == "sockets" else Beats((SOCKET,))]
+
+
+def test_a_run_of_which_one_pass_failed_fails_after_all_its_passes() -> None:
+    sweep, passes = Sweep(dues(1)), 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal passes
+        passes += 1
+        sweep.queue.down = False
+
+    sweep.queue.down = True
+    with pytest.raises(Overdue, match="1 passes"):
+        sweep.sweeper.run(sleep)
+    assert (passes, sweep.taken()) == (PASSES - 1, [Look((0,))])
+
+
+def test_what_is_still_due_long_after_it_was_handed_on_fails_the_run_until_it_is_not() -> None:
+    """An order that can't be looked after: every pass says so, and none before it has had time."""
+    sweep = Sweep(dues(1))
+    failed = []
+    for n in range(20):
+        sweep.clock.now = NOW + n * PASS_EVERY
+        failed.append(try_to(sweep.sweeper.sweep))
+    assert failed.index(True) * PASS_EVERY == timedelta(seconds=90)
+    assert all(failed[failed.index(True) :])
+    sweep.orders.dues = []
+    assert not try_to(sweep.sweeper.sweep)
+
+
+def test_no_pass_is_begun_when_time_runs_out() -> None:
+    sweep, slept = Sweep(dues(1)), list[float]()
+    sweep.sweeper.run(slept.append, lambda: True)
+    assert slept == []
+
+
+# Shards
+
+
+def test_shards_are_read_in_turns_beginning_with_any() -> None:
+    firsts = set()
+    for _ in range(200):
+        rows = list(read_in_turns(lambda shard: iter([shard] * (shard + 1))))
+        assert sorted(rows[:SHARDS]) == [*range(SHARDS)]
+        assert rows[-1] == SHARDS - 1
+        firsts.add(rows[0])
+    assert firsts == {*range(SHARDS)}
+
+
+def test_a_shard_that_can_not_be_read_keeps_nobody_from_the_others() -> None:
+    def read(shard: int) -> Iterator[int]:
+        yield shard
+        if shard == 3:
+            raise RuntimeError("throttled")
+        yield shard
+
+    rows: list[int] = []
+    with pytest.raises(RuntimeError, match="throttled"):
+        rows += _noting(read_in_turns(read), rows)
+    assert Counter(rows) == {shard: 1 if shard == 3 else 2 for shard in range(SHARDS)}
+
+
+def _noting(reading: Iterator[int], rows: list[int]) -> list[int]:
+    for row in reading:
+        rows.append(row)
+    return []
+
+
+def try_to(sweep: Callable[[], None]) -> bool:
+    """Whether a pass said that something is overdue."""
+    try:
+        sweep()
+    except Overdue:
+        return True
+    return False
