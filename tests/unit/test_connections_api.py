@@ -140,6 +140,16 @@ def test_closing_one_that_is_gone_is_harmless(api: Api, gateway: ConnectionsApi)
     assert {request[0] for request in api.requests} == {"DELETE"}
 
 
+@pytest.mark.parametrize("status", [0, 403, 429, 500, 503])
+def test_one_that_may_still_be_open_is_not_closed(
+    api: Api, gateway: ConnectionsApi, status: int
+) -> None:
+    """AWS answers 204, or 410 for one that is gone; anything else closes nothing."""
+    api.statuses = [status] * 4
+    with pytest.raises(PostFailed):
+        gateway.close("c=")
+
+
 def test_a_server_that_is_not_there_fails_a_post(slept: list[float]) -> None:
     nobody = ConnectionsApi("http://127.0.0.1:9/api", Session(), "us-east-1", sleep=slept.append)
     with pytest.raises(PostFailed):
