@@ -18,9 +18,10 @@ class Policy(msgspec.Struct, frozen=True):
 
     `offer_ttl` is how long one courier has; `search_ttl` None means: give up as soon as nobody
     is left to ask, else keep looking that long, every `search_every`: less than a sweep's pass, so
-    that no pass comes just too early. While it looks, `ask_again` lets it ask those who were asked
-    before, when nobody else is left. `exclude` says who is passed over: "all" that were asked in
-    this search, or the "last" one only. Where it `calls`, it asks all at once and the first has it.
+    that each pass finds one whose wakeup was lost. While it looks, `ask_again` lets it ask those
+    who were asked before, when nobody else is left. `exclude` says who is passed over: "all" that
+    were asked in this search, or the "last" one only. Where it `calls`, it asks all at once and the
+    first has it.
     """
 
     flow: str

@@ -144,7 +144,7 @@ class Dispatching:
     def expire(self, order_id: int, seq: int) -> timedelta:
         """Let the `seq`-th offer lapse if its time is up: the next courier is asked.
 
-        Safe to call by a timer, the sweep and a reader at once. Returns how long the offer still
+        Safe to call by a timer, a look and a reader at once. Returns how long the offer still
         has, zero if there is nothing left to do.
         """
         order = self._changes.retrying(

@@ -162,13 +162,14 @@ class Sweeper:
         or the queue raises, in the end if it can be."""
         share.handed.forget(self._clock())
         waiting: list[Due[T]] = []
-        stuck = 0
+        stuck: list[T] = []
         try:
             for one in due(self._clock()):
                 now = self._clock()
                 if out_of_time() or now >= share.until:
                     break
-                stuck += share.handed.stuck(one, now)
+                if share.handed.stuck(one, now):
+                    stuck.append(one.id)
                 if share.handed.may(one, now):
                     waiting.append(one)
                 if len(waiting) == share.size * _CALL:
@@ -177,7 +178,7 @@ class Sweeper:
         finally:
             self._send(share, waiting)
         if stuck:
-            raise Overdue(f"{stuck} are still due, long after they were handed on")
+            raise Overdue(f"{len(stuck)} still due long after they were handed on: {stuck[:10]}")
 
     def _send(self, share: _Share[T], dues: list[Due[T]]) -> None:
         """One call. What could not be sent is not noted, and comes with the next pass."""

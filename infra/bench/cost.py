@@ -92,6 +92,7 @@ def _others(on: Stage) -> Iterator[Row]:
         on.waybill.presence.check("walker-courier")
     yield _row(BEAT, bill)
     on.waybill.sweeper.sweep()  # what is due by now: heartbeats of those who are connected
+    on.pass_time(0)
     with on.meter.measuring() as bill:
         on.waybill.sweeper.sweep()
     yield _row(SWEEP, bill)

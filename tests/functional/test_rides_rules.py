@@ -177,8 +177,10 @@ def test_the_sweep_ends_a_search_whose_wakeup_was_lost(world: World) -> None:
 
 
 def test_a_long_search_outlasts_a_wakeup(make_world: MakeWorld) -> None:
-    """RIDE_SEARCH_TTL_S: over AWS's 15 minutes, the wakeup sends itself on."""
-    world = make_world(settings={"ride_search_ttl": timedelta(minutes=40)})
+    """RIDE_SEARCH_TTL_S: over AWS's 15 minutes; each look sends the wakeup of the next."""
+    world = make_world(
+        settings={"ride_search_ttl": timedelta(minutes=40), "dispatch_radius_m": 1000.0}
+    )
     rider = a_rider(world)
     request(rider)
     world.pass_time(2399)
