@@ -20,12 +20,13 @@ from tests.functional.test_wakeups import batch
 from tests.functional.world import Socket, World
 
 
-def down_for(world: World, seconds: float, *ids: str) -> None:
-    """Let posts fail for so long, to these connections or to all."""
+def down_for(world: World, seconds: float, *sockets: Socket) -> None:
+    """Let posts fail for so long, and these sockets not be closed either."""
     until = world.clock.now + timedelta(seconds=seconds)
+    world.gateway.cannot_close |= {socket.id for socket in sockets}
 
     def post(connection_id: str, frame: str) -> None:
-        if world.clock.now < until and (not ids or connection_id in ids):
+        if world.clock.now < until:
             raise PostFailed("@connections answered 503")
 
     world.gateway.before_post = post
@@ -48,7 +49,7 @@ def test_an_open_socket_hears_after_an_outage_what_happened_in_it(
     cara, dan = world.customer(), world.courier()
     hers, order = world.connect(cara), world.place(cara)["id"]
     world.pass_time(6)
-    down_for(world, minutes * 60)
+    down_for(world, minutes * 60, hers)
     assert world.step("accept", order, dan).status == 200
     assert world.step("arrived", order, dan).status == 200
     world.pass_time(minutes * 60)
@@ -61,10 +62,9 @@ def test_an_open_socket_hears_after_an_outage_what_happened_in_it(
 def test_what_can_not_be_posted_is_tried_less_and_less_often(world: World) -> None:
     """An hour of it is eleven tries."""
     cara, dan = world.customer(), world.courier()
-    world.connect(cara)
-    order = world.place(cara)["id"]
+    hers, order = world.connect(cara), world.place(cara)["id"]
     world.pass_time(6)
-    down_for(world, 10**6)
+    down_for(world, 10**6, hers)
     world.queue.waiting.clear()
     world.step("accept", order, dan)
     world.pass_time(3600)
@@ -75,10 +75,9 @@ def test_what_can_not_be_posted_is_tried_less_and_less_often(world: World) -> No
 def test_what_nobody_would_want_to_hear_any_more_is_not_tried_any_more(world: World) -> None:
     """A day; and no message has failed."""
     cara, dan = world.customer(), world.courier()
-    world.connect(cara)
-    order = world.place(cara)["id"]
+    hers, order = world.connect(cara), world.place(cara)["id"]
     world.pass_time(6)
-    down_for(world, 10**6)
+    down_for(world, 10**6, hers)
     world.step("accept", order, dan)
     world.pass_time(25 * 3600)
     assert world.queue.waiting == world.queue.dead == []
