@@ -188,7 +188,14 @@ def build(
         feeds=Feeds(mailboxes, connections, counters, threads, clock),
         payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
         payments=payments,
-        fleet=Fleet(couriers, delivery, (Followers(broadcast).follow, tracking.follow), clock),
+        fleet=Fleet(
+            couriers,
+            delivery,
+            (Followers(broadcast).follow, tracking.follow),
+            settings.fix_max_accuracy_m,
+            settings.fix_max_age,
+            clock,
+        ),
         profiles=Profiles(people, couriers),
         rides=Rides(
             people,

@@ -139,6 +139,12 @@ def body_of(request: Request) -> dict[str, Any]:
     return found
 
 
+def query_of(request: Request) -> dict[str, str]:
+    """Return the query's values by name. An empty one is as good as none: forms send them all."""
+    given = {name: str(value) for name, value in (request.query_params or {}).items()}
+    return {name: value for name, value in given.items() if value.strip()}
+
+
 def order_id_of(value: Any, name: str = "order_id") -> int:
     """An order's id in a body. Raises InvalidInput if absent, NotFound if it can't be one."""
     if value is None:
