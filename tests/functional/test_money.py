@@ -56,7 +56,7 @@ def pay(world: World, by: Someone, order_id: str, **changes: Any) -> Answer:
     return world.post("/v1/payments", body, by)
 
 
-def webhook(world: World, payment_id: str, age_s: int = 0, **said: Any) -> Answer:
+def webhook(world: World, payment_id: str, /, age_s: int = 0, **said: Any) -> Answer:
     """What the provider says, signed; `payment_id` is the URL's unless said, None leaves it out."""
     body = {"payment_id": payment_id, **said}
     body = {name: value for name, value in body.items() if value is not None}
