@@ -24,7 +24,7 @@ from tests.functional.test_bad_input import filled, in_form
 from tests.functional.world import Answer, Socket, Someone, World, routes
 
 CALLS = int(os.environ.get("FUZZ_CALLS", "0"))
-SLICE = 240  # calls and frames in all: some seconds
+SLICE = 200  # calls and frames in all: some seconds
 OPEN = ("/console", "/client")
 ROUTES = [(method, path) for method, path in routes() if not path.startswith(OPEN)]
 
