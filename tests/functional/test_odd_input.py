@@ -37,7 +37,8 @@ def test_any_event_name_gets_an_error_and_its_ack(kitchen: Kitchen) -> None:
         kitchen.world.clock.advance(10)
         user = Packets(kitchen.world, kitchen.customer)
         user.take()
-        for data in ([], [{}], [None], ["x", 5], [{"orderId": 1}]):
+        arguments: list[list[Any]] = [[], [{}], [None], ["x", 5], [{"orderId": 1}]]
+        for data in arguments:
             text = json.dumps([name, *data])
             error, ack = user.send(f"42/orders,7{text}")
             assert error.startswith('42/orders,["error",{"message":'), name

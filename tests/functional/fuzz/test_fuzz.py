@@ -74,12 +74,12 @@ class Town:
         return self.world.call(method, url, body if has_body else None, headers=headers)
 
     def socket(self, contract: str, role: Role) -> Socket:
-        """An authenticated socket, the same one as long as it lives."""
+        """An authenticated socket, the same one as long as it lives, that has heard nothing yet."""
         kept = self._sockets.get((contract, role))
         if kept is None or self.world.waybill.presence.get(kept.id) is None:
             kept = self._sockets[contract, role] = self._open(contract, self.people[role])
-        kept.take()
-        return kept
+        self.world.gateway.posted.clear()  # each look at a socket reads all that was ever posted
+        return Socket(self.world, kept.id, kept.status)
 
     def _open(self, contract: str, person: Someone) -> Socket:
         query = HANDSHAKE if contract == "socketio" else {}
