@@ -68,6 +68,8 @@ class FoodOverSocketIO(Food):
         """What a packet asks; nothing, where it is Engine.IO's own or none of its packets."""
         try:
             packet = socketio.decode(text)
+            if packet.kind is Kind.CONNECT_ERROR:
+                raise BadPacket("Only a server refuses to connect.", packet.kind, packet.namespace)
         except BadPacket as bad:
             if not text.startswith("4"):
                 return Request()

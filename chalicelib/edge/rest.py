@@ -139,10 +139,15 @@ def body_of(request: Request) -> dict[str, Any]:
     return found
 
 
-def query_of(request: Request) -> dict[str, str]:
-    """Return the query's values by name. An empty one is as good as none: forms send them all."""
-    given = {name: str(value) for name, value in (request.query_params or {}).items()}
-    return {name: value for name, value in given.items() if value.strip()}
+def query_of(request: Request, *names: str) -> dict[str, str]:
+    """Return the query's values of these names, where they are given. Raises InvalidInput for an
+    empty one: it asks for nothing, and what is meant by it is a guess."""
+    query = request.query_params or {}
+    given = {name: str(query[name]) for name in names if name in query}
+    for name, value in given.items():
+        if not value.strip():
+            raise InvalidInput(f"{name} must not be empty; leave it out.", field=name)
+    return given
 
 
 def order_id_of(value: Any, name: str = "order_id") -> int:

@@ -63,7 +63,7 @@ def routes(provide: Provider) -> Blueprint:
         _permit(actor, user_id)
         if len(user_id) > MAX_PERSON_ID:
             raise NotFound("There is no such person.")
-        query = query_of(bp.current_request)
+        query = query_of(bp.current_request, "event_type", "limit", "skip", "cursor")
         limit = read_bound(query, "limit", PAGE, MOST)
         skip = read_bound(query, "skip", 0, MOST_SKIPPED)
         type_ = wanted(query.get("event_type"))
@@ -75,7 +75,7 @@ def routes(provide: Provider) -> Blueprint:
     def feed_summary() -> Any:
         waybill = provide()
         actor_of(waybill, bp.current_request, Role.ADMIN)
-        day = read_day(query_of(bp.current_request), waybill.clock())
+        day = read_day(query_of(bp.current_request, "date"), waybill.clock())
         return {"status": "success", "data": summary_body(day, waybill.feeds.counts(day))}
 
     @bp.route("/websocket/critical-events", methods=["GET"], name="feed_critical")
@@ -83,7 +83,7 @@ def routes(provide: Provider) -> Blueprint:
     def feed_critical() -> Any:
         waybill = provide()
         actor_of(waybill, bp.current_request, Role.ADMIN)
-        query = query_of(bp.current_request)
+        query = query_of(bp.current_request, "hours", "limit")
         hours = read_bound(query, "hours", HOURS, MOST_HOURS)
         limit = read_bound(query, "limit", CRITICAL, MOST_CRITICAL)
         return critical_body(hours, waybill.feeds.critical(hours, limit))

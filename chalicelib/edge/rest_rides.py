@@ -63,7 +63,7 @@ def routes(provide: Provider) -> Blueprint:
     def get_ride_chats(ride_id: str) -> Any:
         waybill = provide()
         actor = actor_of(waybill, bp.current_request)
-        before = read_page(query_of(bp.current_request))
+        before = read_page(query_of(bp.current_request, "before"))
         return listed(waybill.chats.read(actor, order_id_of(ride_id, "ride_id"), before))
 
     @bp.route("/v1/admin/announcements", methods=["POST"], name="announce")
