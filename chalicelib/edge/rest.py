@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -142,7 +142,7 @@ def body_of(request: Request) -> dict[str, Any]:
 def query_of(request: Request, *names: str) -> dict[str, str]:
     """Return the query's values of these names, where they are given. Raises InvalidInput for an
     empty one: it asks for nothing, and what is meant by it is a guess."""
-    query = request.query_params or {}
+    query: Mapping[str, Any] = request.query_params or {}
     given = {name: str(query[name]) for name in names if name in query}
     for name, value in given.items():
         if not value.strip():
