@@ -6,13 +6,14 @@ WORKERS ?= 3
 ROLE ?= customer
 ID ?= u1
 NAME ?=
+CALLS ?= 10000
 
 BIN := .venv/bin
 APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check demo bench package secret deploy bench-cold conformance token clean
+.PHONY: help setup run test check fuzz demo bench package secret deploy bench-cold conformance token clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,9 @@ conformance: setup ## the package, deployed to ministack as Lambda functions, an
 
 token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
 	@$(BIN)/python -m infra.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')
+
+fuzz: setup ## thousands of odd calls and frames: make fuzz CALLS=10000
+	FUZZ_CALLS=$(CALLS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/functional/fuzz
 
 clean: ## remove local data and caches, keep what is installed
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -13,6 +13,7 @@ WaybillError                     code               http_status
 │   ├── CourierBusy              courier_busy       409   the courier holds another order
 │   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
 │   ├── NotOnline                not_online         409   the courier is off duty
+│   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
 │   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
 │   └── AlreadyRated             already_rated      409
 ├── RateLimited                  rate_limited       429   carries retry_after_s
@@ -101,6 +102,10 @@ class BalanceTooLow(Conflict):
 
 class NotOnline(Conflict):
     code = "not_online"
+
+
+class NoTariff(Conflict):
+    code = "no_tariff"
 
 
 class NotAtPickup(Conflict):

@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
     dispatch_radius_m: float = 5000.0
     dispatch_exclude: str = "all"
     fix_max_age: timedelta = timedelta(seconds=120)
+    fix_max_accuracy_m: float = 200.0
     delivery_offer_ttl: timedelta = timedelta(seconds=15)
     hail_offer_ttl: timedelta = timedelta(seconds=300)
     hail_search_ttl: timedelta = timedelta(seconds=1800)
@@ -78,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True):
             dispatch_radius_m=_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
             dispatch_exclude=_one_of(env, "DISPATCH_EXCLUDE", ("all", "last")),
             fix_max_age=_seconds(env, "FIX_MAX_AGE_S", 120),
+            fix_max_accuracy_m=_number(env, "FIX_MAX_ACCURACY_M", 200, 1, 100_000),
             delivery_offer_ttl=_seconds(env, "DELIVERY_OFFER_TTL_S", 15),
             hail_offer_ttl=_seconds(env, "HAIL_OFFER_TTL_S", 300),
             hail_search_ttl=_seconds(env, "HAIL_SEARCH_TTL_S", 1800),

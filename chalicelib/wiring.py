@@ -196,7 +196,13 @@ def build(
         payouts=Payouts(wallets, wallet_rows, publishing, ids, clock),
         payments=payments,
         fleet=Fleet(
-            couriers, delivery, holding, (Followers(broadcast).follow, tracking.follow), clock
+            couriers,
+            delivery,
+            holding,
+            (Followers(broadcast).follow, tracking.follow),
+            settings.fix_max_accuracy_m,
+            settings.fix_max_age,
+            clock,
         ),
         profiles=Profiles(people, couriers),
         rides=Rides(

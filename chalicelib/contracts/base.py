@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from chalicelib.contracts.visible import is_blank
 from chalicelib.domain.asks import Ask
 from chalicelib.domain.connections import Connection, Heartbeat, Listener, Pace
 from chalicelib.domain.events import Event
@@ -22,11 +23,15 @@ Reader = Callable[[Mapping[str, Any], datetime], Ask]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One thing asked over a socket: by which message, and what the client wants echoed."""
+    """One thing asked over a socket: by which message, and what the client wants echoed.
+
+    `paced`: whether it counts where the contract sets a pace.
+    """
 
     name: str = ""
     ask: Ask | None = None
     echo: Any = None
+    paced: bool = True
 
 
 class Contract(Protocol):
@@ -119,7 +124,10 @@ def text(value: Any, name: str, most: int = MAX_TEXT) -> str:
 
 
 def optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
-    """A text, trimmed, or None where it is absent or blank. Raises InvalidInput."""
+    """A text, trimmed, or None where it is absent or nothing of it can be seen.
+
+    Raises InvalidInput.
+    """
     if value is None:
         return None
     if not isinstance(value, str):
@@ -129,7 +137,7 @@ def optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
         raise InvalidInput(f"{name} must have at most {most} characters.", field=name)
     if any((ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 for c in trimmed):
         raise InvalidInput(f"{name} must not have control characters.", field=name)
-    return trimmed or None
+    return None if is_blank(trimmed) else trimmed
 
 
 def boolean(value: Any, name: str) -> bool:
@@ -145,8 +153,15 @@ def number(value: Any, name: str, low: float, high: float) -> float:
     if (
         bad or not low <= value <= high
     ):  # false for NaN, infinities and numbers too large for floats
-        raise InvalidInput(f"{name} must be a number from {low:g} to {high:g}.", field=name)
+        raise InvalidInput(
+            f"{name} must be a number from {plain(low)} to {plain(high)}.", field=name
+        )
     return float(value)
+
+
+def plain(value: float) -> str:
+    """Write a number as people do: 1,000,000 and 0.01, never 1e+06."""
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,}"
 
 
 def optional_number(value: Any, name: str, low: float, high: float) -> float | None:
@@ -161,26 +176,3 @@ def point(lat: Any, lng: Any, names: tuple[str, str]) -> tuple[float, float] | N
     if lat is None or lng is None:
         raise InvalidInput(f"{names[0]} and {names[1]} come together.", field=names[0])
     return number(lat, names[0], -90, 90), number(lng, names[1], -180, 180)
-
-
-def moment(value: Any, name: str, now: datetime) -> datetime:
-    """Epoch seconds or milliseconds, or an ISO time; now where absent. Raises InvalidInput."""
-    wrong = InvalidInput(
-        f"{name} must be epoch seconds or milliseconds, or an ISO time.", field=name
-    )
-    if value is None:
-        return now
-    try:
-        if isinstance(value, str):
-            at = datetime.fromisoformat(value.replace("Z", "+00:00"))
-            return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise wrong
-        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, tz=timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        raise wrong from None
-
-
-def iso(at: datetime) -> str:
-    """UTC as 2026-01-27T10:30:00.123Z."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

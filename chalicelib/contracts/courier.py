@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chalicelib.contracts import fixes
 from chalicelib.contracts.base import (
     Contract,
     Reader,
     Request,
     Writer,
     frame,
-    iso,
     message,
-    moment,
-    optional_number,
     optional_text,
     point,
     present,
     text,
 )
+from chalicelib.contracts.contacts import phone
+from chalicelib.contracts.moments import iso
 from chalicelib.domain import events
 from chalicelib.domain.asks import ReportFix
 from chalicelib.domain.connections import Connection, Listener
@@ -31,7 +31,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.jobs import Job, Place
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Fix, Person, Role
-from chalicelib.errors import InvalidInput, InvalidTransition, WaybillError
+from chalicelib.errors import InvalidInput, InvalidTransition, RateLimited, WaybillError
 
 # Spec 000's words for where an order stands. It has none for a search or a cancelled order.
 STATUS_WORDS: dict[Status, str] = {
@@ -108,7 +108,12 @@ class Courier(Contract):
         return ()
 
     def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
-        """Spec 000 has no errors on the socket; this is ours, and the socket stays open."""
+        """Spec 000 has no errors on the socket; this is ours, and the socket stays open.
+
+        A position that comes too soon is passed over without a word: the next one heals it.
+        """
+        if isinstance(error, RateLimited):
+            return ()
         return (frame({"event": "error", "data": {"message": error.message}}),)
 
 
@@ -117,18 +122,7 @@ def read_fix(data: Mapping[str, Any], now: datetime) -> Fix:
 
     `ts` is epoch seconds or milliseconds, or an ISO time; without it the fix is from now.
     """
-    found = point(data.get("lat"), data.get("lng"), ("lat", "lng"))
-    if found is None:
-        raise InvalidInput("lat and lng are required.", field="lat")
-    return Fix(
-        lat=found[0],
-        lng=found[1],
-        at=moment(data.get("ts"), "ts", now),
-        heading=optional_number(data.get("heading"), "heading", 0, 360),
-        speed=optional_number(data.get("speed"), "speed", 0, 1000),
-        accuracy=optional_number(data.get("accuracy"), "accuracy", 0, 100_000),
-        altitude=optional_number(data.get("altitude"), "altitude", -1000, 100_000),
-    )
+    return fixes.read_fix(data, now, "lat", "lng", "ts")
 
 
 def read_job(data: Mapping[str, Any], customer_id: str, now: datetime) -> Job:
@@ -138,7 +132,7 @@ def read_job(data: Mapping[str, Any], customer_id: str, now: datetime) -> Job:
         customer_id=customer_id,
         pickup=_read_place(data, "pickup"),
         dropoff=_read_place(data, "dropoff"),
-        receiver_phone=text(data.get("receiver_phone"), "receiver_phone", 40),
+        receiver_phone=phone(data.get("receiver_phone"), "receiver_phone"),
         notes=optional_text(data.get("notes"), "notes"),
         created_at=now,
     )

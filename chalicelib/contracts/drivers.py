@@ -21,10 +21,11 @@ from chalicelib.contracts.base import (
     present,
     text,
 )
+from chalicelib.contracts.food_orders import wire_id
+from chalicelib.contracts.moments import naive_iso
 from chalicelib.domain import events
 from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.events import Event
-from chalicelib.domain.ids import MAX_ID
 from chalicelib.domain.jobs import Job, Place
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Role
@@ -111,9 +112,9 @@ def read_job(data: Mapping[str, Any], customer_id: str, now: datetime) -> Job:
 
 def driver_id(person_id: str) -> int | str:
     """A person's id as spec 004 shows it: an integer, where it is one that JavaScript can hold."""
-    if person_id.isascii() and person_id.isdigit() and int(person_id) <= MAX_ID:
-        return int(person_id)
-    return person_id
+    shown = wire_id(person_id)
+    assert shown is not None, "a person has an id"
+    return shown
 
 
 def _read_place(data: Mapping[str, Any], side: str) -> Place:
@@ -137,7 +138,7 @@ def _order(
         order_code=_code(order_id),
         status=STATUS_WORDS[status],
         order_type=job.kind or DEFAULT_KIND,
-        created_at=job.created_at.strftime("%Y-%m-%dT%H:%M:%S"),  # UTC, and does not say so
+        created_at=naive_iso(job.created_at),
         address_from=job.pickup.address,
         address_to=job.dropoff.address,
         latitude_from=_degrees(job.pickup.lat),

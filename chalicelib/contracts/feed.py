@@ -29,6 +29,7 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, Unauthenticated, WaybillError
 
 MAX_NAMES = 100  # in one message; the contract has 17
+MAX_NAME = 128  # each comes back in `rejected_events` if it is none
 _MAX_TOKEN = 8192
 
 # The contract's words for roles, where a client did not say its own.
@@ -124,6 +125,8 @@ def _names(found: Mapping[str, Any]) -> tuple[tuple[str, ...], list[str] | None]
         raise InvalidInput("events must be a list of texts.", field="events")
     if len(names) > MAX_NAMES:
         raise InvalidInput(f"events must have at most {MAX_NAMES} names.", field="events")
+    if any(len(name) > MAX_NAME for name in names):
+        raise InvalidInput(f"events have at most {MAX_NAME} characters each.", field="events")
     rejected = [name for name in names if name not in TYPES]
     return tuple(TYPES[name] for name in names if name in TYPES), rejected or None
 

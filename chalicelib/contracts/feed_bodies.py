@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from chalicelib.contracts.base import iso, present
+from chalicelib.contracts.base import present
 from chalicelib.contracts.feed_events import CRITICAL, KINDS, TYPES, envelope, event_id, worded
+from chalicelib.contracts.moments import iso
 from chalicelib.domain.events import Event
 from chalicelib.domain.feeds import Count, Page, Stats
 from chalicelib.domain.ids import parse_id

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from chalicelib.contracts import feed_money
-from chalicelib.contracts.base import iso, present
+from chalicelib.contracts.base import present
+from chalicelib.contracts.moments import iso
 from chalicelib.contracts.money import money
 from chalicelib.domain import etas, events
 from chalicelib.domain.charges import charge

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.contracts.base import iso, present
+from chalicelib.contracts.base import present
+from chalicelib.contracts.moments import iso
 from chalicelib.contracts.money import money
 from chalicelib.domain.earnings import BONUS_PERCENT
 from chalicelib.domain.events import Event

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.contracts.base import iso, number, optional_text, point, present, text
+from chalicelib.contracts.base import number, optional_text, point, present, text
+from chalicelib.contracts.moments import iso
 from chalicelib.contracts.money import money
 from chalicelib.domain.ids import MAX_ID
 from chalicelib.domain.jobs import Item, Job, Place

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from chalicelib.contracts import socketio
 from chalicelib.contracts.base import Refused, Request
 from chalicelib.contracts.food import Food, error_text
@@ -22,7 +24,13 @@ from chalicelib.errors import Forbidden, InvalidInput, Unauthenticated, WaybillE
 NAMESPACE = "/orders"
 PING_TIMEOUT = timedelta(seconds=60)
 MAX_PAYLOAD = 131_072  # AWS quota: 128 KB a message
-_CONNECT = "connect"
+
+
+class _ToConnect(Request, frozen=True):
+    """A packet that is answered as a CONNECT is, on its `namespace`. A type and not a name: an
+    event may have any name, "connect" too."""
+
+    namespace: str = socketio.ROOT
 
 
 class FoodOverSocketIO(Food):
@@ -60,38 +68,41 @@ class FoodOverSocketIO(Food):
         """What a packet asks; nothing, where it is Engine.IO's own or none of its packets."""
         try:
             packet = socketio.decode(text)
-        except BadPacket:
-            if connection.person_id and text.startswith("4"):
-                raise
-            return Request()
+            if packet.kind is Kind.CONNECT_ERROR:
+                raise BadPacket("Only a server refuses to connect.", packet.kind, packet.namespace)
+        except BadPacket as bad:
+            if not text.startswith("4"):
+                return Request()
+            raise Refused(_misread(bad, connection), bad) from None
         if packet.kind is Kind.CONNECT:
             return _connect(packet, connection)
         if packet.kind in (Kind.CLOSE, Kind.DISCONNECT):
-            return Request("disconnect", Leave())
+            return Request("disconnect", Leave(), paced=False)
         if packet.kind is not Kind.EVENT:
             return Request()  # a pong, or an ack of what we never ask to be acknowledged
         if not connection.person_id or packet.namespace != NAMESPACE:
             error = Unauthenticated(f"Connect to {NAMESPACE} first.")
-            raise Refused(Request(_CONNECT, echo=packet.namespace), error)
+            raise Refused(_ToConnect(namespace=packet.namespace), error)
         data = packet.data[1] if len(packet.data) > 1 else None
         return self.asked(packet.data[0], data, connection, packet.id)
 
     def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
         """The CONNECT packet; else what was asked for, and an ack where one is wanted."""
-        if request.name == _CONNECT:
+        if isinstance(request, _ToConnect):
             return (socketio.encode(Packet(Kind.CONNECT, {"sid": _sid(connection)}, NAMESPACE)),)
         return (*super().answer(request, result, connection), *_ack(request, {"ok": True}))
 
     def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
         """A CONNECT_ERROR packet for a CONNECT; else the event `error`, and an ack that says so."""
         data = {"message": error_text(error)}
-        if request.name == _CONNECT:
-            return (socketio.encode(Packet(Kind.CONNECT_ERROR, data, request.echo)),)
+        if isinstance(request, _ToConnect):
+            return (socketio.encode(Packet(Kind.CONNECT_ERROR, data, request.namespace)),)
         return (*super().refusal(request, error), *_ack(request, {"error": error_text(error)}))
 
 
 def _connect(packet: Packet, connection: Connection) -> Request:
-    asked = Request(_CONNECT, echo=packet.namespace)
+    # Not paced: a client must connect before it may send events, and the pace counts those.
+    asked = _ToConnect(namespace=packet.namespace, paced=False)
     if packet.namespace != NAMESPACE:
         raise Refused(asked, Forbidden("Invalid namespace"))  # as a Socket.IO server words it
     token = (packet.data or {}).get("token") or ""
@@ -99,7 +110,15 @@ def _connect(packet: Packet, connection: Connection) -> Request:
         raise Refused(asked, InvalidInput("token must be a text."))
     if connection.person_id:
         return asked  # it is connected: say so again
-    return Request(_CONNECT, Authenticate(token.removeprefix("Bearer ").strip()), packet.namespace)
+    return replace(asked, ask=Authenticate(token))
+
+
+def _misread(bad: BadPacket, connection: Connection) -> Request:
+    """What is refused with a broken packet: the ack that its event waits for is answered too."""
+    if not connection.person_id:
+        return _ToConnect(namespace=bad.namespace)
+    wants_ack = bad.kind is Kind.EVENT and bad.namespace == NAMESPACE
+    return Request(echo=bad.id if wants_ack else None)
 
 
 def _ack(request: Request, data: Mapping[str, Any]) -> Sequence[str]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.contracts.base import iso, number, optional_text, present, text
+from chalicelib.contracts.base import number, optional_text, present, text
+from chalicelib.contracts.moments import iso
 from chalicelib.domain.payments import CURRENCY, Payment, PaymentStatus, Verdict
 from chalicelib.domain.payouts import Payout, masked
 from chalicelib.errors import InvalidInput
@@ -51,8 +52,13 @@ def read_upi(body: Mapping[str, Any]) -> str | None:
     return optional_text(body.get("upi_id"), "upi_id", 100)
 
 
+def read_payment_id(body: Mapping[str, Any]) -> str:
+    """Read `payment_id`: which payment a webhook's body is of. Raises InvalidInput."""
+    return text(body.get("payment_id"), "payment_id", 128)
+
+
 def read_verdict(body: Mapping[str, Any]) -> Verdict:
-    """A webhook's body: {status, transaction_id?, error?}. Raises InvalidInput."""
+    """A webhook's body: {payment_id, status, transaction_id?, error?}. Raises InvalidInput."""
     status = body.get("status")
     if status not in (PaymentStatus.COMPLETED.value, PaymentStatus.FAILED.value):
         raise InvalidInput("status must be completed or failed.", field="status")

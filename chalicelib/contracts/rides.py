@@ -17,13 +17,11 @@ from chalicelib.contracts.base import (
     Request,
     frame,
     message,
-    number,
-    optional_number,
     optional_text,
     present,
     text,
 )
-from chalicelib.contracts.base import moment as read_moment
+from chalicelib.contracts.fixes import read_fix
 from chalicelib.domain import commands, events
 from chalicelib.domain.asks import (
     AcceptOrder,
@@ -46,7 +44,7 @@ from chalicelib.domain.fares import STANDARD
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.jobs import Wish
 from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.people import Fix, Role
+from chalicelib.domain.people import Role
 from chalicelib.errors import (
     Forbidden,
     InvalidInput,
@@ -62,6 +60,7 @@ WELCOME = "Welcome to the ride-sharing service!"
 AUTHENTICATE = "authenticate"
 MAX_TOKEN = 8192
 MAX_EVENT_ID = 128
+MIN_EVENT_ID = -(2**63)
 
 Data = Mapping[str, Any]
 Reader = Callable[[Data, datetime], Ask]
@@ -116,8 +115,9 @@ class Rides(Contract):
         name = next((found[key] for key in ("event", "action", "type") if key in found), None)
         if not isinstance(name, str):
             raise InvalidInput("event must be a text.")
-        request = Request(name, echo=_event_id(found.get("event_id")))
+        request = Request(name)
         try:
+            request = Request(name, echo=_event_id(found.get("event_id")))
             ask = _ask(name, found.get("data"), connection, now)
         except WaybillError as error:
             raise Refused(request, error) from None
@@ -171,10 +171,21 @@ def _role(connection: Connection) -> Role:
 
 
 def _event_id(value: Any) -> str | int | None:
-    """What the client wants echoed, as it is: a short text or a number."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    """What the client wants echoed, as it is. Raises InvalidInput where that can't be done.
+
+    Not a fraction: what was sent as 1.50 would come back as 1.5.
+    """
+    if value is None:
         return None
-    return value if len(str(value)) <= MAX_EVENT_ID else None
+    if isinstance(value, str) and len(value) <= MAX_EVENT_ID:
+        return value
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if is_whole and MIN_EVENT_ID <= value < 2**64:  # what a frame can carry
+        return int(value)
+    raise InvalidInput(
+        f"event_id must be a text of at most {MAX_EVENT_ID} characters or a whole number.",
+        field="event_id",
+    )
 
 
 def _frame(name: str, data: Mapping[str, Any]) -> str:
@@ -232,13 +243,7 @@ def read_rating(data: Data) -> Rate:
 
 
 def _read_fix(data: Data, now: datetime) -> ReportFix:
-    fix = Fix(
-        lat=number(data.get("latitude"), "latitude", -90, 90),
-        lng=number(data.get("longitude"), "longitude", -180, 180),
-        at=read_moment(data.get("timestamp"), "timestamp", now),
-        heading=optional_number(data.get("heading"), "heading", 0, 360),
-        speed=optional_number(data.get("speed"), "speed", 0, 1000),
-    )
+    fix = read_fix(data, now, "latitude", "longitude", "timestamp")
     return ReportFix(fix, at_work=True)
 
 
@@ -307,7 +312,7 @@ EVENTS: Mapping[str, _Event] = {
         lambda data, now: Authenticate(text(data.get("token"), "token", MAX_TOKEN)),
         _authenticated,
     ),
-    "go_online": _Event(DRIVER, lambda data, now: SetAvailable(True), _online),
+    "go_online": _Event(DRIVER, lambda data, now: SetAvailable(True, drives=True), _online),
     "go_offline": _Event(
         DRIVER, lambda data, now: SetAvailable(False), _simply("Driver is now offline")
     ),

@@ -45,7 +45,22 @@ _BINARY = {"45", "46"}
 
 
 class BadPacket(InvalidInput):
-    """A frame that is no packet, or one with binary data."""
+    """A frame that is no packet, or one with binary data.
+
+    What could be read of it is what an answer has to name: `kind`, `namespace` and the ack `id`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        kind: Kind | None = None,
+        namespace: str = ROOT,
+        id_: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.namespace = namespace
+        self.id = id_
 
 
 class Packet(msgspec.Struct, frozen=True):
@@ -72,19 +87,33 @@ def decode(text: str) -> Packet:
     """The packet in a frame. Raises BadPacket and nothing else."""
     kind = _DIGITS.get(text[:1]) or _DIGITS.get(text[:2])
     if kind is None:
-        raise BadPacket("Binary data can't be sent." if text[:2] in _BINARY else _UNKNOWN)
+        raise _binary(text) if text[:2] in _BINARY else BadPacket(_UNKNOWN)
     if len(kind.value) == 1:
         rest = text[1:]
         return Packet(kind, _parsed(rest) if kind is Kind.OPEN else rest or None)
-    namespace, rest = _namespace(text[2:])
-    id_, rest = _id(rest) if kind in _NUMBERED else (None, rest)
-    data = _parsed(rest) if rest else None
-    if not _fits(kind, data, id_):
-        raise BadPacket(f"This is not what follows {kind.value}.")
+    namespace, id_ = ROOT, None
+    try:
+        namespace, rest = _namespace(text[2:])
+        id_, rest = _id(rest) if kind in _NUMBERED else (None, rest)
+        data = _parsed(rest) if rest else None
+        if not _fits(kind, data, id_):
+            raise BadPacket(f"This is not what follows {kind.value}.")
+    except BadPacket as bad:
+        raise BadPacket(bad.message, kind, namespace, id_) from None
     return Packet(kind, data, namespace, id_)
 
 
 _UNKNOWN = "This is no Socket.IO packet."
+
+
+def _binary(text: str) -> BadPacket:
+    """Say that a packet with binary data (`451-/orders,7[…]`) is none, and whose answer that is."""
+    said, named = "Binary data can't be sent.", text.partition("-")[2]
+    try:
+        namespace, rest = _namespace(named)
+        return BadPacket(said, Kind.EVENT if text[1] == "5" else None, namespace, _id(rest)[0])
+    except BadPacket:
+        return BadPacket(said)
 
 
 def _namespace(text: str) -> tuple[str, str]:

@@ -26,9 +26,10 @@ class ReportFix(msgspec.Struct, frozen=True):
 
 
 class SetAvailable(msgspec.Struct, frozen=True):
-    """Go on duty, or off."""
+    """Go on duty, or off. `drives`: for rides, which take a vehicle of a type with a tariff."""
 
     available: bool
+    drives: bool = False
 
 
 class RequestRide(msgspec.Struct, frozen=True):

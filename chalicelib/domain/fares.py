@@ -30,6 +30,12 @@ class Tariff(msgspec.Struct, frozen=True):
 
 
 Tariffs = Mapping[str, Tariff]
+"""By vehicle type, as `vehicle_key` has it."""
+
+
+def vehicle_key(vehicle_type: str | None) -> str:
+    """The name by which a vehicle type is looked up: case does not count, none is the standard."""
+    return (vehicle_type or "").strip().lower() or STANDARD
 
 
 def estimate(pickup: Point, dropoff: Point, tariff: Tariff) -> Estimate:

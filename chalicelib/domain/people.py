@@ -9,6 +9,8 @@ import msgspec
 
 from chalicelib.domain.odometer import Odometer
 
+_NOWHERE_DEG = 1e-5  # a metre
+
 
 class Role(str, Enum):
     """What a token lets its bearer be. Every contract's own word for it maps here."""
@@ -98,6 +100,15 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     speed: float | None = None
     accuracy: float | None = None
     altitude: float | None = None
+
+    @property
+    def is_place(self) -> bool:
+        """Whether somebody may be there: 0/0 is what receivers tell before they know."""
+        return abs(self.lat) > _NOWHERE_DEG or abs(self.lng) > _NOWHERE_DEG
+
+    def is_vague(self, most_m: float) -> bool:
+        """Whether it may be further off than `most_m`; an unknown accuracy is taken for good."""
+        return self.accuracy is not None and self.accuracy > most_m
 
 
 class Sighting(msgspec.Struct, frozen=True):

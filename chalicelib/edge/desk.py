@@ -47,7 +47,10 @@ def _report_fix(waybill: Waybill, connection: Connection, ask: ReportFix) -> boo
 
 
 def _set_available(waybill: Waybill, connection: Connection, ask: SetAvailable) -> None:
-    waybill.fleet.set_available(actor_of(connection), ask.available)
+    actor = actor_of(connection)
+    if ask.available and ask.drives:
+        waybill.rides.check_vehicle(actor)
+    waybill.fleet.set_available(actor, ask.available)
 
 
 def _request_ride(waybill: Waybill, connection: Connection, ask: RequestRide) -> Order:

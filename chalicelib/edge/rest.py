@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -137,6 +137,17 @@ def body_of(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidInput("The body must be a JSON object.")
     return found
+
+
+def query_of(request: Request, *names: str) -> dict[str, str]:
+    """Return the query's values of these names, where they are given. Raises InvalidInput for an
+    empty one: it asks for nothing, and what is meant by it is a guess."""
+    query: Mapping[str, Any] = request.query_params or {}
+    given = {name: str(query[name]) for name in names if name in query}
+    for name, value in given.items():
+        if not value.strip():
+            raise InvalidInput(f"{name} must not be empty; leave it out.", field=name)
+    return given
 
 
 def order_id_of(value: Any, name: str = "order_id") -> int:

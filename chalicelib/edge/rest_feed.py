@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Blueprint, Request
+from chalice.app import Blueprint
 
 from chalicelib.contracts.feed_bodies import (
     critical_body,
@@ -19,7 +19,7 @@ from chalicelib.contracts.feed_bodies import (
 )
 from chalicelib.contracts.feed_events import place_of, worded
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.rest import actor_of, answering
+from chalicelib.edge.rest import actor_of, answering, query_of
 from chalicelib.edge.waybill import Provider
 from chalicelib.errors import Forbidden, NotFound
 
@@ -63,7 +63,7 @@ def routes(provide: Provider) -> Blueprint:
         _permit(actor, user_id)
         if len(user_id) > MAX_PERSON_ID:
             raise NotFound("There is no such person.")
-        query = _query(bp.current_request)
+        query = query_of(bp.current_request, "event_type", "limit", "skip", "cursor")
         limit = read_bound(query, "limit", PAGE, MOST)
         skip = read_bound(query, "skip", 0, MOST_SKIPPED)
         type_ = wanted(query.get("event_type"))
@@ -75,7 +75,7 @@ def routes(provide: Provider) -> Blueprint:
     def feed_summary() -> Any:
         waybill = provide()
         actor_of(waybill, bp.current_request, Role.ADMIN)
-        day = read_day(_query(bp.current_request), waybill.clock())
+        day = read_day(query_of(bp.current_request, "date"), waybill.clock())
         return {"status": "success", "data": summary_body(day, waybill.feeds.counts(day))}
 
     @bp.route("/websocket/critical-events", methods=["GET"], name="feed_critical")
@@ -83,7 +83,7 @@ def routes(provide: Provider) -> Blueprint:
     def feed_critical() -> Any:
         waybill = provide()
         actor_of(waybill, bp.current_request, Role.ADMIN)
-        query = _query(bp.current_request)
+        query = query_of(bp.current_request, "hours", "limit")
         hours = read_bound(query, "hours", HOURS, MOST_HOURS)
         limit = read_bound(query, "limit", CRITICAL, MOST_CRITICAL)
         return critical_body(hours, waybill.feeds.critical(hours, limit))
@@ -95,7 +95,3 @@ def _permit(actor: Actor, person_id: str) -> None:
     """Events are their person's, and the admins'."""
     if actor.id != person_id and actor.role is not Role.ADMIN:
         raise Forbidden("These events are somebody else's.")
-
-
-def _query(request: Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (request.query_params or {}).items()}

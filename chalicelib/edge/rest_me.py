@@ -7,6 +7,7 @@ from typing import Any
 from chalice.app import Blueprint
 
 from chalicelib.contracts.base import optional_text, present, text
+from chalicelib.contracts.contacts import optional_url, phone
 from chalicelib.domain.people import Person
 from chalicelib.edge.rest import actor_of, answering, body_of
 from chalicelib.edge.waybill import Provider
@@ -31,8 +32,8 @@ def routes(provide: Provider) -> Blueprint:
         person = Person(
             id=actor.id,
             name=text(body.get("name"), "name"),
-            phone=text(body.get("phone"), "phone", 40),
-            profile_picture=optional_text(body.get("profile_picture"), "profile_picture", 2000),
+            phone=phone(body.get("phone"), "phone"),
+            profile_picture=optional_url(body.get("profile_picture"), "profile_picture"),
             vehicle=optional_text(body.get("vehicle"), "vehicle"),
             vehicle_type=optional_text(body.get("vehicle_type"), "vehicle_type", 40),
         )

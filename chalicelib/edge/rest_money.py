@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Blueprint
+from chalice.app import Blueprint, Request
 
 from chalicelib.contracts.base import text
 from chalicelib.contracts.money import (
@@ -13,12 +13,14 @@ from chalicelib.contracts.money import (
     read_account,
     read_amount,
     read_method,
+    read_payment_id,
     read_upi,
     read_verdict,
 )
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest import actor_of, answering, body_of, order_id_of
 from chalicelib.edge.waybill import Provider
+from chalicelib.errors import Unauthenticated
 
 SIGNATURE = "x-waybill-signature"
 
@@ -40,8 +42,11 @@ def routes(provide: Provider) -> Blueprint:
     @answering
     def payment_webhook(payment_id: str) -> Any:
         waybill, request = provide(), bp.current_request
-        waybill.provider.check(request.headers.get(SIGNATURE), request.raw_body)
-        return payment_body(waybill.payments.settle(payment_id, read_verdict(body_of(request))))
+        waybill.provider.check(_signatures(request), request.raw_body)
+        body = body_of(request)
+        if read_payment_id(body) != payment_id:  # the URL is not signed, the body is
+            raise Unauthenticated("The signature is of another payment.")
+        return payment_body(waybill.payments.settle(payment_id, read_verdict(body)))
 
     @bp.route("/v1/payouts", methods=["POST"], name="request_payout")
     @answering
@@ -68,3 +73,10 @@ def routes(provide: Provider) -> Blueprint:
         return payout_body(waybill.payouts.complete(payout_id, transaction))
 
     return bp
+
+
+def _signatures(request: Request) -> str | None:
+    """Return every signature in a request: a header that is repeated counts each time."""
+    sent = request.to_original_event().get("multiValueHeaders") or {}
+    found = [text for name, texts in sent.items() if name.lower() == SIGNATURE for text in texts]
+    return ",".join(found) or request.headers.get(SIGNATURE)

@@ -11,7 +11,7 @@ from chalicelib.contracts.money import payment_body, read_amount, read_method, r
 from chalicelib.contracts.ride_bodies import STATUS_WORDS, requested, ride_body
 from chalicelib.contracts.rides import NAME, listed, read_page, read_rating, read_wish
 from chalicelib.domain.people import Role
-from chalicelib.edge.rest import actor_of, answering, body_of, order_id_of
+from chalicelib.edge.rest import actor_of, answering, body_of, order_id_of, query_of
 from chalicelib.edge.waybill import Provider
 
 MAX_ANNOUNCEMENT = 2000
@@ -63,7 +63,7 @@ def routes(provide: Provider) -> Blueprint:
     def get_ride_chats(ride_id: str) -> Any:
         waybill = provide()
         actor = actor_of(waybill, bp.current_request)
-        before = read_page(bp.current_request.query_params or {})
+        before = read_page(query_of(bp.current_request, "before"))
         return listed(waybill.chats.read(actor, order_id_of(ride_id, "ride_id"), before))
 
     @bp.route("/v1/admin/announcements", methods=["POST"], name="announce")

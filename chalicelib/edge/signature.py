@@ -1,15 +1,22 @@
-"""A payment provider's signature: `t=<unix>,v1=<hex HMAC-SHA256 of "t.body">`."""
+"""A payment provider's signature: `t=<unix>,v1=<hex HMAC-SHA256 of "t.body">`.
+
+While a provider changes its key it signs with both, and writes several signatures: `v1=…,v1=…`, or
+the header twice. Any good one counts.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.errors import Unauthenticated
 
 MAX_AGE = timedelta(minutes=5)
+_MOST = 20  # times, and signatures, that are looked at
+_SEPARATORS = re.compile(r"[,;\s]+")
 
 
 class ProviderSignature:
@@ -21,15 +28,31 @@ class ProviderSignature:
 
     def check(self, header: str | None, body: str | bytes) -> None:
         """Raises Unauthenticated unless the provider signed this body, less than 5 min ago."""
-        parts = dict(part.strip().partition("=")[::2] for part in (header or "").split(","))
-        signed_at, given = parts.get("t", ""), parts.get("v1", "")
         raw = body.encode() if isinstance(body, str) else body
-        expected = hmac.new(self._secret, f"{signed_at}.".encode() + raw, hashlib.sha256)
-        genuine = hmac.compare_digest(expected.hexdigest().encode(), given.encode())
-        if not (self._secret and genuine and self._recent(signed_at)):
+        parts = _parts(header or "")
+        expected = [self._signature(at, raw) for at in parts["t"] if self._recent(at)]
+        given = [text.lower().encode("ascii", "replace") for text in parts["v1"]]
+        genuine = [hmac.compare_digest(one, other) for one in expected for other in given]
+        if not (self._secret and any(genuine)):
             raise Unauthenticated("The signature is not valid.")
+
+    def _signature(self, signed_at: str, raw: bytes) -> bytes:
+        signed = f"{signed_at}.".encode() + raw
+        return hmac.new(self._secret, signed, hashlib.sha256).hexdigest().encode()
 
     def _recent(self, signed_at: str) -> bool:
         if not (signed_at.isascii() and signed_at.isdigit() and len(signed_at) <= 12):
             return False
         return abs(self._clock().timestamp() - int(signed_at)) <= MAX_AGE.total_seconds()
+
+
+def _parts(header: str) -> Mapping[str, Iterable[str]]:
+    """The values of `t` and of `v1`; one that no name stands before belongs to the name before."""
+    found: dict[str, list[str]] = {"t": [], "v1": []}
+    name = ""
+    for part in filter(None, _SEPARATORS.split(header)):
+        before, equals, after = part.partition("=")
+        name, value = (before, after) if equals else (name, part)
+        if value and len(found.get(name, ())) < _MOST:
+            found.setdefault(name, []).append(value)
+    return found

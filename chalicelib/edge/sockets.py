@@ -14,7 +14,7 @@ from chalicelib.contracts.base import Contract, Refused, Request
 from chalicelib.domain.asks import Authenticate, Listen
 from chalicelib.domain.connections import Connection
 from chalicelib.domain.people import ROLE_WORDS, Actor
-from chalicelib.edge.bearer import bearer
+from chalicelib.edge.bearer import bare, bearer
 from chalicelib.edge.desk import perform
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import (
@@ -60,7 +60,7 @@ def _admitted(waybill: Waybill, event: Mapping[str, Any]) -> tuple[str, Actor]:
     if contract is None:
         raise NotFound("There is no such contract.")
     contract.opening(query)
-    token = bearer(headers.get("authorization")) or query.get("token")
+    token = bearer(headers.get("authorization")) or bare(query.get("token"))
     if contract.in_band and not token:
         return name, Actor("", None)
     actor = waybill.authenticate(token)
@@ -86,7 +86,7 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
         connection = waybill.presence.get(connection_id) or connection
     request, wrong = _read(waybill, contract, connection, body)
     try:
-        if contract.pace and (wrong or request.ask):
+        if contract.pace and request.paced and (wrong or request.ask):
             connection = waybill.presence.pace(connection, contract.pace)
         if wrong:
             raise wrong
@@ -156,8 +156,8 @@ def _authenticate(
     ask: Authenticate,
 ) -> None:
     """Admit whoever says who they are, or was vouched for by the handshake and says no more."""
-    vouched = connection.vouched
-    actor = vouched if vouched and not ask.token else waybill.authenticate(ask.token or None)
+    vouched, token = connection.vouched, bare(ask.token)
+    actor = vouched if vouched and not token else waybill.authenticate(token or None)
     if actor.role not in contract.roles:
         raise Forbidden("This path is for another role.")
     if ask.person_id not in (None, actor.id):

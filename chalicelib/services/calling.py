@@ -8,7 +8,7 @@ from datetime import datetime
 from chalicelib.domain import commands, events
 from chalicelib.domain.dispatch import Policy, fit, rank
 from chalicelib.domain.events import Event
-from chalicelib.domain.fares import STANDARD
+from chalicelib.domain.fares import vehicle_key
 from chalicelib.domain.lifecycle import advance
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
@@ -108,6 +108,6 @@ def _hears(courier: Courier, order: Order, policy: Policy, now: datetime) -> boo
     return (
         courier.connected
         and courier.id not in (*order.excluded, order.job.customer_id)
-        and (courier.vehicle_type or STANDARD) == (order.job.vehicle_type or STANDARD)
+        and vehicle_key(courier.vehicle_type) == vehicle_key(order.job.vehicle_type)
         and fit(courier, order.job.pickup.point, policy, now)
     )

@@ -27,7 +27,8 @@ _CLOCK_SKEW = timedelta(seconds=5)
 
 
 class Fleet:
-    """What couriers tell of themselves."""
+    """What couriers tell of themselves. A fix vaguer than `max_accuracy_m` does not take the place
+    of a good one, unless that is older than `fix_max_age`; one that is no place never does."""
 
     def __init__(
         self,
@@ -35,19 +36,23 @@ class Fleet:
         delivery: Delivery,
         holding: Holding,
         followers: Sequence[Follower],
+        max_accuracy_m: float,
+        fix_max_age: timedelta,
         clock: Clock,
     ) -> None:
         self._couriers = couriers
         self._holding = holding
         self._followers = followers
         self._delivery = delivery
+        self._max_accuracy_m = max_accuracy_m
+        self._fix_max_age = fix_max_age
         self._clock = clock
 
     def set_available(self, actor: Actor, available: bool, fix: Fix | None = None) -> Courier:
         """Go on or off duty. Off duty, an open offer is declined and accepted work goes on. Whom
         an order that is done still holds is let go."""
         if fix:
-            self._couriers.record_fix(actor.id, self._timed(fix), self._clock(), None)
+            self._record(actor, self._timed(fix), None)
         courier = self._couriers.set_available(actor.id, available, self._clock())
         if self._holding.let_go(courier):
             return self._couriers.get(actor.id) or courier
@@ -63,12 +68,23 @@ class Fleet:
 
         Raises RateLimited, NotOnline.
         """
-        timed, now = self._timed(fix), self._clock()
-        courier = self._couriers.record_fix(actor.id, timed, now, FIX_GAP, at_work)
-        if courier and courier.order_id is not None:
+        timed = self._timed(fix)
+        courier = self._record(actor, timed, FIX_GAP, at_work)
+        if courier and courier.order_id is not None and courier.fix == timed:
             for follow in self._followers:
                 self._tell(follow, courier)
         return courier
+
+    def _record(
+        self, actor: Actor, fix: Fix, least_gap: timedelta | None, at_work: bool = False
+    ) -> Courier | None:
+        now = self._clock()
+        if fix.is_place and not fix.is_vague(self._max_accuracy_m):
+            return self._couriers.record_fix(actor.id, fix, now, least_gap, at_work)
+        good_after = fix.at - self._fix_max_age if fix.is_place else None
+        return self._couriers.record_doubtful_fix(
+            actor.id, fix, now, least_gap, at_work, good_after
+        )
 
     @staticmethod
     def _tell(follow: Follower, courier: Courier) -> None:

@@ -31,7 +31,7 @@ Heartbeats = Callable[[str], Heartbeat | None]
 
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
-_PACE_TRIES = 20
+_PACE_TRIES = 40  # as many at once as a pace lets through, and what else changes the row
 _ANY_AGE = datetime.min.replace(tzinfo=timezone.utc)  # no row is void then
 _BEFORE_THE_END = timedelta(minutes=3)  # AWS has closed it by then, and its row is not void yet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.domain import commands, events
 from chalicelib.domain.commands import Command
 from chalicelib.domain.events import Event
-from chalicelib.domain.fares import Tariffs, estimate
+from chalicelib.domain.fares import Tariffs, estimate, vehicle_key
 from chalicelib.domain.jobs import Job, Wish
 from chalicelib.domain.orders import Order, Status, View
 from chalicelib.domain.people import Actor, Courier, Role
@@ -48,7 +48,8 @@ class Rides:
 
     def request(self, rider: Actor, wish: Wish) -> Order:
         """Ask for a ride: all free drivers near by are called. Raises InvalidInput."""
-        tariff = self._tariffs.get(wish.vehicle_type)
+        vehicle_type = vehicle_key(wish.vehicle_type)
+        tariff = self._tariffs.get(vehicle_type)
         if tariff is None:
             known = ", ".join(sorted(self._tariffs))
             raise InvalidInput(f"vehicle_type must be one of {known}.", field="vehicle_type")
@@ -62,10 +63,14 @@ class Rides:
             created_at=self._clock(),
             notes=wish.notes,
             customer=contact(self._people, rider),
-            vehicle_type=wish.vehicle_type,
+            vehicle_type=vehicle_type,
             estimate=estimate(wish.pickup.point, wish.dropoff.point, tariff),
         )
         return self._ordering.place(job)
+
+    def check_vehicle(self, driver: Actor) -> None:
+        """Raises NoTariff unless there are rides for what a driver drives."""
+        self._trips.check_vehicle(driver.id)
 
     def see(self, actor: Actor, order_id: int) -> View:
         """How a ride stands. NotFound for everybody who has no part in it."""

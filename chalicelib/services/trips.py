@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from chalicelib.domain import commands
 from chalicelib.domain.commands import Command
-from chalicelib.domain.fares import STANDARD, Tariffs, eta_minutes
+from chalicelib.domain.fares import Tariffs, eta_minutes, vehicle_key
 from chalicelib.domain.geo import Point, distance_m
 from chalicelib.domain.jobs import Trip
 from chalicelib.domain.orders import ON_THE_WAY, Order, Status
 from chalicelib.domain.people import Courier, Fix
-from chalicelib.errors import CourierBusy, NotAtPickup, NotOnline
+from chalicelib.errors import CourierBusy, NoTariff, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
 
 FRESH = timedelta(seconds=60)  # of a fix that says where a courier is as a trip begins, or ends
@@ -47,6 +47,15 @@ class Trips:
             return None
         return _eta(order, self._courier(order.courier_id))
 
+    def check_vehicle(self, courier_id: str) -> None:
+        """Raises NoTariff unless there are rides for what a courier drives."""
+        vehicle_type = self._courier(courier_id).vehicle_type
+        if vehicle_key(vehicle_type) not in self._tariffs:
+            raise NoTariff(
+                f"There are no rides for vehicle_type {vehicle_type}: "
+                f"your profile must have one of {', '.join(sorted(self._tariffs))}, or none."
+            )
+
     def trip(self, order: Order, courier: Courier, now: datetime) -> Trip:
         """What a trip that ends now came to: along the fixes on the way."""
         began = order.timeline.get(Status.IN_TRANSIT.value, now)
@@ -55,7 +64,7 @@ class Trips:
         metres = courier.odometer.reading_m - started.odometer_m
         metres = max(metres, _at_least_m(order, started.start, fix))
         seconds = int((now - began).total_seconds())
-        tariff = self._tariffs[order.job.vehicle_type or STANDARD]
+        tariff = self._tariffs[vehicle_key(order.job.vehicle_type)]
         fare_minor = tariff.fare_minor(metres, seconds)
         return replace(started, distance_m=metres, duration_s=seconds, fare_minor=fare_minor)
 

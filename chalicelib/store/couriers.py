@@ -103,18 +103,54 @@ class Couriers:
             except UpdateError as error:
                 if not lost_race(error):
                     raise
-                if self._outdated(courier_id, fix, now, least_gap, at_work):
+                row = _row(courier_id) or CourierRow(courier_id)
+                if self._outdated(row, fix, now, least_gap, at_work):
                     return None
             else:
                 return self._noted(row)
         raise Stale
 
+    def record_doubtful_fix(
+        self,
+        courier_id: str,
+        fix: Fix,
+        now: datetime,
+        least_gap: timedelta | None,
+        at_work: bool,
+        good_after: datetime | None,
+    ) -> Courier | None:
+        """Hear of a position that is vague, or no place (`good_after` None), as record_fix does.
+
+        It becomes the courier's only where none is known, or none but vague ones and good ones of
+        `good_after` and before; no place never does. It adds nothing to the way that was made.
+        """
+        for _ in range(_ATTEMPTS):
+            row = _row(courier_id) or CourierRow(courier_id)
+            if self._outdated(row, fix, now, least_gap, at_work):
+                return None
+            keeps = good_after is None or _knows_better(row, good_after)
+            if keeps and least_gap is None:
+                return _decode(row)
+            actions: list[Action] = [CourierRow.heard_at.set(ms(now))]
+            if not keeps:
+                heard_at = now if least_gap else None
+                actions = [*_place_actions(fix, heard_at), CourierRow.vague.set(True)]
+            as_read = _is(CourierRow.fix, row.fix) & _may_fix(fix, now, least_gap, at_work)
+            written = CourierRow(courier_id)
+            try:
+                written.update(actions=actions, condition=as_read)
+            except UpdateError as error:
+                if not lost_race(error):
+                    raise
+            else:
+                return _decode(written)
+        raise Stale
+
     @staticmethod
     def _outdated(
-        courier_id: str, fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool
+        row: CourierRow, fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool
     ) -> bool:
-        """Why a fix was refused: whether it is an old one. Raises NotOnline, RateLimited."""
-        row = _row(courier_id) or CourierRow(courier_id)
+        """Why a fix is refused: whether it is an old one. Raises NotOnline, RateLimited."""
         if at_work and not row.available and row.order_id is None:
             raise NotOnline("Go online first.")
         if least_gap and row.heard_at is not None and row.heard_at > ms(now - least_gap):
@@ -265,12 +301,24 @@ def _index(row: CourierRow, free: bool) -> Action:
 def _fix_actions(fix: Fix, heard_at: datetime | None) -> list[Action]:
     mark = Mark((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
     return [
+        *_place_actions(fix, heard_at),
+        CourierRow.vague.remove(),
+        CourierRow.track.set((CourierRow.track | []).append([_packed(mark)])),
+    ]
+
+
+def _place_actions(fix: Fix, heard_at: datetime | None) -> list[Action]:
+    return [
         CourierRow.fix.set(_text(fix)),
         CourierRow.fix_at.set(ms(fix.at)),
-        CourierRow.cell.set(cell_of(mark.point)),
-        CourierRow.track.set((CourierRow.track | []).append([_packed(mark)])),
+        CourierRow.cell.set(cell_of((fix.lat, fix.lng))),
         *([CourierRow.heard_at.set(ms(heard_at))] if heard_at else []),
     ]
+
+
+def _knows_better(row: CourierRow, good_after: datetime) -> bool:
+    """Whether a courier's place is known by a good fix, and by one that is not too old."""
+    return row.fix_at is not None and not row.vague and row.fix_at > ms(good_after)
 
 
 def _may_fix(fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool) -> Condition:

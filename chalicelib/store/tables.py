@@ -121,6 +121,7 @@ class CourierRow(Model):
     vehicle_type = UnicodeAttribute(null=True)
     fix = UnicodeAttribute(null=True)  # JSON of domain.people.Fix
     fix_at = NumberAttribute(null=True)  # epoch ms, by the courier's clock
+    vague = BooleanAttribute(null=True)  # true while the fix is one that a good one must displace
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
     cell = UnicodeAttribute(null=True)  # of the fix
     track: Any = ListAttribute(null=True)  # of the fixes not yet in the odometer, 12 bytes each

@@ -22,6 +22,16 @@ MAX_WAITING_REQUESTS = 16
 MAX_EARLY_BYTES = 256 * 1024
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+MAX_LOGGED_SEGMENT = 48  # a UUID fits; no JWT does, however it is encoded
+
+
+def without_tokens(path: str) -> str:
+    """Hide each part of a path that is long enough for a token, wherever somebody put one."""
+    parts = path.split("/")
+    return "/".join(part if len(part) <= MAX_LOGGED_SEGMENT else "(hidden)" for part in parts)
+
+
 class RequestHandler(Protocol):
     """What answers requests."""
 
@@ -61,10 +71,11 @@ class Exchange:
         # Never the query and no header: both carry tokens.
         if access_log.isEnabledFor(logging.INFO):
             request = self._request
-            label = request.label or request.path
+            label = request.label or without_tokens(request.path)
             ms = (self._listener.loop.time() - self._started_s) * 1000
             safe = label.encode("ascii", "backslashreplace").decode()
-            access_log.info("%s %s %d %.1f ms", request.method, safe, status, ms)
+            method = request.method if request.method in METHODS else "(unknown method)"
+            access_log.info("%s %s %d %.1f ms", method, safe, status, ms)
 
 
 class Listener(asyncio.Protocol):

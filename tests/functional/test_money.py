@@ -56,8 +56,10 @@ def pay(world: World, by: Someone, order_id: str, **changes: Any) -> Answer:
     return world.post("/v1/payments", body, by)
 
 
-def webhook(world: World, payment_id: str, age_s: int = 0, **body: Any) -> Answer:
-    """What the provider says, signed."""
+def webhook(world: World, payment_id: str, /, age_s: int = 0, **said: Any) -> Answer:
+    """What the provider says, signed; `payment_id` is the URL's unless said, None leaves it out."""
+    body = {"payment_id": payment_id, **said}
+    body = {name: value for name, value in body.items() if value is not None}
     raw, signed_at = json.dumps(body).encode(), int(world.clock.now.timestamp()) - age_s
     mac = hmac.new(SECRET.encode(), b"%d." % signed_at + raw, hashlib.sha256).hexdigest()
     header = {"X-Waybill-Signature": f"t={signed_at},v1={mac}"}
@@ -386,6 +388,29 @@ def test_a_webhook_counts_only_with_a_fresh_signature(paying: World) -> None:
         assert answer.status == 401, header
     assert paying.call("POST", path, b'{"status": "completed"}').status == 401
     assert webhook(paying, payment, age_s=299, status="completed").status == 200
+
+
+def test_a_signed_body_settles_the_payment_that_it_names_and_no_other(paying: World) -> None:
+    """The URL is not signed."""
+    cara = paying.customer("cara")
+    one, other = (pay(paying, cara, paying.place(cara)["id"]).body["id"] for _ in range(2))
+    for named in (one, one.upper(), f"{other}x", f"{other}/", f"{other}\n{one}"):
+        answer = webhook(paying, other, payment_id=named, status="completed")
+        assert (answer.status, answer.body["error"]) == (401, "unauthenticated"), named
+    assert webhook(paying, other, status="completed").body["status"] == "completed"
+    assert webhook(paying, one, status="failed").body["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "named", [None, "", " ", "\u200b", 5, True, [], {}, ["pay_1_1"], "x" * 129]
+)
+def test_a_signed_body_that_names_no_payment_is_a_400(paying: World, named: Any) -> None:
+    cara = paying.customer("cara")
+    payment = pay(paying, cara, paying.place(cara)["id"]).body["id"]
+    answer = webhook(paying, payment, payment_id=named, status="completed")
+    assert (answer.status, answer.body.get("details")) == (400, {"field": "payment_id"})
+    unsigned = paying.call("POST", f"/v1/payments/{payment}/webhook", b"{}")
+    assert unsigned.status == 401
 
 
 def test_without_a_secret_no_webhook_counts(world: World) -> None:

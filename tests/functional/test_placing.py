@@ -176,7 +176,7 @@ def test_when_the_queue_is_down_nothing_is_written(world: World) -> None:
     world.courier()
     world.queue.down = True
     cara = world.customer()
-    body = {"pickup_address": "a", "dropoff_address": "b", "receiver_phone": "c", **AT_DEPOT}
+    body = {"pickup_address": "a", "dropoff_address": "b", "receiver_phone": "1", **AT_DEPOT}
     answer = world.post("/v1/orders", body, cara)
     assert (answer.status, answer.body["error"]) == (503, "unavailable")
     assert world.get("/v1/customer/active-order", cara).body == {"active": False}

@@ -61,7 +61,10 @@ SECONDS = [
 ]
 
 
-@pytest.mark.parametrize("name", [*SECONDS, "DISPATCH_RADIUS_M", "START_RIDE_RADIUS_M"])
+NUMBERS = [*SECONDS, "DISPATCH_RADIUS_M", "START_RIDE_RADIUS_M", "FIX_MAX_ACCURACY_M"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", ["x", "-1", "nan", "inf", "1e999", "1,5", "0x10", "200000", " "])
 def test_a_number_that_can_not_be_used_is_named_with_what_it_takes(name: str, value: str) -> None:
     with pytest.raises(BadSetting) as stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import pytest
 from chalice.app import AuthResponse, BadRequestError, Chalice, CORSConfig, Response
+from websockets.exceptions import InvalidStatus
 
 from infra.gateway import GatewayResponse, PathRule
 from tests.aws_events import rest_event
@@ -442,6 +444,36 @@ def test_the_log_has_no_query_no_token_and_no_line_break(
     assert any(line.startswith("GET /api/hello/x 200 ") for line in lines)
     assert any(line.startswith("GET /ws/{token} 101 ") for line in lines)
     assert all("\n" not in line and line.isascii() for line in lines)
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4IiwiZXhwIjoxOTAwMDAwMDAwfQ.c2lnbmF0dXJlLW9mLXg"
+ENCODED = "".join(f"%{ord(character):02x}" for character in TOKEN)
+
+
+@pytest.mark.parametrize("token", [TOKEN, ENCODED, TOKEN.replace(".", "%2E"), f"Bearer%20{TOKEN}"])
+def test_no_form_of_url_brings_a_token_into_the_log(
+    caplog: pytest.LogCaptureFixture, token: str
+) -> None:
+    """Whoever errs about a path errs with the token in it."""
+    caplog.set_level(logging.INFO, "waybill.gateway")
+    paths = [
+        *(f"/ws/driver/orders/{token}", f"/ws/driver/orders/x/{token}", f"/nothing/{token}"),
+        *(f"/ws/driver/orders/{token}//", f"//{token}", f"/{token}", f"/api/{token}"),
+        *(f"/api/hello/{token}", f"/api/hello/{token}/x", f"/api/hello/x/{token}?x={token}"),
+        *(f"/ws?token={token}", f"/ws/driver/orders/%2f{token}", f"/apis/{token};x=1"),
+        *(f"/@connections/{token}", f"/api/@connections/{token}", f"/ws/driver/orders/;{token}"),
+    ]
+    with serving(a_rest_app(), paths=[PathRule("/ws/driver/orders/{token}")]) as rig:
+        for path in paths:
+            for method in ("GET", "POST", "OPTIONS"):
+                rig.http(method, path, headers={"Authorization": f"Bearer {token}"})
+            with contextlib.suppress(InvalidStatus):
+                rig.visit(path)
+        rig.raw(f"GET {token} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        rig.raw(f"{token[:20]} / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+    assert len([r for r in caplog.records if r.name == "waybill.gateway.access"]) > len(paths)
+    for part in (*token.split("."), token[:20], token.lower()[:20]):
+        assert part not in caplog.text.replace("%20", " "), part
 
 
 def test_json_that_is_not_json_is_the_apps_to_answer() -> None:
