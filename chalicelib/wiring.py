@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -115,9 +116,11 @@ def build(
     mailboxes: ports.MailboxStore | None = None,
     connections: ports.ConnectionStore | None = None,
     database: Database | None = None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Waybill:
     """Make the application. What is given replaces the real part; tests give a clock, a gateway
-    and faults. `database` is what tables.bind() returned, if that has been done."""
+    and faults. `database` is what tables.bind() returned, if that has been done; `pause` is how it
+    waits, in seconds."""
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
@@ -125,7 +128,7 @@ def build(
     session: Any = database.session
     threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
     orders = orders or Orders(database)
-    couriers, people = Couriers(threads), People()
+    couriers, people = Couriers(threads, clock), People()
     connections = connections or Connections()
     chats = ChatTable()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
@@ -169,7 +172,7 @@ def build(
         earnings.settle(outbox)
 
     calling = Calling(couriers, changes, queue, clock)
-    dispatching = Dispatching(orders, couriers, changes, policies, calling, clock)
+    dispatching = Dispatching(orders, couriers, changes, policies, calling, clock, pause)
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
     delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)

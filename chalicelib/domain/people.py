@@ -111,7 +111,9 @@ class Sighting(msgspec.Struct, frozen=True):
 class Courier(msgspec.Struct, frozen=True):
     """A courier as dispatch sees one. Free means available and holding no order.
 
-    `shown_to` is the customer who may follow their fixes.
+    `shown_to` is the customer who may follow their fixes. `fix_came_at` is when the fix reached
+    us, `alive_at` when they last gave another sign of life: both by our own clock. `listed` says
+    whether the index of free couriers has them.
     """
 
     id: str
@@ -119,6 +121,9 @@ class Courier(msgspec.Struct, frozen=True):
     connected: bool = False
     order_id: int | None = None
     fix: Fix | None = None
+    fix_came_at: datetime | None = None
+    alive_at: datetime | None = None
+    listed: bool = True
     idle_since: datetime | None = None
     vehicle_type: str | None = None
     odometer: Odometer = Odometer()

@@ -86,6 +86,8 @@ class Ordering:
         """The one order that occupies a courier, by an offer or by work."""
         courier = self._couriers.get(courier_id)
         if courier is None or courier.order_id is None:
+            if courier:  # who polls is there to be asked
+                self._couriers.note_alive(courier, self._clock())
             return None
         order = self._dispatching.fresh(self._orders.get(courier.order_id))
         return order if order.holder == courier_id else None

@@ -80,7 +80,7 @@ class Presence:
             self.end(connection.id)
             return
         if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
-            self._couriers.connected(connection.person_id, connection.id)
+            self._couriers.connected(connection.person_id, connection.id, connection.ends_at)
         if self.get(connection.id) is None:
             self._leave(connection.id, connection.person_id, set(connection.rooms))
 
@@ -111,7 +111,7 @@ class Presence:
 
         `person_id` is whose it was, where that is known: the row may be gone already.
         """
-        connection = self.get(connection_id)
+        connection = self._connections.find(connection_id)
         if connection:
             person_id = connection.person_id
         self._leave(connection_id, person_id, set(connection.rooms if connection else ()))
@@ -140,8 +140,8 @@ class Presence:
         may have been lost."""
         now = self._clock()
         connection = self._connections.get(connection_id, now)
-        if connection is None:
-            self._connections.close(connection_id)
+        if connection is None:  # gone, or void: what it was in is left all the same
+            self.close(connection_id)
             return
         if connection.check_at and connection.check_at - _EARLY > now:
             return
