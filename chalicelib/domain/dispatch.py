@@ -43,8 +43,8 @@ def distance_to(courier: Courier, pickup: Point | None) -> float | None:
 
 
 def is_located(courier: Courier, max_age: timedelta, now: datetime) -> bool:
-    """Whether a courier's position is known and fresh: by our clock, as phones' differ."""
-    return courier.fix is not None and now - (courier.fix_came_at or courier.fix.at) <= max_age
+    """Whether a courier's position is known and fresh."""
+    return courier.located_at is not None and now - courier.located_at <= max_age
 
 
 def is_reachable(courier: Courier, now: datetime) -> bool:

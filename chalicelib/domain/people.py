@@ -133,3 +133,8 @@ class Courier(msgspec.Struct, frozen=True):
     @property
     def free(self) -> bool:
         return self.available and self.order_id is None
+
+    @property
+    def located_at(self) -> datetime | None:
+        """When their position was known, by our clock: phones' differ."""
+        return self.fix_came_at or (self.fix.at if self.fix else None)
