@@ -150,7 +150,9 @@ def build(
         voices.heartbeat,
         clock,
     )
-    broadcast = Broadcast(connections, presence, gateway, voices.words, queue, threads, clock)
+    broadcast = Broadcast(
+        orders, connections, presence, gateway, voices.words, queue, threads, clock
+    )
     mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
     posting = Posting(gateway, voices.words, presence.forget, FAULTS, threads, clock)
     tally = Counting(counters, worded).tally
