@@ -158,7 +158,7 @@ def build(
     tally = Counting(counters, worded).tally
     boxes = Mailboxes(mailboxes, posting, load, presence.end, tally, FAULTS, clock)
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
-    pool = Pool(orders, couriers, connections, broadcast, clock)
+    pool = Pool(orders, couriers, connections, broadcast, settings.food_ready_ttl, clock)
     publishing = Publishing(relay, queue, clock)
     wallets = Wallets(wallet_rows, publishing)
     earnings = Earnings(wallets, orders, publishing, clock)
@@ -177,7 +177,8 @@ def build(
     dispatching = Dispatching(orders, couriers, changes, policies, calling, clock, pause)
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
-    delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)
+    prepares = {"ride": trips.prepare, "food": pool.prepare}
+    delivery = Delivery(people, changes, dispatching, particulars, prepares, clock)
     ordering = Ordering(orders, couriers, people, mailboxes, changes, dispatching, ids, clock)
     tracking = Tracking(orders, couriers, changes, broadcast, clock)
     greeting = Greeting(
@@ -281,6 +282,13 @@ def _policies(settings: Settings) -> dict[str, Policy]:
             fix_max_age=settings.fix_max_age,
             search_ttl=settings.ride_search_ttl,
             calls=True,
+        ),
+        # Nobody is looked for: a pool is told. Whoever it is assigned to has as long to collect it.
+        "food": Policy(
+            flow="food",
+            offer_ttl=settings.food_ready_ttl,
+            radius_m=settings.dispatch_radius_m,
+            fix_max_age=settings.fix_max_age,
         ),
     }
 

@@ -18,7 +18,7 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.errors import Stale, Unavailable
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, Queue
 from chalicelib.services.relay import Relay
-from chalicelib.services.wakeups import Expire, Wakeup
+from chalicelib.services.wakeups import Expire, Search, Wakeup
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,9 @@ class Changes:
         if after.offer:
             due = after.offer.expires_at
             wakeups.append((Expire(after.id, after.offer.seq, due), due - now))
+        ends_at = after.deadline_at if after.status is Status.READY else None
+        if ends_at and (before is None or before.deadline_at != ends_at):
+            wakeups.append((Search(after.id, ends_at), ends_at - now))
         self._queue.send(wakeups)
 
     def commit(

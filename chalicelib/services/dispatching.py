@@ -187,10 +187,13 @@ class Dispatching:
         return timedelta(0)
 
     def end_search(self, order_id: int, due: datetime) -> timedelta:
-        """Look after an order whose search ends at `due`. Returns how long that still is."""
+        """Look after an order whose search ends at `due`. Returns how long that still is, zero if
+        it waits for nobody by now. Raises NotFound."""
         left = due - self._clock()
         if left <= timedelta(0):
             self.look_after(order_id)
+        elif self._orders.get(order_id).deadline_at is None:
+            return timedelta(0)
         return max(timedelta(0), left)
 
     def look_after(self, order_id: int) -> None:
@@ -210,6 +213,9 @@ class Dispatching:
             return order
         if order.status is Status.SEARCHING:
             return self._search_again(order)
+        if order.status is Status.READY:
+            after, told = advance(order, commands.GiveUp(), SYSTEM, now)
+            return self._changes.commit(order, after, told)
         return self._lapse(order, order.offer.seq, now) if order.offer else order
 
     def _lapse(self, order: Order, seq: int, now: datetime) -> Order:

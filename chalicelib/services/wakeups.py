@@ -33,7 +33,7 @@ class Expire(msgspec.Struct, frozen=True, tag="expire"):
 
 
 class Search(msgspec.Struct, frozen=True, tag="search"):
-    """The search of an order ends at `due`."""
+    """The search of an order ends at `due`, or its wait for a courier to collect it."""
 
     order_id: int
     due: datetime
