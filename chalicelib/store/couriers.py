@@ -262,8 +262,8 @@ class Couriers:
         left = _MOST_READ
         for cells, covered_m in rings(point, radius_m):
             hits = [_Hits(CourierRow.by_cell.query, cell, _PER_CELL) for cell in cells]
-            found = self._read_on(hits, wanted, consistent, left)
-            left -= len(found)
+            found, read = self._read_on(hits, wanted, consistent, left)
+            left -= read
             yield found, covered_m
 
     def longest_idle(
@@ -272,7 +272,7 @@ class Couriers:
         """Some of the free couriers, whoever has waited longest among them. More are read only
         while nobody `wanted` is among them."""
         hits = [_Hits(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)]
-        return self._read_on(hits, wanted, consistent, _MOST_READ)
+        return self._read_on(hits, wanted, consistent, _MOST_READ)[0]
 
     def unplace(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if it is still the last that came.
@@ -298,17 +298,20 @@ class Couriers:
         wanted: Callable[[Courier], bool],
         consistent: bool,
         most: int,
-    ) -> list[Courier]:
-        """The couriers that parts of an index name, page by page, until somebody is wanted."""
+    ) -> tuple[list[Courier], int]:
+        """The couriers that parts of an index name, page by page, until somebody is wanted; and
+        how many it named."""
         found: list[Courier] = []
+        named = 0
         while hits:
-            pages = list(self._pool.map(_Hits.take, hits))
-            read = self._read([id_ for page in pages for id_ in page], consistent)
+            ids = [id_ for page in self._pool.map(_Hits.take, hits) for id_ in page]
+            named += len(ids)
+            read = self._read(ids, consistent)
             found += read
-            if any(map(wanted, read)) or len(found) >= most:
+            if any(map(wanted, read)) or named >= most:
                 break
             hits = [one for one in hits if not one.ended]
-        return found
+        return found, named
 
     def _read(self, ids: list[str], consistent: bool) -> list[Courier]:
         if not ids:
