@@ -2,6 +2,7 @@
 
 WaybillError                     code               http_status
 ├── InvalidInput                 invalid_input      400   the request itself is wrong
+│   └── PayloadTooLarge          payload_too_large  413   more than anything here takes
 ├── Unauthenticated              unauthenticated    401   no token, or a bad one
 ├── Forbidden                    forbidden          403   a good token, but not for this
 │   ├── CourierIdMismatch        courier_id_mismatch 403  the body names another courier
@@ -46,6 +47,11 @@ class WaybillError(Exception):
 class InvalidInput(WaybillError):
     code = "invalid_input"
     http_status = 400
+
+
+class PayloadTooLarge(InvalidInput):
+    code = "payload_too_large"
+    http_status = 413
 
 
 class Unauthenticated(WaybillError):

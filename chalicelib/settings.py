@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
     hail_offer_ttl: timedelta = timedelta(seconds=300)
     hail_search_ttl: timedelta = timedelta(seconds=1800)
     ride_search_ttl: timedelta = timedelta(seconds=300)
+    food_ready_ttl: timedelta = timedelta(seconds=7200)
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = TARIFFS
     rides_ws_create: bool = True
@@ -84,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True):
             hail_offer_ttl=_seconds(env, "HAIL_OFFER_TTL_S", 300),
             hail_search_ttl=_seconds(env, "HAIL_SEARCH_TTL_S", 1800),
             ride_search_ttl=_seconds(env, "RIDE_SEARCH_TTL_S", 300),
+            food_ready_ttl=_seconds(env, "FOOD_READY_TTL_S", 7200),
             start_ride_radius_m=_number(env, "START_RIDE_RADIUS_M", 200, 0, 100_000),
             ride_tariffs=_tariffs(env),
             rides_ws_create=_one_of(env, "RIDES_WS_CREATE", ("accept", "reject")) == "accept",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -117,9 +118,11 @@ def build(
     mailboxes: ports.MailboxStore | None = None,
     connections: ports.ConnectionStore | None = None,
     database: Database | None = None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Waybill:
     """Make the application. What is given replaces the real part; tests give a clock, a gateway
-    and faults. `database` is what tables.bind() returned, if that has been done."""
+    and faults. `database` is what tables.bind() returned, if that has been done; `pause` is how it
+    waits, in seconds."""
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
@@ -127,7 +130,7 @@ def build(
     session: Any = database.session
     threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
     orders = orders or Orders(database)
-    couriers, people = Couriers(threads), People()
+    couriers, people = Couriers(threads, clock), People()
     connections = connections or Connections()
     chats = ChatTable()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
@@ -151,13 +154,15 @@ def build(
         voices.heartbeat,
         clock,
     )
-    broadcast = Broadcast(connections, presence, gateway, voices.words, queue, threads, clock)
+    broadcast = Broadcast(
+        orders, connections, presence, gateway, voices.words, queue, threads, clock
+    )
     mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
     posting = Posting(gateway, voices.words, presence.forget, FAULTS, threads, clock)
     tally = Counting(counters, worded).tally
     boxes = Mailboxes(mailboxes, posting, load, presence.cut_off, tally, FAULTS, clock)
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
-    pool = Pool(orders, couriers, connections, broadcast, clock)
+    pool = Pool(orders, couriers, connections, broadcast, settings.food_ready_ttl, clock)
     publishing = Publishing(relay, queue, clock)
     wallets = Wallets(wallet_rows, publishing)
     earnings = Earnings(wallets, orders, publishing, clock)
@@ -173,10 +178,10 @@ def build(
         earnings.settle(outbox)
 
     calling = Calling(couriers, changes, clock)
-    dispatching = Dispatching(orders, couriers, changes, policies, calling, clock)
+    dispatching = Dispatching(orders, couriers, changes, policies, calling, clock, pause)
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
-    prepares = {"ride": trips.prepare}
+    prepares = {"ride": trips.prepare, "food": pool.prepare}
     delivery = Delivery(people, changes, dispatching, holding, particulars, prepares, clock)
     ordering = Ordering(
         orders, couriers, people, mailboxes, changes, dispatching, holding, ids, clock
@@ -292,6 +297,13 @@ def _policies(settings: Settings) -> dict[str, Policy]:
             fix_max_age=settings.fix_max_age,
             search_ttl=settings.ride_search_ttl,
             calls=True,
+        ),
+        # Nobody is looked for: a pool is told. Whoever it is assigned to has as long to collect it.
+        "food": Policy(
+            flow="food",
+            offer_ttl=settings.food_ready_ttl,
+            radius_m=settings.dispatch_radius_m,
+            fix_max_age=settings.fix_max_age,
         ),
     }
 

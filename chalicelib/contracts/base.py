@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from chalicelib.contracts import json_text
 from chalicelib.contracts.visible import is_blank
 from chalicelib.domain.asks import Ask
 from chalicelib.domain.connections import Connection, Heartbeat, Listener, Pace
@@ -100,11 +101,8 @@ def frame(message: Mapping[str, Any]) -> str:
 
 
 def message(text: str) -> dict[str, Any]:
-    """The JSON object in a frame. Raises InvalidInput."""
-    try:
-        found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise InvalidInput("This is not JSON.") from None
+    """The JSON object in a frame. Raises InvalidInput, PayloadTooLarge."""
+    found = json_text.decode(text, "A message")
     if not isinstance(found, dict):
         raise InvalidInput("A message is a JSON object.")
     return found

@@ -191,7 +191,7 @@ def _order_confirmed(event: Event) -> Data:
     return {
         "order_id": str(event.order_id),
         "confirmation_time": iso(event.at),
-        "shop_name": event.data.get("shop_name", ""),
+        "shop_name": event.data.get("shop_name") or _job(event).merchant_id or "",
         "estimated_ready_time": iso(event.at + timedelta(minutes=etas.TO_READY_MIN)),
     }
 

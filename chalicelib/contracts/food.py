@@ -27,6 +27,7 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
 
+AVAILABLE = "get-available-orders"
 MAX_RESTAURANTS = 50  # of one owner's token; each is a room
 
 # Spec 002, "Allowed statuses by role".
@@ -110,7 +111,10 @@ class Food(Contract):
         if request.name == "ping":
             return (self.say("pong", {}),)
         listed = LISTS.get(request.name)
-        return (self.say(listed, {"orders": order_list(result)}),) if listed else ()
+        if listed is None:
+            return ()
+        orders = order_list(result, newest=request.name == AVAILABLE)
+        return (self.say(listed, {"orders": orders}),)
 
     def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
         """`error`; the socket stays open."""
@@ -197,11 +201,11 @@ def _restaurant_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
 READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], Ask]] = {
     "update-order-status": _update_status,
     "accept-order": _accept_order,
-    "get-available-orders": _available_orders,
+    AVAILABLE: _available_orders,
     "get-restaurant-orders": _restaurant_orders,
 }
 LISTS: Mapping[str, str] = {
-    "get-available-orders": "available-orders",
+    AVAILABLE: "available-orders",
     "get-restaurant-orders": "restaurant-orders",
 }
 

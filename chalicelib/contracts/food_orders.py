@@ -5,7 +5,7 @@ Ids are numbers wherever they are decimal; money is decimal on the wire and in m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -59,16 +59,17 @@ def wire_order(order: Order) -> dict[str, Any]:
     return order_data(order.id, order.job, order.status, order.courier_id, order.updated_at)
 
 
-def order_list(orders: Iterable[Order]) -> list[dict[str, Any]]:
-    """Orders, the newest last, as a list that fits into one message: the oldest of them, where not
-    all do, as they have waited longest. What is done makes room for the others."""
+def order_list(orders: Sequence[Order], newest: bool = False) -> list[dict[str, Any]]:
+    """Orders, the newest last, as a list that fits into one message. Where not all do, these are
+    the oldest of them, as they have waited longest: what is done makes room for the others. Or the
+    `newest`, where those that are left may never be done."""
     found, room = [], MAX_LIST_BYTES
-    for order in map(wire_order, orders):
+    for order in map(wire_order, reversed(orders) if newest else orders):
         room -= len(msgspec.json.encode(order)) + 1
         if room < 0:
             break
         found.append(order)
-    return found
+    return found[::-1] if newest else found
 
 
 def order_data(

@@ -73,6 +73,7 @@ BOTH = RIDER | DRIVER
 # Codes that are not simply ours in capitals, and what is said with them.
 CODES = {
     "invalid_input": "INVALID_PAYLOAD",
+    "payload_too_large": "INVALID_PAYLOAD",
     "offer_gone": "RIDE_TAKEN",
     "courier_busy": "RIDE_ACTIVE",
 }
@@ -218,6 +219,8 @@ def ride_id(data: Data) -> int:
     value = data.get("ride_id")
     if value is None or isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidInput("ride_id is required.", field="ride_id")
+    if isinstance(value, str):
+        value = text(value, "ride_id")
     found = parse_id(value)
     if found is None:
         raise NotFound(SAID["not_found"])

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.contracts import json_text
 from chalicelib.errors import InvalidInput
 
 ROOT = "/"
@@ -152,6 +153,6 @@ def _json(data: Any) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadPacket("This is not JSON.") from None
+        return json_text.decode(text, "A packet")
+    except InvalidInput as error:
+        raise BadPacket(error.message) from None

@@ -139,9 +139,10 @@ class Prepare(_Command, frozen=True):
 
 
 class MakeReady(_Command, frozen=True):
-    """It can be picked up."""
+    """It can be picked up, until the time that is set as it is done: nobody may ever come."""
 
     verb: ClassVar[str] = "make_ready"
+    until: datetime | None = None
 
 
 class Reject(_Command, frozen=True):

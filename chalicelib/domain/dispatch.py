@@ -10,6 +10,8 @@ import msgspec
 from chalicelib.domain.geo import Point, distance_m
 from chalicelib.domain.people import Courier
 
+# Whoever has no open socket is still taken to be there for so long after a sign of life.
+LIVELY = timedelta(minutes=15)
 _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -41,18 +43,27 @@ def distance_to(courier: Courier, pickup: Point | None) -> float | None:
     return distance_m((fix.lat, fix.lng), pickup) if fix and pickup else None
 
 
+def is_located(courier: Courier, max_age: timedelta, now: datetime) -> bool:
+    """Whether a courier's position is known and fresh."""
+    return courier.located_at is not None and now - courier.located_at <= max_age
+
+
+def is_reachable(courier: Courier, now: datetime) -> bool:
+    """Whether a courier is there to be asked: connected, or lately heard of."""
+    signs = (courier.alive_at or courier.idle_since, courier.fix_came_at)
+    return courier.connected or any(now - at <= LIVELY for at in signs if at)
+
+
 def fit(courier: Courier, pickup: Point | None, policy: Policy, now: datetime) -> bool:
-    """Whether a courier may be asked: free, and near by a fresh fix where distance counts."""
+    """Whether a courier may be asked: free, and near by a fresh fix where distance counts; else
+    there at all."""
     if not courier.free:
         return False
     if pickup is None:
-        return True
-    fix = courier.fix
-    return (
-        fix is not None
-        and now - fix.at <= policy.fix_max_age
-        and distance_m((fix.lat, fix.lng), pickup) <= policy.radius_m
-    )
+        return is_reachable(courier, now)
+    if courier.fix is None or not is_located(courier, policy.fix_max_age, now):
+        return False
+    return distance_m((courier.fix.lat, courier.fix.lng), pickup) <= policy.radius_m
 
 
 def rank(couriers: Iterable[Courier], pickup: Point | None) -> list[Courier]:

@@ -34,7 +34,8 @@ class Flow(msgspec.Struct, frozen=True):
     """One kind of order, as data. `repeatable` names, for each step that may be asked for again
     without harm, the status that it leads to. `on_duty` says that only couriers who are available
     take such orders; where it is false, whoever holds no other order may. `shows_fixes` lets the
-    customer follow the courier who has it, live."""
+    customer follow the courier who has it, live. `only_admins` are those steps of the table that
+    are there for admins alone: a way out of each state in which somebody may never come back."""
 
     name: str
     table: Table
@@ -44,3 +45,14 @@ class Flow(msgspec.Struct, frozen=True):
     first: Status = Status.SEARCHING
     on_duty: bool = True
     shows_fixes: bool = False
+    only_admins: Table = {}
+
+    def steps_from(self, status: Status, is_admin: bool) -> Mapping[str, Status]:
+        """The steps that an order in this status may take, and where each leads."""
+        hidden = {} if is_admin else self.only_admins.get(status, {})
+        return {verb: to for verb, to in self.table[status].items() if verb not in hidden}
+
+
+def joined(table: Table, more: Table) -> Table:
+    """Make one table of two."""
+    return {status: {**steps, **more.get(status, {})} for status, steps in table.items()}

@@ -38,7 +38,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `offered_to` is everybody it was ever offered to; `excluded` those not to be asked again in
     this search; `unheard` those of the called who may not have heard, and are called once more
-    when they are seen. `next_search_at` and `search_until` are set while it waits for a courier.
+    when they are seen. `next_search_at` and `search_until` are set while it waits for a courier: to
+    be found, or to collect what is ready.
     """
 
     id: int
@@ -79,6 +80,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         """When somebody must look at this order again, if ever."""
         if self.status is Status.OFFERED and self.offer:
             return self.offer.expires_at
+        if self.status is Status.READY:
+            return self.search_until
         return self.next_search_at if self.status is Status.SEARCHING else None
 
     @property

@@ -122,7 +122,9 @@ class Sighting(msgspec.Struct, frozen=True):
 class Courier(msgspec.Struct, frozen=True):
     """A courier as dispatch sees one. Free means available and holding no order.
 
-    `shown_to` is the customer who may follow their fixes.
+    `shown_to` is the customer who may follow their fixes. `fix_came_at` is when the fix reached
+    us, `alive_at` when they last gave another sign of life: both by our own clock. `listed` says
+    whether the index of free couriers has them.
     """
 
     id: str
@@ -130,6 +132,9 @@ class Courier(msgspec.Struct, frozen=True):
     connected: bool = False
     order_id: int | None = None
     fix: Fix | None = None
+    fix_came_at: datetime | None = None
+    alive_at: datetime | None = None
+    listed: bool = True
     idle_since: datetime | None = None
     vehicle_type: str | None = None
     odometer: Odometer = Odometer()
@@ -139,3 +144,8 @@ class Courier(msgspec.Struct, frozen=True):
     @property
     def free(self) -> bool:
         return self.available and self.order_id is None
+
+    @property
+    def located_at(self) -> datetime | None:
+        """When their position was known, by our clock: phones' differ."""
+        return self.fix_came_at or (self.fix.at if self.fix else None)

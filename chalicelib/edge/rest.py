@@ -11,7 +11,10 @@ from urllib.parse import unquote
 import msgspec
 from chalice.app import Request, Response
 
+from chalicelib.contracts import json_text
+from chalicelib.contracts.base import text
 from chalicelib.contracts.courier import transition_details
+from chalicelib.contracts.json_text import MAX_BYTES
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge.bearer import bearer
@@ -30,7 +33,6 @@ from chalicelib.errors import (
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 64 * 1024
 # What is answered is one person's: no proxy and no browser may keep it.
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
@@ -124,16 +126,12 @@ def actor_of(waybill: Waybill, request: Request, *roles: Role) -> Actor:
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; an absent body is an empty one. Raises InvalidInput."""
+    """The JSON object in the body; an absent body is an empty one. Raises InvalidInput,
+    PayloadTooLarge."""
     raw = request.raw_body
-    if len(raw) > MAX_BODY:
-        raise PayloadTooLarge(f"A body has at most {MAX_BODY} bytes.")
-    if not raw.strip():
+    if not raw.strip() and len(raw) <= MAX_BYTES:
         return {}
-    try:
-        found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise InvalidInput("The body is not valid JSON.") from None
+    found = json_text.decode(raw, "The body")
     if not isinstance(found, dict):
         raise InvalidInput("The body must be a JSON object.")
     return found
@@ -151,22 +149,17 @@ def query_of(request: Request, *names: str) -> dict[str, str]:
 
 
 def order_id_of(value: Any, name: str = "order_id") -> int:
-    """An order's id in a body. Raises InvalidInput if absent, NotFound if it can't be one."""
+    """An order's id. Raises InvalidInput if absent or empty, NotFound if it can't be one."""
     if value is None:
         raise InvalidInput(f"{name} is required.", field=name)
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise InvalidInput(f"{name} must be a text.", field=name)
+    if isinstance(value, str):
+        value = text(value, name)
     id_ = parse_id(value)
     if id_ is None:
         raise NotFound("There is no such order.")
     return id_
-
-
-class PayloadTooLarge(InvalidInput):
-    """413: more than anything here needs."""
-
-    code = "payload_too_large"
-    http_status = 413
 
 
 class HttpRefusal(WaybillError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Request
 
-from chalicelib.contracts.base import boolean
+from chalicelib.contracts.base import boolean, text
 from chalicelib.contracts.courier import order_body, read_fix
 from chalicelib.domain import commands
 from chalicelib.domain.commands import Command
@@ -96,6 +96,8 @@ def _order_asked(request: Request, actor: Actor) -> int:
     """The order in the body. A `courier_id` there is optional and must be the token's own."""
     body = body_of(request)
     named = body.get("courier_id")
+    if isinstance(named, str):
+        named = text(named, "courier_id")
     if named is not None and str(named) != actor.id:
         raise CourierIdMismatch("courier_id is not the courier of this token.")
     return order_id_of(body.get("order_id"))

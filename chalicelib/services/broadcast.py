@@ -1,7 +1,8 @@
 """Saying something to a whole room, or to several people, at once and without keeping it.
 
 For what may be lost because the next one heals: positions, ETAs, orders open to a pool. What must
-not be lost goes through mailboxes.
+not be lost goes through mailboxes. Of whether an order can be had nothing comes next: that is
+looked up before it is said, and once more after, so that what is heard last is so.
 """
 
 from __future__ import annotations
@@ -13,8 +14,17 @@ from datetime import timedelta
 
 from chalicelib.domain.connections import Listener, person_room
 from chalicelib.domain.events import Event
+from chalicelib.domain.openings import CLOSED_BY, TYPES, is_so
+from chalicelib.domain.steps import tell
 from chalicelib.errors import Gone
-from chalicelib.services.ports import Clock, ConnectionStore, Gateway, Queue, Words
+from chalicelib.services.ports import (
+    Clock,
+    ConnectionStore,
+    Gateway,
+    OrderStore,
+    Queue,
+    Words,
+)
 from chalicelib.services.presence import Presence
 from chalicelib.services.wakeups import FanOut
 
@@ -28,6 +38,7 @@ class Broadcast:
 
     def __init__(
         self,
+        orders: OrderStore,
         connections: ConnectionStore,
         presence: Presence,
         gateway: Gateway,
@@ -36,6 +47,7 @@ class Broadcast:
         pool: ThreadPoolExecutor,
         clock: Clock,
     ) -> None:
+        self._orders = orders
         self._connections = connections
         self._presence = presence
         self._gateway = gateway
@@ -63,7 +75,26 @@ class Broadcast:
         rest = listeners[CHUNK:]
         for n in range(0, len(rest), CHUNK):
             self._queue.send([(FanOut(event, tuple(rest[n : n + CHUNK])), timedelta(0))])
-        self._post(listeners[:CHUNK], event)
+        if event.type in TYPES:
+            self._post_if_so(listeners[:CHUNK], event)
+        else:
+            self._post(listeners[:CHUNK], event)
+
+    def _post_if_so(self, listeners: Sequence[Listener], event: Event) -> None:
+        """Post what an event says of an order to those of whom it is so. Whoever takes the order
+        while this posts has it said to all, and maybe sooner: then it is taken back here."""
+        if not listeners:
+            return
+        order = self._orders.get(event.order_id)
+        told = [li for li in listeners if is_so(event.type, order, li.person_id)]
+        self._post(told, event)
+        closed_by = CLOSED_BY.get(event.type)
+        if not told or closed_by is None:
+            return
+        order = self._orders.get(event.order_id)
+        late = [li for li in told if not is_so(event.type, order, li.person_id)]
+        closed = tell(order, closed_by, "", self._clock(), job=order.job)
+        self._post([li for li in late if li.person_id != order.courier_id], closed)
 
     def _post(self, listeners: Sequence[Listener], event: Event) -> None:
         """Post to all of them side by side; what one is told in several frames, one by one."""

@@ -16,6 +16,7 @@ from chalicelib.domain.steps import tell
 from chalicelib.services.broadcast import Broadcast
 from chalicelib.services.changes import Changes
 from chalicelib.services.ports import Clock, CourierStore
+from chalicelib.services.roster import Roster
 
 AT_ONCE = 50  # couriers called in one pass
 IN_ALL = 200  # and for one order: its row stays small
@@ -56,7 +57,7 @@ class Calling:
     """Looks for couriers to call."""
 
     def __init__(self, couriers: CourierStore, changes: Changes, clock: Clock) -> None:
-        self._couriers = couriers
+        self._roster = Roster(couriers)
         self._changes = changes
         self._clock = clock
 
@@ -88,7 +89,12 @@ class Calling:
             return (), ()
         found: list[Courier] = []
         unheard = dict.fromkeys(order.unheard)
-        for ring, _ in self._couriers.free_near(pickup, policy.radius_m):
+
+        def wanted(courier: Courier) -> bool:
+            new = courier.id not in order.offered_to or room <= 0
+            return new and _hears(courier, order, policy, now)
+
+        for ring, _ in self._roster.near(pickup, policy, now, wanted):
             for courier in ring:
                 hears = _hears(courier, order, policy, now)
                 if courier.id not in order.offered_to:

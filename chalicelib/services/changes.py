@@ -69,7 +69,7 @@ class Changes:
         if after.offer:
             due = after.offer.expires_at
             wakeups.append((Expire(after.id, after.offer.seq, due), due - now))
-        elif due_at := after.deadline_at:
+        elif (due_at := after.deadline_at) and (before is None or before.deadline_at != due_at):
             wakeups.append((Search(after.id, due_at), due_at - now))
         self._queue.send(wakeups)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.domain import commands
@@ -17,8 +18,11 @@ from chalicelib.errors import CourierTaken
 from chalicelib.services.calling import Calling
 from chalicelib.services.changes import Changes
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
+from chalicelib.services.roster import Roster
 
 log = logging.getLogger(__name__)
+
+BEHIND_S = 0.3  # what is written shows in an index, and in reads at half the price, by then
 
 
 class Dispatching:
@@ -32,10 +36,12 @@ class Dispatching:
         policies: Mapping[str, Policy],
         calling: Calling,
         clock: Clock,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._calling = calling
         self._orders = orders
-        self._couriers = couriers
+        self._roster = Roster(couriers)
+        self._pause = pause
         self._changes = changes
         self._policies = policies
         self._clock = clock
@@ -70,11 +76,29 @@ class Dispatching:
         """
         if self.policy(searching).calls:
             return self._calling.settle(before, searching, told, self.policy(searching))
+        asked = before, searching, told, lapsed_courier_id, again
+        offered = self._offer(*asked)
+        if offered is None and not self._may_wait(searching):
+            # Giving up is for good: whoever came on duty a moment ago must not be overlooked.
+            self._pause(BEHIND_S)
+            offered = self._offer(*asked, consistent=True)
+        return offered or self._settle_without(before, searching, told, lapsed_courier_id)
+
+    def _offer(
+        self,
+        before: Order | None,
+        searching: Order,
+        told: tuple[Event, ...],
+        lapsed_courier_id: str | None,
+        again: bool,
+        consistent: bool = False,
+    ) -> Order | None:
+        """Commit it as offered to the best courier who can be claimed; None if there is none."""
         now = self._clock()
         expires_at = now + self.policy(searching).offer_ttl
         armed: set[str] | None = None  # whom the wakeups that are out would have told
         lost: set[str] = set()
-        while found := self._candidates(searching, lost, now, again):
+        while found := self._candidates(searching, lost, now, again, consistent):
             for courier in found:
                 distance_m = distance_to(courier, searching.job.pickup.point)
                 offer = commands.Offer(courier.id, expires_at, lapsed_courier_id, distance_m)
@@ -86,7 +110,10 @@ class Dispatching:
                     return self._changes.commit(before, after, told + more, armed=True)
                 except CourierTaken:
                     lost.add(courier.id)
-        return self._settle_without(before, searching, told, lapsed_courier_id, now)
+        return None
+
+    def _may_wait(self, order: Order) -> bool:
+        return order.search_until is not None and self._clock() < order.search_until
 
     def _settle_without(
         self,
@@ -94,10 +121,10 @@ class Dispatching:
         searching: Order,
         told: tuple[Event, ...],
         lapsed_courier_id: str | None,
-        now: datetime,
     ) -> Order:
         """Nobody to ask: wait, where the flow does, else give up. The commit sends the wakeup of
         the next look, which is at the end of the search at the latest."""
+        now = self._clock()
         until = searching.search_until
         command: commands.Command
         if until and now < until:
@@ -109,29 +136,35 @@ class Dispatching:
         return self._changes.commit(before, after, told + more)
 
     def _candidates(
-        self, order: Order, lost: set[str], now: datetime, again: bool
+        self, order: Order, lost: set[str], now: datetime, again: bool, consistent: bool
     ) -> list[Courier]:
         """Free couriers to ask, best first. Only when nobody else is left, and `again`, those who
         were asked before; but never the last one (spec 004: to another driver)."""
         asked = order.excluded if self.policy(order).exclude == "all" else order.excluded[-1:]
-        found = self._nearest(order, {*asked, *lost}, now)
+        found = self._nearest(order, {*asked, *lost}, now, consistent)
         if found or not again:
             return found
-        return self._nearest(order, {*order.excluded[-1:], *lost}, now)
+        return self._nearest(order, {*order.excluded[-1:], *lost}, now, consistent)
 
-    def _nearest(self, order: Order, passed: set[str], now: datetime) -> list[Courier]:
+    def _nearest(
+        self, order: Order, passed: set[str], now: datetime, consistent: bool
+    ) -> list[Courier]:
         """Free couriers, less those `passed`, best first. Those of whom it is certain that nobody
         better is further out come alone, so that the next ring is read only when they are gone."""
         policy, pickup = self.policy(order), order.job.pickup.point
 
-        def usable(couriers: list[Courier]) -> list[Courier]:
-            return [c for c in couriers if c.id not in passed and fit(c, pickup, policy, now)]
+        def usable(courier: Courier) -> bool:
+            return courier.id not in passed and fit(courier, pickup, policy, now)
+
+        def wanted(courier: Courier) -> bool:
+            return courier.connected and usable(courier)
 
         if pickup is None:
-            return rank(usable(self._couriers.longest_idle()), None)
+            idle = self._roster.longest_idle(policy, now, wanted, consistent)
+            return rank(filter(usable, idle), None)
         found: list[Courier] = []
-        for ring, covered_m in self._couriers.free_near(pickup, policy.radius_m):
-            found += usable(ring)
+        for ring, covered_m in self._roster.near(pickup, policy, now, wanted, consistent):
+            found += filter(usable, ring)
             certain = [
                 c
                 for c in found
@@ -155,11 +188,13 @@ class Dispatching:
         return timedelta(0)
 
     def search_on(self, order_id: int, due: datetime) -> timedelta:
-        """Look after a searching order whose next look is at `due`. Returns how long that still is,
-        zero once it was looked after."""
+        """Look after an order that waits until `due`. Returns how long that still is, zero once it
+        was looked after, or if it waits for nobody by now. Raises NotFound."""
         left = due - self._clock()
         if left <= timedelta(0):
             self.look_after(order_id)
+        elif self._orders.get(order_id).deadline_at is None:
+            return timedelta(0)
         return max(timedelta(0), left)
 
     def look_after(self, order_id: int) -> None:
@@ -179,6 +214,9 @@ class Dispatching:
             return order
         if order.status is Status.SEARCHING:
             return self._search_again(order)
+        if order.status is Status.READY:
+            after, told = advance(order, commands.GiveUp(), SYSTEM, now)
+            return self._changes.commit(order, after, told)
         return self._lapse(order, order.offer.seq, now) if order.offer else order
 
     def _lapse(self, order: Order, seq: int, now: datetime) -> Order:

@@ -90,6 +90,8 @@ class Ordering:
         still holds them, lets them go."""
         courier = self._couriers.get(courier_id)
         if courier is None or courier.order_id is None:
+            if courier:  # who polls is there to be asked
+                self._couriers.note_alive(courier, self._clock())
             return None
         order = self._dispatching.fresh(self._orders.get(courier.order_id))
         self._holding.let_go_if_done(courier_id, order)

@@ -46,7 +46,7 @@ class Particulars:
 
     def _confirmed(self, order: Order) -> dict[str, Any]:
         shop = self._restaurants.get(order.job.merchant_id) if order.job.merchant_id else None
-        return {"shop_name": shop.name} if shop else {}
+        return {"shop_name": shop.name} if shop else {}  # else its id: contracts/feed_events.py
 
     def _reached(self, order: Order) -> dict[str, Any]:
         at = self._place(order)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from chalicelib.domain import events
+from chalicelib.domain.commands import Command, MakeReady
 from chalicelib.domain.connections import pool_room
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Actor
@@ -22,13 +25,22 @@ class Pool:
         couriers: CourierStore,
         connections: ConnectionStore,
         broadcast: Broadcast,
+        ready_ttl: timedelta,
         clock: Clock,
     ) -> None:
+        """`ready_ttl` is how long an order waits for a courier to collect it."""
         self._orders = orders
         self._couriers = couriers
         self._connections = connections
         self._broadcast = broadcast
+        self._ready_ttl = ready_ttl
         self._clock = clock
+
+    def prepare(self, order: Order, who: str, command: Command, now: datetime) -> Command:
+        """Complete a permitted command: what becomes ready waits for so long."""
+        if isinstance(command, MakeReady):
+            return MakeReady(until=now + self._ready_ttl)
+        return command
 
     def follow(self, before: Order | None, after: Order) -> None:
         """Tell the pool if an order has just become anybody's to take, or no longer is."""
@@ -39,7 +51,8 @@ class Pool:
             self._taken(after)
 
     def open_orders(self, pool: str) -> list[Order]:
-        """What is anybody's to take, the newest last."""
+        """What is anybody's to take, the newest last: the newest, where there is more than LISTED.
+        What nobody wants must not hide what is new."""
         return self._orders.open_in(pool, LISTED)
 
     def restaurant_orders(self, actor: Actor) -> list[Order]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -32,7 +32,6 @@ Heartbeats = Callable[[str], Heartbeat | None]
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
 _PACE_TRIES = 40  # as many at once as a pace lets through, and what else changes the row
-_ANY_AGE = datetime.min.replace(tzinfo=timezone.utc)  # no row is void then
 _BEFORE_THE_END = timedelta(minutes=3)  # AWS has closed it by then, and its row is not void yet
 
 
@@ -95,7 +94,7 @@ class Presence:
             self.end(connection.id)
             return
         if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
-            self._couriers.connected(connection.person_id, connection.id)
+            self._couriers.connected(connection.person_id, connection.id, connection.ends_at)
         if self.get(connection.id) is None:
             self._leave(connection.id, connection.person_id, set(connection.rooms))
 
@@ -126,7 +125,7 @@ class Presence:
 
         `person_id` is whose it was, where that is known: the row may be gone already.
         """
-        connection = self._connections.get(connection_id, _ANY_AGE)
+        connection = self._connections.find(connection_id)
         if connection:
             person_id = connection.person_id
         self._leave(connection_id, person_id, set(connection.rooms if connection else ()))
@@ -173,8 +172,8 @@ class Presence:
         may have been lost. One that lives is repaired, where a wakeup was lost that it relied on.
         """
         now = self._clock()
-        connection = self._connections.get(connection_id, _ANY_AGE)
-        if connection is None or connection.void(now):
+        connection = self._connections.find(connection_id)
+        if connection is None or connection.void(now):  # what it was in is left all the same
             self.close(connection_id)
             return
         if connection.check_at and connection.check_at - _EARLY > now:

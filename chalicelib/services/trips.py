@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain import commands
 from chalicelib.domain.commands import Command
+from chalicelib.domain.dispatch import is_located
 from chalicelib.domain.fares import Tariffs, eta_minutes, vehicle_key
 from chalicelib.domain.geo import Point, distance_m
 from chalicelib.domain.jobs import Trip
@@ -60,7 +61,8 @@ class Trips:
         """What a trip that ends now came to: along the fixes on the way."""
         began = order.timeline.get(Status.IN_TRANSIT.value, now)
         started = order.trip or Trip(courier.odometer.reading_m)
-        fix = courier.fix if courier.fix and began < courier.fix.at >= now - FRESH else None
+        on_the_way = courier.located_at is not None and began < courier.located_at
+        fix = courier.fix if on_the_way and is_located(courier, FRESH, now) else None
         metres = courier.odometer.reading_m - started.odometer_m
         metres = max(metres, _at_least_m(order, started.start, fix))
         seconds = int((now - began).total_seconds())
@@ -87,7 +89,7 @@ class Trips:
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
         pickup, fix = order.job.pickup.point, courier.fix
-        if fix is None or now - fix.at > FRESH:
+        if fix is None or not is_located(courier, FRESH, now):
             raise NotAtPickup("Your last location is too old to say that you are at the pickup.")
         away_m = distance_m((fix.lat, fix.lng), pickup) if pickup else 0.0
         if away_m > self._start_radius_m:

@@ -34,7 +34,7 @@ class Expire(msgspec.Struct, frozen=True, tag="expire"):
 
 
 class Search(msgspec.Struct, frozen=True, tag="search"):
-    """An order that searches for a courier is to be looked at again at `due`."""
+    """An order that searches for a courier, or waits for one to collect it, is due for a look."""
 
     order_id: int
     due: datetime

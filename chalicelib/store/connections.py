@@ -34,12 +34,17 @@ class Connections:
 
     def get(self, connection_id: str, now: datetime) -> Connection | None:
         """Read a socket's row, strongly consistent; None once it is gone or void."""
+        connection = self.find(connection_id)
+        return None if connection is None or connection.void(now) else connection
+
+    def find(self, connection_id: str) -> Connection | None:
+        """Read a socket's row whatever its age: what it was in must be left."""
         try:
             row = ConnectionRow.get(connection_id, consistent_read=True)
         except DoesNotExist:
             return None
         connection: Connection = msgspec.json.decode(row.doc, type=Connection)
-        return None if connection.void(now) else connection
+        return connection
 
     def update(self, before: Connection, after: Connection) -> Connection:
         """Write `after` if the row is still `before`. Raises Stale if it changed or is gone."""

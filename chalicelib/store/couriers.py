@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from struct import Struct
 from typing import Any
@@ -15,6 +15,7 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain.connections import MAX_AGE
 from chalicelib.domain.geo import Point, cell_of, rings
 from chalicelib.domain.odometer import Mark, Odometer
 from chalicelib.domain.people import Courier, Fix, Sighting
@@ -23,8 +24,10 @@ from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import SHARDS, CourierRow
 
-_PER_CELL = 100  # free couriers looked at in one cell
+_PER_CELL = 100  # free couriers read of one cell at a time
 _PER_SHARD = 25
+_MOST_READ = 3000  # in one look for couriers, before it reads on no further
+_AGAIN = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within LIVELY
 _ATTEMPTS = 8
 # Fixes noted before they are added up: more than come between two sightings (domain/tracking.py),
 # and few enough for the row to stay under 1 KB, one write unit.
@@ -42,28 +45,37 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Couriers:
-    """The couriers table. `pool` runs the queries of one ring side by side."""
+    """The couriers table. `pool` runs the queries of one ring side by side; by `clock` a socket
+    whose end was never noted stops counting."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
         self._pool = pool
+        self._clock = clock
 
     def get(self, courier_id: str) -> Courier | None:
         """Read one courier, strongly consistent; None if never seen."""
         row = _row(courier_id)
-        return _decode(row) if row else None
+        return self._decode(row) if row else None
 
     def glance(self, courier_id: str) -> Courier | None:
         """A courier as they are or lately were, for half the price; None if never seen."""
         row = _row(courier_id, consistent=False)
-        return _decode(row) if row else None
+        return self._decode(row) if row else None
 
     def set_available(self, courier_id: str, available: bool, now: datetime) -> Courier:
         """Go on or off duty; idempotent. Returns the courier after it."""
         for _ in range(_ATTEMPTS):
             row = _row(courier_id) or CourierRow(courier_id)
-            if row.available == available:
-                return _decode(row)
-            since = [CourierRow.idle_since.set(ms(now))] if available else []
+            courier = self._decode(row)
+            if row.available == available and not (available and _is_to_be_noted(courier, now)):
+                return courier
+            since = [CourierRow.alive_at.set(ms(now))] if available else []
+            if available and not row.available:
+                since.append(CourierRow.idle_since.set(ms(now)))
             index = _index(row, free=available and row.order_id is None)
             written = CourierRow(courier_id)
             try:
@@ -75,8 +87,23 @@ class Couriers:
                 if not lost_race(error):
                     raise
             else:
-                return _decode(written)
+                return self._decode(written)
         raise Stale
+
+    def note_alive(self, courier: Courier, now: datetime) -> None:
+        """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
+        and are in the index again if they had been taken out."""
+        if not _is_to_be_noted(courier, now):
+            return
+        row = CourierRow(courier.id)
+        try:
+            row.update(
+                actions=[CourierRow.alive_at.set(ms(now)), _index(row, free=True)],
+                condition=(CourierRow.available == True) & CourierRow.order_id.does_not_exist(),  # noqa: E712
+            )
+        except UpdateError as error:
+            if not lost_race(error):
+                raise  # else they are not free by now
 
     def record_fix(
         self,
@@ -87,7 +114,7 @@ class Couriers:
         at_work: bool = False,
     ) -> Courier | None:
         """Store a position and note the way that was made: one write, which touches an index only
-        for a free courier in a new cell.
+        for a free courier in a new cell. (Whoever was taken out of the index is put back first.)
 
         Its condition enforces `least_gap` between two fixes, and `at_work`: only of one who is
         available or has an order. Returns the courier after it, or None for a fix older than the
@@ -97,8 +124,8 @@ class Couriers:
             row = CourierRow(courier_id)
             try:
                 row.update(
-                    actions=_fix_actions(fix, now if least_gap else None),
-                    condition=_may_fix(fix, now, least_gap, at_work),
+                    actions=_fix_actions(fix, now, least_gap is not None),
+                    condition=_may_fix(fix, now, least_gap, at_work) & _in_its_place(),
                 )
             except UpdateError as error:
                 if not lost_race(error):
@@ -106,6 +133,7 @@ class Couriers:
                 row = _row(courier_id) or CourierRow(courier_id)
                 if self._outdated(row, fix, now, least_gap, at_work):
                     return None
+                self._put_back(courier_id)
             else:
                 return self._noted(row)
         raise Stale
@@ -130,11 +158,11 @@ class Couriers:
                 return None
             keeps = good_after is None or _knows_better(row, good_after)
             if keeps and least_gap is None:
-                return _decode(row)
+                return self._decode(row)
             actions: list[Action] = [CourierRow.heard_at.set(ms(now))]
             if not keeps:
-                heard_at = now if least_gap else None
-                actions = [*_place_actions(fix, heard_at), CourierRow.vague.set(True)]
+                counts = least_gap is not None
+                actions = [*_place_actions(fix, now, counts), CourierRow.vague.set(True)]
             as_read = _is(CourierRow.fix, row.fix) & _may_fix(fix, now, least_gap, at_work)
             written = CourierRow(courier_id)
             try:
@@ -143,7 +171,7 @@ class Couriers:
                 if not lost_race(error):
                     raise
             else:
-                return _decode(written)
+                return self._decode(written)
         raise Stale
 
     @staticmethod
@@ -159,11 +187,10 @@ class Couriers:
             )
         return row.fix_at is not None and row.fix_at > ms(fix.at)
 
-    @staticmethod
-    def _noted(row: CourierRow) -> Courier:
+    def _noted(self, row: CourierRow) -> Courier:
         """The courier of a fix just written. Whoever fills the track adds it up: on a trip the
         feed's half-minute write has done that before."""
-        courier = _decode(row)
+        courier = self._decode(row)
         if len(courier.odometer.track) >= _TRACK:
             try:
                 CourierRow(courier.id).update(
@@ -201,16 +228,40 @@ class Couriers:
             raise
         return True
 
-    def connected(self, courier_id: str, connection_id: str) -> None:
-        """Note a live socket."""
-        CourierRow(courier_id).update(actions=[CourierRow.sockets.add({connection_id})])
+    def connected(
+        self, courier_id: str, connection_id: str, ends_at: datetime | None = None
+    ) -> None:
+        """Note a live socket, which counts until `ends_at`: its end may never be heard of."""
+        now = self._clock()
+        socket = _socket(connection_id, ends_at or now + MAX_AGE)
+        for _ in range(_ATTEMPTS):
+            try:
+                CourierRow(courier_id).update(
+                    actions=[CourierRow.sockets.add({socket}), CourierRow.alive_at.set(ms(now))],
+                    condition=_in_its_place(),
+                )
+            except UpdateError as error:
+                if not lost_race(error):
+                    raise
+                self._put_back(courier_id)
+            else:
+                return
+        raise Stale
 
     def disconnected(self, courier_id: str, connection_id: str) -> None:
-        """Forget a socket. Harmless for people who are no couriers."""
+        """Forget a socket, and those that have ended by themselves. Harmless for people who are no
+        couriers."""
+        row, now = _row(courier_id), self._clock()
+        known = (row.sockets if row else None) or set()
+        gone = {one for one in known if one.endswith(f"@{connection_id}") or not _lives(one, now)}
+        if not gone:
+            return
+        # Until now they were there: between two sockets nobody counts as lost.
+        alive = [CourierRow.alive_at.set(ms(now))] if any(_lives(one, now) for one in gone) else []
         try:
             CourierRow(courier_id).update(
-                actions=[CourierRow.sockets.delete({connection_id})],
-                condition=CourierRow.sockets.contains(connection_id),
+                actions=[CourierRow.sockets.delete(gone), *alive],
+                condition=CourierRow.courier_id.exists(),
             )
         except UpdateError as error:
             if not lost_race(error):
@@ -222,8 +273,9 @@ class Couriers:
             change = release(courier_id, order_id, now)
             if change is None:
                 return
+            alive = CourierRow.alive_at.set(ms(now))  # who has just delivered is there
             try:
-                change.row.update(actions=change.actions, condition=change.condition)
+                change.row.update(actions=[*change.actions, alive], condition=change.condition)
             except UpdateError as error:
                 if not lost_race(error):
                     raise
@@ -231,30 +283,102 @@ class Couriers:
                 return
         raise Stale
 
-    def free_near(self, point: Point, radius_m: float) -> Iterator[tuple[list[Courier], float]]:
-        """Free couriers ring by ring, outward, each with the metres that are covered by then."""
-        for cells, covered_m in rings(point, radius_m):
-            found = self._pool.map(_free_in_cell, cells)
-            yield self._read([c for ids in found for c in ids]), covered_m
+    def free_near(
+        self,
+        point: Point,
+        radius_m: float,
+        wanted: Callable[[Courier], bool],
+        consistent: bool = False,
+    ) -> Iterator[tuple[list[Courier], float]]:
+        """Free couriers ring by ring, outward, each with the metres that are covered by then.
 
-    def longest_idle(self) -> list[Courier]:
-        """Some of the free couriers, whoever has waited longest among them."""
-        found = self._pool.map(_free_in_shard, range(SHARDS))
-        return self._read([c for ids in found for c in ids])
+        Of each cell some are read, and more only while nobody `wanted` is among them. As they are
+        or lately were, for half the price, unless `consistent`: the claim's own condition decides.
+        """
+        left = _MOST_READ
+        for cells, covered_m in rings(point, radius_m):
+            hits = [_Hits(CourierRow.by_cell.query, cell, _PER_CELL) for cell in cells]
+            found, read = self._read_on(hits, wanted, consistent, left)
+            left -= read
+            yield found, covered_m
+
+    def longest_idle(
+        self, wanted: Callable[[Courier], bool], consistent: bool = False
+    ) -> list[Courier]:
+        """Some of the free couriers, whoever has waited longest among them. More are read only
+        while nobody `wanted` is among them."""
+        hits = [_Hits(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)]
+        return self._read_on(hits, wanted, consistent, _MOST_READ)[0]
+
+    def unplace(self, couriers: Iterable[Courier]) -> None:
+        """Take couriers whose position is old out of the cells, if it is still the last that came.
+        The next one puts them back, as any fix writes its cell."""
+        self._each(_unplace, couriers)
+
+    def unlist(self, couriers: Iterable[Courier]) -> None:
+        """Take free couriers out of the index, if they gave no sign of life since they were read.
+        The next one puts them back."""
+        self._each(_unlist, couriers)
+
+    def _each(self, change: Callable[[Courier], Change], couriers: Iterable[Courier]) -> None:
+        list(self._pool.map(_try, map(change, couriers)))
 
     def holding(self, courier_ids: Iterable[str]) -> frozenset[str]:
         """Those of them who hold an order."""
         rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
         return frozenset(str(row.courier_id) for row in rows if row.order_id is not None)
 
-    @staticmethod
-    def _read(ids: Iterable[str]) -> list[Courier]:
-        wanted = list(ids)
-        if not wanted:
+    def _read_on(
+        self,
+        hits: list[_Hits],
+        wanted: Callable[[Courier], bool],
+        consistent: bool,
+        most: int,
+    ) -> tuple[list[Courier], int]:
+        """The couriers that parts of an index name, page by page, until somebody is wanted; and
+        how many it named."""
+        found: list[Courier] = []
+        named = 0
+        while hits:
+            ids = [id_ for page in self._pool.map(_Hits.take, hits) for id_ in page]
+            named += len(ids)
+            read = self._read(ids, consistent)
+            found += read
+            if any(map(wanted, read)) or named >= most:
+                break
+            hits = [one for one in hits if not one.ended]
+        return found, named
+
+    def _read(self, ids: list[str], consistent: bool) -> list[Courier]:
+        if not ids:
             return []
-        # As they are or lately were, for half the price: the claim's own condition decides.
-        rows = CourierRow.batch_get(wanted, consistent_read=False)
-        return [courier for courier in map(_decode, rows) if courier.free]
+        rows = CourierRow.batch_get(ids, consistent_read=consistent)
+        return [courier for courier in map(self._decode, rows) if courier.free]
+
+    def _put_back(self, courier_id: str) -> None:
+        """Put a free courier back into the index, if that is what they lack."""
+        row = _row(courier_id)
+        courier = self._decode(row) if row else None
+        if row and courier and courier.free and not courier.listed:
+            _try(Change(CourierRow(courier_id), [_index(row, free=True)], _as_read(row)))
+
+    def _decode(self, row: CourierRow) -> Courier:
+        return _decode(row, self._clock())
+
+
+class _Hits:
+    """What one part of an index names, a page at a time; `ended` once that was the last."""
+
+    def __init__(self, query: Callable[..., Iterator[CourierRow]], key: str | int, page: int):
+        self._hits = query(key, page_size=page)
+        self._page = page
+        self.ended = False
+
+    def take(self) -> list[str]:
+        """The next page."""
+        ids = [str(hit.courier_id) for hit in islice(self._hits, self._page)]
+        self.ended = len(ids) < self._page
+        return ids
 
 
 def claim(
@@ -298,21 +422,72 @@ def _index(row: CourierRow, free: bool) -> Action:
     return CourierRow.free_shard.set(crc32(str(row.courier_id).encode()) % SHARDS)
 
 
-def _fix_actions(fix: Fix, heard_at: datetime | None) -> list[Action]:
+def _in_its_place() -> Condition:
+    """Whoever is free is in the index. Who is not was taken out of it, and is to be put back."""
+    may: Condition = CourierRow.free_shard.exists() | CourierRow.order_id.exists()
+    may |= CourierRow.available.does_not_exist() | (CourierRow.available == False)  # noqa: E712
+    return may
+
+
+def _unplace(courier: Courier) -> Change:
+    still = _no_later(CourierRow.fix_came_at, courier.fix_came_at)
+    return Change(CourierRow(courier.id), [CourierRow.cell.remove()], still)
+
+
+def _unlist(courier: Courier) -> Change:
+    still: Condition = (CourierRow.available == True) & CourierRow.order_id.does_not_exist()  # noqa: E712
+    silent = _no_later(CourierRow.alive_at, courier.alive_at)
+    silent &= _no_later(CourierRow.fix_came_at, courier.fix_came_at)
+    return Change(CourierRow(courier.id), [CourierRow.free_shard.remove()], still & silent)
+
+
+def _no_later(attribute: Any, read: datetime | None) -> Any:
+    """No newer than what was read. (A millisecond more: times are rounded on their way.)"""
+    return attribute.does_not_exist() if read is None else attribute <= ms(read) + 1
+
+
+def _try(change: Change) -> None:
+    """Make a change unless it is outdated."""
+    try:
+        change.row.update(actions=change.actions, condition=change.condition)
+    except UpdateError as error:
+        if not lost_race(error):
+            raise
+
+
+def _is_to_be_noted(courier: Courier, now: datetime) -> bool:
+    """Whether a sign of life of a free courier tells anything new."""
+    if not courier.free:
+        return False
+    return not courier.listed or courier.alive_at is None or now - courier.alive_at > _AGAIN
+
+
+def _socket(connection_id: str, ends_at: datetime) -> str:
+    """A socket as a row has it: with its end, lest it count for ever if nobody notes that."""
+    return f"{int(ends_at.timestamp())}@{connection_id}"
+
+
+def _lives(socket: str, now: datetime) -> bool:
+    end, _, connection_id = socket.partition("@")
+    return bool(connection_id) and end.isdigit() and now.timestamp() < int(end)
+
+
+def _fix_actions(fix: Fix, now: datetime, counts: bool) -> list[Action]:
     mark = Mark((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
     return [
-        *_place_actions(fix, heard_at),
+        *_place_actions(fix, now, counts),
         CourierRow.vague.remove(),
         CourierRow.track.set((CourierRow.track | []).append([_packed(mark)])),
     ]
 
 
-def _place_actions(fix: Fix, heard_at: datetime | None) -> list[Action]:
+def _place_actions(fix: Fix, now: datetime, counts: bool) -> list[Action]:
     return [
         CourierRow.fix.set(_text(fix)),
         CourierRow.fix_at.set(ms(fix.at)),
         CourierRow.cell.set(cell_of((fix.lat, fix.lng))),
-        *([CourierRow.heard_at.set(ms(heard_at))] if heard_at else []),
+        CourierRow.fix_came_at.set(ms(now)),
+        *([CourierRow.heard_at.set(ms(now))] if counts else []),
     ]
 
 
@@ -362,14 +537,17 @@ def _row(courier_id: str, consistent: bool = True) -> CourierRow | None:
         return None
 
 
-def _decode(row: CourierRow) -> Courier:
+def _decode(row: CourierRow, now: datetime) -> Courier:
     return Courier(
         id=row.courier_id,
         available=bool(row.available),
-        connected=bool(row.sockets),
+        connected=any(_lives(socket, now) for socket in row.sockets or ()),
         order_id=int(row.order_id) if row.order_id is not None else None,
         fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
-        idle_since=from_ms(row.idle_since) if row.idle_since is not None else None,
+        fix_came_at=_moment(row.fix_came_at),
+        alive_at=_moment(row.alive_at),
+        listed=row.free_shard is not None,
+        idle_since=_moment(row.idle_since),
         vehicle_type=row.vehicle_type,
         odometer=Odometer(row.odometer_m or 0.0, tuple(map(_unpacked, row.track or ()))),
         shown_to=row.shown_to,
@@ -377,15 +555,9 @@ def _decode(row: CourierRow) -> Courier:
     )
 
 
+def _moment(value: float | None) -> datetime | None:
+    return None if value is None else from_ms(value)
+
+
 def _text(value: Fix | Sighting) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _free_in_cell(cell: str) -> list[str]:
-    hits = CourierRow.by_cell.query(cell, limit=_PER_CELL, page_size=_PER_CELL)
-    return [str(hit.courier_id) for hit in islice(hits, _PER_CELL)]
-
-
-def _free_in_shard(shard: int) -> list[str]:
-    hits = CourierRow.by_idle.query(shard, limit=_PER_SHARD, page_size=_PER_SHARD)
-    return [str(hit.courier_id) for hit in islice(hits, _PER_SHARD)]

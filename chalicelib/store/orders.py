@@ -103,8 +103,8 @@ class Orders:
         return None
 
     def open_in(self, pool: str, limit: int) -> list[Order]:
-        """Orders that any courier of a pool may take now: the longest placed, in order of age."""
-        hits = OrderRow.by_pool.query(pool, limit=limit, page_size=limit)
+        """Orders that any courier of a pool may take now: those placed last, in order of age."""
+        hits = OrderRow.by_pool.query(pool, scan_index_forward=False, limit=limit, page_size=limit)
         return [order for order in self._read(hits) if order.open]
 
     def active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:

@@ -108,7 +108,8 @@ class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
 
 class CourierRow(Model):
     """What a courier is doing. `free_shard` is there only while available and holding no order, and
-    only with it a row is in the indexes: `cell` may always be written."""
+    only with it a row is in the indexes: `cell` may always be written. Whoever can't be asked any
+    more is taken out as they are read: of the cells by `cell`, of both indexes by `free_shard`."""
 
     class Meta:
         table_name = "couriers"
@@ -117,10 +118,12 @@ class CourierRow(Model):
     courier_id = UnicodeAttribute(hash_key=True)
     available = BooleanAttribute(null=True)
     order_id = NumberAttribute(null=True)
-    sockets = UnicodeSetAttribute(null=True)  # live connection ids
+    sockets = UnicodeSetAttribute(null=True)  # of live connections: epoch s of the end, @, id
+    alive_at = NumberAttribute(null=True)  # epoch ms, by ours: the last sign of life but fixes
     vehicle_type = UnicodeAttribute(null=True)
     fix = UnicodeAttribute(null=True)  # JSON of domain.people.Fix
     fix_at = NumberAttribute(null=True)  # epoch ms, by the courier's clock
+    fix_came_at = NumberAttribute(null=True)  # epoch ms, by ours
     vague = BooleanAttribute(null=True)  # true while the fix is one that a good one must displace
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
     cell = UnicodeAttribute(null=True)  # of the fix

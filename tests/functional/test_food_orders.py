@@ -468,14 +468,15 @@ def test_a_large_pool_is_told_in_chunks(kitchen: Kitchen) -> None:
     assert told(world) == 120
 
 
-def test_lists_have_a_hundred_orders_at_most_those_that_wait_longest(kitchen: Kitchen) -> None:
-    """S2-23."""
+def test_lists_have_a_hundred_orders_at_most(kitchen: Kitchen) -> None:
+    """S2-23: the pool's the newest, lest those that nobody wants hide them; a restaurant's those
+    that have waited longest."""
     world = kitchen.world
     orders, sample = Orders(world.engine.connection), world.order(kitchen.ready())
     for n in range(1, 104):
         orders.commit(None, replace(sample, id=n, version=1, outbox=()))
     ((_, data),) = kitchen.drivers("456")[0].emit("get-available-orders")
-    assert [order["id"] for order in data["orders"]] == list(range(1, 101))
+    assert [order["id"] for order in data["orders"]] == [*range(5, 104), sample.id]
     ((_, data),) = Packets(world, kitchen.owner).emit("get-restaurant-orders")
     assert [order["id"] for order in data["orders"]] == list(range(1, 101))
 

@@ -358,6 +358,19 @@ def test_locations_are_limited_to_one_a_second_over_all_sockets(world: World) ->
     assert other.did("update_location", **PICKUP)["message"] == "Location updated"
 
 
+def test_a_driver_whose_phone_s_clock_is_slow_is_called_and_may_start(world: World) -> None:
+    rider, driver = a_rider(world), a_driver(world, at=None)
+
+    def here() -> None:
+        slow = int(world.clock.now.timestamp()) - 300
+        locate(driver, DEPOT, timestamp=slow)
+
+    here()
+    ride_id = a_ride(rider, driver)
+    here()
+    assert driver.did("start_ride", ride_id=ride_id)
+
+
 def test_an_older_location_is_passed_over(world: World) -> None:
     """S1-15."""
     rider, driver = a_rider(world), a_driver(world)

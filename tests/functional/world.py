@@ -112,7 +112,7 @@ class World:
             gateway=self.gateway,
             queue=self.queue,
             database=engine.connection,
-            **parts,
+            **{"pause": lambda seconds: None, **parts},
         )
         wiring.use(self.waybill)
         self._client = _client()

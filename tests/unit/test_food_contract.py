@@ -297,6 +297,8 @@ def test_a_list_never_grows_over_one_message() -> None:
     listed = order_list(orders)
     assert 0 < len(msgspec.json.encode(listed)) <= MAX_LIST_BYTES
     assert [order["id"] for order in listed] == list(range(1, len(listed) + 1))
+    newest = order_list(orders, newest=True)
+    assert [order["id"] for order in newest] == list(range(100 - len(newest), 100))
 
 
 def test_errors_are_worded_as_the_sample() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import commands, events
-from chalicelib.domain.flows.food import TABLE
+from chalicelib.domain.flows.food import FLOW, TABLE
 from chalicelib.domain.lifecycle import advance, place
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Actor, Role
@@ -85,9 +85,12 @@ def test_a_step_that_the_table_does_not_have_changes_nothing(status: Status, ste
     order = a_meal(status)
     if step in ("pick_up", "reach", "deliver") and order.courier_id is None:
         order = a_meal(status, courier_id="dan", courier=a_contact("dan"))
+    if step == "assign" and order.courier_id is not None:
+        order = a_meal(status, courier_id="eve", courier=a_contact("eve"))
+    possible = FLOW.steps_from(status, STEPS[step][1].role is Role.ADMIN)
     if (status, step) in REPEATED:
         assert advance(order, *STEPS[step], NOW) == (order, ())
-    elif step in TABLE[status]:
+    elif step in possible:
         assert advance(order, *STEPS[step], NOW)[1] != ()
     else:
         with pytest.raises(InvalidTransition):

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from chalicelib.domain import commands, events
 from chalicelib.domain.commands import Command
 from chalicelib.domain.events import Event
-from chalicelib.domain.flow import ADMIN, ASSIGNEE, DISPATCHER, OWNER, OWNER_OR_ADMIN
+from chalicelib.domain.flow import (
+    ADMIN,
+    ASSIGNEE,
+    CALLED,
+    COURIER,
+    DISPATCHER,
+    HOLDER,
+    OWNER,
+    OWNER_OR_ADMIN,
+)
 from chalicelib.domain.flows import FLOWS
 from chalicelib.domain.flows.delivery import FLOW
 from chalicelib.domain.lifecycle import OUTBOX_VERSIONS, advance, place, seal
@@ -60,7 +69,13 @@ ILLEGAL = [
 def step(order: Order, verb: str) -> tuple[Order, tuple[Event, ...]]:
     """Taken by whoever may, at the time when it is due."""
     now = LATER if verb == "expire" else NOW
-    return advance(order, COMMANDS[verb], MAY[FLOW.may[verb]], now)
+    only_admins = verb in FLOW.only_admins.get(order.status, {})
+    return advance(order, COMMANDS[verb], ADA if only_admins else MAY[FLOW.may[verb]], now)
+
+
+def possible(status: Status, actor: Actor) -> tuple[str, ...]:
+    """The steps that there are for somebody."""
+    return tuple(FLOW.steps_from(status, actor.role is Role.ADMIN))
 
 
 def frozen(order: Order) -> bytes:
@@ -85,7 +100,7 @@ def test_any_other_step_raises_and_changes_nothing(status: Status, verb: str) ->
     with pytest.raises(InvalidTransition) as refused:
         step(order, verb)
     assert refused.value.http_status == 409
-    assert refused.value.allowed == tuple(FLOW.table[status])
+    assert refused.value.allowed == possible(status, MAY[FLOW.may[verb]])
     assert (refused.value.status, refused.value.step) == (status.value, verb)
     assert frozen(order) == before
 
@@ -261,6 +276,54 @@ def _holds(before: Order, after: Order, told: tuple[Event, ...]) -> None:
     ] or not told
     assert [entry.version for entry in after.outbox] == sorted(e.version for e in after.outbox)
     assert len(after.outbox) <= OUTBOX_VERSIONS
+
+
+COURIERS = {ASSIGNEE, HOLDER, COURIER, CALLED}
+WAITING = [
+    (flow.name, status)
+    for flow in FLOWS.values()
+    for status, steps in flow.table.items()
+    for may in [{flow.may[verb] for verb, to in steps.items() if verb in ("offer", "accept")}]
+    if status not in TERMINAL and may & {*COURIERS, DISPATCHER} and steps.get("accept") != status
+]
+UNFINISHED = [
+    (flow.name, status)
+    for flow in FLOWS.values()
+    for status in flow.table
+    if status not in TERMINAL
+]
+
+
+@pytest.mark.parametrize(("flow", "status"), UNFINISHED)
+def test_an_admin_can_end_whatever_is_not_finished(flow: str, status: Status) -> None:
+    """Whoever has it may never be heard of again. All who have a part in it hear of it."""
+    order = an_order(status, job=a_job(flow=flow, merchant_id="789" if flow == "food" else None))
+    after, told = advance(order, commands.Cancel("lost", by="admin"), ADA, NOW)
+    assert (after.status, after.holder) == (Status.CANCELLED, None)
+    assert after.deadline_at is None
+    involved = {"cara", order.holder, "restaurant#789" if flow == "food" else None} - {None}
+    assert {event.to for event in told} == involved
+    assert {event.type for event in told} == {events.ORDER_CANCELLED}
+
+
+@pytest.mark.parametrize(("flow", "status"), UNFINISHED)
+def test_what_only_admins_may_is_not_there_for_others(flow: str, status: Status) -> None:
+    for verb in FLOWS[flow].only_admins.get(status, {}):
+        order = an_order(status, job=a_job(flow=flow, merchant_id="789"))
+        actor = CARA if FLOWS[flow].may[verb] == OWNER_OR_ADMIN else DAN
+        with pytest.raises((InvalidTransition, NotFound)) as refused:
+            advance(order, COMMANDS[verb], actor, NOW)
+        if isinstance(refused.value, InvalidTransition):
+            assert verb not in refused.value.allowed
+
+
+def test_where_a_courier_is_waited_for_the_dispatcher_ends_it() -> None:
+    """Nobody may ever come: each such wait has a step that its deadline takes."""
+    assert {status for _, status in WAITING} == {Status.SEARCHING, Status.OFFERED, Status.READY}
+    for flow, status in WAITING:
+        ends = {"expire", "give_up"} & set(FLOWS[flow].table[status])
+        assert ends, (flow, status)
+        assert {FLOWS[flow].may[verb] for verb in ends} == {DISPATCHER}
 
 
 def test_every_flow_s_table_is_whole() -> None:

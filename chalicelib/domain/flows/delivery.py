@@ -10,6 +10,7 @@ from chalicelib.domain.flow import (
     OWNER_OR_ADMIN,
     Flow,
     Table,
+    joined,
 )
 from chalicelib.domain.orders import Status
 from chalicelib.domain.steps import STEPS
@@ -45,6 +46,9 @@ TABLE: Table = {
     Status.CANCELLED: {},
 }
 
+# The goods are with a courier who may never be heard of again.
+ADMINS: Table = {Status.IN_TRANSIT: {"cancel": Status.CANCELLED}}
+
 MAY = {
     "offer": DISPATCHER,
     "wait": DISPATCHER,
@@ -69,5 +73,4 @@ REPEATABLE: dict[str, Status] = {
     "cancel": Status.CANCELLED,
 }
 
-
-FLOW = Flow("delivery", TABLE, MAY, REPEATABLE, STEPS)
+FLOW = Flow("delivery", joined(TABLE, ADMINS), MAY, REPEATABLE, STEPS, only_admins=ADMINS)

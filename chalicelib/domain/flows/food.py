@@ -1,4 +1,7 @@
-"""Flow `food`: spec 002. A merchant prepares an order, then it is any courier's to take."""
+"""Flow `food`: spec 002. A merchant prepares an order, then it is any courier's to take.
+
+What nobody collects ends by itself; out of every other state an admin leads.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,20 @@ from chalicelib.domain.flow import (
     ADMIN,
     ASSIGNEE,
     COURIER,
+    DISPATCHER,
     MERCHANT,
     OWNER_OR_ADMIN,
     Flow,
     Outcome,
     Step,
     Table,
+    joined,
 )
 from chalicelib.domain.jobs import Contact
 from chalicelib.domain.mailboxes import restaurant_box
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.steps import reach, tell
+from chalicelib.domain.tracking import DEPARTED
 from chalicelib.errors import OfferGone
 
 TABLE: Table = {
@@ -39,6 +45,7 @@ TABLE: Table = {
         "accept": Status.IN_TRANSIT,
         "assign": Status.READY,
         "pick_up": Status.IN_TRANSIT,
+        "give_up": Status.UNSERVED,
     },
     Status.IN_TRANSIT: {
         "accept": Status.IN_TRANSIT,
@@ -47,6 +54,15 @@ TABLE: Table = {
     },
     Status.DONE: {},
     Status.CANCELLED: {},
+    Status.UNSERVED: {},
+}
+
+# A kitchen that closed, a courier who is never heard of again: another may still get the meal.
+ADMINS: Table = {
+    Status.CONFIRMED: {"cancel": Status.CANCELLED},
+    Status.PREPARING: {"cancel": Status.CANCELLED},
+    Status.READY: {"cancel": Status.CANCELLED},
+    Status.IN_TRANSIT: {"cancel": Status.CANCELLED, "assign": Status.READY},
 }
 
 MAY = {
@@ -60,6 +76,7 @@ MAY = {
     "pick_up": ASSIGNEE,
     "reach": ASSIGNEE,
     "deliver": ASSIGNEE,
+    "give_up": DISPATCHER,
 }
 
 REPEATABLE: dict[str, Status] = {
@@ -81,23 +98,32 @@ def told_to_both(order: Order, type_: str, now: datetime, **more: Any) -> tuple[
     return tuple(tell(order, type_, one, now, courier=order.courier, **more) for one in to)
 
 
+def told_to_all(order: Order, type_: str, now: datetime, **more: Any) -> tuple[Event, ...]:
+    """The same, and the copy of the courier who has it, if anybody."""
+    told = told_to_both(order, type_, now, **more)
+    courier_id = order.courier_id
+    if courier_id is None or courier_id == order.job.customer_id:
+        return told
+    return *told, tell(order, type_, courier_id, now, courier=order.courier, **more)
+
+
 def simply(type_: str) -> Step:
     """A step that changes nothing but the status, and one thing to tell everybody involved."""
 
     def step(order: Order, moved: Order, c: Command, now: datetime) -> Outcome:
-        told = told_to_both(moved, type_, now)
-        courier_id = moved.courier_id
-        if courier_id is not None and courier_id != moved.job.customer_id:
-            told = (*told, tell(moved, type_, courier_id, now, courier=moved.courier))
-        return moved, told
+        return moved, told_to_all(moved, type_, now)
 
     return step
 
 
+def make_ready(order: Order, moved: Order, c: commands.MakeReady, now: datetime) -> Outcome:
+    after = replace(moved, search_until=c.until)
+    return after, told_to_all(after, events.ORDER_READY, now)
+
+
 def call_off(order: Order, moved: Order, c: commands.Cancel, now: datetime) -> Outcome:
-    """Before anybody cooks, so before any courier has it."""
     data = {"reason": c.reason} if c.reason else {}
-    return moved, told_to_both(moved, events.ORDER_CANCELLED, now, data=data)
+    return moved, told_to_all(moved, events.ORDER_CANCELLED, now, data=data)
 
 
 def take(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Outcome:
@@ -112,11 +138,18 @@ def take(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Outco
 
 
 def assign(order: Order, moved: Order, c: commands.Assign, now: datetime) -> Outcome:
-    """Give it to one courier; it stays ready until they set off with it."""
+    """Give it to one courier, whoever has it now; it is ready until they set off with it."""
     if order.courier_id == c.courier_id:
         return order, ()
     courier = c.courier or Contact(c.courier_id)
-    after = replace(moved, courier_id=c.courier_id, courier=courier)
+    under_way = {Status.IN_TRANSIT.value, "reached", DEPARTED}  # of the one before
+    after = replace(
+        moved,
+        courier_id=c.courier_id,
+        courier=courier,
+        search_until=c.expires_at,
+        timeline={name: at for name, at in moved.timeline.items() if name not in under_way},
+    )
     assigned = tell(after, events.ORDER_ASSIGNED, c.courier_id, now, courier=courier)
     told = (assigned, *told_to_both(after, events.ORDER_ASSIGNED, now))
     if order.courier_id is None:
@@ -127,7 +160,7 @@ def assign(order: Order, moved: Order, c: commands.Assign, now: datetime) -> Out
 STEPS: dict[str, Step] = {
     "confirm": simply(events.ORDER_CONFIRMED),
     "prepare": simply(events.ORDER_PREPARING),
-    "make_ready": simply(events.ORDER_READY),
+    "make_ready": make_ready,
     "reject": simply(events.ORDER_CANCELLED),
     "cancel": call_off,
     "accept": take,
@@ -135,6 +168,16 @@ STEPS: dict[str, Step] = {
     "pick_up": simply(events.ORDER_PICKED_UP),
     "reach": reach,
     "deliver": simply(events.ORDER_DELIVERED),
+    "give_up": simply(events.ORDER_UNSERVED),
 }
 
-FLOW = Flow("food", TABLE, MAY, REPEATABLE, STEPS, first=Status.PENDING, on_duty=False)
+FLOW = Flow(
+    "food",
+    joined(TABLE, ADMINS),
+    MAY,
+    REPEATABLE,
+    STEPS,
+    first=Status.PENDING,
+    on_duty=False,
+    only_admins=ADMINS,
+)

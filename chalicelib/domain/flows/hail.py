@@ -3,8 +3,8 @@ offer, and a search that waits for drivers to become free instead of giving up a
 
 from __future__ import annotations
 
-from chalicelib.domain.flow import Flow
-from chalicelib.domain.flows import delivery
-from chalicelib.domain.steps import STEPS
+from msgspec.structs import replace
 
-FLOW = Flow("hail", delivery.TABLE, delivery.MAY, delivery.REPEATABLE, STEPS)
+from chalicelib.domain.flows import delivery
+
+FLOW = replace(delivery.FLOW, name="hail")
