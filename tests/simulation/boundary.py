@@ -7,9 +7,9 @@ SDK hides it hides too: what it asks again is asked again here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.exceptions import ConnectionClosedError
 
 from tests.simulation.dynamo import Dynamo, cancellation, refusal
 from tests.simulation.faults import GIVES_UP, Fate, Faults
@@ -32,12 +32,12 @@ class DynamoClient:
         self._fate = fate
 
     def _make_api_call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._engine.now_s = self._scheduler.now_s
         if self._scheduler.invocation is None:  # a check, or what is there before all begins
             return self._engine.call(operation, asked)
         self._fate.spend(f"{operation} {_table_of(asked)}")
         if self._faults.strikes("failure"):
-            self._fate.hurt()
-            raise self._no_answer()
+            self._give_up(operation, written=False)
         if operation in READS:
             return self._read(operation, asked)
         return self._write(operation, asked)
@@ -49,12 +49,12 @@ class DynamoClient:
         return self._engine.call(operation, asked, as_of_s)
 
     def _write(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._fate.change(f"{operation} {_table_of(asked)}")
         self._conflict(operation, asked)
         answer = self._written(operation, asked)
         if self._faults.strikes("lost_answer"):
             if self._faults.dice.random() < GIVES_UP:
-                self._fate.hurt()
-                raise self._no_answer()
+                self._give_up(operation, written=True)
             self._scheduler.sleep(self._faults.dice.uniform(0.05, 5))
             if operation != "TransactWriteItems":  # they carry a token: asked twice, done once
                 answer = self._written(operation, asked)
@@ -81,12 +81,13 @@ class DynamoClient:
                 self._fate.hurt()
                 raise refusal(operation, CONFLICT)
 
-    def _no_answer(self) -> Exception:
-        """What the SDK raises once it has tried for long enough."""
-        if self._faults.dice.random() < 0.5:
-            return ConnectionClosedError(endpoint_url="dynamodb")
-        throttled: ClientError = refusal("", "ProvisionedThroughputExceededException")
-        return throttled
+    def _give_up(self, operation: str, written: bool) -> NoReturn:
+        """Raise what the SDK raises once it has tried for long enough: if nothing was written,
+        because of throttling perhaps."""
+        self._fate.hurt()
+        if written or self._faults.dice.random() < 0.5:
+            raise ConnectionClosedError(endpoint_url="dynamodb")
+        raise refusal(operation, "ProvisionedThroughputExceededException")
 
 
 def _table_of(asked: Mapping[str, Any]) -> str:

@@ -15,14 +15,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.store.tables import MODELS, short_name
 from infra.tables import definition
-from tests.simulation.expressions import (
-    BadExpression,
-    Item,
-    check_size,
-    holds,
-    order_of,
-    updated,
-)
+from tests.simulation.expressions import check_size, holds, updated
+from tests.simulation.values import BadExpression, Item, order_of
 
 Key = tuple[Any, ...]
 Write = tuple[str, Item | None]

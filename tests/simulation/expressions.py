@@ -1,21 +1,35 @@
-"""DynamoDB's expressions: conditions, key conditions and updates, on items as the wire has them.
+"""DynamoDB's expressions: conditions, key conditions and updates.
 
-An item is a mapping of names to typed values: {"version": {"N": "3"}}. Items are never changed in
-place: an update returns a new one. What is read of the syntax is what DynamoDB documents, less
-`attribute_type`, arithmetic on paths other than `SET a = b + c`, and projections.
+What is read of the syntax is what DynamoDB documents, less `attribute_type` and projections.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-Value = dict[str, Any]
-Item = dict[str, Value]
-Step = str | int
+from tests.simulation.values import (
+    BadExpression,
+    Item,
+    Step,
+    Value,
+    a_number,
+    added,
+    begins_with,
+    compares,
+    contains,
+    deleted,
+    found_at,
+    number,
+    required,
+    size_of,
+    with_or_without,
+    with_value,
+    without,
+)
+
 Names = Mapping[str, str]
 Values = Mapping[str, Value]
 Scope = tuple[Item, Names, Values]
@@ -29,10 +43,6 @@ MAX_OPERATORS = 300  # AWS quota
 _TOKEN = re.compile(r"\s*([#:]?[A-Za-z_0-9]+|<>|<=|>=|[=<>()\[\],.+-])")
 _COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 _CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
-
-
-class BadExpression(Exception):
-    """What DynamoDB answers with a ValidationException."""
 
 
 def check_size(*expressions: str | None) -> None:
@@ -52,19 +62,6 @@ def holds(condition: str | None, item: Item | None, names: Names, values: Values
 def updated(update: str, item: Item, names: Names, values: Values) -> Item:
     """An item after an update. Raises BadExpression for a path that leads nowhere."""
     return _update(update)((item, names, values))
-
-
-def number(value: Value) -> Decimal:
-    """A typed number."""
-    return Decimal(value["N"])
-
-
-def order_of(value: Value) -> Any:
-    """What a typed value is sorted by among its like."""
-    ((kind, raw),) = value.items()
-    if kind == "N":
-        return Decimal(raw)
-    return raw.encode() if kind == "S" else bytes(raw)
 
 
 class _Parser:
@@ -149,16 +146,16 @@ class _Parser:
             self.take("AND")
             high = self._operand()
             return lambda scope: (
-                _compare("<=", low(scope), left(scope)) and _compare("<=", left(scope), high(scope))
+                compares("<=", low(scope), left(scope)) and compares("<=", left(scope), high(scope))
             )
         if self.took("IN"):
             self.take("(")
             among = self.listed(self._operand)
             self.take(")")
-            return lambda scope: any(_compare("=", left(scope), one(scope)) for one in among)
+            return lambda scope: any(compares("=", left(scope), one(scope)) for one in among)
         sign = self.take(*_COMPARATORS)
         right = self._operand()
-        return lambda scope: _compare(sign, left(scope), right(scope))
+        return lambda scope: compares(sign, left(scope), right(scope))
 
     def _operand(self) -> Operand:
         if self.next == "size":
@@ -166,12 +163,12 @@ class _Parser:
             self.take("(")
             inner = self._operand()
             self.take(")")
-            return lambda scope: _size(inner(scope))
+            return lambda scope: size_of(inner(scope))
         if self.next.startswith(":"):
             name = self.take()
             return lambda scope: scope[2][name]
         path = self.path()
-        return lambda scope: _found(scope[0], resolved(path, scope[1]))
+        return lambda scope: found_at(scope[0], resolved(path, scope[1]))
 
     def path(self) -> Path:
         """name.name[0].name"""
@@ -214,9 +211,9 @@ class _Parser:
         sign, right = self.take(), self._function()
 
         def total(scope: Scope) -> Value:
-            first, second = _required(left(scope)), _required(right(scope))
+            first, second = required(left(scope)), required(right(scope))
             by = number(second) if sign == "+" else -number(second)
-            return _number(number(first) + by)
+            return a_number(number(first) + by)
 
         return total
 
@@ -231,7 +228,7 @@ class _Parser:
         self.take(")")
         if name == "if_not_exists":
             return lambda scope: first(scope) or second(scope)
-        return lambda scope: {"L": [*_required(first(scope))["L"], *_required(second(scope))["L"]]}
+        return lambda scope: {"L": [*required(first(scope))["L"], *required(second(scope))["L"]]}
 
 
 @lru_cache(maxsize=1024)
@@ -257,14 +254,14 @@ def _update(text: str) -> Callable[[Scope], Item]:
         for (clause, path, _), value in zip(actions, values, strict=True):
             at = resolved(path, names)
             if clause == "SET":
-                item = _put(item, at, _required(value))
+                item = with_value(item, at, required(value))
             elif clause == "REMOVE":
                 removals.append(at)
             else:
-                change = _added if clause == "ADD" else _deleted
-                item = _replaced(item, at, change(_found(before, at), _required(value)))
+                change = added if clause == "ADD" else deleted
+                item = with_or_without(item, at, change(found_at(before, at), required(value)))
         for at in sorted(removals, key=_last_index, reverse=True):
-            item = _removed(item, at)
+            item = without(item, at)
         return item
 
     return apply
@@ -275,145 +272,13 @@ def resolved(path: Path, names: Names) -> tuple[Step, ...]:
     return tuple(names.get(step, step) if isinstance(step, str) else step for step in path)
 
 
-def _required(value: Value | None) -> Value:
-    if value is None:
-        raise BadExpression(
-            "The provided expression refers to an attribute that does not exist in the item"
-        )
-    return value
-
-
 def _last_index(path: tuple[Step, ...]) -> int:
     return path[-1] if isinstance(path[-1], int) else -1
-
-
-def _found(item: Item, path: tuple[Step, ...]) -> Value | None:
-    value: Value | None = item.get(str(path[0]))
-    for step in path[1:]:
-        if value is None:
-            return None
-        if isinstance(step, int):
-            inner: Sequence[Value] = value.get("L", ())
-            value = inner[step] if step < len(inner) else None
-        else:
-            value = value.get("M", {}).get(step)
-    return value
-
-
-def _changed(value: Value, path: tuple[Step, ...], change: Callable[[Any, Step], Any]) -> Value:
-    """A document with the container at the end of a path replaced by `change` of it."""
-    step, rest = path[0], path[1:]
-    kind = "L" if isinstance(step, int) else "M"
-    if kind not in value:
-        raise BadExpression(
-            "The document path provided in the update expression is invalid for update"
-        )
-    inner = value[kind]
-    if not rest:
-        return {kind: change(inner, step)}
-    child = inner[step] if isinstance(step, int) and step < len(inner) else None
-    child = inner.get(step) if isinstance(step, str) else child
-    if child is None:
-        raise BadExpression(
-            "The document path provided in the update expression is invalid for update"
-        )
-    copied = list(inner) if isinstance(inner, list) else dict(inner)
-    copied[step] = _changed(child, rest, change)
-    return {kind: copied}
-
-
-def _put(item: Item, path: tuple[Step, ...], value: Value) -> Item:
-    def put(inner: Any, step: Step) -> Any:
-        if isinstance(step, str):
-            return {**inner, step: value}
-        return [*inner[:step], value, *inner[step + 1 :]]
-
-    found: Item = _changed({"M": item}, path, put)["M"]
-    return found
-
-
-def _removed(item: Item, path: tuple[Step, ...]) -> Item:
-    def remove(inner: Any, step: Step) -> Any:
-        if isinstance(step, str):
-            return {name: value for name, value in inner.items() if name != step}
-        return [*inner[:step], *inner[step + 1 :]]
-
-    found: Item = _changed({"M": item}, path, remove)["M"]
-    return found
-
-
-def _replaced(item: Item, path: tuple[Step, ...], value: Value | None) -> Item:
-    if value is not None:
-        return _put(item, path, value)
-    return _removed(item, path) if _found(item, path) else item
-
-
-def _added(old: Value | None, more: Value) -> Value:
-    if "N" in more:
-        return _number((number(old) if old else Decimal(0)) + number(more))
-    ((kind, members),) = more.items()
-    return {kind: sorted({*(old or {}).get(kind, ()), *members})}
-
-
-def _deleted(old: Value | None, fewer: Value) -> Value | None:
-    """A set less some members; None, and so no attribute, where none are left."""
-    ((kind, members),) = fewer.items()
-    left = sorted(set((old or {}).get(kind, ())) - set(members))
-    return {kind: left} if left else None
-
-
-def _number(value: Decimal) -> Value:
-    return {"N": format(value.normalize(), "f")}
-
-
-def _size(value: Value | None) -> Value | None:
-    if value is None:
-        return None
-    ((kind, raw),) = value.items()
-    return {"N": str(len(raw.encode() if kind == "S" else raw))}
-
-
-def _equal(left: Value, right: Value) -> bool:
-    ((kind, first),), ((other, second),) = left.items(), right.items()
-    if kind != other:
-        return False
-    if kind == "N":
-        return Decimal(first) == Decimal(second)
-    return sorted(first) == sorted(second) if kind in ("SS", "NS", "BS") else bool(first == second)
-
-
-def _compare(sign: str, left: Value | None, right: Value | None) -> bool:
-    """What is absent, or of another type, compares false, but that it is unequal."""
-    if left is None or right is None:
-        return sign == "<>" and left is not right
-    if sign in ("=", "<>"):
-        return _equal(left, right) is (sign == "=")
-    if left.keys() != right.keys() or next(iter(left)) not in ("N", "S", "B"):
-        return False
-    first, second = order_of(left), order_of(right)
-    return bool(
-        {"<": first < second, "<=": first <= second, ">": first > second, ">=": first >= second}[
-            sign
-        ]
-    )
-
-
-def _contains(whole: Value | None, part: Value | None) -> bool:
-    if whole is None or part is None:
-        return False
-    ((kind, raw),), ((_, wanted),) = whole.items(), part.items()
-    return any(_equal(one, part) for one in raw) if kind == "L" else wanted in raw
-
-
-def _begins_with(whole: Value | None, part: Value | None) -> bool:
-    if whole is None or part is None or whole.keys() != part.keys():
-        return False
-    return bool(next(iter(whole.values())).startswith(next(iter(part.values()))))
 
 
 _TESTS: dict[str, Callable[..., bool]] = {
     "attribute_exists": lambda value: value is not None,
     "attribute_not_exists": lambda value: value is None,
-    "begins_with": _begins_with,
-    "contains": _contains,
+    "begins_with": begins_with,
+    "contains": contains,
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.simulation.history import History
 from tests.simulation.scheduler import Invocation, Scheduler
 
 
@@ -96,10 +96,11 @@ class Faults:
 class Fate:
     """What befalls the process of a Lambda at each of its calls to the outside."""
 
-    def __init__(self, scheduler: Scheduler, faults: Faults, trace: Callable[..., None]) -> None:
+    def __init__(self, scheduler: Scheduler, faults: Faults, history: History) -> None:
         self._scheduler = scheduler
         self._faults = faults
-        self._trace = trace
+        self._history = history
+        self._trace = history.trace
 
     def spend(self, call: str) -> None:
         """Let a call take its time; whoever asks may be frozen, be cut off, or die before it."""
@@ -120,6 +121,12 @@ class Fate:
         invocation = self._scheduler.invocation
         if invocation and self._faults.strikes("death"):
             self._kill(invocation, "death", f"{when} {call}")
+
+    def change(self, call: str) -> None:
+        """Note a change: none is made once the invocation has answered, as Lambda stops it then."""
+        invocation = self._scheduler.invocation
+        if invocation and invocation.answered:
+            self._history.violate("no_change_comes_after_the_answer", call)
 
     def hurt(self) -> None:
         """Note that something was refused to whoever asks, or not answered."""

@@ -19,7 +19,7 @@ from chalicelib.domain.payouts import Payout
 from chalicelib.domain.wallets import Wallet
 from chalicelib.store.packing import unpack
 from tests.simulation.dynamo import Write
-from tests.simulation.expressions import Item
+from tests.simulation.values import Item
 
 T = TypeVar("T")
 Identity = tuple[str, str, int, int]

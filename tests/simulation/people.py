@@ -64,19 +64,28 @@ class Somebody:
         """Whether they feel like it."""
         return self.town.dice.random() < chance
 
-    def ask(self, what: str, run: Callable[[], object]) -> Answer:
-        """One request."""
-        return self.town.ask(f"{self.person.id} {what}", run)
+    def ask(self, what: str, do: Callable[..., object], *given: object) -> Answer:
+        """One request: what `do` makes of what is given."""
+        return self.town.ask(f"{self.person.id} {what}", lambda: do(*given))
 
-    def insist(self, what: str, run: Callable[[], object]) -> Answer:
+    def insist(self, what: str, do: Callable[..., object], *given: object) -> Answer:
         """A request, again where no answer came, or one that says so: after 5 s, or a moment."""
-        answer = self.ask(what, run)
+        answer = self.ask(what, do, *given)
         for _ in range(_TRIES - 1):
             if not answer.try_again:
                 break
             self.wait(*((0.2, 1.0) if answer.status == 503 else (4.7, 5.3)))
-            answer = self.ask(what, run)
+            answer = self.ask(what, do, *given)
         return answer
+
+    def live(self) -> None:
+        """Their day."""
+        raise NotImplementedError
+
+    def write(self, order_id: int, text: str) -> None:
+        """A message to the other side of an order."""
+        text = f"{text} {self.town.new_id()}"
+        self.ask("write", self.town.waybill.chats.send, self.person.actor, order_id, text)
 
 
 class Customer(Somebody):
@@ -92,7 +101,7 @@ class Customer(Somebody):
             self.wait(8, 20)
             for order in self._mine():
                 if order.status in (Status.PENDING, Status.UNSERVED):
-                    self.insist("cancel", lambda order=order: self._cancel(order))  # type: ignore[misc]
+                    self.insist("cancel", self._cancel, order)
                 elif order.status is Status.DONE:
                     self._pay(order)
 
@@ -117,22 +126,16 @@ class Customer(Somebody):
     def _follow(self, order: Order) -> None:
         if self.may(0.15):
             self.wait(0, 15)
-            self.insist("cancel", lambda: self._cancel(order))
+            self.insist("cancel", self._cancel, order)
         self.wait(2, 15)
         if self.may(0.5):
-            text = f"Where are you? {self.town.new_id()}"
-            self.ask("write", lambda: self.town.waybill.chats.send(self.person.actor, order.id, text))
+            self.write(order.id, "Where are you?")
         self.wait(2, 15)
         for done in self._mine():
             if done.status is Status.DONE and self.may(0.7):
                 self._pay(done)
             elif done.status is Status.UNSERVED and self.may(0.3) and self.flow == "delivery":
-                self.ask(
-                    "retry",
-                    lambda order_id=done.id: self.town.waybill.ordering.retry(  # type: ignore[misc]
-                        self.person.actor, order_id
-                    ),
-                )
+                self.ask("retry", self.town.waybill.ordering.retry, self.person.actor, done.id)
 
     def _cancel(self, order: Order) -> Order:
         waybill, actor = self.town.waybill, self.person.actor
@@ -142,10 +145,10 @@ class Customer(Somebody):
 
     def _pay(self, order: Order) -> None:
         """Once for each order, as far as they know."""
-        payments, actor = self.town.waybill.payments, self.person.actor
         if any(payment.order_id == order.id for payment in self.town.payments):
             return
-        answer = self.insist("pay", lambda: payments.pay(actor, order.id, "upi", "c@bank", None)[0])
+        pay, actor = self.town.waybill.payments.pay, self.person.actor
+        answer = self.insist("pay", lambda: pay(actor, order.id, "upi", "c@bank", None)[0])
         if isinstance(answer.body, Payment):
             self.town.payments.append(answer.body)
 
@@ -185,8 +188,8 @@ class Courier(Somebody):
         self.ask("duty", lambda: fleet.set_available(actor, on_duty, Fix(*place, at=clock())))
 
     def _active(self) -> Order | None:
-        ordering = self.town.waybill.ordering
-        answer = self.ask("active", lambda: ordering.active_for_courier(self.person.id))
+        find = self.town.waybill.ordering.active_for_courier
+        answer = self.ask("active", find, self.person.id)
         return answer.body if isinstance(answer.body, Order) else None
 
     def _holds(self) -> bool:
@@ -202,13 +205,11 @@ class Courier(Somebody):
                 self.wait(5, 18)  # until it lapses
         elif order.status in _NEXT:
             if self.flow == "ride" and self.may(0.05):
-                rides = self.town.waybill.rides
-                self.insist("cancel", lambda: rides.cancel(self.person.actor, order.id, "flat"))
+                cancel = self.town.waybill.rides.cancel
+                self.insist("cancel", cancel, self.person.actor, order.id, "flat")
                 return
             if self.may(0.3):
-                text = f"Coming. {self.town.new_id()}"
-                chats = self.town.waybill.chats
-                self.ask("write", lambda: chats.send(self.person.actor, order.id, text))
+                self.write(order.id, "Coming.")
             self._step(order.id, _NEXT[order.status])
 
     def _look_for_work(self) -> None:
@@ -218,21 +219,20 @@ class Courier(Somebody):
                 if self.town.history.orders[order_id].status is Status.SEARCHING:
                     self._accept(order_id)
         elif self.flow == "food":
-            answer = self.ask("pool", lambda: self.town.waybill.pool.open_orders("food"))
+            answer = self.ask("pool", self.town.waybill.pool.open_orders, "food")
             if answer.ok and answer.body:
                 self._accept(self.town.dice.choice(answer.body).id)
 
     def _accept(self, order_id: int) -> None:
-        delivery = self.town.waybill.delivery
-        self.insist("accept", lambda: delivery.accept(self.person.actor, order_id))
+        self.insist("accept", self.town.waybill.delivery.accept, self.person.actor, order_id)
 
     def _step(self, order_id: int, command: Command) -> None:
-        delivery = self.town.waybill.delivery
-        self.insist(command.verb, lambda: delivery.step(self.person.actor, order_id, command))
+        step = self.town.waybill.delivery.step
+        self.insist(command.verb, step, self.person.actor, order_id, command)
 
     def _have_paid_out(self) -> None:
-        payouts = self.town.waybill.payouts
-        answer = self.ask("payout", lambda: payouts.request(self.person.actor, 10_00, "DE12"))
+        request = self.town.waybill.payouts.request
+        answer = self.ask("payout", request, self.person.actor, 10_00, "DE12")
         if isinstance(answer.body, Payout):
             self.town.payouts.append(answer.body)
 
@@ -243,8 +243,7 @@ class Kitchen(Somebody):
     def live(self) -> None:
         while self.finishing:
             self.wait(1, 6)
-            pool, actor = self.town.waybill.pool, self.person.actor
-            answer = self.ask("own", lambda: pool.restaurant_orders(actor))
+            answer = self.ask("own", self.town.waybill.pool.restaurant_orders, self.person.actor)
             for order in answer.body if answer.ok else ():
                 command = _COOKING.get(order.status)
                 if command is None or self.may(0.3):
@@ -254,8 +253,8 @@ class Kitchen(Somebody):
                 self._step(order.id, command)
 
     def _step(self, order_id: int, command: Command) -> None:
-        delivery = self.town.waybill.delivery
-        self.ask(command.verb, lambda: delivery.step(self.person.actor, order_id, command))
+        step = self.town.waybill.delivery.step
+        self.ask(command.verb, step, self.person.actor, order_id, command)
 
 
 class Bank(Somebody):
@@ -269,10 +268,7 @@ class Bank(Somebody):
                 verdict = decided.setdefault(payment.id, self._verdict(payment))
                 if self.may(0.5):
                     settle = self.town.waybill.payments.settle
-                    answer = self.insist(
-                        "verdict",
-                        lambda id_=payment.id, verdict=verdict: settle(id_, verdict),  # type: ignore[misc]
-                    )
+                    answer = self.insist("verdict", settle, payment.id, verdict)
                     if answer.ok:
                         self.town.history.confirmed.add(payment.id)
 
@@ -292,11 +288,8 @@ class Office(Somebody):
             for payout in list(self.town.payouts):
                 if self.may(0.5):
                     continue
-                self.insist("approve", lambda id_=payout.id: payouts.approve(id_))  # type: ignore[misc]
-                done = self.insist(
-                    "complete",
-                    lambda id_=payout.id: payouts.complete(id_, f"t {id_}"),  # type: ignore[misc]
-                )
+                self.insist("approve", payouts.approve, payout.id)
+                done = self.insist("complete", payouts.complete, payout.id, f"txn {payout.id}")
                 if done.ok:
                     self.town.history.confirmed.add(payout.id)
                     self.town.payouts.remove(payout)

@@ -95,7 +95,10 @@ def _print_table(outcomes: Iterator[Outcome], given: argparse.Namespace) -> int:
         events += len(history.facts)
         if sys.stderr.isatty():
             print(f"\r{len(took)} histories", end="", file=sys.stderr)
-    print(f"{len(took)} histories in {sum(took):.1f} s, {events} events, {given.faults} faults, ", end="")
+    print(
+        f"{len(took)} histories in {sum(took):.1f} s, {events} events, {given.faults} faults, ",
+        end="",
+    )
     print(f"clocks up to {given.skew:g} s apart")
     print("  " + ", ".join(f"{name} {count}" for name, count in sorted(faults.items())))
     for check, seeds in sorted(violated.items()):

@@ -33,7 +33,7 @@ class Invocation:
     frozen_until_s: float = 0.0
     dead: bool = False
     hurt: bool = False  # whether DynamoDB or the queue failed it
-    threads: int = 0  # of its pools, running
+    answered: bool = False  # whatever its threads still do, nobody waits for it
 
 
 class Strand:
@@ -142,7 +142,9 @@ class Scheduler:
         """End all strands, wherever they are."""
         self._closed = True
         for strand in list(self._alive):
+            self._current = strand  # for what it does while it ends
             strand.greenlet.throw(GreenletExit)
+        self._current = None
         self._alive.clear()
 
     def _live(self, strand: Strand, run: Callable[[], object]) -> None:

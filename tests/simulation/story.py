@@ -24,6 +24,8 @@ from tests.simulation.people import (
 from tests.simulation.phones import Phone
 from tests.simulation.town import Person, Plan, Town
 
+S = TypeVar("S", bound=Somebody)
+
 FLOWS = ("delivery", "food", "ride", "hail")
 # The contracts of a flow's customers and couriers; an owner's are food's.
 PHONES = {
@@ -32,8 +34,7 @@ PHONES = {
     "ride": (("rides",), ("rides",)),
     "hail": (("customer",), ("drivers",)),
 }
-S = TypeVar("S", bound=Somebody)
-_SWEEPS_FROM_S, _SWEEPS_EVERY_S, _PASSES = 7.0, 60.0, 4
+_SWEEPS_FROM_S, _SWEEPS_EVERY_S = 7.0, 60.0
 _QUIET_SWEEPS_S = (20, 50, 80, 110, 170, 230, 400, 700, 1100, 1600)
 
 
@@ -56,11 +57,10 @@ def flow_of(seed: int) -> str:
 def tell(plan: Plan, verbose: bool = False) -> Outcome:
     """Compute the history of a plan, and check it."""
     began_s = time.perf_counter()
-    town, flow = Town(plan), flow_of(plan.seed)
+    town = Town(plan)
     town.history.lines = [] if verbose else None
     with town.lasting():
-        for somebody in _inhabitants(town, flow):
-            _settle_in(town, somebody)
+        inhabit(town)
         _schedule(town)
         town.scheduler.run_until(plan.active_s)
         town.faults.over = True
@@ -68,7 +68,13 @@ def tell(plan: Plan, verbose: bool = False) -> Outcome:
         town.scheduler.run_until(plan.active_s + plan.quiet_s)
         check(town)
     took_s = time.perf_counter() - began_s
-    return Outcome(plan, flow, town.history, town.faults.counts, took_s)
+    return Outcome(plan, flow_of(plan.seed), town.history, town.faults.counts, took_s)
+
+
+def inhabit(town: Town) -> None:
+    """Let people live in a town: those of the flow that its seed is for."""
+    for somebody in _inhabitants(town, flow_of(town.plan.seed)):
+        _settle_in(town, somebody)
 
 
 def _inhabitants(town: Town, flow: str) -> list[Somebody]:
@@ -90,9 +96,7 @@ def _inhabitants(town: Town, flow: str) -> list[Somebody]:
     return people
 
 
-def _somebody(
-    town: Town, kind: type[S], person: Person, contracts: tuple[str, ...], n: int
-) -> S:
+def _somebody(town: Town, kind: type[S], person: Person, contracts: tuple[str, ...], n: int) -> S:
     """Somebody with two phones of their flow, the first of whom has the feed as well."""
     own = [Phone(town, person, contracts[i % len(contracts)]) for i in range(2)]
     feed = [Phone(town, person, "feed")] if n == 0 else []
@@ -102,7 +106,9 @@ def _somebody(
 def _settle_in(town: Town, somebody: Somebody) -> None:
     person = somebody.person
     town.people[person.id] = person
-    town.waybill.profiles.put(person.actor, Profile(person.id, name=person.id, vehicle_type="standard"))
+    town.waybill.profiles.put(
+        person.actor, Profile(person.id, name=person.id, vehicle_type="standard")
+    )
     town.scheduler.begin(somebody.live)
     for phone in somebody.phones:
         town.scheduler.begin(phone.live)
@@ -114,15 +120,15 @@ def _schedule(town: Town) -> None:
     plan = town.plan
     at_s = _SWEEPS_FROM_S
     while at_s < plan.active_s:
-        town.scheduler.begin(_sweep(town, _PASSES), at_s)
+        town.scheduler.begin(_sweep(town, once=False), at_s)
         at_s += _SWEEPS_EVERY_S
     for after_s in _QUIET_SWEEPS_S:
-        town.scheduler.begin(_sweep(town, 1), plan.active_s + after_s)
+        town.scheduler.begin(_sweep(town, once=True), plan.active_s + after_s)
     if town.faults.strikes("outage"):
         from_s = town.dice.uniform(0, plan.active_s)
         until_s = from_s + town.dice.uniform(60, 300)
         town.gateway.outage = Trouble(town.dice.choice(("broken", "stalled")), from_s, until_s)
 
 
-def _sweep(town: Town, passes: int) -> Callable[[], None]:
-    return lambda: town.sweep(passes)
+def _sweep(town: Town, once: bool) -> Callable[[], None]:
+    return lambda: town.sweep(once)

@@ -58,12 +58,7 @@ def submit(scheduler: Scheduler, dice: Random, job: Callable[[], Any]) -> Future
             raise
         except Exception as error:  # noqa: BLE001 - as a pool does: whoever asks is told
             future.set_exception(error)
-        finally:
-            if invocation:
-                invocation.threads -= 1
 
-    if invocation:
-        invocation.threads += 1
     starts_s = dice.uniform(0, _STARTS_WITHIN_S)
     done.job = scheduler.begin(run, starts_s, invocation)
     return future
@@ -81,7 +76,7 @@ def pools_on(scheduler: Scheduler, dice: Random) -> Iterator[None]:
             return real(pool, fn, *args, **kwargs)
         return submit(scheduler, dice, lambda: fn(*args, **kwargs))
 
-    ThreadPoolExecutor.submit = submit_strand  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = submit_strand  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
