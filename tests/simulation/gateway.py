@@ -32,10 +32,17 @@ class Telling(str):
 
 @dataclass(frozen=True)
 class Heard:
-    """One frame that arrived."""
+    """One frame that arrived, and when its post began."""
 
     at_s: float
     frame: str
+    begun_s: float
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its process was frozen between the two: whatever was certain when it began to
+        post, nobody can take the frame back."""
+        return self.at_s - self.begun_s > STALLED_S[1]
 
     @property
     def event(self) -> Event | None:
@@ -120,6 +127,7 @@ class Gateway:
     # What Waybill does
 
     def post(self, connection_id: str, frame: str) -> None:
+        begun_s = self._scheduler.now_s
         self._fate.spend("post")
         socket = self._known(connection_id)
         trouble = socket.trouble(self._scheduler.now_s) or self._outage()
@@ -128,7 +136,7 @@ class Gateway:
         if self._faults.strikes("refused_post"):
             raise PostFailed("429 Too Many Requests")
         arrived = socket.heard if socket.open else socket.lost
-        arrived.append(Heard(self._scheduler.now_s, frame))
+        arrived.append(Heard(self._scheduler.now_s, frame, begun_s))
         self._trace("heard" if socket.open else "lost", socket.id, frame)
         if self._faults.strikes("lost_answer") and self._faults.dice.random() < GIVES_UP:
             raise PostFailed("no answer")
@@ -149,19 +157,20 @@ class Gateway:
         return [job.result() for job in jobs]
 
     def alive(self, connection_id: str) -> bool:
+        """Where that can't be told, it counts as alive."""
         self._fate.spend("look at a connection")
         try:
             self._known(connection_id)
         except Gone:
             return False
-        if outage := self._outage():
-            self._fail(outage)
         return True
 
     def close(self, connection_id: str) -> None:
         self._fate.spend("close a connection")
+        if outage := self._outage():
+            self._fail(outage)
         socket = self.sockets.get(connection_id)
-        if socket and socket.open and not self._outage():
+        if socket and socket.open:
             socket.closed_s = socket.gone_s = self._scheduler.now_s
             self._trace("closed by Waybill", socket.id)
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 DOOR = north_of(DEPOT, 3000)
 RESTAURANTS = ("789", "790")
-FINISHING_S = 150.0  # after the faults: for what has been begun
+FINISHING_S = 100.0  # after the faults: for what has been begun
 _TRIES = 4
 _NEXT: dict[Status, Command] = {
     Status.ACCEPTED: commands.Arrive(),
@@ -242,7 +242,7 @@ class Kitchen(Somebody):
 
     def live(self) -> None:
         while self.finishing:
-            self.wait(1, 6)
+            self.wait(2, 7) if self.busy else self.wait(5, 15)
             answer = self.ask("own", self.town.waybill.pool.restaurant_orders, self.person.actor)
             for order in answer.body if answer.ok else ():
                 command = _COOKING.get(order.status)

@@ -87,7 +87,8 @@ def another_event_of_that_id(town: Town) -> None:
     assert event is not None
     frame = kept(socket)[-1].frame
     assert isinstance(frame, Telling)
-    socket.heard.append(Heard(1.0, Telling.of("", replace(event, version=99), frame.listener)))
+    other = Telling.of("", replace(event, version=99), frame.listener)
+    socket.heard.append(Heard(1.0, other, 1.0))
 
 
 def frames_the_wrong_way_round(town: Town) -> None:

@@ -245,7 +245,7 @@ def _answering(run: Callable[[], Answer]) -> Answer:
 
 
 def _settings() -> Settings:
-    """Production's, with searches and offers that end within a short history."""
+    """Production's, but that searches end within a short history, and feeds are seldom asked."""
     return Settings(
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,
@@ -253,6 +253,7 @@ def _settings() -> Settings:
         hail_offer_ttl=timedelta(seconds=20),
         hail_search_ttl=timedelta(seconds=60),
         ride_search_ttl=timedelta(seconds=60),
+        feed_stale=timedelta(minutes=10),
     )
 
 
