@@ -30,6 +30,7 @@ class DynamoClient:
         self._scheduler = scheduler
         self._faults = faults
         self._fate = fate
+        self._in_transactions: set[str] = set()  # tables that were: only their items meet any
 
     def _make_api_call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         self._engine.now_s = self._scheduler.now_s
@@ -69,16 +70,15 @@ class DynamoClient:
         """Another transaction may have an item of a transaction, and seldom, for longer than the
         SDK tries, that of a single write."""
         if operation == "TransactWriteItems":
-            count = len(asked["TransactItems"])
-            if count > 1 and self._faults.strikes("conflict"):
-                at = self._faults.dice.randrange(count)
-                raise cancellation(
-                    [{"Code": "TransactionConflict" if n == at else "None"} for n in range(count)]
-                )
-        elif self._faults.strikes("conflict"):
+            tables = [one["TableName"] for item in asked["TransactItems"] for one in item.values()]
+            self._in_transactions.update(tables)
+            if len(tables) > 1 and self._faults.strikes("conflict"):
+                at = self._faults.dice.randrange(len(tables))
+                codes = ["TransactionConflict" if n == at else "None" for n in range(len(tables))]
+                raise cancellation([{"Code": code} for code in codes])
+        elif asked["TableName"] in self._in_transactions and self._faults.strikes("conflict"):
             self._scheduler.sleep(self._faults.dice.uniform(0.03, 0.4))
-            if self._faults.dice.random() < GIVES_UP / 3:
-                self._fate.hurt()
+            if self._faults.dice.random() < GIVES_UP:
                 raise refusal(operation, CONFLICT)
 
     def _give_up(self, operation: str, written: bool) -> NoReturn:
