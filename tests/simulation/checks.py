@@ -14,6 +14,7 @@ from chalicelib.domain.payouts import Payout, PayoutStatus
 from chalicelib.domain.wallets import Wallet
 from chalicelib.store.mailboxes import Mailboxes
 from tests.simulation.history import DECODERS
+from tests.simulation.joining import JOINING
 from tests.simulation.telling import TELLING, log_of, mailboxes
 from tests.simulation.town import Town
 
@@ -220,6 +221,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_is_left_in_a_mailbox,
     every_event_is_once_in_its_log,
     *TELLING,
+    *JOINING,
     a_balance_is_the_sum_of_its_ledger,
     nothing_is_booked_twice,
     each_delivery_is_credited_once,

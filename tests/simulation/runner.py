@@ -39,6 +39,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", default="0-24", help="17, or 0-300, or 3,17,40-50")
     parser.add_argument("--faults", default="many", choices=sorted(RATES))
     parser.add_argument("--skew", type=float, default=0.0, help="seconds that clocks differ by")
+    parser.add_argument("--without", default="", help="outage,poison,… (see faults.Rates)")
     parser.add_argument("--active", type=float, default=Plan.active_s, help="seconds with faults")
     parser.add_argument("--quiet", type=float, default=Plan.quiet_s, help="seconds without")
     parser.add_argument("--within", type=float, default=1e9, help="seconds that it may take")
@@ -58,10 +59,11 @@ def seeds_of(text: str) -> list[int]:
 
 def _tell(given: argparse.Namespace) -> Iterator[Outcome]:
     seeds, began_s = seeds_of(given.seeds), time.monotonic()
+    without = tuple(filter(None, given.without.split(",")))
     for seed in seeds:
         if time.monotonic() - began_s > given.within:
             return
-        plan = Plan(seed, given.faults, given.skew, given.active, given.quiet)
+        plan = Plan(seed, given.faults, given.skew, without, given.active, given.quiet)
         yield tell(plan, verbose=given.trace)
 
 

@@ -60,15 +60,21 @@ def tell(plan: Plan, verbose: bool = False) -> Outcome:
     town = Town(plan)
     town.history.lines = [] if verbose else None
     with town.lasting():
-        inhabit(town)
-        _schedule(town)
-        town.scheduler.run_until(plan.active_s)
-        town.faults.over = True
-        town.history.trace("the faults are over")
-        town.scheduler.run_until(plan.active_s + plan.quiet_s)
+        live(town)
         check(town)
     took_s = time.perf_counter() - began_s
     return Outcome(plan, flow_of(plan.seed), town.history, town.faults.counts, took_s)
+
+
+def live(town: Town) -> None:
+    """Let everything happen, until all is quiet."""
+    plan = town.plan
+    inhabit(town)
+    _schedule(town)
+    town.scheduler.run_until(plan.active_s)
+    town.faults.over = True
+    town.history.trace("the faults are over")
+    town.scheduler.run_until(plan.active_s + plan.quiet_s)
 
 
 def inhabit(town: Town) -> None:

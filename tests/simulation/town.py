@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -70,6 +70,7 @@ class Plan:
     seed: int
     faults: str = "many"
     skew_s: float = 0.0
+    without: tuple[str, ...] = ()  # kinds of faults
     active_s: float = 45.0
     quiet_s: float = 1800.0
 
@@ -102,7 +103,8 @@ class Town:
         self.dice = Random(f"{plan.seed} {plan.faults} {plan.skew_s:g}")
         self.scheduler = Scheduler(self.dice)
         self.history = History(lambda: self.scheduler.now_s)
-        self.faults = Faults(RATES[plan.faults], plan.skew_s, self.dice)
+        rates = replace(RATES[plan.faults], **dict.fromkeys(plan.without, 0.0))
+        self.faults = Faults(rates, plan.skew_s, self.dice)
         fate = Fate(self.scheduler, self.faults, self.history)
         self.dynamo = Dynamo(PREFIX, self.history.wrote)
         self.gateway = Gateway(self.scheduler, self.faults, fate, self.history.trace)
