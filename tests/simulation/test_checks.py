@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payments import Payment, PaymentStatus
 from chalicelib.domain.payouts import Payout
+from chalicelib.domain.wallets import earning_key
 from chalicelib.services.wakeups import Relay
 from chalicelib.store.listeners import leave
 from chalicelib.store.mailboxes import Head, Mailboxes
@@ -127,13 +128,11 @@ def a_ghost(town: Town) -> None:
 
 
 def a_lost_booking(town: Town) -> None:
-    courier_id = str(delivered(town).courier_id)
+    courier_id, key = str(delivered(town).courier_id), earning_key(delivered(town).id)
     wallet = town.ledger.get(courier_id)
-    spared = replace(wallet, newest=wallet.newest[1:])
-    if wallet.newest:
-        WalletRow(courier_id).update(actions=[WalletRow.doc.set(pack(spared))])
-    else:
-        next(iter(LedgerRow.query(courier_id))).delete()
+    spared = replace(wallet, newest=tuple(b for b in wallet.newest if b.key != key))
+    WalletRow(courier_id).update(actions=[WalletRow.doc.set(pack(spared))])
+    LedgerRow(courier_id, key).delete()
 
 
 def a_double_booking(town: Town) -> None:
