@@ -108,10 +108,11 @@ class Fate:
         if invocation and self._faults.strikes("freeze"):
             froze_s = self._faults.dice.uniform(3, 20)
             invocation.frozen_until_s = self._scheduler.now_s + froze_s
-            self._trace("freeze", invocation.function, call, round(froze_s, 1))
+            self._trace("freeze", invocation.name, call, round(froze_s, 1))
         self._scheduler.sleep(self._faults.duration())
         if invocation is None:
             return
+        self._trace(invocation.name, call)
         if self._scheduler.now_s - invocation.began_s > invocation.limit_s:
             self._kill(invocation, "timeout", call)
         self.may_die("before", call)
@@ -135,5 +136,5 @@ class Fate:
             invocation.hurt = True
 
     def _kill(self, invocation: Invocation, how: str, where: str) -> None:
-        self._trace(how, invocation.function, where)
+        self._trace(how, invocation.name, where)
         self._scheduler.kill(invocation)

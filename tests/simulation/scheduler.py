@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Invocation:
     """One run of a Lambda function, from its event to its answer: what dies together."""
 
-    function: str
+    name: str
     began_s: float
     limit_s: float
     skew_s: float = 0.0  # by how much its clock is ahead

@@ -119,7 +119,7 @@ class Town:
         self.people: dict[str, Person] = {}
         self.payments: list[Payment] = []  # that customers know of
         self.payouts: list[Payout] = []  # that couriers wait for
-        self._ids = 10**12
+        self._ids, self._invocations = 10**12, 0
         self._limits_s = _limits_s()
         self.waybill = wiring.build(
             self.settings,
@@ -213,10 +213,10 @@ class Town:
 
     def _invoke(self, function: str, what: str, run: Callable[[], Answer]) -> Answer:
         """Run one invocation on this strand."""
-        invocation = Invocation(
-            function, self.scheduler.now_s, self._limits_s[function], self.faults.skew()
-        )
-        self.history.trace(function, what)
+        self._invocations += 1
+        name, now_s = f"{function}#{self._invocations}", self.scheduler.now_s
+        invocation = Invocation(name, now_s, self._limits_s[function], self.faults.skew())
+        self.history.trace(name, what)
         try:
             answer = self.scheduler.invoke(invocation, lambda: _answering(run))
         except Crash:
@@ -231,7 +231,7 @@ class Town:
         if answer.status == 503 and not invocation.hurt:
             self.history.violate("nobody_is_refused_for_others", f"{function} {what[:60]}: 503")
         invocation.answered = True
-        self.history.trace(function, "answers", answer.status)
+        self.history.trace(name, "answers", answer.status)
         self.history.outcomes[f"{function} {answer.status}"] += 1
         return answer
 
