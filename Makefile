@@ -7,16 +7,19 @@ ROLE ?= customer
 ID ?= u1
 NAME ?=
 CALLS ?= 10000
+SEEDS ?= 0-49
+FAULTS ?= many
+SKEW ?= 0
 
 BIN := .venv/bin
 APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fuzz demo bench package secret deploy bench-cold conformance token clean
+.PHONY: help setup run test check fuzz demo bench package secret deploy bench-cold conformance simulate-faults token clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(APP) $(ENGINE_VENV) ## install everything into .venv and .venv-engine
 
@@ -54,6 +57,9 @@ bench-cold: setup ## what a cold start costs, measured on the package
 conformance: setup ## the package, deployed to ministack as Lambda functions, and its stories
 	@$(BIN)/python -m infra.package --here --out dist/here
 	@exec $(BIN)/python -m infra.conformance dist/here
+
+simulate-faults: setup ## whole histories with faults, checked: SEEDS=0-300 FAULTS=some|many SKEW=60 (TRACE=1)
+	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) --faults $(FAULTS) --skew $(SKEW) $(if $(TRACE),--trace)
 
 token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
 	@$(BIN)/python -m infra.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')

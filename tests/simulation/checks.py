@@ -1,0 +1,235 @@
+"""What must hold of every history, once it has come to rest. Each check is a sentence; it yields
+what it finds to the contrary. (What can be seen at once is checked at once: see history and town.)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from chalicelib.domain import earnings, wallets
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.payments import Payment, PaymentStatus
+from chalicelib.domain.payouts import Payout, PayoutStatus
+from chalicelib.domain.wallets import Wallet
+from chalicelib.store.mailboxes import Mailboxes
+from tests.simulation.history import DECODERS
+from tests.simulation.joining import JOINING
+from tests.simulation.telling import TELLING, log_of, mailboxes
+from tests.simulation.town import Town
+
+Check = Callable[[Town], Iterator[str]]
+
+_OVERDUE_S = 60.0
+_WAKEUPS_AN_EVENT = 12  # each may be relayed again and again while a socket fails, but not for ever
+_WAKEUPS_A_SOCKET = 12
+
+
+def check(town: Town) -> None:
+    """Note whatever does not hold."""
+    for one in CHECKS:
+        for what in one(town):
+            town.history.violate(one.__name__, what)
+
+
+# Orders and couriers
+
+
+def an_order_and_its_courier_agree(town: Town) -> Iterator[str]:
+    """Whom an order occupies, and what a courier is occupied by, is one fact."""
+    occupied, orders = town.history.occupied, town.history.orders
+    for order in orders.values():
+        if order.holder and occupied.get(order.holder) != order.id:
+            yield f"{_brief(order)} is held by {order.holder}, who has {occupied.get(order.holder)}"
+    for courier_id, order_id in occupied.items():
+        if orders[order_id].holder != courier_id:
+            yield f"{courier_id} is busy with {_brief(orders[order_id])}"
+
+
+def no_order_waits_for_a_machine(town: Town) -> Iterator[str]:
+    """A deadline is met, a search ends."""
+    for order in town.history.orders.values():
+        due = order.deadline_at
+        late = due and (town.scheduler.now - due).total_seconds() > _OVERDUE_S
+        if late or order.status is Status.SEARCHING:
+            yield f"{_brief(order)} is due since {due}"
+
+
+def nothing_is_left_in_a_mailbox(town: Town) -> Iterator[str]:
+    """What was left to the holder of a lease is taken in by somebody."""
+    for name in mailboxes(town):
+        box = Mailboxes().read(name)
+        if box.todo:
+            yield f"{name}: {box.todo}"
+
+
+def _brief(order: Order) -> str:
+    return f"order {order.id} ({order.status.value})"
+
+
+# Money
+
+
+def a_balance_is_the_sum_of_its_ledger(town: Town) -> Iterator[str]:
+    """And never negative."""
+    for wallet in _wallets(town):
+        ledger = sum(b.amount_minor for b in _bookings(town, wallet))
+        if wallet.balance_minor != ledger or wallet.balance_minor < 0:
+            yield f"{wallet.courier_id}: balance {wallet.balance_minor}, ledger {ledger}"
+
+
+def nothing_is_booked_twice(town: Town) -> Iterator[str]:
+    """A key is booked by one version of its wallet."""
+    for (courier_id, key), versions in town.history.bookings.items():
+        if len(versions) > 1:
+            yield f"{courier_id}: {key} by versions {sorted(versions)}"
+
+
+def each_delivery_is_credited_once(town: Town) -> Iterator[str]:
+    """To whoever brought it, and nothing else is."""
+    booked = Counter(
+        (wallet.courier_id, booking.key)
+        for wallet in _wallets(town)
+        for booking in _bookings(town, wallet)
+        if booking.key.startswith("earning#")
+    )
+    earned = Counter(
+        (str(order.courier_id), wallets.earning_key(order.id)) for order in _delivered(town)
+    )
+    for (courier_id, key), times in (earned - booked).items():
+        yield f"{courier_id}: {key} is missing {times}x"
+    for (courier_id, key), times in (booked - earned).items():
+        yield f"{courier_id}: {key} was not earned ({times}x)"
+
+
+def a_month_counts_its_deliveries(town: Town) -> Iterator[str]:
+    """Each once."""
+    for wallet in _wallets(town):
+        mine = [order for order in _delivered(town) if order.courier_id == wallet.courier_id]
+        months = Counter(earnings.period(earnings.delivered_at(order)) for order in mine)
+        counted = {name: month.deliveries for name, month in wallet.months.items()}
+        if counted != months:
+            yield f"{wallet.courier_id}: counted {counted}, delivered {dict(months)}"
+
+
+def a_payout_is_taken_from_its_wallet(town: Town) -> Iterator[str]:
+    """Each has one entry of its amount, and no entry is without one."""
+    asked = Counter(
+        (payout.courier_id, wallets.payout_key(payout.id), -payout.amount_minor)
+        for payout in _payouts(town)
+    )
+    booked = Counter(
+        (wallet.courier_id, booking.key, booking.amount_minor)
+        for wallet in _wallets(town)
+        for booking in _bookings(town, wallet)
+        if booking.key.startswith("payout#")
+    )
+    for entry in (asked - booked) + (booked - asked):
+        yield f"{entry} is only one of the two"
+
+
+def payouts_are_as_the_office_was_told(town: Town) -> Iterator[str]:
+    """What was answered as completed is."""
+    for payout in _payouts(town):
+        if payout.id in town.history.confirmed and payout.status is not PayoutStatus.COMPLETED:
+            yield f"{payout.id} is {payout.status.value}"
+
+
+def payments_are_as_the_bank_said(town: Town) -> Iterator[str]:
+    """A verdict that was taken stands; an order is paid at most once."""
+    paying: Counter[int] = Counter()
+    for payment in _payments(town):
+        verdict = town.history.verdicts.get(payment.id)
+        final = payment.status is not PaymentStatus.INITIATED
+        paying[payment.order_id] += payment.status is not PaymentStatus.FAILED
+        if final and (verdict is None or verdict.status is not payment.status):
+            yield f"{payment.id} is {payment.status.value}, the bank said {verdict}"
+        if payment.id in town.history.confirmed and not final:
+            yield f"{payment.id}: the bank's verdict was taken and is not there"
+    for order_id, times in paying.items():
+        if times > 1:
+            yield f"order {order_id} is paid {times} times"
+
+
+def _delivered(town: Town) -> list[Order]:
+    return [order for order in town.history.orders.values() if order.status is Status.DONE]
+
+
+def _wallets(town: Town) -> list[Wallet]:
+    rows = map(DECODERS["wallets"], town.dynamo.rows("wallets"))
+    return [wallet for wallet in rows if isinstance(wallet, Wallet)]
+
+
+def _payouts(town: Town) -> list[Payout]:
+    rows = map(DECODERS["payouts"], town.dynamo.rows("payouts"))
+    return [payout for payout in rows if isinstance(payout, Payout)]
+
+
+def _payments(town: Town) -> list[Payment]:
+    rows = map(DECODERS["payments"], town.dynamo.rows("payments"))
+    return [payment for payment in rows if isinstance(payment, Payment)]
+
+
+def _bookings(town: Town, wallet: Wallet) -> list[wallets.Booking]:
+    """A ledger as whoever reads it sees it: its rows, and what is still in the wallet."""
+    return town.ledger.bookings(wallet.courier_id, 1000)
+
+
+# Wakeups
+
+
+def every_wakeup_ends(town: Town) -> Iterator[str]:
+    """At rest nothing waits in the queue."""
+    for message in town.queue.waiting.values():
+        yield f"{message.body} ({message.receives} receives)"
+
+
+def wakeups_are_bounded(town: Town) -> Iterator[str]:
+    """No wakeup renews itself for ever."""
+    sent, sockets = town.queue.sent, len(town.gateway.sockets)
+    most = {
+        "Relay": _WAKEUPS_AN_EVENT * len(town.history.facts),
+        "Greet": _WAKEUPS_A_SOCKET * sockets,
+    }
+    for kind, bound in most.items():
+        if sent[kind] > bound:
+            yield f"{sent[kind]} of {kind}, for {len(town.history.facts)} events, {sockets} sockets"
+
+
+def only_poison_is_given_up(town: Town) -> Iterator[str]:
+    """No message ends in the dead letters, or is too old, unless an event can't be worded."""
+    given_up = town.queue.expired if town.poison.event else town.queue.expired + town.queue.dead
+    for message in given_up:
+        yield message.body
+
+
+def every_event_is_once_in_its_log(town: Town) -> Iterator[str]:
+    """Whatever was committed."""
+    for name in mailboxes(town):
+        logged = Counter((e.to, e.stream, e.version, e.ordinal) for e in log_of(name))
+        committed = {identity for identity in town.history.facts if identity[0] == name}
+        for identity in sorted(committed - logged.keys()):
+            yield f"{identity} {town.history.facts[identity].event.type} is missing"
+        for identity, times in logged.items():
+            if times > 1 or identity not in committed:
+                yield f"{identity} is there {times}x, committed: {identity in committed}"
+
+
+CHECKS: tuple[Check, ...] = (
+    an_order_and_its_courier_agree,
+    no_order_waits_for_a_machine,
+    nothing_is_left_in_a_mailbox,
+    every_event_is_once_in_its_log,
+    *TELLING,
+    *JOINING,
+    a_balance_is_the_sum_of_its_ledger,
+    nothing_is_booked_twice,
+    each_delivery_is_credited_once,
+    a_month_counts_its_deliveries,
+    a_payout_is_taken_from_its_wallet,
+    payouts_are_as_the_office_was_told,
+    payments_are_as_the_bank_said,
+    every_wakeup_ends,
+    wakeups_are_bounded,
+    only_poison_is_given_up,
+)

@@ -1,0 +1,154 @@
+"""What happened: everything that was committed, and everything that ended badly. The checks read
+it, and the trace shows it line by line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from chalicelib.domain.chats import Message
+from chalicelib.domain.events import Event, Outbox
+from chalicelib.domain.orders import Order
+from chalicelib.domain.payments import Payment, Verdict
+from chalicelib.domain.payouts import Payout
+from chalicelib.domain.wallets import Wallet
+from chalicelib.store.packing import unpack
+from tests.simulation.dynamo import Write
+from tests.simulation.values import Item
+
+T = TypeVar("T")
+Identity = tuple[str, str, int, int]
+"""Which fact an event tells, and to whom: (to, stream, version, ordinal)."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that must not be: which check says so, and what it saw."""
+
+    check: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An event as it was committed, and when."""
+
+    event: Event
+    at_s: float
+
+
+@dataclass
+class History:
+    """`facts` are all committed events; `holders` who has each order, by its row; `bookings` which
+    versions of a wallet booked a key; `verdicts` what the bank was told, by payment."""
+
+    now_s: Callable[[], float]
+    facts: dict[Identity, Fact] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    occupied: dict[str, int] = field(default_factory=dict)  # couriers by their rows
+    bookings: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    confirmed: set[str] = field(default_factory=set)  # payments and payouts answered as final
+    violations: list[Violation] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    lines: list[str] | None = None
+    _digest: Any = field(default_factory=hashlib.sha256)
+
+    def trace(self, *what: object) -> None:
+        """Note one thing that happened: a line of the trace."""
+        line = f"{self.now_s():10.3f} " + " ".join(map(str, what))
+        self._digest.update(line.encode() + b"\n")
+        if self.lines is not None:
+            self.lines.append(line)
+
+    @property
+    def digest(self) -> str:
+        """Of the whole trace: the same for the same history."""
+        return str(self._digest.hexdigest())
+
+    def violate(self, check: str, what: str) -> None:
+        """Note what must not be."""
+        self.trace("VIOLATION", check, what)
+        self.violations.append(Violation(check, what))
+
+    def wrote(self, writes: list[Write]) -> None:
+        """Something was written: see what it tells, and whom it occupies."""
+        for table, row in writes:
+            if row is not None:
+                self._note(table, row)
+        for who, orders in _doubles(order.holder for order in self.orders.values()):
+            self.violate("no_courier_has_two_orders", f"{who} has {orders}")
+        for order_id, couriers in _doubles(self.occupied.values()):
+            self.violate("no_order_has_two_couriers", f"{order_id} occupies {couriers}")
+
+    def _note(self, table: str, row: Item) -> None:
+        if table == "couriers":
+            self._occupy(row)
+        elif decode := DECODERS.get(table):
+            aggregate = decode(row)
+            self._keep(aggregate.told)
+            if isinstance(aggregate, Order):
+                self._hold(aggregate)
+            elif isinstance(aggregate, Wallet):
+                self._book(aggregate)
+
+    def _keep(self, outbox: Outbox) -> None:
+        for entry in outbox.entries:
+            for event in entry.events:
+                identity = identity_of(event)
+                if identity not in self.facts:
+                    self.facts[identity] = Fact(
+                        msgspec.structs.replace(event, job=outbox.job), self.now_s()
+                    )
+                    self.trace("committed", *identity, event.type)
+
+    def _hold(self, order: Order) -> None:
+        self.trace("order", order.id, order.status.value, order.courier_id, f"v{order.version}")
+        self.orders[order.id] = order
+
+    def _occupy(self, row: Item) -> None:
+        courier_id = row["courier_id"]["S"]
+        if "order_id" in row:
+            self.occupied[courier_id] = int(row["order_id"]["N"])
+        else:
+            self.occupied.pop(courier_id, None)
+
+    def _book(self, wallet: Wallet) -> None:
+        for booking in wallet.newest:
+            versions = self.bookings.setdefault((wallet.courier_id, booking.key), set())
+            versions.add(wallet.version)
+            self.trace("booked", wallet.courier_id, booking.key, booking.balance_minor)
+
+
+def _doubles(named: Iterable[T | None]) -> list[tuple[T, int]]:
+    """What is named more than once, and how often."""
+    counts = Counter(one for one in named if one is not None)
+    return [(one, times) for one, times in counts.items() if times > 1]
+
+
+def identity_of(event: Event) -> Identity:
+    """Which fact an event tells, and to whom."""
+    return event.to, event.stream, event.version, event.ordinal
+
+
+def _json(kind: type[T]) -> Callable[[Item], T]:
+    return lambda row: msgspec.json.decode(row["doc"]["S"], type=kind)
+
+
+def _packed(kind: type[T]) -> Callable[[Item], T]:
+    return lambda row: unpack(bytes(row["doc"]["B"]), kind)
+
+
+# Whatever is its own outbox, by its table.
+DECODERS: dict[str, Callable[[Item], Order | Wallet | Payout | Payment | Message]] = {
+    "orders": _packed(Order),
+    "wallets": _packed(Wallet),
+    "payouts": _json(Payout),
+    "payments": _json(Payment),
+    "chats": _json(Message),
+}

@@ -1,0 +1,295 @@
+"""What people do: customers, couriers, kitchens, the bank and the back office. Each runs as a
+strand, asks as a client would, and asks again where no answer came or it was told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from chalicelib.domain import commands, events
+from chalicelib.domain.commands import Command
+from chalicelib.domain.jobs import Item, Job, Place, Wish
+from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.payments import Payment, PaymentStatus, Verdict
+from chalicelib.domain.payouts import Payout
+from chalicelib.domain.people import Fix
+from tests.builders import DEPOT, north_of
+from tests.simulation.phones import Phone
+from tests.simulation.town import Answer, Person, Town
+
+T = TypeVar("T")
+
+DOOR = north_of(DEPOT, 3000)
+RESTAURANTS = ("789", "790")
+FINISHING_S = 100.0  # after the faults: for what has been begun
+_TRIES = 4
+_NEXT: dict[Status, Command] = {
+    Status.ACCEPTED: commands.Arrive(),
+    Status.AT_PICKUP: commands.PickUp(),
+    Status.READY: commands.PickUp(),
+    Status.IN_TRANSIT: commands.Deliver(),
+}
+_COOKING: dict[Status, Command] = {
+    Status.PENDING: commands.Confirm(),
+    Status.CONFIRMED: commands.Prepare(),
+    Status.PREPARING: commands.MakeReady(),
+}
+
+
+@dataclass(eq=False)
+class Somebody:
+    """What all of them have."""
+
+    town: Town
+    person: Person
+    phones: tuple[Phone, ...]
+    flow: str = "delivery"
+
+    @property
+    def busy(self) -> bool:
+        """Whether the day is not over yet."""
+        return self.town.scheduler.now_s < self.town.plan.active_s
+
+    @property
+    def finishing(self) -> bool:
+        """Whether there is time left to end what was begun."""
+        return self.town.scheduler.now_s < self.town.plan.active_s + FINISHING_S
+
+    def wait(self, least_s: float, most_s: float) -> None:
+        """Do something else for a while."""
+        self.town.scheduler.sleep(self.town.dice.uniform(least_s, most_s))
+
+    def may(self, chance: float) -> bool:
+        """Whether they feel like it."""
+        return self.town.dice.random() < chance
+
+    def ask(self, what: str, do: Callable[..., object], *given: object) -> Answer:
+        """One request: what `do` makes of what is given."""
+        return self.town.ask(f"{self.person.id} {what}", lambda: do(*given))
+
+    def insist(self, what: str, do: Callable[..., object], *given: object) -> Answer:
+        """A request, again where no answer came, or one that says so: after 5 s, or a moment."""
+        answer = self.ask(what, do, *given)
+        for _ in range(_TRIES - 1):
+            if not answer.try_again:
+                break
+            self.wait(*((0.2, 1.0) if answer.status == 503 else (4.7, 5.3)))
+            answer = self.ask(what, do, *given)
+        return answer
+
+    def live(self) -> None:
+        """Their day."""
+        raise NotImplementedError
+
+    def write(self, order_id: int, text: str) -> None:
+        """A message to the other side of an order."""
+        text = f"{text} {self.town.new_id()}"
+        self.ask("write", self.town.waybill.chats.send, self.person.actor, order_id, text)
+
+
+class Customer(Somebody):
+    """Places orders of one flow, changes their mind, writes to the courier, pays."""
+
+    def live(self) -> None:
+        while self.busy:
+            self.wait(1, 10)
+            answer = self.ask("place", self.place)
+            if isinstance(answer.body, Order):
+                self._follow(answer.body)
+        while self.finishing:
+            self.wait(8, 20)
+            for order in self._mine():
+                if order.status in (Status.PENDING, Status.UNSERVED):
+                    self.insist("cancel", self._cancel, order)
+                elif order.status is Status.DONE:
+                    self._pay(order)
+
+    def place(self) -> Order:
+        """The request for an order."""
+        waybill = self.town.waybill
+        if self.flow == "ride":
+            wish = Wish(Place("here", *DEPOT), Place("there", *DOOR), "standard")
+            return waybill.rides.request(self.person.actor, wish)
+        food = {"items": (Item("Soup", 2, 450),)} if self.flow == "food" else {}
+        job = Job(
+            flow=self.flow,
+            customer_id=self.person.id,
+            pickup=Place("1 Depot Road", *DEPOT),
+            dropoff=Place("2 Door Street", *DOOR),
+            created_at=waybill.clock(),
+            merchant_id=self.town.dice.choice(RESTAURANTS) if self.flow == "food" else None,
+            **food,  # type: ignore[arg-type]
+        )
+        return waybill.ordering.place(job)
+
+    def _follow(self, order: Order) -> None:
+        if self.may(0.15):
+            self.wait(0, 15)
+            self.insist("cancel", self._cancel, order)
+        self.wait(2, 15)
+        if self.may(0.5):
+            self.write(order.id, "Where are you?")
+        self.wait(2, 15)
+        for done in self._mine():
+            if done.status is Status.DONE and self.may(0.7):
+                self._pay(done)
+            elif done.status is Status.UNSERVED and self.may(0.3) and self.flow == "delivery":
+                self.ask("retry", self.town.waybill.ordering.retry, self.person.actor, done.id)
+
+    def _cancel(self, order: Order) -> Order:
+        waybill, actor = self.town.waybill, self.person.actor
+        if self.flow == "ride":
+            return waybill.rides.cancel(actor, order.id, None)
+        return waybill.ordering.cancel(actor, order.id, None)
+
+    def _pay(self, order: Order) -> None:
+        """Once for each order, as far as they know."""
+        if any(payment.order_id == order.id for payment in self.town.payments):
+            return
+        pay, actor = self.town.waybill.payments.pay, self.person.actor
+        answer = self.insist("pay", lambda: pay(actor, order.id, "upi", "c@bank", None)[0])
+        if isinstance(answer.body, Payment):
+            self.town.payments.append(answer.body)
+
+    def _mine(self) -> list[Order]:
+        return [
+            order
+            for order in self.town.history.orders.values()
+            if order.job.customer_id == self.person.id
+        ]
+
+
+class Courier(Somebody):
+    """Goes on duty, takes orders or not, brings them, has money paid out."""
+
+    def live(self) -> None:
+        self.wait(0, 1)
+        while self.busy or (self.finishing and self._holds()):
+            if self.flow != "food" and self.may(0.5):
+                self._report()
+            self.wait(0.5, 4)
+            order = self._active()
+            if order:
+                self._work(order)
+            elif self.busy:
+                self._look_for_work()
+            if self.may(0.1):
+                self._have_paid_out()
+
+    def _report(self) -> None:
+        """Where they are, and that they are on duty; now and then, that they are not."""
+        fleet, actor, clock = self.town.waybill.fleet, self.person.actor, self.town.waybill.clock
+        place = north_of(DEPOT, self.town.dice.uniform(0, 150))
+        if self.may(0.4):
+            self.ask("position", lambda: fleet.record_fix(actor, Fix(*place, at=clock())))
+            return
+        on_duty = not self.busy or self.may(0.95)
+        self.ask("duty", lambda: fleet.set_available(actor, on_duty, Fix(*place, at=clock())))
+
+    def _active(self) -> Order | None:
+        find = self.town.waybill.ordering.active_for_courier
+        answer = self.ask("active", find, self.person.id)
+        return answer.body if isinstance(answer.body, Order) else None
+
+    def _holds(self) -> bool:
+        return any(o.holder == self.person.id for o in self.town.history.orders.values())
+
+    def _work(self, order: Order) -> None:
+        if order.status is Status.OFFERED:
+            if self.may(0.75) or not self.busy:
+                self._accept(order.id)
+            elif self.may(0.4):
+                self._step(order.id, commands.Decline())
+            else:
+                self.wait(5, 18)  # until it lapses
+        elif order.status in _NEXT:
+            if self.flow == "ride" and self.may(0.05):
+                cancel = self.town.waybill.rides.cancel
+                self.insist("cancel", cancel, self.person.actor, order.id, "flat")
+                return
+            if self.may(0.3):
+                self.write(order.id, "Coming.")
+            self._step(order.id, _NEXT[order.status])
+
+    def _look_for_work(self) -> None:
+        if self.flow == "ride":
+            called = {id_ for phone in self.phones for id_ in phone.heard(events.ORDER_CALLED)}
+            for order_id in sorted(called)[-2:]:
+                if self.town.history.orders[order_id].status is Status.SEARCHING:
+                    self._accept(order_id)
+        elif self.flow == "food":
+            answer = self.ask("pool", self.town.waybill.pool.open_orders, "food")
+            if answer.ok and answer.body:
+                self._accept(self.town.dice.choice(answer.body).id)
+
+    def _accept(self, order_id: int) -> None:
+        self.insist("accept", self.town.waybill.delivery.accept, self.person.actor, order_id)
+
+    def _step(self, order_id: int, command: Command) -> None:
+        step = self.town.waybill.delivery.step
+        self.insist(command.verb, step, self.person.actor, order_id, command)
+
+    def _have_paid_out(self) -> None:
+        request = self.town.waybill.payouts.request
+        answer = self.ask("payout", request, self.person.actor, 10_00, "DE12")
+        if isinstance(answer.body, Payout):
+            self.town.payouts.append(answer.body)
+
+
+class Kitchen(Somebody):
+    """An owner who takes, cooks and hands out what their restaurants are asked for."""
+
+    def live(self) -> None:
+        while self.finishing:
+            self.wait(2, 7) if self.busy else self.wait(5, 15)
+            answer = self.ask("own", self.town.waybill.pool.restaurant_orders, self.person.actor)
+            for order in answer.body if answer.ok else ():
+                command = _COOKING.get(order.status)
+                if command is None or self.may(0.3):
+                    continue
+                if order.status is Status.PENDING and self.may(0.1):
+                    command = commands.Reject()
+                self._step(order.id, command)
+
+    def _step(self, order_id: int, command: Command) -> None:
+        step = self.town.waybill.delivery.step
+        self.ask(command.verb, step, self.person.actor, order_id, command)
+
+
+class Bank(Somebody):
+    """Says how payments went: more than once, and at its leisure."""
+
+    def live(self) -> None:
+        decided: dict[str, Verdict] = self.town.history.verdicts
+        while self.finishing:
+            self.wait(2, 8)
+            for payment in list(self.town.payments):
+                verdict = decided.setdefault(payment.id, self._verdict(payment))
+                if self.may(0.5):
+                    settle = self.town.waybill.payments.settle
+                    answer = self.insist("verdict", settle, payment.id, verdict)
+                    if answer.ok:
+                        self.town.history.confirmed.add(payment.id)
+
+    def _verdict(self, payment: Payment) -> Verdict:
+        if self.may(0.8):
+            return Verdict(PaymentStatus.COMPLETED, transaction_id=f"txn {payment.id}")
+        return Verdict(PaymentStatus.FAILED, error="no funds")
+
+
+class Office(Somebody):
+    """Approves payouts and notes their transfer."""
+
+    def live(self) -> None:
+        while self.finishing:
+            self.wait(3, 10)
+            payouts = self.town.waybill.payouts
+            for payout in list(self.town.payouts):
+                if self.may(0.5):
+                    continue
+                self.insist("approve", payouts.approve, payout.id)
+                done = self.insist("complete", payouts.complete, payout.id, f"txn {payout.id}")
+                if done.ok:
+                    self.town.history.confirmed.add(payout.id)
+                    self.town.payouts.remove(payout)

@@ -1,0 +1,158 @@
+"""Whether everybody was told everything: the checks of logs and sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from chalicelib.domain import events
+from chalicelib.domain.connections import Listener
+from chalicelib.domain.events import Event
+from chalicelib.domain.mailboxes import restaurant_box
+from chalicelib.store.mailboxes import Mailboxes
+from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
+from tests.simulation.history import Identity, identity_of
+from tests.simulation.town import Town
+
+Place = tuple[str, int]
+"""An event's id on the wire: the mailbox, and the place in its log."""
+
+_GREETED_WITHIN_S = 30.0  # a greeting tells of an offer itself: what led to it is not told again
+_OF_OFFERS = frozenset({events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED})
+
+
+def mailboxes(town: Town) -> list[str]:
+    """All that an event was committed for, or that have a head."""
+    heads = [row["person_id"]["S"] for row in town.dynamo.rows("mailboxes")]
+    return sorted({*heads, *(identity[0] for identity in town.history.facts)})
+
+
+def log_of(mailbox: str) -> list[Event]:
+    """All of a log."""
+    store = Mailboxes()
+    return store.log(store.read(mailbox), 1, 10_000)
+
+
+def places_have_no_gaps(town: Town) -> Iterator[str]:
+    """1, 2, 3, …"""
+    for name in mailboxes(town):
+        places = [event.seq for event in log_of(name)]
+        if places != list(range(1, len(places) + 1)):
+            yield f"{name}: {places}"
+
+
+def an_id_stands_for_one_event(town: Town) -> Iterator[str]:
+    """On every socket, and in the log."""
+    named: dict[Place, Identity] = {}
+    told = [event for socket in _all(town) for _, event in _tellings(socket)]
+    for event in [event for name in mailboxes(town) for event in log_of(name)] + told:
+        identity = named.setdefault((event.to, event.seq), identity_of(event))
+        if identity != identity_of(event):
+            yield f"{event.to} {event.seq} is {identity} and {identity_of(event)}"
+
+
+def first_tellings_come_in_order(town: Town) -> Iterator[str]:
+    """On each socket, of each log; what is told once more has its id."""
+    for socket in _all(town):
+        seen: set[Place] = set()
+        newest: dict[str, int] = {}
+        for one, event in _tellings(socket):
+            place, top = (event.to, event.seq), newest.get(event.to, 0)
+            if place not in seen and event.seq < top and not one.frozen:
+                yield f"{socket.id}: {event.to} {event.seq} after {top}"
+            seen.add(place)
+            newest[event.to] = max(top, event.seq)
+
+
+def every_socket_is_told_everything(town: Town) -> Iterator[str]:
+    """Each that is there at the end, and no longer troubled, has heard whatever was first told to
+    others of its kind after its client was let in, and whatever nobody was told. Of one that left,
+    what came before anything that it heard."""
+    logs = {name: log_of(name) for name in mailboxes(town)}
+    first = {kind: _first_told(town, kind) for kind in (False, True)}
+    for socket in _all(town):
+        if socket.admitted_s is None or any(t.until_s == FOR_EVER_S for t in socket.troubles):
+            continue
+        heard = {(event.to, event.seq) for _, event in _tellings(socket)}
+        for name in _mailboxes_of(town, socket):
+            upto = max((seq for to, seq in heard if to == name), default=0)
+            for event in logs.get(name, ()):
+                if event.seq > upto and not socket.open:
+                    break
+                at_s = first[socket.hears is not None].get((name, event.seq))
+                if (name, event.seq) not in heard and _owes(town, socket, event, at_s):
+                    yield _missed(town, socket, event, at_s)
+
+
+def _owes(town: Town, socket: Socket, event: Event, told_s: float | None) -> bool:
+    """Whether an event is owed to a socket; `told_s` is when it was first told to any."""
+    assert socket.admitted_s is not None
+    if told_s is not None and told_s < socket.admitted_s:
+        return False
+    fact = town.history.facts.get(identity_of(event))
+    if event.type == events.OFFER_MADE:
+        return False  # short-lived, and pointless once it is answered
+    known = fact is not None and fact.at_s < socket.admitted_s + _GREETED_WITHIN_S
+    if event.type in _OF_OFFERS and known:
+        return False
+    return _is_worded(town, socket, event)
+
+
+def _is_worded(town: Town, socket: Socket, event: Event) -> bool:
+    """Whether the socket's contract has words for it, and its client has asked for it."""
+    poison = town.poison
+    if poison.contract == socket.contract and poison.event == identity_of(event):
+        return False
+    person = town.people[socket.person_id]
+    listener = Listener(socket.id, person.id, socket.contract, socket.hears, person.role)
+    return listener.wants(event.type) and bool(
+        town.contracts[socket.contract].words(event, listener)
+    )
+
+
+def _missed(town: Town, socket: Socket, event: Event, told_s: float | None) -> str:
+    fact = town.history.facts.get(identity_of(event))
+    at_s = f"{fact.at_s:.3f}" if fact else "?"
+    others = f"others were told at {told_s:.3f}" if told_s is not None else "nobody was told"
+    until = "still open" if socket.open else f"until {socket.closed_s:.3f}"
+    return (
+        f"{socket.id} (admitted {socket.admitted_s:.3f}, {until}): {event.to} {event.seq} "
+        f"{event.type}, committed {at_s}, {others}"
+    )
+
+
+def _all(town: Town) -> list[Socket]:
+    return list(town.gateway.sockets.values())
+
+
+def _tellings(socket: Socket) -> list[tuple[Heard, Event]]:
+    """The kept events that a socket heard, and when: each once for each time."""
+    found = [(one, one.event) for one in socket.heard]
+    return [(one, event) for one, event in found if event is not None and event.seq]
+
+
+def _first_told(town: Town, selective: bool) -> dict[Place, float]:
+    """When each event was first told to any socket that subscribes, or to any that does not: also
+    if the client had just left."""
+    first: dict[Place, float] = {}
+    for socket in _all(town):
+        if (socket.contract == "feed") is selective:
+            for one in [*socket.heard, *socket.lost]:
+                if one.event is not None and one.event.seq:
+                    place = (one.event.to, one.event.seq)
+                    first[place] = min(one.at_s, first.get(place, one.at_s))
+    return first
+
+
+def _mailboxes_of(town: Town, socket: Socket) -> list[str]:
+    """Whose mailboxes a socket hears."""
+    person = town.people[socket.person_id]
+    owned = person.restaurant_ids if socket.contract in ("food", "socketio") else ()
+    return [person.id, *map(restaurant_box, owned)]
+
+
+TELLING: tuple[Callable[[Town], Iterator[str]], ...] = (
+    places_have_no_gaps,
+    an_id_stands_for_one_event,
+    first_tellings_come_in_order,
+    every_socket_is_told_everything,
+)

@@ -1,0 +1,66 @@
+"""Whole histories with faults, from seeds: what must hold, holds. `make simulate-faults` has more.
+
+They are computed by one process for all, whose sets are walked in the same order each time: so is a
+seed's history the same here, by the Makefile, and on another machine.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulation.runner import seeds_of
+
+HOME = Path(__file__).resolve().parents[2]
+SEEDS = range(0)  # range(25)
+
+Tell = Callable[[int], dict[str, Any]]
+
+
+def simulate(*arguments: str) -> Iterator[dict[str, Any]]:
+    """The outcomes of a run, as they come."""
+    command = [sys.executable, "-m", "tests.simulation", "--json", *arguments]
+    with subprocess.Popen(command, cwd=HOME, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield from map(json.loads, process.stdout)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def tell() -> Tell:
+    """A seed's outcome."""
+    told: dict[int, dict[str, Any]] = {}
+    outcomes = simulate("--seeds", f"{SEEDS.start}-{SEEDS.stop - 1}", "--faults", "many")
+
+    def outcome(seed: int) -> dict[str, Any]:
+        while seed not in told:
+            found = next(outcomes)
+            told[int(found["seed"])] = found
+        return told[seed]
+
+    return outcome
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_must_hold_holds_whatever_fails(tell: Tell, seed: int) -> None:
+    found = tell(seed)
+    assert not found["violations"], f"make simulate-faults TRACE=1 SEEDS={seed}"
+
+
+def test_a_seed_has_one_history() -> None:
+    """Whatever came before it in the same process, and whatever sets are hashed by."""
+    seeds = ("2,3", "3")
+    first, second = (list(simulate("--seeds", one, "--quiet", "100")) for one in seeds)
+    assert first[1] == second[0]
+    assert first[0]["digest"] != first[1]["digest"]
+
+
+def test_seeds_are_ranges_and_lists() -> None:
+    assert seeds_of("17") == [17]
+    assert seeds_of("3,17,40-42") == [3, 17, 40, 41, 42]

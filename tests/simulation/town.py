@@ -1,0 +1,274 @@
+"""A town: Waybill, wired as in production, among clients and in the middle of all that fails."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar, cast
+
+from app import app
+from chalicelib import wiring
+from chalicelib.contracts.base import Contract
+from chalicelib.domain.payments import Payment
+from chalicelib.domain.payouts import Payout
+from chalicelib.domain.people import Actor, Role
+from chalicelib.edge import sockets, wakes
+from chalicelib.errors import CourierTaken, PostFailed, Stale, WaybillError
+from chalicelib.settings import Settings
+from chalicelib.store.tables import bind
+from chalicelib.store.wallets import Wallets
+from infra.tokens import mint
+from tests.conftest import SECRET
+from tests.faults import Crash
+from tests.simulation.boundary import DynamoClient
+from tests.simulation.dynamo import Dynamo
+from tests.simulation.faults import RATES, Fate, Faults
+from tests.simulation.gateway import Gateway
+from tests.simulation.history import History
+from tests.simulation.queue import Queue
+from tests.simulation.scheduler import Invocation, Scheduler
+from tests.simulation.threads import pools_on
+from tests.simulation.wording import Poison, attributed
+
+T = TypeVar("T")
+
+PREFIX = "waybill"
+PROVIDER_SECRET = "what-the-provider-and-we-know"
+NO_ANSWER = 0
+_CONFIGURED = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a token."""
+
+    id: str
+    role: Role
+    restaurant_ids: tuple[str, ...] = ()
+
+    @property
+    def actor(self) -> Actor:
+        """Who the services see."""
+        return Actor(self.id, self.role, restaurant_ids=self.restaurant_ids)
+
+    @property
+    def token(self) -> str:
+        """What their clients show."""
+        return mint(SECRET, self.role.value, self.id, restaurant_ids=list(self.restaurant_ids))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one history is made of; the same plan gives the same history."""
+
+    seed: int
+    faults: str = "many"
+    skew_s: float = 0.0
+    without: tuple[str, ...] = ()  # kinds of faults
+    active_s: float = 45.0
+    quiet_s: float = 1800.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client was answered: NO_ANSWER where the process died, else an HTTP status."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def try_again(self) -> bool:
+        """Whether a client would ask again: no answer, or one that says so."""
+        return self.status == NO_ANSWER or self.status >= 500
+
+
+class Town:
+    """See the module. It lasts as long as `lasting` does."""
+
+    def __init__(
+        self, plan: Plan, over: Callable[[Dynamo], Dynamo] = lambda dynamo: dynamo
+    ) -> None:
+        """`over` puts something else in front of DynamoDB."""
+        self.plan = plan
+        self.dice = Random(f"{plan.seed} {plan.faults} {plan.skew_s:g}")
+        self.scheduler = Scheduler(self.dice)
+        self.history = History(lambda: self.scheduler.now_s)
+        rates = replace(RATES[plan.faults], **dict.fromkeys(plan.without, 0.0))
+        self.faults = Faults(rates, plan.skew_s, self.dice)
+        fate = Fate(self.scheduler, self.faults, self.history)
+        self.dynamo = Dynamo(PREFIX, self.history.wrote)
+        self.gateway = Gateway(self.scheduler, self.faults, fate, self.history.trace)
+        self.queue = Queue(
+            self.scheduler, self.faults, fate, self.history.trace, _batch_size(), self._wake
+        )
+        self.engine = over(self.dynamo)
+        client = DynamoClient(self.engine, self.scheduler, self.faults, fate)
+        self.settings = _settings()
+        self.database = bind(PREFIX, self.settings.aws_region, None, client)
+        self.ledger = Wallets(self.database)
+        self.people: dict[str, Person] = {}
+        self.payments: list[Payment] = []  # that customers know of
+        self.payouts: list[Payout] = []  # that couriers wait for
+        self._ids, self._invocations = 10**12, 0
+        self._limits_s = _limits_s()
+        self.waybill = wiring.build(
+            self.settings,
+            clock=self.scheduler.clock,
+            ids=self.new_id,
+            gateway=self.gateway,
+            queue=self.queue,
+            database=self.database,
+        )
+        self.contracts = dict(self.waybill.contracts)
+        self.poison = Poison(self.faults, sorted(self.contracts))
+        served = cast("dict[str, Contract]", self.waybill.contracts)
+        for name, contract in self.contracts.items():
+            served[name] = attributed(name, contract, self.poison)
+
+    @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """While it lasts thread pools are its own, and all chance is the seed's."""
+        state = random.getstate()
+        random.seed(self.plan.seed)
+        try:
+            with pools_on(self.scheduler, self.dice):
+                yield
+        finally:
+            self.scheduler.close()
+            random.setstate(state)
+
+    def new_id(self) -> int:
+        """An id that nothing else has."""
+        self._ids += 1
+        return self._ids
+
+    # Lambdas
+
+    def ask(self, what: str, run: Callable[[], T]) -> Answer:
+        """One REST request of the client whose strand this is."""
+        return self._invoke("api_handler", what, lambda: Answer(200, run()))
+
+    def connect(self, socket_id: str, query: Mapping[str, str], token: str | None) -> Answer:
+        """$connect: the handshake's answer."""
+        event = {
+            "requestContext": {
+                "connectionId": socket_id,
+                "connectedAt": int((self.scheduler.now.timestamp() + self.faults.skew()) * 1000),
+            },
+            "queryStringParameters": dict(query),
+            "headers": {"authorization": f"Bearer {token}"} if token else {},
+        }
+        return self._invoke(
+            "websocket_connect", socket_id, lambda: Answer(sockets.connect(self.waybill, event))
+        )
+
+    def say(self, socket_id: str, message: Any) -> Answer:
+        """A message on a socket."""
+        text = message if isinstance(message, str) else json.dumps(message)
+
+        def run() -> Answer:
+            sockets.message(self.waybill, socket_id, text)
+            return Answer(200)
+
+        return self._invoke("websocket_message", f"{socket_id} {text[:40]}", run)
+
+    def disconnect(self, socket_id: str) -> Answer:
+        """$disconnect."""
+
+        def run() -> Answer:
+            sockets.disconnect(self.waybill, socket_id)
+            return Answer(200)
+
+        return self._invoke("websocket_disconnect", socket_id, run)
+
+    def sweep(self, once: bool) -> None:
+        """A run of the sweep, or only one pass of it."""
+        sweeper = self.waybill.sweeper
+
+        def run() -> Answer:
+            sweeper.sweep() if once else sweeper.run(self.scheduler.sleep)
+            return Answer(200)
+
+        self._invoke("sweep", "", run)
+
+    def _wake(self, records: list[dict[str, Any]]) -> set[str] | None:
+        """Give a batch to the Lambda behind the queue."""
+
+        def run() -> Answer:
+            answer = wakes.handle(self.waybill, {"Records": records})
+            return Answer(200, {one["itemIdentifier"] for one in answer["batchItemFailures"]})
+
+        found = self._invoke("wake", " ".join(record["body"] for record in records), run)
+        return found.body if found.ok else None
+
+    def _invoke(self, function: str, what: str, run: Callable[[], Answer]) -> Answer:
+        """Run one invocation on this strand."""
+        self._invocations += 1
+        name, now_s = f"{function}#{self._invocations}", self.scheduler.now_s
+        invocation = Invocation(name, now_s, self._limits_s[function], self.faults.skew())
+        self.history.trace(name, what)
+        try:
+            answer = self.scheduler.invoke(invocation, lambda: _answering(run))
+        except Crash:
+            answer = Answer(NO_ANSWER)
+        except PostFailed:
+            answer = Answer(500)  # its own socket: a client that can't be answered
+            if function != "websocket_message":
+                self.history.violate("nobody_is_refused_for_others", f"{function} {what[:60]}")
+        except Exception as error:  # noqa: BLE001 - what Lambda would log
+            answer = Answer(500)
+            self.history.violate("nothing_is_uncaught", f"{function} {what[:60]}: {error!r}")
+        if answer.status == 503 and not invocation.hurt:
+            self.history.violate("nobody_is_refused_for_others", f"{function} {what[:60]}: 503")
+        invocation.answered = True
+        self.history.trace(name, "answers", answer.status)
+        self.history.outcomes[f"{function} {answer.status}"] += 1
+        return answer
+
+
+def _answering(run: Callable[[], Answer]) -> Answer:
+    """As edge.rest and edge.sockets answer what services raise."""
+    try:
+        return run()
+    except WaybillError as error:
+        return Answer(error.http_status, error.details)
+    except (Stale, CourierTaken):
+        return Answer(503)
+
+
+def _settings() -> Settings:
+    """Production's, but that searches end within a short history, and feeds are seldom asked."""
+    return Settings(
+        jwt_secret=SECRET,
+        payment_webhook_secret=PROVIDER_SECRET,
+        table_prefix=PREFIX,
+        hail_offer_ttl=timedelta(seconds=20),
+        hail_search_ttl=timedelta(seconds=60),
+        ride_search_ttl=timedelta(seconds=60),
+        feed_stale=timedelta(minutes=10),
+    )
+
+
+def _limits_s() -> dict[str, float]:
+    """How long each Lambda function may take."""
+    stage = json.loads(_CONFIGURED.read_text())["stages"]
+    functions: dict[str, Any] = {}
+    for one in stage.values():
+        functions |= one.get("lambda_functions", {})
+    return {name: float(given["lambda_timeout"]) for name, given in functions.items()}
+
+
+def _batch_size() -> int:
+    """How many messages the queue gives to one invocation."""
+    sources: list[Any] = list(app.event_sources)
+    return next(int(source.batch_size) for source in sources if source.name == "wake")
