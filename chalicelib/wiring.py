@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -25,6 +26,7 @@ from chalicelib.domain.limits import LIMITS
 from chalicelib.domain.orders import Order
 from chalicelib.domain.payments import key_of as payment_key
 from chalicelib.domain.people import Actor
+from chalicelib.domain.retries import Retries
 from chalicelib.edge.gateway import ConnectionsApi
 from chalicelib.edge.queue import WakeupQueue
 from chalicelib.edge.signature import ProviderSignature
@@ -115,17 +117,20 @@ def build(
     mailboxes: ports.MailboxStore | None = None,
     connections: ports.ConnectionStore | None = None,
     database: Database | None = None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Waybill:
     """Make the application. What is given replaces the real part; tests give a clock, a gateway
-    and faults. `database` is what tables.bind() returned, if that has been done."""
+    and faults. `database` is what tables.bind() returned, if that has been done; `pause` waits for
+    so many seconds before a change that was beaten is tried again."""
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
     lighten(database.client)
     session: Any = database.session
     threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
+    retries = Retries(pause, clock)
     orders = orders or Orders(database)
-    couriers, people = Couriers(threads), People()
+    couriers, people = Couriers(threads, retries), People(retries)
     connections = connections or Connections()
     chats = ChatTable()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
@@ -145,6 +150,7 @@ def build(
         silence,
         voices.heartbeat,
         clock,
+        retries,
     )
     broadcast = Broadcast(connections, presence, gateway, voices.words, queue, threads, clock)
     mailboxes, counters = mailboxes or MailboxTable(), Counters(threads)
@@ -153,7 +159,7 @@ def build(
     boxes = Mailboxes(mailboxes, posting, load, presence.end, tally, FAULTS, clock)
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
     pool = Pool(orders, couriers, connections, broadcast, clock)
-    publishing = Publishing(relay, queue, clock)
+    publishing = Publishing(relay, queue, clock, retries)
     wallets = Wallets(wallet_rows, publishing)
     earnings = Earnings(wallets, orders, publishing, clock)
     payments = Payments(payment_rows, orders, publishing, clock)
@@ -161,7 +167,7 @@ def build(
     policies = _policies(settings)
     calls = Calls(broadcast, policies, clock)
     followers = (pool.follow, calls.follow, earnings.follow)
-    changes = Changes(orders, couriers, relay, queue, clock, followers)
+    changes = Changes(orders, couriers, relay, queue, clock, followers, retries)
 
     def settle(outbox: Outbox) -> None:
         changes.settle(outbox)
@@ -172,7 +178,9 @@ def build(
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     trips = Trips(couriers, tariffs, settings.start_ride_radius_m)
     delivery = Delivery(people, changes, dispatching, particulars, {"ride": trips.prepare}, clock)
-    ordering = Ordering(orders, couriers, people, mailboxes, changes, dispatching, ids, clock)
+    ordering = Ordering(
+        orders, couriers, people, mailboxes, changes, dispatching, ids, clock, retries
+    )
     tracking = Tracking(orders, couriers, changes, broadcast, clock)
     greeting = Greeting(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
@@ -200,8 +208,10 @@ def build(
             clock,
         ),
         rides_ws_create=settings.rides_ws_create,
-        chats=Chats(chats, Allowances(), ordering, relay, queue, LIMITS, ids, threads, clock),
-        ratings=Ratings(RatingTable(database), ordering, clock),
+        chats=Chats(
+            chats, Allowances(), ordering, relay, queue, LIMITS, ids, threads, clock, retries
+        ),
+        ratings=Ratings(RatingTable(database, retries), ordering, clock),
         announcing=Announcing(broadcast, clock),
         pool=pool,
         restaurants=Restaurants(RestaurantTable()),

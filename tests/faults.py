@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError
+
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+READS = ("GetItem", "Query", "BatchGetItem")
 
 
 class Crash(BaseException):
@@ -61,23 +65,104 @@ def answers_lost(client: Any, operation: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def conflicts(client: Any, operation: str, times: int) -> Iterator[list[str]]:
-    """Let the next calls of an operation be refused, as while a transaction has the item."""
-    refused: list[str] = []
-    body = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}
+def nth_answer_lost(
+    client: Any, nth: int, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[list[str]]:
+    """Let the answer to the `nth` write of all, from 0, get lost, and `meanwhile` happen before the
+    SDK sends the same request again. Gives the operations that were answered or lost."""
+    seen: list[str] = []
 
-    class Raw(BytesIO):
-        def stream(self, **_: Any) -> Iterator[bytes]:
-            yield self.read()
+    def again(response: Any, operation: Any, **_: Any) -> float | None:
+        if response is None:
+            return None
+        seen.append(operation.name)
+        if len(seen) != nth + 1:
+            return None
+        meanwhile()
+        return 0.0
+
+    with _all_hooked(client, "needs-retry", WRITES, again):
+        yield seen
+
+
+@contextmanager
+def unanswered(client: Any, nth: int, operations: tuple[str, ...], done: bool) -> Iterator[None]:
+    """Let the `nth` call of some operations, from 0, be done or not, and never be answered."""
+    left = [nth]
+
+    def give_up(**_: Any) -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            raise ConnectionClosedError(endpoint_url="https://dynamodb")
+
+    with _all_hooked(client, "needs-retry" if done else "before-send", operations, give_up):
+        yield
+
+
+@contextmanager
+def claims_contended(client: Any, courier_id: str, times: int, code: str) -> Iterator[list[str]]:
+    """Let the next transactions that claim a courier be cancelled for their row alone: no engine at
+    hand does."""
+    refused: list[str] = []
+
+    def refuse(request: Any, **_: Any) -> AWSResponse | None:
+        items = json.loads(request.body)["TransactItems"]
+        keys = [item["Update"]["Key"] for item in items if "Update" in item]
+        if len(refused) >= times or not keys or keys[0].get("courier_id") != {"S": courier_id}:
+            return None
+        refused.append(courier_id)
+        reasons = [{"Code": "None"} for _ in items]
+        reasons[1] = {"Code": code, "Message": "Not now."}
+        body = {
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": "Transaction cancelled.",
+            "CancellationReasons": reasons,
+        }
+        return _answer(request, 400, body)
+
+    with _hooked(client, "before-send.dynamodb.TransactWriteItems", refuse):
+        yield refused
+
+
+class _Raw(BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _answer(request: Any, status: int, body: Any) -> AWSResponse:
+    return AWSResponse(request.url, status, {}, _Raw(json.dumps(body).encode()))
+
+
+@contextmanager
+def failing(client: Any, operation: str, times: int, status: int, code: str) -> Iterator[list[str]]:
+    """Let the next calls of an operation be answered by an error, and not be done."""
+    refused: list[str] = []
 
     def refuse(request: Any, **_: Any) -> AWSResponse | None:
         if len(refused) >= times:
             return None
         refused.append(operation)
-        return AWSResponse(request.url, 400, {}, Raw(json.dumps(body).encode()))
+        return _answer(request, status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}"})
 
     with _hooked(client, f"before-send.dynamodb.{operation}", refuse):
         yield refused
+
+
+@contextmanager
+def conflicts(client: Any, operation: str, times: int) -> Iterator[list[str]]:
+    """Let the next calls of an operation be refused, as while a transaction has the item."""
+    with failing(client, operation, times, 400, "TransactionConflictException") as refused:
+        yield refused
+
+
+@contextmanager
+def _all_hooked(
+    client: Any, event: str, operations: tuple[str, ...], handler: Callable[..., Any]
+) -> Iterator[None]:
+    with ExitStack() as stack:
+        for operation in operations:
+            stack.enter_context(_hooked(client, f"{event}.dynamodb.{operation}", handler))
+        yield
 
 
 @contextmanager

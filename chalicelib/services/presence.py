@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.connections import CHECK_EVERY, Connection, Heartbeat, Pace, person_room
 from chalicelib.domain.people import Role
+from chalicelib.domain.retries import Retries
 from chalicelib.errors import Gone, RateLimited, Stale, TooManySockets
 from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
@@ -20,7 +21,6 @@ Heartbeats = Callable[[str], Heartbeat | None]
 
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
-_PACE_TRIES = 20
 
 
 class Presence:
@@ -37,7 +37,9 @@ class Presence:
         silence: Mapping[str, timedelta],
         heartbeats: Heartbeats,
         clock: Clock,
+        retries: Retries | None = None,
     ) -> None:
+        self._retries = retries or Retries()
         self._heartbeat = heartbeats
         self._connections = connections
         self._couriers = couriers
@@ -181,7 +183,7 @@ class Presence:
             retry_after_s=pace.within.total_seconds(),
         )
         current: Connection | None = connection
-        for _ in range(_PACE_TRIES):
+        for _ in self._retries.attempts():
             if current is None:
                 return connection
             now = self._clock()
