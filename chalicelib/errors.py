@@ -21,7 +21,8 @@ WaybillError                     code               http_status
 
 The store raises four of its own, which services turn into a retry or one of the above: Stale (the
 row changed since it was read), its subclass CourierContended (a courier's row could not be written
-now), CourierTaken (a claim lost its race) and TooManySockets. Wallets raise AlreadyBooked.
+now), CourierTaken (a claim lost its race) and TooManySockets. Wallets raise AlreadyBooked, which is
+Stale, too.
 The gateway raises three: Gone, PostFailed, FrameTooLarge.
 Errors are raised where the rule lives and worded at the edges.
 """
@@ -151,8 +152,8 @@ class CourierTaken(Exception):
         self.courier_id = courier_id
 
 
-class AlreadyBooked(Exception):
-    """A wallet has an entry of this key: there is nothing to do."""
+class AlreadyBooked(Stale):
+    """A wallet has an entry of this key: whoever looks again finds it."""
 
 
 class TooManySockets(Exception):

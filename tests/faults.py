@@ -64,39 +64,78 @@ def answers_lost(client: Any, operation: str) -> Iterator[list[str]]:
         yield lost
 
 
-@contextmanager
-def nth_answer_lost(
-    client: Any, nth: int, meanwhile: Callable[[], None] = lambda: None
-) -> Iterator[list[str]]:
-    """Let the answer to the `nth` write of all, from 0, get lost, and `meanwhile` happen before the
-    SDK sends the same request again. Gives the operations that were answered or lost."""
-    seen: list[str] = []
+class Weather:
+    """The calls of some operations, in tables other than `but`, while it lasts; all their writes by
+    way of one client.
 
-    def again(response: Any, operation: Any, **_: Any) -> float | None:
-        if response is None:
+    The answer to the one numbered `lose`, from 0, gets lost, and `meanwhile` happens before the SDK
+    sends the same again. The one numbered `silence` is never answered, `done` or not. `seen` are
+    the calls as (operation, table), `lost` those of them that were lost or silent.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        operations: tuple[str, ...],
+        but: tuple[str, ...] = (),
+        lose: int = -1,
+        silence: int = -1,
+        done: bool = True,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._client = client
+        self._operations = operations
+        self._but = but
+        self._lose = lose
+        self._silence = silence
+        self._done = done
+        self._meanwhile = meanwhile
+        self._stack = ExitStack()
+        self.seen: list[tuple[str, str]] = []
+        self.lost: list[tuple[str, str]] = []
+
+    def __enter__(self) -> Weather:
+        for operation in self._operations:
+            for event, handler in (("before-call", self._before), ("needs-retry", self._after)):
+                name = f"{event}.dynamodb.{operation}"
+                self._stack.enter_context(_hooked(self._client, name, handler))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _before(self, model: Any, params: Any, context: Any, **_: Any) -> None:
+        table = _table_of(json.loads(params["body"]))
+        if table in self._but:
+            return
+        context["nth"] = len(self.seen)
+        self.seen.append((model.name, table))
+        if context["nth"] == self._silence and not self._done:
+            self._fall_silent()
+
+    def _after(self, response: Any, request_dict: Any, attempts: int, **_: Any) -> float | None:
+        nth = request_dict["context"].get("nth", -2)
+        if response is None or attempts > 1:
             return None
-        seen.append(operation.name)
-        if len(seen) != nth + 1:
+        if nth == self._silence:
+            self._fall_silent()
+        if nth != self._lose:
             return None
-        meanwhile()
+        self.lost.append(self.seen[nth])
+        self._meanwhile()
         return 0.0
 
-    with _all_hooked(client, "needs-retry", WRITES, again):
-        yield seen
+    def _fall_silent(self) -> None:
+        self.lost.append(self.seen[self._silence])
+        raise ConnectionClosedError(endpoint_url="https://dynamodb")
 
 
-@contextmanager
-def unanswered(client: Any, nth: int, operations: tuple[str, ...], done: bool) -> Iterator[None]:
-    """Let the `nth` call of some operations, from 0, be done or not, and never be answered."""
-    left = [nth]
-
-    def give_up(**_: Any) -> None:
-        left[0] -= 1
-        if left[0] == -1:
-            raise ConnectionClosedError(endpoint_url="https://dynamodb")
-
-    with _all_hooked(client, "needs-retry" if done else "before-send", operations, give_up):
-        yield
+def _table_of(body: dict[str, Any]) -> str:
+    """The first table that a call names, without the deployment's prefix."""
+    if "TransactItems" in body:
+        (body,) = body["TransactItems"][0].values()
+    named = body.get("TableName") or next(iter(body["RequestItems"]))
+    return str(named).rpartition("-")[2]
 
 
 @contextmanager
@@ -105,22 +144,22 @@ def claims_contended(client: Any, courier_id: str, times: int, code: str) -> Ite
     hand does."""
     refused: list[str] = []
 
-    def refuse(request: Any, **_: Any) -> AWSResponse | None:
-        items = json.loads(request.body)["TransactItems"]
+    def refuse(params: Any, **_: Any) -> tuple[AWSResponse, Any] | None:
+        items = json.loads(params["body"])["TransactItems"]
         keys = [item["Update"]["Key"] for item in items if "Update" in item]
         if len(refused) >= times or not keys or keys[0].get("courier_id") != {"S": courier_id}:
             return None
         refused.append(courier_id)
         reasons = [{"Code": "None"} for _ in items]
         reasons[1] = {"Code": code, "Message": "Not now."}
-        body = {
-            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-            "Message": "Transaction cancelled.",
+        parsed = {
+            "Error": {"Code": "TransactionCanceledException", "Message": "Cancelled."},
             "CancellationReasons": reasons,
+            "ResponseMetadata": {},
         }
-        return _answer(request, 400, body)
+        return AWSResponse(params["url"], 400, {}, _Raw()), parsed
 
-    with _hooked(client, "before-send.dynamodb.TransactWriteItems", refuse):
+    with _hooked(client, "before-call.dynamodb.TransactWriteItems", refuse):
         yield refused
 
 
@@ -129,40 +168,34 @@ class _Raw(BytesIO):
         yield self.read()
 
 
-def _answer(request: Any, status: int, body: Any) -> AWSResponse:
-    return AWSResponse(request.url, status, {}, _Raw(json.dumps(body).encode()))
+@contextmanager
+def failing(client: Any, operation: str, status: int, code: str) -> Iterator[None]:
+    """Let the calls of an operation fail, undone, as they do when the SDK has given them up."""
+
+    def fail(params: Any, **_: Any) -> tuple[AWSResponse, Any]:
+        metadata = {"HTTPStatusCode": status}
+        parsed = {"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": metadata}
+        return AWSResponse(params["url"], status, {}, _Raw()), parsed
+
+    with _hooked(client, f"before-call.dynamodb.{operation}", fail):
+        yield
 
 
 @contextmanager
-def failing(client: Any, operation: str, times: int, status: int, code: str) -> Iterator[list[str]]:
-    """Let the next calls of an operation be answered by an error, and not be done."""
+def conflicts(client: Any, operation: str, times: int) -> Iterator[list[str]]:
+    """Let the next calls of an operation be refused, as while a transaction has the item. (moto
+    does them all the same: it is only the answer that is another.)"""
     refused: list[str] = []
+    body = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}
 
     def refuse(request: Any, **_: Any) -> AWSResponse | None:
         if len(refused) >= times:
             return None
         refused.append(operation)
-        return _answer(request, status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}"})
+        return AWSResponse(request.url, 400, {}, _Raw(json.dumps(body).encode()))
 
     with _hooked(client, f"before-send.dynamodb.{operation}", refuse):
         yield refused
-
-
-@contextmanager
-def conflicts(client: Any, operation: str, times: int) -> Iterator[list[str]]:
-    """Let the next calls of an operation be refused, as while a transaction has the item."""
-    with failing(client, operation, times, 400, "TransactionConflictException") as refused:
-        yield refused
-
-
-@contextmanager
-def _all_hooked(
-    client: Any, event: str, operations: tuple[str, ...], handler: Callable[..., Any]
-) -> Iterator[None]:
-    with ExitStack() as stack:
-        for operation in operations:
-            stack.enter_context(_hooked(client, f"{event}.dynamodb.{operation}", handler))
-        yield
 
 
 @contextmanager
