@@ -79,6 +79,7 @@ def _code(error: BaseException | None) -> str:
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code") or "")
 
+
 # What says nothing about what was asked: it may go well the next time.
 FAULTS = (PynamoDBException, BotoCoreError, ClientError, Unavailable, Stale, OSError)
 
