@@ -18,10 +18,13 @@ WaybillError                     code               http_status
 │   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
 │   └── AlreadyRated             already_rated      409
 ├── RateLimited                  rate_limited       429   carries retry_after_s
-└── Unavailable                  unavailable        503   nothing was written; try again
+└── Unavailable                  unavailable        503   not now: nothing was written; try again
+    └── Unanswered               unavailable        503   a write without an answer: maybe done
 
-The store raises three of its own, which services turn into a retry or one of the above: Stale (the
-order changed since it was read), CourierTaken (a claim lost its race) and TooManySockets.
+The store raises four of its own, which services turn into a retry or one of the above: Stale (the
+row changed since it was read), its subclass CourierContended (a courier's row could not be written
+now), CourierTaken (a claim lost its race) and TooManySockets. Wallets raise AlreadyBooked, which is
+Stale, too.
 The gateway raises three: Gone, PostFailed, FrameTooLarge. A wakeup raises Unfinished and a sweep
 Overdue, for the alarms to hear of it.
 Errors are raised where the rule lives and worded at the edges.
@@ -132,8 +135,25 @@ class Unavailable(WaybillError):
     http_status = 503
 
 
+class Unanswered(Unavailable):
+    """A write that the database did not answer, however often it was asked. `written` says so in
+    the answer's details."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, written="unknown")
+
+
 class Stale(Exception):
     """The row changed since it was read: read again and decide again."""
+
+
+class CourierContended(Stale):
+    """Another write held the row of `courier_id` at the moment of a claim; nothing was written, and
+    whether the courier is free nobody knows."""
+
+    def __init__(self, courier_id: str) -> None:
+        super().__init__(courier_id)
+        self.courier_id = courier_id
 
 
 class CourierTaken(Exception):
@@ -142,6 +162,10 @@ class CourierTaken(Exception):
     def __init__(self, courier_id: str) -> None:
         super().__init__(courier_id)
         self.courier_id = courier_id
+
+
+class AlreadyBooked(Stale):
+    """A wallet has an entry of this key: whoever looks again finds it."""
 
 
 class TooManySockets(Exception):

@@ -26,6 +26,7 @@ from chalicelib.domain.limits import LIMITS
 from chalicelib.domain.orders import Order
 from chalicelib.domain.payments import key_of as payment_key
 from chalicelib.domain.people import Actor
+from chalicelib.domain.retries import Retries
 from chalicelib.edge.gateway import ConnectionsApi
 from chalicelib.edge.queue import WakeupQueue
 from chalicelib.edge.signature import ProviderSignature
@@ -121,16 +122,17 @@ def build(
     pause: Callable[[float], object] = time.sleep,
 ) -> Waybill:
     """Make the application. What is given replaces the real part; tests give a clock, a gateway
-    and faults. `database` is what tables.bind() returned, if that has been done; `pause` is how it
-    waits, in seconds."""
+    and faults. `database` is what tables.bind() returned, if that has been done; `pause` waits for
+    so many seconds before a change that was beaten is tried again."""
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
     lighten(database.client)
     session: Any = database.session
     threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
+    retries = Retries(pause, clock)
     orders = orders or Orders(database)
-    couriers, people = Couriers(threads, clock), People()
+    couriers, people = Couriers(threads, retries, clock), People(retries)
     connections = connections or Connections()
     chats = ChatTable()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
@@ -153,6 +155,7 @@ def build(
         silence,
         voices.heartbeat,
         clock,
+        retries,
     )
     broadcast = Broadcast(
         orders, connections, presence, gateway, voices.words, queue, threads, clock
@@ -163,7 +166,7 @@ def build(
     boxes = Mailboxes(mailboxes, posting, load, presence.cut_off, tally, FAULTS, clock)
     relay = Relay(boxes, ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="relay"))
     pool = Pool(orders, couriers, connections, broadcast, settings.food_ready_ttl, clock)
-    publishing = Publishing(relay, queue, clock)
+    publishing = Publishing(relay, queue, clock, retries)
     wallets = Wallets(wallet_rows, publishing)
     earnings = Earnings(wallets, orders, publishing, clock)
     payments = Payments(payment_rows, orders, publishing, clock)
@@ -171,7 +174,7 @@ def build(
     policies = _policies(settings)
     calls = Calls(broadcast, policies, clock)
     followers = (pool.follow, calls.follow, earnings.follow)
-    changes = Changes(orders, couriers, relay, queue, clock, followers)
+    changes = Changes(orders, couriers, relay, queue, clock, followers, retries)
 
     def settle(outbox: Outbox) -> None:
         changes.settle(outbox)
@@ -184,7 +187,7 @@ def build(
     prepares = {"ride": trips.prepare, "food": pool.prepare}
     delivery = Delivery(people, changes, dispatching, holding, particulars, prepares, clock)
     ordering = Ordering(
-        orders, couriers, people, mailboxes, changes, dispatching, holding, ids, clock
+        orders, couriers, people, mailboxes, changes, dispatching, holding, ids, clock, retries
     )
     tracking = Tracking(orders, couriers, changes, holding, broadcast, clock)
     greeting = Greeting(
@@ -221,8 +224,10 @@ def build(
             clock,
         ),
         rides_ws_create=settings.rides_ws_create,
-        chats=Chats(chats, Allowances(), ordering, relay, queue, LIMITS, ids, threads, clock),
-        ratings=Ratings(RatingTable(database), ordering, clock),
+        chats=Chats(
+            chats, Allowances(), ordering, relay, queue, LIMITS, ids, threads, clock, retries
+        ),
+        ratings=Ratings(RatingTable(database, retries), ordering, clock),
         announcing=Announcing(broadcast, clock),
         pool=pool,
         restaurants=Restaurants(RestaurantTable()),

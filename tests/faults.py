@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError
+
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+READS = ("GetItem", "Query", "BatchGetItem")
 
 
 class Crash(BaseException):
@@ -60,21 +64,135 @@ def answers_lost(client: Any, operation: str) -> Iterator[list[str]]:
         yield lost
 
 
+class Weather:
+    """The calls of some operations, in tables other than `but`, while it lasts; all their writes by
+    way of one client.
+
+    The answer to the one numbered `lose`, from 0, gets lost, and `meanwhile` happens before the SDK
+    sends the same again. The one numbered `silence` is never answered, `done` or not. `seen` are
+    the calls as (operation, table), `lost` those of them that were lost or silent.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        operations: tuple[str, ...],
+        but: tuple[str, ...] = (),
+        lose: int = -1,
+        silence: int = -1,
+        done: bool = True,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._client = client
+        self._operations = operations
+        self._but = but
+        self._lose = lose
+        self._silence = silence
+        self._done = done
+        self._meanwhile = meanwhile
+        self._stack = ExitStack()
+        self.seen: list[tuple[str, str]] = []
+        self.lost: list[tuple[str, str]] = []
+
+    def __enter__(self) -> Weather:
+        for operation in self._operations:
+            for event, handler in (("before-call", self._before), ("needs-retry", self._after)):
+                name = f"{event}.dynamodb.{operation}"
+                self._stack.enter_context(_hooked(self._client, name, handler))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _before(self, model: Any, params: Any, context: Any, **_: Any) -> None:
+        table = _table_of(json.loads(params["body"]))
+        if table in self._but:
+            return
+        context["nth"] = len(self.seen)
+        self.seen.append((model.name, table))
+        if context["nth"] == self._silence and not self._done:
+            self._fall_silent()
+
+    def _after(self, response: Any, request_dict: Any, attempts: int, **_: Any) -> float | None:
+        nth = request_dict["context"].get("nth", -2)
+        if response is None or attempts > 1:
+            return None
+        if nth == self._silence:
+            self._fall_silent()
+        if nth != self._lose:
+            return None
+        self.lost.append(self.seen[nth])
+        self._meanwhile()
+        return 0.0
+
+    def _fall_silent(self) -> None:
+        self.lost.append(self.seen[self._silence])
+        raise ConnectionClosedError(endpoint_url="https://dynamodb")
+
+
+def _table_of(body: dict[str, Any]) -> str:
+    """The first table that a call names, without the deployment's prefix."""
+    if "TransactItems" in body:
+        (body,) = body["TransactItems"][0].values()
+    named = body.get("TableName") or next(iter(body["RequestItems"]))
+    return str(named).rpartition("-")[2]
+
+
+@contextmanager
+def claims_contended(client: Any, courier_id: str, times: int, code: str) -> Iterator[list[str]]:
+    """Let the next transactions that claim a courier be cancelled for their row alone: no engine at
+    hand does."""
+    refused: list[str] = []
+
+    def refuse(params: Any, **_: Any) -> tuple[AWSResponse, Any] | None:
+        items = json.loads(params["body"])["TransactItems"]
+        keys = [item["Update"]["Key"] for item in items if "Update" in item]
+        if len(refused) >= times or not keys or keys[0].get("courier_id") != {"S": courier_id}:
+            return None
+        refused.append(courier_id)
+        reasons = [{"Code": "None"} for _ in items]
+        reasons[1] = {"Code": code, "Message": "Not now."}
+        parsed = {
+            "Error": {"Code": "TransactionCanceledException", "Message": "Cancelled."},
+            "CancellationReasons": reasons,
+            "ResponseMetadata": {},
+        }
+        return AWSResponse(params["url"], 400, {}, _Raw()), parsed
+
+    with _hooked(client, "before-call.dynamodb.TransactWriteItems", refuse):
+        yield refused
+
+
+class _Raw(BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+@contextmanager
+def failing(client: Any, operation: str, status: int, code: str) -> Iterator[None]:
+    """Let the calls of an operation fail, undone, as they do when the SDK has given them up."""
+
+    def fail(params: Any, **_: Any) -> tuple[AWSResponse, Any]:
+        metadata = {"HTTPStatusCode": status}
+        parsed = {"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": metadata}
+        return AWSResponse(params["url"], status, {}, _Raw()), parsed
+
+    with _hooked(client, f"before-call.dynamodb.{operation}", fail):
+        yield
+
+
 @contextmanager
 def conflicts(client: Any, operation: str, times: int) -> Iterator[list[str]]:
-    """Let the next calls of an operation be refused, as while a transaction has the item."""
+    """Let the next calls of an operation be refused, as while a transaction has the item. (moto
+    does them all the same: it is only the answer that is another.)"""
     refused: list[str] = []
     body = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}
-
-    class Raw(BytesIO):
-        def stream(self, **_: Any) -> Iterator[bytes]:
-            yield self.read()
 
     def refuse(request: Any, **_: Any) -> AWSResponse | None:
         if len(refused) >= times:
             return None
         refused.append(operation)
-        return AWSResponse(request.url, 400, {}, Raw(json.dumps(body).encode()))
+        return AWSResponse(request.url, 400, {}, _Raw(json.dumps(body).encode()))
 
     with _hooked(client, f"before-send.dynamodb.{operation}", refuse):
         yield refused

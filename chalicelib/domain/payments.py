@@ -32,7 +32,8 @@ class PaymentStatus(str, Enum):
 
 
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`version` counts commits; `outbox` holds the events of the last of them."""
+    """`version` counts commits; `outbox` holds the events of the last of them. `token` is of the
+    request that began it, which knows it by that."""
 
     order_id: int
     attempt: int
@@ -47,6 +48,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
     finished_at: datetime | None = None
     version: int = 0
     outbox: tuple[Entry, ...] = ()
+    token: str = ""
 
     @property
     def id(self) -> str:

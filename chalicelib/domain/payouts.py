@@ -27,7 +27,8 @@ class PayoutStatus(str, Enum):
 
 
 class Payout(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`version` counts commits; `outbox` holds the events of the last of them."""
+    """`version` counts commits; `outbox` holds the events of the last of them. `token` is of the
+    request for it, which knows it by that."""
 
     id: str
     courier_id: str
@@ -38,6 +39,7 @@ class Payout(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = 1
     transaction_id: str | None = None
     outbox: tuple[Entry, ...] = ()
+    token: str = ""
 
     @property
     def told(self) -> Outbox:

@@ -1,6 +1,7 @@
 """A courier's wallet: a balance, and an append-only ledger whose entries add up to it.
 
-An entry's key says what it is for, so that nothing is booked twice. Minor units throughout; a
+An entry's key says what it is for, so that nothing is booked twice: whoever books looks for it in
+the ledger, and a key that the wallet itself still has is refused here. Minor units throughout; a
 balance is never negative.
 """
 
@@ -16,7 +17,7 @@ from chalicelib.domain.earnings import Breakdown, Month
 from chalicelib.domain.events import Entry, Event, Outbox
 from chalicelib.domain.orders import Order
 from chalicelib.domain.publishing import draft, with_entry
-from chalicelib.errors import BalanceTooLow
+from chalicelib.errors import AlreadyBooked, BalanceTooLow
 
 MONTHS_KEPT = 3
 _STREAM = "wallet#"
@@ -73,7 +74,9 @@ def payout_key(payout_id: str) -> str:
 
 
 def earn(wallet: Wallet, order: Order, now: datetime) -> Change:
-    """Book what a delivered order earns, and the month's bonus if that reaches it."""
+    """Book what a delivered order earns, and the month's bonus if that reaches it. Raises
+    AlreadyBooked if the wallet has it among its newest entries."""
+    _check_new(wallet, earning_key(order.id))
     parts, period = earnings.breakdown(order), earnings.period(earnings.delivered_at(order))
     month = wallet.months.get(period, Month()).with_one(earnings.was_on_time(order))
     due = month.deserves_bonus
@@ -93,7 +96,8 @@ def earn(wallet: Wallet, order: Order, now: datetime) -> Change:
 
 
 def reserve(wallet: Wallet, payout_id: str, amount_minor: int, now: datetime) -> Change:
-    """Set an amount aside for a payout. Raises BalanceTooLow."""
+    """Set an amount aside for a payout. Raises BalanceTooLow, AlreadyBooked."""
+    _check_new(wallet, payout_key(payout_id))
     if amount_minor > wallet.balance_minor:
         raise BalanceTooLow("This is more than the balance.")
     change = Change(replace(wallet, newest=()))
@@ -101,9 +105,15 @@ def reserve(wallet: Wallet, payout_id: str, amount_minor: int, now: datetime) ->
     return _sealed(change, now)
 
 
+def _check_new(wallet: Wallet, key: str) -> None:
+    if any(booking.key == key for booking in wallet.newest):
+        raise AlreadyBooked(key)
+
+
 def _book(change: Change, key: str, amount_minor: int, reason: str, now: datetime) -> Change:
     """One entry more, and the wallet_updated that goes with every change of a balance."""
     wallet = change.wallet
+    _check_new(wallet, key)
     balance = wallet.balance_minor + amount_minor
     told = draft(
         events.WALLET_UPDATED,

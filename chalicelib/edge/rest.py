@@ -25,6 +25,7 @@ from chalicelib.errors import (
     InvalidInput,
     InvalidTransition,
     NotFound,
+    PostFailed,
     RateLimited,
     Stale,
     Unavailable,
@@ -49,6 +50,8 @@ def answering(view: Callable[..., Any]) -> Callable[..., Response]:
             found = view(**{name: path_text(sent) for name, sent in captured.items()})
         except (Stale, CourierTaken):
             return error_response(Unavailable("This is changing too fast; try again."))
+        except PostFailed:
+            return error_response(Unavailable("Somebody can't be told of this now; try again."))
         except WaybillError as error:
             return error_response(error)
         if isinstance(found, Response):

@@ -81,11 +81,12 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
         waybill.presence.turn_away(connection_id)
         return
     contract = waybill.contracts[connection.contract]
-    if contract.speaks_first and not connection.greeted:  # this overtook the greeting's wakeup
-        waybill.greeting.greet(connection_id)
-        connection = waybill.presence.get(connection_id) or connection
-    request, wrong = _read(waybill, contract, connection, body)
+    request = Request()
     try:
+        if contract.speaks_first and not connection.greeted:  # this overtook the greeting's wakeup
+            waybill.greeting.greet(connection_id)
+            connection = waybill.presence.get(connection_id) or connection
+        request, wrong = _read(waybill, contract, connection, body)
         if contract.pace and request.paced and (wrong or request.ask):
             connection = waybill.presence.pace(connection, contract.pace)
         if wrong:

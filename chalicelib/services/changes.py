@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from chalicelib.domain import lifecycle
 from chalicelib.domain.events import ENTAILING, ORDER_DELIVERED, Event, Outbox, order_stream
 from chalicelib.domain.orders import Order, Status
-from chalicelib.errors import Stale, Unavailable
+from chalicelib.domain.retries import Retries
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, Queue
 from chalicelib.services.relay import Relay
 from chalicelib.services.wakeups import Expire, Search, Wakeup
@@ -28,7 +28,6 @@ Follower = Callable[[Order | None, Order], None]
 
 RELAY_AFTER = timedelta(seconds=5)
 COMMIT_WITHIN = timedelta(seconds=30)  # longer than an invocation that may yet commit lives
-_ATTEMPTS = 12
 
 
 def only_to(told: tuple[Event, ...]) -> tuple[str, ...]:
@@ -49,8 +48,10 @@ class Changes:
         queue: Queue,
         clock: Clock,
         followers: Sequence[Follower] = (),
+        retries: Retries | None = None,
     ) -> None:
         self._followers = followers
+        self._retries = retries or Retries()
         self._orders = orders
         self._couriers = couriers
         self._relay = relay
@@ -127,10 +128,6 @@ class Changes:
             log.warning("a follower of order %d failed", sealed.id, exc_info=True)
 
     def retrying(self, order_id: int, change: Callable[[Order], Order]) -> Order:
-        """Apply `change` to the order as it is now, again whenever it was beaten to the write."""
-        for _ in range(_ATTEMPTS):
-            try:
-                return change(self._orders.get(order_id))
-            except Stale:
-                continue
-        raise Unavailable("The order is changing too fast; try again.")
+        """Apply `change` to the order as it is now, again, after a pause, whenever it was beaten to
+        the write. Raises Unavailable if that happens for too long."""
+        return self._retries.run(lambda: change(self._orders.get(order_id)))

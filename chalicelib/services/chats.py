@@ -11,7 +11,8 @@ from chalicelib.domain.ids import IdSource
 from chalicelib.domain.limits import CHAT, Limit
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Actor
-from chalicelib.errors import InvalidTransition, RateLimited, Stale, Unavailable
+from chalicelib.domain.retries import Retries
+from chalicelib.errors import InvalidTransition, RateLimited
 from chalicelib.services.changes import RELAY_AFTER
 from chalicelib.services.ordering import Ordering
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, Queue
@@ -19,7 +20,6 @@ from chalicelib.services.relay import Relay
 from chalicelib.services.wakeups import Relay as RelayWakeup
 
 MAX_BYTES = 100_000  # of one page's text: AWS quota, 128 KB a message
-_ID_TRIES = 5
 
 
 class Chats:
@@ -36,7 +36,9 @@ class Chats:
         ids: IdSource,
         pool: Executor,
         clock: Clock,
+        retries: Retries | None = None,
     ) -> None:
+        self._retries = retries or Retries()
         self._chats = chats
         self._allowances = allowances
         self._ordering = ordering
@@ -59,13 +61,13 @@ class Chats:
         nth = 1 + max((message.nth for message in counting.result()), default=0)
         if nth > MAX_MESSAGES:
             raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
-        for _ in range(_ID_TRIES):
-            message = Message(self._ids(), order_id, actor.id, actor.role, text, now, to, nth)
-            try:
-                return self._commit(message)
-            except Stale:  # the id is taken: draw another
-                continue
-        raise Unavailable("The message could not be kept; try again.")
+        role = actor.role
+
+        def keep() -> Message:  # under another id each time: Stale says that it was taken
+            message = Message(self._ids(), order_id, actor.id, role, text, now, to, nth)
+            return self._commit(message)
+
+        return self._retries.run(keep)
 
     def _allowed(self, actor: Actor, order_id: int) -> Order:
         """The order that somebody wants to write about. The limit is of attempts, so that it can be

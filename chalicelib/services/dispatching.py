@@ -14,7 +14,7 @@ from chalicelib.domain.geo import distance_m
 from chalicelib.domain.lifecycle import advance
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
-from chalicelib.errors import CourierTaken
+from chalicelib.errors import CourierContended, CourierTaken
 from chalicelib.services.calling import Calling
 from chalicelib.services.changes import Changes
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
@@ -72,7 +72,8 @@ class Dispatching:
 
         `before` is what is stored, `told` what happened since; `again` says that those who were
         asked before may be asked again. The claim of a courier is part of the commit; whoever is
-        taken meanwhile is passed over. Raises Stale.
+        taken meanwhile is passed over; so is one whose row another write holds, unless there is
+        nobody else. Raises Stale.
         """
         if self.policy(searching).calls:
             return self._calling.settle(before, searching, told, self.policy(searching))
@@ -98,6 +99,7 @@ class Dispatching:
         expires_at = now + self.policy(searching).offer_ttl
         armed: set[str] | None = None  # whom the wakeups that are out would have told
         lost: set[str] = set()
+        contended: CourierContended | None = None
         while found := self._candidates(searching, lost, now, again, consistent):
             for courier in found:
                 distance_m = distance_to(courier, searching.job.pickup.point)
@@ -110,6 +112,11 @@ class Dispatching:
                     return self._changes.commit(before, after, told + more, armed=True)
                 except CourierTaken:
                     lost.add(courier.id)
+                except CourierContended as error:
+                    lost.add(courier.id)
+                    contended = error
+        if contended:
+            raise contended  # they may well be free: it is too early to say that nobody is
         return None
 
     def _may_wait(self, order: Order) -> bool:

@@ -9,7 +9,6 @@ from chalicelib.domain.events import Entry, Outbox
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.wallets import Change, Wallet
-from chalicelib.services.changes import RELAY_AFTER
 from chalicelib.services.ports import Clock, OrderStore, WalletStore
 from chalicelib.services.publishing import Publishing
 
@@ -61,11 +60,15 @@ class Earnings:
     def follow(self, before: Order | None, after: Order) -> None:
         """Book the earning of an order that was just delivered."""
         if before is None or before.status is not after.status:
-            self.book(after, first=True)
+            self.book(after)
 
-    def book(self, order: Order, first: bool = False) -> None:
-        """Book the earning of a delivered order: once, however often it is asked for. `first`:
-        by whoever delivered it, just now."""
+    def book(self, order: Order) -> None:
+        """Book the earning of a delivered order: once, however often it is asked for, and by
+        however many at once.
+
+        Nobody may take it for not booked without looking, not even whoever has just delivered it:
+        a wakeup of an earlier step, or of a try that failed, may have come a moment before.
+        """
         courier_id = order.courier_id
         if order.status is not Status.DONE or courier_id is None:
             return
@@ -74,11 +77,7 @@ class Earnings:
 
         def once() -> None:
             wallet = self._wallets.get(courier_id)
-            now = self._clock()
-            # Nobody else is asked to before RELAY_AFTER: if that had passed when the wallet was
-            # read, another may have booked it.
-            alone = first and now - order.updated_at < RELAY_AFTER / 2
-            if alone or not self._wallets.has(wallet, key):
-                self._wallets.commit(wallet, wallets.earn(wallet, order, now))
+            if not self._wallets.has(wallet, key):
+                self._wallets.commit(wallet, wallets.earn(wallet, order, self._clock()))
 
         self._publishing.retrying(once)

@@ -13,14 +13,14 @@ from chalicelib.domain.jobs import Job, Offer
 from chalicelib.domain.lifecycle import advance
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Actor, Role
-from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavailable
+from chalicelib.domain.retries import Retries
+from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale
 from chalicelib.services.changes import Changes
 from chalicelib.services.delivery import contact
 from chalicelib.services.dispatching import Dispatching
 from chalicelib.services.holding import Holding
 from chalicelib.services.ports import Clock, CourierStore, MailboxStore, OrderStore, PeopleStore
 
-_ID_TRIES = 5
 _LAG = timedelta(minutes=1)  # more than any index is behind
 
 
@@ -38,7 +38,9 @@ class Ordering:
         holding: Holding,
         ids: IdSource,
         clock: Clock,
+        retries: Retries | None = None,
     ) -> None:
+        self._retries = retries or Retries()
         self._orders = orders
         self._couriers = couriers
         self._people = people
@@ -51,17 +53,30 @@ class Ordering:
 
     def place(self, job: Job) -> Order:
         """Place an order and, unless its merchant comes first, look for its courier at once."""
-        for _ in range(_ID_TRIES):
-            now = self._clock()
-            until = self._dispatching.search_until(job.flow, now)
-            order, told = lifecycle.place(self._ids(), job, now, until)
-            try:
-                if order.status is not Status.SEARCHING:
-                    return self._changes.commit(None, order, told)
-                return self._dispatching.settle(None, order, told)
-            except Stale:  # the id is taken: draw another
-                continue
-        raise Unavailable("No order could be made; try again.")
+        return self._retries.run(lambda: self._place(job))
+
+    def _place(self, job: Job) -> Order:
+        """Place an order under a new id. Raises Stale if the id is taken, or its courier's row."""
+        now = self._clock()
+        until = self._dispatching.search_until(job.flow, now)
+        order, told = lifecycle.place(self._ids(), job, now, until)
+        try:
+            if order.status is not Status.SEARCHING:
+                return self._changes.commit(None, order, told)
+            return self._dispatching.settle(None, order, told)
+        except Stale:
+            # Under another id it would be placed twice if it was this very order that took this
+            # one: the write's answer got lost, and somebody has changed the order since.
+            found = self._find(order.id)
+            if found and found.job == job and found.timeline["placed"] == now:
+                return found
+            raise
+
+    def _find(self, order_id: int) -> Order | None:
+        try:
+            return self._orders.get(order_id)
+        except NotFound:
+            return None
 
     def get(self, actor: Actor, order_id: int) -> Order:
         """Read an order. NotFound for everybody who has no part in it."""

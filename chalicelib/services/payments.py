@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_urlsafe
+
 from msgspec.structs import replace
 
 from chalicelib.domain import payments
@@ -34,10 +36,12 @@ class Payments:
             raise NotFound("There is no such order.")
         if order.status is Status.CANCELLED:
             raise Conflict("This order was cancelled.")
-        now = self._clock()
+        now, token = self._clock(), token_urlsafe(9)
 
         def once() -> Payment:
             latest = self._store.latest(order_id)
+            if latest and latest.token == token:
+                return latest  # written by an earlier try, which got no answer
             if latest and latest.status is not PaymentStatus.FAILED:
                 raise Conflict("This order is paid, or being paid.", payment_id=latest.id)
             attempt = latest.attempt + 1 if latest else 1
@@ -49,6 +53,7 @@ class Payments:
                 method=method,
                 upi_id=upi_id,
                 initiated_at=now,
+                token=token,
             )
             return self._commit(None, payments.initiate(wanted))
 

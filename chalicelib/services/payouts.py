@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from secrets import token_urlsafe
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from chalicelib.domain.events import Entry
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.people import Actor
+from chalicelib.errors import NotFound, Stale
 from chalicelib.services.earnings import Wallets
 from chalicelib.services.ports import Clock, WalletStore
 from chalicelib.services.publishing import Publishing
@@ -35,18 +37,31 @@ class Payouts:
 
     def request(self, actor: Actor, amount_minor: int, bank_account: str) -> Payout:
         """Set money aside to be transferred. Raises BalanceTooLow."""
-        now = self._clock()
-        payout = Payout(f"payout_{self._ids()}", actor.id, amount_minor, bank_account, now)
+        now, token = self._clock(), token_urlsafe(9)
 
         def reserve() -> Payout:
-            # It is booked already where the write was done and not answered.
+            id_ = f"payout_{self._ids()}"
+            payout = Payout(id_, actor.id, amount_minor, bank_account, now, token=token)
             wallet = self._wallets.get(actor.id)
-            if not self._wallets.has(wallet, wallets.payout_key(payout.id)):
-                change = wallets.reserve(wallet, payout.id, amount_minor, now)
+            try:
+                change = wallets.reserve(wallet, id_, amount_minor, now)
                 self._wallets.commit(wallet, change, payout)
+            except Stale:
+                # Before it is tried again: it is booked where the write was done, not answered,
+                # and another came after. A payout of that id may also be somebody else's.
+                found = self._find(id_)
+                if found and found.token == token:
+                    return found
+                raise
             return payout
 
         return self._publishing.retrying(reserve)
+
+    def _find(self, payout_id: str) -> Payout | None:
+        try:
+            return self._store.payout(payout_id)
+        except NotFound:
+            return None
 
     def approve(self, payout_id: str) -> Payout:
         """Approve a payout; again changes nothing. Raises NotFound."""

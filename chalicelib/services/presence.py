@@ -18,6 +18,7 @@ from chalicelib.domain.connections import (
     person_room,
 )
 from chalicelib.domain.people import Role
+from chalicelib.domain.retries import Retries
 from chalicelib.errors import Gone, PostFailed, RateLimited, Stale, TooManySockets
 from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.holding import Holding
@@ -31,7 +32,6 @@ Heartbeats = Callable[[str], Heartbeat | None]
 
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
-_PACE_TRIES = 40  # as many at once as a pace lets through, and what else changes the row
 _BEFORE_THE_END = timedelta(minutes=3)  # AWS has closed it by then, and its row is not void yet
 
 
@@ -50,7 +50,9 @@ class Presence:
         silence: Mapping[str, timedelta],
         heartbeats: Heartbeats,
         clock: Clock,
+        retries: Retries | None = None,
     ) -> None:
+        self._retries = retries or Retries()
         self._heartbeat = heartbeats
         self._connections = connections
         self._couriers = couriers
@@ -253,7 +255,7 @@ class Presence:
             retry_after_s=pace.within.total_seconds(),
         )
         current: Connection | None = connection
-        for _ in range(_PACE_TRIES):
+        for _ in self._retries.attempts():
             if current is None:
                 return connection
             now = self._clock()

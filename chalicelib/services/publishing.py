@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chalicelib.domain.events import Entry, Outbox
-from chalicelib.errors import Stale, Unavailable
+from chalicelib.domain.retries import Retries
 from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER, only_to
 from chalicelib.services.ports import Clock, Queue
 from chalicelib.services.relay import Relay
@@ -17,13 +17,14 @@ from chalicelib.services.wakeups import Relay as RelayWakeup
 
 T = TypeVar("T")
 
-_ATTEMPTS = 12
-
 
 class Publishing:
     """Writes aggregates that are their own outboxes."""
 
-    def __init__(self, relay: Relay, queue: Queue, clock: Clock) -> None:
+    def __init__(
+        self, relay: Relay, queue: Queue, clock: Clock, retries: Retries | None = None
+    ) -> None:
+        self._retries = retries or Retries()
         self._relay = relay
         self._queue = queue
         self._clock = clock
@@ -43,12 +44,8 @@ class Publishing:
         write(entries)
         self._relay.at_once(Outbox(after.stream, after.job, entries))
 
-    @staticmethod
-    def retrying(change: Callable[[], T]) -> T:
-        """Do it again whenever it was beaten to the write."""
-        for _ in range(_ATTEMPTS):
-            try:
-                return change()
-            except Stale:
-                continue
-        raise Unavailable("This is changing too fast; try again.")
+    def retrying(self, change: Callable[[], T]) -> T:
+        """Do it again, after a pause, whenever it was beaten to the write. `change` looks first
+        whether it is done: of a write whose answer got lost, and after which another wrote, that
+        is the only sign. Raises Unavailable if it is beaten for too long."""
+        return self._retries.run(change)

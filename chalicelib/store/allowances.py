@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from secrets import token_urlsafe
 
 from pynamodb.exceptions import UpdateError
-from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.limits import Limit
@@ -15,25 +16,29 @@ from chalicelib.store.tables import AllowanceRow
 
 
 class Allowances:
-    """The allowances table: a window that begins with its first use, and how much was used."""
+    """The allowances table: a window that begins with its first use, and its uses, a token each.
+
+    They are few: a limit of thousands would need another way.
+    """
 
     def take(self, name: str, limit: Limit, now: datetime) -> bool:
         """Use it once more; False where it is used up. One conditional write, and a second one
-        where a window begins."""
-        end = now + limit.within
-        running = AllowanceRow.ends_at > ms(now)
-        left = running & (AllowanceRow.used < limit.most)
-        if self._write(name, [AllowanceRow.used.add(1)], left):
+        where a window begins. A write that the SDK sends twice adds the same token: one use."""
+        token, end = token_urlsafe(6), now + limit.within
+        use: list[Action] = [AllowanceRow.uses.add({token})]
+        mine: Condition = AllowanceRow.uses.contains(token)
+        room = size(AllowanceRow.uses) < limit.most
+        left = mine | ((AllowanceRow.ends_at > ms(now)) & room)
+        if self._write(name, use, left):
             return True
         new: list[Action] = [
-            AllowanceRow.used.set(1),
+            AllowanceRow.uses.set({token}),
             AllowanceRow.ends_at.set(ms(end)),
             AllowanceRow.expires.set(int(end.timestamp()) + 1),
         ]
         over = AllowanceRow.ends_at.does_not_exist() | (AllowanceRow.ends_at <= ms(now))
-        return self._write(name, new, over) or self._write(
-            name, [AllowanceRow.used.add(1)], left
-        )  # the last: another has just begun it
+        # The last: another has just begun it.
+        return self._write(name, new, over | mine) or self._write(name, use, left)
 
     @staticmethod
     def _write(name: str, actions: list[Action], condition: Condition) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from secrets import token_urlsafe
 from zlib import crc32
 
 import msgspec
@@ -47,9 +48,13 @@ class Connections:
         return connection
 
     def update(self, before: Connection, after: Connection) -> Connection:
-        """Write `after` if the row is still `before`. Raises Stale if it changed or is gone."""
+        """Write `after` if the row is still `before`; sent twice, it finds itself done. Raises
+        Stale if it changed or is gone."""
         written = replace(after, version=before.version + 1)
-        save_if(encode(written), ConnectionRow.version == before.version)
+        row = encode(written)
+        row.commit = token_urlsafe(6)
+        unchanged = ConnectionRow.version == before.version
+        save_if(row, unchanged | (ConnectionRow.commit == row.commit))
         return written
 
     def close(self, connection_id: str) -> None:

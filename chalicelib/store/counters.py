@@ -1,19 +1,28 @@
-"""Counters of events, each day's in shards, so that no partition takes all writes."""
+"""Counters of events, each day's in shards, so that no partition takes all writes.
+
+What is added must not be added twice when an answer gets lost and the SDK sends the write again. So
+a row keeps the tokens of the last writes, each in one of SLOTS places, and a write whose token is
+there is refused. Only if another write took that very place in between is something counted twice.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
+from secrets import randbelow, token_urlsafe
 
+from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.feeds import Count
+from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import SHARDS, CounterRow
 
 _KEPT_FOR = timedelta(days=400)
 _LOGGED, _HEARD = "logged:", "heard:"
+SLOTS = 16  # of tokens in a row: some 130 bytes
 
 
 class Counters:
@@ -32,12 +41,24 @@ class Counters:
                     actions.append(Path([name + count.type]).add(number))
         for (day, shard), actions in rows.items():
             actions.append(CounterRow.expires.set(_expires(day)))
-            CounterRow(_key(day, shard)).update(actions=actions)
+            _add_once(CounterRow(_key(day, shard)), actions)
 
     def of_day(self, day: date) -> list[Count]:
         """All counters of a day, strongly consistent."""
         shards = self._pool.map(lambda shard: _shard(day, shard), range(SHARDS))
         return [count for counts in shards for count in counts]
+
+
+def _add_once(row: CounterRow, actions: list[Action]) -> None:
+    """Apply actions to a row, however often the SDK sends them."""
+    slot, token = Path([f"w{randbelow(SLOTS):x}"]), token_urlsafe(4)
+    try:
+        row.update(
+            actions=[*actions, slot.set(token)], condition=slot.does_not_exist() | (slot != token)
+        )
+    except UpdateError as error:
+        if not lost_race(error):  # else it is done: its answer got lost
+            raise
 
 
 def _shard(day: date, shard: int) -> list[Count]:

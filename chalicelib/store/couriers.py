@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import islice
+from secrets import token_urlsafe
 from struct import Struct
 from typing import Any
 from zlib import crc32
@@ -19,16 +20,17 @@ from chalicelib.domain.connections import MAX_AGE
 from chalicelib.domain.geo import Point, cell_of, rings
 from chalicelib.domain.odometer import Mark, Odometer
 from chalicelib.domain.people import Courier, Fix, Sighting
+from chalicelib.domain.retries import Retries
 from chalicelib.errors import NotOnline, RateLimited, Stale
 from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
+from chalicelib.store.saving import update_if
 from chalicelib.store.tables import SHARDS, CourierRow
 
 _PER_CELL = 100  # free couriers read of one cell at a time
 _PER_SHARD = 25
 _MOST_READ = 3000  # in one look for couriers, before it reads on no further
 _AGAIN = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within LIVELY
-_ATTEMPTS = 8
 # Fixes noted before they are added up: more than come between two sightings (domain/tracking.py),
 # and few enough for the row to stay under 1 KB, one write unit.
 _TRACK = 36
@@ -51,9 +53,11 @@ class Couriers:
     def __init__(
         self,
         pool: ThreadPoolExecutor,
+        retries: Retries | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._pool = pool
+        self._retries = retries or Retries()
         self._clock = clock
 
     def get(self, courier_id: str) -> Courier | None:
@@ -67,8 +71,13 @@ class Couriers:
         return self._decode(row) if row else None
 
     def set_available(self, courier_id: str, available: bool, now: datetime) -> Courier:
-        """Go on or off duty; idempotent. Returns the courier after it."""
-        for _ in range(_ATTEMPTS):
+        """Go on or off duty; idempotent. Returns the courier after it.
+
+        A write whose answer got lost is sent again and refused, as the row is not as it was read
+        any more; the next look finds it done.
+        """
+
+        def change() -> Courier:
             row = _row(courier_id) or CourierRow(courier_id)
             courier = self._decode(row)
             if row.available == available and not (available and _is_to_be_noted(courier, now)):
@@ -78,17 +87,11 @@ class Couriers:
                 since.append(CourierRow.idle_since.set(ms(now)))
             index = _index(row, free=available and row.order_id is None)
             written = CourierRow(courier_id)
-            try:
-                written.update(
-                    actions=[CourierRow.available.set(available), *since, index],
-                    condition=_as_read(row),
-                )
-            except UpdateError as error:
-                if not lost_race(error):
-                    raise
-            else:
-                return self._decode(written)
-        raise Stale
+            actions = [CourierRow.available.set(available), *since, index]
+            update_if(written, actions, _as_read(row))
+            return self._decode(written)
+
+        return self._retries.run(change)
 
     def note_alive(self, courier: Courier, now: datetime) -> None:
         """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
@@ -119,24 +122,33 @@ class Couriers:
         Its condition enforces `least_gap` between two fixes, and `at_work`: only of one who is
         available or has an order. Returns the courier after it, or None for a fix older than the
         one known. Raises RateLimited, NotOnline.
+
+        A write whose answer got lost is sent again, and refused for its own token: a mark stands
+        in the track once, and whoever is told "too soon" was not stored.
         """
-        for _ in range(_ATTEMPTS):
+        token = token_urlsafe(6)
+
+        def store() -> Courier | None:
             row = CourierRow(courier_id)
+            actions = _fix_actions(fix, now, least_gap is not None, token)
             try:
                 row.update(
-                    actions=_fix_actions(fix, now, least_gap is not None),
-                    condition=_may_fix(fix, now, least_gap, at_work) & _in_its_place(),
+                    actions=actions,
+                    condition=_may_fix(fix, now, least_gap, at_work, token) & _in_its_place(),
                 )
             except UpdateError as error:
                 if not lost_race(error):
                     raise
-                row = _row(courier_id) or CourierRow(courier_id)
-                if self._outdated(row, fix, now, least_gap, at_work):
-                    return None
-                self._put_back(courier_id)
-            else:
-                return self._noted(row)
-        raise Stale
+                found = _row(courier_id) or CourierRow(courier_id)
+                if found.fix_token != token:
+                    if self._is_outdated(found, fix, now, least_gap, at_work):
+                        return None
+                    self._put_back(courier_id)
+                    raise Stale from None
+                row = found
+            return self._noted(row)
+
+        return self._retries.run(store)
 
     def record_doubtful_fix(
         self,
@@ -152,9 +164,14 @@ class Couriers:
         It becomes the courier's only where none is known, or none but vague ones and good ones of
         `good_after` and before; no place never does. It adds nothing to the way that was made.
         """
-        for _ in range(_ATTEMPTS):
+        token = token_urlsafe(6)
+
+        def store() -> Courier | None:
             row = _row(courier_id) or CourierRow(courier_id)
-            if self._outdated(row, fix, now, least_gap, at_work):
+            if row.fix_token == token:  # the answer of the first try got lost
+                return self._decode(row)
+            may = _may_fix(fix, now, least_gap, at_work, token)
+            if self._is_outdated(row, fix, now, least_gap, at_work):
                 return None
             keeps = good_after is None or _knows_better(row, good_after)
             if keeps and least_gap is None:
@@ -163,29 +180,29 @@ class Couriers:
             if not keeps:
                 counts = least_gap is not None
                 actions = [*_place_actions(fix, now, counts), CourierRow.vague.set(True)]
-            as_read = _is(CourierRow.fix, row.fix) & _may_fix(fix, now, least_gap, at_work)
             written = CourierRow(courier_id)
-            try:
-                written.update(actions=actions, condition=as_read)
-            except UpdateError as error:
-                if not lost_race(error):
-                    raise
-            else:
-                return self._decode(written)
-        raise Stale
+            actions.append(CourierRow.fix_token.set(token))
+            update_if(written, actions, _is(CourierRow.fix, row.fix) & may)
+            return self._decode(written)
+
+        return self._retries.run(store)
 
     @staticmethod
-    def _outdated(
+    def _is_outdated(
         row: CourierRow, fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool
     ) -> bool:
-        """Why a fix is refused: whether it is an old one. Raises NotOnline, RateLimited."""
+        """Whether a fix is refused as an old one; False where there is no reason to refuse it.
+        Raises NotOnline, RateLimited."""
+        outdated = row.fix_at is not None and row.fix_at > ms(fix.at)
+        if outdated and row.heard_at is not None and row.heard_at > ms(now):
+            return True  # overtaken while this was on its way: it was not too soon when it came
         if at_work and not row.available and row.order_id is None:
             raise NotOnline("Go online first.")
         if least_gap and row.heard_at is not None and row.heard_at > ms(now - least_gap):
             raise RateLimited(
                 "One location a second is enough.", retry_after_s=least_gap.total_seconds()
             )
-        return row.fix_at is not None and row.fix_at > ms(fix.at)
+        return outdated
 
     def _noted(self, row: CourierRow) -> Courier:
         """The courier of a fix just written. Whoever fills the track adds it up: on a trip the
@@ -202,15 +219,14 @@ class Couriers:
         return courier
 
     def set_vehicle_type(self, courier_id: str, vehicle_type: str | None) -> None:
-        """Note what a courier drives, as their profile says."""
+        """Note what a courier drives, as their profile says; idempotent."""
         set_or_not = CourierRow.vehicle_type
-        CourierRow(courier_id).update(
-            actions=[set_or_not.set(vehicle_type) if vehicle_type else set_or_not.remove()]
-        )
+        action = set_or_not.set(vehicle_type) if vehicle_type else set_or_not.remove()
+        self._retries.run(lambda: CourierRow(courier_id).update(actions=[action]))
 
     def sighted(self, courier: Courier, seen: Sighting) -> bool:
         """Note that a courier is shown to their customer, and add up the way since, if all is as
-        it was with the fix that is shown; False if not."""
+        it was with the fix that is shown; False if not. Sent twice, it finds what it noted."""
         assert courier.fix is not None, "they were seen somewhere"
         as_was = (
             _is(CourierRow.seen, _text(courier.seen) if courier.seen else None)
@@ -223,9 +239,13 @@ class Couriers:
                 condition=as_was,
             )
         except UpdateError as error:
-            if lost_race(error):
-                return False
-            raise
+            if not lost_race(error):
+                raise
+            found = _row(courier.id)
+            return found is not None and (found.seen, found.fix) == (
+                _text(seen),
+                _text(courier.fix),
+            )
         return True
 
     def connected(
@@ -234,7 +254,8 @@ class Couriers:
         """Note a live socket, which counts until `ends_at`: its end may never be heard of."""
         now = self._clock()
         socket = _socket(connection_id, ends_at or now + MAX_AGE)
-        for _ in range(_ATTEMPTS):
+
+        def note() -> None:
             try:
                 CourierRow(courier_id).update(
                     actions=[CourierRow.sockets.add({socket}), CourierRow.alive_at.set(ms(now))],
@@ -244,44 +265,46 @@ class Couriers:
                 if not lost_race(error):
                     raise
                 self._put_back(courier_id)
-            else:
-                return
-        raise Stale
+                raise Stale from None
+
+        self._retries.run(note)
 
     def disconnected(self, courier_id: str, connection_id: str) -> None:
-        """Forget a socket, and those that have ended by themselves. Harmless for people who are no
-        couriers."""
-        row, now = _row(courier_id), self._clock()
-        known = (row.sockets if row else None) or set()
-        gone = {one for one in known if one.endswith(f"@{connection_id}") or not _lives(one, now)}
-        if not gone:
-            return
-        # Until now they were there: between two sockets nobody counts as lost.
-        alive = [CourierRow.alive_at.set(ms(now))] if any(_lives(one, now) for one in gone) else []
-        try:
-            CourierRow(courier_id).update(
-                actions=[CourierRow.sockets.delete(gone), *alive],
-                condition=CourierRow.courier_id.exists(),
-            )
-        except UpdateError as error:
-            if not lost_race(error):
-                raise
+        """Forget a socket, and those that have ended by themselves; idempotent. Harmless for people
+        who are no couriers."""
 
-    def let_go(self, courier_id: str, order_id: int, now: datetime) -> None:
-        """Free a courier of an order. Harmless if they do not hold it, or no longer."""
-        for _ in range(_ATTEMPTS):
-            change = release(courier_id, order_id, now)
-            if change is None:
+        def forget() -> None:
+            row, now = _row(courier_id), self._clock()
+            known = (row.sockets if row else None) or set()
+            mine = f"@{connection_id}"
+            gone = {one for one in known if one.endswith(mine) or not _lives(one, now)}
+            if not gone:
                 return
-            alive = CourierRow.alive_at.set(ms(now))  # who has just delivered is there
+            # Until now they were there: between two sockets nobody counts as lost.
+            lived = any(_lives(one, now) for one in gone)
+            alive = [CourierRow.alive_at.set(ms(now))] if lived else []
             try:
-                change.row.update(actions=[*change.actions, alive], condition=change.condition)
+                CourierRow(courier_id).update(
+                    actions=[CourierRow.sockets.delete(gone), *alive],
+                    condition=CourierRow.courier_id.exists(),
+                )
             except UpdateError as error:
                 if not lost_race(error):
                     raise
-            else:
-                return
-        raise Stale
+
+        self._retries.run(forget)
+
+    def let_go(self, courier_id: str, order_id: int, now: datetime) -> None:
+        """Free a courier of an order. Harmless if they do not hold it, or no longer: so it is also
+        if the answer of a first try got lost."""
+
+        def free() -> None:
+            change = release(courier_id, order_id, now)
+            if change:
+                alive = CourierRow.alive_at.set(ms(now))  # who has just delivered is there
+                update_if(change.row, [*change.actions, alive], change.condition)
+
+        self._retries.run(free)
 
     def free_near(
         self,
@@ -384,8 +407,10 @@ class _Hits:
 def claim(
     courier_id: str, order_id: int, available_only: bool, shown_to: str | None = None
 ) -> Change:
-    """Occupy a courier, if free; from now on `shown_to` may see where they are."""
+    """Occupy a courier, if free; from now on `shown_to` may see where they are. Sent twice, it
+    finds them occupied by this very order, which the order's own condition allows but then."""
     idle: Condition = CourierRow.courier_id.exists() & CourierRow.order_id.does_not_exist()
+    free = idle & (CourierRow.available == True) if available_only else idle  # noqa: E712
     return Change(
         CourierRow(courier_id),
         [
@@ -393,12 +418,13 @@ def claim(
             CourierRow.free_shard.remove(),
             *([CourierRow.shown_to.set(shown_to)] if shown_to else []),
         ],
-        idle & (CourierRow.available == True) if available_only else idle,  # noqa: E712
+        free | (CourierRow.order_id == order_id),
     )
 
 
 def release(courier_id: str, order_id: int, now: datetime) -> Change | None:
-    """Let a courier go; back into the indexes if still on duty. None if not held by this order."""
+    """Let a courier go; back into the indexes if still on duty. None if not held by this order.
+    Sent twice, it finds them as it left them."""
     row = _row(courier_id, consistent=False)  # the change is on the condition that it is so still
     if row is None or row.order_id != order_id:
         row = _row(courier_id)
@@ -412,7 +438,12 @@ def release(courier_id: str, order_id: int, now: datetime) -> Change | None:
             CourierRow.idle_since.set(ms(now)),
             *([_index(row, True)] if row.available else []),
         ],
-        _as_read(row),
+        _as_read(row)
+        | (
+            CourierRow.order_id.does_not_exist()
+            & (CourierRow.idle_since == ms(now))
+            & _is(CourierRow.available, row.available)
+        ),
     )
 
 
@@ -472,10 +503,11 @@ def _lives(socket: str, now: datetime) -> bool:
     return bool(connection_id) and end.isdigit() and now.timestamp() < int(end)
 
 
-def _fix_actions(fix: Fix, now: datetime, counts: bool) -> list[Action]:
+def _fix_actions(fix: Fix, now: datetime, counts: bool, token: str) -> list[Action]:
     mark = Mark((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
     return [
         *_place_actions(fix, now, counts),
+        CourierRow.fix_token.set(token),
         CourierRow.vague.remove(),
         CourierRow.track.set((CourierRow.track | []).append([_packed(mark)])),
     ]
@@ -496,8 +528,11 @@ def _knows_better(row: CourierRow, good_after: datetime) -> bool:
     return row.fix_at is not None and not row.vague and row.fix_at > ms(good_after)
 
 
-def _may_fix(fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool) -> Condition:
+def _may_fix(
+    fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool, token: str
+) -> Condition:
     may: Condition = CourierRow.fix_at.does_not_exist() | (CourierRow.fix_at <= ms(fix.at))
+    may &= CourierRow.fix_token.does_not_exist() | (CourierRow.fix_token != token)
     if least_gap:
         may &= CourierRow.heard_at.does_not_exist() | (CourierRow.heard_at <= ms(now - least_gap))
     if at_work:

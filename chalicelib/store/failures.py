@@ -1,32 +1,93 @@
-"""What a failed DynamoDB call means: a lost race, or a fault."""
+"""What a failed DynamoDB call means: a lost race, no answer, or a fault.
+
+`Database` sorts out every call in one place. A conflict with a transaction becomes Stale; a call
+that the SDK gave up becomes Unavailable, or Unanswered if it may have been done. Conditions that
+did not hold, and faults, are pynamodb's errors still.
+"""
 
 from __future__ import annotations
 
 import random
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
+from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
-from chalicelib.errors import Stale, Unavailable
+from chalicelib.errors import Stale, Unanswered, Unavailable
 
 _TRIES = 6
 _PAUSE_S = 0.03
 LOST = "ConditionalCheckFailed"
+# Why DynamoDB cancels a transaction, of a row that is as it should be but can't be written now.
+BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_CONFLICT = "TransactionConflictException"
+_READS = frozenset({"GetItem", "BatchGetItem", "Query", "TransactGetItems", "DescribeTable"})
+# What the SDK has tried again, and given up; anything of status 5xx besides.
+_GIVEN_UP = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TransactionInProgressException",
+    }
+)
+
+
+class Database(Connection):
+    """pynamodb's connection, whose calls fail in words that services know."""
+
+    def _make_api_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> Any:
+        """Make a call. Raises Stale where a transaction holds the row, Unavailable and Unanswered
+        where the SDK's retries are exhausted; else as pynamodb does."""
+        try:
+            return super()._make_api_call(operation_name, operation_kwargs)
+        except ClientError as error:
+            if _code(error) == _CONFLICT:
+                raise Stale from error
+            if _given_up(error):
+                raise _no_answer(operation_name) from error
+            raise
+        except (BotoCoreError, ResponseParserError) as error:
+            if isinstance(error, ParamValidationError):
+                raise  # it was never sent: ours is the fault
+            raise _no_answer(operation_name) from error
+
+
+def _given_up(error: ClientError) -> bool:
+    cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return _code(error) in _GIVEN_UP or status >= 500
+
+
+def _no_answer(operation_name: str) -> Unavailable:
+    """Word a call that was given up. The SDK may have sent a write several times, and of any but
+    the last the answer may be what got lost: nobody knows whether it was done."""
+    if operation_name in _READS:
+        return Unavailable("Waybill can't look this up now; try again.")
+    return Unanswered("This may have been done, or not: look before you try again.")
+
+
+def _code(error: BaseException | None) -> str:
+    """Read the code of a DynamoDB error; "" where there was no answer."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or "")
+
 
 # What says nothing about what was asked: it may go well the next time.
 FAULTS = (PynamoDBException, BotoCoreError, ClientError, Unavailable, Stale, OSError)
 
 
 def lost_race(error: PynamoDBException) -> bool:
-    """Whether a single write failed because of another: its condition no longer held, or a
-    transaction held the item for longer than retry_conflicts() waits."""
-    return refused(error) or error.cause_response_code == "TransactionConflictException"
-
-
-def refused(error: PynamoDBException) -> bool:
-    """Whether a single write's condition did not hold."""
-    return error.cause_response_code == "ConditionalCheckFailedException"
+    """Whether a single write failed because another came first: its condition did not hold. (If a
+    transaction held the row, it raised Stale.)"""
+    return _code(error.cause) == "ConditionalCheckFailedException"
 
 
 def retry_conflicts(client: Any) -> None:
@@ -36,7 +97,7 @@ def retry_conflicts(client: Any) -> None:
 
     def again_in_s(response: Any, attempts: int, **_: Any) -> float | None:
         code = response[1].get("Error", {}).get("Code", "") if response else ""
-        if code == "TransactionConflictException" and attempts < _TRIES:
+        if code == _CONFLICT and attempts < _TRIES:
             return _PAUSE_S * attempts * random.uniform(0.5, 1.5)
         return None
 
@@ -45,15 +106,12 @@ def retry_conflicts(client: Any) -> None:
 
 
 def cancelled(error: TransactWriteError) -> list[str] | None:
-    """The reason for each item of a cancelled transaction ("" where it was fine), else None.
+    """The reason for each item of a transaction that others cancelled ("" where it was fine);
+    None where it failed for another reason.
 
     pynamodb sends condition checks, deletes, puts, updates, in that order; so come the reasons.
     """
-    if error.cause_response_code == "TransactionCanceledException":
-        return [reason.code if reason else "" for reason in error.cancellation_reasons]
-    if error.cause_response_code in (
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    ):
-        return []
-    return None
+    if _code(error.cause) != "TransactionCanceledException":
+        return None
+    reasons = [reason.code if reason else "" for reason in error.cancellation_reasons]
+    return reasons if set(reasons) <= {"", LOST} | BUSY else None

@@ -15,10 +15,10 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.due import Due
 from chalicelib.domain.flows import FLOWS
 from chalicelib.domain.orders import Order, Status
-from chalicelib.errors import CourierTaken, NotFound, Stale
+from chalicelib.errors import CourierContended, CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
 from chalicelib.store.clock import from_ms, ms
-from chalicelib.store.failures import LOST, cancelled
+from chalicelib.store.failures import BUSY, LOST, cancelled
 from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_if
 from chalicelib.store.shards import read_in_turns
@@ -50,17 +50,20 @@ class Orders:
         courier who is off duty too. The courier of an order that is done is let go afterwards: it
         harms nobody if that comes later.
         A write whose answer got lost is sent again by the SDK; it finds itself done, and that is
-        no race lost. (A transaction carries a token for that.)
+        no race lost. (A transaction carries a token for that, which not every engine knows; so its
+        conditions allow for it, too.)
         Raises Stale if the order, or the courier let go, changed meanwhile; CourierTaken if the
-        courier to claim is not free. Nothing is written then.
+        courier to claim is not free; CourierContended if nothing but their row hinders it, which
+        another write holds or which is throttled. Nothing is written then.
         """
         row = encode(after)
         unchanged: Condition = (
             OrderRow.version == before.version if before else OrderRow.order_id.does_not_exist()
         )
+        unchanged |= OrderRow.commit == row.commit
         held, holds = before.holder if before else None, after.holder
         if held == holds or after.status is Status.DONE:
-            save_if(row, unchanged | (OrderRow.commit == row.commit))
+            save_if(row, unchanged)
             return
         self._commit_with_couriers(row, unchanged, held, holds, after, available_only)
 
@@ -86,9 +89,10 @@ class Orders:
             reasons = cancelled(error)
             if reasons is None:
                 raise
-            only_claim_lost = claim and len(reasons) > 1 and reasons[1] == LOST and not reasons[0]
-            if holds and only_claim_lost:
+            if holds and claim and not reasons[0] and reasons[1] == LOST:
                 raise CourierTaken(holds) from None
+            if holds and claim and reasons[1] in BUSY and not any(reasons[:1] + reasons[2:]):
+                raise CourierContended(holds) from None
             raise Stale from None
 
     def newest_active_of(self, customer_id: str) -> Order | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 
@@ -29,7 +31,8 @@ class Payments:
         return next((_decode(row) for row in rows), None)
 
     def commit(self, before: Payment | None, after: Payment) -> None:
-        """Write `after` if the attempt is still `before` (None: not there). Raises Stale."""
+        """Write `after` if the attempt is still `before` (None: not there). A write whose answer
+        got lost is sent again by the SDK and finds itself done. Raises Stale."""
         unchanged = (
             PaymentRow.version == before.version if before else PaymentRow.order_id.does_not_exist()
         )
@@ -38,8 +41,9 @@ class Payments:
             after.attempt,
             doc=msgspec.json.encode(after).decode(),
             version=after.version,
+            commit=uuid4().hex,
         )
-        save_if(row, unchanged)
+        save_if(row, unchanged | (PaymentRow.commit == row.commit))
 
 
 def _decode(row: PaymentRow) -> Payment:

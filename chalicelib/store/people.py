@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import msgspec
 from msgspec.structs import replace
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.people import Person
-from chalicelib.errors import Stale
-from chalicelib.store.failures import lost_race
+from chalicelib.domain.retries import Retries
+from chalicelib.store.saving import save_if
 from chalicelib.store.tables import PersonRow
-
-_ATTEMPTS = 8
 
 
 class People:
     """The people table."""
+
+    def __init__(self, retries: Retries | None = None) -> None:
+        self._retries = retries or Retries()
 
     def get(self, person_id: str) -> Person | None:
         """Read a profile, strongly consistent; None if there is none."""
@@ -31,26 +35,29 @@ class People:
     def row(person: Person, version: int) -> PersonRow:
         """A profile as it is to be written."""
         doc = msgspec.json.encode(person).decode()
-        return PersonRow(person_id=person.id, doc=doc, version=version)
+        return PersonRow(person_id=person.id, doc=doc, version=version, commit=uuid4().hex)
+
+    @staticmethod
+    def unchanged(row: PersonRow, version: int) -> Condition:
+        """That a profile is of a version, 0: not there; or was written by this very row."""
+        known: Condition = (
+            PersonRow.version == version if version else PersonRow.person_id.does_not_exist()
+        )
+        either: Condition = known | (PersonRow.commit == row.commit)
+        return either
 
     def put(self, wanted: Person) -> Person:
         """Write a profile; ratings are kept as they are. Returns what is stored."""
-        for _ in range(_ATTEMPTS):
+
+        def write() -> Person:
             found, version = self.versioned(wanted.id)
             known = found or Person(wanted.id)
             person = replace(wanted, rating_sum=known.rating_sum, rating_count=known.rating_count)
-            try:
-                self.row(person, version + 1).save(
-                    condition=PersonRow.version == version
-                    if found
-                    else PersonRow.person_id.does_not_exist()
-                )
-            except PutError as error:
-                if not lost_race(error):
-                    raise
-            else:
-                return person
-        raise Stale
+            row = self.row(person, version + 1)
+            save_if(row, self.unchanged(row, version))
+            return person
+
+        return self._retries.run(write)
 
 
 def _row(person_id: str) -> PersonRow | None:

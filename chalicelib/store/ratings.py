@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import msgspec
 from msgspec.structs import replace
 from pynamodb.connection import Connection
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.people import Person, Rating
+from chalicelib.domain.retries import Retries
 from chalicelib.errors import AlreadyRated, Stale
 from chalicelib.store.failures import cancelled
 from chalicelib.store.people import People
-from chalicelib.store.tables import PersonRow, RatingRow
-
-_ATTEMPTS = 8
+from chalicelib.store.tables import RatingRow
 
 
 class Ratings:
     """The ratings table."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, retries: Retries | None = None) -> None:
         self._connection = connection
+        self._retries = retries or Retries()
 
     def rate(self, rating: Rating) -> None:
         """Keep a rating and count it, in one transaction. Raises AlreadyRated.
 
-        A write whose answer got lost is no second one: botocore sends the same request token.
+        A write whose answer got lost is no second one: botocore sends the same request token, and
+        where an engine knows no tokens, the row has one of ours.
         """
-        for _ in range(_ATTEMPTS):
-            if RatingRow.count(rating.order_id, consistent_read=True):
-                raise AlreadyRated("This order has been rated.")
-            if self._rated(rating):
-                return
-        raise Stale
+        doc = msgspec.json.encode(rating).decode()
+        row = RatingRow(rating.order_id, doc=doc, commit=uuid4().hex)
+        self._retries.run(lambda: self._rate(rating, row))
 
-    def _rated(self, rating: Rating) -> bool:
-        """Whether it was written; if not, another was faster, and all is to be looked at again."""
+    def _rate(self, rating: Rating, row: RatingRow) -> None:
+        """Try once. Raises AlreadyRated, or Stale if another changed the courier's profile."""
+        try:
+            if RatingRow.get(rating.order_id, consistent_read=True).commit == row.commit:
+                return
+            raise AlreadyRated("This order has been rated.")
+        except DoesNotExist:
+            pass
         known, version = People.versioned(rating.courier_id)
         person = known or Person(rating.courier_id)
         counted = replace(
@@ -44,17 +50,13 @@ class Ratings:
             rating_sum=person.rating_sum + rating.stars,
             rating_count=person.rating_count + 1,
         )
-        once = RatingRow.order_id.does_not_exist()
-        unchanged = PersonRow.version == version if known else PersonRow.person_id.does_not_exist()
+        person_row = People.row(counted, version + 1)
+        once = RatingRow.order_id.does_not_exist() | (RatingRow.commit == row.commit)
         try:
             with TransactWrite(connection=self._connection) as write:
-                write.save(
-                    RatingRow(rating.order_id, doc=msgspec.json.encode(rating).decode()),
-                    condition=once,
-                )
-                write.save(People.row(counted, version + 1), condition=unchanged)
+                write.save(row, condition=once)
+                write.save(person_row, condition=People.unchanged(person_row, version))
         except TransactWriteError as error:
             if cancelled(error) is None:
                 raise
-            return False
-        return True
+            raise Stale from None

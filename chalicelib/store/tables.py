@@ -24,7 +24,7 @@ from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.store.failures import retry_conflicts
+from chalicelib.store.failures import Database, retry_conflicts
 
 SHARDS = 8  # of every time-ordered index, so that no partition takes all writes
 
@@ -126,6 +126,7 @@ class CourierRow(Model):
     fix_came_at = NumberAttribute(null=True)  # epoch ms, by ours
     vague = BooleanAttribute(null=True)  # true while the fix is one that a good one must displace
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
+    fix_token = UnicodeAttribute(null=True)  # of the write of this fix: sent twice, it knows itself
     cell = UnicodeAttribute(null=True)  # of the fix
     track: Any = ListAttribute(null=True)  # of the fixes not yet in the odometer, 12 bytes each
     odometer_m = NumberAttribute(null=True)
@@ -148,6 +149,9 @@ class PersonRow(Model):
     person_id = UnicodeAttribute(hash_key=True)
     doc = UnicodeAttribute()
     version = NumberAttribute()
+    commit = UnicodeAttribute(
+        null=True
+    )  # of the write of this version: sent twice, it knows itself
 
 
 class RestaurantRow(Model):
@@ -184,6 +188,7 @@ class RatingRow(Model):
 
     order_id = NumberAttribute(hash_key=True)
     doc = UnicodeAttribute()  # JSON of domain.people.Rating
+    commit = UnicodeAttribute(null=True)  # of the write: sent twice, it knows itself
 
 
 class AllowanceRow(Model):
@@ -194,7 +199,7 @@ class AllowanceRow(Model):
         billing_mode = "PAY_PER_REQUEST"
 
     name = UnicodeAttribute(hash_key=True)  # of the limit and the person
-    used = NumberAttribute(null=True)
+    uses = UnicodeSetAttribute(null=True)  # a token each: one that is sent twice is there once
     ends_at = NumberAttribute(null=True)  # epoch ms
     expires = NumberAttribute(null=True)  # epoch s, TTL
 
@@ -218,6 +223,9 @@ class ConnectionRow(Model):
     connection_id = UnicodeAttribute(hash_key=True)
     doc = UnicodeAttribute()  # JSON of domain.connections.Connection
     version = NumberAttribute()
+    commit = UnicodeAttribute(
+        null=True
+    )  # of the write of this version: sent twice, it knows itself
     expires = NumberAttribute()  # epoch s, TTL
     check_shard = NumberAttribute()
     check_at = NumberAttribute()  # epoch ms: when its liveness is looked at next
@@ -291,7 +299,8 @@ class EventRow(Model):
 class CounterRow(Model):
     """How many events of each type came on one day, to the people of one of the day's shards.
 
-    There are two numbers for each type, under names made of it: store/counters.py has them.
+    There are two numbers for each type, and the tokens of the last writes, under names made of
+    them: store/counters.py has both.
     """
 
     class Meta:
@@ -337,6 +346,9 @@ class PayoutRow(Model):
     payout_id = UnicodeAttribute(hash_key=True)
     doc = UnicodeAttribute()  # JSON of domain.payouts.Payout
     version = NumberAttribute()
+    commit = UnicodeAttribute(
+        null=True
+    )  # of the write of this version: sent twice, it knows itself
 
 
 class PaymentRow(Model):
@@ -350,6 +362,9 @@ class PaymentRow(Model):
     attempt = NumberAttribute(range_key=True)
     doc = UnicodeAttribute()  # JSON of domain.payments.Payment
     version = NumberAttribute()
+    commit = UnicodeAttribute(
+        null=True
+    )  # of the write of this version: sent twice, it knows itself
 
 
 MODELS: tuple[type[Model], ...] = (
@@ -389,7 +404,7 @@ def bind(prefix: str, region: str, endpoint: str | None, client: Any = None) -> 
     at once, if they are the first. `client` is one of an earlier call. Timeouts are short because
     a Lambda invocation is: a call that takes 3 s is better tried again.
     """
-    shared = Connection(
+    shared = Database(
         region=region,
         host=endpoint,
         connect_timeout_seconds=2,

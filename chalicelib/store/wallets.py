@@ -59,7 +59,10 @@ class Wallets:
     def book(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
         """Write `after` if the wallet is still `before`, with the payout that it is for, if any.
 
-        Raises Stale if the wallet changed meanwhile; it, and the payout, are not written then.
+        A write whose answer got lost is sent again by the SDK and finds itself done, unless
+        another wrote meanwhile: that is Stale, too, and whoever tries again has to look whether
+        the entries are booked. Raises Stale if the wallet changed meanwhile; it, and the payout,
+        are not written then.
         """
         for booking in before.newest:
             row = LedgerRow(before.courier_id, booking.key, doc=_json(booking))
@@ -70,13 +73,16 @@ class Wallets:
             else WalletRow.courier_id.does_not_exist()
         )
         wallet_row = _wallet_row(after)
+        unchanged |= WalletRow.commit == wallet_row.commit
         if payout is None:
-            save_if(wallet_row, unchanged | (WalletRow.commit == wallet_row.commit))
+            save_if(wallet_row, unchanged)
             return
+        payout_row = _payout_row(payout)
+        new = PayoutRow.payout_id.does_not_exist() | (PayoutRow.commit == payout_row.commit)
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(wallet_row, condition=unchanged)
-                write.save(_payout_row(payout), condition=PayoutRow.payout_id.does_not_exist())
+                write.save(payout_row, condition=new)
         except TransactWriteError as error:
             if cancelled(error) is None:
                 raise
@@ -91,8 +97,10 @@ class Wallets:
         return msgspec.json.decode(row.doc, type=Payout)
 
     def update_payout(self, before: Payout, after: Payout) -> None:
-        """Write `after` if the payout is still `before`. Raises Stale."""
-        save_if(_payout_row(after), PayoutRow.version == before.version)
+        """Write `after` if the payout is still `before`; sent twice, it finds itself done. Raises
+        Stale."""
+        row = _payout_row(after)
+        save_if(row, (PayoutRow.version == before.version) | (PayoutRow.commit == row.commit))
 
 
 def _wallet_row(wallet: Wallet) -> WalletRow:
@@ -102,7 +110,7 @@ def _wallet_row(wallet: Wallet) -> WalletRow:
 
 
 def _payout_row(payout: Payout) -> PayoutRow:
-    return PayoutRow(payout.id, doc=_json(payout), version=payout.version)
+    return PayoutRow(payout.id, doc=_json(payout), version=payout.version, commit=uuid4().hex)
 
 
 def _json(value: msgspec.Struct) -> str:

@@ -193,7 +193,7 @@ def test_one_who_comes_back_while_they_are_taken_out_stays(world: World) -> None
     """The removal is on the condition that nothing was heard of them since they were read."""
     dan = world.courier()
     world.clock.advance(3600)
-    store = Couriers(ThreadPoolExecutor(1), world.clock)
+    store = Couriers(ThreadPoolExecutor(1), clock=world.clock)
     read = store.longest_idle(lambda courier: False)
     by_fix(world, dan)
     store.unlist(read)

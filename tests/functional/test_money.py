@@ -16,10 +16,12 @@ from chalicelib.domain.earnings import Month
 from chalicelib.domain.events import order_stream
 from chalicelib.domain.orders import Order
 from chalicelib.domain.wallets import Wallet
+from chalicelib.errors import PostFailed
 from chalicelib.services.wakeups import Relay
 from chalicelib.store.orders import Orders
 from chalicelib.store.wallets import Wallets
 from tests.builders import DEPOT, north_of
+from tests.faults import Crash, Mortal
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.test_feed_delivery import deliver
@@ -157,6 +159,44 @@ def test_one_who_comes_late_to_book_finds_that_others_did(
     world.pass_time(60)
     assert ledger_of(world, "dan") == [50_00, 50_00]
     assert balance_of(world, "dan") == 100_00
+
+
+@pytest.mark.parametrize("why", ["a step was told late", "the first try failed"])
+def test_an_earlier_wakeup_and_the_deliverer_book_an_earning_once(
+    make_world: MakeWorld, dynamo: Engine, why: str
+) -> None:
+    """It comes while the deliverer still tells the customer: of a step whose telling failed, or of
+    a delivery that armed it and then could not be written."""
+    orders = Mortal(Orders(dynamo.connection))
+    world = make_world(orders=orders)
+    dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
+    hers, order_id = world.connect(cara), world.place(cara)["id"]
+    for verb in ("accept", "arrived"):
+        world.step(verb, order_id, dan)
+    world.pass_time(60)
+    if why == "a step was told late":
+        world.gateway.fail(hers.id, *[PostFailed("429")] * 2)
+    world.step("picked", order_id, dan)
+    if why == "the first try failed":
+        world.pass_time(60)
+        orders.die("before", "commit")
+        with pytest.raises(Crash):
+            world.step("delivered", order_id, dan)
+    world.clock.advance(4.9)
+
+    def meanwhile(connection_id: str, frame: str) -> None:
+        world.gateway.before_post = lambda connection_id, frame: None
+        world.clock.advance(0.3)
+        world.pump()
+        assert ledger_of(world, "dan") == [50_00]
+
+    world.gateway.before_post = meanwhile
+    assert world.step("delivered", order_id, dan).status == 200
+    world.pass_time(120)
+    assert balance_of(world, "dan") == 50_00
+    wallet = Wallets(world.engine.connection).get("dan")
+    assert wallet.months == {"2031-05": Month(1, 1)}
+    assert types_of(a_feed(world, dan, *EARNINGS).frames) == ["earning_recorded", "wallet_updated"]
 
 
 def test_the_twentieth_punctual_delivery_of_a_month_earns_a_bonus_once(world: World) -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.earnings import Month
 from chalicelib.domain.jobs import Place
 from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.wallets import Change, Wallet
-from chalicelib.errors import BalanceTooLow
+from chalicelib.errors import AlreadyBooked, BalanceTooLow
 from tests.builders import DEPOT, NOW, a_job, an_order, north_of
 
 
@@ -76,6 +76,17 @@ def test_a_months_bonus_is_booked_once_and_told_after_the_earning_that_reached_i
         wallet = change.wallet
     assert [event.data["period"] for event in bonuses] == ["2031-05"]
     assert wallet.balance_minor == 25 * 50_00 + 50_00
+
+
+def test_a_wallet_never_has_a_key_twice() -> None:
+    """Whoever forgot to look is stopped by what the wallet itself still has."""
+    order = a_delivered_order()
+    wallet = wallets.earn(Wallet("dan"), order, NOW).wallet
+    with pytest.raises(AlreadyBooked):
+        wallets.earn(wallet, order, NOW)
+    wallet = wallets.reserve(wallet, "payout_1", 10_00, NOW).wallet
+    with pytest.raises(AlreadyBooked):
+        wallets.reserve(wallet, "payout_1", 10_00, NOW)
 
 
 STEPS = st.lists(
