@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar, cast
 
+from pynamodb.exceptions import PynamoDBException
+
 from app import app
 from chalicelib import wiring
 from chalicelib.contracts.base import Contract
@@ -217,23 +219,27 @@ class Town:
         name, now_s = f"{function}#{self._invocations}", self.scheduler.now_s
         invocation = Invocation(name, now_s, self._limits_s[function], self.faults.skew())
         self.history.trace(name, what)
-        try:
-            answer = self.scheduler.invoke(invocation, lambda: _answering(run))
-        except Crash:
-            answer = Answer(NO_ANSWER)
-        except PostFailed:
-            answer = Answer(500)  # its own socket: a client that can't be answered
-            if function != "websocket_message":
-                self.history.violate("nobody_is_refused_for_others", f"{function} {what[:60]}")
-        except Exception as error:  # noqa: BLE001 - what Lambda would log
-            answer = Answer(500)
-            self.history.violate("nothing_is_uncaught", f"{function} {what[:60]}: {error!r}")
+        answer = self._answer_of(invocation, function, run)
         if answer.status == 503 and not invocation.hurt:
             self.history.violate("nobody_is_refused_for_others", f"{function} {what[:60]}: 503")
         invocation.answered = True
         self.history.trace(name, "answers", answer.status)
         self.history.outcomes[f"{function} {answer.status}"] += 1
         return answer
+
+    def _answer_of(
+        self, invocation: Invocation, function: str, run: Callable[[], Answer]
+    ) -> Answer:
+        try:
+            return self.scheduler.invoke(invocation, lambda: _answering(run))
+        except Crash:
+            return Answer(NO_ANSWER)
+        except Exception as error:  # noqa: BLE001 - what Lambda would log
+            if not _is_documented(function, error, invocation.hurt):
+                others = isinstance(error, PostFailed)
+                check = "nobody_is_refused_for_others" if others else "nothing_is_uncaught"
+                self.history.violate(check, f"{invocation.name}: {error!r}")
+            return Answer(500)
 
 
 def _answering(run: Callable[[], Answer]) -> Answer:
@@ -244,6 +250,14 @@ def _answering(run: Callable[[], Answer]) -> Answer:
         return Answer(error.http_status, error.details)
     except (Stale, CourierTaken):
         return Answer(503)
+
+
+def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
+    """Whether a handler of sockets may fail so, in which case API Gateway tells the client: its own
+    socket can't be posted to, or the engine did not answer."""
+    if not function.startswith("websocket_"):
+        return False
+    return isinstance(error, PostFailed) or (hurt and isinstance(error, PynamoDBException))
 
 
 def _settings() -> Settings:
