@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import Connections
@@ -34,7 +35,7 @@ def nobody_counts_as_connected_who_is_gone(town: Town) -> Iterator[str]:
     """A courier who left is found out by and by. (Of rooms, which are left by whoever can't be
     posted to, this need not be so.)"""
     for row in town.dynamo.rows("couriers"):
-        for id_ in row.get("sockets", {}).get("SS", ()):
+        for id_ in _living(row, town):
             socket = town.gateway.sockets.get(id_)
             if socket is None or not socket.open:
                 yield f"{row['courier_id']['S']} still counts as connected by {id_}"
@@ -53,7 +54,14 @@ def _settled(town: Town) -> list[Socket]:
 
 def _sockets_of(town: Town, courier_id: str) -> list[str]:
     rows = [r for r in town.dynamo.rows("couriers") if r["courier_id"]["S"] == courier_id]
-    return [id_ for row in rows for id_ in row.get("sockets", {}).get("SS", ())]
+    return [id_ for row in rows for id_ in _living(row, town)]
+
+
+def _living(row: Mapping[str, Any], town: Town) -> list[str]:
+    """The ids of the sockets in a courier's row that have not ended: a row holds `end@id`."""
+    pairs = [one.partition("@") for one in row.get("sockets", {}).get("SS", ())]
+    now_s = town.scheduler.now.timestamp()
+    return [id_ for end_s, _, id_ in pairs if now_s < float(end_s)]
 
 
 JOINING: tuple[Callable[[Town], Iterator[str]], ...] = (

@@ -207,7 +207,7 @@ class Town:
         """Give a batch to the Lambda behind the queue."""
 
         def run() -> Answer:
-            answer = wakes.handle(self.waybill, {"Records": records})
+            answer = wakes.handle(self.waybill, {"Records": records}, _Context(self.scheduler))
             return Answer(200, {one["itemIdentifier"] for one in answer["batchItemFailures"]})
 
         found = self._invoke("wake", " ".join(record["body"] for record in records), run)
@@ -240,6 +240,19 @@ class Town:
                 check = "nobody_is_refused_for_others" if others else "nothing_is_uncaught"
                 self.history.violate(check, f"{invocation.name}: {error!r}")
             return Answer(500)
+
+
+class _Context:
+    """Lambda's context: how much time the invocation that runs has left."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+
+    def get_remaining_time_in_millis(self) -> int:
+        invocation = self._scheduler.invocation
+        assert invocation is not None, "a handler runs in an invocation"
+        spent_s = self._scheduler.now_s - invocation.began_s
+        return int((invocation.limit_s - spent_s) * 1000)
 
 
 def _answering(run: Callable[[], Answer]) -> Answer:
