@@ -99,11 +99,16 @@ class Stack:
             raise DeployError(f"The stage is {self.stage}: Stage={given['Stage']} is another one.")
         if unknown := [name for name in given if name not in known]:
             raise DeployError(f"The template has no parameter {', '.join(unknown)}.")
-        secret_at = old.get("Secret") or secret.parameter_name(self.stage)
-        new = {"Secret": secret_at, **given, "Stage": self.stage}
+        new = {"Secret": self._secret_at(old), **given, "Stage": self.stage}
         if LOG_ROLE in known and LOG_ROLE not in {**old, **given}:
             new[LOG_ROLE] = choose_log_role(self.clients)
         return new
+
+    def _secret_at(self, old: Mapping[str, str]) -> str:
+        """The SSM parameter that was given once, or the one that `make secret` makes."""
+        name = old.get("Secret", "")
+        # ministack shows what the parameter holds, and not its name.
+        return secret.parameter_name(self.stage) if ":secretsmanager:" in name or not name else name
 
     def _name_shortages(self, known: Mapping[str, Any], chosen: Mapping[str, str]) -> None:
         """Say which quotas are too low, if anybody listens."""

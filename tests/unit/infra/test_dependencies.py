@@ -30,7 +30,7 @@ def asked_for(name: str) -> Iterator[Requirement]:
 
 def locked(name: str) -> dict[str, tuple[str, int]]:
     """Version and number of hashes of each package that is installed on this Python."""
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     text = (HOME / name).read_text().replace("\\\n", " ")
     for line in filter(None, (line.partition("#")[0].strip() for line in text.splitlines())):
         pinned, *hashes = line.split("--hash=sha256:")
