@@ -54,6 +54,9 @@ secret: setup ## a stage's secret, made once: make secret STAGE=prod
 deploy: setup ## the package, to AWS: make deploy STAGE=prod BUCKET=b [PARAMETERS="Domain=…"] [PACKAGE=folder]
 	@$(BIN)/python -m infra.deploy stack $(STAGE) $(BUCKET) $(PARAMETERS) $(if $(PACKAGE),--package '$(PACKAGE)')
 
+smoke: setup ## the stories, told to a stage: make smoke HOST=… [STAGE=prod | SECRET=… | TOKENS=command]
+	@SECRET='$(SECRET)' $(BIN)/python -m infra.smoke '$(HOST)' $(if $(STAGE),--stage '$(STAGE)') $(if $(TOKENS),--tokens '$(TOKENS)')
+
 bench-cold: setup ## what a cold start costs, measured on the package
 	@$(BIN)/python -m infra.package --here --out dist/here
 	@$(BIN)/python -m infra.package.cold dist/here/deployment.zip

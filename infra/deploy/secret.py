@@ -67,6 +67,13 @@ def _create(manager: Any, name: str, text: str) -> str:
         return str(found["ARN"])
 
 
+def read(clients: Clients, stage: str) -> dict[str, str]:
+    """Return a stage's secret texts by name. Raises what botocore raises."""
+    at = clients("ssm").get_parameter(Name=parameter_name(stage))["Parameter"]["Value"]
+    text = clients("secretsmanager").get_secret_value(SecretId=at)["SecretString"]
+    return _read(text, at, SECRETS)
+
+
 def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
     """Look whether the functions could start with this secret and these parameters.
 
