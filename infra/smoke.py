@@ -1,8 +1,9 @@
-"""`python -m infra.smoke HOST [pytest arguments]`: tell a deployed stage the end-to-end stories.
+"""`python -m infra.smoke HOST [--tell STORY …]`: tell a deployed stage the end-to-end stories.
 
 HOST is what `make deploy` printed, or any URL that a stage is served at, `make run`'s too. Only
 what people see is looked at, over REST and sockets: nothing is read from tables or logs. People and
 places are new in every run, so a stage that is in use may be told as well; what was ordered stays.
+Other options are pytest's.
 
 Tokens are signed by JWT_SECRET (SECRET=…), by a stage's own secret (--stage, with AWS's
 credentials), or else by this checkout's. Where an issuer signs them, --tokens names a command that
@@ -47,14 +48,24 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadSetting, DeployError, BotoCoreError, ClientError) as error:
         print(f"smoke: {error}", file=sys.stderr)
         return 1
-    told = others if any(not each.startswith("-") for each in others) else [*STORIES, *others]
     environment = {
         **os.environ,
         "WAYBILL_REMOTE": url_of(given.host),
         "WAYBILL_JWT_SECRET": signed_by,
         "WAYBILL_TOKENS": given.tokens,
     }
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *told]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *given.tell,
+        *others,
+    ]
     return subprocess.run(command, cwd=HOME, env=environment, check=False).returncode
 
 
@@ -77,6 +88,9 @@ def _arguments(arguments: list[str] | None) -> tuple[argparse.Namespace, list[st
     parser.add_argument("host", help="a host name (https) or a URL")
     parser.add_argument("--stage", default="", help="the stage whose secret signs the tokens")
     parser.add_argument("--tokens", default="", metavar="COMMAND", help="what prints a token")
+    parser.add_argument(
+        "--tell", nargs="+", default=STORIES, metavar="STORY", help="instead of all"
+    )
     return parser.parse_known_args(arguments)
 
 

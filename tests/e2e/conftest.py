@@ -39,6 +39,8 @@ from tests.conftest import SECRET, free_port
 HOME = Path(__file__).resolve().parents[2]
 DEPLOYED: dict[str, dict[str, Any]] | None = json.loads(os.environ.get("WAYBILL_STAGES", "null"))
 REMOTE = os.environ.get("WAYBILL_REMOTE", "")  # a URL
+# Somewhere else people of the last run may still be about: others then, in other places.
+FIRST_NUMBER = random.SystemRandom().randrange(10**9) if REMOTE else 0
 ADMITTED_WITHIN_S = 20.0
 SETTLES_S = 3.0  # by then a stage has admitted a socket: a wakeup, in a cold function
 READY_WITHIN_S = 30.0
@@ -82,7 +84,6 @@ class Stack:
 
     table_prefix = "waybill"
     logged_last = "/api/v1/orders 400"  # of a request
-    first_town = 0
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         if DEPLOYED is not None or REMOTE:
@@ -227,8 +228,6 @@ class Remote(Stack):
         self.url = url
         self.ws_url = url.replace("http", "ws", 1)
         self.environment = {"JWT_SECRET": os.environ["WAYBILL_JWT_SECRET"]}
-        # The couriers of the last run may still be on duty where they were.
-        self.first_town = random.SystemRandom().randrange(20_000)
 
     def token(self, role: str, person_id: str, **claims: Any) -> str:
         """Signed here, or asked of the command that WAYBILL_TOKENS names."""

@@ -13,7 +13,7 @@ from infra.smoke import STORIES, url_of
 from tests.conftest import SECRET
 from tests.e2e.conftest import HOME, Stack
 
-ONE = "tests/e2e/courier/test_delivery.py::test_a_delivery_from_the_order_to_the_door"
+ONE = ("--tell", "tests/e2e/courier/test_delivery.py::test_a_delivery_from_the_order_to_the_door")
 
 
 def smoke(stack: Stack, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -29,13 +29,13 @@ def smoke(stack: Stack, *arguments: str, **environment: str) -> subprocess.Compl
 
 
 def test_a_stage_that_works_is_told_to(stack: Stack) -> None:
-    done = smoke(stack, ONE)
+    done = smoke(stack, *ONE)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 
 
 def test_a_stage_that_does_not_know_the_secret_fails(stack: Stack) -> None:
-    done = smoke(stack, ONE, SECRET="-" * 40)
+    done = smoke(stack, *ONE, SECRET="-" * 40)
     assert done.returncode == 1
     assert "1 failed" in done.stdout
 
@@ -48,7 +48,7 @@ def test_tokens_may_come_from_an_issuer(stack: Stack, tmp_path: Path) -> None:
         f"print(mint({SECRET!r}, sys.argv[1], sys.argv[2], **claims))\n"
     )
     command = f"{sys.executable} {script} {{role}} {{id}}"
-    done = smoke(stack, ONE, "--tokens", command, SECRET="", PYTHONPATH=str(HOME))
+    done = smoke(stack, *ONE, "--tokens", command, SECRET="", PYTHONPATH=str(HOME))
     assert done.returncode == 0, done.stdout
 
 
