@@ -14,9 +14,14 @@ SKEW ?= 0
 BIN := .venv/bin
 APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
+LOCK_VENV := .venv-lock/.installed
+# For every Python and platform that Waybill is built on or for, in one file.
+LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --upgrade \
+	--generate-hashes --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fuzz demo bench package secret deploy bench-cold conformance simulate-faults token clean
+.PHONY: help setup run test check fuzz demo bench package lock secret deploy smoke bench-cold conformance \
+	simulate-faults token clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,14 +46,21 @@ demo: setup ## a day of orders, watched
 bench: setup ## measure it
 	@exec $(BIN)/python -m infra.bench
 
-package: setup ## dist/sam.json and dist/deployment.zip for AWS (JWKS=1: with public keys)
-	@$(BIN)/python -m infra.package $(if $(JWKS),--jwks)
+package: setup ## dist/sam.json and dist/deployment.zip for AWS (JWKS=1: with public keys; OUT=folder)
+	@$(BIN)/python -m infra.package $(if $(JWKS),--jwks) $(if $(OUT),--out '$(OUT)')
+
+lock: $(LOCK_VENV) ## renew the versions and hashes of what is shipped
+	$(LOCK) --output-file requirements.lock requirements.txt
+	$(LOCK) --output-file requirements-jwks.lock --constraints requirements.lock requirements-jwks.txt
 
 secret: setup ## a stage's secret, made once: make secret STAGE=prod
 	@$(BIN)/python -m infra.deploy secret $(STAGE)
 
-deploy: setup ## the package, to AWS: make deploy STAGE=prod BUCKET=b [PARAMETERS="Domain=…"]
-	@$(BIN)/python -m infra.deploy stack $(STAGE) $(BUCKET) $(PARAMETERS)
+deploy: setup ## the package, to AWS: make deploy STAGE=prod BUCKET=b [PARAMETERS="Domain=…"] [PACKAGE=folder]
+	@$(BIN)/python -m infra.deploy stack $(STAGE) $(BUCKET) $(PARAMETERS) $(if $(PACKAGE),--package '$(PACKAGE)')
+
+smoke: setup ## the stories, told to a stage: make smoke HOST=… [STAGE=prod | SECRET=… | TOKENS=command]
+	@SECRET='$(SECRET)' $(BIN)/python -m infra.smoke '$(HOST)' $(if $(STAGE),--stage '$(STAGE)') $(if $(TOKENS),--tokens '$(TOKENS)')
 
 bench-cold: setup ## what a cold start costs, measured on the package
 	@$(BIN)/python -m infra.package --here --out dist/here
@@ -71,12 +83,20 @@ clean: ## remove local data and caches, keep what is installed
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-$(APP): requirements.txt requirements-dev.txt
+# The versions that are shipped are those that are tested: the lock's, without its hashes, as pip
+# would want one for everything else too.
+$(APP): requirements.txt requirements-jwks.txt requirements-dev.txt requirements-jwks.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Waybill needs Python 3.10 or newer, \
 	this is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip<26.3'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@sed -e '/--hash=/d' -e 's/ \\$$//' requirements-jwks.lock > .venv/shipped.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .venv/shipped.txt -r requirements-dev.txt
+	@touch $@
+
+$(LOCK_VENV):
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	@touch $@
 
 # Its own environment: it pins botocore.

@@ -135,15 +135,15 @@ def _await_active(dynamodb: Any, name: str) -> dict[str, Any]:
 
 def _check_shape(wanted: dict[str, Any], table: dict[str, Any]) -> None:
     """A state directory outlives a version; say so before queries fail one by one."""
-    if _keys(wanted) != _keys(table):
+    if keys_of(wanted) != keys_of(table):
         raise TablesDiffer(
             f"Table {table['TableName']} was made by another version: start over with `make clean` "
             "(local data is lost), or set TABLE_PREFIX to a new name."
         )
 
 
-def _keys(table: dict[str, Any]) -> dict[str, list[str]]:
-    """The key attributes of a table and of each index, HASH before RANGE."""
+def keys_of(table: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the key attributes of a table and of each index, HASH before RANGE."""
     schemas = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])}
     return {
         name: [k["AttributeName"] for k in sorted(keyed["KeySchema"], key=lambda k: k["KeyType"])]

@@ -162,8 +162,8 @@ class Mailbox(msgspec.Struct, frozen=True):
         return failing_s >= STUCK_AFTER.total_seconds()
 
     def is_hopeless(self, listener: Listener, now: datetime) -> bool:
-        """Whether the next event has kept one connection after the other from hearing anything: not
-        they are at fault, but the event."""
+        """Whether the next event has kept one connection after the other from hearing anything: it
+        may be at fault, and not they."""
         lag = self.lags.get(listener.connection_id)
         return lag is not None and lag.rounds >= ROUNDS and self.is_stuck(listener, now)
 

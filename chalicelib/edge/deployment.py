@@ -7,37 +7,70 @@ rules that the functions themselves start by. What it was asked about is in the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 from chalicelib.settings import BadSetting, Settings
 
-_WITHIN_S = 10
+log = logging.getLogger(__name__)
+
+# Three tries and the pauses between them end within the function's 20 s. If none succeeds the
+# function fails, and Lambda asks again, twice within the time that CloudFormation waits.
+WITHIN_S = 5
+PAUSES_S = (0.5, 2.0)
+# CloudFormation takes an answer of 4,096 bytes; a character has up to six in JSON.
+_REASON_LENGTH = 400
 
 
-def answer(event: Mapping[str, Any]) -> None:
-    """Tell the `ResponseURL` of a custom resource's event whether the settings can be used."""
-    reason = "" if event["RequestType"] == "Delete" else _complaint()
+def answer(
+    event: Mapping[str, Any],
+    sleep: Callable[[float], None] = time.sleep,
+    check: Callable[[], object] = Settings.from_env,
+) -> None:
+    """Tell the `ResponseURL` of a custom resource's event whether the settings can be used.
+
+    Whatever `check` raises is an answer too. Raises what the last try raises if the URL can't be
+    reached.
+    """
+    reason = "" if event["RequestType"] == "Delete" else _complaint(check)
     verdict = {
         "Status": "FAILED" if reason else "SUCCESS",
-        "Reason": reason,
+        "Reason": reason[:_REASON_LENGTH],
         "PhysicalResourceId": "settings",  # always the same: nothing is ever replaced
         **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
-    _put(event["ResponseURL"], json.dumps(verdict).encode())
+    body = json.dumps(verdict).encode()
+    for pause_s in PAUSES_S:
+        try:
+            _put(event["ResponseURL"], body)
+            return
+        except (OSError, HTTPException) as error:
+            log.warning("deployment: the answer was not taken: %s", type(error).__name__)
+            sleep(pause_s)
+    _put(event["ResponseURL"], body)
 
 
-def _complaint() -> str:
+def _complaint(check: Callable[[], object]) -> str:
     try:
-        Settings.from_env()
+        check()
     except BadSetting as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - silence would leave the stack waiting
+        # What it says may quote a secret, and a stack's events are for more eyes than that.
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(at.filename).name}, line {at.lineno}"
+        return f"The settings can't be looked at: {type(error).__name__} in {where}."
     return ""
 
 
 def _put(url: str, body: bytes) -> None:
     """S3 signed the URL for an empty content type; urllib would name one of its own."""
     request = Request(url, body, {"content-type": ""}, method="PUT")
-    with urlopen(request, timeout=_WITHIN_S):
+    with urlopen(request, timeout=WITHIN_S):
         pass

@@ -85,8 +85,12 @@ class Posting:
                 return
             if not self._post_event(turn, event, skip, until):
                 return
-            turn.upto = event.seq
-        turn.upto = turn.box.last_seq
+            if turn.suspect is None:
+                turn.upto = event.seq
+        if turn.suspect is None:
+            turn.upto = turn.box.last_seq
+        else:
+            turn.failed = True  # nothing came after it that could prove it
 
     def _post_event(self, turn: _Turn, event: Event, skip: Skip, until: datetime) -> bool:
         """Post one event to one listener. Returns whether the next one may follow."""
@@ -99,12 +103,16 @@ class Posting:
                     return False
                 self._gateway.post(listener.connection_id, frame)
             turn.posted.append(event)
+            self._leave_out_suspect(turn)
         except Gone:
             self._forget(listener.connection_id, listener.person_id)
             turn.gone = True
             return False
         except PostFailed:
-            return self._leave_out_if_hopeless(turn, event)
+            if turn.posted or turn.suspect or not turn.box.is_hopeless(listener, self._clock()):
+                turn.failed = True
+                return False
+            turn.suspect = event
         except FrameTooLarge:
             log.error("frame too large: event %s, contract %s", event.type, listener.contract)
         except self._faults as fault:
@@ -116,13 +124,14 @@ class Posting:
             log.exception("parked: event %s, contract %s", event.type, listener.contract)
         return True
 
-    def _leave_out_if_hopeless(self, turn: _Turn, event: Event) -> bool:
-        listener = turn.listener
-        if turn.posted or not turn.box.is_hopeless(listener, self._clock()):
-            turn.failed = True
-            return False
-        log.error("parked: event %s can't be posted, contract %s", event.type, listener.contract)
-        return True
+    @staticmethod
+    def _leave_out_suspect(turn: _Turn) -> None:
+        """An event that ended one connection after the other, while the next event goes through on
+        this one, is itself at fault: it is left out. (Were posting down, the next would fail.)"""
+        if turn.suspect:
+            contract = turn.listener.contract
+            log.error("parked: event %s can't be posted, contract %s", turn.suspect.type, contract)
+            turn.suspect = None
 
 
 class _Turn:
@@ -133,6 +142,7 @@ class _Turn:
         self.listener = listener
         self.upto = box.told_to(listener)
         self.posted: list[Event] = []
+        self.suspect: Event | None = None  # the event that may be what can't be posted
         self.failed = False
         self.gone = False
         self.fault: Exception | None = None

@@ -30,12 +30,17 @@ def main() -> int:
             return 0
         package = Package.of(given.package)
         parameters = dict(pair.split("=", 1) for pair in given.parameters)
-        outputs = Stack(clients, given.stage).deploy(package, given.bucket, parameters)
+        stack = Stack(clients, given.stage, say=_remark)
+        outputs = stack.deploy(package, given.bucket, parameters)
     except (DeployError, PackageError, BotoCoreError, ClientError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
     print("\n".join(f"{name:20} {value}" for name, value in sorted(outputs.items())))
     return 0
+
+
+def _remark(line: str) -> None:
+    print(f"deploy: {line}", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
@@ -46,7 +51,9 @@ def _arguments() -> argparse.Namespace:
     stack.add_argument("stage")
     stack.add_argument("bucket")
     stack.add_argument("parameters", nargs="*", metavar="Name=Value", type=_pair)
-    stack.add_argument("--package", type=Path, default=HOME / "dist")
+    stack.add_argument(
+        "--package", type=Path, default=HOME / "dist", help="a folder of `make package`: dist"
+    )
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.settings import BadSetting, Settings
-from infra.deploy.errors import DeployError
+from infra.deploy.errors import DeployError, code_of
 from infra.template.parameters import SECRETS, tunable
 
 Clients = Callable[[str], Any]
@@ -29,14 +29,49 @@ def parameter_name(stage: str) -> str:
 def make(clients: Clients, stage: str, content: Mapping[str, str] | None = None) -> str:
     """Make a stage's secret, of random texts unless told otherwise; return its ARN.
 
-    Raises what botocore raises; ResourceExistsException, if there is one.
+    What an earlier call left half done is completed: a secret that no parameter names keeps its
+    texts. Raises DeployError if both are there already, and what botocore raises.
     """
     content = content or {name: secrets.token_urlsafe(48) for name in SECRETS}
-    made = clients("secretsmanager").create_secret(
-        Name=f"waybill/{stage}", SecretString=json.dumps(content)
-    )
-    clients("ssm").put_parameter(Name=parameter_name(stage), Type="String", Value=made["ARN"])
-    return str(made["ARN"])
+    arn = _create(clients("secretsmanager"), f"waybill/{stage}", json.dumps(content))
+    name = parameter_name(stage)
+    try:
+        clients("ssm").put_parameter(Name=name, Type="String", Value=arn)
+    except ClientError as error:
+        if code_of(error) != "ParameterAlreadyExists":
+            raise
+        named = clients("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+        if named == arn:
+            raise DeployError(f"The stage {stage} has its secret already: {arn}.") from error
+        raise DeployError(
+            f"The secret is {arn}, but {name} names {named}: if that one is to go, "
+            f"aws ssm delete-parameter --name {name}, then make secret again."
+        ) from error
+    return arn
+
+
+def _create(manager: Any, name: str, text: str) -> str:
+    """Create the secret, or find the one that has this name; return its ARN."""
+    try:
+        return str(manager.create_secret(Name=name, SecretString=text)["ARN"])
+    except ClientError as error:
+        # Until a deleted secret is gone for good, its name is refused by the other exception.
+        if code_of(error) not in ("ResourceExistsException", "InvalidRequestException"):
+            raise
+        found = manager.describe_secret(SecretId=name)
+        if found.get("DeletedDate"):
+            raise DeployError(
+                f"The secret {found['ARN']} is being deleted: "
+                f"aws secretsmanager restore-secret --secret-id {name}, then make secret again."
+            ) from error
+        return str(found["ARN"])
+
+
+def read(clients: Clients, stage: str) -> dict[str, str]:
+    """Return a stage's secret texts by name. Raises what botocore raises."""
+    at = clients("ssm").get_parameter(Name=parameter_name(stage))["Parameter"]["Value"]
+    text = clients("secretsmanager").get_secret_value(SecretId=at)["SecretString"]
+    return _read(text, at, SECRETS)
 
 
 def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
@@ -48,14 +83,14 @@ def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
         arn = clients("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     except ClientError as error:
         raise DeployError(
-            f"The SSM parameter {parameter} can't be read ({_code(error)}): make secret STAGE=…, "
+            f"The SSM parameter {parameter} can't be read ({code_of(error)}): make secret STAGE=…, "
             "or put the ARN of a secret there."
         ) from error
     try:
         text = clients("secretsmanager").get_secret_value(SecretId=arn).get("SecretString", "")
     except ClientError as error:
         raise DeployError(
-            f"{parameter} names the secret {arn}, which can't be read ({_code(error)}): "
+            f"{parameter} names the secret {arn}, which can't be read ({code_of(error)}): "
             "put the ARN of another one there."
         ) from error
     settings = _settings(given)
@@ -79,7 +114,3 @@ def _read(text: str, arn: str, needed: Sequence[str]) -> dict[str, str]:
     except (ValueError, TypeError, KeyError):
         wanted = json.dumps(dict.fromkeys(needed, "…"), ensure_ascii=False)
         raise DeployError(f"The secret {arn} must be a JSON object: {wanted}.") from None
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

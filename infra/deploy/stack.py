@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.deploy import secret
+from infra.deploy import remains, secret, states
+from infra.deploy.account import LOG_ROLE, choose_log_role, find_shortages
+from infra.deploy.changes import ChangeSet, Description, Pace
 from infra.deploy.errors import DeployError
 from infra.deploy.secret import Clients
 from infra.package.build import Package
-from infra.template.expansion import Prepare, with_code
+from infra.template.expansion import Prepare, Template, with_code
+from infra.template.tables import tables_of
 
-WITHIN_S = 1800.0  # a new distribution takes minutes
 _NOTHING_NEW = ("didn't contain changes", "No updates are to be performed")
+_BEGINS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+
+
+def _say_nothing(line: str) -> None:
+    """For who wants no remarks."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stage's stack, where `clients` lead. While it changes it is looked at every `poll_s`."""
+    """A stage's stack, where `clients` lead. While it changes it is looked at every `poll_s`.
+
+    `say` hears what a person should know and nothing is refused for.
+    """
 
     clients: Clients
     stage: str
     poll_s: float = 3.0
+    say: Callable[[str], None] = _say_nothing
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
 
     @property
     def name(self) -> str:
@@ -38,88 +52,144 @@ class Stack:
     ) -> dict[str, str]:
         """Create or update the stack; return its outputs. Parameters not given stay as they are.
 
-        Raises DeployError; if the secret or a setting can't be used, before anything is made. And
-        what botocore raises.
+        Tables that an earlier stack of this stage has left are taken over. Raises DeployError; if
+        the stack, the secret or a setting can't be used, before anything is made. And what
+        botocore raises.
         """
-        old = self._parameters()
-        new = {"Stage": self.stage, "Secret": secret.parameter_name(self.stage), **given}
+        standing = self._standing()
+        packaged = json.loads(package.template.read_text())
+        old = _parameters(standing)
+        new = self._choose(packaged["Parameters"], old, given)
         secret.check(self.clients, new["Secret"], {**old, **new})
-        template = prepare(
-            json.loads(package.template.read_text()), f"s3://{bucket}/{_zip(package)}", new
-        )
-        kept = (old.keys() & template["Parameters"].keys()) - new.keys()
+        self._name_shortages(packaged["Parameters"], {**old, **new})
+        template = prepare(packaged, f"s3://{bucket}/{_zip(package)}", {**old, **new})
+        dynamodb = self.clients("dynamodb")
+        held = self._tables_held(template) if old else ()
+        template = remains.take_over(dynamodb, template, self.stage, held, self.say)
         url = self._upload(package, template, bucket)
-        self._change(
-            url,
+        kept = (old.keys() & template["Parameters"].keys()) - new.keys()
+        changed = self._change(
             [
                 *({"ParameterKey": name, "ParameterValue": value} for name, value in new.items()),
-                *({"ParameterKey": name, "UsePreviousValue": True} for name in kept),
+                *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)),
             ],
-            is_new=not old,
+            url,
+            standing,
         )
-        return {o["OutputKey"]: o["OutputValue"] for o in self._described(self.name)["Outputs"]}
+        stack = changed or self._described(self.name)
+        return {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
 
-    def _parameters(self) -> dict[str, str]:
-        """What the stack was last given; nothing, if there is none."""
+    def _standing(self) -> Description | None:
+        """The stack as it is; None if there is none. Raises DeployError if it can't be changed."""
         try:
             found = self._described(self.name)
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            return {}
-        if found["StackStatus"] == "REVIEW_IN_PROGRESS":
-            return {}
-        return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
+            return None
+        if obstacle := states.find_obstacle(self.name, found["StackStatus"]):
+            raise DeployError(obstacle)
+        return found
 
-    def _upload(self, package: Package, template: dict[str, Any], bucket: str) -> str:
-        """Put both files into the bucket; return the template's address."""
+    def _choose(
+        self, known: Collection[str], old: Mapping[str, str], given: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The parameters to send: what is given, and what has no value yet but needs one."""
+        if given.get("Stage", self.stage) != self.stage:
+            raise DeployError(f"The stage is {self.stage}: Stage={given['Stage']} is another one.")
+        if unknown := [name for name in given if name not in known]:
+            raise DeployError(f"The template has no parameter {', '.join(unknown)}.")
+        new = {"Secret": self._secret_at(old), **given, "Stage": self.stage}
+        if LOG_ROLE in known and LOG_ROLE not in {**old, **given}:
+            new[LOG_ROLE] = choose_log_role(self.clients)
+        return new
+
+    def _secret_at(self, old: Mapping[str, str]) -> str:
+        """The SSM parameter that was given once, or the one that `make secret` makes."""
+        name = old.get("Secret", "")
+        # ministack shows what the parameter holds, and not its name.
+        return secret.parameter_name(self.stage) if ":secretsmanager:" in name or not name else name
+
+    def _name_shortages(self, known: Mapping[str, Any], chosen: Mapping[str, str]) -> None:
+        """Say which quotas are too low, if anybody listens."""
+        if self.say is _say_nothing:
+            return
+        defaults = {name: str(each.get("Default", "")) for name, each in known.items()}
+        for shortage in find_shortages(self.clients, {**defaults, **chosen}):
+            self.say(shortage)
+
+    def _tables_held(self, template: Template) -> set[str]:
+        """The logical ids of the template's tables that the stack has."""
+        formation = self.clients("cloudformation")
+        pages = formation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        held = {
+            each["LogicalResourceId"] for page in pages for each in page["StackResourceSummaries"]
+        }
+        return held & {name for name, _ in tables_of(template)}
+
+    def _upload(self, package: Package, template: Template, bucket: str) -> str:
+        """Put the package and this stage's template into the bucket; return the latter's address.
+
+        The package lies there by its digest, so that it can be fetched to go back to it.
+        """
         s3 = self.clients("s3")
         s3.put_object(Bucket=bucket, Key=_zip(package), Body=package.archive.read_bytes())
+        s3.put_object(Bucket=bucket, Key=_sam(package), Body=package.template.read_bytes())
         key = f"{self.name}.json"
         s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
+        self.say(f"s3://{bucket}/{_zip(package)}\ns3://{bucket}/{_sam(package)}")
         return f"{s3.meta.endpoint_url}/{bucket}/{key}"
 
-    def _change(self, url: str, parameters: list[dict[str, Any]], *, is_new: bool) -> None:
-        """Have the change set made and executed, unless it is empty."""
-        formation = self.clients("cloudformation")
-        made = formation.create_change_set(
-            StackName=self.name,
-            ChangeSetName=f"deploy-{time.time_ns()}",
-            ChangeSetType="CREATE" if is_new else "UPDATE",
-            TemplateURL=url,
-            Parameters=parameters,
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            **({"OnStackFailure": "DELETE"} if is_new else {}),
-        )
-        change = self._settled(
-            lambda: formation.describe_change_set(ChangeSetName=made["Id"]), "Status"
-        )
-        if change["Status"] == "CREATE_COMPLETE":
-            formation.execute_change_set(ChangeSetName=made["Id"])
-            self._await_end(made["StackId"])
-            return
-        reason = change.get("StatusReason", "")
-        formation.delete_change_set(ChangeSetName=made["Id"])
-        if is_new:  # what it was made for is there, and empty
-            formation.delete_stack(StackName=made["StackId"])
+    def _change(
+        self, parameters: list[dict[str, Any]], url: str, standing: Description | None
+    ) -> Description | None:
+        """Have the change set made and executed; return the stack, or None if it is empty."""
+        is_new = _is_unborn(standing)
+        try:
+            change = ChangeSet.make(
+                self.clients("cloudformation"),
+                Pace(self.poll_s, self.sleep, self.now),
+                makes_stack=is_new,
+                StackName=self.name,
+                TemplateURL=url,
+                Parameters=parameters,
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+                ImportExistingResources=True,
+                **({"OnStackFailure": "DELETE"} if is_new else {}),
+            )
+            made = change.await_made()
+            if made["Status"] == "CREATE_COMPLETE":
+                return self._succeeded(change.execute())
+        except ClientError as error:
+            if obstacle := self._find_obstacle():
+                raise DeployError(f"{error}\n{obstacle}") from error
+            raise
+        reason = made.get("StatusReason", "")
+        change.forget(stack_too=standing is None)
         if not any(text in reason for text in _NOTHING_NEW):
             raise DeployError(reason)
+        return None
 
-    def _await_end(self, stack_id: str) -> None:
-        end = self._settled(lambda: self._described(stack_id), "StackStatus")["StackStatus"]
-        if end not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise DeployError("\n".join([f"{self.name}: {end}", *self._failures(stack_id)]))
+    def _find_obstacle(self) -> str | None:
+        """Why a change was refused: the stack may be another's since it was looked at."""
+        try:
+            return states.find_obstacle(self.name, self._described(self.name)["StackStatus"])
+        except ClientError:
+            return None
 
-    def _settled(self, look: Callable[[], dict[str, Any]], status: str) -> dict[str, Any]:
-        give_up_at = time.monotonic() + WITHIN_S
-        while (seen := look())[status].endswith(("IN_PROGRESS", "PENDING")):
-            if time.monotonic() > give_up_at:
-                raise DeployError(f"{self.name}: still {seen[status]} after {WITHIN_S:.0f} s")
-            time.sleep(self.poll_s)
-        return seen
+    def _succeeded(self, stack: Description) -> Description:
+        """Return the stack if its end is a success; raise DeployError with what failed if not."""
+        status = stack["StackStatus"]
+        if status in states.SUCCEEDED:
+            return stack
+        failures = [*self._failures(stack["StackId"])]
+        lines = [f"{self.name}: {status}", *failures, *states.find_hints(failures)]
+        if obstacle := states.find_obstacle(self.name, status):
+            lines.append(obstacle)
+        raise DeployError("\n".join(lines))
 
-    def _described(self, stack: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.clients("cloudformation").describe_stacks(StackName=stack)[
+    def _described(self, stack: str) -> Description:
+        found: Description = self.clients("cloudformation").describe_stacks(StackName=stack)[
             "Stacks"
         ][0]
         return found
@@ -137,8 +207,21 @@ class Stack:
                     return
 
 
-_BEGINS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+def _is_unborn(standing: Description | None) -> bool:
+    return standing is None or standing["StackStatus"] == states.UNBORN
+
+
+def _parameters(standing: Description | None) -> dict[str, str]:
+    """What the stack was last given; nothing, if it was never made."""
+    if standing is None or _is_unborn(standing):
+        return {}
+    return {each["ParameterKey"]: each["ParameterValue"] for each in standing.get("Parameters", ())}
 
 
 def _zip(package: Package) -> str:
     return f"waybill-{package.digest}.zip"
+
+
+def _sam(package: Package) -> str:
+    # Two versions may share a zip and differ in their templates.
+    return f"waybill-{package.digest}-{sha256(package.template.read_bytes()).hexdigest()[:12]}.json"

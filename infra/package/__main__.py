@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 
+from infra.package import runtimes
 from infra.package.build import PackageError, build, this_architecture
 from infra.package.project import HOME, Options
+from infra.package.runtimes import NoRuntimeError
 
 
 def main() -> int:
@@ -23,8 +26,10 @@ def main() -> int:
     given = parser.parse_args()
     options = Options(this_architecture() if given.here else None, given.jwks)
     try:
+        if not given.here and (remark := runtimes.check(sys.version_info[:2], date.today())):
+            print(f"package: {remark}", file=sys.stderr)
         made = build(given.out, options)
-    except PackageError as error:
+    except (NoRuntimeError, PackageError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
     print(f"{made.template}\n{made.archive}  {made.archive.stat().st_size / 1e6:.1f} MB")

@@ -6,7 +6,8 @@ anew at each cold start: these are not checked at all.
 
 from __future__ import annotations
 
-import py_compile
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ _KEPT_DATA = {
     "sdk-default-configuration.json",
 }
 _NEVER = {"tests", "test", "include", "lib64", "__pycache__", "examples"}
+_BESIDE = {"bin", "key.txt"}  # what lies beside the packages: their commands, our note
 _UNREAD = {".pyi", ".pyx", ".pxd", ".c", ".h", ".typed", ".rst", ".md"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -47,6 +49,8 @@ def is_needed(name: str) -> bool:
     parts = path.parts
     if name.endswith("/") or path.suffix in _UNREAD or _NEVER.intersection(parts[:-1]):
         return False
+    if parts[0] in _BESIDE:
+        return False
     if parts[:2] == _DATA:
         return parts[2] in _KEPT_DATA
     if parts[0].endswith(".dist-info"):
@@ -55,13 +59,34 @@ def is_needed(name: str) -> bool:
 
 
 def _compile(root: Path) -> None:
-    for path in root.rglob("*.py"):
-        py_compile.compile(
-            str(path),
-            dfile=path.relative_to(root).as_posix(),  # a traceback names no folder of the builder
-            doraise=True,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
+    """Compile everything, in an interpreter of its own.
+
+    What marshal writes depends on which texts the process shares already: one that has imported
+    more writes other bytes. So it is one that has imported nothing, with one order of the files.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", _COMPILER],
+        cwd=root,
+        env={"PYTHONHASHSEED": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise SyntaxError(ran.stderr.strip()[-2000:])
+
+
+# Paths are relative, so that a traceback names no folder of the builder.
+_COMPILER = """
+import pathlib, py_compile
+for path in sorted(pathlib.Path().rglob("*.py")):
+    py_compile.compile(
+        str(path),
+        doraise=True,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+"""
 
 
 def _files(root: Path) -> Iterator[Path]:

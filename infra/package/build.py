@@ -13,8 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from infra.aws import REGION
-from infra.package import archive, template
-from infra.package.project import OVERLAY, STAGE, Options, lay_out
+from infra.package import archive, dependencies, template
+from infra.package.dependencies import DependenciesError, Platform
+from infra.package.project import OVERLAY, REQUIREMENTS, STAGE, Options, configuration, lay_out
 
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
@@ -47,15 +48,12 @@ class Package:
 def build(out: Path, options: Options) -> Package:
     """Package the application into a folder. Raises PackageError.
 
-    Chalice keeps the packed dependencies beside the project by a hash of the requirements, so a
-    second run with the same ones does not ask PyPI.
+    The dependencies stay in the folder, so a second run with the same lock does not ask PyPI.
     """
     out = out.absolute()  # Chalice works in the project's folder
     project, packaged = out / "project", out / "packaged"
-    kept = _rescue(project / ".chalice/deployments", out / "deployments")
     lay_out(project, options)
-    if kept:
-        shutil.move(kept, project / ".chalice/deployments")
+    _vendor(project, out / "dependencies", options)
     _chalice_package(project, packaged)
     made = Package(out / "sam.json", out / "deployment.zip")
     size = archive.shrink(packaged / "deployment.zip", made.archive)
@@ -71,11 +69,19 @@ def this_architecture() -> str:
     return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
-def _rescue(folder: Path, aside: Path) -> Path | None:
-    if not folder.exists():
-        return None
-    shutil.rmtree(aside, ignore_errors=True)
-    return Path(shutil.move(folder, aside))
+def _vendor(project: Path, kept: Path, options: Options) -> None:
+    """Put the dependencies where Chalice takes them from, and leave it none to look for.
+
+    Chalice would look for another platform's wheels by their versions alone.
+    """
+    locked = project / REQUIREMENTS
+    stage = configuration(options)["stages"][STAGE]
+    try:
+        dependencies.install(locked, Platform(stage["lambda_architecture"]), kept)
+    except DependenciesError as error:
+        raise PackageError(str(error)) from error
+    shutil.copytree(kept, project / "vendor", copy_function=os.link)
+    locked.write_text("# All of it is in vendor/.\n")
 
 
 def _chalice_package(project: Path, out: Path) -> None:

@@ -15,6 +15,7 @@ HOME = Path(__file__).resolve().parents[2]
 STAGE = "api"
 CONFIG = ".chalice/config.json"
 OVERLAY = "overlay.json"
+REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def lay_out(folder: Path, options: Options) -> None:
         HOME / "chalicelib", folder / "chalicelib", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copy(HOME / "app.py", folder)
-    (folder / "requirements.txt").write_text(requirements(options))
+    shutil.copy(lock(options), folder / REQUIREMENTS)
     (folder / ".chalice").mkdir()
     _write(folder / CONFIG, configuration(options))
     for name, policy in documents().items():
@@ -48,10 +49,9 @@ def configuration(options: Options) -> dict[str, Any]:
     return config
 
 
-def requirements(options: Options) -> str:
-    """What is shipped. Public keys need cryptography, a third of the zip; secrets don't."""
-    shipped = (HOME / "requirements.txt").read_text()
-    return shipped + "cryptography>=43\n" if options.jwks else shipped
+def lock(options: Options) -> Path:
+    """Where it says what is shipped. Public keys need cryptography, a third of the zip again."""
+    return HOME / ("requirements-jwks.lock" if options.jwks else "requirements.lock")
 
 
 def _write(path: Path, content: Any) -> None:

@@ -13,7 +13,9 @@ from infra.template.parameters import SECRET, tunable
 
 GUARD = "SettingsChecked"
 _FIRST = {GUARD, CHECK.logical_id, CHECK.log_group, f"{CHECK.logical_id}Role"}
-_WITHIN_S = 60  # CloudFormation would wait for an hour
+# CloudFormation would wait for an hour. Lambda tries an event that failed, or that it had no room
+# for, again after 1 min and after another 2 min, with up to 20 s for each of the three.
+_WITHIN_S = 60 + 120 + 3 * 20
 
 
 def resources() -> Value:
@@ -21,6 +23,10 @@ def resources() -> Value:
     return {
         GUARD: {
             "Type": "Custom::SettingsCheck",
+            # There is nothing to delete. A function that can't start would not answer that either,
+            # and leave a stack that can be neither used nor deleted.
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "ServiceToken": att(CHECK.logical_id, "Arn"),
                 "ServiceTimeout": _WITHIN_S,
@@ -36,8 +42,15 @@ def guarded(resources: Value, package: str) -> Value:
     about = {**asked["About"], "Package": package}
     return {
         **{
-            name: each if name in _FIRST else {**each, "DependsOn": GUARD}
+            name: each if name in _FIRST else {**each, "DependsOn": _with_guard(each)}
             for name, each in resources.items()
         },
         GUARD: {**resources[GUARD], "Properties": {**asked, "About": about}},
     }
+
+
+def _with_guard(resource: Value) -> str | list[str]:
+    """What a resource waits for: the guard, and what it waits for already."""
+    waits = resource.get("DependsOn", [])
+    others = [waits] if isinstance(waits, str) else waits
+    return [GUARD, *others] if others else GUARD

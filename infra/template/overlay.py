@@ -33,12 +33,13 @@ def finish(merged: Value, package: str) -> Value:
 
     Everything waits for the guard. Each path of the REST API has ANY. A WebSocket stage deploys
     itself (AutoDeploy); Chalice's own deployment would be made once and later changes of routes
-    would never be deployed.
+    would never be deployed. It waits for the routes: without one its first deployment fails.
     """
     resources = dict(merged["Resources"])
     del resources["WebsocketAPIDeployment"]
     stage = resources["WebsocketAPIStage"]
     kept = {k: v for k, v in stage["Properties"].items() if k != "DeploymentId"}
     assert kept["StageName"] == STAGE
-    resources["WebsocketAPIStage"] = {**stage, "Properties": kept}
+    routes = [n for n, each in resources.items() if each["Type"] == "AWS::ApiGatewayV2::Route"]
+    resources["WebsocketAPIStage"] = {**stage, "Properties": kept, "DependsOn": routes}
     return {**merged, "Resources": guard.guarded(methods.with_any(resources), package)}

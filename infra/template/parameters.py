@@ -109,9 +109,10 @@ def parameters() -> Value:
         },
         "GatewayLogRole": {
             "Type": "String",
-            "Default": "create",
+            # `create` replaces the account's role, which may be somebody else's: never unasked.
+            "Default": "existing",
             "AllowedValues": ["create", "existing"],
-            "Description": "Whether the region's API Gateway still lacks a role to log with.",
+            "Description": "create: give the Region's API Gateway a role to log with.",
         },
         "LogRetentionDays": {
             "Type": "Number",
@@ -151,15 +152,14 @@ def conditions() -> Value:
 def rules(*, with_jwks: bool) -> Value:
     """What is refused before anything is changed."""
     found: Value = {
-        "DomainTakesCertificate": {
-            "RuleCondition": is_set("Domain"),
-            "Assertions": [
-                {
-                    "Assert": is_set("CertificateArn"),
-                    "AssertDescription": "Domain needs CertificateArn, a certificate in us-east-1.",
-                }
-            ],
-        }
+        "DomainTakesCertificate": _needs(
+            "Domain", "CertificateArn", "Domain needs CertificateArn, a certificate in us-east-1."
+        ),
+        "CertificateTakesDomain": _needs(
+            "CertificateArn",
+            "Domain",
+            "CertificateArn needs Domain: without it, it serves nothing.",
+        ),
     }
     if not with_jwks:
         found["PackagedForSecrets"] = {
@@ -171,6 +171,14 @@ def rules(*, with_jwks: bool) -> Value:
             ]
         }
     return found
+
+
+def _needs(given: str, needed: str, why: str) -> Value:
+    """The rule that one parameter is not given without another."""
+    return {
+        "RuleCondition": is_set(given),
+        "Assertions": [{"Assert": is_set(needed), "AssertDescription": why}],
+    }
 
 
 def _text(description: str) -> Value:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 from pynamodb.models import Model
 
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.tables import definition
 from infra.template.intrinsics import Value, named, when
+
+TABLE = "AWS::DynamoDB::Table"
+# For a table that holds rows already: whatever becomes of its stack, it stays.
+RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 
 
 def logical_id(model: type[Model]) -> str:
@@ -15,8 +22,37 @@ def logical_id(model: type[Model]) -> str:
 
 
 def resources() -> Value:
-    """Every table, kept when the stack goes (but not when its creation is rolled back)."""
-    return {logical_id(model): _table(model) for model in MODELS}
+    """Every table, kept when the stack goes (but not when its creation is rolled back).
+
+    Those with indexes are made one after another: CloudFormation's reference of the type asks for
+    it, as DynamoDB may refuse to make several at once.
+    """
+    tables = {logical_id(model): _table(model) for model in MODELS}
+    indexed = [n for n, t in tables.items() if "GlobalSecondaryIndexes" in t["Properties"]]
+    for before, after in pairwise(indexed):
+        tables[after]["DependsOn"] = before
+    return tables
+
+
+def tables_of(template: Value) -> Iterator[tuple[str, Value]]:
+    """Yield the logical id and the resource of each table of a template, expanded or not."""
+    return ((n, each) for n, each in template["Resources"].items() if each["Type"] == TABLE)
+
+
+def named_for(template: Value, stage: str) -> Value:
+    """Return the template with its tables' names written out for one stage.
+
+    CloudFormation takes over a table that exists only if the template names it literally.
+    """
+    literal = {name: _with_literal_name(table, stage) for name, table in tables_of(template)}
+    return {**template, "Resources": {**template["Resources"], **literal}}
+
+
+def _with_literal_name(table: Value, stage: str) -> Value:
+    name = table["Properties"]["TableName"]
+    if isinstance(name, dict):
+        name = name["Fn::Sub"].replace("${Stage}", stage)
+    return {**table, "Properties": {**table["Properties"], "TableName": name}}
 
 
 def _table(model: type[Model]) -> Value:
@@ -31,7 +67,7 @@ def _table(model: type[Model]) -> Value:
     if attribute := TTL_ATTRIBUTES.get(short_name(model)):
         properties["TimeToLiveSpecification"] = {"AttributeName": attribute, "Enabled": True}
     return {
-        "Type": "AWS::DynamoDB::Table",
+        "Type": TABLE,
         "DeletionPolicy": "RetainExceptOnCreate",
         "UpdateReplacePolicy": "Retain",
         "Properties": properties,

@@ -6,7 +6,8 @@ for a single test; stop it, kill it, start it again. To keep the data through th
 
 With WAYBILL_STAGES, `make conformance` tells the same stories to the package, deployed as Lambda
 functions: `stack` and `hasty_stack` are stages of it, and what needs a process of its own is
-skipped.
+skipped. With WAYBILL_REMOTE, `make smoke` tells them to a stage somewhere, of which only the host
+is known.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import random
+import shlex
 import subprocess
 import sys
 import time
@@ -35,6 +38,11 @@ from tests.conftest import SECRET, free_port
 
 HOME = Path(__file__).resolve().parents[2]
 DEPLOYED: dict[str, dict[str, Any]] | None = json.loads(os.environ.get("WAYBILL_STAGES", "null"))
+REMOTE = os.environ.get("WAYBILL_REMOTE", "")  # a URL
+# Somewhere else people of the last run may still be about: others then, in other places.
+FIRST_NUMBER = random.SystemRandom().randrange(10**9) if REMOTE else 0
+ADMITTED_WITHIN_S = 20.0
+SETTLES_S = 3.0  # by then a stage has admitted a socket: a wakeup, in a cold function
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
 
@@ -78,7 +86,7 @@ class Stack:
     logged_last = "/api/v1/orders 400"  # of a request
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        if DEPLOYED is not None:
+        if DEPLOYED is not None or REMOTE:
             pytest.skip("starts a local run with settings of its own")
         self.port = int(environment.get("PORT") or free_port())
         self.engine_port = int(environment.get("ENGINE_PORT") or free_port())
@@ -128,6 +136,10 @@ class Stack:
         )
         found: set[str] = set(row.get("Item", {}).get("listeners", {"M": ()})["M"])
         return found
+
+    def await_listening(self, person_id: str, count: int) -> None:
+        """Wait until that many of a person's connections hear what is said to them."""
+        wait_for(lambda: len(self.listening(person_id)) >= count, ADMITTED_WITHIN_S)
 
     def room(self, name: str) -> set[str]:
         """Who listens in a room of many, read from the engine."""
@@ -209,13 +221,61 @@ class Deployment(Stack):
         return 0
 
 
+class Remote(Stack):
+    """A stage somewhere: its host, and what signs its tokens. Nobody looks into it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.ws_url = url.replace("http", "ws", 1)
+        self.environment = {"JWT_SECRET": os.environ["WAYBILL_JWT_SECRET"]}
+
+    def token(self, role: str, person_id: str, **claims: Any) -> str:
+        """Signed here, or asked of the command that WAYBILL_TOKENS names."""
+        command = os.environ.get("WAYBILL_TOKENS")
+        if not command:
+            return super().token(role, person_id, **claims)
+        words = [each.format(role=role, id=person_id) for each in shlex.split(command)]
+        environment = {**os.environ, "CLAIMS": json.dumps(claims)}
+        asked = subprocess.run(
+            words, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return asked.stdout.strip()
+
+    def await_listening(self, person_id: str, count: int) -> None:
+        time.sleep(SETTLES_S)
+
+    def listening(self, person_id: str) -> set[str]:
+        pytest.skip("looks into the tables")
+
+    def room(self, name: str) -> set[str]:
+        pytest.skip("looks into the tables")
+
+    def log(self) -> str:
+        """Nothing: whether logs tell too much is shown elsewhere."""
+        return ""
+
+    @property
+    def logged_last(self) -> str:  # type: ignore[override]
+        pytest.skip("is about the logs")
+
+    @property
+    def engine_endpoint(self) -> str:
+        pytest.skip("looks into the engine")
+
+    @property
+    def port(self) -> int:  # type: ignore[override]
+        pytest.skip("is about the port of a local run")
+
+
 RunStack = Callable[..., Stack]
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running Waybill on ministack, shared by this worker's tests."""
-    if DEPLOYED is not None:
+    if REMOTE:
+        yield Remote(REMOTE)
+    elif DEPLOYED is not None:
         yield Deployment(**DEPLOYED["local"])
     else:
         yield from _serving(tmp_path_factory.mktemp("stack"), {})
@@ -224,7 +284,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Another one, where nobody is waited for long."""
-    if DEPLOYED is not None:
+    if REMOTE:
+        pytest.skip("takes a stage where offers last 2 s")
+    elif DEPLOYED is not None:
         yield Deployment(**DEPLOYED["hasty"])
     else:
         yield from _serving(tmp_path_factory.mktemp("hasty"), HASTY)

@@ -11,11 +11,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.conftest import FIRST_NUMBER, Stack, wait_for
 from tests.e2e.courier.town import METRE, Socket, Someone, Town, a_town
 
 GREETING = ["connection_established", "initial_orders"]
-_ids = itertools.count(1_000)
+_ids = itertools.count(1_000 + FIRST_NUMBER)
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ from infra.package.build import Package, PackageError, build, this_architecture
 from infra.package.cold import ALLOWED, measure
 from infra.package.project import HOME, Options
 from infra.package.template import without_packaging
+from infra.template.guard import GUARD
+from infra.template.tables import tables_of
 from tests.conftest import SECRET, free_port
 from tests.e2e.conftest import wait_for
 
@@ -303,6 +305,103 @@ def test_deploying_again_changes_what_is_given_and_nothing_else(
     before = len(events(cloud, "again"))
     bring_up(folder, cloud.endpoint, "again")
     assert len(events(cloud, "again")) == before
+
+
+def delete(cloud: Ministack, stage: str) -> None:
+    clients(cloud, "cloudformation").delete_stack(StackName=f"waybill-{stage}")
+    wait_for(lambda: stacks(cloud, stage)[0] == "DELETE_COMPLETE", within_s=30)
+
+
+def a_person(cloud: Ministack, stage: str) -> Any:
+    """What is kept of one."""
+    return clients(cloud, "dynamodb").get_item(
+        TableName=f"waybill-{stage}-people", Key={"person_id": {"S": "ana"}}
+    )["Item"]["name"]
+
+
+def keep_a_person(cloud: Ministack, stage: str) -> None:
+    clients(cloud, "dynamodb").put_item(
+        TableName=f"waybill-{stage}-people",
+        Item={"person_id": {"S": "ana"}, "name": {"S": "Ana"}},
+    )
+
+
+def test_a_deleted_stage_comes_back_with_its_rows(package: Package, cloud: Ministack) -> None:
+    folder = package.template.parent
+    deploy(folder, cloud.endpoint, SECRET, "back")
+    keep_a_person(cloud, "back")
+    delete(cloud, "back")
+    assert a_person(cloud, "back") == {"S": "Ana"}
+    at = bring_up(folder, cloud.endpoint, "back")
+    assert a_person(cloud, "back") == {"S": "Ana"}
+    assert is_healthy(at)
+    bring_up(folder, cloud.endpoint, "back", FeedStaleS="60")
+    delete(cloud, "back")
+    assert a_person(cloud, "back") == {"S": "Ana"}
+
+
+@pytest.fixture(scope="module")
+def broken(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The same package, but that it can't be imported. It is not waited for as long as on AWS."""
+    folder = tmp_path_factory.mktemp("broken")
+    template = json.loads(package.template.read_text())
+    template["Resources"][GUARD]["Properties"]["ServiceTimeout"] = 5
+    made = Package(folder / "sam.json", folder / "deployment.zip")
+    made.template.write_text(json.dumps(template))
+    with zipfile.ZipFile(made.archive, "w") as packed:
+        packed.writestr("app.py", "import what_is_not_there\n")
+    return made
+
+
+def test_a_package_that_cannot_start_leaves_nothing_in_the_way(
+    package: Package, broken: Package, cloud: Ministack
+) -> None:
+    put_secret(cloud, "mend", GOOD)
+    with pytest.raises(DeployError, match="SettingsChecked"):
+        bring_up(broken.template.parent, cloud.endpoint, "mend")
+    assert stacks(cloud, "mend") == ["DELETE_COMPLETE"]
+    assert made(cloud, "mend") == set()
+    assert is_healthy(bring_up(package.template.parent, cloud.endpoint, "mend"))
+    with pytest.raises(DeployError, match="SettingsChecked"):
+        bring_up(broken.template.parent, cloud.endpoint, "mend")
+    assert stacks(cloud, "mend")[0] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_rows_outlive_a_creation_that_is_undone_once_it_has_taken_them_over(
+    package: Package, cloud: Ministack, tmp_path: Path
+) -> None:
+    deploy(package.template.parent, cloud.endpoint, SECRET, "kept")
+    keep_a_person(cloud, "kept")
+    delete(cloud, "kept")
+    template = json.loads(package.template.read_text())
+    template["Resources"]["Fails"] = {
+        "Type": "Custom::Fails",
+        "DependsOn": [name for name, _ in tables_of(template)],
+        "Properties": {
+            "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:none",
+            "ServiceTimeout": 1,
+        },
+    }
+    (tmp_path / "sam.json").write_text(json.dumps(template))
+    (tmp_path / "deployment.zip").write_bytes(package.archive.read_bytes())
+    with pytest.raises(DeployError, match="Fails"):
+        bring_up(tmp_path, cloud.endpoint, "kept")
+    begun = {each["LogicalResourceId"] for each in events_of_last(cloud, "kept")}
+    assert "PeopleTable" in begun
+    assert a_person(cloud, "kept") == {"S": "Ana"}
+
+
+def events_of_last(cloud: Ministack, stage: str) -> list[dict[str, Any]]:
+    """What CloudFormation did with the newest of a stage's stacks, which is gone."""
+    formation = clients(cloud, "cloudformation")
+    listed = formation.list_stacks()["StackSummaries"]
+    (newest, *_) = sorted(
+        (s for s in listed if s["StackName"] == f"waybill-{stage}"),
+        key=lambda s: s["CreationTime"],
+        reverse=True,
+    )
+    pages = formation.get_paginator("describe_stack_events").paginate(StackName=newest["StackId"])
+    return [event for page in pages for event in page["StackEvents"]]
 
 
 def test_the_commands_say_in_a_line_what_is_missing(cloud: Ministack, package: Package) -> None:

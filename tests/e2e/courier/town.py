@@ -12,16 +12,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.conftest import HOME, Stack, wait_for
+from tests.e2e.conftest import FIRST_NUMBER, HOME, Stack
 
 PATIENCE_S = 20.0
 SAMPLES = HOME / "tests" / "samples" / "courier"
 METRE = 1 / 111_195  # degrees of latitude
-_towns = itertools.count()
+_towns = itertools.count(FIRST_NUMBER % 20_000)
 
 Frame = dict[str, Any]
 
@@ -95,7 +96,7 @@ class Someone:
     def open_admitted(self, count: int = 1) -> list[Socket]:
         """Open sockets and wait until they hear what is said."""
         sockets = [self.open() for _ in range(count)]
-        wait_for(lambda: len(self.listening()) >= count, PATIENCE_S)
+        self.stack.await_listening(self.id, count)
         return sockets
 
     def listening(self) -> set[str]:
@@ -119,7 +120,9 @@ class Someone:
         return self.post(f"courier/orders/{name}", {"order_id": order_id, "courier_id": self.id})
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        client = http.client.HTTPConnection("127.0.0.1", self.stack.port, timeout=30)
+        scheme, host, *_ = urlsplit(self.stack.url)
+        to = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+        client = to(host, timeout=30)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         with contextlib.closing(client):
             client.request(method, f"/api/v1/{path}", body, headers)

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.conftest import FIRST_NUMBER, Stack, wait_for
 from tests.e2e.food.conftest import Clients
 
-_numbers = itertools.count(2_000_000)  # other stories of the same stack have other people
+_numbers = itertools.count(
+    2_000_000 + FIRST_NUMBER
+)  # other stories of the same stack have other people
 
 
 def a_number() -> str:

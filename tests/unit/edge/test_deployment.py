@@ -7,10 +7,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
 from chalicelib.edge import deployment
+from chalicelib.settings import BadSetting
+from infra.package.project import CONFIG, HOME
 
 IDS = {"StackId": "arn:stack", "RequestId": "r-1", "LogicalResourceId": "SettingsChecked"}
 
@@ -19,8 +22,13 @@ class Uploads(BaseHTTPRequestHandler):
     """Takes uploads, as a signed URL of S3 does."""
 
     taken: list[tuple[str, str, str | None, Any]]
+    refusals = 0  # how many are answered 503 first
 
     def do_PUT(self) -> None:
+        if Uploads.refusals:
+            Uploads.refusals -= 1
+            self.send_error(503)
+            return
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.taken.append((self.command, self.path, self.headers["content-type"], body))
         self.send_response(200)
@@ -33,7 +41,7 @@ class Uploads(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def bucket() -> Iterator[HTTPServer]:
-    Uploads.taken = []
+    Uploads.taken, Uploads.refusals = [], 0
     with HTTPServer(("127.0.0.1", 0), Uploads) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -42,10 +50,11 @@ def bucket() -> Iterator[HTTPServer]:
         thread.join()
 
 
-def told(bucket: HTTPServer, request: str) -> Any:
+def told(bucket: HTTPServer, request: str, **given: Any) -> Any:
     """What CloudFormation hears when it asks."""
     url = f"http://127.0.0.1:{bucket.server_port}/answer?signature=1"
-    deployment.answer({"RequestType": request, "ResponseURL": url, **IDS})
+    event = {"RequestType": request, "ResponseURL": url, **IDS}
+    deployment.answer(event, **{"sleep": lambda seconds: None, **given})
     ((method, path, content_type, body),) = Uploads.taken
     assert (method, path, content_type) == ("PUT", "/answer?signature=1", "")
     assert {name: body[name] for name in IDS} == IDS
@@ -88,3 +97,50 @@ def test_a_stack_can_be_deleted_whatever_its_settings_are(
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", "")
     assert told(bucket, "Delete") == ("SUCCESS", "")
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+@pytest.mark.parametrize(
+    "error", [KeyError("a-secret"), UnicodeError("a-secret"), RecursionError(), MemoryError()]
+)
+def test_whatever_is_raised_is_an_answer_that_tells_no_secret(
+    bucket: HTTPServer, request_type: str, error: Exception
+) -> None:
+    def check() -> None:
+        raise error
+
+    status, reason = told(bucket, request_type, check=check)
+    assert status == "FAILED"
+    assert f"{type(error).__name__} in test_deployment.py, line" in reason
+    assert "a-secret" not in reason
+
+
+def test_a_reason_is_no_longer_than_cloudformation_takes(bucket: HTTPServer) -> None:
+    def check() -> None:
+        raise BadSetting("\N{SNOWMAN}" * 9000)
+
+    assert told(bucket, "Create", check=check)[0] == "FAILED"
+    assert len(json.dumps(Uploads.taken[0][3])) < 4096
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_an_answer_that_is_not_taken_is_given_again(bucket: HTTPServer, refusals: int) -> None:
+    Uploads.refusals = refusals
+    pauses: list[float] = []
+    assert told(bucket, "Create", sleep=pauses.append) == ("SUCCESS", "")
+    assert len(pauses) == refusals
+
+
+def test_an_answer_that_nobody_takes_fails_the_function_so_that_it_is_asked_again(
+    bucket: HTTPServer,
+) -> None:
+    Uploads.refusals = 3
+    with pytest.raises(HTTPError, match="503"):
+        told(bucket, "Create")
+
+
+def test_all_tries_fit_into_the_functions_time() -> None:
+    config = json.loads((HOME / CONFIG).read_text())["stages"]["api"]["lambda_functions"]
+    tries = len(deployment.PAUSES_S) + 1
+    needed = tries * deployment.WITHIN_S + sum(deployment.PAUSES_S)
+    assert needed < config["check_settings"]["lambda_timeout"]

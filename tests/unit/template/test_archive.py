@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from infra.package.archive import is_needed, shrink
+from infra.package.project import HOME
 
 GIVEN = {
     "app.py": "x = 1\n",
@@ -48,6 +51,8 @@ def given(tmp_path: Path) -> Path:
         ("pynamodb-6.1.0.dist-info/METADATA", True),
         ("pynamodb-6.1.0.dist-info/WHEEL", False),
         ("chalicelib/__pycache__/x.cpython-311.pyc", False),
+        ("bin/jp.py", False),
+        ("key.txt", False),
         ("msgspec/_core.cpython-311-aarch64-linux-gnu.so", True),
     ],
 )
@@ -84,3 +89,22 @@ def test_the_same_input_makes_the_same_zip(given: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
     assert shrink(given, one) == shrink(given, two) == one.stat().st_size
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_who_packages_does_not_matter_either(given: Path, tmp_path: Path) -> None:
+    """Neither what that process has imported before nor how it orders its sets."""
+    with zipfile.ZipFile(given, "a") as made:
+        made.writestr("chalicelib/m.py", "def f(text):\n    return '{' in text\n")
+    code = "import sys, pathlib; from infra.package.archive import shrink; "
+    code += "shrink(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+    found = set()
+    for seed, before in (("1", ""), ("2", "import sys; sys.intern('{'); ")):
+        target = tmp_path / f"{seed}.zip"
+        subprocess.run(
+            [sys.executable, "-c", before + code, str(given), str(target)],
+            cwd=HOME,
+            env={"PYTHONHASHSEED": seed},
+            check=True,
+        )
+        found.add(target.read_bytes())
+    assert len(found) == 1

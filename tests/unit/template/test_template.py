@@ -471,6 +471,52 @@ def test_nothing_is_touched_before_the_settings_are_checked(resources: Value) ->
     assert needs(resources, CHECK.logical_id) == first - {GUARD, CHECK.logical_id}
 
 
+def test_a_check_that_cannot_answer_leaves_a_stack_that_can_be_deleted(resources: Value) -> None:
+    """A package that can't start answers no Delete either."""
+    assert resources[GUARD]["DeletionPolicy"] == "Retain"
+    assert resources[GUARD]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_answer_is_waited_for_as_long_as_lambda_tries(
+    template: Value, resources: Value
+) -> None:
+    """Three tries, the second a minute after the first, the third two minutes after that."""
+    timeout = properties(resources, CHECK.logical_id)["Timeout"]
+    assert properties(resources, GUARD)["ServiceTimeout"] >= 60 + 120 + 3 * timeout
+
+
+def test_tables_with_indexes_are_made_one_after_another(resources: Value) -> None:
+    tables = of_type(resources, "AWS::DynamoDB::Table")
+    indexed = {n for n, t in tables.items() if "GlobalSecondaryIndexes" in t["Properties"]}
+    waits_for = {name: needs(resources, name) & indexed for name in indexed}
+    assert sorted(map(len, waits_for.values())) == [0, *[1] * (len(indexed) - 1)]
+    assert len(set().union(*waits_for.values())) == len(indexed) - 1  # a chain, no star
+
+
+def test_the_websocket_stage_waits_for_its_routes(resources: Value) -> None:
+    routes = of_type(resources, "AWS::ApiGatewayV2::Route").keys()
+    assert len(routes) == 3
+    assert routes <= needs(resources, "WebsocketAPIStage")
+
+
+def test_a_role_of_the_account_is_not_replaced_unasked(template: Value) -> None:
+    assert template["Parameters"]["GatewayLogRole"]["Default"] == "existing"
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"), [("Domain", "CertificateArn"), ("CertificateArn", "Domain")]
+)
+def test_one_without_the_other_is_refused(template: Value, given: str, needed: str) -> None:
+    def is_set(name: str) -> Value:
+        return {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+
+    assert {
+        (json.dumps(rule.get("RuleCondition")), json.dumps(each["Assert"]))
+        for rule in template["Rules"].values()
+        for each in rule["Assertions"]
+    } >= {(json.dumps(is_set(given)), json.dumps(is_set(needed)))}
+
+
 def test_the_settings_are_checked_again_when_anything_of_them_changes(
     template: Value, resources: Value
 ) -> None:
