@@ -32,6 +32,7 @@ Heartbeats = Callable[[str], Heartbeat | None]
 
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
+_CLOSER_EVERY = timedelta(minutes=30)  # heartbeats are many; one in so long looks closer
 _BEFORE_THE_END = timedelta(minutes=3)  # AWS has closed it by then, and its row is not void yet
 
 
@@ -190,7 +191,10 @@ class Presence:
         if not self._note_next(connection, beat, now):
             return  # somebody else is at it
         self._queue.send(self._next(connection_id, beat))
-        self._repair(connection)
+        if not connection.greeted:
+            self.greet_later(connection_id)
+        elif beat is None or (now - connection.connected_at) % _CLOSER_EVERY < beat.every:
+            self._repair(connection)
 
     def _overstays(self, connection: Connection, now: datetime) -> bool:
         """Whether it gave no sign of life for too long, or did not say in time who it is."""
@@ -211,9 +215,9 @@ class Presence:
         return True
 
     def _repair(self, connection: Connection) -> None:
-        """Greet a connection that was not, or that does not hear what it should; let its courier go
-        of an order that is done."""
-        if not connection.greeted or self._deaf(connection):
+        """Let a connection in that does not hear what it should; let its courier go of an order
+        that is done. Two reads."""
+        if self._deaf(connection):
             self.greet_later(connection.id)
         if connection.role is Role.COURIER and connection.person_id:
             courier = self._couriers.glance(connection.person_id)

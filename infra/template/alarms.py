@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.edge.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, short_name
 from infra.options import STAGE
-from infra.template.functions import API, HANDLERS, MESSAGE, WAKE
+from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
 from infra.template.intrinsics import Value, att, named, ref, sub, when
 from infra.template.queues import QUEUE_NAME
 
@@ -13,7 +13,7 @@ WAKEUPS_LATE_S = 120
 # A line of the log at ERROR that says that something was set aside, to be looked at by hand.
 PARKED = '"[ERROR]" "parked:"'
 _NAMESPACE = "Waybill/${Stage}"
-_PARKING = (API, MESSAGE, WAKE)  # the functions that may
+_PARKING = (API, MESSAGE, WAKE, SWEEP)  # the functions that may
 
 
 def resources() -> Value:

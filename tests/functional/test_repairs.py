@@ -36,6 +36,7 @@ class Left:
         self.world: World = make_world(orders=orders)
         self.engine = engine
         self.dan, self.cara = self.world.courier(), self.world.customer()
+        self.socket = self.world.connect(self.dan)
         self.order = self.world.place(self.cara)["id"]
         for verb in ("accept", "arrived", "picked"):
             assert self.world.step(verb, self.order, self.dan).status == 200
@@ -132,15 +133,12 @@ def test_whoever_still_has_work_is_not_let_go(world: World) -> None:
 
 def test_an_open_socket_has_its_courier_let_go_in_time(left: Left) -> None:
     """Without any read of theirs: by the check of the connection."""
-    left.world.queue.waiting.clear()
-    socket = left.world.connect(left.dan, greet=False)
-    left.world.queue.waiting.clear()
     left.world.clock.advance(CHECK_S)
     left.world.sweep()
     assert left.held_by() is None
     left.world.pass_time(60)
     assert left.earned > 0
-    assert socket.id not in left.world.gateway.closed
+    assert left.world.gateway.closed == []
 
 
 # Sockets
@@ -183,6 +181,22 @@ def test_a_socket_that_does_not_hear_its_mailbox_is_let_in_by_its_check(world: W
     assert world.post(f"/v1/orders/{order}/retry", by=cara).status in (200, 409)
     world.place(cara)
     assert socket.take() != []
+
+
+def test_with_heartbeats_every_few_minutes_one_in_half_an_hour_looks_closer(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(settings={"heartbeat": timedelta(minutes=8)})
+    cara = world.customer()
+    socket = world.connect(cara)
+    leave("cara", socket.id)
+    world.courier()
+    world.place(cara)
+    heard = []
+    for _ in range(5):
+        check(world, 8 * 60)
+        heard.append(any(frame["event"] == "order.status" for frame in socket.take()))
+    assert heard.index(True) == 3
 
 
 def test_a_socket_that_hears_is_left_alone(world: World) -> None:
