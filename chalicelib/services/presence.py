@@ -14,6 +14,7 @@ from chalicelib.domain.connections import (
     Connection,
     Heartbeat,
     Pace,
+    mailbox_of,
     mailboxes_of,
     person_room,
 )
@@ -89,15 +90,18 @@ class Presence:
 
     def admit(self, connection: Connection) -> None:
         """Let a greeted connection hear what is said in its rooms. One that ended meanwhile, and
-        whose $disconnect found it in none of them, is taken out again; one too many is closed."""
+        whose $disconnect found it in none of them, is taken out again; one too many is closed.
+
+        Its mailboxes are joined last: whoever finds it in all of them may take the rest for done.
+        """
+        if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
+            self._couriers.connected(connection.person_id, connection.id, connection.ends_at)
         try:
-            for room in connection.rooms:
+            for room in sorted(connection.rooms, key=lambda room: mailbox_of(room) is not None):
                 self._connections.join(room, connection)
         except TooManySockets:
             self.end(connection.id)
             return
-        if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
-            self._couriers.connected(connection.person_id, connection.id, connection.ends_at)
         if self.get(connection.id) is None:
             self._leave(connection.id, connection.person_id, set(connection.rooms))
 

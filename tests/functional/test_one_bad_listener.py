@@ -316,7 +316,7 @@ def test_a_busy_mailbox_is_told_no_old_step_again(world: World) -> None:
     order = world.place(cara)["id"]
     world.step("accept", order, dan)
     world.pass_time(17 * 60)
-    for n in range(3 * NOTES):
+    for n in range(NOTES + 12):
         world.clock.advance(1 if n % 10 else 20)
         world.place(cara)
     world.pass_time(60)
