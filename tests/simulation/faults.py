@@ -76,18 +76,18 @@ class Faults:
     counts: dict[str, int] = field(default_factory=dict)
 
     def strikes(self, fault: str) -> bool:
-        """Whether a fault of that name happens now."""
+        """Decide whether a fault of that name happens now."""
         struck = not self.over and self.dice.random() < getattr(self.rates, fault)
         if struck:
             self.counts[fault] = self.counts.get(fault, 0) + 1
         return struck
 
     def skew(self) -> float:
-        """By how much the clock of a new Lambda is ahead."""
+        """Draw by how much the clock of a new Lambda is ahead, in seconds."""
         return self.dice.uniform(-self.skew_s, self.skew_s) if self.skew_s else 0.0
 
     def duration(self) -> float:
-        """How long a call takes that nothing befalls: milliseconds, now and then much more."""
+        """Draw how long a call takes, in seconds: milliseconds, now and then much more."""
         if self.dice.random() < 0.9:
             return self.dice.uniform(0.002, 0.012)
         return self.dice.uniform(0.02, 0.4)

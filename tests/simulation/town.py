@@ -36,7 +36,7 @@ from tests.simulation.history import History
 from tests.simulation.queue import Queue
 from tests.simulation.scheduler import Invocation, Scheduler
 from tests.simulation.threads import pools_on
-from tests.simulation.wording import Poison, attributed
+from tests.simulation.wording import Poison, attribute_contract
 
 T = TypeVar("T")
 
@@ -135,11 +135,11 @@ class Town:
         self.poison = Poison(self.faults, sorted(self.contracts))
         served = cast("dict[str, Contract]", self.waybill.contracts)
         for name, contract in self.contracts.items():
-            served[name] = attributed(name, contract, self.poison)
+            served[name] = attribute_contract(name, contract, self.poison)
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """While it lasts thread pools are its own, and all chance is the seed's."""
+        """Let thread pools be the town's own, and all chance the seed's, while it lasts."""
         state = random.getstate()
         random.seed(self.plan.seed)
         try:
@@ -150,18 +150,18 @@ class Town:
             random.setstate(state)
 
     def new_id(self) -> int:
-        """An id that nothing else has."""
+        """Return an id that nothing else has."""
         self._ids += 1
         return self._ids
 
     # Lambdas
 
     def ask(self, what: str, run: Callable[[], T]) -> Answer:
-        """One REST request of the client whose strand this is."""
+        """Answer a REST request of the client whose strand this is."""
         return self._invoke("api_handler", what, lambda: Answer(200, run()))
 
     def connect(self, socket_id: str, query: Mapping[str, str], token: str | None) -> Answer:
-        """$connect: the handshake's answer."""
+        """Answer a handshake ($connect)."""
         event = {
             "requestContext": {
                 "connectionId": socket_id,
@@ -175,7 +175,7 @@ class Town:
         )
 
     def say(self, socket_id: str, message: Any) -> Answer:
-        """A message on a socket."""
+        """Handle a message on a socket ($default)."""
         text = message if isinstance(message, str) else json.dumps(message)
 
         def run() -> Answer:
@@ -185,7 +185,7 @@ class Town:
         return self._invoke("websocket_message", f"{socket_id} {text[:40]}", run)
 
     def disconnect(self, socket_id: str) -> Answer:
-        """$disconnect."""
+        """Handle the end of a socket ($disconnect)."""
 
         def run() -> Answer:
             sockets.disconnect(self.waybill, socket_id)
@@ -194,7 +194,7 @@ class Town:
         return self._invoke("websocket_disconnect", socket_id, run)
 
     def sweep(self, once: bool) -> None:
-        """A run of the sweep, or only one pass of it."""
+        """Run the sweep, or only one pass of it."""
         sweeper = self.waybill.sweeper
 
         def run() -> Answer:
@@ -256,7 +256,7 @@ class _Context:
 
 
 def _answering(run: Callable[[], Answer]) -> Answer:
-    """As edge.rest and edge.sockets answer what services raise."""
+    """Answer what services raise as edge.rest does."""
     try:
         return run()
     except WaybillError as error:
@@ -266,7 +266,7 @@ def _answering(run: Callable[[], Answer]) -> Answer:
 
 
 def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
-    """Whether a handler of sockets may fail so, in which case API Gateway tells the client: its own
+    """Tell whether a handler of sockets may fail so (API Gateway tells the client then): its own
     socket can't be posted to, or the engine did not answer."""
     if not function.startswith("websocket_"):
         return False
@@ -274,7 +274,7 @@ def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
 
 
 def _settings() -> Settings:
-    """Production's, but that searches end within a short history, and feeds are seldom asked."""
+    """Make production's settings, but that searches are short and feeds seldom give a sign."""
     return Settings(
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,
@@ -287,7 +287,7 @@ def _settings() -> Settings:
 
 
 def _limits_s() -> dict[str, float]:
-    """How long each Lambda function may take."""
+    """Read how long each Lambda function may take."""
     stage = json.loads(_CONFIGURED.read_text())["stages"]
     functions: dict[str, Any] = {}
     for one in stage.values():
@@ -296,6 +296,6 @@ def _limits_s() -> dict[str, float]:
 
 
 def _batch_size() -> int:
-    """How many messages the queue gives to one invocation."""
+    """Read how many messages the queue gives to one invocation."""
     sources: list[Any] = list(app.event_sources)
     return next(int(source.batch_size) for source in sources if source.name == "wake")
