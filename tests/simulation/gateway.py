@@ -118,7 +118,7 @@ class Gateway:
             self._trace("trouble", socket.id, trouble.kind, round(from_s, 1), round(until_s, 1))
 
     def hang_up(self, socket: Socket, polite: bool) -> None:
-        """Close a socket from the client's side. Unless that is polite, the gateway finds out later."""
+        """Leave a socket, as its client. Unless that is polite, the gateway finds out later."""
         now_s = self._scheduler.now_s
         if socket.closed_s is None:
             socket.closed_s = now_s
