@@ -14,7 +14,6 @@ from typing import Any, TypeVar, cast
 
 from pynamodb.exceptions import PynamoDBException
 
-from app import app
 from chalicelib import wiring
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.payments import Payment
@@ -22,6 +21,7 @@ from chalicelib.domain.payouts import Payout
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge import sockets, wakes
 from chalicelib.errors import CourierTaken, PostFailed, Stale, WaybillError
+from chalicelib.services.sweeping import Overdue
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
 from chalicelib.store.wallets import Wallets
@@ -111,7 +111,7 @@ class Town:
         self.dynamo = Dynamo(PREFIX, self.history.wrote)
         self.gateway = Gateway(self.scheduler, self.faults, fate, self.history.trace)
         self.queue = Queue(
-            self.scheduler, self.faults, fate, self.history.trace, _batch_size(), self._wake
+            self.scheduler, self.faults, fate, self.history.trace, wakes.BATCH_SIZE, self._wake
         )
         self.engine = over(self.dynamo)
         client = DynamoClient(self.engine, self.scheduler, self.faults, fate)
@@ -130,6 +130,7 @@ class Town:
             gateway=self.gateway,
             queue=self.queue,
             database=self.database,
+            pause=self.scheduler.sleep,
         )
         self.contracts = dict(self.waybill.contracts)
         self.poison = Poison(self.faults, sorted(self.contracts))
@@ -198,7 +199,11 @@ class Town:
         sweeper = self.waybill.sweeper
 
         def run() -> Answer:
-            sweeper.sweep() if once else sweeper.run(self.scheduler.sleep)
+            if once:
+                sweeper.sweep()
+            else:
+                out_of_time = wakes.running_out(_Context(self.scheduler), reserve=0.1)
+                sweeper.run(self.scheduler.sleep, out_of_time)
             return Answer(200)
 
         self._invoke("sweep", "", run)
@@ -266,8 +271,11 @@ def _answering(run: Callable[[], Answer]) -> Answer:
 
 
 def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
-    """Tell whether a handler of sockets may fail so (API Gateway tells the client then): its own
-    socket can't be posted to, or the engine did not answer."""
+    """Tell whether an invocation may fail so. A socket's handler, as API Gateway tells the client
+    then: its own socket can't be posted to, or the engine did not answer. The sweep, as an alarm
+    rings then, where the engine or the queue did not answer."""
+    if function == "sweep":
+        return hurt and isinstance(error, Overdue)
     if not function.startswith("websocket_"):
         return False
     return isinstance(error, PostFailed) or (hurt and isinstance(error, PynamoDBException))
@@ -293,9 +301,3 @@ def _limits_s() -> dict[str, float]:
     for one in stage.values():
         functions |= one.get("lambda_functions", {})
     return {name: float(given["lambda_timeout"]) for name, given in functions.items()}
-
-
-def _batch_size() -> int:
-    """Read how many messages the queue gives to one invocation."""
-    sources: list[Any] = list(app.event_sources)
-    return next(int(source.batch_size) for source in sources if source.name == "wake")
