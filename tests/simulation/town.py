@@ -20,8 +20,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge import sockets, wakes
-from chalicelib.errors import CourierTaken, PostFailed, Stale, WaybillError
-from chalicelib.services.sweeping import Overdue
+from chalicelib.errors import CourierTaken, Overdue, PostFailed, Stale, WaybillError
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
 from chalicelib.store.wallets import Wallets
