@@ -106,6 +106,7 @@ class Fate:
         """Let a call take its time; whoever asks may be frozen, be cut off, or die before it."""
         invocation = self._scheduler.invocation
         if invocation and self._faults.strikes("freeze"):
+            self.hurt()
             froze_s = self._faults.dice.uniform(3, 20)
             invocation.frozen_until_s = self._scheduler.now_s + froze_s
             self._trace("freeze", invocation.name, call, round(froze_s, 1))
@@ -130,7 +131,7 @@ class Fate:
             self._history.violate("no_change_comes_after_the_answer", call)
 
     def hurt(self) -> None:
-        """Note that something was refused to whoever asks, or not answered."""
+        """Note that something befell the process that it may say no for."""
         invocation = self._scheduler.invocation
         if invocation:
             invocation.hurt = True

@@ -32,7 +32,7 @@ class Invocation:
     skew_s: float = 0.0  # by how much its clock is ahead
     frozen_until_s: float = 0.0
     dead: bool = False
-    hurt: bool = False  # whether DynamoDB or the queue failed it
+    hurt: bool = False  # whether it was frozen, or DynamoDB or the queue failed it
     answered: bool = False  # whatever its threads still do, nobody waits for it
 
 
