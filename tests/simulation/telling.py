@@ -16,7 +16,7 @@ from tests.simulation.town import Town
 Place = tuple[str, int]
 """An event's id on the wire: the mailbox, and the place in its log."""
 
-_GREETED_WITHIN_S = 30.0  # a greeting tells of an offer itself: what led to it is not told again
+# A greeting tells of an offer itself: what led to it is not told again.
 _OF_OFFERS = frozenset({events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED})
 
 
@@ -88,13 +88,17 @@ def _owes(town: Town, socket: Socket, event: Event, told_s: float | None) -> boo
     assert socket.admitted_s is not None
     if told_s is not None and told_s < socket.admitted_s:
         return False
-    fact = town.history.facts.get(identity_of(event))
     if event.type == events.OFFER_MADE:
         return False  # short-lived, and pointless once it is answered
-    known = fact is not None and fact.at_s < socket.admitted_s + _GREETED_WITHIN_S
-    if event.type in _OF_OFFERS and known:
+    if event.type in _OF_OFFERS and _precedes_greeting(town, socket, event):
         return False
     return _is_worded(town, socket, event)
+
+
+def _precedes_greeting(town: Town, socket: Socket, event: Event) -> bool:
+    """Tell whether an event was committed before the first frame that a socket heard."""
+    fact = town.history.facts.get(identity_of(event))
+    return fact is None or not socket.heard or fact.at_s < socket.heard[0].at_s
 
 
 def _is_worded(town: Town, socket: Socket, event: Event) -> bool:
