@@ -45,30 +45,30 @@ class DynamoClient:
 
     def _read(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         as_of_s = None
-        if not _consistent(asked) and self._faults.strikes("stale"):
+        if not _is_consistent(asked) and self._faults.strikes("stale"):
             as_of_s = self._scheduler.now_s - self._faults.dice.uniform(0, STALE_S)
         return self._engine.call(operation, asked, as_of_s)
 
     def _write(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         self._fate.change(f"{operation} {_table_of(asked)}")
         self._conflict(operation, asked)
-        answer = self._written(operation, asked)
+        answer = self._execute(operation, asked)
         if self._faults.strikes("lost_answer"):
             if self._faults.dice.random() < GIVES_UP:
                 self._give_up(operation, written=True)
             self._scheduler.sleep(self._faults.dice.uniform(0.05, 5))
             if operation != "TransactWriteItems":  # they carry a token: asked twice, done once
-                answer = self._written(operation, asked)
+                answer = self._execute(operation, asked)
         self._fate.may_die("after", f"{operation} {_table_of(asked)}")
         return answer
 
-    def _written(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _execute(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         self._engine.now_s = self._scheduler.now_s
         return self._engine.call(operation, asked)
 
     def _conflict(self, operation: str, asked: Mapping[str, Any]) -> None:
-        """Another transaction may have an item of a transaction, and seldom, for longer than the
-        SDK tries, that of a single write."""
+        """Refuse a write, sometimes, as while another transaction has its item: a transaction at
+        once, a single write only once the SDK has tried for long enough."""
         if operation == "TransactWriteItems":
             tables = [one["TableName"] for item in asked["TransactItems"] for one in item.values()]
             self._in_transactions.update(tables)
@@ -98,8 +98,8 @@ def _table_of(asked: Mapping[str, Any]) -> str:
     return str(name).partition("-")[2]
 
 
-def _consistent(asked: Mapping[str, Any]) -> bool:
-    """Whether a read is strongly consistent; what names no table of its own is by table."""
+def _is_consistent(asked: Mapping[str, Any]) -> bool:
+    """Tell whether a read is strongly consistent; a batch says so for each table."""
     if "TransactItems" in asked:
         return True
     batches = asked.get("RequestItems", {}).values()

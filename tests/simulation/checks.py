@@ -12,10 +12,11 @@ from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.payments import Payment, PaymentStatus
 from chalicelib.domain.payouts import Payout, PayoutStatus
 from chalicelib.domain.wallets import Wallet
+from chalicelib.services.wakeups import decode
 from chalicelib.store.mailboxes import Mailboxes
 from tests.simulation.history import DECODERS
 from tests.simulation.joining import JOINING
-from tests.simulation.telling import TELLING, log_of, mailboxes
+from tests.simulation.telling import TELLING, list_mailboxes, read_log
 from tests.simulation.town import Town
 
 Check = Callable[[Town], Iterator[str]]
@@ -57,7 +58,7 @@ def no_order_waits_for_a_machine(town: Town) -> Iterator[str]:
 
 def nothing_is_left_in_a_mailbox(town: Town) -> Iterator[str]:
     """What was left to the holder of a lease is taken in by somebody."""
-    for name in mailboxes(town):
+    for name in list_mailboxes(town):
         box = Mailboxes().read(name)
         if box.todo:
             yield f"{name}: {box.todo}"
@@ -171,7 +172,7 @@ def _payments(town: Town) -> list[Payment]:
 
 
 def _bookings(town: Town, wallet: Wallet) -> list[wallets.Booking]:
-    """A ledger as whoever reads it sees it: its rows, and what is still in the wallet."""
+    """Read a ledger as others see it: its rows, and what is still in the wallet."""
     return town.ledger.bookings(wallet.courier_id, 1000)
 
 
@@ -179,9 +180,11 @@ def _bookings(town: Town, wallet: Wallet) -> list[wallets.Booking]:
 
 
 def every_wakeup_ends(town: Town) -> Iterator[str]:
-    """At rest nothing waits in the queue."""
+    """At rest nothing waits in the queue but what is due later."""
     for message in town.queue.waiting.values():
-        yield f"{message.body} ({message.receives} receives)"
+        due = getattr(decode(message.body), "due", None)
+        if due is None or due <= town.scheduler.now:
+            yield f"{message.body} ({message.receives} receives)"
 
 
 def wakeups_are_bounded(town: Town) -> Iterator[str]:
@@ -205,8 +208,8 @@ def only_poison_is_given_up(town: Town) -> Iterator[str]:
 
 def every_event_is_once_in_its_log(town: Town) -> Iterator[str]:
     """Whatever was committed."""
-    for name in mailboxes(town):
-        logged = Counter((e.to, e.stream, e.version, e.ordinal) for e in log_of(name))
+    for name in list_mailboxes(town):
+        logged = Counter((e.to, e.stream, e.version, e.ordinal) for e in read_log(name))
         committed = {identity for identity in town.history.facts if identity[0] == name}
         for identity in sorted(committed - logged.keys()):
             yield f"{identity} {town.history.facts[identity].event.type} is missing"

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.store.tables import MODELS, short_name
 from infra.tables import definition
-from tests.simulation.expressions import check_size, holds, updated
-from tests.simulation.values import BadExpression, Item, order_of
+from tests.simulation.expressions import apply_update, check_size, holds
+from tests.simulation.values import BadExpression, Item, sort_key
 
 Key = tuple[Any, ...]
 Write = tuple[str, Item | None]
@@ -42,8 +42,8 @@ class Table:
         self._lately: deque[tuple[float, Key, Item | None]] = deque()
 
     def key_of(self, item: Item) -> Key:
-        """The primary key of an item, or of a Key."""
-        return tuple(order_of(item[name]) for name in self.keys)
+        """Return the primary key of an item, or of a Key."""
+        return tuple(sort_key(item[name]) for name in self.keys)
 
     def write(self, key: Key, item: Item | None, now_s: float) -> None:
         """Put an item, or take it away, and remember what was."""
@@ -56,7 +56,7 @@ class Table:
             self.items[key] = item
 
     def as_of(self, at_s: float | None) -> Mapping[Key, Item]:
-        """The items as they were at a time (None: as they are)."""
+        """Return the items as they were at a time (None: as they are)."""
         changed: dict[Key, Item | None] = {}
         for when_s, key, before in reversed(self._lately):
             if at_s is None or when_s <= at_s:
@@ -103,7 +103,7 @@ class Dynamo:
             raise refusal(operation, "ValidationException", str(error)) from None
 
     def rows(self, short: str) -> list[Item]:
-        """All items of a table, by its short name."""
+        """Return all items of a table, by its short name."""
         (table,) = (table for table in self.tables.values() if table.name == short)
         return list(table.items.values())
 
@@ -136,7 +136,7 @@ class Dynamo:
             and holds(asked["KeyConditionExpression"], item, names, values)
         ]
         by = (*keys[1:], *table.keys)
-        matching.sort(key=lambda item: tuple(order_of(item[name]) for name in by))
+        matching.sort(key=lambda item: tuple(sort_key(item[name]) for name in by))
         if not asked.get("ScanIndexForward", True):
             matching.reverse()
         if "ExclusiveStartKey" in asked:
@@ -168,7 +168,7 @@ class Dynamo:
         return {"Attributes": dict(returned)} if returned else {}
 
     def _transact(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """All or nothing; the reasons come in the order of the items."""
+        """Write all of it or nothing; the reasons come in the order of the items."""
         writes = [(kind, one) for item in asked["TransactItems"] for kind, one in item.items()]
         outcomes = [self._outcome(kind, one) for kind, one in writes]
         failed = [
@@ -185,7 +185,7 @@ class Dynamo:
         return {}
 
     def _outcome(self, kind: str, asked: Mapping[str, Any]) -> Outcome:
-        """What a write finds and what it leaves, if its condition allows it."""
+        """Find what is there, and what a write leaves if its condition allows it."""
         table = self.tables[asked["TableName"]]
         check_size(asked.get("ConditionExpression"), asked.get("UpdateExpression"))
         key = table.key_of(asked["Item"] if kind == "Put" else asked["Key"])
@@ -197,7 +197,7 @@ class Dynamo:
         names = asked.get("ExpressionAttributeNames", {})
         whole = before or dict(asked["Key"])
         change = asked.get("UpdateExpression", "")
-        return table, key, before, updated(change, whole, names, _values(asked))
+        return table, key, before, apply_update(change, whole, names, _values(asked))
 
     def _store(self, outcomes: list[Outcome]) -> None:
         for table, key, _, after in outcomes:
@@ -206,13 +206,13 @@ class Dynamo:
 
 
 def refusal(operation: str, code: str, message: str = "", **more: Any) -> ClientError:
-    """An error as botocore raises it."""
+    """Make an error as botocore raises it."""
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {}, **more}
     return ClientError(response, operation)
 
 
 def cancellation(reasons: Iterable[Mapping[str, str]]) -> ClientError:
-    """A cancelled transaction, with the reason for each of its items."""
+    """Make the error of a cancelled transaction, with the reason for each of its items."""
     return refusal(
         "TransactWriteItems", "TransactionCanceledException", CancellationReasons=list(reasons)
     )
@@ -229,5 +229,5 @@ def _values(asked: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _keys(schema: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
-    """The partition key, then the sort key, if any."""
+    """List the partition key, then the sort key, if any."""
     return tuple(k["AttributeName"] for k in sorted(schema, key=lambda k: k["KeyType"]))

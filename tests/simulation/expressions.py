@@ -15,19 +15,19 @@ from tests.simulation.values import (
     Item,
     Step,
     Value,
-    a_number,
-    added,
+    add_to,
     begins_with,
     compares,
     contains,
-    deleted,
-    found_at,
-    number,
-    required,
-    size_of,
-    with_or_without,
-    with_value,
-    without,
+    decimal_of,
+    delete_from,
+    find_at,
+    measure,
+    put_at,
+    remove_at,
+    replace_at,
+    require,
+    to_number,
 )
 
 Names = Mapping[str, str]
@@ -55,12 +55,12 @@ def check_size(*expressions: str | None) -> None:
 
 
 def holds(condition: str | None, item: Item | None, names: Names, values: Values) -> bool:
-    """Whether a condition holds of an item (None: of one that is not there)."""
+    """Tell whether a condition holds of an item (None: of one that is not there)."""
     return not condition or _condition(condition)((item or {}, names, values))
 
 
-def updated(update: str, item: Item, names: Names, values: Values) -> Item:
-    """An item after an update. Raises BadExpression for a path that leads nowhere."""
+def apply_update(update: str, item: Item, names: Names, values: Values) -> Item:
+    """Return an item after an update. Raises BadExpression for a path that leads nowhere."""
     return _update(update)((item, names, values))
 
 
@@ -84,47 +84,47 @@ class _Parser:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
     def take(self, *wanted: str) -> str:
-        """The next token, which must be one of those, if any are named."""
+        """Take the next token, which must be one of those, if any are named."""
         token = self.next
         if not token or (wanted and token.upper() not in wanted):
             raise BadExpression(f"Syntax error near {token!r}")
         self._at += 1
         return token
 
-    def took(self, token: str) -> bool:
+    def take_if(self, token: str) -> bool:
         """Take a token if it is next."""
         if self.next.upper() != token:
             return False
         self._at += 1
         return True
 
-    def listed(self, read: Callable[[], Any]) -> list[Any]:
-        """One or more, with commas between."""
+    def read_list(self, read: Callable[[], Any]) -> list[Any]:
+        """Read one or more, with commas between."""
         found = [read()]
-        while self.took(","):
+        while self.take_if(","):
             found.append(read())
         return found
 
     # Conditions
 
     def condition(self) -> Condition:
-        """OR binds least."""
-        parts = [self._all()]
-        while self.took("OR"):
-            parts.append(self._all())
+        """Read a condition: OR binds least."""
+        parts = [self._conjunction()]
+        while self.take_if("OR"):
+            parts.append(self._conjunction())
         return parts[0] if len(parts) == 1 else lambda scope: any(part(scope) for part in parts)
 
-    def _all(self) -> Condition:
-        parts = [self._negated()]
-        while self.took("AND"):
-            parts.append(self._negated())
+    def _conjunction(self) -> Condition:
+        parts = [self._negation()]
+        while self.take_if("AND"):
+            parts.append(self._negation())
         return parts[0] if len(parts) == 1 else lambda scope: all(part(scope) for part in parts)
 
-    def _negated(self) -> Condition:
-        if self.took("NOT"):
-            part = self._negated()
+    def _negation(self) -> Condition:
+        if self.take_if("NOT"):
+            part = self._negation()
             return lambda scope: not part(scope)
-        if self.took("("):
+        if self.take_if("("):
             part = self.condition()
             self.take(")")
             return part
@@ -135,22 +135,22 @@ class _Parser:
     def _test(self) -> Condition:
         test = _TESTS[self.take()]
         self.take("(")
-        operands = self.listed(self._operand)
+        operands = self.read_list(self._operand)
         self.take(")")
         return lambda scope: test(*(operand(scope) for operand in operands))
 
     def _comparison(self) -> Condition:
         left = self._operand()
-        if self.took("BETWEEN"):
+        if self.take_if("BETWEEN"):
             low = self._operand()
             self.take("AND")
             high = self._operand()
             return lambda scope: (
                 compares("<=", low(scope), left(scope)) and compares("<=", left(scope), high(scope))
             )
-        if self.took("IN"):
+        if self.take_if("IN"):
             self.take("(")
-            among = self.listed(self._operand)
+            among = self.read_list(self._operand)
             self.take(")")
             return lambda scope: any(compares("=", left(scope), one(scope)) for one in among)
         sign = self.take(*_COMPARATORS)
@@ -163,18 +163,18 @@ class _Parser:
             self.take("(")
             inner = self._operand()
             self.take(")")
-            return lambda scope: size_of(inner(scope))
+            return lambda scope: measure(inner(scope))
         if self.next.startswith(":"):
             name = self.take()
             return lambda scope: scope[2][name]
         path = self.path()
-        return lambda scope: found_at(scope[0], resolved(path, scope[1]))
+        return lambda scope: find_at(scope[0], resolve_path(path, scope[1]))
 
     def path(self) -> Path:
-        """name.name[0].name"""
+        """Read a path: name.name[0].name"""
         steps: list[Step] = [self.take()]
         while self.next in (".", "["):
-            if self.took("."):
+            if self.take_if("."):
                 steps.append(self.take())
             else:
                 self.take("[")
@@ -185,12 +185,12 @@ class _Parser:
     # Updates
 
     def update(self) -> list[tuple[str, Path, Operand | None]]:
-        """The actions of all clauses: what is done, where, and with which value."""
+        """Read the actions of all clauses: what is done, where, and with which value."""
         actions: list[tuple[str, Path, Operand | None]] = []
         while self.next:
             clause = self.take(*_CLAUSES).upper()
             read = {"SET": self._assignment, "REMOVE": self._removal}.get(clause, self._change)
-            actions += [(clause, path, value) for path, value in self.listed(read)]
+            actions += [(clause, path, value) for path, value in self.read_list(read)]
         return actions
 
     def _assignment(self) -> tuple[Path, Operand]:
@@ -211,9 +211,9 @@ class _Parser:
         sign, right = self.take(), self._function()
 
         def total(scope: Scope) -> Value:
-            first, second = required(left(scope)), required(right(scope))
-            by = number(second) if sign == "+" else -number(second)
-            return a_number(number(first) + by)
+            first, second = require(left(scope)), require(right(scope))
+            by = decimal_of(second) if sign == "+" else -decimal_of(second)
+            return to_number(decimal_of(first) + by)
 
         return total
 
@@ -228,7 +228,7 @@ class _Parser:
         self.take(")")
         if name == "if_not_exists":
             return lambda scope: first(scope) or second(scope)
-        return lambda scope: {"L": [*required(first(scope))["L"], *required(second(scope))["L"]]}
+        return lambda scope: {"L": [*require(first(scope))["L"], *require(second(scope))["L"]]}
 
 
 @lru_cache(maxsize=1024)
@@ -245,30 +245,30 @@ def _update(text: str) -> Callable[[Scope], Item]:
     actions = _Parser(text).update()
 
     def apply(scope: Scope) -> Item:
-        """Values are of the item as it was; list elements go from the last one, as their numbers
-        are those of before."""
+        """Take values from the item as it was, and list elements away from the last one on: their
+        numbers are those of before."""
         before, names, _ = scope
         item: Item = dict(before)
         values = [value(scope) if value else None for _, _, value in actions]
         removals: list[tuple[Step, ...]] = []
         for (clause, path, _), value in zip(actions, values, strict=True):
-            at = resolved(path, names)
+            at = resolve_path(path, names)
             if clause == "SET":
-                item = with_value(item, at, required(value))
+                item = put_at(item, at, require(value))
             elif clause == "REMOVE":
                 removals.append(at)
             else:
-                change = added if clause == "ADD" else deleted
-                item = with_or_without(item, at, change(found_at(before, at), required(value)))
+                change = add_to if clause == "ADD" else delete_from
+                item = replace_at(item, at, change(find_at(before, at), require(value)))
         for at in sorted(removals, key=_last_index, reverse=True):
-            item = without(item, at)
+            item = remove_at(item, at)
         return item
 
     return apply
 
 
-def resolved(path: Path, names: Names) -> tuple[Step, ...]:
-    """A path with its placeholders replaced."""
+def resolve_path(path: Path, names: Names) -> tuple[Step, ...]:
+    """Replace the placeholders of a path."""
     return tuple(names.get(step, step) if isinstance(step, str) else step for step in path)
 
 

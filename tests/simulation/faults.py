@@ -76,18 +76,18 @@ class Faults:
     counts: dict[str, int] = field(default_factory=dict)
 
     def strikes(self, fault: str) -> bool:
-        """Whether a fault of that name happens now."""
+        """Decide whether a fault of that name happens now."""
         struck = not self.over and self.dice.random() < getattr(self.rates, fault)
         if struck:
             self.counts[fault] = self.counts.get(fault, 0) + 1
         return struck
 
     def skew(self) -> float:
-        """By how much the clock of a new Lambda is ahead."""
+        """Draw by how much the clock of a new Lambda is ahead, in seconds."""
         return self.dice.uniform(-self.skew_s, self.skew_s) if self.skew_s else 0.0
 
     def duration(self) -> float:
-        """How long a call takes that nothing befalls: milliseconds, now and then much more."""
+        """Draw how long a call takes, in seconds: milliseconds, now and then much more."""
         if self.dice.random() < 0.9:
             return self.dice.uniform(0.002, 0.012)
         return self.dice.uniform(0.02, 0.4)
@@ -106,6 +106,7 @@ class Fate:
         """Let a call take its time; whoever asks may be frozen, be cut off, or die before it."""
         invocation = self._scheduler.invocation
         if invocation and self._faults.strikes("freeze"):
+            self.hurt()
             froze_s = self._faults.dice.uniform(3, 20)
             invocation.frozen_until_s = self._scheduler.now_s + froze_s
             self._trace("freeze", invocation.name, call, round(froze_s, 1))
@@ -130,7 +131,7 @@ class Fate:
             self._history.violate("no_change_comes_after_the_answer", call)
 
     def hurt(self) -> None:
-        """Note that something was refused to whoever asks, or not answered."""
+        """Note that something befell the process that it may say no for."""
         invocation = self._scheduler.invocation
         if invocation:
             invocation.hurt = True

@@ -24,7 +24,7 @@ class Telling(str):
 
     @classmethod
     def of(cls, frame: str, event: Event, listener: Listener) -> Telling:
-        """A frame that knows what it tells."""
+        """Make a frame that knows what it tells."""
         telling = cls(frame)
         telling.event, telling.listener = event, listener
         return telling
@@ -40,8 +40,8 @@ class Heard:
 
     @property
     def frozen(self) -> bool:
-        """Whether its process was frozen between the two: whatever was certain when it began to
-        post, nobody can take the frame back."""
+        """Whether its process was frozen while it posted: the frame can't be taken back then,
+        whatever others did meanwhile."""
         return self.at_s - self.begun_s > STALLED_S[1]
 
     @property
@@ -82,11 +82,11 @@ class Socket:
         return self.closed_s is None
 
     def trouble(self, at_s: float) -> Trouble | None:
-        """What is wrong with it at a time."""
+        """Find what is wrong with the socket at a time."""
         return next((one for one in self.troubles if one.from_s <= at_s < one.until_s), None)
 
     def frames(self) -> list[str]:
-        """The frames so far."""
+        """List the frames so far."""
         return [one.frame for one in self.heard]
 
 
@@ -106,7 +106,7 @@ class Gateway:
     # What clients do
 
     def accept(self, socket: Socket) -> None:
-        """A handshake was answered with 101."""
+        """Open a socket: its handshake was answered with 101."""
         self.sockets[socket.id] = socket
         now_s, dice = self._scheduler.now_s, self._faults.dice
         if self._faults.strikes("bad_socket"):
@@ -118,7 +118,7 @@ class Gateway:
             self._trace("trouble", socket.id, trouble.kind, round(from_s, 1), round(until_s, 1))
 
     def hang_up(self, socket: Socket, polite: bool) -> None:
-        """The client goes. Unless it says so, the gateway finds out later."""
+        """Leave a socket, as its client. Unless that is polite, the gateway finds out later."""
         now_s = self._scheduler.now_s
         if socket.closed_s is None:
             socket.closed_s = now_s
@@ -157,7 +157,7 @@ class Gateway:
         return [job.result() for job in jobs]
 
     def alive(self, connection_id: str) -> bool:
-        """Where that can't be told, it counts as alive."""
+        """Tell whether a connection is there; one that can't be looked at counts as alive."""
         self._fate.spend("look at a connection")
         try:
             self._known(connection_id)

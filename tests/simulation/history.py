@@ -60,7 +60,7 @@ class History:
     _digest: Any = field(default_factory=hashlib.sha256)
 
     def trace(self, *what: object) -> None:
-        """Note one thing that happened: a line of the trace."""
+        """Add a line to the trace."""
         line = f"{self.now_s():10.3f} " + " ".join(map(str, what))
         self._digest.update(line.encode() + b"\n")
         if self.lines is not None:
@@ -72,12 +72,12 @@ class History:
         return str(self._digest.hexdigest())
 
     def violate(self, check: str, what: str) -> None:
-        """Note what must not be."""
+        """Note something that must not be."""
         self.trace("VIOLATION", check, what)
         self.violations.append(Violation(check, what))
 
     def wrote(self, writes: list[Write]) -> None:
-        """Something was written: see what it tells, and whom it occupies."""
+        """Note what was written at once: the events in it, and whom it occupies."""
         for table, row in writes:
             if row is not None:
                 self._note(table, row)
@@ -126,13 +126,13 @@ class History:
 
 
 def _doubles(named: Iterable[T | None]) -> list[tuple[T, int]]:
-    """What is named more than once, and how often."""
+    """Find what is named more than once, and how often."""
     counts = Counter(one for one in named if one is not None)
     return [(one, times) for one, times in counts.items() if times > 1]
 
 
 def identity_of(event: Event) -> Identity:
-    """Which fact an event tells, and to whom."""
+    """Return which fact an event tells, and to whom."""
     return event.to, event.stream, event.version, event.ordinal
 
 

@@ -61,15 +61,15 @@ class Somebody:
         self.town.scheduler.sleep(self.town.dice.uniform(least_s, most_s))
 
     def may(self, chance: float) -> bool:
-        """Whether they feel like it."""
+        """Decide by dice."""
         return self.town.dice.random() < chance
 
     def ask(self, what: str, do: Callable[..., object], *given: object) -> Answer:
-        """One request: what `do` makes of what is given."""
+        """Send one request: what `do` makes of what is given."""
         return self.town.ask(f"{self.person.id} {what}", lambda: do(*given))
 
     def insist(self, what: str, do: Callable[..., object], *given: object) -> Answer:
-        """A request, again where no answer came, or one that says so: after 5 s, or a moment."""
+        """Send a request, and again where no answer came (after 5 s) or a 503 (after a moment)."""
         answer = self.ask(what, do, *given)
         for _ in range(_TRIES - 1):
             if not answer.try_again:
@@ -79,11 +79,11 @@ class Somebody:
         return answer
 
     def live(self) -> None:
-        """Their day."""
+        """Live through the day."""
         raise NotImplementedError
 
     def write(self, order_id: int, text: str) -> None:
-        """A message to the other side of an order."""
+        """Write to the other side of an order."""
         text = f"{text} {self.town.new_id()}"
         self.ask("write", self.town.waybill.chats.send, self.person.actor, order_id, text)
 
@@ -106,7 +106,7 @@ class Customer(Somebody):
                     self._pay(order)
 
     def place(self) -> Order:
-        """The request for an order."""
+        """Place an order of this customer's flow."""
         waybill = self.town.waybill
         if self.flow == "ride":
             wish = Wish(Place("here", *DEPOT), Place("there", *DOOR), "standard")
@@ -144,7 +144,7 @@ class Customer(Somebody):
         return waybill.ordering.cancel(actor, order.id, None)
 
     def _pay(self, order: Order) -> None:
-        """Once for each order, as far as they know."""
+        """Pay for an order, once as far as the customer knows."""
         if any(payment.order_id == order.id for payment in self.town.payments):
             return
         pay, actor = self.town.waybill.payments.pay, self.person.actor
@@ -178,7 +178,7 @@ class Courier(Somebody):
                 self._have_paid_out()
 
     def _report(self) -> None:
-        """Where they are, and that they are on duty; now and then, that they are not."""
+        """Report a position, or going on duty; now and then, off duty."""
         fleet, actor, clock = self.town.waybill.fleet, self.person.actor, self.town.waybill.clock
         place = north_of(DEPOT, self.town.dice.uniform(0, 150))
         if self.may(0.4):

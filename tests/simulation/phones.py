@@ -78,14 +78,14 @@ class Phone:
             self.town.disconnect(socket.id)
 
     def heard(self, *types: str) -> list[int]:
-        """The ids of the orders that it heard of by these types of event, on all its sockets."""
+        """List the orders that the phone heard of by these types of event, on all its sockets."""
         events = [heard.event for socket in self.sockets for heard in socket.heard]
         return [event.order_id for event in events if event is not None and event.type in types]
 
     # Getting in
 
     def authenticate(self) -> bool:
-        """Spec 001: the client says who it is, and asks again where nothing comes."""
+        """Authenticate as spec 001 has it, again where nothing comes."""
         for _ in range(3):
             self._say({"event": "authenticate", "data": {"token": self.person.token}})
             if self._hears("authenticate_response", '"success"'):
@@ -93,14 +93,14 @@ class Phone:
         return False
 
     def join_namespace(self) -> bool:
-        """Spec 002 over Socket.IO: the open packet, then CONNECT and its answer."""
+        """Await the open packet of Socket.IO, then CONNECT (spec 002)."""
         if not self._hears("0{"):
             return False
         self._say(f'40/orders,{{"token":"{self.person.token}"}}')
         return self._hears("40/orders") and self._admitted()
 
     def subscribe(self) -> bool:
-        """Spec 003: one chance to authenticate, then the types of event."""
+        """Authenticate, for which spec 003 gives one chance, then subscribe."""
         word = {Role.COURIER: "delivery_boy", Role.MERCHANT: "shop"}.get(
             self.person.role, self.person.role.value
         )

@@ -107,7 +107,7 @@ class Queue:
                 self._delete(message)
 
     def _ends(self, message: Message, now_s: float) -> bool:
-        """Whether a message is too old, or was received too often."""
+        """End a message that is too old, or was received too often. Returns whether it was."""
         if now_s - message.sent_s > tables.RETENTION_S:
             self.expired.append(message)
         elif message.receives >= tables.MAX_RECEIVES:

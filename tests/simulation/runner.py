@@ -49,7 +49,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def seeds_of(text: str) -> list[int]:
-    """3,17,40-42 -> 3 17 40 41 42"""
+    """Read a list of seeds: 3,17,40-42 -> 3 17 40 41 42"""
     found: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")

@@ -32,7 +32,7 @@ class Invocation:
     skew_s: float = 0.0  # by how much its clock is ahead
     frozen_until_s: float = 0.0
     dead: bool = False
-    hurt: bool = False  # whether DynamoDB or the queue failed it
+    hurt: bool = False  # whether it was frozen, or DynamoDB or the queue failed it
     answered: bool = False  # whatever its threads still do, nobody waits for it
 
 
@@ -65,7 +65,7 @@ class Scheduler:
         return NOW + timedelta(seconds=self.now_s)
 
     def clock(self) -> datetime:
-        """The time as whoever runs has it: each Lambda's clock is its own."""
+        """Return the time as whoever runs has it: each Lambda's clock is its own."""
         invocation = self.invocation
         return self.now + timedelta(seconds=invocation.skew_s) if invocation else self.now
 
@@ -113,11 +113,11 @@ class Scheduler:
         self._living()
 
     def is_running(self, strand: Strand) -> bool:
-        """Whether this is the strand that runs now."""
+        """Tell whether this is the strand that runs now."""
         return self._current is strand
 
     def inside(self) -> bool:
-        """Whether any strand runs now."""
+        """Tell whether any strand runs now."""
         return self._current is not None
 
     def invoke(self, invocation: Invocation, run: Callable[[], T]) -> T:
@@ -164,7 +164,7 @@ class Scheduler:
         return self._current
 
     def _living(self) -> Strand:
-        """Whoever runs. Raises Crash where its process is dead: the dead do nothing more."""
+        """Return the strand that runs. Raises Crash if its process is dead."""
         strand = self._running()
         if self._closed or (strand.invocation and strand.invocation.dead):
             raise Crash("its process has died")

@@ -50,7 +50,7 @@ class Outcome:
 
 
 def flow_of(seed: int) -> str:
-    """What a seed's customers want."""
+    """Return the flow that a seed's customers order by."""
     return FLOWS[seed % len(FLOWS)]
 
 
@@ -84,7 +84,7 @@ def inhabit(town: Town) -> None:
 
 
 def _inhabitants(town: Town, flow: str) -> list[Somebody]:
-    """Two customers, two couriers, for food two owners; the bank and the office."""
+    """Make two customers, two couriers, for food two owners; the bank and the office."""
     ordering, bringing = PHONES[flow]
     people: list[Somebody] = []
     for n in range(2):
@@ -103,7 +103,7 @@ def _inhabitants(town: Town, flow: str) -> list[Somebody]:
 
 
 def _somebody(town: Town, kind: type[S], person: Person, contracts: tuple[str, ...], n: int) -> S:
-    """Somebody with two phones of their flow, the first of whom has the feed as well."""
+    """Make somebody with two phones of their flow; the first of a kind has the feed as well."""
     own = [Phone(town, person, contracts[i % len(contracts)]) for i in range(2)]
     feed = [Phone(town, person, "feed")] if n == 0 else []
     return kind(town, person, (*own, *feed))
@@ -121,8 +121,8 @@ def _settle_in(town: Town, somebody: Somebody) -> None:
 
 
 def _schedule(town: Town) -> None:
-    """The sweep, as long as all goes on; seldom once it is quiet, as it has nothing to do. And an
-    outage of @connections, in some of all histories."""
+    """Plan the sweeps (seldom once it is quiet, when they have nothing to do) and, in some
+    histories, an outage of @connections."""
     plan = town.plan
     at_s = _SWEEPS_FROM_S
     while at_s < plan.active_s:

@@ -16,26 +16,26 @@ from tests.simulation.town import Town
 Place = tuple[str, int]
 """An event's id on the wire: the mailbox, and the place in its log."""
 
-_GREETED_WITHIN_S = 30.0  # a greeting tells of an offer itself: what led to it is not told again
+# A greeting tells of an offer itself: what led to it is not told again.
 _OF_OFFERS = frozenset({events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED})
 
 
-def mailboxes(town: Town) -> list[str]:
-    """All that an event was committed for, or that have a head."""
+def list_mailboxes(town: Town) -> list[str]:
+    """List all mailboxes that an event was committed for, or that have a head."""
     heads = [row["person_id"]["S"] for row in town.dynamo.rows("mailboxes")]
     return sorted({*heads, *(identity[0] for identity in town.history.facts)})
 
 
-def log_of(mailbox: str) -> list[Event]:
-    """All of a log."""
+def read_log(mailbox: str) -> list[Event]:
+    """Read all of a log."""
     store = Mailboxes()
     return store.log(store.read(mailbox), 1, 10_000)
 
 
 def places_have_no_gaps(town: Town) -> Iterator[str]:
     """1, 2, 3, …"""
-    for name in mailboxes(town):
-        places = [event.seq for event in log_of(name)]
+    for name in list_mailboxes(town):
+        places = [event.seq for event in read_log(name)]
         if places != list(range(1, len(places) + 1)):
             yield f"{name}: {places}"
 
@@ -44,7 +44,7 @@ def an_id_stands_for_one_event(town: Town) -> Iterator[str]:
     """On every socket, and in the log."""
     named: dict[Place, Identity] = {}
     told = [event for socket in _all(town) for _, event in _tellings(socket)]
-    for event in [event for name in mailboxes(town) for event in log_of(name)] + told:
+    for event in [event for name in list_mailboxes(town) for event in read_log(name)] + told:
         identity = named.setdefault((event.to, event.seq), identity_of(event))
         if identity != identity_of(event):
             yield f"{event.to} {event.seq} is {identity} and {identity_of(event)}"
@@ -67,7 +67,7 @@ def every_socket_is_told_everything(town: Town) -> Iterator[str]:
     """Each that is there at the end, and no longer troubled, has heard whatever was first told to
     others of its kind after its client was let in, and whatever nobody was told. Of one that left,
     what came before anything that it heard."""
-    logs = {name: log_of(name) for name in mailboxes(town)}
+    logs = {name: read_log(name) for name in list_mailboxes(town)}
     first = {kind: _first_told(town, kind) for kind in (False, True)}
     for socket in _all(town):
         if socket.admitted_s is None or any(t.until_s == FOR_EVER_S for t in socket.troubles):
@@ -84,21 +84,25 @@ def every_socket_is_told_everything(town: Town) -> Iterator[str]:
 
 
 def _owes(town: Town, socket: Socket, event: Event, told_s: float | None) -> bool:
-    """Whether an event is owed to a socket; `told_s` is when it was first told to any."""
+    """Tell whether an event is owed to a socket; `told_s` is when it was first told to any."""
     assert socket.admitted_s is not None
     if told_s is not None and told_s < socket.admitted_s:
         return False
-    fact = town.history.facts.get(identity_of(event))
     if event.type == events.OFFER_MADE:
         return False  # short-lived, and pointless once it is answered
-    known = fact is not None and fact.at_s < socket.admitted_s + _GREETED_WITHIN_S
-    if event.type in _OF_OFFERS and known:
+    if event.type in _OF_OFFERS and _precedes_greeting(town, socket, event):
         return False
     return _is_worded(town, socket, event)
 
 
+def _precedes_greeting(town: Town, socket: Socket, event: Event) -> bool:
+    """Tell whether an event was committed before the first frame that a socket heard."""
+    fact = town.history.facts.get(identity_of(event))
+    return fact is None or not socket.heard or fact.at_s < socket.heard[0].at_s
+
+
 def _is_worded(town: Town, socket: Socket, event: Event) -> bool:
-    """Whether the socket's contract has words for it, and its client has asked for it."""
+    """Tell whether the socket's contract has words for an event, and its client asked for it."""
     poison = town.poison
     if poison.contract == socket.contract and poison.event == identity_of(event):
         return False
@@ -125,14 +129,14 @@ def _all(town: Town) -> list[Socket]:
 
 
 def _tellings(socket: Socket) -> list[tuple[Heard, Event]]:
-    """The kept events that a socket heard, and when: each once for each time."""
+    """List the kept events that a socket heard, with repeats."""
     found = [(one, one.event) for one in socket.heard]
     return [(one, event) for one, event in found if event is not None and event.seq]
 
 
 def _first_told(town: Town, selective: bool) -> dict[Place, float]:
-    """When each event was first told to any socket that subscribes, or to any that does not: also
-    if the client had just left."""
+    """Find when each event was first told to any socket that subscribes, or to any that does not,
+    even if its client had just left."""
     first: dict[Place, float] = {}
     for socket in _all(town):
         if (socket.contract == "feed") is selective:
@@ -144,7 +148,7 @@ def _first_told(town: Town, selective: bool) -> dict[Place, float]:
 
 
 def _mailboxes_of(town: Town, socket: Socket) -> list[str]:
-    """Whose mailboxes a socket hears."""
+    """List the mailboxes that a socket hears."""
     person = town.people[socket.person_id]
     owned = person.restaurant_ids if socket.contract in ("food", "socketio") else ()
     return [person.id, *map(restaurant_box, owned)]

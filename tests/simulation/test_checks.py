@@ -124,7 +124,7 @@ def a_socket_in_no_room(town: Town) -> None:
 
 
 def a_ghost(town: Town) -> None:
-    CourierRow("d0").update(actions=[CourierRow.sockets.add({"d0-courier-99"})])
+    CourierRow("d0").update(actions=[CourierRow.sockets.add({"1e12@d0-courier-99"})])
 
 
 def a_lost_booking(town: Town) -> None:

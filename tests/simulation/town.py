@@ -14,14 +14,13 @@ from typing import Any, TypeVar, cast
 
 from pynamodb.exceptions import PynamoDBException
 
-from app import app
 from chalicelib import wiring
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge import sockets, wakes
-from chalicelib.errors import CourierTaken, PostFailed, Stale, WaybillError
+from chalicelib.errors import CourierTaken, Overdue, PostFailed, Stale, WaybillError
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
 from chalicelib.store.wallets import Wallets
@@ -36,7 +35,7 @@ from tests.simulation.history import History
 from tests.simulation.queue import Queue
 from tests.simulation.scheduler import Invocation, Scheduler
 from tests.simulation.threads import pools_on
-from tests.simulation.wording import Poison, attributed
+from tests.simulation.wording import Poison, attribute_contract
 
 T = TypeVar("T")
 
@@ -111,7 +110,7 @@ class Town:
         self.dynamo = Dynamo(PREFIX, self.history.wrote)
         self.gateway = Gateway(self.scheduler, self.faults, fate, self.history.trace)
         self.queue = Queue(
-            self.scheduler, self.faults, fate, self.history.trace, _batch_size(), self._wake
+            self.scheduler, self.faults, fate, self.history.trace, wakes.BATCH_SIZE, self._wake
         )
         self.engine = over(self.dynamo)
         client = DynamoClient(self.engine, self.scheduler, self.faults, fate)
@@ -130,16 +129,17 @@ class Town:
             gateway=self.gateway,
             queue=self.queue,
             database=self.database,
+            pause=self.scheduler.sleep,
         )
         self.contracts = dict(self.waybill.contracts)
         self.poison = Poison(self.faults, sorted(self.contracts))
         served = cast("dict[str, Contract]", self.waybill.contracts)
         for name, contract in self.contracts.items():
-            served[name] = attributed(name, contract, self.poison)
+            served[name] = attribute_contract(name, contract, self.poison)
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """While it lasts thread pools are its own, and all chance is the seed's."""
+        """Let thread pools be the town's own, and all chance the seed's, while it lasts."""
         state = random.getstate()
         random.seed(self.plan.seed)
         try:
@@ -150,18 +150,18 @@ class Town:
             random.setstate(state)
 
     def new_id(self) -> int:
-        """An id that nothing else has."""
+        """Return an id that nothing else has."""
         self._ids += 1
         return self._ids
 
     # Lambdas
 
     def ask(self, what: str, run: Callable[[], T]) -> Answer:
-        """One REST request of the client whose strand this is."""
+        """Answer a REST request of the client whose strand this is."""
         return self._invoke("api_handler", what, lambda: Answer(200, run()))
 
     def connect(self, socket_id: str, query: Mapping[str, str], token: str | None) -> Answer:
-        """$connect: the handshake's answer."""
+        """Answer a handshake ($connect)."""
         event = {
             "requestContext": {
                 "connectionId": socket_id,
@@ -175,7 +175,7 @@ class Town:
         )
 
     def say(self, socket_id: str, message: Any) -> Answer:
-        """A message on a socket."""
+        """Handle a message on a socket ($default)."""
         text = message if isinstance(message, str) else json.dumps(message)
 
         def run() -> Answer:
@@ -185,7 +185,7 @@ class Town:
         return self._invoke("websocket_message", f"{socket_id} {text[:40]}", run)
 
     def disconnect(self, socket_id: str) -> Answer:
-        """$disconnect."""
+        """Handle the end of a socket ($disconnect)."""
 
         def run() -> Answer:
             sockets.disconnect(self.waybill, socket_id)
@@ -194,11 +194,15 @@ class Town:
         return self._invoke("websocket_disconnect", socket_id, run)
 
     def sweep(self, once: bool) -> None:
-        """A run of the sweep, or only one pass of it."""
+        """Run the sweep, or only one pass of it."""
         sweeper = self.waybill.sweeper
 
         def run() -> Answer:
-            sweeper.sweep() if once else sweeper.run(self.scheduler.sleep)
+            if once:
+                sweeper.sweep()
+            else:
+                out_of_time = wakes.running_out(_Context(self.scheduler), reserve=0.1)
+                sweeper.run(self.scheduler.sleep, out_of_time)
             return Answer(200)
 
         self._invoke("sweep", "", run)
@@ -256,7 +260,7 @@ class _Context:
 
 
 def _answering(run: Callable[[], Answer]) -> Answer:
-    """As edge.rest and edge.sockets answer what services raise."""
+    """Answer what services raise as edge.rest does."""
     try:
         return run()
     except WaybillError as error:
@@ -266,15 +270,18 @@ def _answering(run: Callable[[], Answer]) -> Answer:
 
 
 def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
-    """Whether a handler of sockets may fail so, in which case API Gateway tells the client: its own
-    socket can't be posted to, or the engine did not answer."""
+    """Tell whether an invocation may fail so. A socket's handler, as API Gateway tells the client
+    then: its own socket can't be posted to, or the engine did not answer. The sweep, as an alarm
+    rings then, where the engine or the queue did not answer."""
+    if function == "sweep":
+        return hurt and isinstance(error, Overdue)
     if not function.startswith("websocket_"):
         return False
     return isinstance(error, PostFailed) or (hurt and isinstance(error, PynamoDBException))
 
 
 def _settings() -> Settings:
-    """Production's, but that searches end within a short history, and feeds are seldom asked."""
+    """Make production's settings, but that searches are short and feeds seldom give a sign."""
     return Settings(
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,
@@ -287,15 +294,9 @@ def _settings() -> Settings:
 
 
 def _limits_s() -> dict[str, float]:
-    """How long each Lambda function may take."""
+    """Read how long each Lambda function may take."""
     stage = json.loads(_CONFIGURED.read_text())["stages"]
     functions: dict[str, Any] = {}
     for one in stage.values():
         functions |= one.get("lambda_functions", {})
     return {name: float(given["lambda_timeout"]) for name, given in functions.items()}
-
-
-def _batch_size() -> int:
-    """How many messages the queue gives to one invocation."""
-    sources: list[Any] = list(app.event_sources)
-    return next(int(source.batch_size) for source in sources if source.name == "wake")

@@ -19,20 +19,20 @@ class BadExpression(Exception):
     """What DynamoDB answers with a ValidationException."""
 
 
-def number(value: Value) -> Decimal:
-    """A typed number."""
+def decimal_of(value: Value) -> Decimal:
+    """Read a typed number."""
     return Decimal(value["N"])
 
 
-def order_of(value: Value) -> Any:
-    """What a typed value is sorted by among its like."""
+def sort_key(value: Value) -> Any:
+    """Return what a typed value is sorted by among its like."""
     ((kind, raw),) = value.items()
     if kind == "N":
         return Decimal(raw)
     return raw.encode() if kind == "S" else bytes(raw)
 
 
-def required(value: Value | None) -> Value:
+def require(value: Value | None) -> Value:
     if value is None:
         raise BadExpression(
             "The provided expression refers to an attribute that does not exist in the item"
@@ -40,7 +40,7 @@ def required(value: Value | None) -> Value:
     return value
 
 
-def found_at(item: Item, path: Place) -> Value | None:
+def find_at(item: Item, path: Place) -> Value | None:
     value: Value | None = item.get(str(path[0]))
     for step in path[1:]:
         if value is None:
@@ -53,8 +53,8 @@ def found_at(item: Item, path: Place) -> Value | None:
     return value
 
 
-def _changed(value: Value, path: Place, change: Callable[[Any, Step], Any]) -> Value:
-    """A document with the container at the end of a path replaced by `change` of it."""
+def _change_at(value: Value, path: Place, change: Callable[[Any, Step], Any]) -> Value:
+    """Replace the container at the end of a path by `change` of it."""
     step, rest = path[0], path[1:]
     kind = "L" if isinstance(step, int) else "M"
     if kind not in value:
@@ -71,55 +71,55 @@ def _changed(value: Value, path: Place, change: Callable[[Any, Step], Any]) -> V
             "The document path provided in the update expression is invalid for update"
         )
     copied: Any = list(inner) if isinstance(inner, list) else dict(inner)
-    copied[step] = _changed(child, rest, change)
+    copied[step] = _change_at(child, rest, change)
     return {kind: copied}
 
 
-def with_value(item: Item, path: Place, value: Value) -> Item:
+def put_at(item: Item, path: Place, value: Value) -> Item:
     def put(inner: Any, step: Step) -> Any:
         if isinstance(step, str):
             return {**inner, step: value}
         return [*inner[:step], value, *inner[step + 1 :]]
 
-    found: Item = _changed({"M": item}, path, put)["M"]
+    found: Item = _change_at({"M": item}, path, put)["M"]
     return found
 
 
-def without(item: Item, path: Place) -> Item:
+def remove_at(item: Item, path: Place) -> Item:
     def remove(inner: Any, step: Step) -> Any:
         if isinstance(step, str):
             return {name: value for name, value in inner.items() if name != step}
         return [*inner[:step], *inner[step + 1 :]]
 
-    found: Item = _changed({"M": item}, path, remove)["M"]
+    found: Item = _change_at({"M": item}, path, remove)["M"]
     return found
 
 
-def with_or_without(item: Item, path: Place, value: Value | None) -> Item:
+def replace_at(item: Item, path: Place, value: Value | None) -> Item:
     if value is not None:
-        return with_value(item, path, value)
-    return without(item, path) if found_at(item, path) else item
+        return put_at(item, path, value)
+    return remove_at(item, path) if find_at(item, path) else item
 
 
-def added(old: Value | None, more: Value) -> Value:
+def add_to(old: Value | None, more: Value) -> Value:
     if "N" in more:
-        return a_number((number(old) if old else Decimal(0)) + number(more))
+        return to_number((decimal_of(old) if old else Decimal(0)) + decimal_of(more))
     ((kind, members),) = more.items()
     return {kind: sorted({*(old or {}).get(kind, ()), *members})}
 
 
-def deleted(old: Value | None, fewer: Value) -> Value | None:
-    """A set less some members; None, and so no attribute, where none are left."""
+def delete_from(old: Value | None, fewer: Value) -> Value | None:
+    """Take members from a set; None, and so no attribute, where none are left."""
     ((kind, members),) = fewer.items()
     left = sorted(set((old or {}).get(kind, ())) - set(members))
     return {kind: left} if left else None
 
 
-def a_number(value: Decimal) -> Value:
+def to_number(value: Decimal) -> Value:
     return {"N": format(value.normalize(), "f")}
 
 
-def size_of(value: Value | None) -> Value | None:
+def measure(value: Value | None) -> Value | None:
     if value is None:
         return None
     ((kind, raw),) = value.items()
@@ -136,14 +136,14 @@ def _equal(left: Value, right: Value) -> bool:
 
 
 def compares(sign: str, left: Value | None, right: Value | None) -> bool:
-    """What is absent, or of another type, compares false, but that it is unequal."""
+    """Compare two values: what is absent, or of another type, is unequal and nothing else."""
     if left is None or right is None:
         return sign == "<>" and left is not right
     if sign in ("=", "<>"):
         return _equal(left, right) is (sign == "=")
     if left.keys() != right.keys() or next(iter(left)) not in ("N", "S", "B"):
         return False
-    first, second = order_of(left), order_of(right)
+    first, second = sort_key(left), sort_key(right)
     return bool(
         {"<": first < second, "<=": first <= second, ">": first > second, ">=": first >= second}[
             sign

@@ -27,7 +27,7 @@ class Poison:
         self._left = faults.dice.randrange(1, 6) if struck else 0
 
     def is_in(self, contract: str, event: Event) -> bool:
-        """Whether it is this event, for this contract."""
+        """Tell whether an event is the poison, for this contract."""
         if contract != self.contract or not event.seq:
             return False
         if self.event is None:
@@ -53,6 +53,6 @@ class _Attributed:
         return [Telling.of(frame, event, listener) for frame in frames]
 
 
-def attributed(name: str, contract: Contract, poison: Poison) -> Contract:
-    """A contract whose frames say which event they word, and for whom."""
+def attribute_contract(name: str, contract: Contract, poison: Poison) -> Contract:
+    """Wrap a contract so that its frames say which event they word, and for whom."""
     return cast("Contract", _Attributed(name, contract, poison))
