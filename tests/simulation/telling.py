@@ -88,6 +88,9 @@ def _owes(town: Town, socket: Socket, event: Event, told_s: float | None) -> boo
     assert socket.admitted_s is not None
     if told_s is not None and told_s < socket.admitted_s:
         return False
+    fact = town.history.facts.get(identity_of(event))
+    if town.poison.event == identity_of(event) and fact and fact.at_s < socket.admitted_s:
+        return False  # it was left out, as told, for all who were there
     if event.type == events.OFFER_MADE:
         return False  # short-lived, and pointless once it is answered
     if event.type in _OF_OFFERS and _precedes_greeting(town, socket, event):
