@@ -188,7 +188,7 @@ def every_wakeup_ends(town: Town) -> Iterator[str]:
     for message in town.queue.waiting.values():
         wakeup = decode(message.body)
         due = getattr(wakeup, "due", None)
-        counted = in_vain and getattr(wakeup, "tries", 0)
+        counted = in_vain and bool(getattr(wakeup, "tries", 0))
         if not counted and (due is None or due <= town.scheduler.now):
             yield f"{message.body} ({message.receives} receives)"
 
