@@ -18,7 +18,7 @@ import pytest
 from tests.simulation.runner import seeds_of
 
 HOME = Path(__file__).resolve().parents[2]
-SEEDS = range(0)  # range(25)
+SEEDS = range(25)
 
 Tell = Callable[[int], dict[str, Any]]
 
