@@ -173,6 +173,7 @@ class Couriers:
             may = _may_fix(fix, now, least_gap, at_work, token)
             if self._is_outdated(row, fix, now, least_gap, at_work):
                 return None
+            self.note_alive(self._decode(row), now)  # wherever they are, they are there
             keeps = good_after is None or _knows_better(row, good_after)
             if keeps and least_gap is None:
                 return self._decode(row)

@@ -143,7 +143,11 @@ def by_socket(world: World, dan: Someone) -> None:
     world.connect(dan).say({"event": "location.update", "data": HERE})
 
 
-RETURNS = [by_fix, by_availability, by_socket]
+def by_vague_fix(world: World, dan: Someone) -> None:
+    assert world.post(LOCATION, {**HERE, "accuracy": 5000}, dan).status == 200
+
+
+RETURNS = [by_fix, by_availability, by_socket, by_vague_fix]
 
 
 @pytest.mark.parametrize("pickup", [{}, NOWHERE], ids=["near", "anywhere"])
