@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
     jwt_algorithms: tuple[str, ...] = ("HS256",)
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    jwt_leeway: timedelta = timedelta(seconds=10)
     cors_origins: tuple[str, ...] = ("*",)
     payment_webhook_secret: str = ""
     table_prefix: str = "waybill"
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_algorithms=_algorithms(env, jwks),
             jwt_issuer=env.get("JWT_ISSUER", ""),
             jwt_audience=env.get("JWT_AUDIENCE", ""),
+            jwt_leeway=timedelta(seconds=_number(env, "JWT_LEEWAY_S", 10, 0, 300)),
             cors_origins=_origins(env),
             payment_webhook_secret=env.get("PAYMENT_WEBHOOK_SECRET", ""),
             table_prefix=env.get("TABLE_PREFIX", "waybill"),

@@ -194,7 +194,7 @@ def build(
         connections, presence, boxes, ordering, gateway, voices.first_frames, voices.rooms, clock
     )
     return Waybill(
-        authenticate=_Authenticate(settings),
+        authenticate=_Authenticate(settings, clock),
         provider=ProviderSignature(settings.payment_webhook_secret, clock),
         origins=settings.cors_origins,
         contracts=voices.contracts,
@@ -352,14 +352,15 @@ def _sqs(session: Any, settings: Settings) -> Any:
 class _Authenticate:
     """Imports pyjwt at the first token: wakeups and the sweep never see one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: ports.Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._authenticator: Any = None
 
     def __call__(self, token: str | None) -> Actor:
         if self._authenticator is None:
             from chalicelib.edge.auth import Authenticator
 
-            self._authenticator = Authenticator(self._settings)
+            self._authenticator = Authenticator(self._settings, self._clock)
         actor: Actor = self._authenticator.actor(token)
         return actor

@@ -24,6 +24,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     `vouched` is who its handshake's token named, where a contract admits by a message only.
     `hears` are the types of event that it has asked for; None: whatever its contract words.
     `asked_at` are the times (epoch ms) of its latest requests, where a contract sets a pace.
+    `until` is when the token of whoever speaks on it ends: nothing is done for it from then on.
     `starts` says for each mailbox where the connection begins to hear it: the mailbox's cursors as
     of when it opened, or asked for something else.
     """
@@ -41,6 +42,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     vouched: Actor | None = None
     hears: tuple[str, ...] | None = None
     asked_at: tuple[int, ...] = ()
+    until: datetime | None = None
     starts: dict[str, dict[str, int]] = {}
     state: dict[str, Any] = {}
 
@@ -48,6 +50,15 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     def ends_at(self) -> datetime:
         """When it has certainly ended."""
         return self.connected_at + MAX_AGE
+
+    @property
+    def heard_until(self) -> datetime:
+        """When events stop being told to it: at its token's end, or its own."""
+        return min(self.ends_at, self.until) if self.until else self.ends_at
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the token of whoever speaks on it has ended."""
+        return self.until is not None and now >= self.until
 
     def void(self, now: datetime) -> bool:
         """Older than any connection can be: as good as gone, whether or not it was deleted."""

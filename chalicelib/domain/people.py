@@ -39,13 +39,15 @@ ROLE_WORDS: dict[str, Role] = {
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The one who asks, as their token says. `role` is None where the token names none."""
+    """The one who asks, as their token says. `role` is None where the token names none, `until` is
+    when the token ends: nothing is done for its bearer from then on."""
 
     id: str
     role: Role | None
     name: str | None = None
     phone: str | None = None
     restaurant_ids: tuple[str, ...] = ()
+    until: datetime | None = None
 
 
 SYSTEM = Actor(id="", role=Role.SYSTEM)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import time
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import jwt
 
 from chalicelib.domain.mailboxes import RESTAURANT
 from chalicelib.domain.people import ROLE_WORDS, Actor, Role
-from chalicelib.errors import Unauthenticated, Unavailable
+from chalicelib.edge.keys import PublicKeys
+from chalicelib.errors import Unauthenticated
 from chalicelib.settings import Settings
 
-_LEEWAY_S = 0
-_JWKS_KEPT_S = 300
+MAX_ID = 128  # characters: with what stands before it, far less than a key of 1,024 bytes takes
+MAX_TEXT = 500
+_LONGEST_S = 100 * 365 * 86_400  # a time that is later is as good as never
+
+_NOBODY = "The token names nobody."
+
+Clock = Callable[[], datetime]
 
 
 class Authenticator:
-    """Checks tokens by one secret, or by the public keys of a JWKS endpoint."""
+    """Checks tokens by one secret, or by the public keys of a JWKS endpoint. `clock` is the one
+    that the ends of tokens are told by."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
-        self._jwks = (
-            jwt.PyJWKClient(settings.jwt_jwks_url, lifespan=_JWKS_KEPT_S, timeout=3)
-            if settings.jwt_jwks_url
-            else None
-        )
+        self._leeway_s = settings.jwt_leeway.total_seconds()
+        self._clock = clock or _utc_now
+        self._keys = PublicKeys(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
 
     def actor(self, token: str | None) -> Actor:
         """Who a token says is asking. Never says more than it must. Raises Unauthenticated, or
@@ -32,53 +41,81 @@ class Authenticator:
         if not token:
             raise Unauthenticated("A token is required.")
         try:
-            return actor_of(self._claims(token))
+            claims = self._claims(token)
+            return actor_of(claims, self._end_of(claims))
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.") from None
-        except jwt.PyJWKClientConnectionError:  # says nothing of the token
-            raise Unavailable("Tokens can't be checked now; try again.") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated("The token is not valid.") from None
 
     def _claims(self, token: str) -> dict[str, Any]:
+        """The verified claims. One that is null counts as absent."""
         settings = self._settings
-        key = self._jwks.get_signing_key_from_jwt(token).key if self._jwks else settings.jwt_secret
         claims: dict[str, Any] = jwt.decode(
             token,
-            key,
+            self._keys.key_of(token) if self._keys else settings.jwt_secret,
             algorithms=list(settings.jwt_algorithms),
             audience=settings.jwt_audience or None,
             issuer=settings.jwt_issuer or None,
-            leeway=_LEEWAY_S,
+            leeway=self._leeway_s,
             options={
                 "require": ["exp"],
                 "verify_aud": bool(settings.jwt_audience),
                 "verify_sub": False,  # numeric subs are common; `actor_of` looks at it
+                "verify_jti": False,  # not looked at
+                "verify_nbf": False,  # both are null in some tokens; below
+                "verify_iat": False,
             },
         )
-        return claims
+        given = {name: value for name, value in claims.items() if value is not None}
+        latest = time.time() + self._leeway_s
+        if any(int(given.get(name, 0)) > latest for name in ("nbf", "iat")):
+            raise jwt.ImmatureSignatureError
+        return given
+
+    def _end_of(self, claims: dict[str, Any]) -> datetime:
+        """When nothing is done any more for a token that is good now."""
+        left_s = int(claims["exp"]) + self._leeway_s - time.time()
+        return self._clock() + timedelta(seconds=min(left_s, _LONGEST_S))
 
 
-def actor_of(claims: dict[str, Any]) -> Actor:
-    """The actor in verified claims. Raises Unauthenticated where nobody is named."""
-    id_ = claims.get("sub", claims.get("user_id"))
-    if isinstance(id_, int) and not isinstance(id_, bool):
-        id_ = str(id_)
-    if (
-        not isinstance(id_, str)
-        or not id_.strip()
-        or len(id_) > 128
-        or id_.strip().startswith(RESTAURANT)
-    ):
-        raise Unauthenticated("The token names nobody.")
+def actor_of(claims: dict[str, Any], until: datetime | None = None) -> Actor:
+    """The actor in verified claims. Raises Unauthenticated where nobody is named, or by something
+    that can't be written down."""
     restaurants = claims.get("restaurant_ids")
+    listed = restaurants if isinstance(restaurants, list) else []
+    sub = claims.get("sub")
+    id_ = _id(claims.get("user_id") if sub is None else sub)
+    if id_.startswith(RESTAURANT):
+        raise Unauthenticated(_NOBODY)
     return Actor(
-        id=id_.strip(),
+        id=id_,
         role=_role(claims),
         name=_text(claims.get("name")),
         phone=_text(claims.get("phone")),
-        restaurant_ids=tuple(str(r) for r in restaurants) if isinstance(restaurants, list) else (),
+        restaurant_ids=tuple(_id(one) for one in listed if one is not None),
+        until=until,
     )
+
+
+def _id(value: Any) -> str:
+    """Read an id exactly as it was signed: another spelling is another person. Raises
+    Unauthenticated."""
+    id_ = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(id_, str) or not is_id(id_):
+        raise Unauthenticated(_NOBODY)
+    return id_
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be somebody's id: something that can be written, with no blank or
+    invisible character at its ends, where nobody would see it."""
+    if not 0 < len(text) <= MAX_ID:
+        return False
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        return False
+    ends = {text[0], text[-1]}
+    return not any(c.isspace() or unicodedata.category(c) == "Cf" for c in ends)
 
 
 def _role(claims: dict[str, Any]) -> Role | None:
@@ -92,4 +129,12 @@ def _role(claims: dict[str, Any]) -> Role | None:
 
 
 def _text(value: Any) -> str | None:
-    return value.strip()[:500] or None if isinstance(value, str) else None
+    """A name as others see it. Raises UnicodeEncodeError for what no frame can carry."""
+    if not isinstance(value, str):
+        return None
+    value.encode()
+    return value.strip()[:MAX_TEXT] or None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)

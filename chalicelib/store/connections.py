@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from math import ceil
 from secrets import token_urlsafe
 from zlib import crc32
 
@@ -145,5 +146,5 @@ def room_row(room: str, connection: Connection) -> RoomRow:
         hears=_hears(connection),
         role=connection.role.value if connection.role else None,
         version=connection.version,
-        expires=_expires(connection),
+        expires=ceil(connection.heard_until.timestamp()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -107,7 +108,7 @@ def encode(mailbox: str, connection: Connection) -> dict[str, Any]:
     return {
         "c": connection.contract,
         "v": connection.version,
-        "x": int(connection.ends_at.timestamp()),
+        "x": ceil(connection.heard_until.timestamp()),
         **({"p": whose} if whose != mailbox else {}),
         **({"r": role.value} if role else {}),
         **({"h": msgspec.json.encode(hears).decode()} if hears is not None else {}),

@@ -43,7 +43,7 @@ def test_another_role_is_refused_at_the_handshake(world: World, role: Role) -> N
 
 def test_no_token_or_a_bad_one_is_refused_at_the_handshake(world: World) -> None:
     """S0-03: 401"""
-    late = world.someone(Role.COURIER, "dan", valid_s=-1)
+    late = world.someone(Role.COURIER, "dan", valid_s=-11)
     assert world.connect(None, "courier").status == 401
     assert world.connect(None, "courier", query={"token": "x"}).status == 401
     assert world.connect(late).status == 401

@@ -45,7 +45,7 @@ BAD_AUTH: list[dict[str, Any]] = [
     {"token": "not.a.token"},
     {"token": None},
     {"token": 7},
-    {"token": mint(SECRET, "customer", "cara", valid_s=-1)},
+    {"token": mint(SECRET, "customer", "cara", valid_s=-11)},
     {"token": mint("another-secret-that-is-long-enough-0123", "customer", "cara")},
     {"user_id": "somebody-else"},
     {"user_id": None},

@@ -109,7 +109,7 @@ def test_a_bad_connect_is_answered_with_44_and_may_be_tried_again(
 
 
 def test_a_token_that_has_expired_is_answered_with_44(world: World) -> None:
-    (error,) = Packets(world).connect({"token": world.customer("123", valid_s=-1).token})
+    (error,) = Packets(world).connect({"token": world.customer("123", valid_s=-11).token})
     assert error == '44/orders,{"message":"The token has expired."}'
 
 

@@ -18,7 +18,7 @@ from tests.functional.conftest import MakeWorld
 from tests.functional.test_bad_input import WRONG_BODIES, filled
 from tests.functional.world import World, routes
 
-LATE = mint(SECRET, "courier", "late", valid_s=-10)
+LATE = mint(SECRET, "courier", "late", valid_s=-20)
 FORGED = mint("another-secret-that-is-long-enough-0123456789", "courier", "forged")
 
 

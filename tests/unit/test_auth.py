@@ -6,9 +6,11 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from chalicelib.domain.people import Role
 from chalicelib.edge.auth import Authenticator
 from chalicelib.edge.bearer import bearer
+from chalicelib.edge.keys import PublicKeys
 from chalicelib.errors import Unauthenticated, Unavailable
 from chalicelib.settings import Settings
 
@@ -70,7 +73,7 @@ def test_a_token_is_required(token: str | None) -> None:
 
 
 def test_an_expired_token_is_told_apart_as_its_bearer_can_get_another() -> None:
-    assert refused(a_token(exp=int(time.time()) - 1)) == "The token has expired."
+    assert refused(a_token(exp=int(time.time()) - 11)) == "The token has expired."
 
 
 NOT_VALID = {
@@ -106,7 +109,11 @@ def test_a_token_that_is_no_good_is_refused_without_saying_why(token: str) -> No
     assert refused(token) == "The token is not valid."
 
 
-NOBODY: list[Any] = [None, "", "  ", True, 1.5, [], {}, "x" * 129]
+NOBODY: list[Any] = [
+    *(None, "", "  ", True, 1.5, [], {}, "x" * 129),
+    *(" victim", "victim\n", "\u2003victim", "victim\u00a0", "\u200bvictim", "victim\ufeff"),
+    *("a\x00b", "a\x1fb", "a\x7fb", "a\x85b", "a\ud800", "\udfff", "restaurant#7"),
+]
 
 
 @pytest.mark.parametrize("sub", NOBODY)
@@ -118,6 +125,53 @@ def test_an_id_may_be_a_number_or_stand_under_user_id() -> None:
     assert BY_SECRET.actor(signed(HS256, {"sub": 42, "exp": in_an_hour()})).id == "42"
     assert BY_SECRET.actor(a_token(sub=None, user_id="u7")).id == "u7"
     assert BY_SECRET.actor(a_token(sub="s", user_id="u7")).id == "s"
+
+
+@pytest.mark.parametrize("sub", ["a  b", "auth0|5f7c", "O’Brien", "ада", "007", "👩‍🚀", "x" * 128])
+def test_an_id_is_taken_exactly_as_it_was_signed(sub: str) -> None:
+    assert BY_SECRET.actor(a_token(sub=sub)).id == sub
+
+
+ODD_CLAIMS: list[dict[str, Any]] = [
+    {"name": "x\udfff"},
+    {"phone": "\ud800"},
+    {"restaurant_ids": ["r1", "a\ud800"]},
+    {"restaurant_ids": [{}]},
+    {"restaurant_ids": [" r1"]},
+]
+
+
+@pytest.mark.parametrize("claims", ODD_CLAIMS)
+def test_a_claim_that_nobody_can_write_down_is_no_good(claims: dict[str, Any]) -> None:
+    assert refused(signed(HS256, {"sub": "d", "exp": in_an_hour(), **claims}))
+
+
+def test_a_claim_that_is_null_counts_as_absent() -> None:
+    nothing = dict.fromkeys(
+        ("nbf", "iat", "iss", "aud", "jti", "name", "phone", "role", "restaurant_ids", "groups")
+    )
+    token = signed(HS256, {"sub": None, "user_id": 7, "exp": in_an_hour(), **nothing})
+    assert BY_SECRET.actor(token).id == "7"
+    assert refused(signed(HS256, {"sub": "d", "exp": None})) == "The token is not valid."
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_an_issuers_clock_may_be_some_seconds_ahead(claim: str) -> None:
+    """JWT_LEEWAY_S."""
+    now = int(time.time())
+    assert BY_SECRET.actor(a_token(**{claim: now + 8})).id == "dan"
+    assert refused(a_token(**{claim: now + 13}))
+    strict = Authenticator(Settings(jwt_secret=SECRET, jwt_leeway=timedelta(0)))
+    assert refused(a_token(**{claim: now + 2}), strict)
+
+
+def test_a_token_is_good_some_seconds_longer_and_says_until_when() -> None:
+    """JWT_LEEWAY_S."""
+    now = int(time.time())
+    until = BY_SECRET.actor(a_token(exp=now - 5)).until
+    assert until is not None
+    assert abs(until.timestamp() - (now + 5)) < 2
+    assert BY_SECRET.actor(a_token(exp=10**300)).until
 
 
 @pytest.mark.parametrize(
@@ -166,17 +220,28 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 
 
+def a_jwk(kid: str) -> dict[str, Any]:
+    """A public key as an identity provider publishes it."""
+    of = {
+        "r": lambda: jwt.algorithms.RSAAlgorithm.to_jwk(RSA.public_key()),
+        "e": lambda: jwt.algorithms.ECAlgorithm.to_jwk(EC.public_key()),
+    }
+    return {**json.loads(of[kid]()), "kid": kid}
+
+
 class Keys(BaseHTTPRequestHandler):
-    """Serves the public keys."""
+    """Serves the public keys, or `answer` where it is set; counts how often it was `asked`."""
+
+    answer: tuple[int, bytes] | None = None
+    asked = 0
 
     def do_GET(self) -> None:
-        keys = [
-            {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(RSA.public_key())), "kid": "r"},
-            {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(EC.public_key())), "kid": "e"},
-        ]
-        self.send_response(200)
+        type(self).asked += 1
+        keys = json.dumps({"keys": [a_jwk("r"), a_jwk("e")]}).encode()
+        status, body = self.answer or (200, keys)
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(json.dumps({"keys": keys}).encode())
+        self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -225,6 +290,81 @@ def test_keys_that_can_not_be_had_say_nothing_of_the_token() -> None:
     nobody_listens = Settings(jwt_jwks_url="http://127.0.0.1:9/keys", jwt_algorithms=("RS256",))
     with pytest.raises(Unavailable):
         Authenticator(nobody_listens).actor(by_key(RSA, "RS256", "r"))
+
+
+NO_KEYS = {
+    "an error": (500, b"{}"),
+    "not found": (404, b"{}"),
+    "forbidden": (403, b"{}"),
+    "html": (200, b"<html>Maintenance</html>"),
+    "nothing": (200, b""),
+    "no UTF-8": (200, b"\xff\xfe\xfd"),
+    "null": (200, b"null"),
+    "a list": (200, b"[1]"),
+    "no object of keys": (200, b'{"keys": {}}'),
+    "no keys": (200, b'{"keys": []}'),
+    "keys that are none": (200, b'{"keys": [1, null, {}, {"kid": "r"}, {"kid": "r", "kty": 7}]}'),
+    "a broken key": (200, b'{"keys": [{"kid": "r", "kty": "RSA", "n": "!", "e": "AQAB"}]}'),
+    "an error of its own": (200, b'{"error": "rate_limited"}'),
+    "depth": (200, b"[" * 100_000),
+    "too much": (200, b" " * 1_100_000),
+}
+
+
+@pytest.fixture
+def answering() -> Iterator[type[Keys]]:
+    """The endpoint, whose answer a test may set."""
+    Keys.asked = 0
+    yield Keys
+    Keys.answer = None
+
+
+@pytest.mark.parametrize("answer", NO_KEYS.values(), ids=NO_KEYS.keys())
+def test_whatever_is_no_keys_says_nothing_of_the_token(
+    answering: type[Keys], by_keys: Authenticator, answer: tuple[int, bytes]
+) -> None:
+    answering.answer = answer
+    with pytest.raises(Unavailable):
+        by_keys.actor(by_key(RSA, "RS256", "r"))
+
+
+def test_a_key_that_can_not_be_used_leaves_the_others_usable(
+    answering: type[Keys], by_keys: Authenticator
+) -> None:
+    keys = [{"kid": "x", "kty": "??"}, {**a_jwk("e"), "use": "enc"}, {**a_jwk("r"), "use": "sig"}]
+    answering.answer = (200, json.dumps({"keys": keys}).encode())
+    assert by_keys.actor(by_key(RSA, "RS256", "r")).id == "dan"
+    assert refused(by_key(EC, "ES256", "e"), by_keys)
+
+
+def test_invented_key_ids_do_not_flood_the_provider(answering: type[Keys], jwks_url: str) -> None:
+    at = [0.0]
+    keys = PublicKeys(jwks_url, lambda: at[0])
+    for n in range(10):
+        with pytest.raises(jwt.PyJWTError):
+            keys.key_of(by_key(RSA, "RS256", f"unknown-{n}"))
+    assert answering.asked == 1
+    answering.answer = (500, b"")
+    at[0] = 6
+    assert keys.key_of(by_key(RSA, "RS256", "r"))  # known: nothing is fetched
+    for n in range(10):
+        with pytest.raises(Unavailable):
+            keys.key_of(by_key(RSA, "RS256", f"unknown-{n}"))
+    assert answering.asked == 2
+    at[0] = 400
+    for _ in range(10):
+        with pytest.raises(Unavailable):
+            keys.key_of(by_key(RSA, "RS256", "r"))
+    assert answering.asked == 3
+    answering.answer, at[0] = None, 406
+    assert keys.key_of(by_key(RSA, "RS256", "r"))
+
+
+def test_a_provider_that_does_not_answer_says_nothing_of_the_token() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        keys = PublicKeys(f"http://127.0.0.1:{silent.getsockname()[1]}/keys", timeout_s=0.1)
+        with pytest.raises(Unavailable):
+            keys.key_of(by_key(RSA, "RS256", "r"))
 
 
 @pytest.mark.parametrize(
