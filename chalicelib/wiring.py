@@ -12,7 +12,7 @@ from typing import Any
 import botocore.config
 from pynamodb.connection import Connection as Database
 
-from chalicelib.contracts.base import Contract
+from chalicelib.contracts.base import Contract, Request
 from chalicelib.contracts.feed_events import worded
 from chalicelib.contracts.food_socketio import FoodOverSocketIO
 from chalicelib.contracts.registry import CONTRACTS
@@ -28,11 +28,12 @@ from chalicelib.domain.payments import key_of as payment_key
 from chalicelib.domain.people import Actor
 from chalicelib.domain.retries import Retries
 from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.hurry import Patience
 from chalicelib.edge.queue import WakeupQueue
 from chalicelib.edge.signature import ProviderSignature
 from chalicelib.edge.transport import lighten
 from chalicelib.edge.waybill import Waybill
-from chalicelib.errors import NotFound
+from chalicelib.errors import NotFound, WaybillError
 from chalicelib.services import ports
 from chalicelib.services.announcing import Announcing
 from chalicelib.services.broadcast import Broadcast
@@ -120,10 +121,12 @@ def build(
     connections: ports.ConnectionStore | None = None,
     database: Database | None = None,
     pause: Callable[[float], object] = time.sleep,
+    sleep: Callable[[float], object] | None = None,
 ) -> Waybill:
     """Make the application. What is given replaces the real part; tests give a clock, a gateway
     and faults. `database` is what tables.bind() returned, if that has been done; `pause` waits for
-    so many seconds before a change that was beaten is tried again."""
+    so many seconds before a change that was beaten is tried again, and `sleep` (or else `pause`)
+    before a message that came too early is."""
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
@@ -134,7 +137,7 @@ def build(
     orders = orders or Orders(database)
     couriers, people = Couriers(threads, retries, clock), People(retries)
     connections = connections or Connections()
-    chats = ChatTable()
+    chats, allowances = ChatTable(), Allowances()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
     queue = queue or WakeupQueue(_sqs(session, settings), settings.queue_name)
 
@@ -154,6 +157,8 @@ def build(
         settings.auth_deadline,
         silence,
         voices.heartbeat,
+        voices.last_words,
+        threads,
         clock,
         retries,
     )
@@ -195,6 +200,7 @@ def build(
     )
     return Waybill(
         authenticate=_Authenticate(settings, clock),
+        patience=lambda: Patience(allowances, sleep or pause, clock),
         provider=ProviderSignature(settings.payment_webhook_secret, clock),
         origins=settings.cors_origins,
         contracts=voices.contracts,
@@ -225,7 +231,7 @@ def build(
         ),
         rides_ws_create=settings.rides_ws_create,
         chats=Chats(
-            chats, Allowances(), ordering, relay, queue, LIMITS, ids, threads, clock, retries
+            chats, allowances, ordering, relay, queue, LIMITS, ids, threads, clock, retries
         ),
         ratings=Ratings(RatingTable(database, retries), ordering, clock),
         announcing=Announcing(broadcast, clock),
@@ -329,6 +335,9 @@ class _Voices:
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         return self.contracts[connection.contract].first_frames(connection, offered)
+
+    def last_words(self, connection: Connection, why: WaybillError) -> Sequence[str]:
+        return self.contracts[connection.contract].refusal(Request(), why)
 
     def heartbeat(self, contract: str) -> Heartbeat | None:
         """The contract's own heartbeat; else our sign of life, where one is asked for."""

@@ -46,6 +46,7 @@ class RecordingGateway:
         self.refused: list[tuple[str, str]] = []  # posts to connections that are not there
         self.closed: list[str] = []
         self.looked_at: list[str] = []  # ids that `alive` was asked for
+        self.active: dict[str, int] = {}  # in what order something came from, or went to them
         self.slow: dict[str, float] = {}
         self.cannot_close: set[str] = set()  # closing these fails
         self.before_post: Callable[[str, str], None] = lambda connection_id, frame: None
@@ -58,6 +59,11 @@ class RecordingGateway:
     def connect(self, connection_id: str) -> None:
         """From now on the connection is there."""
         self._open.add(connection_id)
+        self.touch(connection_id)
+
+    def touch(self, connection_id: str) -> None:
+        """Something came from it, or went to it."""
+        self.active[connection_id] = max(self.active.values(), default=0) + 1
 
     def drop(self, connection_id: str) -> None:
         """From now on it is gone, and nobody was told."""
@@ -81,6 +87,7 @@ class RecordingGateway:
             time.sleep(self.slow[connection_id])
         with self._lock:
             self.posted.append((connection_id, frame))
+            self.touch(connection_id)
             self._busy.discard(connection_id)
 
     def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
@@ -89,6 +96,11 @@ class RecordingGateway:
     def alive(self, connection_id: str) -> bool:
         self.looked_at.append(connection_id)
         return connection_id in self._open
+
+    def last_active(self, connection_id: str) -> datetime | None:
+        if connection_id not in self._open:
+            raise Gone(connection_id)
+        return NOW + timedelta(milliseconds=self.active[connection_id])
 
     def close(self, connection_id: str) -> None:
         if connection_id in self.cannot_close:

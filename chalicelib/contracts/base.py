@@ -10,7 +10,7 @@ import msgspec
 
 from chalicelib.contracts import json_text
 from chalicelib.contracts.visible import is_blank
-from chalicelib.domain.asks import Ask
+from chalicelib.domain.asks import Ask, Refresh
 from chalicelib.domain.connections import Connection, Heartbeat, Listener, Pace
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import Order
@@ -18,6 +18,8 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, WaybillError
 
 MAX_TEXT = 500
+MAX_TOKEN = 8192
+REFRESH, REFRESHED = "refresh", "refreshed"
 
 Writer = Callable[[Event], Mapping[str, Any]]
 Reader = Callable[[Mapping[str, Any], datetime], Ask]
@@ -136,6 +138,11 @@ def optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
     if any((ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 for c in trimmed):
         raise InvalidInput(f"{name} must not have control characters.", field=name)
     return None if is_blank(trimmed) else trimmed
+
+
+def read_refresh(data: Mapping[str, Any]) -> Refresh:
+    """{token} that takes the place of the one before. Raises InvalidInput."""
+    return Refresh(text(data.get("token"), "token", MAX_TOKEN))
 
 
 def boolean(value: Any, name: str) -> bool:

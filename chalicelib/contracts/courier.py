@@ -11,6 +11,8 @@ from typing import Any
 
 from chalicelib.contracts import fixes
 from chalicelib.contracts.base import (
+    REFRESH,
+    REFRESHED,
     Contract,
     Reader,
     Request,
@@ -20,6 +22,7 @@ from chalicelib.contracts.base import (
     optional_text,
     point,
     present,
+    read_refresh,
     text,
 )
 from chalicelib.contracts.contacts import phone
@@ -104,8 +107,8 @@ class Courier(Contract):
         return Request(str(name), reader(data, now))
 
     def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
-        """Spec 000 answers nothing on the socket."""
-        return ()
+        """Spec 000 answers nothing on the socket; that a token was taken is ours to say."""
+        return (frame({"event": REFRESHED, "data": {}}),) if request.name == REFRESH else ()
 
     def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
         """Spec 000 has no errors on the socket; this is ours, and the socket stays open.
@@ -233,10 +236,12 @@ def _status(status: str, with_places: bool = False, with_courier: bool = False) 
     return write
 
 
+_REFRESH: dict[str, Reader] = {REFRESH: lambda data, now: read_refresh(data)}
 COURIER_READERS: dict[str, Reader] = {
+    **_REFRESH,
     "location.update": lambda data, now: ReportFix(read_fix(data, now)),
 }
-CUSTOMER_READERS: dict[str, Reader] = {}
+CUSTOMER_READERS: dict[str, Reader] = _REFRESH
 
 COURIER_WRITERS: dict[str, Writer] = {
     events.OFFER_MADE: _offer_made,

@@ -12,6 +12,8 @@ from typing import Any
 
 from chalicelib.contracts import courier
 from chalicelib.contracts.base import (
+    REFRESH,
+    REFRESHED,
     Contract,
     Request,
     frame,
@@ -19,6 +21,7 @@ from chalicelib.contracts.base import (
     optional_text,
     point,
     present,
+    read_refresh,
     text,
 )
 from chalicelib.contracts.food_orders import wire_id
@@ -64,14 +67,15 @@ class Drivers(Contract):
         return (frame(worded),) if worded else ()
 
     def read(self, text: str, connection: Connection, now: datetime) -> Request:
-        """`ping`, which asks for nothing but an answer. Raises InvalidInput."""
-        name = message(text).get("type")
+        """`ping`, which asks for nothing but an answer, or `refresh`. Raises InvalidInput."""
+        found = message(text)
+        name = found.get("type")
         if not isinstance(name, str) or name not in ANSWERS:
             raise InvalidInput("This type is unknown.")
-        return Request(name)
+        return Request(name, read_refresh(found) if name == REFRESH else None)
 
     def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
-        """`pong`."""
+        """`pong`, or that a token was taken."""
         return (frame({"type": ANSWERS[request.name]}),)
 
     def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
@@ -202,7 +206,7 @@ def _cancelled(event: Event) -> Mapping[str, Any] | None:
     return None if event.to == event.job.customer_id else _order_timeout(event)
 
 
-ANSWERS = {"ping": "pong"}
+ANSWERS = {"ping": "pong", REFRESH: REFRESHED}
 
 WRITERS = {
     events.OFFER_MADE: _new_order,

@@ -69,8 +69,6 @@ class Feed(Contract):
         reader = READERS.get(name) if isinstance(name, str) else None
         if not connection.person_id and name != "auth":
             raise Unauthenticated("Authenticate first.")
-        if connection.person_id and name == "auth":
-            raise InvalidInput("This connection is authenticated already.")
         if reader is None:
             raise InvalidInput("This type is unknown.")
         try:

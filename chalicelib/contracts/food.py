@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.contracts.base import (
+    REFRESH,
+    REFRESHED,
     Contract,
     Refused,
     Request,
     frame,
     message,
+    read_refresh,
 )
 from chalicelib.contracts.food_orders import FLOW, STATUS_WORDS, order_data, order_list
 from chalicelib.domain import commands, events
@@ -110,6 +113,8 @@ class Food(Contract):
         """A list that was asked for, or a pong; what else was done is told as an event."""
         if request.name == "ping":
             return (self.say("pong", {}),)
+        if request.name == REFRESH:
+            return (self.say(REFRESHED, {}),)
         listed = LISTS.get(request.name)
         if listed is None:
             return ()
@@ -203,6 +208,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], Ask]] = {
     "accept-order": _accept_order,
     AVAILABLE: _available_orders,
     "get-restaurant-orders": _restaurant_orders,
+    REFRESH: lambda data, role: read_refresh(data),
 }
 LISTS: Mapping[str, str] = {
     AVAILABLE: "available-orders",

@@ -140,8 +140,9 @@ class Rides(Contract):
         return (_response(request, data),)
 
     def ends(self, request: Request, connection: Connection) -> bool:
-        """A failed authentication ends the connection (spec 001, "Error Handling")."""
-        return request.name == AUTHENTICATE
+        """A failed authentication ends the connection (spec 001, "Error Handling"), but not one of
+        somebody who is known already: their next token was no good, and nothing changes."""
+        return request.name == AUTHENTICATE and not connection.person_id
 
 
 class _Event(msgspec.Struct, frozen=True):

@@ -18,6 +18,12 @@ class Authenticate(msgspec.Struct, frozen=True):
     role_word: str | None = None
 
 
+class Refresh(msgspec.Struct, frozen=True):
+    """A newer token of the same person: the connection ends with this one."""
+
+    token: str
+
+
 class ReportFix(msgspec.Struct, frozen=True):
     """The courier is here now. `at_work`: that only counts on duty or with an order."""
 
@@ -118,6 +124,7 @@ class Leave(msgspec.Struct, frozen=True):
 
 Ask = (
     Authenticate
+    | Refresh
     | ReportFix
     | Listen
     | StayAwake

@@ -75,8 +75,9 @@ class Authenticator:
 
     def _end_of(self, claims: dict[str, Any]) -> datetime:
         """When nothing is done any more for a token that is good now."""
-        left_s = int(claims["exp"]) + self._leeway_s - time.time()
-        return self._clock() + timedelta(seconds=min(left_s, _LONGEST_S))
+        left_s = min(int(claims["exp"]), time.time() + _LONGEST_S) + self._leeway_s - time.time()
+        at = self._clock() + timedelta(seconds=left_s + 0.5)
+        return at.replace(microsecond=0)  # the same each time
 
 
 def actor_of(claims: dict[str, Any], until: datetime | None = None) -> Actor:

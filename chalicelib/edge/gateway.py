@@ -6,9 +6,11 @@ and endpoint rules cost ten times the rest of it.
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from botocore.session import Session
@@ -73,6 +75,21 @@ class ConnectionsApi:
     def alive(self, connection_id: str) -> bool:
         """Whether the connection is still there; where that can't be told, it counts as alive."""
         return self._request("GET", connection_id) != 410
+
+    def last_active(self, connection_id: str) -> datetime | None:
+        """When something last came from a connection or went to it; None where that can't be told.
+        Asked once. Raises Gone."""
+        try:
+            answer = self._wire.ask(self._message("GET", connection_id, b""))
+        except NoAnswer:
+            return None
+        if answer.status == 410:
+            raise Gone(connection_id)
+        try:
+            told = json.loads(answer.body or b"")["lastActiveAt"]
+            return datetime.fromisoformat(told.replace("Z", "+00:00"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def close(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open:

@@ -11,16 +11,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from chalicelib.contracts.base import Contract, Refused, Request
-from chalicelib.domain.asks import Authenticate, Listen
+from chalicelib.domain.asks import Authenticate, Listen, Refresh
 from chalicelib.domain.connections import Connection
 from chalicelib.domain.people import ROLE_WORDS, Actor
 from chalicelib.edge.bearer import bare, bearer
 from chalicelib.edge.desk import perform
+from chalicelib.edge.hurry import Patience
 from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import (
     CourierTaken,
     Forbidden,
     NotFound,
+    NotOnline,
     PostFailed,
     Stale,
     Unauthenticated,
@@ -80,20 +82,29 @@ def message(waybill: Waybill, connection_id: str, body: str) -> None:
         # that nobody answers would not come again by itself.
         waybill.presence.turn_away(connection_id)
         return
+    if connection.expired(waybill.clock()):
+        waybill.presence.dismiss_expired(connection)
+        return
     contract = waybill.contracts[connection.contract]
-    request = Request()
+    request, patience, early = Request(), waybill.patience(), False
     try:
         if contract.speaks_first and not connection.greeted:  # this overtook the greeting's wakeup
             waybill.greeting.greet(connection_id)
             connection = waybill.presence.get(connection_id) or connection
         request, wrong = _read(waybill, contract, connection, body)
+        if isinstance(wrong, Unauthenticated) and not connection.person_id:
+            known, early = _await_identity(waybill, connection, patience)
+            if known is None:
+                return  # it was refused, and ended
+            connection = known
+            request, wrong = _read(waybill, contract, connection, body)
         if contract.pace and request.paced and (wrong or request.ask):
             connection = waybill.presence.pace(connection, contract.pace)
         if wrong:
             raise wrong
-        frames = _answer(waybill, contract, connection, request)
+        frames = _answer_on_duty(waybill, contract, connection, request, patience)
     except WaybillError as error:
-        _refuse(waybill, contract, connection, request, error)
+        _refuse(waybill, contract, connection, request, error, early)
     except (Stale, CourierTaken):
         busy = Unavailable("This is changing too fast; try again.")
         _refuse(waybill, contract, connection, request, busy)
@@ -113,12 +124,49 @@ def _read(
         return Request(), error
 
 
+def _await_identity(
+    waybill: Waybill, connection: Connection, patience: Patience
+) -> tuple[Connection | None, bool]:
+    """Wait for somebody to say who they are: the message that says it may have been overtaken by
+    this one. Returns the connection as it is then, None once it is gone, and whether it is worth
+    to wait on."""
+    current: Connection | None = connection
+    waited = False
+    while current and not current.person_id and patience.wait_for_identity(current):
+        waited = True
+        current = waybill.presence.get(connection.id)
+    if current and current.person_id:
+        patience.let_pass()
+    return current, waited
+
+
+def _answer_on_duty(
+    waybill: Waybill,
+    contract: Contract,
+    connection: Connection,
+    request: Request,
+    patience: Patience,
+) -> Sequence[str]:
+    """Do what is asked; where that takes a courier on duty, wait for one who is just going: their
+    message may have been overtaken by this one."""
+    while True:
+        try:
+            return _answer(waybill, contract, connection, request)
+        except NotOnline:
+            if not patience.wait_for_duty(connection):
+                raise
+
+
 def _answer(
     waybill: Waybill, contract: Contract, connection: Connection, request: Request
 ) -> Sequence[str]:
     ask = request.ask
     if isinstance(ask, Authenticate):
         _authenticate(waybill, contract, connection, request, ask)
+        return ()
+    if isinstance(ask, Refresh):
+        actor = waybill.authenticate(bare(ask.token) or None)
+        _prolong(waybill, contract, connection, request, actor)
         return ()
     if isinstance(ask, Listen):
         _admit(waybill, contract, connection, request, lambda c: _retuned(c, ask))
@@ -133,9 +181,16 @@ def _refuse(
     connection: Connection,
     request: Request,
     error: WaybillError,
+    early: bool = False,
 ) -> None:
+    """Say no. `early`: the message that says who this is may have been overtaken, and yet come."""
     _post(waybill, connection.id, contract.refusal(request, error))
-    if contract.ends(request, connection):
+    if not contract.ends(request, connection):
+        return
+    if early:
+        with suppress(Unavailable):  # then its deadline ends it
+            waybill.presence.end_unauthenticated_soon(connection.id)
+    else:
         with suppress(PostFailed):  # it ends by itself, or is found out by its next message
             waybill.presence.end(connection.id)
 
@@ -167,12 +222,42 @@ def _authenticate(
         raise Unauthenticated("The token is for another role.")
     if contract.known_only and not waybill.profiles.known(actor.id):
         raise Unauthenticated("There is no profile of this person.")
-    if connection.person_id not in ("", actor.id):
-        raise Unauthenticated("This connection is somebody else's.")
+    if actor.until and actor.until <= waybill.clock():  # of one that the handshake vouched for
+        raise Unauthenticated("The token has expired.")
     if connection.person_id:
-        _post(waybill, connection.id, contract.answer(request, actor, connection))
+        _prolong(waybill, contract, connection, request, actor)
         return
     _admit(waybill, contract, connection, request, lambda c: _identified(c, actor))
+
+
+def _prolong(
+    waybill: Waybill, contract: Contract, connection: Connection, request: Request, actor: Actor
+) -> None:
+    """Let a connection go on until a newer token of the same person ends. Whatever else the token
+    says must be as before: a connection is not handed over, nor moved between rooms."""
+    if connection.person_id != actor.id:
+        raise Unauthenticated("This connection is somebody else's.")
+    if connection.role is not actor.role:
+        raise Unauthenticated("The token is for another role.")
+    if set(connection.restaurant_ids) != set(actor.restaurant_ids):
+        raise Unauthenticated("The token is for other restaurants: connect again.")
+    if connection.greeted:
+        if _admit(waybill, contract, connection, request, lambda c: _prolonged(c, actor)):
+            return  # with its answer
+    else:
+        _prolong_ungreeted(waybill, connection, actor)
+    _post(waybill, connection.id, contract.answer(request, actor, connection))
+
+
+def _prolong_ungreeted(waybill: Waybill, connection: Connection, actor: Actor) -> None:
+    """Note a later end, for the greeting to find."""
+    current: Connection | None = connection
+    while current and (after := _prolonged(current, actor)):
+        try:
+            waybill.presence.prolong(current, after)
+            break
+        except Stale:  # it is just being greeted
+            current = waybill.presence.get(connection.id)
 
 
 def _admit(
@@ -181,16 +266,24 @@ def _admit(
     connection: Connection,
     request: Request,
     change: Callable[[Connection], Connection | None],
-) -> None:
-    """Make a connection what `change` makes of it (None: it is that already) and answer it."""
+) -> bool:
+    """Make a connection what `change` makes of it and answer it. False, and no answer, where that
+    is None: it is that already, or gone."""
     before: Connection | None = connection
     while before and (after := change(before)):
         awake = waybill.presence.awake(after)
         try:
             waybill.greeting.admit(before, awake, contract.answer(request, None, awake))
-            return
+            return True
         except Stale:  # its first frames have just been noted, or it asked twice
             before = waybill.presence.get(connection.id)
+    return False
+
+
+def _prolonged(connection: Connection, actor: Actor) -> Connection | None:
+    """The connection with a later end; None where the token makes it no longer than it is."""
+    longer = replace(connection, until=actor.until)
+    return longer if longer.heard_until > connection.heard_until else None
 
 
 def _identified(connection: Connection, actor: Actor) -> Connection | None:
@@ -203,7 +296,12 @@ def _retuned(connection: Connection, ask: Listen) -> Connection:
 
 def identity(actor: Actor) -> dict[str, Any]:
     """What a connection keeps of the one who speaks on it."""
-    return {"person_id": actor.id, "role": actor.role, "restaurant_ids": actor.restaurant_ids}
+    return {
+        "person_id": actor.id,
+        "role": actor.role,
+        "restaurant_ids": actor.restaurant_ids,
+        "until": actor.until,
+    }
 
 
 def disconnect(waybill: Waybill, connection_id: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
+from chalicelib.edge.hurry import Patience
 from chalicelib.edge.signature import ProviderSignature
 from chalicelib.services.announcing import Announcing
 from chalicelib.services.broadcast import Broadcast
@@ -31,11 +32,13 @@ from chalicelib.services.waking import Waking
 
 @dataclass(frozen=True)
 class Waybill:
-    """The services, the contracts by name, and `authenticate`: a token becomes an actor.
+    """The services, the contracts by name, and `authenticate`: a token becomes an actor. Each
+    message that comes too early has a `patience` of its own.
     `provider` knows what the payment provider has signed, pages of `origins` may call us, and
     `queue_name` is the wakeup queue's."""
 
     authenticate: Callable[[str | None], Actor]
+    patience: Callable[[], Patience]
     provider: ProviderSignature
     origins: Sequence[str]
     contracts: Mapping[str, Contract]

@@ -61,7 +61,7 @@ class Greeting:
         """Greet a connection, once however often it is called; returns zero, or how soon to try
         again. A connection that has gone meanwhile is forgotten."""
         connection = self._connections.get(connection_id, self._clock())
-        if connection is None:
+        if connection is None or connection.expired(self._clock()):
             return timedelta(0)
         try:
             # Not found out by a post: the mailbox forgets a listener that it can't post to.
@@ -132,7 +132,7 @@ class Greeting:
         once; the rooms are joined last, as whatever is said in them must come after the answer.
         """
         after = self.begin(admitted(after, tuple(self._rooms(after))))
-        self._presence.see_to_it(before.id)
+        self._presence.see_to_it(after)
         noted = self._connections.update(before, after)
         try:
             for frame in frames:

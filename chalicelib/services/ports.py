@@ -162,6 +162,10 @@ class Gateway(Protocol):
     def alive(self, connection_id: str) -> bool:
         """Whether the connection is still there."""
 
+    def last_active(self, connection_id: str) -> datetime | None:
+        """When something last came from a connection or went to it; None where that can't be told.
+        Raises Gone."""
+
     def close(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open."""
 

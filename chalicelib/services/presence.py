@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
@@ -20,21 +21,46 @@ from chalicelib.domain.connections import (
 )
 from chalicelib.domain.people import Role
 from chalicelib.domain.retries import Retries
-from chalicelib.errors import Gone, PostFailed, RateLimited, Stale, TooManySockets
+from chalicelib.errors import (
+    Conflict,
+    FrameTooLarge,
+    Gone,
+    PostFailed,
+    RateLimited,
+    Stale,
+    TooManySockets,
+    Unauthenticated,
+    WaybillError,
+)
 from chalicelib.services.changes import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.holding import Holding
+from chalicelib.services.places import find_leavers
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, Gateway, Queue
-from chalicelib.services.wakeups import AuthDeadline, Beat, Greet, HangUp, Wakeup, pause_after
+from chalicelib.services.wakeups import (
+    AuthDeadline,
+    Beat,
+    Greet,
+    HangUp,
+    TokenEnd,
+    Wakeup,
+    pause_after,
+)
 
 log = logging.getLogger(__name__)
 
 Heartbeats = Callable[[str], Heartbeat | None]
 """The heartbeat of a contract's connections, by its name; None where it has none."""
 
+LastWords = Callable[[Connection, WaybillError], Sequence[str]]
+"""How a connection's contract says why it is ended."""
+
 _OFTEN = timedelta(minutes=1)  # a beat that comes more often than this is not left to the sweep
 _EARLY = timedelta(seconds=1)  # clocks differ
 _CLOSER_EVERY = timedelta(minutes=30)  # heartbeats are many; one in so long looks closer
 _BEFORE_THE_END = timedelta(minutes=3)  # AWS has closed it by then, and its row is not void yet
+_PLACE_TRIES = 10
+_SOON = timedelta(seconds=2)
+_EVER = datetime.min.replace(tzinfo=timezone.utc)  # nobody's time is over then
 
 
 class Presence:
@@ -51,11 +77,15 @@ class Presence:
         auth_deadline: timedelta,
         silence: Mapping[str, timedelta],
         heartbeats: Heartbeats,
+        last_words: LastWords,
+        pool: ThreadPoolExecutor,
         clock: Clock,
         retries: Retries | None = None,
     ) -> None:
         self._retries = retries or Retries()
         self._heartbeat = heartbeats
+        self._last_words = last_words
+        self._pool = pool
         self._connections = connections
         self._couriers = couriers
         self._gateway = gateway
@@ -74,6 +104,7 @@ class Presence:
         self._connections.open(connection)
         wakeups: list[tuple[Wakeup, timedelta]] = [(Greet(connection.id), timedelta(0))]
         wakeups += self._next(connection.id, beat)
+        wakeups += self._at_token_end(connection)
         if not connection.person_id:
             wakeups.append((AuthDeadline(connection.id), self._auth_deadline))
         self._queue.send(wakeups)
@@ -82,28 +113,65 @@ class Presence:
         """Have a connection greeted in a moment; what was said to it already is not repeated."""
         self._queue.send([(Greet(connection_id), timedelta(seconds=1))])
 
-    def see_to_it(self, connection_id: str) -> None:
+    def see_to_it(self, connection: Connection) -> None:
         """Have it looked at whether a connection that is about to be let in has been: soon, and
-        once more when nobody can still be at it. Raises Unavailable."""
-        greet = Greet(connection_id)
-        self._queue.send([(greet, RELAY_AFTER), (greet, COMMIT_WITHIN)])
+        once more when nobody can still be at it; and have it ended with its token. Raises
+        Unavailable."""
+        greet = Greet(connection.id)
+        wakeups: list[tuple[Wakeup, timedelta]] = [(greet, RELAY_AFTER), (greet, COMMIT_WITHIN)]
+        self._queue.send(wakeups + self._at_token_end(connection))
+
+    def prolong(self, before: Connection, after: Connection) -> None:
+        """Note that a connection that is not greeted yet ends later. Raises Stale, Unavailable."""
+        self._queue.send(self._at_token_end(after))
+        self._connections.update(before, after)
+
+    def _at_token_end(self, connection: Connection) -> list[tuple[Wakeup, timedelta]]:
+        """The wakeup that ends a connection with its token, where it would not be over by then. It
+        must be on the queue before the row says so: an earlier one gives up when it reads that."""
+        until = connection.until
+        if until is None or until >= connection.ends_at:
+            return []
+        return [(TokenEnd(connection.id, until), until - self._clock())]
 
     def admit(self, connection: Connection) -> None:
         """Let a greeted connection hear what is said in its rooms. One that ended meanwhile, and
-        whose $disconnect found it in none of them, is taken out again; one too many is closed.
+        whose $disconnect found it in none of them, is taken out again. Raises Stale.
 
         Its mailboxes are joined last: whoever finds it in all of them may take the rest for done.
         """
         if connection.role is Role.COURIER and connection.hears is None:  # it can hear offers
-            self._couriers.connected(connection.person_id, connection.id, connection.ends_at)
-        try:
-            for room in sorted(connection.rooms, key=lambda room: mailbox_of(room) is not None):
-                self._connections.join(room, connection)
-        except TooManySockets:
-            self.end(connection.id)
-            return
+            self._couriers.connected(connection.person_id, connection.id, connection.heard_until)
+        for room in sorted(connection.rooms, key=lambda room: mailbox_of(room) is not None):
+            self._join(room, connection)
         if self.get(connection.id) is None:
             self._leave(connection.id, connection.person_id, set(connection.rooms))
+
+    def _join(self, room: str, connection: Connection) -> None:
+        """Join a room. Where it is full, somebody gives way: who comes now is certainly there,
+        and of those who came before some may be gone without a word. Raises Stale."""
+        for _ in range(_PLACE_TRIES):
+            try:
+                self._connections.join(room, connection)
+                return
+            except TooManySockets:
+                self._make_place(room, connection.id)
+        raise Stale  # others come faster; a wakeup tries again
+
+    def _make_place(self, room: str, newcomer_id: str) -> None:
+        listeners = self._connections.listeners(room, _EVER)
+        others = [one for one in listeners if one.connection_id != newcomer_id]
+        gone, silent = find_leavers(self._gateway, self._pool, others)
+        list(self._pool.map(lambda one: self.forget(one.connection_id, one.person_id), gone))
+        for one in gone:
+            self._connections.leave(
+                room, one.connection_id
+            )  # its row, and so its rooms, may be lost
+        if silent:
+            row = self.get(silent.connection_id)
+            if row:
+                self.dismiss(row, Conflict("You have too many connections: a newer one stays."))
+            self._connections.leave(room, silent.connection_id)
 
     def get(self, connection_id: str) -> Connection | None:
         """A connection's row, None once it is gone."""
@@ -168,6 +236,34 @@ class Presence:
         """Close the socket of a connection. Raises PostFailed if it may still be open."""
         self._gateway.close(connection_id)
 
+    def dismiss(self, connection: Connection, why: WaybillError) -> None:
+        """End a connection, and say why just before: what closes it can't carry a reason."""
+        with suppress(Gone, PostFailed, FrameTooLarge):
+            for frame in self._last_words(connection, why):
+                self._gateway.post(connection.id, frame)
+        self.end(connection.id)
+
+    def dismiss_expired(self, connection: Connection) -> None:
+        """End a connection whose token has ended."""
+        self.dismiss(connection, Unauthenticated("The token has expired."))
+
+    def end_expired(self, connection_id: str, until: datetime) -> timedelta:
+        """End a connection whose token ends at a time, unless it has been prolonged; returns zero,
+        or how soon to try again."""
+        connection = self.get(connection_id)
+        if connection is None or (connection.until and connection.until > until):
+            return timedelta(0)
+        left: timedelta = until - self._clock()
+        if left > timedelta(0):
+            return left  # the queue's delays are short
+        if connection.expired(self._clock()):
+            self.dismiss_expired(connection)
+        return timedelta(0)
+
+    def end_unauthenticated_soon(self, connection_id: str) -> None:
+        """Leave a connection a moment to authenticate; then it is closed. Raises Unavailable."""
+        self._queue.send([(AuthDeadline(connection_id), _SOON)])
+
     def end_unauthenticated(self, connection_id: str) -> None:
         """Close a connection that has had its time to authenticate and did not."""
         connection = self.get(connection_id)
@@ -182,6 +278,9 @@ class Presence:
         connection = self._connections.find(connection_id)
         if connection is None or connection.void(now):  # what it was in is left all the same
             self.close(connection_id)
+            return
+        if connection.expired(now):
+            self.dismiss_expired(connection)
             return
         if connection.check_at and connection.check_at - _EARLY > now:
             return

@@ -56,6 +56,14 @@ class AuthDeadline(msgspec.Struct, frozen=True, tag="auth_deadline"):
     connection_id: str
 
 
+class TokenEnd(msgspec.Struct, frozen=True, tag="token_end"):
+    """The token of whoever speaks on a connection ends at `until`, unless it has been prolonged:
+    then another such wakeup is on its way."""
+
+    connection_id: str
+    until: datetime
+
+
 class FanOut(msgspec.Struct, frozen=True, tag="fan_out"):
     """Post one unkept event to these listeners: a share of a large room."""
 
@@ -91,7 +99,19 @@ class HangUp(msgspec.Struct, frozen=True, tag="hang_up"):
     tries: int = 0
 
 
-Wakeup = Relay | Expire | Search | Greet | AuthDeadline | FanOut | Beat | Look | Beats | HangUp
+Wakeup = (
+    Relay
+    | Expire
+    | Search
+    | Greet
+    | AuthDeadline
+    | FanOut
+    | Beat
+    | Look
+    | Beats
+    | HangUp
+    | TokenEnd
+)
 
 
 _FIRST_PAUSE = timedelta(seconds=5)

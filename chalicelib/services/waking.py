@@ -36,6 +36,7 @@ from chalicelib.services.wakeups import (
     HangUp,
     Look,
     Search,
+    TokenEnd,
     Wakeup,
     pause_after,
 )
@@ -106,6 +107,9 @@ class Waking:
             return self._relay_again(wakeup)
         if isinstance(wakeup, HangUp):
             return self._hang_up(wakeup)
+        if isinstance(wakeup, TokenEnd):
+            left = self._presence.end_expired(wakeup.connection_id, wakeup.until)
+            return _wait(wakeup, left)
         if isinstance(wakeup, AuthDeadline):
             self._presence.end_unauthenticated(wakeup.connection_id)
         elif isinstance(wakeup, Beat):

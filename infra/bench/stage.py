@@ -135,6 +135,9 @@ class Stage:
         """Whether a socket was opened."""
         return connection_id in self._frames
 
+    def last_active(self, connection_id: str) -> None:
+        """Not told here."""
+
     def close(self, connection_id: str) -> None:
         """End a socket."""
         self._frames.pop(connection_id, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomR
 from infra.tokens import mint
 from tests.builders import DEPOT
 from tests.conftest import SECRET
+from tests.functional.conftest import MakeWorld
 from tests.functional.world import Someone, World, log_of
 
 
@@ -158,13 +160,60 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
     assert MailboxRow.get("cara").listeners.as_dict() == {}
 
 
-def test_one_mailbox_is_heard_by_a_hundred_sockets_and_one_more_is_closed(world: World) -> None:
+def test_of_a_hundred_sockets_the_longest_silent_gives_way_to_one_more(world: World) -> None:
     cara = world.customer()
-    sockets = [world.connect(cara) for _ in range(MOST + 1)]
-    assert world.waybill.presence.get(sockets[-1].id) is None
+    sockets = [world.connect(cara) for _ in range(MOST)]
+    for socket in (*sockets[:7], *sockets[8:]):
+        socket.say({"event": "x"})
+        socket.take()
+    sockets.append(world.connect(cara))
+    (told,) = sockets[7].take()
+    assert (told["event"], "too many connections" in told["data"]["message"]) == ("error", True)
+    assert world.gateway.closed == [sockets[7].id]
+    assert world.waybill.presence.get(sockets[7].id) is None
     world.courier()
     world.place(cara)
-    assert [len(socket.take()) for socket in sockets] == [1] * MOST + [0]
+    assert [len(socket.take()) for socket in sockets] == [1] * 7 + [0] + [1] * (MOST - 7)
+
+
+def test_whoever_lost_a_hundred_sockets_is_never_locked_out(world: World) -> None:
+    cara = world.customer()
+    ghosts = [world.connect(cara) for _ in range(MOST)]
+    alive = ghosts.pop(50)
+    for ghost in ghosts:
+        ghost.lose()
+    sockets = [world.connect(cara) for _ in range(3)]
+    assert world.gateway.closed == []
+    world.courier()
+    world.place(cara)
+    assert [len(socket.take()) for socket in (alive, *sockets)] == [1] * 4
+
+
+def test_newcomers_at_once_make_a_place_each(make_world: MakeWorld) -> None:
+    world = make_world()
+    cara = world.customer()
+    sockets = [world.connect(cara) for _ in range(MOST)]
+    new = [world.connect(cara, greet=False) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda one: world.waybill.greeting.greet(one.id), new))
+    world.pass_time(3)
+    listening = MailboxRow.get("cara").listeners.as_dict()
+    assert set(listening) >= {one.id for one in new}
+    assert len(listening) == MOST
+    assert world.gateway.closed == [socket.id for socket in sockets[:4]]
+
+
+def test_a_restaurants_owners_give_way_to_each_other(world: World) -> None:
+    def owner(id_: str) -> Someone:
+        return world.someone(Role.MERCHANT, id_, restaurant_ids=["r1"])
+
+    first = world.connect(owner("o-0"), "food")
+    others = [world.connect(owner(f"o-{n}"), "food") for n in range(1, MOST + 1)]
+    assert world.gateway.closed == [first.id]
+    assert first.frames[-1]["event"] == "error"
+    box = MailboxRow.get("restaurant#r1").listeners.as_dict()
+    assert set(box) == {socket.id for socket in others}
+    assert world.waybill.presence.get(first.id) is None
 
 
 def test_events_past_their_age_are_ignored_before_they_are_deleted(world: World) -> None:

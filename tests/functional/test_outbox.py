@@ -39,6 +39,9 @@ class Heard:
     def alive(self, connection_id: str) -> bool:
         return True
 
+    def last_active(self, connection_id: str) -> None:
+        return None
+
     def close(self, connection_id: str) -> None:
         return None
 

@@ -4,7 +4,7 @@ people with tokens, and a clock, a queue and a gateway that do as they are told.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -82,6 +82,7 @@ class Socket:
     def say(self, message: Any) -> list[Any]:
         """Send a frame (what is no text is sent as JSON) and take what came."""
         body = message if isinstance(message, str) else json.dumps(message)
+        self._world.gateway.touch(self.id)
         self._world.invoke("websocket_message", _socket_event("MESSAGE", self.id, body))
         return self.take()
 
@@ -105,6 +106,7 @@ class World:
         self.clock = parts.pop("clock", None) or Clock()
         self.gateway = parts.pop("gateway", None) or RecordingGateway()
         self.queue = parts.pop("queue", None) or RecordingQueue(self.clock)
+        self.meanwhile: list[Callable[[], object]] = []  # the next, whenever a message waits
         self.settings = engine.settings(**(settings or {}))
         self.waybill = wiring.build(
             self.settings,
@@ -112,11 +114,17 @@ class World:
             gateway=self.gateway,
             queue=self.queue,
             database=engine.connection,
-            **{"pause": lambda seconds: None, **parts},
+            **{"pause": lambda seconds: None, "sleep": self._sleep, **parts},
         )
         wiring.use(self.waybill)
         self._client = _client()
         self._sockets = 0
+
+    def _sleep(self, seconds: float) -> None:
+        """Let a message that came too early wait; `meanwhile` is what happens then."""
+        self.clock.advance(seconds)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
 
     # People
 
