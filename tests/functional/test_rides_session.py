@@ -128,13 +128,14 @@ def test_a_bad_token_at_the_handshake_is_401(world: World) -> None:
     assert world.connect(None, "rides", query={"token": "x.y.z"}).status == 401
 
 
-def test_another_persons_token_later_ends_the_connection(world: World) -> None:
+def test_another_persons_token_later_is_refused_and_changes_nothing(world: World) -> None:
     """S1-04."""
     rider = a_rider(world)
     other = world.someone(Role.CUSTOMER, "otto")
     register(world, other)
     assert rider.ask("authenticate", token=other.token)["code"] == "UNAUTHENTICATED"
-    assert world.gateway.closed == [rider.socket.id]
+    assert world.gateway.closed == []
+    assert rider.did("authenticate", token=rider.person.token)["user_id"] == "rita"
 
 
 def test_a_rider_is_no_driver(world: World) -> None:

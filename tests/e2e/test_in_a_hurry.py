@@ -1,0 +1,117 @@
+"""Clients that say everything at once, as a browser's `onopen` does, on both engines."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.e2e.conftest import DEPLOYED, Stack
+
+TIMES = 100
+AT_ONCE = 4
+MOST_APART_S = 0.05
+
+Client = tuple[str, list[str], str]
+"""A path, what is sent to it without waiting, and what is in the last answer if all was done."""
+
+
+@pytest.fixture(scope="module", params=["ministack", "moto"])
+def hurried(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A stack on either engine."""
+    if request.param == "ministack" or DEPLOYED is not None:
+        yield request.getfixturevalue("stack")
+        return
+    running = Stack(tmp_path_factory.mktemp("moto"), {"ENGINE": "moto"})
+    try:
+        yield running.await_ready()
+    finally:
+        running.stop()
+
+
+def somebody(stack: Stack, role: str) -> tuple[str, str]:
+    """Somebody new with a profile: id and token."""
+    id_ = f"{role}-{uuid4().hex[:8]}"
+    token = stack.token(role, id_)
+    request = urllib.request.Request(
+        f"{stack.url}/api/v1/me",
+        method="PUT",
+        data=json.dumps({"name": "Sam", "phone": "+911234567890"}).encode(),
+        headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20):
+        return id_, token
+
+
+def a_subscriber(stack: Stack) -> Client:
+    id_, token = somebody(stack, "customer")
+    auth = json.dumps({"type": "auth", "token": token, "user_id": id_})
+    subscribe = json.dumps({"type": "subscribe", "events": ["order_created"]})
+    return "/api/websocket/ws", [auth, subscribe], '"subscribed_events":["order_created"]'
+
+
+def a_driver(stack: Stack) -> Client:
+    _, token = somebody(stack, "driver")
+    place = {"latitude": 60.17, "longitude": 24.94}
+    said = [
+        {"event": "authenticate", "data": {"token": token}},
+        {"event": "go_online"},
+        {"event": "update_location", "data": place},
+    ]
+    return "/api/v1/ws/rides", [json.dumps(one) for one in said], "Location updated"
+
+
+def a_food_courier(stack: Stack) -> Client:
+    _, token = somebody(stack, "driver")
+    said = [f'40/orders,{{"token":"{token}"}}', '42/orders,1["get-available-orders"]']
+    return "/socket.io/?EIO=4&transport=websocket", said, '43/orders,1[{"ok":true}]'
+
+
+def overtaken(client: Client) -> Client:
+    """The same, in the worst order."""
+    path, said, done = client
+    return path, said[::-1], done
+
+
+def outcome(stack: Stack, client: Client, apart_s: float) -> str:
+    """What came of it: "done", or the last that was heard."""
+    path, said, done = client
+    heard = ""
+    with connect(f"{stack.ws_url}{path}") as socket:
+        for text in said:
+            socket.send(text)
+            time.sleep(apart_s)
+        give_up_at = time.monotonic() + 10
+        try:
+            while time.monotonic() < give_up_at:
+                heard = str(socket.recv(timeout=10))
+                if done in heard:
+                    return "done"
+        except (ConnectionClosed, TimeoutError) as error:
+            heard += type(error).__name__
+    return heard
+
+
+@pytest.mark.parametrize("make", [a_subscriber, a_driver, a_food_courier])
+def test_whoever_does_not_wait_is_served_every_time(
+    hurried: Stack, make: Callable[[Stack], Client]
+) -> None:
+    """0 to 50 ms apart; every other time in the worst order."""
+
+    def play(n: int) -> str:
+        client = make(hurried)
+        return outcome(hurried, overtaken(client) if n % 2 else client, MOST_APART_S * n / TIMES)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = Counter(pool.map(play, range(TIMES)))
+    assert outcomes == {"done": TIMES}
