@@ -100,7 +100,7 @@ class Food(Contract):
     def asked(self, name: str, data: Any, connection: Connection, echo: Any = None) -> Request:
         """A message as a request. Raises Refused."""
         try:
-            reader = READERS.get(name)
+            reader = READERS.get(name) or OURS.get(name)
             if reader is None:
                 raise InvalidInput("This event is unknown.")
             if data is not None and not isinstance(data, dict):
@@ -208,6 +208,10 @@ READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], Ask]] = {
     "accept-order": _accept_order,
     AVAILABLE: _available_orders,
     "get-restaurant-orders": _restaurant_orders,
+}
+OURS: Mapping[
+    str, Callable[[Mapping[str, Any], Role | None], Ask]
+] = {  # spec 002 has no such event
     REFRESH: lambda data, role: read_refresh(data),
 }
 LISTS: Mapping[str, str] = {

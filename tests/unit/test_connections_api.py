@@ -20,6 +20,7 @@ class Api(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses = [200]
+        self.body = b""
         self.requests: list[tuple[str, str, bytes, dict[str, str]]] = []
 
     @property
@@ -42,8 +43,9 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         self.send_response(status)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
+        self.wfile.write(self.server.body)
 
     do_GET = do_DELETE = do_POST
 
@@ -63,7 +65,7 @@ def serving() -> Iterator[Api]:
 
 @pytest.fixture
 def api(serving: Api) -> Api:
-    serving.statuses, serving.requests = [200], []
+    serving.statuses, serving.requests, serving.body = [200], [], b""
     return serving
 
 
@@ -190,3 +192,33 @@ def test_a_server_that_is_not_there_fails_each_of_many(slept: list[float]) -> No
     nobody = ConnectionsApi("http://127.0.0.1:9/api", Session(), "us-east-1", sleep=slept.append)
     failures = nobody.post_all([("c1", "hello"), ("c2", "hello")])
     assert [type(failure) for failure in failures] == [PostFailed, PostFailed]
+
+
+LAST_ACTIVE = [
+    (b'{"lastActiveAt": "2026-01-27T10:30:00.123Z"}', 1769509800.123),
+    (b'{"connectedAt": "2026-01-27T10:30:00.123Z"}', None),
+    (b'{"lastActiveAt": 7}', None),
+    (b'{"lastActiveAt": "soon"}', None),
+    (b"[]", None),
+    (b"", None),
+]
+
+
+@pytest.mark.parametrize(("body", "at_s"), LAST_ACTIVE)
+def test_when_a_connection_was_last_active(
+    api: Api, gateway: ConnectionsApi, body: bytes, at_s: float | None
+) -> None:
+    api.body = body
+    found = gateway.last_active("abc=")
+    assert (found.timestamp() if found else None) == at_s
+
+
+def test_a_connection_that_can_not_be_looked_at_may_be_there(
+    api: Api, gateway: ConnectionsApi
+) -> None:
+    api.statuses[:] = [410]
+    with pytest.raises(Gone):
+        gateway.last_active("abc=")
+    for status in (403, 429, 500, 0):
+        api.statuses[:] = [status]
+        assert gateway.last_active("abc=") is None
