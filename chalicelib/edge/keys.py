@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,10 @@ class PublicKeys:
         self._tried_at = self._clock()
         try:
             found = _keys_in(_read(self._url, self._timeout_s))
+        except urllib.error.HTTPError as refused:
+            refused.close()  # it is the answer, with its socket
+            log.warning("the keys of tokens can't be fetched: status %s", refused.code)
+            raise _unavailable() from None
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             log.warning("the keys of tokens can't be fetched: %s", type(error).__name__)
             raise _unavailable() from None
