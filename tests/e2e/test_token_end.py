@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.e2e.conftest import RunStack, Stack
+from tests.e2e.conftest import RunStack, Stack, wait_for
 
 
 def test_a_socket_ends_within_eight_seconds_of_its_token(run_stack: RunStack) -> None:
@@ -49,6 +49,7 @@ def test_the_longest_silent_of_a_hundred_gives_way_to_one_more(stack: Stack) -> 
             if n != 42:
                 socket.send("{}")
                 assert json.loads(socket.recv(timeout=10))["event"] == "error"
+        wait_for(lambda: len(stack.listening(id_)) == 100, within_s=60, every_s=0.5)
         opened.enter_context(connect(url))
         told = json.loads(sockets[42].recv(timeout=15))
         assert "too many connections" in told["data"]["message"]
