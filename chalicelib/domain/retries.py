@@ -17,8 +17,8 @@ from chalicelib.errors import Stale, Unavailable
 
 T = TypeVar("T")
 
-ATTEMPTS = 30
-WITHIN = timedelta(seconds=8)  # two such loops in one request still end before Lambda's 29 s
+ATTEMPTS = 40
+WITHIN = timedelta(seconds=12)  # two such loops in one request still end before Lambda's 29 s
 FIRST_PAUSE_S = 0.05  # about what an attempt takes
 LONGEST_PAUSE_S = 1.0
 

@@ -155,7 +155,6 @@ def test_any_token_is_answered(town: Town) -> None:
     send()
 
 
-@pytest.mark.xfail(strict=False, reason="a lone surrogate in a claim can't be written")
 def test_any_token_with_a_lone_surrogate_is_answered(town: Town) -> None:
     @sending(0.05)
     @given(st.sampled_from(ROUTES), contracts, odd.surrogate_tokens)
