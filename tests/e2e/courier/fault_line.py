@@ -15,13 +15,17 @@ Trigger = Callable[[str, bytes], bool]
 """(operation, body) of a request -> whether this is the moment."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # all tables are made at once
+
+
 class FaultLine:
     """Forwards to an engine. `arm` says what to do once the engine has answered which request."""
 
     def __init__(self, engine_port: int) -> None:
         self.engine_port = engine_port
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
         self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.broke = threading.Event()
         self._trigger: Trigger = lambda operation, body: False
