@@ -15,21 +15,18 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib.edge import (
-    deployment,
-    rest_courier,
-    rest_drivers,
-    rest_everywhere,
-    rest_feed,
-    rest_me,
-    rest_money,
-    rest_orders,
-    rest_pages,
-    rest_restaurants,
-    rest_rides,
-    sockets,
-    wakes,
-)
+from chalicelib.edge import deployment, sockets
+from chalicelib.edge import sqs as wakes
+from chalicelib.edge.rest import courier as rest_courier
+from chalicelib.edge.rest import drivers as rest_drivers
+from chalicelib.edge.rest import everywhere as rest_everywhere
+from chalicelib.edge.rest import feed as rest_feed
+from chalicelib.edge.rest import me as rest_me
+from chalicelib.edge.rest import money as rest_money
+from chalicelib.edge.rest import orders as rest_orders
+from chalicelib.edge.rest import pages as rest_pages
+from chalicelib.edge.rest import restaurants as rest_restaurants
+from chalicelib.edge.rest import rides as rest_rides
 from chalicelib.settings import queue_name
 from chalicelib.wiring import waybill
 

@@ -13,59 +13,59 @@ import botocore.config
 from pynamodb.connection import Connection as Database
 
 from chalicelib.contracts.base import Contract, Request
-from chalicelib.contracts.feed_events import worded
-from chalicelib.contracts.food_socketio import FoodOverSocketIO
+from chalicelib.contracts.feed.events import worded
+from chalicelib.contracts.food.socketio import FoodOverSocketIO
 from chalicelib.contracts.registry import CONTRACTS
-from chalicelib.domain.chats import key_of as message_key
-from chalicelib.domain.connections import Connection, Heartbeat, Listener
-from chalicelib.domain.dispatch import Policy
 from chalicelib.domain.events import Event, Outbox
-from chalicelib.domain.fares import Tariff
 from chalicelib.domain.ids import IdSource, new_id
-from chalicelib.domain.limits import LIMITS
-from chalicelib.domain.orders import Order
-from chalicelib.domain.payments import key_of as payment_key
+from chalicelib.domain.messaging.connections import Connection, Heartbeat, Listener
+from chalicelib.domain.money.fares import Tariff
+from chalicelib.domain.money.payments import key_of as payment_key
+from chalicelib.domain.orders.chat import key_of as message_key
+from chalicelib.domain.orders.dispatch_policy import Policy
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
+from chalicelib.domain.rate_limits import LIMITS
 from chalicelib.domain.retries import Retries
-from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.aws.connections_api import ConnectionsApi
+from chalicelib.edge.aws.payment_signature import ProviderSignature
+from chalicelib.edge.aws.queue import WakeupQueue
+from chalicelib.edge.aws.transport import lighten
 from chalicelib.edge.hurry import Patience
-from chalicelib.edge.queue import WakeupQueue
-from chalicelib.edge.signature import ProviderSignature
-from chalicelib.edge.transport import lighten
-from chalicelib.edge.waybill import Waybill
 from chalicelib.errors import NotFound, WaybillError
 from chalicelib.services import ports
-from chalicelib.services.announcing import Announcing
-from chalicelib.services.broadcast import Broadcast
-from chalicelib.services.calling import Calling, Calls
-from chalicelib.services.changes import Changes
-from chalicelib.services.chats import Chats
-from chalicelib.services.counting import Counting
-from chalicelib.services.delivery import Delivery
-from chalicelib.services.dispatching import Dispatching
-from chalicelib.services.earnings import Earnings, Wallets
-from chalicelib.services.feeds import Feeds
-from chalicelib.services.fleet import Fleet
-from chalicelib.services.greeting import Greeting
-from chalicelib.services.holding import Holding
-from chalicelib.services.mailbox import Mailboxes
-from chalicelib.services.ordering import Ordering
-from chalicelib.services.particulars import Particulars
-from chalicelib.services.payments import Payments
-from chalicelib.services.payouts import Payouts
-from chalicelib.services.pool import Pool
-from chalicelib.services.posting import Posting
-from chalicelib.services.presence import Presence
-from chalicelib.services.profiles import Profiles
-from chalicelib.services.publishing import Publishing
-from chalicelib.services.ratings import Ratings
-from chalicelib.services.relay import Relay
-from chalicelib.services.restaurants import Restaurants
-from chalicelib.services.rides import Followers, Rides
-from chalicelib.services.sweeping import Sweeper
-from chalicelib.services.tracking import Tracking
-from chalicelib.services.trips import Trips
-from chalicelib.services.waking import Waking
+from chalicelib.services.dispatch.broadcast import Calling, Calls
+from chalicelib.services.dispatch.holding import Holding
+from chalicelib.services.dispatch.open_pool import Pool
+from chalicelib.services.dispatch.order_commits import Changes
+from chalicelib.services.dispatch.sequential import Dispatching
+from chalicelib.services.messaging.announcements import Announcing
+from chalicelib.services.messaging.connections import Presence
+from chalicelib.services.messaging.event_counts import Counting
+from chalicelib.services.messaging.event_history import Feeds
+from chalicelib.services.messaging.fanout import Broadcast
+from chalicelib.services.messaging.greeting import Greeting
+from chalicelib.services.messaging.mailboxes import Mailboxes
+from chalicelib.services.messaging.outbox import Publishing
+from chalicelib.services.messaging.posting import Posting
+from chalicelib.services.messaging.relay import Relay
+from chalicelib.services.money.earnings import Earnings, Wallets
+from chalicelib.services.money.payments import Payments
+from chalicelib.services.money.payouts import Payouts
+from chalicelib.services.orders.chat import Chats
+from chalicelib.services.orders.courier import Delivery
+from chalicelib.services.orders.courier_status import Fleet
+from chalicelib.services.orders.customer import Ordering
+from chalicelib.services.orders.event_details import Particulars
+from chalicelib.services.orders.ratings import Ratings
+from chalicelib.services.people.profiles import Profiles
+from chalicelib.services.people.restaurants import Restaurants
+from chalicelib.services.rides.metering import Trips
+from chalicelib.services.rides.progress import Tracking
+from chalicelib.services.rides.requests import Followers, Rides
+from chalicelib.services.sweeper import Sweeper
+from chalicelib.services.wakeup_handler import Waking
 from chalicelib.settings import Settings
 from chalicelib.store import tables
 from chalicelib.store.allowances import Allowances

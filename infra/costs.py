@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chalicelib.services.sweeping import PASS_EVERY, PASSES
+from chalicelib.services.sweeper import PASS_EVERY, PASSES
 from infra.options import HEARTBEAT_S
 from infra.package.project import CONFIG, STAGE
 from infra.template import alarms

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from chalicelib.domain.flow import Flow
-from chalicelib.domain.flows import FLOWS
-from chalicelib.domain.orders import Status
+from chalicelib.domain.orders.flow import Flow
+from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.model import Status
 
 HOME = Path(__file__).resolve().parent.parent
 _PLACE = re.compile(r"(<!-- lifecycle: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.edge.wakes import BATCH_SIZE
+from chalicelib.edge.sqs import BATCH_SIZE
 from infra.gateway.invocation import LambdaContext
 from infra.nudge import Nudges
 from infra.tables import VISIBILITY_TIMEOUT_S

@@ -7,7 +7,7 @@ import binascii
 import sys
 import zlib
 
-from chalicelib.store.packing import unpacked
+from chalicelib.store.compression import unpacked
 
 
 def main(argv: list[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from chalicelib.edge.cors import EVERYBODY, shared_with
+from chalicelib.edge.rest.cors import EVERYBODY, shared_with
 from infra.gateway.responses import GatewayResponse
 
 _AWS_SAYS = "$context.error.messageString"  # a JSON string already, quotes included

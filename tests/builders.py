@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from chalicelib.domain import lifecycle
-from chalicelib.domain.jobs import Contact, Job, Offer, Place
-from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.details import Contact, Job, Offer, Place
+from chalicelib.domain.orders import lifecycle
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor, Courier, Fix, Role
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)  # to come: no engine's expiry reaches it

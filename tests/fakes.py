@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
+from chalicelib.domain.messaging.wakeups import Wakeup, decode, encode
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unavailable
-from chalicelib.services.wakeups import Wakeup, decode, encode
 from infra.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S
 from tests.builders import NOW
 

@@ -10,10 +10,10 @@ import msgspec
 
 from chalicelib.contracts import json_text
 from chalicelib.contracts.visible import is_blank
-from chalicelib.domain.asks import Ask, Refresh
-from chalicelib.domain.connections import Connection, Heartbeat, Listener, Pace
 from chalicelib.domain.events import Event
-from chalicelib.domain.orders import Order
+from chalicelib.domain.messaging.connections import Connection, Heartbeat, Listener, Pace
+from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.requests import Ask, Refresh
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, WaybillError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from chalicelib.contracts.base import number, optional_text, present, text
 from chalicelib.contracts.moments import iso
-from chalicelib.domain.payments import CURRENCY, Payment, PaymentStatus, Verdict
-from chalicelib.domain.payouts import Payout, masked
+from chalicelib.domain.money.payments import CURRENCY, Payment, PaymentStatus, Verdict
+from chalicelib.domain.money.payouts import Payout, masked
 from chalicelib.errors import InvalidInput
 
 MAX_AMOUNT = 10_000_000

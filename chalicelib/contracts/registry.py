@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.contracts import courier, drivers, feed, food, rides
 from chalicelib.contracts.base import Contract
-from chalicelib.contracts.food_orders import wire_order
-from chalicelib.domain.orders import Order
+from chalicelib.contracts.courier import socket as courier
+from chalicelib.contracts.drivers import socket as drivers
+from chalicelib.contracts.feed import socket as feed
+from chalicelib.contracts.food import socket as food
+from chalicelib.contracts.food.orders import wire_order
+from chalicelib.contracts.rides import socket as rides
+from chalicelib.domain.orders.model import Order
 
 CONTRACTS: dict[str, Contract] = {
     "courier": courier.COURIER,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
-from chalicelib.domain.fares import ROAD_FACTOR, SPEED_M_S
 from chalicelib.domain.geo import Point, distance_m
+from chalicelib.domain.money.fares import ROAD_FACTOR, SPEED_M_S
 
 TO_PICKUP_MIN = 10  # where nothing is known of the distance
 TO_DROPOFF_MIN = 20

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.domain.jobs import Contact, Job, Offer
+from chalicelib.domain.details import Contact, Job, Offer
 
 ORDER_PLACED = "order_placed"  # to the customer
 OFFER_MADE = "offer_made"  # to the courier it is offered to

@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 
-from chalicelib.domain.mailboxes import RESTAURANT
+from chalicelib.domain.messaging.mailboxes import RESTAURANT
 from chalicelib.domain.people import ROLE_WORDS, Actor, Role
 from chalicelib.edge.keys import PublicKeys
 from chalicelib.errors import Unauthenticated

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from chalicelib.domain.connections import Connection
-from chalicelib.domain.limits import Limit
+from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.rate_limits import Limit
 from chalicelib.services.ports import AllowanceStore
 
 PAUSES_S = (0.02, 0.03, 0.05, 0.1, 0.15, 0.25, 0.3, 0.35, 0.35, 0.4)  # 2 s in all

@@ -11,13 +11,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from chalicelib.contracts.base import Contract, Refused, Request
-from chalicelib.domain.asks import Authenticate, Listen, Refresh
-from chalicelib.domain.connections import Connection
+from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.orders.requests import Authenticate, Listen, Refresh
 from chalicelib.domain.people import ROLE_WORDS, Actor
+from chalicelib.edge.app_services import Waybill
 from chalicelib.edge.bearer import bare, bearer
-from chalicelib.edge.desk import perform
 from chalicelib.edge.hurry import Patience
-from chalicelib.edge.waybill import Waybill
+from chalicelib.edge.socket_requests import perform
 from chalicelib.errors import (
     CourierTaken,
     Forbidden,

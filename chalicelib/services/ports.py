@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from chalicelib.domain.chats import Message
-from chalicelib.domain.connections import Connection, Listener
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
-from chalicelib.domain.feeds import Count
 from chalicelib.domain.geo import Point
-from chalicelib.domain.limits import Limit
-from chalicelib.domain.mailboxes import Mailbox
-from chalicelib.domain.orders import Order
-from chalicelib.domain.payments import Payment
-from chalicelib.domain.payouts import Payout
+from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.messaging.event_stats import Count
+from chalicelib.domain.messaging.mailboxes import Mailbox
+from chalicelib.domain.messaging.wakeups import Wakeup
+from chalicelib.domain.money.payments import Payment
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, Fix, Person, Rating, Restaurant, Sighting
-from chalicelib.domain.wallets import Wallet
-from chalicelib.services.wakeups import Wakeup
+from chalicelib.domain.rate_limits import Limit
 
 Clock = Callable[[], datetime]
 Words = Callable[[Listener, Event], Sequence[str]]

@@ -9,7 +9,7 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.limits import Limit
+from chalicelib.domain.rate_limits import Limit
 from chalicelib.store.clock import ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import AllowanceRow

@@ -7,7 +7,7 @@ from uuid import uuid4
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.chats import KEPT_FOR, Message
+from chalicelib.domain.orders.chat import KEPT_FOR, Message
 from chalicelib.store.saving import save_if
 from chalicelib.store.tables import ChatRow
 

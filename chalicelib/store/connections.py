@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.connections import CHECK_EVERY, Connection, Listener, mailbox_of
 from chalicelib.domain.due import Due
+from chalicelib.domain.messaging.connections import CHECK_EVERY, Connection, Listener, mailbox_of
 from chalicelib.domain.people import Role
-from chalicelib.store import listeners
+from chalicelib.store import mailbox_subscribers as listeners
 from chalicelib.store.clock import from_ms, ms
 from chalicelib.store.failures import lost_race
 from chalicelib.store.mailboxes import Mailboxes

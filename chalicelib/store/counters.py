@@ -16,7 +16,7 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.feeds import Count
+from chalicelib.domain.messaging.event_stats import Count
 from chalicelib.store.failures import lost_race
 from chalicelib.store.tables import SHARDS, CounterRow
 

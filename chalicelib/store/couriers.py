@@ -16,8 +16,8 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.connections import MAX_AGE
 from chalicelib.domain.geo import Point, cell_of, rings
+from chalicelib.domain.messaging.connections import MAX_AGE
 from chalicelib.domain.odometer import Mark, Odometer
 from chalicelib.domain.people import Courier, Fix, Sighting
 from chalicelib.domain.retries import Retries
@@ -31,8 +31,8 @@ _PER_CELL = 100  # free couriers read of one cell at a time
 _PER_SHARD = 25
 _MOST_READ = 3000  # in one look for couriers, before it reads on no further
 _AGAIN = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within LIVELY
-# Fixes noted before they are added up: more than come between two sightings (domain/tracking.py),
-# and few enough for the row to stay under 1 KB, one write unit.
+# Fixes noted before they are added up: more than come between two sightings
+# (domain/orders/progress.py), and few enough for the row to stay under 1 KB, one write unit.
 _TRACK = 36
 _MARK = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
 _E7 = 10_000_000

@@ -1,4 +1,4 @@
-"""Mailboxes: the head of each person's log, and the log. services/mailbox.py has the rules.
+"""Mailboxes: the head of each person's log, and the log. Rules: services/messaging/mailboxes.py.
 
 The newest events are in the head itself, where writing them costs nothing: the head is written
 anyway, when a lease ends. Once they would make it larger than a write unit they are put away, as
@@ -22,12 +22,12 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
-from chalicelib.domain.mailboxes import Lag, Mailbox
+from chalicelib.domain.messaging.mailboxes import Lag, Mailbox
 from chalicelib.errors import Stale
-from chalicelib.store import listeners
+from chalicelib.store import mailbox_subscribers as listeners
 from chalicelib.store.clock import from_ms, ms
+from chalicelib.store.compression import pack, unpack
 from chalicelib.store.failures import lost_race
-from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_once
 from chalicelib.store.tables import EventRow, MailboxRow
 

@@ -13,13 +13,13 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.flows import FLOWS
-from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierContended, CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
 from chalicelib.store.clock import from_ms, ms
+from chalicelib.store.compression import pack, unpack
 from chalicelib.store.failures import BUSY, LOST, cancelled
-from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_if
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow

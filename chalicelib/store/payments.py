@@ -7,7 +7,7 @@ from uuid import uuid4
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.payments import Payment
+from chalicelib.domain.money.payments import Payment
 from chalicelib.store.saving import save_if
 from chalicelib.store.tables import PaymentRow
 

@@ -251,7 +251,7 @@ class RoomRow(Model):
 
 
 class MailboxRow(Model):
-    """The head of a person's log. services/mailbox.py says how it is used."""
+    """The head of a person's log. services/messaging/mailboxes.py says how it is used."""
 
     class Meta:
         table_name = "mailboxes"
@@ -263,9 +263,9 @@ class MailboxRow(Model):
     ended = UnicodeAttribute(null=True)  # the token of the last holder who let go
     todo: Any = ListAttribute(
         null=True
-    )  # marks (domain/mailboxes.py): what the holder is to take in
+    )  # marks (domain/messaging/mailboxes.py): what the holder is to take in
     doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.Head, packed
-    listeners: Any = MapAttribute(null=True)  # by connection id: store/listeners.py
+    listeners: Any = MapAttribute(null=True)  # by connection id: store/mailbox_subscribers.py
 
 
 class _ByCritical(GlobalSecondaryIndex["EventRow"]):

@@ -14,11 +14,11 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.domain.payouts import Payout
-from chalicelib.domain.wallets import Booking, Wallet
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.money.wallets import Booking, Wallet
 from chalicelib.errors import NotFound, Stale
+from chalicelib.store.compression import pack, unpack
 from chalicelib.store.failures import cancelled
-from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 

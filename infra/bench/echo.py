@@ -13,7 +13,7 @@ from typing import Any
 from botocore.session import Session
 from chalice.app import Chalice
 
-from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.aws.connections_api import ConnectionsApi
 
 app = Chalice("bench", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS"])

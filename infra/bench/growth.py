@@ -16,13 +16,13 @@ from zlib import crc32
 import msgspec
 from pynamodb.models import Model
 
-from chalicelib.domain.connections import Connection, person_room
+from chalicelib.domain.details import Job, Place
 from chalicelib.domain.geo import cell_of
-from chalicelib.domain.jobs import Job, Place
-from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.messaging.connections import Connection, person_room
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Fix, Role
 from chalicelib.store import connections as connection_rows
-from chalicelib.store import listeners as listener_rows
+from chalicelib.store import mailbox_subscribers as listener_rows
 from chalicelib.store import orders as order_rows
 from chalicelib.store.clock import ms
 from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow

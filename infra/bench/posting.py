@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.session import Session
 
-from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.aws.connections_api import ConnectionsApi
 from infra.bench.contenders import Contender, Unavailable
 from infra.bench.report import Report, Row, at_most, median, ratio
 

@@ -18,8 +18,8 @@ from typing import Any
 from chalice.test import Client
 
 from chalicelib import wiring
+from chalicelib.domain.messaging.wakeups import Wakeup, encode
 from chalicelib.errors import Gone
-from chalicelib.services.wakeups import Wakeup, encode
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
 from infra.aws import REGION, client

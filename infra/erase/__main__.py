@@ -21,7 +21,7 @@ from pynamodb.exceptions import PynamoDBException
 from rich.console import Console
 from rich.table import Table
 
-from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.tables import bind
 from infra.aws import client

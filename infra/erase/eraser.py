@@ -14,17 +14,17 @@ from functools import partial
 
 import msgspec
 
-from chalicelib.domain.chats import Message
-from chalicelib.domain.connections import Connection
 from chalicelib.domain.events import Event
-from chalicelib.domain.limits import LIMITS
-from chalicelib.domain.mailboxes import REMEMBERED_FOR
-from chalicelib.domain.orders import Order
-from chalicelib.domain.payouts import PayoutStatus
+from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
+from chalicelib.domain.money.payouts import PayoutStatus
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Rating
-from chalicelib.domain.wallets import Wallet
+from chalicelib.domain.rate_limits import LIMITS
 from chalicelib.errors import PostFailed, Stale
-from chalicelib.store.packing import pack, unpack
+from chalicelib.store.compression import pack, unpack
 from chalicelib.store.tables import (
     AllowanceRow,
     ChatRow,

@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.chats import Message
+from chalicelib.domain.details import Contact, Job, Offer, Place
 from chalicelib.domain.events import MESSAGE_SENT, ORDER_CANCELLED, Entry, Event
-from chalicelib.domain.jobs import Contact, Job, Offer, Place
-from chalicelib.domain.orders import Order
-from chalicelib.domain.payments import Payment
-from chalicelib.domain.payouts import Payout
+from chalicelib.domain.money.payments import Payment
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Rating
-from chalicelib.domain.wallets import Wallet
 
 ERASED = "erased"
 _NOWHERE = {"lat": 0.0, "lng": 0.0}

@@ -10,18 +10,18 @@ import msgspec
 from msgspec.structs import replace
 from pynamodb.exceptions import DoesNotExist, UpdateError
 
-from chalicelib.domain.connections import Connection, person_room
 from chalicelib.domain.events import Event
-from chalicelib.domain.orders import Order
-from chalicelib.domain.payments import Payment
-from chalicelib.domain.payouts import Payout
+from chalicelib.domain.messaging.connections import Connection, person_room
+from chalicelib.domain.money.payments import Payment
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.orders.model import Order
 from chalicelib.errors import Stale
 from chalicelib.store import orders
 from chalicelib.store.clock import ms
+from chalicelib.store.compression import pack, unpack
 from chalicelib.store.connections import Connections
 from chalicelib.store.failures import lost_race
 from chalicelib.store.mailboxes import Head
-from chalicelib.store.packing import pack, unpack
 from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.tables import (
     ConnectionRow,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.edge.metrics import LATENESS, NAMESPACE, QUEUE
+from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, short_name
 from infra.options import STAGE
 from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.feed_events import event_id
+from chalicelib.contracts.feed.events import event_id
 from chalicelib.domain.people import Role
 from tests.aws_events import rest_event
 from tests.functional.test_bad_input import in_form, people

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.wakeups import Relay
+from chalicelib.domain.messaging.wakeups import Relay
 from tests.builders import DEPOT, a_fix, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.rides import a_driver, a_ride, a_rider

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import commands
-from chalicelib.domain.jobs import Place
-from chalicelib.domain.orders import Status
+from chalicelib.domain.details import Place
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.model import Status
 from chalicelib.errors import Conflict, Unavailable
 from chalicelib.store.tables import CourierRow, PersonRow
 from tests.builders import DEPOT, a_fix, a_job, north_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.orders import Status
+from chalicelib.domain.orders.model import Status
 from chalicelib.store.orders import encode
 from chalicelib.store.tables import OrderRow
 from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measured

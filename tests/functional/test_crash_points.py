@@ -1,5 +1,5 @@
-"""Every place where telling somebody may end halfway (services/mailbox.py names them), and that
-the event is told all the same: once or more, by the same id, in order (P-04, P-05)."""
+"""Every place where telling somebody may end halfway (services/messaging/mailboxes.py names them),
+and that the event is told all the same: once or more, by the same id, in order (P-04, P-05)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.mailboxes import REMEMBERED_FOR
-from chalicelib.services.mailbox import LEASE
+from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
+from chalicelib.services.messaging.mailboxes import LEASE
 from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.orders import Orders
 from chalicelib.store.tables import MailboxRow

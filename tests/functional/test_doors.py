@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, person_room
+from chalicelib.domain.messaging.connections import CHECK_EVERY, MAX_AGE, person_room
 from chalicelib.domain.people import Role
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.sweeping import PASS_EVERY, PASSES
+from chalicelib.services.sweeper import PASS_EVERY, PASSES
 from chalicelib.store.connections import Connections
-from chalicelib.store.listeners import MOST
+from chalicelib.store.mailbox_subscribers import MOST
 from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomRow
 from infra.tokens import mint
 from tests.builders import DEPOT

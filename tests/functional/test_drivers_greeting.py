@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.connections import Connection
-from chalicelib.domain.mailboxes import Mailbox
+from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.messaging.mailboxes import Mailbox
+from chalicelib.domain.messaging.wakeups import Greet
 from chalicelib.errors import Gone, PostFailed
-from chalicelib.services.wakeups import Greet
 from chalicelib.store.connections import Connections
 from chalicelib.store.mailboxes import Mailboxes
 from tests.builders import DEPOT, north_of

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
+from chalicelib.domain.messaging.wakeups import Expire, Greet, Look
 from chalicelib.errors import OfferGone
-from chalicelib.services.wakeups import Expire, Greet, Look
 from tests.builders import DEPOT, north_of
 from tests.functional.hails import be_at, driver, hail, types
 from tests.functional.world import World

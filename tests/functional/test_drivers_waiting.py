@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.orders import Status
+from chalicelib.domain.orders.model import Status
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.hails import be_at, driver, hail, types

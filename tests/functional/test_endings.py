@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.orders import Status
-from chalicelib.services.wakeups import Search
+from chalicelib.domain.messaging.wakeups import Search
+from chalicelib.domain.orders.model import Status
 from chalicelib.store.tables import CourierRow, OrderRow
 from tests.builders import DEPOT
 from tests.functional.conftest import MakeWorld

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.domain.connections import Listener
+from chalicelib.domain.messaging.connections import Listener
 from chalicelib.domain.people import Role
-from chalicelib.store.packing import unpacked
+from chalicelib.store.compression import unpacked
 from chalicelib.store.tables import MODELS, ChatRow, MailboxRow, RatingRow
 from chalicelib.store.wallets import Wallets
 from infra.erase.__main__ import erase

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
-from chalicelib.edge.cors import EXPOSED
+from chalicelib.edge.rest.cors import EXPOSED
 from tests.aws_events import METHODS
 from tests.functional.conftest import Engine
 from tests.functional.test_aws_events import filled

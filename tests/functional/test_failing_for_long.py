@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.mailboxes import REMEMBERED_FOR
+from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
+from chalicelib.domain.messaging.wakeups import Greet, Look, Relay, Search, encode
 from chalicelib.errors import PostFailed
-from chalicelib.services.wakeups import Greet, Look, Relay, Search, encode
 from chalicelib.store.mailboxes import Mailboxes
 from tests.builders import NOW
 from tests.fakes import Message

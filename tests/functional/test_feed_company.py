@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts.feed_events import TYPES
+from chalicelib.contracts.feed.events import TYPES
 from tests.builders import DEPOT, north_of
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.hails import driver, hail

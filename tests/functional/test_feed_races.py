@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.contracts.feed_events import TYPES, place_of
-from chalicelib.domain.connections import person_room
+from chalicelib.contracts.feed.events import TYPES, place_of
+from chalicelib.domain.messaging.connections import person_room
 from chalicelib.store.connections import Connections
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of

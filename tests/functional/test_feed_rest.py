@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.feed_events import KINDS, worded
-from chalicelib.domain.mailboxes import Mailbox
+from chalicelib.contracts.feed.events import KINDS, worded
+from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.store.mailboxes import Mailboxes
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of

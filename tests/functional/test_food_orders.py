@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.connections import Connection, pool_room
-from chalicelib.domain.orders import Status
+from chalicelib.domain.messaging.connections import Connection, pool_room
+from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import Connections
 from chalicelib.store.orders import Orders

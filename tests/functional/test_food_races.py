@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.domain.orders import Status
+from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import OfferGone, PostFailed
 from chalicelib.store.couriers import Couriers

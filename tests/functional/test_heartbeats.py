@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.people import Role
-from chalicelib.services.sweeping import PASS_EVERY
+from chalicelib.services.sweeper import PASS_EVERY
 from chalicelib.store.tables import ConnectionRow
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_profile

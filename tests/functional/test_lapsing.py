@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.orders import Status
+from chalicelib.domain.orders.model import Status
 from chalicelib.store.orders import Orders
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import Engine, MakeWorld

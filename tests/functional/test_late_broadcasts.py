@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import events
-from chalicelib.domain.connections import Listener, person_room
-from chalicelib.domain.orders import Order
-from chalicelib.domain.steps import tell
-from chalicelib.services.wakeups import FanOut
+from chalicelib.domain.messaging.connections import Listener, person_room
+from chalicelib.domain.messaging.wakeups import FanOut
+from chalicelib.domain.orders.effects import tell
+from chalicelib.domain.orders.model import Order
 from chalicelib.store.connections import Connections
 from chalicelib.store.tables import RoomRow
 from tests.functional.conftest import MakeWorld

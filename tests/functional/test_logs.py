@@ -14,8 +14,8 @@ import pytest
 
 from chalicelib.domain.events import PAYMENT_FAILED, Event
 from chalicelib.errors import NotFound
-from chalicelib.services.feeds import Feeds
-from chalicelib.services.mailbox import LEASE
+from chalicelib.services.messaging.event_history import Feeds
+from chalicelib.services.messaging.mailboxes import LEASE
 from chalicelib.store.connections import Connections
 from chalicelib.store.counters import Counters
 from chalicelib.store.mailboxes import Mailboxes

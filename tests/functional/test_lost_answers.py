@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.feeds import Count
-from chalicelib.domain.limits import Limit
+from chalicelib.domain.messaging.event_stats import Count
+from chalicelib.domain.rate_limits import Limit
 from chalicelib.store.allowances import Allowances
 from chalicelib.store.counters import Counters
 from chalicelib.store.orders import _decode as order_of

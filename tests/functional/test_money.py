@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.commands import Deliver
-from chalicelib.domain.earnings import Month
 from chalicelib.domain.events import order_stream
-from chalicelib.domain.orders import Order
-from chalicelib.domain.wallets import Wallet
+from chalicelib.domain.messaging.wakeups import Relay
+from chalicelib.domain.money.earnings import Month
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.commands import Deliver
+from chalicelib.domain.orders.model import Order
 from chalicelib.errors import PostFailed
-from chalicelib.services.wakeups import Relay
 from chalicelib.store.orders import Orders
 from chalicelib.store.wallets import Wallets
 from tests.builders import DEPOT, north_of

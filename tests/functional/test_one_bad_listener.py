@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.connections import Listener
 from chalicelib.domain.events import ORDER_ACCEPTED, Event
-from chalicelib.domain.mailboxes import NOTES, STUCK_AFTER
+from chalicelib.domain.messaging.connections import Listener
+from chalicelib.domain.messaging.mailboxes import NOTES, STUCK_AFTER
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.mailbox import LEASE
-from chalicelib.store.listeners import PENDING
+from chalicelib.services.messaging.mailboxes import LEASE
+from chalicelib.store.mailbox_subscribers import PENDING
 from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.tables import MailboxRow, OrderRow
 from tests.faults import Crash, Mortal

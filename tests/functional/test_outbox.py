@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from chalicelib.domain import commands
-from chalicelib.domain.connections import Connection
-from chalicelib.domain.jobs import Job, Place
-from chalicelib.domain.orders import Order
+from chalicelib.domain.details import Job, Place
+from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.messaging.wakeups import Greet, Relay, Wakeup
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import CourierTaken
-from chalicelib.services.mailbox import LEASE
-from chalicelib.services.wakeups import Greet, Relay, Wakeup
+from chalicelib.services.messaging.mailboxes import LEASE
 from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.orders import Orders
 from chalicelib.wiring import build

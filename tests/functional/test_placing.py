@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Role
 from chalicelib.store.orders import Orders
 from chalicelib.store.tables import CourierRow

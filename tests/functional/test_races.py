@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from chalicelib.domain import commands
-from chalicelib.domain.jobs import Place
-from chalicelib.domain.orders import Status
+from chalicelib.domain.details import Place
+from chalicelib.domain.messaging.wakeups import Look
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.model import Status
 from chalicelib.errors import Conflict, Unavailable, WaybillError
-from chalicelib.services.wakeups import Look
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT, a_job, north_of
 from tests.functional.world import World

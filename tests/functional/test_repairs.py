@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.connections import CHECK_EVERY, MAX_AGE, person_room
-from chalicelib.domain.orders import Status
+from chalicelib.domain.messaging.connections import CHECK_EVERY, MAX_AGE, person_room
+from chalicelib.domain.messaging.wakeups import Greet, HangUp
+from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
-from chalicelib.services.wakeups import Greet, HangUp
 from chalicelib.store.connections import Connections
-from chalicelib.store.listeners import leave
+from chalicelib.store.mailbox_subscribers import leave
 from chalicelib.store.orders import Orders
 from chalicelib.store.tables import ConnectionRow, CourierRow
 from chalicelib.store.wallets import Wallets

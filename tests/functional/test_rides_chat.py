@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.chats import KEPT_FOR, MAX_MESSAGES, Message
+from chalicelib.domain.orders.chat import KEPT_FOR, MAX_MESSAGES, Message
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale
 from chalicelib.store.chats import Chats

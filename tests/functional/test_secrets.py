@@ -9,7 +9,7 @@ import pytest
 from pynamodb.models import Model
 
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.store.packing import unpacked
+from chalicelib.store.compression import unpacked
 from chalicelib.store.tables import MODELS
 from infra.tokens import mint
 from tests.conftest import SECRET

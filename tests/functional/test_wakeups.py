@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.orders import Status
-from chalicelib.edge.queue import WakeupQueue
+from chalicelib.domain.messaging.wakeups import AuthDeadline, Expire, Greet, Relay, decode, encode
+from chalicelib.domain.orders.model import Status
+from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.errors import Unavailable
-from chalicelib.services.wakeups import AuthDeadline, Expire, Greet, Relay, decode, encode
 from chalicelib.store.orders import Orders
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW, an_offer, an_order

@@ -15,9 +15,9 @@ from chalice.test import Client
 
 from chalicelib import wiring
 from chalicelib.domain.events import Event
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.rest_everywhere import NOWHERE
+from chalicelib.edge.rest.everywhere import NOWHERE
 from chalicelib.store.mailboxes import Mailboxes
 from infra.gateway.invocation import LambdaContext
 from infra.tokens import mint

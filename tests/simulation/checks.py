@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from chalicelib.domain import earnings, wallets
-from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.payments import Payment, PaymentStatus
-from chalicelib.domain.payouts import Payout, PayoutStatus
-from chalicelib.domain.wallets import Wallet
-from chalicelib.services.wakeups import decode
+from chalicelib.domain.messaging.wakeups import decode
+from chalicelib.domain.money import earnings, wallets
+from chalicelib.domain.money.payments import Payment, PaymentStatus
+from chalicelib.domain.money.payouts import Payout, PayoutStatus
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.store.mailboxes import Mailboxes
 from tests.simulation.gateway import FOR_EVER_S
 from tests.simulation.history import DECODERS

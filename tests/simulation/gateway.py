@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chalicelib.domain.connections import Listener
 from chalicelib.domain.events import Event
+from chalicelib.domain.messaging.connections import Listener
 from chalicelib.errors import Gone, PostFailed
 from tests.simulation.faults import GIVES_UP, TROUBLES, Fate, Faults
 from tests.simulation.scheduler import Scheduler

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.domain.chats import Message
 from chalicelib.domain.events import Event, Outbox
-from chalicelib.domain.orders import Order
-from chalicelib.domain.payments import Payment, Verdict
-from chalicelib.domain.payouts import Payout
-from chalicelib.domain.wallets import Wallet
-from chalicelib.store.packing import unpack
+from chalicelib.domain.money.payments import Payment, Verdict
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.model import Order
+from chalicelib.store.compression import unpack
 from tests.simulation.dynamo import Write
 from tests.simulation.values import Item
 

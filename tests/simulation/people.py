@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chalicelib.domain import commands, events
-from chalicelib.domain.commands import Command
-from chalicelib.domain.jobs import Item, Job, Place, Wish
-from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.payments import Payment, PaymentStatus, Verdict
-from chalicelib.domain.payouts import Payout
+from chalicelib.domain import events
+from chalicelib.domain.details import Item, Job, Place, Wish
+from chalicelib.domain.money.payments import Payment, PaymentStatus, Verdict
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Fix
 from tests.builders import DEPOT, north_of
 from tests.simulation.phones import Phone

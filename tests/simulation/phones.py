@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.contracts.feed_events import TYPES
+from chalicelib.contracts.feed.events import TYPES
 from chalicelib.domain.people import Role
 from tests.simulation.gateway import Socket
 from tests.simulation.town import Person, Town

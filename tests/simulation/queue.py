@@ -9,8 +9,8 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
+from chalicelib.domain.messaging.wakeups import Wakeup, encode
 from chalicelib.errors import Unavailable
-from chalicelib.services.wakeups import Wakeup, encode
 from infra import tables
 from tests.simulation.faults import GIVES_UP, Fate, Faults
 from tests.simulation.scheduler import Scheduler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from chalicelib.domain import events
-from chalicelib.domain.connections import Listener
 from chalicelib.domain.events import Event
-from chalicelib.domain.mailboxes import restaurant_box
+from chalicelib.domain.messaging.connections import Listener
+from chalicelib.domain.messaging.mailboxes import restaurant_box
 from chalicelib.store.mailboxes import Mailboxes
 from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
 from tests.simulation.history import Identity, identity_of

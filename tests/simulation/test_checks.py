@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.payments import Payment, PaymentStatus
-from chalicelib.domain.payouts import Payout
-from chalicelib.domain.wallets import earning_key
-from chalicelib.services.wakeups import Relay
-from chalicelib.store.listeners import leave
+from chalicelib.domain.messaging.wakeups import Relay
+from chalicelib.domain.money.payments import Payment, PaymentStatus
+from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.money.wallets import earning_key
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.store.compression import pack, unpack
+from chalicelib.store.mailbox_subscribers import leave
 from chalicelib.store.mailboxes import Head, Mailboxes
-from chalicelib.store.packing import pack, unpack
 from chalicelib.store.tables import (
     ConnectionRow,
     CourierRow,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messaging.wakeups import Greet
 from chalicelib.errors import Gone, PostFailed, Unavailable
-from chalicelib.services.wakeups import Greet
 from chalicelib.store.tables import CounterRow
 from infra import tables
 from tests.faults import Crash

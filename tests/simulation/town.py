@@ -16,10 +16,11 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import wiring
 from chalicelib.contracts.base import Contract
-from chalicelib.domain.payments import Payment
-from chalicelib.domain.payouts import Payout
+from chalicelib.domain.money.payments import Payment
+from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge import sockets, wakes
+from chalicelib.edge import sockets
+from chalicelib.edge import sqs as wakes
 from chalicelib.errors import CourierTaken, Overdue, PostFailed, Stale, WaybillError
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from chalicelib.contracts.base import Contract
-from chalicelib.domain.connections import Listener
 from chalicelib.domain.events import Event
+from chalicelib.domain.messaging.connections import Listener
 from tests.simulation.faults import Faults
 from tests.simulation.gateway import Telling
 from tests.simulation.history import Identity, identity_of

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.due import Due
+from chalicelib.domain.messaging.wakeups import Beats, Look, Search, Wakeup
 from chalicelib.errors import Overdue
-from chalicelib.services.sweeping import PASS_EVERY, Sweeper
-from chalicelib.services.wakeups import Beats, Look, Search, Wakeup
-from chalicelib.services.waking import Waking
+from chalicelib.services.sweeper import PASS_EVERY, Sweeper
+from chalicelib.services.wakeup_handler import Waking
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW

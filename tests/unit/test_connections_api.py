@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.base import Request
-from chalicelib.contracts.courier import (
+from chalicelib.contracts.courier.socket import (
     COURIER,
     CUSTOMER,
     STATUS_WORDS,
@@ -24,12 +24,12 @@ from chalicelib.contracts.courier import (
     transition_details,
 )
 from chalicelib.domain import events
-from chalicelib.domain.asks import ReportFix
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.details import Contact, Place
 from chalicelib.domain.events import Event, order_stream
-from chalicelib.domain.flows import FLOWS
-from chalicelib.domain.jobs import Contact, Place
-from chalicelib.domain.orders import Status
+from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.requests import ReportFix
 from chalicelib.domain.people import Person, Role
 from chalicelib.errors import InvalidInput, InvalidTransition
 from tests.builders import DEPOT, NOW, a_job, an_offer, an_order

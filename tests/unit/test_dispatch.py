@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.domain.dispatch import Policy, fit, rank
+from chalicelib.domain.orders.dispatch_policy import Policy, fit, rank
 from tests.builders import DEPOT, NOW, a_courier, a_fix, north_of
 
 POLICY = Policy(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.drivers import (
+from chalicelib.contracts.drivers.socket import (
     DRIVERS,
     declined_body,
     driver_id,
@@ -21,10 +21,10 @@ from chalicelib.contracts.drivers import (
     read_job,
 )
 from chalicelib.domain import events
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.details import Job, Offer, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.jobs import Job, Offer, Place
-from chalicelib.domain.orders import Order, Status
+from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput
 from tests.builders import NOW, a_job, an_offer, an_order

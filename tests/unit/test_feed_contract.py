@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.base import Refused
-from chalicelib.contracts.feed import FEED
-from chalicelib.contracts.feed_events import KINDS, TYPES, event_id, place_of
-from chalicelib.domain import events, payments, payouts
-from chalicelib.domain.asks import Authenticate, Listen, StayAwake
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.contracts.feed.events import KINDS, TYPES, event_id, place_of
+from chalicelib.contracts.feed.socket import FEED
+from chalicelib.domain import events
+from chalicelib.domain.details import Contact, Item, Job, Place
 from chalicelib.domain.events import Event, order_stream
-from chalicelib.domain.jobs import Contact, Item, Job, Place
+from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.money import payments, payouts
+from chalicelib.domain.orders.requests import Authenticate, Listen, StayAwake
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, Unauthenticated
 from tests.builders import NOW

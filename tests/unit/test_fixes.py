@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts import fixes
-from chalicelib.contracts.courier import read_fix
+from chalicelib.contracts.courier.socket import read_fix
 from chalicelib.contracts.moments import iso, moment
 from chalicelib.domain.people import Fix
 from chalicelib.errors import InvalidInput

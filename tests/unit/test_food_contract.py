@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.base import Refused
-from chalicelib.contracts.food import FOOD, LISTS, READERS, WRITERS
-from chalicelib.contracts.food_orders import (
+from chalicelib.contracts.food.orders import (
     MAX_ITEMS,
     MAX_LIST_BYTES,
     MAX_NAME,
@@ -24,9 +23,15 @@ from chalicelib.contracts.food_orders import (
     wire_id,
     wire_order,
 )
-from chalicelib.contracts.food_socketio import FoodOverSocketIO
-from chalicelib.domain import commands, events
-from chalicelib.domain.asks import (
+from chalicelib.contracts.food.socket import FOOD, LISTS, READERS, WRITERS
+from chalicelib.contracts.food.socketio import FoodOverSocketIO
+from chalicelib.domain import events
+from chalicelib.domain.details import Item, Job, Place
+from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.effects import tell
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.requests import (
     AcceptOrder,
     Ask,
     Authenticate,
@@ -35,11 +40,7 @@ from chalicelib.domain.asks import (
     ListOwn,
     TakeStep,
 )
-from chalicelib.domain.connections import Connection, Listener
-from chalicelib.domain.jobs import Item, Job, Place
-from chalicelib.domain.orders import Order, Status
 from chalicelib.domain.people import Role
-from chalicelib.domain.steps import tell
 from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
 from tests.builders import NOW, a_contact, a_job, an_order
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import commands, events
-from chalicelib.domain.flows.food import FLOW, TABLE
-from chalicelib.domain.lifecycle import advance, place
-from chalicelib.domain.orders import Order, Status
+from chalicelib.domain import events
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.flows.food import FLOW, TABLE
+from chalicelib.domain.orders.lifecycle import advance, place
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import Forbidden, InvalidTransition, NotFound, OfferGone
 from tests.builders import NOW, a_contact, a_job, an_actor, an_order

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain import commands, events
-from chalicelib.domain.commands import Command
+from chalicelib.domain import events
 from chalicelib.domain.events import Event
-from chalicelib.domain.flow import (
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.flow import (
     ADMIN,
     ASSIGNEE,
     CALLED,
@@ -23,10 +24,10 @@ from chalicelib.domain.flow import (
     OWNER,
     OWNER_OR_ADMIN,
 )
-from chalicelib.domain.flows import FLOWS
-from chalicelib.domain.flows.delivery import FLOW
-from chalicelib.domain.lifecycle import OUTBOX_VERSIONS, advance, place, seal
-from chalicelib.domain.orders import TERMINAL, Order, Status
+from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.flows.delivery import FLOW
+from chalicelib.domain.orders.lifecycle import OUTBOX_VERSIONS, advance, place, seal
+from chalicelib.domain.orders.model import TERMINAL, Order, Status
 from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import Conflict, Forbidden, InvalidTransition, NotFound, OfferGone
 from tests.builders import NOW, a_contact, a_job, an_offer, an_order

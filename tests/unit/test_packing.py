@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from chalicelib.domain.orders import Order, Status
-from chalicelib.store import packing
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.store import compression as packing
 from infra.unpack import main
 from tests.builders import an_order
 

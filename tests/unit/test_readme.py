@@ -72,7 +72,7 @@ def test_diagrams_are_drawn_from_the_tables() -> None:
 
 
 def test_a_diagram_has_every_step_of_its_flow() -> None:
-    from chalicelib.domain.flows import FLOWS
+    from chalicelib.domain.orders.flows import FLOWS
 
     for flow in FLOWS.values():
         drawn = mermaid(flow)

@@ -1,4 +1,4 @@
-"""Every number that a test cites stands in docs/requirements.md, and every requirement has a test."""
+"""Every number that a test cites is in docs/requirements.md, and every requirement has a test."""
 
 from __future__ import annotations
 

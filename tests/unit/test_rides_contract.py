@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.base import Refused, frame
-from chalicelib.contracts.rides import EVENTS, RIDES, WRITERS
+from chalicelib.contracts.rides.socket import EVENTS, RIDES, WRITERS
 from chalicelib.domain import events
-from chalicelib.domain.chats import Message
-from chalicelib.domain.connections import Connection, Listener
+from chalicelib.domain.details import Estimate, Trip
 from chalicelib.domain.events import Event
-from chalicelib.domain.fares import Tariff, estimate
-from chalicelib.domain.jobs import Estimate, Trip
-from chalicelib.domain.orders import Status, View
+from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.money.fares import Tariff, estimate
+from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.model import Status, View
 from chalicelib.domain.people import Role
 from chalicelib.errors import RateLimited
 from tests.builders import DEPOT, NOW, a_contact, a_job, an_order, north_of

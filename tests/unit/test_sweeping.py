@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.due import Due
+from chalicelib.domain.messaging.wakeups import Beats, Look, Wakeup
 from chalicelib.errors import Overdue, Unavailable
-from chalicelib.services.sweeping import LOOKS, PASS_EVERY, PASSES, Sweeper
-from chalicelib.services.wakeups import Beats, Look, Wakeup
+from chalicelib.services.sweeper import LOOKS, PASS_EVERY, PASSES, Sweeper
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW

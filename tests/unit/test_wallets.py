@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import earnings, events, wallets
-from chalicelib.domain.earnings import Month
-from chalicelib.domain.jobs import Place
-from chalicelib.domain.orders import Order, Status
-from chalicelib.domain.wallets import Change, Wallet
+from chalicelib.domain import events
+from chalicelib.domain.details import Place
+from chalicelib.domain.money import earnings, wallets
+from chalicelib.domain.money.earnings import Month
+from chalicelib.domain.money.wallets import Change, Wallet
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import AlreadyBooked, BalanceTooLow
 from tests.builders import DEPOT, NOW, a_job, an_order, north_of
 

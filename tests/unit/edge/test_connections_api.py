@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from botocore.session import Session
 
-from chalicelib.edge.gateway import ConnectionsApi
+from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
 from tests.unit.edge.scripted import OK, Answer, Peer, a_peer, hangs_up, says
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.connections import Listener
 from chalicelib.domain.events import ORDER_OPENED, Event
-from chalicelib.edge.queue import WakeupQueue, due_at
+from chalicelib.domain.messaging.connections import Listener
+from chalicelib.domain.messaging.wakeups import FanOut, Greet, Wakeup, decode
+from chalicelib.edge.aws.queue import WakeupQueue, due_at
 from chalicelib.errors import Unavailable
-from chalicelib.services.wakeups import FanOut, Greet, Wakeup, decode
 from infra.poller import record
 from tests.builders import NOW
 

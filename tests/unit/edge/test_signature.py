@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.edge.signature import ProviderSignature
+from chalicelib.edge.aws.payment_signature import ProviderSignature
 from chalicelib.errors import Unauthenticated
 from tests.builders import NOW
 

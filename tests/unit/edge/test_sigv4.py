@@ -13,7 +13,7 @@ from botocore.session import Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.edge.sigv4 import Signer
+from chalicelib.edge.aws.sigv4 import Signer
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 TEMPORARY = Credentials("ASIAEXAMPLE", "another/secret+key", token="FwoGZXIvYXdzE/token==")

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 
-from chalicelib.edge.transport import Transport, lighten
+from chalicelib.edge.aws.transport import Transport, lighten
 from tests.unit.edge.scripted import Answer, a_peer, hangs_up, says, then_hangs_up
 from tests.unit.edge.test_wire import a_certificate
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from chalicelib.edge.volley import volley
-from chalicelib.edge.wire import Wire, encoded, length_of
+from chalicelib.edge.aws.volley import volley
+from chalicelib.edge.aws.wire import Wire, encoded, length_of
 from tests.unit.edge.scripted import OK, a_peer, hangs_up, says, then_hangs_up
 
 GONE = says(b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\n\r\n{}")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chalicelib.edge.wire import MAX_IDLE_S, TRUSTED_S, NoAnswer, Wire
+from chalicelib.edge.aws.wire import MAX_IDLE_S, TRUSTED_S, NoAnswer, Wire
 from tests.unit.edge.scripted import OK, Answer, a_peer, hangs_up, says, then_hangs_up
 
 BODY = b"hello"
@@ -115,7 +115,7 @@ def test_what_was_answered_in_part_is_not_sent_again() -> None:
 
 
 def test_an_answer_in_pieces_has_no_more_time_than_one_in_one() -> None:
-    """The holder of a lease counts on it: services/mailbox.py."""
+    """The holder of a lease counts on it: services/messaging/mailboxes.py."""
 
     def dribble(client: socket.socket) -> None:
         for piece in (b"HTTP/1.1 200 OK\r\n", b"content-length: 0\r\n\r\n"):

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from chalicelib.domain.chats import KEPT_FOR
 from chalicelib.domain.events import LOGGED_FOR
+from chalicelib.domain.orders.chat import KEPT_FOR
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.conformance.gaps import GAPS
 from infra.costs import PAGES, figures, rewritten

@@ -11,12 +11,12 @@ import pytest
 
 from app import app
 from chalicelib.contracts.registry import CONTRACTS
-from chalicelib.domain.mailboxes import REMEMBERED_FOR
-from chalicelib.edge.metrics import LATENESS, NAMESPACE, QUEUE
-from chalicelib.edge.wakes import BATCH_SIZE
-from chalicelib.services.changes import COMMIT_WITHIN
-from chalicelib.services.sweeping import PASS_EVERY, PASSES
-from chalicelib.services.waking import HELD_PAUSE, HELD_TRIES
+from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
+from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
+from chalicelib.edge.sqs import BATCH_SIZE
+from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN
+from chalicelib.services.sweeper import PASS_EVERY, PASSES
+from chalicelib.services.wakeup_handler import HELD_PAUSE, HELD_TRIES
 from chalicelib.settings import Settings
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.aws import client

@@ -1,0 +1,1 @@
+"""Contract of spec 000: couriers and their customers."""

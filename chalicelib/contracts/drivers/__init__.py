@@ -1,0 +1,1 @@
+"""Contract of spec 004: driver orders."""

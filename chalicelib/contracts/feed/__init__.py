@@ -1,0 +1,1 @@
+"""Contract of spec 003: the event feed, earnings and payments."""

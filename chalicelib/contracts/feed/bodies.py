@@ -1,0 +1,115 @@
+"""What spec 003's REST reads and shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from chalicelib.contracts.base import present
+from chalicelib.contracts.feed.events import CRITICAL, KINDS, TYPES, envelope, event_id, worded
+from chalicelib.contracts.moments import iso
+from chalicelib.domain.events import Event
+from chalicelib.domain.ids import parse_id
+from chalicelib.domain.messaging.event_stats import Count, Page, Stats
+from chalicelib.errors import InvalidInput
+
+
+def read_bound(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """A whole number from 0; more than `most` counts as `most`. Raises InvalidInput."""
+    text = query.get(name, str(default)).strip()
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput(f"{name} must be a whole number from 0.", field=name)
+    return min(int(text[:12]), most) if len(text) <= 12 else most
+
+
+def read_cursor(query: Mapping[str, str]) -> int | None:
+    """`cursor`: the next_cursor of the page before. Raises InvalidInput."""
+    if "cursor" not in query:
+        return None
+    found = parse_id(query["cursor"])
+    if found is None:
+        raise InvalidInput("cursor must be a next_cursor.", field="cursor")
+    return found
+
+
+def read_day(query: Mapping[str, str], now: datetime) -> date:
+    """`date` as YYYY-MM-DD, today in UTC where there is none. Raises InvalidInput."""
+    text = query.get("date")
+    if text is None:
+        return now.date()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or f"{day:%Y-%m-%d}" != text:
+        raise InvalidInput("date must be YYYY-MM-DD.", field="date")
+    return day
+
+
+def wanted(name: str | None) -> Callable[[Event], bool]:
+    """Which events a list is of: all that have words, or those of one type on the wire."""
+    if name is None:
+        return worded
+    type_ = TYPES.get(name)
+    return lambda event: event.type == type_ and worded(event)
+
+
+def event_body(event: Event) -> dict[str, Any]:
+    """An event as it was told, with what a log adds."""
+    return {"_id": event_id(event), **envelope(event), "created_at": iso(event.at)}
+
+
+def page_body(page: Page, limit: int, skip: int) -> dict[str, Any]:
+    """A list of a person's events; `next_cursor` where there are more."""
+    return present(
+        status="success",
+        data=[event_body(event) for event in page.events],
+        count=len(page.events),
+        limit=limit,
+        skip=skip,
+        next_cursor=str(page.next_seq) if page.next_seq else None,
+    )
+
+
+def critical_body(hours: int, events: Sequence[Event]) -> dict[str, Any]:
+    """The critical events of the last hours."""
+    return {
+        "status": "success",
+        "time_range_hours": hours,
+        "critical_count": len(events),
+        "data": [event_body(event) for event in events],
+    }
+
+
+def stats_body(stats: Stats, now: datetime) -> dict[str, Any]:
+    """How the feed is doing."""
+    return {
+        "status": "success",
+        "data": {
+            "total_connections": stats.connections,
+            "total_users": stats.people,
+            "queued_events": stats.queued,
+            "active_subscriptions": stats.subscriptions,
+            "timestamp": iso(now),
+        },
+    }
+
+
+def summary_body(day: date, counts: Sequence[Count]) -> dict[str, Any]:
+    """One day in figures: each of the three ways to count adds up to the total."""
+    known = [(KINDS[count.type], count.logged) for count in counts if count.type in KINDS]
+    types, sources, levels = Counter[str](), Counter[str](), Counter[str]()
+    for kind, number in known:
+        types[kind.name] += number
+        sources[kind.source] += number
+        levels[kind.level] += number
+    return {
+        "date": day.isoformat(),
+        "total_events": sum(types.values()),
+        "critical_events": levels[CRITICAL],
+        "by_event_type": dict(types),
+        "by_source": dict(sources),
+        "by_level": dict(levels),
+    }

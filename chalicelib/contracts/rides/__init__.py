@@ -1,0 +1,1 @@
+"""Contract of spec 001: riders and drivers."""

@@ -1,0 +1,1 @@
+"""Prices, earnings, wallets, payouts and payments, in minor units throughout."""

@@ -1,0 +1,78 @@
+"""What couriers earn with a delivery, and the bonus for a month of punctual ones. Minor units."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chalicelib.domain.etas import PROMISED_MIN, way_m
+from chalicelib.domain.orders.model import Order, Status
+
+BASE_MINOR = 50_00
+NEAR_M = 2_500  # the base pays this far
+PER_KM_MINOR = 10_00  # and this every km beyond
+
+ON_TIME = "on_time"
+BONUS_MINOR = 50_00
+BONUS_DELIVERIES = 20  # at least so many in a month
+BONUS_PERCENT = 95  # and so many of them on time
+
+
+class Breakdown(msgspec.Struct, frozen=True):
+    """What an earning is made of; its amount is the sum."""
+
+    base: int
+    distance_bonus: int
+    on_time_bonus: int = 0
+    rating_bonus: int = 0
+
+    @property
+    def amount(self) -> int:
+        """All of it."""
+        return self.base + self.distance_bonus + self.on_time_bonus + self.rating_bonus
+
+
+class Month(msgspec.Struct, frozen=True):
+    """How a courier does in one month; `rewarded` once the bonus is booked."""
+
+    deliveries: int = 0
+    on_time: int = 0
+    rewarded: bool = False
+
+    def with_one(self, on_time: bool) -> Month:
+        """One delivery more."""
+        return Month(self.deliveries + 1, self.on_time + on_time, self.rewarded)
+
+    @property
+    def deserves_bonus(self) -> bool:
+        """Whether the bonus threshold is reached and the bonus still due."""
+        enough = self.deliveries >= BONUS_DELIVERIES
+        punctual = 100 * self.on_time >= BONUS_PERCENT * self.deliveries
+        return enough and punctual and not self.rewarded
+
+
+def breakdown(order: Order) -> Breakdown:
+    """What a delivered order earns. Where its places are unknown, the base."""
+    beyond_m = max(0.0, (way_m(order.job.pickup.point, order.job.dropoff.point) or 0.0) - NEAR_M)
+    return Breakdown(BASE_MINOR, round(beyond_m * PER_KM_MINOR / 1000))
+
+
+def was_on_time(order: Order) -> bool:
+    """Whether a delivered order arrived within the promised time of its courier taking it."""
+    return delivered_at(order) - _taken_at(order) <= timedelta(minutes=PROMISED_MIN)
+
+
+def delivered_at(order: Order) -> datetime:
+    """When it was handed over."""
+    return order.timeline.get(Status.DONE.value, order.updated_at)
+
+
+def period(at: datetime) -> str:
+    """The month of a time: YYYY-MM."""
+    return f"{at:%Y-%m}"
+
+
+def _taken_at(order: Order) -> datetime:
+    known = [order.timeline.get(s.value) for s in (Status.ACCEPTED, Status.IN_TRANSIT)]
+    return min((at for at in known if at), default=order.job.created_at)

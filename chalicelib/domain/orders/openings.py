@@ -1,0 +1,22 @@
+"""What is broadcast of an order: that couriers can have it, or no longer. It may be said late, by a
+wakeup, and must be so still by then."""
+
+from __future__ import annotations
+
+from chalicelib.domain import events
+from chalicelib.domain.orders.model import Order, Status
+
+# What says that an order can be had -> what says that it no longer can.
+CLOSED_BY = {events.ORDER_OPENED: events.ORDER_TAKEN, events.ORDER_CALLED: events.ORDER_CLOSED}
+TYPES = frozenset({*CLOSED_BY.keys(), *CLOSED_BY.values()})
+
+
+def is_so(type_: str, order: Order, person_id: str) -> bool:
+    """Whether what an event of one of TYPES says to a courier is true of the order."""
+    to_be_had = order.open or _is_called(order, person_id)
+    return to_be_had if type_ in CLOSED_BY else not to_be_had
+
+
+def _is_called(order: Order, person_id: str) -> bool:
+    called = person_id in order.offered_to and person_id not in order.excluded
+    return order.status is Status.SEARCHING and called

@@ -1,0 +1,1 @@
+"""AWS's side of the edge: @connections, its signatures, the queue."""

@@ -1,0 +1,78 @@
+"""The wakeup queue: SQS, with a delay for each message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.messaging.wakeups import Wakeup, encode
+from chalicelib.errors import Unavailable
+
+MAX_DELAY = timedelta(minutes=15)  # AWS quota; later ones are sent on when they arrive
+_MOST_ENTRIES = 10  # AWS quotas of one call
+_MOST_BYTES = 256 * 1024
+_DELAY = "delay"  # seconds, as sent: so a message knows when it was due
+_ATTRIBUTE_BYTES = 64  # more than it takes
+
+
+class WakeupQueue:
+    """Implements services.ports.Queue. `client` is a botocore SQS client."""
+
+    def __init__(self, client: Any, queue_name: str) -> None:
+        self._client = client
+        self._name = queue_name
+        self._url = ""
+
+    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+        """Send wakeups, each to arrive after its delay (at most 15 min, never early): one call for
+        ten of them, or for 256 KB.
+
+        Raises Unavailable; those of earlier calls are sent then.
+        """
+        for entries in _calls(_entry(n, *one) for n, one in enumerate(wakeups)):
+            self._send(entries)
+
+    def _send(self, entries: list[dict[str, Any]]) -> None:
+        try:
+            self._url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
+            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable("Waybill can't take this now; try again.") from error
+        if answer.get("Failed"):
+            raise Unavailable("Waybill can't take this now; try again.")
+
+
+def due_at(record: Mapping[str, Any]) -> float | None:
+    """When a record of a Lambda event was due, in epoch seconds; None if that is not said."""
+    delay = record.get("messageAttributes", {}).get(_DELAY, {}).get("stringValue")
+    sent_ms = record.get("attributes", {}).get("SentTimestamp")
+    return None if delay is None or sent_ms is None else int(sent_ms) / 1000 + float(delay)
+
+
+def _entry(n: int, wakeup: Wakeup, delay: timedelta) -> dict[str, Any]:
+    seconds = ceil(min(max(delay, timedelta(0)), MAX_DELAY).total_seconds())
+    return {
+        "Id": str(n),
+        "MessageBody": encode(wakeup),
+        "DelaySeconds": seconds,
+        "MessageAttributes": {_DELAY: {"DataType": "Number", "StringValue": str(seconds)}},
+    }
+
+
+def _calls(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The entries in as few calls as take them, in their order."""
+    call: list[dict[str, Any]] = []
+    size = 0
+    for entry in entries:
+        length = len(entry["MessageBody"].encode()) + _ATTRIBUTE_BYTES
+        if call and (len(call) == _MOST_ENTRIES or size + length > _MOST_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(entry)
+        size += length
+    if call:
+        yield call

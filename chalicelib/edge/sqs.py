@@ -1,0 +1,63 @@
+"""The queue's handler: each message of a batch on its own, failures reported one by one.
+
+What can't be decoded, of another version's type, or handled fails each time it is received, and
+ends in the dead letters, where an alarm looks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain.messaging.wakeups import decode
+from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.aws.metrics import emit_lateness
+from chalicelib.edge.aws.queue import due_at
+
+log = logging.getLogger(__name__)
+
+BATCH_SIZE = 4  # a call that hangs keeps three others waiting at most
+
+_LATE_S = 10  # nobody waits for less; what is in time costs no log line
+_RESERVE = 0.2  # of the invocation's time: 5.6 s, more than one call that hangs takes
+
+
+def handle(waybill: Waybill, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Handle a batch of wakeups; name those that must come again (partial batch response).
+
+    When little time is left the others are named too: run out of time, the whole batch would come
+    again, with those that are done.
+    """
+    records, out_of_time = event["Records"], running_out(context, _RESERVE)
+    _note_lateness(waybill, records)
+    failed = [
+        {"itemIdentifier": record["messageId"]}
+        for n, record in enumerate(records)
+        if (n and out_of_time()) or not _handled(waybill, record["body"], out_of_time)
+    ]
+    return {"batchItemFailures": failed}
+
+
+def running_out(context: Any, reserve: float) -> Callable[[], bool]:
+    """Tell whether less than a share of an invocation's time is left. `context` is Lambda's."""
+    least_ms = context.get_remaining_time_in_millis() * reserve
+    return lambda: bool(context.get_remaining_time_in_millis() < least_ms)
+
+
+def _handled(waybill: Waybill, body: str, out_of_time: Callable[[], bool]) -> bool:
+    try:
+        waybill.waking.handle(decode(body), out_of_time)
+    except Exception:
+        log.exception("a wakeup failed and will be tried again")
+        return False
+    return True
+
+
+def _note_lateness(waybill: Waybill, records: Sequence[Mapping[str, Any]]) -> None:
+    """Note how late the latest of a batch is: the queue's own age may count its delay, too."""
+    now_s = waybill.clock().timestamp()
+    due = [at for record in records if (at := due_at(record)) is not None]
+    late_s = now_s - min(due, default=now_s)
+    if late_s > _LATE_S:
+        emit_lateness(waybill.queue_name, late_s, now_s)

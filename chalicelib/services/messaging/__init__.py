@@ -1,0 +1,1 @@
+"""Who is connected, and how an event reaches them: relay, mailboxes, posting, fan-out."""

@@ -1,0 +1,42 @@
+"""Who is to go where a mailbox has as many listeners as it can have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from chalicelib.domain.messaging.connections import Listener
+from chalicelib.errors import Gone
+from chalicelib.services.ports import Gateway
+
+_GONE_AT_ONCE = 16  # to be forgotten: each takes some writes, and a newcomer waits
+_UNKNOWN = datetime.max.replace(tzinfo=timezone.utc)
+
+
+class Leavers(NamedTuple):
+    """Listeners that are gone, and if there are none, the one that has been silent longest."""
+
+    gone: Sequence[Listener]
+    silent: Listener | None
+
+
+def find_leavers(
+    gateway: Gateway, pool: ThreadPoolExecutor, listeners: Sequence[Listener]
+) -> Leavers:
+    """Look at each listener's connection, side by side. Whoever can't be looked at counts as
+    active just now; of equals the first goes, which joined first."""
+
+    def last_active(listener: Listener) -> datetime | None:
+        try:
+            return gateway.last_active(listener.connection_id) or _UNKNOWN
+        except Gone:
+            return None
+
+    seen = list(zip(listeners, pool.map(last_active, listeners), strict=True))
+    gone = [one for one, at in seen if at is None]
+    if gone:
+        return Leavers(gone[:_GONE_AT_ONCE], None)
+    alive = [(at, n) for n, (_, at) in enumerate(seen) if at is not None]
+    return Leavers((), listeners[min(alive)[1]] if alive else None)

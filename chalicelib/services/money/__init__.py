@@ -1,0 +1,1 @@
+"""Earnings, payouts and payments, each booked once."""

@@ -1,0 +1,93 @@
+"""Orders from the courier's side: accept or decline, then step by step to the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from chalicelib.domain.details import Contact
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.lifecycle import advance
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.people import Actor, Person
+from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
+from chalicelib.services.dispatch.holding import Holding
+from chalicelib.services.dispatch.order_commits import Changes
+from chalicelib.services.dispatch.sequential import Dispatching
+from chalicelib.services.orders.event_details import Particulars
+from chalicelib.services.ports import Clock, PeopleStore
+
+Prepare = Callable[[Order, str, Command, datetime], Command]
+"""(order, who, a permitted command, now) -> the command completed. Raises to refuse."""
+
+
+class Delivery:
+    """What couriers do with orders."""
+
+    def __init__(
+        self,
+        people: PeopleStore,
+        changes: Changes,
+        dispatching: Dispatching,
+        holding: Holding,
+        particulars: Particulars,
+        prepares: Mapping[str, Prepare],
+        clock: Clock,
+    ) -> None:
+        """`prepares` completes the commands of a flow, by its name."""
+        self._holding = holding
+        self._particulars = particulars
+        self._prepares = prepares
+        self._people = people
+        self._changes = changes
+        self._dispatching = dispatching
+        self._clock = clock
+
+    def accept(self, actor: Actor, order_id: int) -> Order:
+        """Take the offered order. Raises OfferGone if it lapsed or moved on."""
+        return self.step(actor, order_id, commands.Accept(contact(self._people, actor)))
+
+    def step(self, actor: Actor, order_id: int, command: Command) -> Order:
+        """Take one step with an order. Asking again for the step just taken changes nothing.
+
+        Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second,
+        and what the flow's own conditions raise.
+        """
+
+        def change(order: Order) -> Order:
+            now = self._clock()
+            after, told = advance(order, command, actor, now)
+            if not told:
+                return order
+            if prepare := self._prepares.get(order.job.flow):
+                prepared = prepare(order, actor.id, command, now)
+                after, told = advance(order, prepared, actor, now)
+            told = self._particulars.added(after, told)
+            if after.status is Status.SEARCHING:
+                return self._dispatching.settle(order, after, told)
+            on_duty = FLOWS[order.job.flow].on_duty
+            return self._changes.commit(order, after, told, available_only=on_duty)
+
+        try:
+            return self._holding.taking(actor.id, lambda: self._changes.retrying(order_id, change))
+        except CourierTaken:
+            raise CourierBusy("You have another order that is not finished.") from None
+        except OfferGone:
+            self._dispatching.look_after(order_id)  # a late answer finds what the timer would
+            raise
+
+
+def contact(people: PeopleStore, actor: Actor) -> Contact:
+    """What others are shown of somebody: their profile, else what their token says."""
+    person = people.get(actor.id) or Person(actor.id)
+    return Contact(
+        id=actor.id,
+        name=person.name or actor.name,
+        phone=person.phone or actor.phone,
+        picture=person.profile_picture,
+        vehicle=person.vehicle,
+        vehicle_type=person.vehicle_type,
+        rating=person.rating,
+    )
