@@ -313,4 +313,5 @@ def _decode(row: MailboxRow) -> Mailbox:
         tail=head.tail,
         hearing=listeners.decode(row),
         held_until=from_ms(row.lease_until) if row.lease_until else None,
+        holder=row.lease,
     )

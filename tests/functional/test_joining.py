@@ -13,6 +13,7 @@ from chalicelib.domain.people import Role
 from chalicelib.store.connections import Connections
 from chalicelib.store.mailboxes import Mailboxes
 from chalicelib.store.orders import Orders
+from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT
 from tests.faults import Crash, Mortal, answers_lost
 from tests.functional.conftest import Engine, MakeWorld
@@ -298,3 +299,37 @@ def test_an_admission_whose_wakeup_can_not_be_sent_is_refused_and_writes_nothing
     world.queue.down = False
     assert Mailboxes().read("cara").hearing == ()
     assert enter(world, cara).socket.frames[-1]["data"]["status"] == "success"
+
+
+def test_whoever_was_told_subscribed_hears_though_the_process_dies(make_world: MakeWorld) -> None:
+    """Contract feed: between the answer and the joining with what was asked for."""
+    connections = Mortal(Connections())
+    world = make_world(connections=connections)
+    cara = a_profile(world, world.customer("cara"))
+    socket = a_feed(world, cara)
+    connections.die("before", "join")
+    with pytest.raises(Crash):
+        socket.say({"type": "subscribe", "events": ["order_created"]})
+    assert socket.frames[-1]["type"] == "subscription_updated"
+    world.pass_time(40)
+    world.place(cara)
+    assert types_of(socket.frames) == ["order_created"]
+
+
+def test_a_greeting_that_overlaps_a_disconnect_leaves_no_ghost(world: World) -> None:
+    """It joins again what the disconnect has just left."""
+    dan = world.courier("dan")
+    socket = world.connect(dan)
+    connection = world.waybill.presence.get(socket.id)
+    assert connection is not None
+    close = Connections.close
+
+    class Slow(Connections):
+        def close(self, connection_id: str) -> None:
+            world.waybill.presence.admit(connection)
+            close(self, connection_id)
+
+    vars(world.waybill.presence)["_connections"] = Slow()
+    socket.close()
+    assert Mailboxes().read("dan").hearing == ()
+    assert not CourierRow.get("dan").sockets

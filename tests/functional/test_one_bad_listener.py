@@ -18,9 +18,10 @@ from chalicelib.errors import FrameTooLarge, PostFailed
 from chalicelib.services.messaging.mailboxes import LEASE
 from chalicelib.store.mailbox_subscribers import PENDING
 from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.orders import Orders
 from chalicelib.store.tables import MailboxRow, OrderRow
 from tests.faults import Crash, Mortal
-from tests.functional.conftest import MakeWorld
+from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import Socket, Someone, World, log_of
 
 FOR_EVER = 10_000
@@ -350,3 +351,44 @@ def later(world: World, by: Someone, hours: float) -> None:
     world.place(by)
     world.queue.waiting += waiting
     world.pass_time(60)
+
+
+def test_a_mark_that_the_engine_could_not_be_asked_about_is_not_lost(
+    make_world: MakeWorld, dynamo: Engine
+) -> None:
+    """The holder gives back what it took on, and only that."""
+    orders = Moody(Orders(dynamo.connection))
+    world = make_world(orders=orders)
+    cara, dan = world.customer("cara"), world.courier("dan")
+    hers = world.connect(cara)
+    order = world.place(cara)["id"]
+    world.pass_time(6)
+    assert Mailboxes().lease("cara", "dead", world.clock(), world.clock() + LEASE)
+    world.step("accept", order, dan)  # left to a holder who is dead
+    world.queue.waiting.clear()
+    world.clock.advance(LEASE.total_seconds() + 1)
+    orders.fail = "get"
+    world.place(cara)
+    world.pass_time(60)
+    assert sorted(statuses(hers)) == ["accepted", "assigned", "no_nearby_driver"]
+
+
+def test_a_holder_whose_lease_is_anothers_takes_in_nothing_more(world: World) -> None:
+    """What it would find to do is the other's, at places that the other has given."""
+    cara, dan = world.customer("cara"), world.courier("dan")
+    hers = world.connect(cara)
+    order = world.place(cara)["id"]
+    world.pass_time(6)
+
+    def freeze(connection_id: str, frame: str) -> None:
+        world.gateway.before_post = lambda *_: None
+        world.clock.advance(LEASE.total_seconds() + 1)
+        assert Mailboxes().lease("cara", "other", world.clock(), world.clock() + LEASE)
+        assert Mailboxes().leave_to_holder("cara", f"order#{order}@9", world.clock())
+
+    world.gateway.before_post = freeze
+    world.step("accept", order, dan)
+    assert MailboxRow.get("cara").lease == "other"
+    world.pass_time(60)
+    assert statuses(hers)[-1] == "accepted"
+    assert [event.seq for event in log_of("cara")] == [1, 2, 3]

@@ -24,6 +24,7 @@ T = TypeVar("T")
 DOOR = north_of(DEPOT, 3000)
 RESTAURANTS = ("789", "790")
 FINISHING_S = 100.0  # after the faults: for what has been begun
+_RUSH_EVERY_S = 8.0
 _TRIES = 4
 _NEXT: dict[Status, Command] = {
     Status.ACCEPTED: commands.Arrive(),
@@ -95,6 +96,7 @@ class Customer(Somebody):
     def live(self) -> None:
         while self.busy:
             self.wait(1, 10)
+            self._rush()
             answer = self.ask("place", self.place)
             if isinstance(answer.body, Order):
                 self._follow(answer.body)
@@ -123,6 +125,11 @@ class Customer(Somebody):
             **food,  # type: ignore[arg-type]
         )
         return waybill.ordering.place(job)
+
+    def _rush(self) -> None:
+        """Wait, now and then, for the moment at which others order as well."""
+        if self.may(0.4):
+            self.town.scheduler.sleep(-self.town.scheduler.now_s % _RUSH_EVERY_S)
 
     def _follow(self, order: Order) -> None:
         if self.may(0.15):

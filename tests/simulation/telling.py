@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Listener
 from chalicelib.domain.messaging.mailboxes import restaurant_box
+from chalicelib.services.messaging.mailboxes import LEASE
 from chalicelib.store.mailboxes import Mailboxes
 from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
 from tests.simulation.history import Identity, identity_of
@@ -16,6 +18,8 @@ from tests.simulation.town import Town
 Place = tuple[str, int]
 """An event's id on the wire: the mailbox, and the place in its log."""
 
+_TOLD_AT_MOST = 10  # times to one socket
+_IN_TIME_S = 90.0  # a freeze, a lease that must run out, some pauses
 # A greeting tells of an offer itself: what led to it is not told again.
 _OF_OFFERS = frozenset({events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED})
 
@@ -51,16 +55,43 @@ def an_id_stands_for_one_event(town: Town) -> Iterator[str]:
 
 
 def first_tellings_come_in_order(town: Town) -> Iterator[str]:
-    """On each socket, of each log; what is told once more has its id."""
+    """On each socket, of each log; what is told once more has its id. (Where clocks are further
+    apart than a lease lasts, two may hold it, for one of whom an offer has lapsed already.)"""
+    apart = town.plan.skew_s > LEASE.total_seconds() / 2
     for socket in _all(town):
         seen: set[Place] = set()
         newest: dict[str, int] = {}
         for one, event in _tellings(socket):
             place, top = (event.to, event.seq), newest.get(event.to, 0)
-            if place not in seen and event.seq < top and not one.frozen:
+            excused = one.frozen or (apart and event.type == events.OFFER_MADE)
+            if place not in seen and event.seq < top and not excused:
                 yield f"{socket.id}: {event.to} {event.seq} after {top}"
             seen.add(place)
             newest[event.to] = max(top, event.seq)
+
+
+def nothing_is_told_again_and_again(town: Town) -> Iterator[str]:
+    """An event is repeated after a death or a lost answer, not with each try for a neighbour."""
+    for socket in _all(town):
+        told = Counter((event.to, event.seq) for _, event in _tellings(socket))
+        for place, times in told.items():
+            if times > _TOLD_AT_MOST:
+                yield f"{socket.id}: {place} {times} times"
+
+
+def who_is_well_is_not_kept_waiting(town: Town) -> Iterator[str]:
+    """A socket that was never troubled is told in time, whatever its neighbours are; unless
+    @connections was out for all."""
+    for socket in _all(town):
+        if town.gateway.outage or socket.troubles or socket.admitted_s is None:
+            continue
+        heard: set[Place] = set()
+        for one, event in _tellings(socket):
+            fact = town.history.facts.get(identity_of(event))
+            new = (event.to, event.seq) not in heard
+            heard.add((event.to, event.seq))
+            if new and fact and one.at_s > max(fact.at_s, socket.admitted_s) + _IN_TIME_S:
+                yield f"{socket.id}: {event.to} {event.seq}, {one.at_s - fact.at_s:.0f} s late"
 
 
 def every_socket_is_told_everything(town: Town) -> Iterator[str]:
@@ -161,5 +192,7 @@ TELLING: tuple[Callable[[Town], Iterator[str]], ...] = (
     places_have_no_gaps,
     an_id_stands_for_one_event,
     first_tellings_come_in_order,
+    nothing_is_told_again_and_again,
+    who_is_well_is_not_kept_waiting,
     every_socket_is_told_everything,
 )

@@ -104,6 +104,17 @@ def frames_the_wrong_way_round(town: Town) -> None:
     listener(town).heard.reverse()
 
 
+def a_repeated_frame(town: Town) -> None:
+    socket = listener(town)
+    socket.heard += [kept(socket)[-1]] * 10
+
+
+def a_late_frame(town: Town) -> None:
+    socket = listener(town)
+    last = kept(socket)[-1]
+    socket.heard[socket.heard.index(last)] = Heard(last.at_s + 100, last.frame, last.begun_s + 100)
+
+
 def an_untold_event(town: Town) -> None:
     socket = listener(town)
     socket.heard.remove(kept(socket)[-1])
@@ -187,6 +198,8 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "places_have_no_gaps": (a_gap,),
     "an_id_stands_for_one_event": (another_event_of_that_id,),
     "first_tellings_come_in_order": (frames_the_wrong_way_round,),
+    "nothing_is_told_again_and_again": (a_repeated_frame,),
+    "who_is_well_is_not_kept_waiting": (a_late_frame,),
     "every_socket_is_told_everything": (an_untold_event, an_untold_event_of_one_who_left),
     "who_was_let_in_is_in_every_room": (a_socket_that_is_forgotten, a_socket_in_no_room),
     "nobody_counts_as_connected_who_is_gone": (a_ghost,),

@@ -272,10 +272,10 @@ def _answering(run: Callable[[], Answer]) -> Answer:
 
 def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
     """Tell whether an invocation may fail so. A socket's handler, as API Gateway tells the client
-    then: its own socket can't be posted to, or the engine did not answer. The sweep, as an alarm
-    rings then, where the engine or the queue did not answer."""
+    then: its own socket can't be posted to, or the engine did not answer. The sweep, so that an
+    alarm rings."""
     if function == "sweep":
-        return hurt and isinstance(error, Overdue)
+        return isinstance(error, Overdue)
     if not function.startswith("websocket_"):
         return False
     return isinstance(error, PostFailed) or (hurt and isinstance(error, PynamoDBException))

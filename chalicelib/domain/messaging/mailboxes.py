@@ -81,7 +81,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     of what is to be taken in, the earliest first: stream@version, or the arrival of a connection.
     `tail` are the newest events of the log, those that the head keeps itself; `fresh` those
     after them that the holder of the lease has put in and not written yet. `hearing` are those who
-    are told, and `held_until` when its lease runs out, as of when it was read.
+    are told, `holder` who has the lease, and `held_until` when it runs out, as of when it was read.
     """
 
     person_id: str
@@ -96,6 +96,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     fresh: tuple[Event, ...] = ()
     hearing: tuple[Hearing, ...] = ()
     held_until: datetime | None = None
+    holder: str | None = None
 
     def held(self, now: datetime) -> bool:
         """Whether somebody has the lease."""
@@ -222,11 +223,12 @@ class Mailbox(msgspec.Struct, frozen=True):
         own = {**waiting, **(lag.cursors if lag else {})}
         return {k: own.get(k, self.shared_cursor(k)) for k in cursor_keys(connection.hears)}
 
-    def serves(self, connection_id: str) -> bool:
-        """Whether a connection is among the listeners, and has been told all there is."""
+    def serves(self, connection_id: str, hears: tuple[str, ...] | None) -> bool:
+        """Whether a connection is among the listeners, for what it asks for now, and has been told
+        all there is."""
         arrives = any(arrival_of(mark) == connection_id for mark in self.todo)
         mine = (one.listener for one in self.hearing if one.listener.connection_id == connection_id)
-        return not arrives and any(not self.is_behind(listener) for listener in mine)
+        return not arrives and any(one.hears == hears and not self.is_behind(one) for one in mine)
 
     # What is in the log
 

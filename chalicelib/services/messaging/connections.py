@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -145,7 +145,7 @@ class Presence:
         for room in sorted(connection.rooms, key=lambda room: mailbox_of(room) is not None):
             self._join(room, connection)
         if self.get(connection.id) is None:
-            self._leave(connection.id, connection.person_id, set(connection.rooms))
+            self._leave(connection.id, connection.person_id, connection.rooms)
 
     def _join(self, room: str, connection: Connection) -> None:
         """Join a room. Where it is full, somebody gives way: who comes now is certainly there,
@@ -195,20 +195,28 @@ class Presence:
         """Forget a connection that has ended. Harmless twice."""
         self.forget(connection_id, "")
 
-    def forget(self, connection_id: str, person_id: str) -> None:
+    def forget(self, connection_id: str, person_id: str, mailbox: str = "") -> None:
         """Take a connection out of every room and drop its row; nothing else changes.
 
-        `person_id` is whose it was, where that is known: the row may be gone already.
+        `person_id` is whose it was, and `mailbox` where it was found, where that is known: the row
+        may be gone already. The rooms are left first, so that a row remains for another try if this
+        process dies, and once more: a greeting under way may have joined them meanwhile.
         """
         connection = self._connections.find(connection_id)
         if connection:
             person_id = connection.person_id
-        self._leave(connection_id, person_id, set(connection.rooms if connection else ()))
+        rooms = dict.fromkeys(connection.rooms if connection else ())
+        if mailbox:
+            rooms[person_room(mailbox)] = None
+        self._leave(connection_id, person_id, rooms)
         self._connections.close(connection_id)
+        if connection:
+            self._leave(connection_id, person_id, rooms)
 
-    def _leave(self, connection_id: str, person_id: str, rooms: set[str]) -> None:
+    def _leave(self, connection_id: str, person_id: str, rooms: Iterable[str]) -> None:
+        rooms = dict.fromkeys(rooms)
         if person_id:
-            rooms.add(person_room(person_id))
+            rooms[person_room(person_id)] = None
             self._couriers.disconnected(person_id, connection_id)
         for room in rooms:
             self._connections.leave(room, connection_id)

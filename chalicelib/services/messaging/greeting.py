@@ -92,7 +92,7 @@ class Greeting:
         """Greet whoever is known by now, and see to it that all their mailboxes are heard."""
         mailboxes = self._mailboxes_of(connection)
         id_ = connection.id
-        if connection.greeted and all(self._mailboxes.serves(box, id_) for box in mailboxes):
+        if connection.greeted and all(self._mailboxes.serves(box, connection) for box in mailboxes):
             return
         self._mailboxes.greet(connection.person_id, id_, lambda: self._welcome(id_))
         self._drain(connection, mailboxes[1:])

@@ -146,9 +146,9 @@ class Mailboxes:
         now. What is told to others from now on is told to it as well, whenever it joins."""
         return self._store.read(person_id).start_for(connection)
 
-    def serves(self, person_id: str, connection_id: str) -> bool:
+    def serves(self, person_id: str, connection: Connection) -> bool:
         """Whether a connection hears a mailbox and is told all that the others are."""
-        return self._store.read(person_id).serves(connection_id)
+        return self._store.read(person_id).serves(connection.id, connection.hears)
 
     def greet(self, person_id: str, connection_id: str, welcome: Callable[[], Welcome]) -> None:
         """Run `welcome` as the one writer, then post what waits, less what `welcome` skips. What
@@ -216,6 +216,7 @@ class Mailboxes:
             while True:
                 for mark in held.take_on():
                     self._take_on(held, mark, known)
+                    held.count_taken_on()
                 self._post(held, skip)
                 if held.release(self._store, self._clock()):
                     break
@@ -363,8 +364,12 @@ class _Lease:
 
     def take_on(self) -> tuple[str, ...]:
         """The marks of what is left to do, the earliest first."""
-        left, self._done = self.box.todo[self._done :], len(self.box.todo)
-        return left
+        return self.box.todo[self._done :]
+
+    def count_taken_on(self) -> None:
+        """Note that the next mark is taken on: one that could not be read now is not given back as
+        done, or its events would never be told."""
+        self._done += 1
 
     def release(self, store: MailboxStore, now: datetime) -> bool:
         """Step 4. False if there is more to do."""
@@ -375,6 +380,9 @@ class _Lease:
         store.give_back(self.box, self.holder, self._done, now)
 
     def refresh(self, store: MailboxStore) -> None:
-        """Read what has been left to do meanwhile, and who hears it by now."""
+        """Read what has been left to do meanwhile, and who hears it by now. Raises Stale if the
+        lease is another's: what it finds there would get places that are taken."""
         now = store.read(self.box.person_id)
+        if now.holder != self.holder:
+            raise Stale
         self.box = replace(self.box, todo=now.todo, hearing=now.hearing)

@@ -16,8 +16,8 @@ from chalicelib.services.ports import Clock, Gateway, Words
 
 log = logging.getLogger(__name__)
 
-Forget = Callable[[str, str], None]
-"""Drops a connection that is gone, by its id and whose it was."""
+Forget = Callable[[str, str, str], None]
+"""Drops a connection that is gone, by its id, whose it was, and the mailbox where it was found."""
 
 Skip = Callable[[str, Event], bool]
 """Whether an event has become pointless for the connection of that id."""
@@ -105,13 +105,14 @@ class Posting:
             turn.posted.append(event)
             self._leave_out_suspect(turn)
         except Gone:
-            self._forget(listener.connection_id, listener.person_id)
-            turn.gone = True
-            return False
+            return self._drop(turn)
         except PostFailed:
-            if turn.posted or turn.suspect or not turn.box.is_hopeless(listener, self._clock()):
+            if not self._may_be_at_fault(turn):
                 turn.failed = True
                 return False
+            if not turn.tried_again:
+                turn.tried_again = True
+                return self._post_event(turn, event, skip, until)
             turn.suspect = event
         except FrameTooLarge:
             log.error("frame too large: event %s, contract %s", event.type, listener.contract)
@@ -123,6 +124,22 @@ class Posting:
             # nobody else, and nothing that comes after, can wait for that.
             log.exception("parked: event %s, contract %s", event.type, listener.contract)
         return True
+
+    def _drop(self, turn: _Turn) -> bool:
+        listener = turn.listener
+        self._forget(listener.connection_id, listener.person_id, turn.box.person_id)
+        turn.gone = True
+        return False
+
+    def _may_be_at_fault(self, turn: _Turn) -> bool:
+        """Whether the event that can't be posted, and not posting itself, may be what fails: it has
+        ended one connection after the other, and @connections knows this one and says so."""
+        if turn.posted or turn.suspect or not turn.box.is_hopeless(turn.listener, self._clock()):
+            return False
+        try:
+            return self._gateway.last_active(turn.listener.connection_id) is not None
+        except Gone:
+            return False  # found out by the next post
 
     @staticmethod
     def _leave_out_suspect(turn: _Turn) -> None:
@@ -143,6 +160,7 @@ class _Turn:
         self.upto = box.told_to(listener)
         self.posted: list[Event] = []
         self.suspect: Event | None = None  # the event that may be what can't be posted
+        self.tried_again = False
         self.failed = False
         self.gone = False
         self.fault: Exception | None = None
