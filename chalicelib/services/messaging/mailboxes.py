@@ -23,6 +23,9 @@ Where it may crash, and what happens then (tests/functional/test_crash_points.py
  during_post     The same; the frame goes out again with the same (person, seq), its id.
  before_release  The same: a duplicate frame with the same id.
 
+Joining may end halfway, too (tests/functional/test_joining.py): after the connection's row is
+written, its wakeup joins it; after it has joined, the next holder finds its mark and serves it.
+
 A holder stops posting when its lease is about to run out, so that two never post at once, and
 gives it back with what is left in `todo`, whatever happened. How far each listener was told is
 noted for each: one that is slow, or can't be posted to, falls behind alone, is tried again with
