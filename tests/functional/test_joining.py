@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -322,11 +323,12 @@ def test_a_greeting_that_overlaps_a_disconnect_leaves_no_ghost(world: World) -> 
     socket = world.connect(dan)
     connection = world.waybill.presence.get(socket.id)
     assert connection is not None
+    join_again = partial(world.waybill.presence.admit, connection)
     close = Connections.close
 
     class Slow(Connections):
         def close(self, connection_id: str) -> None:
-            world.waybill.presence.admit(connection)
+            join_again()
             close(self, connection_id)
 
     vars(world.waybill.presence)["_connections"] = Slow()
