@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chalice.app import Blueprint, Response
 
-PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parents[1] / "pages"
 _HEADERS = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
