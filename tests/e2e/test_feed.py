@@ -46,7 +46,7 @@ def test_a_subscriber_follows_a_parcel_from_the_order_to_the_door(stack: Stack) 
     cara, dan = f"cara-{uuid4().hex[:8]}", f"dan-{uuid4().hex[:8]}"
     hers, his = stack.token("customer", cara), stack.token("courier", dan)
     rest(stack, "PUT", "/v1/me", hers, {"name": "Cara", "phone": "+911234567890"})
-    place = {"lat": 48.8566 - FIRST_NUMBER % 100, "lng": 2.3522}
+    place = {"lat": 48.8566 - FIRST_NUMBER % 100, "lng": 3.3522}
     rest(stack, "POST", "/v1/courier/availability", his, {"available": True, **place})
     with connect(f"{stack.ws_url}/api/websocket/ws") as socket:
         auth = {"type": "auth", "token": hers, "user_id": cara, "user_role": "customer"}
