@@ -29,7 +29,8 @@ FirstFrames = Callable[[Connection, Order | None], Sequence[str]]
 Rooms = Callable[[Connection], Sequence[str]]
 """The rooms, beyond its person's own, that a contract puts a connection in."""
 
-_CONNECTING = timedelta(seconds=10)  # until then a 410 may mean: $connect has not returned yet
+# Until then a 410 may mean that $connect has not returned yet: 10 s, with clocks 2 min apart.
+_CONNECTING = timedelta(seconds=130)
 _SOON = timedelta(seconds=1)
 _SUPERSEDED = {events.OFFER_MADE, events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED}
 
