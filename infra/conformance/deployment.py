@@ -74,15 +74,21 @@ def clients_of(endpoint: str) -> Clients:
 
 
 def adapted(endpoint: str, template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
-    """The template, expanded, since ministack can't; and three things that are not as on AWS.
+    """The template, expanded, since ministack can't; and four things that are not as on AWS.
 
     No name leads to the engine's @connections, so their address is its own. AWS lets whoever may
-    SendMessage send a batch, which ministack holds to be an action of its own. And ministack, where
-    no alarm rings, refuses those over a query.
+    SendMessage send a batch, which ministack holds to be an action of its own. AWS takes a number
+    that came by a parameter for a number, where ministack's queue poller stops at the string. And
+    ministack, where no alarm rings, refuses those over a query.
     """
     template = without_queries(expanded(template, code_uri, given))
     management = {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{WebsocketAPI}}/{API_STAGE}"}
     for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            scaling = resource["Properties"].get("ScalingConfig", {})
+            if isinstance(ref := scaling.get("MaximumConcurrency"), dict):
+                default = template["Parameters"][ref["Ref"]]["Default"]
+                scaling["MaximumConcurrency"] = int(given.get(ref["Ref"], default))
         if resource["Type"] == "AWS::Lambda::Function":
             variables = resource["Properties"]["Environment"]["Variables"]
             if variables[_MANAGEMENT]:  # the check that comes first has none
