@@ -60,7 +60,7 @@ deploy: setup ## the package, to AWS: make deploy STAGE=prod BUCKET=b [PARAMETER
 	@$(BIN)/python -m infra.deploy stack $(STAGE) $(BUCKET) $(PARAMETERS) $(if $(PACKAGE),--package '$(PACKAGE)')
 
 smoke: setup ## the stories, told to a stage: make smoke HOST=… [STAGE=prod | SECRET=… | TOKENS=command]
-	@SECRET='$(SECRET)' $(BIN)/python -m infra.smoke '$(HOST)' $(if $(STAGE),--stage '$(STAGE)') $(if $(TOKENS),--tokens '$(TOKENS)')
+	@SECRET='$(SECRET)' $(BIN)/python -m infra.deploy.smoke '$(HOST)' $(if $(STAGE),--stage '$(STAGE)') $(if $(TOKENS),--tokens '$(TOKENS)')
 
 bench-cold: setup ## what a cold start costs, measured on the package
 	@$(BIN)/python -m infra.package --here --out dist/here
@@ -74,7 +74,7 @@ simulate-faults: setup ## whole histories with faults, checked: SEEDS=0-300 FAUL
 	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) --faults $(FAULTS) --skew $(SKEW) $(if $(TRACE),--trace)
 
 token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
-	@$(BIN)/python -m infra.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')
+	@$(BIN)/python -m infra.local.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')
 
 fuzz: setup ## thousands of odd calls and frames: make fuzz CALLS=10000
 	FUZZ_CALLS=$(CALLS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/functional/fuzz

@@ -32,7 +32,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("waybill")
 
 # After the environment is safe: some modules read it when imported.
-from infra.engine import EngineError, Ministack, port_is_free  # noqa: E402
+from infra.local.engine import EngineError, Ministack, port_is_free  # noqa: E402
 
 
 def free_port() -> int:

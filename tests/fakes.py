@@ -12,7 +12,7 @@ from math import ceil
 
 from chalicelib.domain.messaging.wakeups import Wakeup, decode, encode
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unavailable
-from infra.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S
+from infra.resources.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S
 from tests.builders import NOW
 
 MAX_DELAY_S = 15 * 60

@@ -1,4 +1,7 @@
-"""The contracts by the name that connections carry (`?contract=…`, see infra/paths.py)."""
+"""The contracts by the name that connections carry.
+
+`?contract=…` has it; infra/resources/websocket_paths.py says which path becomes which.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 DynamoDB charges a write for each started kilobyte. An order with its timeline, its courier and the
 events of its last versions is 2 to 4 KB of JSON, which says most things several times, and about
 0.5 KB packed. The dictionary holds what all of them say; a third of what is left without it.
-`python -m infra.unpack` reads a row by hand.
+`python -m infra.deploy.unpack` reads a row by hand.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from rich.table import Table
 from chalicelib.settings import BadSetting
 from infra.bench import cost, gateway, growth, latency, posting
 from infra.bench.report import Report
-from infra.child import HOME, ChildError
+from infra.harness.stack_process import HOME, ChildError
 
 RESULT = HOME / "dist" / "bench.json"
 _WIDTH = 140  # the widest table; a terminal may wrap it, but nothing is cut off

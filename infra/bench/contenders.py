@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.bench.report import cpu_of
-from infra.child import HOME, free_port
+from infra.harness.stack_process import HOME, free_port
 
 START_WITHIN_S = 30.0
 INSTALL_WITHIN_S = 240.0

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 from infra.bench import contenders
 from infra.bench.contenders import Contender, Unavailable
 from infra.bench.report import Report, Row, at_least, at_most, median, ratio
-from infra.child import HOME
-from infra.quantiles import quantile
+from infra.harness.quantiles import quantile
+from infra.harness.stack_process import HOME
 
 SOCKETS = (1, 10, 100, 500)
 MANY = 2000

@@ -26,10 +26,10 @@ from chalicelib.store import mailbox_subscribers as listener_rows
 from chalicelib.store import orders as order_rows
 from chalicelib.store.clock import ms
 from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow
-from infra.aws import client
 from infra.bench.report import Report, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
 from infra.bench.stage import Stage, stage
+from infra.resources.aws_clients import client
 
 SIZES = (1_000, 10_000, 100_000)
 SOCKETS = (10, 1_000, 10_000)

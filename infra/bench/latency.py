@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from chalicelib.settings import BadSetting
 from infra.bench.report import Report, Row, at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, Bench, Samples
-from infra.child import Child
-from infra.quantiles import quantile
+from infra.harness.quantiles import quantile
+from infra.harness.stack_process import Child
 
 WITHIN_S = 45.0
 _WARM_UP = 10

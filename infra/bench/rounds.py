@@ -13,8 +13,8 @@ from typing import Any
 import botocore.session
 
 from infra.bench.talks import Talks
-from infra.clients import Client, Frame
-from infra.options import Options
+from infra.harness.clients import Client, Frame
+from infra.local.options import Options
 
 PLACE = {"lat": 52.52, "lng": 13.4}
 PARCEL = {

@@ -22,12 +22,12 @@ from chalicelib.domain.messaging.wakeups import Wakeup, encode
 from chalicelib.errors import Gone
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
-from infra.aws import REGION, client
 from infra.bench.meter import Meter
-from infra.child import free_port
-from infra.engine import Ministack
-from infra.tables import create_tables
-from infra.tokens import mint
+from infra.harness.stack_process import free_port
+from infra.local.engine import Ministack
+from infra.local.tokens import mint
+from infra.resources.aws_clients import REGION, client
+from infra.resources.tables import create_tables
 
 SECRET = "a-secret-of-the-bench-and-nobody-else"
 PREFIX = "bench"

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from infra.clients import Client, Frame
+from infra.harness.clients import Client, Frame
 
 MOST_PAIRS = 24
 _EACH = 5  # spec 001: messages a minute

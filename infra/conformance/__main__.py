@@ -20,7 +20,7 @@ from infra.conformance.deployment import HASTY, PATIENT, deploy
 from infra.conformance.front import Front
 from infra.conformance.logs import complaints
 from infra.deploy.errors import DeployError
-from infra.engine import EngineError
+from infra.local.engine import EngineError
 
 # What is left out is about the local gateway, the local run and the package themselves.
 STORIES = (

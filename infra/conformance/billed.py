@@ -5,7 +5,7 @@ one customer with a socket each, one delivery after the other, then positions, b
 engine logs nothing of what sockets say. What the engine adds to everything, some 50 ms for reading
 what was logged, is measured by asking for the health, and taken off.
 
-For infra/costs.py; on a machine that does nothing else.
+For infra/docs/costs.py; on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from statistics import median
 from urllib.request import urlopen
 
 from infra.bench.rounds import PARCEL, PLACE
-from infra.clients import Client
 from infra.conformance.cloud import ROOT, cloud, free_port
 from infra.conformance.deployment import deploy
 from infra.conformance.front import Front
 from infra.conformance.logs import invocations
-from infra.options import Options
+from infra.harness.clients import Client
+from infra.local.options import Options
 
 WARM_UP, ROUNDS = 5, 40
 QUIET_S = 25.0  # every timer of an order has come and found nothing to do

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.engine import Ministack
 from infra.gateway import GatewayConfig, bind
+from infra.local.engine import Ministack
 
 # Root, to ministack; the functions get credentials of their roles.
 ROOT = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}

@@ -8,12 +8,12 @@ from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
-from infra.aws import client
 from infra.deploy import secret
 from infra.deploy.secret import Clients
 from infra.deploy.stack import Stack
-from infra.options import STAGE as API_STAGE
+from infra.local.options import STAGE as API_STAGE
 from infra.package.build import Package
+from infra.resources.aws_clients import client
 from infra.template.expansion import Template, expanded
 from infra.template.parameters import tunable
 

@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from infra.conformance.deployment import Deployed
 from infra.gateway.paths import rewrite, stage_rules
-from infra.options import STAGE
-from infra.paths import PATHS
-from infra.wording import GATEWAY_RESPONSES
+from infra.local.options import STAGE
+from infra.resources.gateway_responses import GATEWAY_RESPONSES
+from infra.resources.websocket_paths import PATHS
 
 _HEAD_BYTES = 64 * 1024
 _RULES = stage_rules(STAGE, PATHS)

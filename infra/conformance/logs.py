@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from infra.aws import client
+from infra.resources.aws_clients import client
 
 GROUPS = "/waybill/"
 _ROUTINE = ("START ", "END ", "REPORT ")

@@ -1,1 +1,4 @@
-"""A small city at work: `python -m infra.demo`."""
+"""A small city at work: `python -m infra.demo`.
+
+Couriers and customers on a local stack, a board that shows them, a ledger that checks the day.
+"""

@@ -17,13 +17,13 @@ from rich.console import Console
 from websockets.exceptions import InvalidHandshake
 
 from chalicelib.settings import BadSetting
-from infra.child import Child, ChildError, answers
 from infra.demo.board import Board
 from infra.demo.day import Day
 from infra.demo.ledger import Ledger
 from infra.demo.options import DemoOptions
-from infra.options import Options
-from infra.tokens import signing_secret
+from infra.harness.stack_process import Child, ChildError, answers
+from infra.local.options import Options
+from infra.local.tokens import signing_secret
 
 OWN_OFFER_TTL_S = "4"  # a minute should see offers lapse
 _SHOWN = 10

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from infra.demo.ledger import Ledger
 from infra.demo.people import Courier
-from infra.quantiles import quantile
+from infra.harness.quantiles import quantile
 
 _REDRAW_EVERY_S = 0.25
 _LINE_EVERY_S = 2.0

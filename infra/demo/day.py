@@ -11,13 +11,13 @@ from random import Random
 
 from rich.console import Console
 
-from infra.clients import Client
 from infra.demo.board import Board
 from infra.demo.city import City
 from infra.demo.ledger import Ledger
 from infra.demo.options import DemoOptions
 from infra.demo.people import Courier, Customer
-from infra.options import Options
+from infra.harness.clients import Client
+from infra.local.options import Options
 
 FINISHED_WITHIN_S = 90.0
 _THREADS = 32

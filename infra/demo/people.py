@@ -6,10 +6,10 @@ import asyncio
 import time
 from random import Random
 
-from infra.clients import Client, Frame
 from infra.demo.city import City, Corner, address, degrees
 from infra.demo.ledger import FINAL, Ledger
 from infra.demo.options import DemoOptions
+from infra.harness.clients import Client, Frame
 
 FIX_EVERY_S = 1.1  # Waybill takes one a second
 _THINKING_S = (0.05, 0.4)

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.deploy.errors import DeployError, code_of
-from infra.tables import keys_of
+from infra.resources.tables import keys_of
 from infra.template.intrinsics import Value
 from infra.template.tables import RETAINED, named_for, tables_of
 

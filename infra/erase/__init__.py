@@ -1,2 +1,4 @@
-"""Erases a person from a stage: `python -m infra.erase PERSON`. docs/personal-data.md says what of
-them goes, what stays under a pseudonym, and why."""
+"""Erase a person from a stage: `python -m infra.erase PERSON`.
+
+docs/personal-data.md says what of them goes, what stays under a pseudonym, and why.
+"""

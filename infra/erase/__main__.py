@@ -24,8 +24,8 @@ from rich.table import Table
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.tables import bind
-from infra.aws import client
 from infra.erase.eraser import Busy, Close, Done, Eraser, Unfinished
+from infra.resources.aws_clients import client
 
 _MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 FAILURES = (BadSetting, Unfinished, Busy, BotoCoreError, ClientError, PynamoDBException)

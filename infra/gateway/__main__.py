@@ -10,9 +10,9 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from infra.gateway.affinity import stay_on_one_core
 from infra.gateway.application import AppLoadError, export_endpoint, load_app
 from infra.gateway.config import GatewayConfig
-from infra.gateway.cores import stay_on_one_core
 from infra.gateway.gateway import Gateway, PortError, bind
 from infra.gateway.stage import export_stage
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.exchange import HeaderError, Request, Response
+from infra.gateway.http_messages import HeaderError, Request, Response
 from infra.gateway.reader import Refusal, RequestReader
 from infra.gateway.responses import GatewayResponses
 from infra.gateway.socket import Socket

@@ -10,8 +10,8 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.exchange import Request, Response, json_response
 from infra.gateway.frames import DELETED
+from infra.gateway.http_messages import Request, Response, json_response
 from infra.gateway.identifiers import new_id
 from infra.gateway.sessions import Sessions
 from infra.gateway.socket import Socket

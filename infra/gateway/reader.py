@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.exchange import Headers, Request
+from infra.gateway.http_messages import Headers, Request
 
 
 @dataclass(frozen=True)

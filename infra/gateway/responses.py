@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from infra.gateway.exchange import Response, json_response
+from infra.gateway.http_messages import Response, json_response
 from infra.gateway.identifiers import new_uuid
 
 Wording = tuple[int | None, str]

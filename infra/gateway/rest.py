@@ -14,7 +14,7 @@ from chalice.local import LocalGateway, LocalGatewayException
 from infra.gateway.authorizer import Authorizer, AuthorizerError
 from infra.gateway.config import GatewayConfig
 from infra.gateway.events import Event
-from infra.gateway.exchange import HeaderError, Request, Response, check_headers
+from infra.gateway.http_messages import HeaderError, Request, Response, check_headers
 from infra.gateway.invocation import LambdaContext
 from infra.gateway.responses import GatewayResponses
 from infra.gateway.rest_events import rest_event

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from infra.gateway.config import GatewayConfig
 from infra.gateway.events import CANONICAL_NAMES, Event, request_time, trace_id
-from infra.gateway.exchange import Request
+from infra.gateway.http_messages import Request
 from infra.gateway.identifiers import new_id, new_uuid
 from infra.gateway.routes import Match
 

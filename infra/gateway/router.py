@@ -9,10 +9,11 @@ from functools import partial
 from infra.gateway import upgrade
 from infra.gateway.config import GatewayConfig
 from infra.gateway.events import Peer
-from infra.gateway.exchange import HeaderError, Request, Response, check_headers, json_response
 from infra.gateway.frames import INTERNAL_SERVER_ERROR, error_frame
+from infra.gateway.http_messages import HeaderError, Request, Response, check_headers, json_response
 from infra.gateway.identifiers import new_id
 from infra.gateway.invocation import Invoker, Outcome
+from infra.gateway.lambda_result import Handshake
 from infra.gateway.limits import ConnectRate
 from infra.gateway.listener import Exchange
 from infra.gateway.management import ManagementApi
@@ -20,7 +21,6 @@ from infra.gateway.paths import PathRule, rewrite, stage_rules
 from infra.gateway.responses import GatewayResponses
 from infra.gateway.rest import RestApi
 from infra.gateway.sessions import Sessions
-from infra.gateway.verdict import Handshake
 
 log = logging.getLogger("waybill.gateway")
 

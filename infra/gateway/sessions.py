@@ -16,13 +16,13 @@ from infra.gateway.events import (
     disconnect_event,
     message_event,
 )
-from infra.gateway.exchange import Headers
 from infra.gateway.frames import FORBIDDEN, GOING_AWAY, LOST, Closing, error_frame
+from infra.gateway.http_messages import Headers
 from infra.gateway.identifiers import NewId, new_id
 from infra.gateway.invocation import Invoker, Outcome
+from infra.gateway.lambda_result import ACCEPTED, Handshake, handshake, reply
 from infra.gateway.limits import Lifetime
 from infra.gateway.socket import Socket
-from infra.gateway.verdict import ACCEPTED, Handshake, handshake, reply
 
 log = logging.getLogger("waybill.gateway")
 

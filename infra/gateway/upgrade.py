@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 
-from infra.gateway.exchange import Request, Response, json_response
+from infra.gateway.http_messages import Request, Response, json_response
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 

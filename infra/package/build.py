@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from infra.aws import REGION
 from infra.package import archive, dependencies, template
 from infra.package.dependencies import DependenciesError, Platform
 from infra.package.project import OVERLAY, REQUIREMENTS, STAGE, Options, configuration, lay_out
+from infra.resources.aws_clients import REGION
 
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 

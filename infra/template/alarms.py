@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, short_name
-from infra.options import STAGE
+from infra.local.options import STAGE
 from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
 from infra.template.intrinsics import Value, att, named, ref, sub, when
 from infra.template.queues import QUEUE_NAME

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from infra.options import STAGE
+from infra.local.options import STAGE
+from infra.resources.gateway_responses import GATEWAY_RESPONSES, HEADERS
 from infra.template.intrinsics import Value, att, named, ref, sub, when
-from infra.wording import GATEWAY_RESPONSES, HEADERS
 
 # Never the query or the path as it came: both may hold a token.
 REST_LOG = {

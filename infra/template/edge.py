@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infra.gateway.paths import PathRule, stage_rules
-from infra.options import STAGE
-from infra.paths import PATHS
+from infra.local.options import STAGE
+from infra.resources.websocket_paths import PATHS
 from infra.template.intrinsics import Value, att, named, ref, sub, when
 from infra.template.rewrite import rewrite_function
 
@@ -21,8 +21,8 @@ ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
 
 
 def resources() -> Value:
-    """The distribution and its function. No access log here: who wants one takes infra.watch's,
-    which holds no path and no query, and so no token."""
+    """The distribution and its function. No access log here: who wants one takes that of
+    template/watch.py, which holds no path and no query, and so no token."""
     return {
         "PathsFunction": {
             "Type": "AWS::CloudFront::Function",
@@ -47,7 +47,7 @@ def resources() -> Value:
 
 
 def outputs() -> Value:
-    """The host that clients use, and what infra.watch asks for."""
+    """The host that clients use, and what infra.package.watch asks for."""
     host = when("HasDomain", ref("Domain"), att("Distribution", "DomainName"))
     return {
         "Host": {"Description": "The host of every literal path of the contracts.", "Value": host},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from infra.aws import REGION
+from infra.resources.aws_clients import REGION
 
 _NO_MANAGED_POLICIES = SimpleNamespace(load=dict)
 

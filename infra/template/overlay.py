@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.options import STAGE
+from infra.local.options import STAGE
 from infra.template import alarms, apis, edge, functions, guard, methods, parameters, queues, tables
 from infra.template.intrinsics import Value
 

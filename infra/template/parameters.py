@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chalicelib.settings import Settings
-from infra.options import HEARTBEAT_S, STAGE
+from infra.local.options import HEARTBEAT_S, STAGE
 from infra.template.intrinsics import Value, is_set, named, ref, sub, when
 from infra.template.queues import QUEUE_NAME
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.store.tables import MODELS, short_name
-from infra.tables import definition
+from infra.resources.tables import definition
 from infra.template.functions import (
     API,
     CHECK,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.tables import (
+from infra.resources.tables import (
     DEAD_LETTER_RETENTION_S,
     MAX_RECEIVES,
     RETENTION_S,

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from infra.gateway.paths import PathRule
-from infra.wording import GATEWAY_RESPONSES
+from infra.resources.gateway_responses import GATEWAY_RESPONSES
 
 _CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _CODE = """\
-// Generated from infra/paths.py by infra/template/rewrite.py.
+// Generated from infra/resources/websocket_paths.py by infra/template/rewrite.py.
 var STAGE = %(stage)s;
 var RULES = %(rules)s;
 var NOT_FOUND = %(not_found)s;

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pynamodb.models import Model
 
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
-from infra.tables import definition
+from infra.resources.tables import definition
 from infra.template.intrinsics import Value, named, when
 
 TABLE = "AWS::DynamoDB::Table"

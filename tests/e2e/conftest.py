@@ -32,8 +32,8 @@ from infra.conformance.cloud import ROOT
 from infra.conformance.deployment import HASTY
 from infra.conformance.gaps import GAPS
 from infra.conformance.logs import lines
-from infra.engine import Ministack
-from infra.tokens import mint
+from infra.local.engine import Ministack
+from infra.local.tokens import mint
 from tests.conftest import SECRET, free_port
 
 HOME = Path(__file__).resolve().parents[2]
@@ -152,7 +152,7 @@ class Stack:
         return {row["person_id"]["S"] for row in rows}
 
     def token(self, role: str, person_id: str, **claims: Any) -> str:
-        """A token that this stack accepts; see infra.tokens.mint for the keywords."""
+        """A token that this stack accepts; see infra.local.tokens.mint for the keywords."""
         return mint(self.environment["JWT_SECRET"], role, person_id, **claims)
 
     def log(self) -> str:

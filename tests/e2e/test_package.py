@@ -23,7 +23,7 @@ from infra.conformance.deployment import Deployed, adapted, bring_up, clients_of
 from infra.deploy import secret
 from infra.deploy.errors import DeployError
 from infra.deploy.secret import parameter_name
-from infra.engine import Ministack
+from infra.local.engine import Ministack
 from infra.package.archive import MAX_BYTES
 from infra.package.build import Package, PackageError, build, this_architecture
 from infra.package.cold import ALLOWED, measure

@@ -21,10 +21,10 @@ from pynamodb.connection import Connection
 from chalicelib import wiring
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
-from infra.aws import REGION, client
-from infra.engine import Ministack
-from infra.moto_engine import moto_engine
-from infra.tables import create_queues, create_tables
+from infra.local.engine import Ministack
+from infra.local.moto_engine import moto_engine
+from infra.resources.aws_clients import REGION, client
+from infra.resources.tables import create_queues, create_tables
 from tests.conftest import SECRET
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measured
 from infra.bench.scenes import Cast, ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
-from infra.costs import figures
-from infra.engine import Ministack
+from infra.docs.costs import figures
+from infra.local.engine import Ministack
 from tests.builders import an_order
 
 

@@ -14,7 +14,7 @@ from chalicelib.services.sweeper import PASS_EVERY, PASSES
 from chalicelib.store.connections import Connections
 from chalicelib.store.mailbox_subscribers import MOST
 from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomRow
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.builders import DEPOT
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.people import Role
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.builders import DEPOT, north_of
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld

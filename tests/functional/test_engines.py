@@ -8,7 +8,7 @@ import pytest
 from pynamodb.exceptions import PutError
 
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, PersonRow, bind, short_name
-from infra.tables import MAX_RECEIVES, TablesDiffer, create_all, create_tables, definition
+from infra.resources.tables import MAX_RECEIVES, TablesDiffer, create_all, create_tables, definition
 from tests.functional.conftest import PREFIX, QUEUE, Engine
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, an_auth, types_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.people import Role
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.conftest import SECRET
 from tests.functional.feeds import a_feed, a_profile, an_auth
 from tests.functional.kitchen import HANDSHAKE, Kitchen, Packets, names

@@ -11,7 +11,7 @@ from pynamodb.models import Model
 from chalicelib.errors import FrameTooLarge, PostFailed
 from chalicelib.store.compression import unpacked
 from chalicelib.store.tables import MODELS
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.conftest import SECRET
 from tests.fakes import Clock, RecordingQueue
 from tests.functional.conftest import MakeWorld

@@ -20,7 +20,7 @@ from chalicelib.domain.people import Actor, Role
 from chalicelib.edge.rest.everywhere import NOWHERE
 from chalicelib.store.mailboxes import Mailboxes
 from infra.gateway.invocation import LambdaContext
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.aws_events import rest_event
 from tests.builders import DEPOT
 from tests.conftest import SECRET

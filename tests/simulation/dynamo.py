@@ -1,4 +1,4 @@
-"""DynamoDB in memory: the operations that Waybill uses, on tables as infra.tables defines them.
+"""DynamoDB in memory: the operations that Waybill uses, on tables of infra.resources.tables.
 
 It is here because moto takes a millisecond a call, and because what is read eventually must be able
 to show what was: each table remembers what its items lately were. tests/simulation/test_dynamo.py
@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.store.tables import MODELS, short_name
-from infra.tables import definition
+from infra.resources.tables import definition
 from tests.simulation.expressions import apply_update, check_size, holds
 from tests.simulation.values import BadExpression, Item, sort_key
 

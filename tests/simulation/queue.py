@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.domain.messaging.wakeups import Wakeup, encode
 from chalicelib.errors import Unavailable
-from infra import tables
+from infra.resources import tables
 from tests.simulation.faults import GIVES_UP, Fate, Faults
 from tests.simulation.scheduler import Scheduler
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.aws import client
-from infra.moto_engine import moto_engine
-from infra.tables import create_tables
+from infra.local.moto_engine import moto_engine
+from infra.resources.aws_clients import client
+from infra.resources.tables import create_tables
 from tests.simulation.dynamo import REMEMBERED_S, Dynamo
 from tests.simulation.story import inhabit
 from tests.simulation.town import PREFIX, Plan, Town

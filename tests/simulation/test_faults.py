@@ -12,7 +12,7 @@ import pytest
 from chalicelib.domain.messaging.wakeups import Greet
 from chalicelib.errors import Gone, PostFailed, Unavailable
 from chalicelib.store.tables import CounterRow
-from infra import tables
+from infra.resources import tables
 from tests.faults import Crash
 from tests.simulation.faults import Rates
 from tests.simulation.gateway import Socket, Trouble

@@ -25,7 +25,7 @@ from chalicelib.errors import CourierTaken, Overdue, PostFailed, Stale, WaybillE
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind
 from chalicelib.store.wallets import Wallets
-from infra.tokens import mint
+from infra.local.tokens import mint
 from tests.conftest import SECRET
 from tests.faults import Crash
 from tests.simulation.boundary import DynamoClient

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.store import compression as packing
-from infra.unpack import main
+from infra.deploy.unpack import main
 from tests.builders import an_order
 
 # An order of 2026, packed with the first dictionary.

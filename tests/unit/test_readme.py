@@ -10,9 +10,9 @@ import pytest
 from chalicelib.settings import Settings
 from infra.bench.latency import rounds_from
 from infra.demo.options import DemoOptions
-from infra.diagram import HOME, documents, mermaid, redrawn
-from infra.options import Options
-from infra.ready import ready_text
+from infra.docs.diagram import HOME, documents, mermaid, redrawn
+from infra.local.banner import ready_text
+from infra.local.options import Options
 
 README = (HOME / "README.md").read_text()
 SECRET = {"JWT_SECRET": "x" * 32}
@@ -65,7 +65,7 @@ def test_defaults_are_as_the_table_says(name: str, default: str) -> None:
 
 
 def test_diagrams_are_drawn_from_the_tables() -> None:
-    """`python -m infra.diagram` draws them anew."""
+    """`python -m infra.docs.diagram` draws them anew."""
     for path in documents():
         assert redrawn(path.read_text()) == path.read_text(), path
     assert "<!-- lifecycle: delivery -->\n```mermaid" in README

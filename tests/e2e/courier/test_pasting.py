@@ -41,5 +41,5 @@ def test_the_printed_commands_lead_to_an_accepted_order(run_stack: RunStack) -> 
 def _here(line: str) -> str:
     """The line with this interpreter: `make` would look whether all is installed."""
     line = line.replace(".venv/bin/python", sys.executable)
-    line = line.replace("make -s token ROLE=", f"{sys.executable} -m infra.tokens --role ")
+    line = line.replace("make -s token ROLE=", f"{sys.executable} -m infra.local.tokens --role ")
     return line.replace(" ID=", " --id ")

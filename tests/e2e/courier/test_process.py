@@ -8,7 +8,7 @@ from http.client import HTTPException
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from infra.engine import Ministack, port_is_free
+from infra.local.engine import Ministack, port_is_free
 from tests.e2e.conftest import RunStack
 from tests.e2e.courier.fault_line import a_fault_line
 from tests.e2e.courier.town import a_town, assigned, status

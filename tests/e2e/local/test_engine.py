@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from chalicelib.store.tables import PersonRow
-from infra.aws import client
-from infra.engine import EngineError, Ministack, is_healthy
-from infra.tables import create_tables, definition
+from infra.local.engine import EngineError, Ministack, is_healthy
+from infra.resources.aws_clients import client
+from infra.resources.tables import create_tables, definition
 from tests.conftest import free_port
 from tests.e2e.conftest import HOME, wait_for
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from infra.engine import Ministack
+from infra.local.engine import Ministack
 engine = Ministack(int(sys.argv[1]), Path(sys.argv[2]), owned=sys.argv[3] == "owned")
 engine.start()
 print(engine.pid, flush=True)
@@ -108,7 +108,7 @@ def test_an_engine_that_ends_at_once_points_to_its_log(tmp_path: Path) -> None:
 def test_tables_are_made_from_the_command_line(lasting_engine: Ministack) -> None:
     env = {"PATH": os.defpath, "AWS_ENDPOINT_URL": lasting_engine.endpoint, "TABLE_PREFIX": "cli"}
     ran = subprocess.run(
-        [sys.executable, "-m", "infra.tables"],
+        [sys.executable, "-m", "infra.resources.tables"],
         cwd=HOME,
         env=env,
         capture_output=True,

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from infra.aws import client
-from infra.engine import Ministack
-from infra.tokens import mint
+from infra.local.engine import Ministack
+from infra.local.tokens import mint
+from infra.resources.aws_clients import client
 from tests.conftest import SECRET, free_port
 from tests.e2e.conftest import HOME, wait_for
 from tests.e2e.courier.town import read_sample

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.engine import port_is_free
+from infra.local.engine import port_is_free
 from tests.conftest import free_port
 from tests.e2e.conftest import RunStack
 
@@ -43,7 +43,11 @@ def refusal(run_stack: RunStack, **environment: str) -> str:
         ("ENDPOINT", "4566", "waybill: ENDPOINT takes a URL like"),
         ("STATE_DIR", "/dev/null/state", "waybill: STATE_DIR /dev/null/state can't be used"),
         ("APP_MODULE", "no_such_app", "waybill: no module 'no_such_app'"),
-        ("APP_MODULE", "infra.options", "waybill: module 'infra.options' has no attribute 'app'"),
+        (
+            "APP_MODULE",
+            "infra.local.options",
+            "waybill: module 'infra.local.options' has no attribute 'app'",
+        ),
     ],
 )
 def test_a_bad_setting(run_stack: RunStack, name: str, value: str, says: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra.aws import client
-from infra.engine import Ministack, is_healthy, port_is_free
+from infra.local.engine import Ministack, is_healthy, port_is_free
+from infra.resources.aws_clients import client
 from tests.e2e.conftest import RunStack, Stack, wait_for
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.smoke import STORIES, url_of
+from infra.deploy.smoke import STORIES, url_of
 from tests.conftest import SECRET
 from tests.e2e.conftest import HOME, Stack
 
@@ -18,7 +18,7 @@ ONE = ("--tell", "tests/e2e/courier/test_delivery.py::test_a_delivery_from_the_o
 
 def smoke(stack: Stack, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "infra.smoke", stack.url, *arguments],
+        [sys.executable, "-m", "infra.deploy.smoke", stack.url, *arguments],
         cwd=HOME,
         env={**os.environ, "SECRET": SECRET, **environment},
         capture_output=True,
@@ -43,7 +43,7 @@ def test_a_stage_that_does_not_know_the_secret_fails(stack: Stack) -> None:
 def test_tokens_may_come_from_an_issuer(stack: Stack, tmp_path: Path) -> None:
     script = tmp_path / "issuer.py"
     script.write_text(
-        "import json, os, sys\nfrom infra.tokens import mint\n"
+        "import json, os, sys\nfrom infra.local.tokens import mint\n"
         f"claims = json.loads(os.environ['CLAIMS'])\n"
         f"print(mint({SECRET!r}, sys.argv[1], sys.argv[2], **claims))\n"
     )

@@ -13,7 +13,7 @@ from chalicelib.domain.messaging.connections import Listener
 from chalicelib.domain.messaging.wakeups import FanOut, Greet, Wakeup, decode
 from chalicelib.edge.aws.queue import WakeupQueue, due_at
 from chalicelib.errors import Unavailable
-from infra.poller import record
+from infra.local.poller import record
 from tests.builders import NOW
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.exchange import Request
+from infra.gateway.http_messages import Request
 from infra.gateway.reader import Refusal, RequestReader
 
 POST = b"POST /api/a?x=1&x=2 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"

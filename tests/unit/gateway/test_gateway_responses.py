@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gateway.exchange import HeaderError, Response
+from infra.gateway.http_messages import HeaderError, Response
 from infra.gateway.responses import GatewayResponse, GatewayResponses
 from infra.gateway.routes import RouteTable
 

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.core.botocore_stubber import BotocoreStubber
 
-from infra.aws import client
-from infra.moto_engine import moto_engine
+from infra.local.moto_engine import moto_engine
+from infra.resources.aws_clients import client
 
 
 def test_calls_never_overlap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from botocore import handlers
 
-from infra.aws import client
-from infra.moto_engine import moto_engine
+from infra.local.moto_engine import moto_engine
 from infra.nudge import Nudges
+from infra.resources.aws_clients import client
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.settings import BadSetting
-from infra.options import Options, export
+from infra.local.options import Options, export
 
 
 def test_nothing_set_means_ministack_on_the_documented_ports() -> None:

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from infra.gateway.invocation import LambdaContext
+from infra.local.poller import CONCURRENCY, Poller, failed_ids
 from infra.nudge import Nudges
-from infra.poller import CONCURRENCY, Poller, failed_ids
 
 Batch = list[dict[str, Any]]
 

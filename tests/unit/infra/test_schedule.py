@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from infra.schedule import Schedule, scheduled_event
+from infra.local.schedule import Schedule, scheduled_event
 
 
 def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:

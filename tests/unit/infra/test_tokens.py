@@ -7,8 +7,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from infra.secret import checkout_secret
-from infra.tokens import main, mint
+from infra.local.secret import checkout_secret
+from infra.local.tokens import main, mint
 
 SECRET = "s" * 40
 

@@ -10,7 +10,7 @@ from chalicelib.domain.events import LOGGED_FOR
 from chalicelib.domain.orders.chat import KEPT_FOR
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
 from infra.conformance.gaps import GAPS
-from infra.costs import PAGES, figures, rewritten
+from infra.docs.costs import PAGES, figures, rewritten
 from infra.package.archive import MAX_BYTES
 from infra.package.cold import ALLOWED
 from infra.package.project import HOME
@@ -35,7 +35,7 @@ def test_every_story_that_is_not_told_exists() -> None:
 def test_costs_are_what_the_figures_come_to() -> None:
     for page in PAGES:
         text = page.read_text()
-        assert rewritten(text) == text, "run `python -m infra.costs`"
+        assert rewritten(text) == text, "run `python -m infra.docs.costs`"
         assert "| a million deliveries | $" in text
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.gateway.paths import PathRule, rewrite, stage_rules
-from infra.options import STAGE
-from infra.paths import PATHS
+from infra.local.options import STAGE
+from infra.resources.websocket_paths import PATHS
 from infra.template.edge import patterns
 from infra.template.rewrite import rewrite_function
 

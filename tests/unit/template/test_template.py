@@ -19,17 +19,17 @@ from chalicelib.services.sweeper import PASS_EVERY, PASSES
 from chalicelib.services.wakeup_handler import HELD_PAUSE, HELD_TRIES
 from chalicelib.settings import Settings
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
-from infra.aws import client
-from infra.moto_engine import moto_engine
+from infra.local.moto_engine import moto_engine
 from infra.package.project import CONFIG, HOME, Options, lay_out
 from infra.package.template import without_packaging
-from infra.paths import PATHS
-from infra.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S, create_all
+from infra.resources.aws_clients import client
+from infra.resources.gateway_responses import GATEWAY_RESPONSES
+from infra.resources.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S, create_all
+from infra.resources.websocket_paths import PATHS
 from infra.template.functions import CHECK, FUNCTIONS, HANDLERS
 from infra.template.guard import GUARD
 from infra.template.intrinsics import Value
 from infra.template.parameters import settings_read, tunable
-from infra.wording import GATEWAY_RESPONSES
 
 PSEUDO = {
     "AWS::Partition": "aws",
@@ -129,7 +129,7 @@ def test_functions_behind_the_gateway_end_before_it_gives_up(resources: Value) -
 
 
 def test_tables_are_those_that_the_local_run_makes(resources: Value) -> None:
-    """Described by an engine on which infra.tables made them, and not by what it was asked for."""
+    """As an engine describes the tables that were made on it, not as it was asked for them."""
     tables = of_type(resources, "AWS::DynamoDB::Table")
     assert len(tables) == len(MODELS)
     with moto_engine():

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.options import Options
-from infra.ready import ready_text
+from infra.local.banner import ready_text
+from infra.local.options import Options
 
 OPTIONS = Options(port=8123, state_dir=Path("elsewhere"))
 

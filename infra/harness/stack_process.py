@@ -15,11 +15,11 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from infra.engine import port_is_free
-from infra.options import Options
-from infra.secret import checkout_secret
+from infra.local.engine import port_is_free
+from infra.local.options import Options
+from infra.local.secret import checkout_secret
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
 

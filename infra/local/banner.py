@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 
-from infra.options import Options
+from infra.local.options import Options
 
 FREE = {"available": True, "lat": 52.52, "lng": 13.4}
 PARCEL = {

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from infra.gateway.responses import DEFAULTS, GatewayResponses
-from infra.wording import GATEWAY_RESPONSES, gateway_responses
+from infra.resources.gateway_responses import GATEWAY_RESPONSES, gateway_responses
 
 
 @pytest.mark.parametrize("kind", sorted(DEFAULTS))

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-INFRA = Path(__file__).resolve().parent
-ENGINE_PYTHON = INFRA.parent / ".venv-engine" / "bin" / "python"
+HERE = Path(__file__).resolve().parent
+ENGINE_PYTHON = HERE.parents[1] / ".venv-engine" / "bin" / "python"
 HEALTHY_WITHIN_S = 20.0
 STOPPED_WITHIN_S = 4.0
 
@@ -59,7 +59,7 @@ class Ministack:
                 f"ENDPOINT={self.endpoint} to use the engine that runs there."
             )
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        boot = [str(self._python), str(INFRA / "engine_boot.py")]
+        boot = [str(self._python), str(HERE / "engine_boot.py")]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 [*boot, "--owned"] if self._owned else boot,

@@ -1,4 +1,4 @@
-"""Tokens for trying things out: `python -m infra.tokens --role courier --id c1 --name Ana`."""
+"""Sign tokens for trying things out: `make -s token ROLE=courier ID=c1 NAME=Ana`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import jwt
 
 from chalicelib.settings import BadSetting
-from infra.options import Options
-from infra.secret import checkout_secret
+from infra.local.options import Options
+from infra.local.secret import checkout_secret
 
 VALID_S = 12 * 3600
 
@@ -46,7 +46,9 @@ def signing_secret(options: Options, env: Mapping[str, str]) -> str:
 def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
     """Print one token; return the exit code."""
     env = os.environ if env is None else env
-    parser = argparse.ArgumentParser(prog="python -m infra.tokens", description="Print a token.")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.tokens", description="Print a token."
+    )
     parser.add_argument("--role", default="customer")
     parser.add_argument("--id", default="u1", help="the person's id (the claim `sub`)")
     parser.add_argument("--name")

@@ -1,6 +1,6 @@
 """Create every table and queue of the application on any endpoint. Repeating it changes nothing.
 
-`python -m infra.tables` does it for the endpoint that the environment names.
+`python -m infra.resources.tables` does it for the endpoint that the environment names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pynamodb.models import Model
 
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
-from infra.aws import REGION, client
+from infra.resources.aws_clients import REGION, client
 
 # A failed wakeup comes again after 30 s, as somebody may wait for it, and not after the six times
 # the function's timeout that AWS advises: what that is for, throttling, is kept away by the event

@@ -22,19 +22,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
 
 from chalicelib.settings import BadSetting, Settings
-from infra.aws import client
-from infra.engine import EngineError, Ministack, is_healthy
-from infra.engine_boot import stop_with_owner
 from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
+from infra.local.banner import ready_text
+from infra.local.engine import EngineError, Ministack, is_healthy
+from infra.local.engine_boot import stop_with_owner
+from infra.local.options import STAGE, Options, export
+from infra.local.poller import Poller
+from infra.local.schedule import Schedule
+from infra.local.tokens import signing_secret
 from infra.nudge import Nudges
-from infra.options import STAGE, Options, export
-from infra.paths import PATHS
-from infra.poller import Poller
-from infra.ready import ready_text
-from infra.schedule import Schedule
-from infra.tables import TablesDiffer, create_all
-from infra.tokens import signing_secret
-from infra.wording import gateway_responses
+from infra.resources.aws_clients import client
+from infra.resources.gateway_responses import gateway_responses
+from infra.resources.tables import TablesDiffer, create_all
+from infra.resources.websocket_paths import PATHS
 
 CANT_START = (BadSetting, EngineError, PortError, AppLoadError, TablesDiffer, TimeoutError)
 REFUSED = (BotoCoreError, ClientError)
@@ -116,7 +116,7 @@ class Runner:
     def _start_engine(self, stack: ExitStack) -> None:
         options = self._options
         if self._endpoint is None:
-            from infra import moto_engine  # half a second, and only this engine needs it
+            from infra.local import moto_engine  # half a second, and only this engine needs it
 
             moto_engine.start()
         elif options.endpoint is None:

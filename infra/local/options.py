@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.settings import BadSetting
-from infra.aws import REGION
+from infra.resources.aws_clients import REGION
 
 STAGE = "api"
 HEARTBEAT_S = "480"  # a deployed stage's default: the edge cuts after 600

@@ -1,6 +1,7 @@
-"""`python -m infra.watch`: write dist/watch.json, the template of what watches a stage's edge.
+"""`python -m infra.package.watch`: write dist/watch.json.
 
-It is deployed to us-east-1 with CloudFormation's own client; docs/deploy.md has the command.
+It is the template of what watches a stage's edge. It is deployed to us-east-1 with
+CloudFormation's own client; docs/deploy.md has the command.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shows what a packed attribute says: `python -m infra.unpack BASE64`, as the console has it."""
+"""Print a packed attribute, given as the console has it: `python -m infra.deploy.unpack BASE64`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.store.compression import unpacked
 def main(argv: list[str]) -> int:
     """Print the JSON of the one argument."""
     if len(argv) != 1:
-        print("usage: python -m infra.unpack BASE64", file=sys.stderr)
+        print("usage: python -m infra.deploy.unpack BASE64", file=sys.stderr)
         return 2
     try:
         print(unpacked(base64.b64decode(argv[0], validate=True)).decode())

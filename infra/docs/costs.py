@@ -1,4 +1,4 @@
-"""`python -m infra.costs`: write what a stage costs on AWS into README.md and docs/deploy.md.
+"""`python -m infra.docs.costs`: write what a stage costs on AWS into README.md and docs/deploy.md.
 
 Measured capacity times public prices: units are those of docs/cost.md, which the bench measures;
 BILLED is what `python -m infra.conformance.billed` prints; the rest is counted from the code.
@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.services.sweeper import PASS_EVERY, PASSES
-from infra.options import HEARTBEAT_S
+from infra.local.options import HEARTBEAT_S
 from infra.package.project import CONFIG, STAGE
 from infra.template import alarms
 from infra.template.apis import REST_LOG, WEBSOCKET_LOG
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 PAGES = (HOME / "README.md", HOME / "docs" / "deploy.md")
 UNITS = HOME / "docs" / "cost.md"
 _PLACE = re.compile(r"(<!-- (costs|billed) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
     outdated = [page for page in PAGES if rewritten(page.read_text()) != page.read_text()]
     for page in outdated:
         if "--check" in arguments:
-            print(f"{page.relative_to(HOME)} is out of date: run `python -m infra.costs`.")
+            print(f"{page.relative_to(HOME)} is out of date: run `python -m infra.docs.costs`.")
         else:
             page.write_text(rewritten(page.read_text()))
     return 1 if outdated and "--check" in arguments else 0

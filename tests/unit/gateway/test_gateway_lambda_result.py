@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.gateway.invocation import FAILED, TIMED_OUT, Outcome
-from infra.gateway.verdict import handshake, reply
+from infra.gateway.lambda_result import handshake, reply
 
 
 @pytest.mark.parametrize("status", [200, 204, 299, "200"])

@@ -1,4 +1,4 @@
-"""`python -m infra.diagram`: draw the flows' transition tables into the Markdown files.
+"""`python -m infra.docs.diagram`: draw the flows' transition tables into the Markdown files.
 
 Between `<!-- lifecycle: NAME -->` and `<!-- end -->` stands the diagram of that flow, which this
 writes. `--check` writes nothing and exits 1 where a diagram is out of date.
@@ -15,7 +15,7 @@ from chalicelib.domain.orders.flow import Flow
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 _PLACE = re.compile(r"(<!-- lifecycle: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     outdated = [path for path in documents() if redrawn(path.read_text()) != path.read_text()]
     for path in outdated:
         if "--check" in arguments:
-            print(f"{path.relative_to(HOME)} is out of date: run `python -m infra.diagram`.")
+            print(f"{path.relative_to(HOME)} is out of date: run `python -m infra.docs.diagram`.")
         else:
             path.write_text(redrawn(path.read_text()))
     return 1 if outdated and "--check" in arguments else 0

@@ -12,8 +12,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from infra.options import Options
-from infra.tokens import mint
+from infra.local.options import Options
+from infra.local.tokens import mint
 
 _TIMEOUT_S = 30
 

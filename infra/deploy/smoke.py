@@ -1,4 +1,6 @@
-"""`python -m infra.smoke HOST [--tell STORY …]`: tell a deployed stage the end-to-end stories.
+"""Tell a deployed stage the end-to-end stories: `make smoke HOST=…`.
+
+`python -m infra.deploy.smoke HOST [--tell STORY …]`
 
 HOST is what `make deploy` printed, or any URL that a stage is served at, `make run`'s too. Only
 what people see is looked at, over REST and sockets: nothing is read from tables or logs. People and
@@ -25,9 +27,9 @@ from botocore.session import get_session
 from chalicelib.settings import BadSetting
 from infra.deploy import secret
 from infra.deploy.errors import DeployError
-from infra.options import Options
+from infra.local.options import Options
+from infra.local.tokens import signing_secret
 from infra.package.project import HOME
-from infra.tokens import signing_secret
 
 STORIES = (
     "tests/e2e/courier/test_delivery.py",
@@ -84,7 +86,7 @@ def _secret(stage: str, env: Mapping[str, str]) -> str:
 
 
 def _arguments(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(prog="python -m infra.smoke", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy.smoke", description=__doc__)
     parser.add_argument("host", help="a host name (https) or a URL")
     parser.add_argument("--stage", default="", help="the stage whose secret signs the tokens")
     parser.add_argument("--tokens", default="", metavar="COMMAND", help="what prints a token")

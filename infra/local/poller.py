@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.edge.sqs import BATCH_SIZE
 from infra.gateway.invocation import LambdaContext
 from infra.nudge import Nudges
-from infra.tables import VISIBILITY_TIMEOUT_S
+from infra.resources.tables import VISIBILITY_TIMEOUT_S
 
 log = logging.getLogger("waybill.poller")
 
