@@ -17,67 +17,67 @@ from chalice.app import (
 
 from chalicelib.edge import deployment, sockets
 from chalicelib.edge import sqs as wakes
-from chalicelib.edge.rest import courier as rest_courier
-from chalicelib.edge.rest import drivers as rest_drivers
-from chalicelib.edge.rest import everywhere as rest_everywhere
-from chalicelib.edge.rest import feed as rest_feed
-from chalicelib.edge.rest import me as rest_me
-from chalicelib.edge.rest import money as rest_money
-from chalicelib.edge.rest import orders as rest_orders
-from chalicelib.edge.rest import pages as rest_pages
-from chalicelib.edge.rest import restaurants as rest_restaurants
-from chalicelib.edge.rest import rides as rest_rides
+from chalicelib.edge.rest import (
+    courier,
+    drivers,
+    every_path,
+    feed,
+    me,
+    money,
+    orders,
+    pages,
+    restaurants,
+    rides,
+)
+from chalicelib.edge.rest.routes import add_routes
 from chalicelib.settings import queue_name
 from chalicelib.wiring import waybill
 
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (
-    rest_orders,
-    rest_courier,
-    rest_drivers,
-    rest_restaurants,
-    rest_rides,
-    rest_me,
-    rest_money,
-    rest_feed,
-):
-    app.register_blueprint(part.routes(waybill))
-app.register_blueprint(rest_pages.routes())
-rest_everywhere.complete(app)
+for part in (orders, courier, drivers, restaurants, rides, me, money, feed, pages):
+    add_routes(app, part.ROUTES, waybill)
+every_path.add_fallback_routes(app)
 
 
 @app.middleware("http")
 def respond(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    return rest_everywhere.respond(event, get_response, waybill().origins)
+    """Answer a REST request."""
+    return every_path.apply_http_rules(event, get_response, waybill().origins)
 
 
 @app.on_ws_connect()
 def websocket_connect(event: WebsocketEvent) -> Response:
+    """Answer a handshake."""
     return Response(body="", status_code=sockets.connect(waybill(), event.to_dict()))
 
 
 @app.on_ws_message()
 def websocket_message(event: WebsocketEvent) -> None:
+    """Handle a socket's message."""
     sockets.message(waybill(), event.connection_id, event.body)
 
 
 @app.on_ws_disconnect()
 def websocket_disconnect(event: WebsocketEvent) -> None:
+    """Forget a connection that has ended."""
     sockets.disconnect(waybill(), event.connection_id)
 
 
 @app.on_sqs_message(queue=queue_name(), batch_size=wakes.BATCH_SIZE)
 def wake(event: SQSEvent) -> dict[str, Any]:
+    """Handle a batch of wakeups; the answer lists those that must come again."""
     return wakes.handle(waybill(), event.to_dict(), event.context)
 
 
 @app.lambda_function()
 def check_settings(event: dict[str, Any], context: object) -> None:
+    """Tell CloudFormation whether a stage's settings can be used."""
     deployment.answer(event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
+    """Queue what is due, for a minute."""
     waybill().sweeper.run(time.sleep, wakes.running_out(event.context, reserve=0.1))

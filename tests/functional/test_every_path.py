@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
-from chalicelib.edge.rest.cors import EXPOSED
+from chalicelib.edge.rest.cors import EXPOSED_HEADERS
 from tests.aws_events import METHODS
 from tests.functional.conftest import Engine
 from tests.functional.test_aws_events import filled
@@ -157,7 +157,7 @@ def test_pages_of_any_origin_may_read_every_answer(world: World) -> None:
     for method, path in [*routes(), *[("GET", path) for path in NOWHERE], ("PATCH", "/v1/orders")]:
         answer = world.call(method, filled(path, "1"), None, None, {"origin": PAGE})
         assert answer.headers["access-control-allow-origin"] == "*", (method, path, answer)
-        assert listed(answer.headers["access-control-expose-headers"]) == set(EXPOSED)
+        assert listed(answer.headers["access-control-expose-headers"]) == set(EXPOSED_HEADERS)
         assert "access-control-allow-credentials" not in answer.headers
     for headers in ({"content-type": "x"}, {"content-encoding": "gzip"}):
         answer = world.call("POST", "/v1/orders", b"x", headers=headers)

@@ -17,7 +17,7 @@ from chalicelib import wiring
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.rest.everywhere import NOWHERE
+from chalicelib.edge.rest.every_path import UNMATCHED_PATHS
 from chalicelib.store.mailboxes import Mailboxes
 from infra.gateway.invocation import LambdaContext
 from infra.local.tokens import mint
@@ -281,7 +281,7 @@ def routes() -> list[tuple[str, str]]:
         (method, path)
         for path, methods in _app().routes.items()
         for method in methods
-        if path not in NOWHERE and method not in ("HEAD", "OPTIONS")
+        if path not in UNMATCHED_PATHS and method not in ("HEAD", "OPTIONS")
     )
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-EVERYBODY = "*"
+ANY_ORIGIN = "*"
 MAX_AGE_S = 7200  # Chromium keeps a preflight no longer
 # What clients send besides the headers that need no permission.
-TAKEN = (
+ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -21,7 +21,7 @@ TAKEN = (
     "X-Requested-With",
 )
 # What a page may read besides the headers that it always may.
-EXPOSED = (
+EXPOSED_HEADERS = (
     "Allow",
     "ETag",
     "Idempotent-Replayed",
@@ -31,40 +31,40 @@ EXPOSED = (
     "X-Request-Id",
     "x-amzn-RequestId",
 )
-_MOST_ASKED = 50
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_MAX_ASKED_HEADERS = 50
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
 
-def shared_with(origins: Sequence[str], origin: str | None) -> dict[str, str]:
-    """Return the CORS headers of an answer to a page of `origin`: none that lets it read the answer
-    where its origin is not one of `origins`."""
-    exposed = {"Access-Control-Expose-Headers": ", ".join(EXPOSED)}
-    if EVERYBODY in origins:
-        return {"Access-Control-Allow-Origin": EVERYBODY, **exposed}
+def cors_headers(origins: Sequence[str], origin: str | None) -> dict[str, str]:
+    """Return the CORS headers of an answer to a page of `origin`: none that lets the page read the
+    answer if its origin is not one of `origins`."""
+    exposed = {"Access-Control-Expose-Headers": ", ".join(EXPOSED_HEADERS)}
+    if ANY_ORIGIN in origins:
+        return {"Access-Control-Allow-Origin": ANY_ORIGIN, **exposed}
     # A cache must not give one origin's answer to another.
-    varies = {"Vary": "Origin"}
+    vary = {"Vary": "Origin"}
     if origin is None or origin not in origins:
-        return varies
-    return {"Access-Control-Allow-Origin": origin, **exposed, **varies}
+        return vary
+    return {"Access-Control-Allow-Origin": origin, **exposed, **vary}
 
 
 def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
     """Tell whether a browser asks if it may send a request, instead of sending it."""
-    asked = "origin" in headers and "access-control-request-method" in headers
-    return method == "OPTIONS" and asked
+    asks = "origin" in headers and "access-control-request-method" in headers
+    return method == "OPTIONS" and asks
 
 
-def permission(methods: Sequence[str], asked_headers: str | None) -> dict[str, str]:
-    """Return the headers that answer a preflight, besides those of `shared_with`.
+def preflight_headers(methods: Sequence[str], asked_headers: str | None) -> dict[str, str]:
+    """Return the headers that answer a preflight, besides those of `cors_headers`.
 
-    Headers that a page asks for are taken too: tracing libraries send some of their own, and what
+    Headers that a page asks for are allowed too: tracing libraries send some of their own, and what
     we don't know we don't read.
     """
-    asked = [name.strip() for name in (asked_headers or "").split(",")][:_MOST_ASKED]
-    known = {name.lower() for name in TAKEN}
-    more = [name for name in asked if _HEADER.fullmatch(name) and name.lower() not in known]
+    asked = [name.strip() for name in (asked_headers or "").split(",")][:_MAX_ASKED_HEADERS]
+    known = {name.lower() for name in ALLOWED_HEADERS}
+    more = [name for name in asked if _HEADER_NAME.fullmatch(name) and name.lower() not in known]
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
-        "Access-Control-Allow-Headers": ", ".join([*TAKEN, *more]),
+        "Access-Control-Allow-Headers": ", ".join([*ALLOWED_HEADERS, *more]),
         "Access-Control-Max-Age": str(MAX_AGE_S),
     }

@@ -1,103 +1,79 @@
-"""REST: what couriers do (spec 000)."""
+"""REST: a courier's availability, positions and steps (spec 000)."""
 
 from __future__ import annotations
-
-from typing import Any
-
-from chalice.app import Blueprint, Request
 
 from chalicelib.contracts.base import boolean, text
 from chalicelib.contracts.courier.socket import order_body, read_fix
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.app_services import Provider
-from chalicelib.edge.rest.base import actor_of, answering, body_of, order_id_of
+from chalicelib.domain.people import Role
+from chalicelib.edge.rest.calls import Call, read_order_id
+from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.routes import Route, View
 from chalicelib.errors import CourierIdMismatch
 
 
-def routes(provide: Provider) -> Blueprint:
-    """The routes, to be registered with the app."""
-    bp = Blueprint(__name__)
-
-    def step(command: Command) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        order_id = _order_asked(bp.current_request, actor)
-        return order_body(waybill.delivery.step(actor, order_id, command))
-
-    @bp.route("/v1/courier/availability", methods=["POST"], name="set_availability")
-    @answering
-    def set_availability() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        body = body_of(bp.current_request)
-        available = boolean(body.get("available"), "available")
-        placed = body.get("lat") is not None or body.get("lng") is not None
-        fix = read_fix(body, waybill.clock()) if placed else None
-        waybill.fleet.set_available(actor, available, fix)
-        return {"available": available}
-
-    @bp.route("/v1/courier/location", methods=["POST"], name="record_location")
-    @answering
-    def record_location() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        fix = read_fix(body_of(bp.current_request), waybill.clock())
-        return {"stored": waybill.fleet.record_fix(actor, fix) is not None}
-
-    @bp.route("/v1/courier/orders/accept", methods=["POST"], name="accept_order")
-    @answering
-    def accept_order() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        order_id = _order_asked(bp.current_request, actor)
-        return order_body(waybill.delivery.accept(actor, order_id))
-
-    @bp.route("/v1/courier/orders/decline", methods=["POST"], name="decline_order")
-    @answering
-    def decline_order() -> Any:
-        return step(commands.Decline())
-
-    @bp.route("/v1/courier/orders/arrived", methods=["POST"], name="arrive")
-    @answering
-    def arrive() -> Any:
-        return step(commands.Arrive())
-
-    @bp.route("/v1/courier/orders/picked", methods=["POST"], name="pick_up")
-    @answering
-    def pick_up() -> Any:
-        return step(commands.PickUp())
-
-    @bp.route("/v1/courier/orders/reached", methods=["POST"], name="reach_dropoff")
-    @answering
-    def reach_dropoff() -> Any:
-        return step(commands.Reach())
-
-    @bp.route("/v1/courier/orders/delivered", methods=["POST"], name="deliver")
-    @answering
-    def deliver() -> Any:
-        return step(commands.Deliver())
-
-    @answering
-    def active_order() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        order = waybill.ordering.active_for_courier(actor.id)
-        return {"active": True, "order": order_body(order)} if order else {"active": False}
-
-    # Spec 000 has both spellings.
-    bp.route("/v1/courier/active-order", methods=["GET"], name="courier_active")(active_order)
-    bp.route("/v1/courier/activeOrder", methods=["GET"], name="courier_active_2")(active_order)
-    return bp
+def set_availability(call: Call) -> Reply:
+    """Put the courier on duty or off, at a position if the body has one."""
+    body = call.read_body()
+    available = boolean(body.get("available"), "available")
+    has_fix = body.get("lat") is not None or body.get("lng") is not None
+    fix = read_fix(body, call.now) if has_fix else None
+    call.services.fleet.set_available(call.actor, available, fix)
+    return {"available": available}
 
 
-def _order_asked(request: Request, actor: Actor) -> int:
-    """The order in the body. A `courier_id` there is optional and must be the token's own."""
-    body = body_of(request)
-    named = body.get("courier_id")
-    if isinstance(named, str):
-        named = text(named, "courier_id")
-    if named is not None and str(named) != actor.id:
+def record_location(call: Call) -> Reply:
+    """Record the courier's position; `stored` is false if it was too old or too vague."""
+    fix = read_fix(call.read_body(), call.now)
+    return {"stored": call.services.fleet.record_fix(call.actor, fix) is not None}
+
+
+def accept_order(call: Call) -> Reply:
+    """Accept the order that is offered to the courier."""
+    return order_body(call.services.delivery.accept(call.actor, _read_own_order_id(call)))
+
+
+def step_view(command: Command) -> View:
+    """Make the view that takes one step of the courier's order."""
+
+    def take_step(call: Call) -> Reply:
+        order_id = _read_own_order_id(call)
+        return order_body(call.services.delivery.step(call.actor, order_id, command))
+
+    return take_step
+
+
+def get_active_order(call: Call) -> Reply:
+    """Show the order that the courier has at hand."""
+    order = call.services.ordering.active_for_courier(call.actor.id)
+    return {"active": True, "order": order_body(order)} if order else {"active": False}
+
+
+def _read_own_order_id(call: Call) -> int:
+    """Read the order's id in the body. A `courier_id` there is optional.
+
+    Raises CourierIdMismatch if it is not the token's own.
+    """
+    body = call.read_body()
+    courier_id = body.get("courier_id")
+    if isinstance(courier_id, str):
+        courier_id = text(courier_id, "courier_id")
+    if courier_id is not None and str(courier_id) != call.actor.id:
         raise CourierIdMismatch("courier_id is not the courier of this token.")
-    return order_id_of(body.get("order_id"))
+    return read_order_id(body.get("order_id"))
+
+
+ROUTES = (
+    Route("POST", "/v1/courier/availability", set_availability, Role.COURIER),
+    Route("POST", "/v1/courier/location", record_location, Role.COURIER),
+    Route("POST", "/v1/courier/orders/accept", accept_order, Role.COURIER),
+    Route("POST", "/v1/courier/orders/decline", step_view(commands.Decline()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/arrived", step_view(commands.Arrive()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/picked", step_view(commands.PickUp()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/reached", step_view(commands.Reach()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/delivered", step_view(commands.Deliver()), Role.COURIER),
+    # Spec 000 has both spellings.
+    Route("GET", "/v1/courier/active-order", get_active_order, Role.COURIER),
+    Route("GET", "/v1/courier/activeOrder", get_active_order, Role.COURIER),
+)

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from chalice.app import Blueprint
-
 from chalicelib.contracts.drivers.socket import declined_body, order_body, pending_orders, read_job
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Role
-from chalicelib.edge.app_services import Provider
-from chalicelib.edge.rest.base import actor_of, answering, body_of, order_id_of
+from chalicelib.edge.rest.calls import Call, read_order_id
+from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.routes import Route
 
 
-def routes(provide: Provider) -> Blueprint:
-    """The routes, to be registered with the app."""
-    bp = Blueprint(__name__)
+def place_driver_order(call: Call) -> Reply:
+    """Place an order for the nearest driver, for the customer who asks."""
+    job = read_job(call.read_body(), call.actor.id, call.now)
+    return 201, order_body(call.services.ordering.place(job))
 
-    @bp.route("/v1/driver-orders", methods=["POST"], name="place_driver_order")
-    @answering
-    def place_driver_order() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.CUSTOMER)
-        job = read_job(body_of(bp.current_request), actor.id, waybill.clock())
-        return 201, order_body(waybill.ordering.place(job))
 
-    @bp.route("/v1/driver/orders", methods=["GET"], name="poll_driver_orders")
-    @answering
-    def poll_driver_orders() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        return pending_orders(waybill.ordering.offered_to(actor.id))
+def list_driver_orders(call: Call) -> Reply:
+    """Show the driver who polls the order that is offered to them, if one is."""
+    return pending_orders(call.services.ordering.offered_to(call.actor.id))
 
-    @bp.route("/v1/driver/orders/{order_id}/accept", methods=["POST"], name="driver_accepts")
-    @answering
-    def driver_accepts(order_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        return order_body(waybill.delivery.accept(actor, order_id_of(order_id)))
 
-    @bp.route("/v1/driver/orders/{order_id}/decline", methods=["POST"], name="driver_declines")
-    @answering
-    def driver_declines(order_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.COURIER)
-        order = waybill.delivery.step(actor, order_id_of(order_id), commands.Decline())
-        return declined_body(order)
+def accept_driver_order(call: Call, order_id: str) -> Reply:
+    """Accept the order that is offered to the driver."""
+    return order_body(call.services.delivery.accept(call.actor, read_order_id(order_id)))
 
-    return bp
+
+def decline_driver_order(call: Call, order_id: str) -> Reply:
+    """Decline the order that is offered to the driver."""
+    id_ = read_order_id(order_id)
+    return declined_body(call.services.delivery.step(call.actor, id_, commands.Decline()))
+
+
+ROUTES = (
+    Route("POST", "/v1/driver-orders", place_driver_order, Role.CUSTOMER),
+    Route("GET", "/v1/driver/orders", list_driver_orders, Role.COURIER),
+    Route("POST", "/v1/driver/orders/{order_id}/accept", accept_driver_order, Role.COURIER),
+    Route("POST", "/v1/driver/orders/{order_id}/decline", decline_driver_order, Role.COURIER),
+)

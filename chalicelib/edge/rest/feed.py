@@ -1,10 +1,6 @@
-"""REST: the event log and its figures (spec 003)."""
+"""REST: people's event logs and their figures (spec 003)."""
 
 from __future__ import annotations
-
-from typing import Any
-
-from chalice.app import Blueprint
 
 from chalicelib.contracts.feed.bodies import (
     critical_body,
@@ -19,79 +15,72 @@ from chalicelib.contracts.feed.bodies import (
 )
 from chalicelib.contracts.feed.events import place_of, worded
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.app_services import Provider
-from chalicelib.edge.rest.base import actor_of, answering, query_of
+from chalicelib.edge.rest.calls import Call
+from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.routes import Route
 from chalicelib.errors import Forbidden, NotFound
 
-PAGE, MOST = 50, 100
-HOURS, MOST_HOURS = 24, 168
-CRITICAL, MOST_CRITICAL = 100, 500
-MOST_SKIPPED = 1_000_000
+EVENTS, MAX_EVENTS = 50, 100  # a page's, if nothing else is asked for, and at most
+MAX_SKIPPED = 1_000_000
+CRITICAL_HOURS, MAX_CRITICAL_HOURS = 24, 168
+CRITICAL_EVENTS, MAX_CRITICAL_EVENTS = 100, 500
 MAX_PERSON_ID = 128  # no token names a longer one
 
 
-def routes(provide: Provider) -> Blueprint:
-    """The routes, to be registered with the app."""
-    bp = Blueprint(__name__)
+def get_stats(call: Call) -> Reply:
+    """Show how many connections and people are there now."""
+    return stats_body(call.services.feeds.stats(), call.now)
 
-    @bp.route("/websocket/stats", methods=["GET"], name="feed_stats")
-    @answering
-    def feed_stats() -> Any:
-        waybill = provide()
-        actor_of(waybill, bp.current_request, Role.ADMIN)
-        return stats_body(waybill.feeds.stats(), waybill.clock())
 
-    @bp.route("/websocket/events/{event_id}", methods=["GET"], name="feed_event")
-    @answering
-    def feed_event(event_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request)
-        place = place_of(event_id)
-        if place is None or len(place[0]) > MAX_PERSON_ID:
-            raise NotFound("There is no such event.")
-        _permit(actor, place[0])
-        event = waybill.feeds.event(*place)
-        if not worded(event):
-            raise NotFound("There is no such event.")
-        return {"status": "success", "data": event_body(event)}
+def get_event(call: Call, event_id: str) -> Reply:
+    """Show one event to its person or an admin."""
+    place = place_of(event_id)
+    if place is None or len(place[0]) > MAX_PERSON_ID:
+        raise NotFound("There is no such event.")
+    _permit(call.actor, place[0])
+    event = call.services.feeds.event(*place)
+    if not worded(event):  # of another contract only
+        raise NotFound("There is no such event.")
+    return {"status": "success", "data": event_body(event)}
 
-    @bp.route("/websocket/events/user/{user_id}", methods=["GET"], name="feed_events")
-    @answering
-    def feed_events(user_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request)
-        _permit(actor, user_id)
-        if len(user_id) > MAX_PERSON_ID:
-            raise NotFound("There is no such person.")
-        query = query_of(bp.current_request, "event_type", "limit", "skip", "cursor")
-        limit = read_bound(query, "limit", PAGE, MOST)
-        skip = read_bound(query, "skip", 0, MOST_SKIPPED)
-        type_ = wanted(query.get("event_type"))
-        page = waybill.feeds.page(user_id, type_, limit, skip, read_cursor(query))
-        return page_body(page, limit, skip)
 
-    @bp.route("/websocket/analytics/summary", methods=["GET"], name="feed_summary")
-    @answering
-    def feed_summary() -> Any:
-        waybill = provide()
-        actor_of(waybill, bp.current_request, Role.ADMIN)
-        day = read_day(query_of(bp.current_request, "date"), waybill.clock())
-        return {"status": "success", "data": summary_body(day, waybill.feeds.counts(day))}
+def list_events(call: Call, user_id: str) -> Reply:
+    """List a page of a person's events, for that person or an admin."""
+    _permit(call.actor, user_id)
+    if len(user_id) > MAX_PERSON_ID:
+        raise NotFound("There is no such person.")
+    query = call.read_query("event_type", "limit", "skip", "cursor")
+    limit = read_bound(query, "limit", EVENTS, MAX_EVENTS)
+    skip = read_bound(query, "skip", 0, MAX_SKIPPED)
+    is_wanted = wanted(query.get("event_type"))
+    page = call.services.feeds.page(user_id, is_wanted, limit, skip, read_cursor(query))
+    return page_body(page, limit, skip)
 
-    @bp.route("/websocket/critical-events", methods=["GET"], name="feed_critical")
-    @answering
-    def feed_critical() -> Any:
-        waybill = provide()
-        actor_of(waybill, bp.current_request, Role.ADMIN)
-        query = query_of(bp.current_request, "hours", "limit")
-        hours = read_bound(query, "hours", HOURS, MOST_HOURS)
-        limit = read_bound(query, "limit", CRITICAL, MOST_CRITICAL)
-        return critical_body(hours, waybill.feeds.critical(hours, limit))
 
-    return bp
+def get_summary(call: Call) -> Reply:
+    """Show the counts of a day's events: by type, by source, by level."""
+    day = read_day(call.read_query("date"), call.now)
+    return {"status": "success", "data": summary_body(day, call.services.feeds.counts(day))}
+
+
+def list_critical_events(call: Call) -> Reply:
+    """List the critical events of the last hours."""
+    query = call.read_query("hours", "limit")
+    hours = read_bound(query, "hours", CRITICAL_HOURS, MAX_CRITICAL_HOURS)
+    limit = read_bound(query, "limit", CRITICAL_EVENTS, MAX_CRITICAL_EVENTS)
+    return critical_body(hours, call.services.feeds.critical(hours, limit))
 
 
 def _permit(actor: Actor, person_id: str) -> None:
-    """Events are their person's, and the admins'."""
+    """Let a person see their own events, and an admin everybody's. Raises Forbidden."""
     if actor.id != person_id and actor.role is not Role.ADMIN:
         raise Forbidden("These events are somebody else's.")
+
+
+ROUTES = (
+    Route("GET", "/websocket/stats", get_stats, Role.ADMIN),
+    Route("GET", "/websocket/events/{event_id}", get_event),
+    Route("GET", "/websocket/events/user/{user_id}", list_events),
+    Route("GET", "/websocket/analytics/summary", get_summary, Role.ADMIN),
+    Route("GET", "/websocket/critical-events", list_critical_events, Role.ADMIN),
+)

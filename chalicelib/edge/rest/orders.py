@@ -2,73 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from chalice.app import Blueprint
-
 from chalicelib.contracts.base import optional_text, text
 from chalicelib.contracts.courier.socket import assigned_driver, read_job
 from chalicelib.contracts.registry import order_body
 from chalicelib.domain.people import Role
-from chalicelib.edge.app_services import Provider
-from chalicelib.edge.rest.base import actor_of, answering, body_of, order_id_of
+from chalicelib.edge.rest.calls import Call, read_order_id
+from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.routes import Route
 
 
-def routes(provide: Provider) -> Blueprint:
-    """The routes, to be registered with the app."""
-    bp = Blueprint(__name__)
+def place_order(call: Call) -> Reply:
+    """Place a delivery for the customer who asks."""
+    job = read_job(call.read_body(), call.actor.id, call.now)
+    return 201, order_body(call.services.ordering.place(job))
 
-    @bp.route("/v1/orders", methods=["POST"], name="place_order")
-    @answering
-    def place_order() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.CUSTOMER)
-        job = read_job(body_of(bp.current_request), actor.id, waybill.clock())
-        return 201, order_body(waybill.ordering.place(job))
 
-    @bp.route("/v1/orders/{order_id}", methods=["GET"], name="get_order")
-    @answering
-    def get_order(order_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request)
-        return order_body(waybill.ordering.get(actor, order_id_of(order_id)))
+def get_order(call: Call, order_id: str) -> Reply:
+    """Show an order to somebody who may see it."""
+    return order_body(call.services.ordering.get(call.actor, read_order_id(order_id)))
 
-    @bp.route("/v1/orders/{order_id}/cancel", methods=["POST"], name="cancel_order")
-    @answering
-    def cancel_order(order_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request)
-        reason = optional_text(body_of(bp.current_request).get("reason"), "reason")
-        return order_body(waybill.ordering.cancel(actor, order_id_of(order_id), reason))
 
-    @bp.route("/v1/orders/{order_id}/retry", methods=["POST"], name="retry_order")
-    @answering
-    def retry_order(order_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request)
-        return order_body(waybill.ordering.retry(actor, order_id_of(order_id)))
+def cancel_order(call: Call, order_id: str) -> Reply:
+    """Cancel an order, for its customer or an admin."""
+    reason = optional_text(call.read_body().get("reason"), "reason")
+    return order_body(call.services.ordering.cancel(call.actor, read_order_id(order_id), reason))
 
-    @bp.route("/v1/admin/orders/{order_id}/assign", methods=["POST"], name="assign_order")
-    @answering
-    def assign_order(order_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.ADMIN)
-        courier_id = text(body_of(bp.current_request).get("courier_id"), "courier_id", 128)
-        return order_body(waybill.ordering.assign(actor, order_id_of(order_id), courier_id))
 
-    @answering
-    def active_order() -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.CUSTOMER)
-        order = waybill.ordering.active_for_customer(actor.id)
-        if order is None:
-            return {"active": False}
-        body: dict[str, Any] = {"active": True, "order": order_body(order)}
-        if order.holder:
-            body["assigned_driver"] = assigned_driver(waybill.profiles.named(order.holder))
-        return body
+def retry_order(call: Call, order_id: str) -> Reply:
+    """Search a courier again for an order that found none."""
+    return order_body(call.services.ordering.retry(call.actor, read_order_id(order_id)))
 
+
+def assign_order(call: Call, order_id: str) -> Reply:
+    """Offer an order to the courier whom an admin names."""
+    courier_id = text(call.read_body().get("courier_id"), "courier_id", 128)
+    id_ = read_order_id(order_id)
+    return order_body(call.services.ordering.assign(call.actor, id_, courier_id))
+
+
+def get_active_order(call: Call) -> Reply:
+    """Show the customer's newest unfinished order, and its courier once there is one."""
+    order = call.services.ordering.active_for_customer(call.actor.id)
+    if order is None:
+        return {"active": False}
+    body = {"active": True, "order": order_body(order)}
+    if order.holder:
+        body["assigned_driver"] = assigned_driver(call.services.profiles.named(order.holder))
+    return body
+
+
+ROUTES = (
+    Route("POST", "/v1/orders", place_order, Role.CUSTOMER),
+    Route("GET", "/v1/orders/{order_id}", get_order),
+    Route("POST", "/v1/orders/{order_id}/cancel", cancel_order),
+    Route("POST", "/v1/orders/{order_id}/retry", retry_order),
+    Route("POST", "/v1/admin/orders/{order_id}/assign", assign_order, Role.ADMIN),
     # Spec 000 has both spellings.
-    bp.route("/v1/customer/active-order", methods=["GET"], name="customer_active")(active_order)
-    bp.route("/v1/customer/activeOrder", methods=["GET"], name="customer_active_2")(active_order)
-    return bp
+    Route("GET", "/v1/customer/active-order", get_active_order, Role.CUSTOMER),
+    Route("GET", "/v1/customer/activeOrder", get_active_order, Role.CUSTOMER),
+)

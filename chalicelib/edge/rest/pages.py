@@ -1,13 +1,16 @@
-"""The browser's side: spec 003's JavaScript client, and a console that uses it. Static files."""
+"""REST: static files for browsers: spec 003's JavaScript client, and a console that uses it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
-PAGES = Path(__file__).parents[1] / "pages"
+from chalicelib.edge.rest.calls import PublicCall
+from chalicelib.edge.rest.routes import PublicRoute, PublicView
+
+PAGES_FOLDER = Path(__file__).parents[1] / "pages"
 _HEADERS = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
@@ -15,29 +18,27 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'",
 }
-# Path -> file and its type.
-FILES = {
-    "/client/waybill.js": ("waybill.js", "text/javascript; charset=utf-8"),
-    "/client/console.js": ("console.js", "text/javascript; charset=utf-8"),
-    "/client/console.css": ("console.css", "text/css; charset=utf-8"),
-    "/console": ("console.html", "text/html; charset=utf-8"),
-}
 
 
-def routes() -> Blueprint:
-    """The routes, to be registered with the app."""
-    bp = Blueprint(__name__)
-    for path, (file, type_) in FILES.items():
-        _serve(bp, path, file, type_)
-    return bp
+def page_view(file: str, content_type: str) -> PublicView:
+    """Make the view that serves one file."""
 
+    def serve_page(call: PublicCall) -> Response:
+        return Response(_read_page(file), headers={"Content-Type": content_type, **_HEADERS})
 
-def _serve(bp: Blueprint, path: str, file: str, type_: str) -> None:
-    @bp.route(path, methods=["GET"], name=file.replace(".", "_"))
-    def page() -> Response:
-        return Response(_read(file), headers={"Content-Type": type_, **_HEADERS})
+    return serve_page
 
 
 @lru_cache
-def _read(file: str) -> str:
-    return (PAGES / file).read_text()
+def _read_page(file: str) -> str:
+    return (PAGES_FOLDER / file).read_text()
+
+
+_SCRIPT, _STYLE, _HTML = (f"text/{type_}; charset=utf-8" for type_ in ("javascript", "css", "html"))
+
+ROUTES = (
+    PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
+    PublicRoute("GET", "/client/console.js", page_view("console.js", _SCRIPT)),
+    PublicRoute("GET", "/client/console.css", page_view("console.css", _STYLE)),
+    PublicRoute("GET", "/console", page_view("console.html", _HTML)),
+)

@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from chalice.app import Blueprint
-
 from chalicelib.contracts.base import text
 from chalicelib.contracts.food.orders import read_job, read_restaurant, restaurant_body, wire_order
 from chalicelib.domain.people import Role
-from chalicelib.edge.app_services import Provider
-from chalicelib.edge.rest.base import actor_of, answering, body_of
+from chalicelib.edge.rest.calls import Call
+from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.routes import Route
 
 
-def routes(provide: Provider) -> Blueprint:
-    """The routes, to be registered with the app."""
-    bp = Blueprint(__name__)
+def order_food(call: Call, restaurant_id: str) -> Reply:
+    """Order a meal of a restaurant, for the customer who asks."""
+    id_ = _read_restaurant_id(restaurant_id)
+    pickup = call.services.restaurants.pickup_at(id_)
+    job = read_job(call.read_body(), id_, pickup, call.actor.id, call.now)
+    return 201, wire_order(call.services.ordering.place(job))
 
-    @bp.route("/v1/restaurants/{restaurant_id}/orders", methods=["POST"], name="order_food")
-    @answering
-    def order_food(restaurant_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.CUSTOMER)
-        id_ = text(restaurant_id, "restaurantId", 128)
-        pickup = waybill.restaurants.pickup_at(id_)
-        job = read_job(body_of(bp.current_request), id_, pickup, actor.id, waybill.clock())
-        return 201, wire_order(waybill.ordering.place(job))
 
-    @bp.route("/v1/restaurants/{restaurant_id}", methods=["PUT"], name="put_restaurant")
-    @answering
-    def put_restaurant(restaurant_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.MERCHANT, Role.ADMIN)
-        id_ = text(restaurant_id, "restaurantId", 128)
-        restaurant = read_restaurant(body_of(bp.current_request), id_)
-        return restaurant_body(waybill.restaurants.put(actor, restaurant))
+def put_restaurant(call: Call, restaurant_id: str) -> Reply:
+    """Save a restaurant's name and place."""
+    id_ = _read_restaurant_id(restaurant_id)
+    restaurant = read_restaurant(call.read_body(), id_)
+    return restaurant_body(call.services.restaurants.put(call.actor, restaurant))
 
-    @bp.route("/v1/restaurants/{restaurant_id}", methods=["GET"], name="get_restaurant")
-    @answering
-    def get_restaurant(restaurant_id: str) -> Any:
-        waybill = provide()
-        actor = actor_of(waybill, bp.current_request, Role.MERCHANT, Role.ADMIN)
-        id_ = text(restaurant_id, "restaurantId", 128)
-        return restaurant_body(waybill.restaurants.get(actor, id_))
 
-    return bp
+def get_restaurant(call: Call, restaurant_id: str) -> Reply:
+    """Show a restaurant to its merchant or an admin."""
+    id_ = _read_restaurant_id(restaurant_id)
+    return restaurant_body(call.services.restaurants.get(call.actor, id_))
+
+
+def _read_restaurant_id(captured: str) -> str:
+    """Read a restaurant's id off the path. Raises InvalidInput."""
+    return text(captured, "restaurantId", 128)
+
+
+ROUTES = (
+    Route("POST", "/v1/restaurants/{restaurant_id}/orders", order_food, Role.CUSTOMER),
+    Route("PUT", "/v1/restaurants/{restaurant_id}", put_restaurant, Role.MERCHANT, Role.ADMIN),
+    Route("GET", "/v1/restaurants/{restaurant_id}", get_restaurant, Role.MERCHANT, Role.ADMIN),
+)

@@ -1,0 +1,74 @@
+"""REST routes: which view answers a method of a path, and who may ask.
+
+A view is a function of a call and of the path's parameters by name, decoded. It returns a reply or
+raises a WaybillError. Each module of views ends in its table, `ROUTES`; app.py adds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Concatenate
+
+from chalice.app import Chalice, Request, Response
+
+from chalicelib.domain.people import Role
+from chalicelib.edge.app_services import Provider, Waybill
+from chalicelib.edge.rest.calls import Call, PublicCall, authorize, decode_path_text
+from chalicelib.edge.rest.responses import Reply, run_view
+
+View = Callable[Concatenate[Call, ...], Reply]
+PublicView = Callable[Concatenate[PublicCall, ...], Reply]
+
+
+class Route:
+    """A method of a path for people with a token of one of `roles`; no roles: with any token."""
+
+    def __init__(self, method: str, path: str, view: View, *roles: Role) -> None:
+        self.method, self.path = method, path
+        self._view, self._roles = view, roles
+
+    def call_view(
+        self, services: Waybill, request: Request, parameters: Mapping[str, str]
+    ) -> Reply:
+        """Authorize a request, before the view reads anything of it, and call the view."""
+        actor = authorize(services, request, self._roles)
+        return self._view(Call(services, request, actor), **parameters)
+
+
+class PublicRoute:
+    """A method of a path for everybody: no token is looked at."""
+
+    def __init__(self, method: str, path: str, view: PublicView) -> None:
+        self.method, self.path = method, path
+        self._view = view
+
+    def call_view(
+        self, services: Waybill, request: Request, parameters: Mapping[str, str]
+    ) -> Reply:
+        """Call the view."""
+        return self._view(PublicCall(services, request), **parameters)
+
+
+def add_routes(app: Chalice, routes: Iterable[Route | PublicRoute], get_services: Provider) -> None:
+    """Register routes with an app. `get_services` is first called by a request, not here: a cold
+    start that answers no request need not build the services."""
+    for route in routes:
+        _add_route(app, route, get_services)
+
+
+def _add_route(app: Chalice, route: Route | PublicRoute, get_services: Provider) -> None:
+    def call_view(captured: Mapping[str, str]) -> Reply:
+        parameters = {name: decode_path_text(text) for name, text in captured.items()}
+        return route.call_view(get_services(), current_request(app), parameters)
+
+    # Chalice passes what a path captured by name. It would copy a docstring into the template.
+    @app.route(route.path, methods=[route.method])
+    def handle(**captured: str) -> Response:
+        return run_view(call_view, captured)
+
+
+def current_request(app: Chalice) -> Request:
+    """Return the request that an app is answering."""
+    request = app.current_request
+    assert request is not None, "views run within a request"
+    return request
