@@ -31,7 +31,6 @@ from chalicelib.edge.app_services import Waybill
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.payment_signature import ProviderSignature
 from chalicelib.edge.aws.queue import WakeupQueue
-from chalicelib.edge.aws.transport import lighten
 from chalicelib.edge.hurry import Patience
 from chalicelib.errors import NotFound, WaybillError
 from chalicelib.services import ports
@@ -130,7 +129,6 @@ def build(
     database = database or tables.bind(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
-    lighten(database.client)
     session: Any = database.session
     threads = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="waybill")
     retries = Retries(pause, clock)
@@ -139,7 +137,7 @@ def build(
     connections = connections or Connections()
     chats, allowances = ChatTable(), Allowances()
     gateway = gateway or ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
-    queue = queue or WakeupQueue(_sqs(session, settings), settings.queue_name)
+    queue = queue or wakeup_queue(session, settings)
 
     wallet_rows, payment_rows = WalletTable(database), PaymentTable()
     load = _loader(orders, wallet_rows, payment_rows, chats)
@@ -244,6 +242,7 @@ def build(
             load, relay, settle, dispatching, greeting, presence, broadcast, queue, threads, clock
         ),
         sweeper=Sweeper(orders, connections, queue, clock),
+        queue=queue,
         queue_name=settings.queue_name,
         clock=clock,
     )
@@ -347,15 +346,19 @@ class _Voices:
         return Heartbeat(self._every, spoken.sign_of_life)
 
 
-def _sqs(session: Any, settings: Settings) -> Any:
+def wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
+    """Make the queue of the wakeups, over a botocore session."""
     config = botocore.config.Config(
-        connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"}
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+        max_pool_connections=tables.POOL_SIZE,
+        tcp_keepalive=True,
     )
-    made = session.create_client(
+    client = session.create_client(
         "sqs", settings.aws_region, endpoint_url=settings.aws_endpoint, config=config
     )
-    lighten(made)
-    return made
+    return WakeupQueue(client, settings.queue_name)
 
 
 class _Authenticate:

@@ -24,7 +24,7 @@ from chalicelib.services.orders.customer import Ordering
 from chalicelib.services.orders.ratings import Ratings
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
-from chalicelib.services.ports import Clock
+from chalicelib.services.ports import Clock, Queue
 from chalicelib.services.rides.requests import Rides
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import Waking
@@ -34,8 +34,8 @@ from chalicelib.services.wakeup_handler import Waking
 class Waybill:
     """The services, the contracts by name, and `authenticate`: a token becomes an actor. Each
     message that comes too early has a `patience` of its own.
-    `provider` knows what the payment provider has signed, pages of `origins` may call us, and
-    `queue_name` is the wakeup queue's."""
+    `provider` knows what the payment provider has signed, pages of `origins` may call us,
+    wakeups are sent by `queue`, and `queue_name` is its name."""
 
     authenticate: Callable[[str | None], Actor]
     patience: Callable[[], Patience]
@@ -61,6 +61,7 @@ class Waybill:
     broadcast: Broadcast
     waking: Waking
     sweeper: Sweeper
+    queue: Queue
     queue_name: str
     clock: Clock
 

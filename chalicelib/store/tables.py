@@ -26,6 +26,7 @@ from pynamodb.models import Model
 
 from chalicelib.store.failures import Database, retry_conflicts
 
+POOL_SIZE = 50  # connections of a client: more than threads ever wait for answers at once
 SHARDS = 8  # of every time-ordered index, so that no partition takes all writes
 
 
@@ -410,13 +411,14 @@ def bind(prefix: str, region: str, endpoint: str | None, client: Any = None) -> 
         connect_timeout_seconds=2,
         read_timeout_seconds=5,
         max_retry_attempts=3,
-        max_pool_connections=50,
+        max_pool_connections=POOL_SIZE,
     )
     if client:
         shared._client = client
     else:
         # botocore composes a long one anew for every call, a tenth of what a call costs.
-        shared.session.set_default_client_config(Config(user_agent="waybill"))
+        defaults = Config(user_agent="waybill", tcp_keepalive=True)
+        shared.session.set_default_client_config(defaults)
         retry_conflicts(shared.client)
     for model in MODELS:
         meta: Any = model.Meta

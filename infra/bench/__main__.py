@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chalicelib.settings import BadSetting
-from infra.bench import cost, gateway, growth, latency, posting
+from infra.bench import cost, far, gateway, growth, latency, posting
 from infra.bench.report import Report
 from infra.harness.stack_process import HOME, ChildError
 
@@ -29,6 +29,7 @@ _WIDTH = 140  # the widest table; a terminal may wrap it, but nothing is cut off
 
 SECTIONS: dict[str, Callable[[], Report]] = {
     "latency": latency.measure,
+    "far": far.measure,
     "posting": posting.measure,
     "gateway": gateway.measure,
     "cost": cost.measure,

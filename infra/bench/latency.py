@@ -45,7 +45,8 @@ def _rows(samples: Samples) -> list[Row]:
     """p50 and p99 of each, and how many of the engine's round trips that is."""
     rows: list[Row] = []
     base = 0.0
-    for what, ms in samples.ms.items():
+    for what in samples.spans:
+        ms = samples.ms_of(what)
         p50 = quantile(ms, 0.5)
         base = base or p50
         rows.append(

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.session
 
@@ -16,7 +16,7 @@ from infra.bench.talks import Talks
 from infra.harness.clients import Client, Frame
 from infra.local.options import Options
 
-PLACE = {"lat": 52.52, "lng": 13.4}
+PLACE = {"lat": 52.52, "lng": 13.4099}
 PARCEL = {
     "pickup_address": "Mill 1",
     "pickup_lat": 52.52,
@@ -34,17 +34,33 @@ ENGINE, GATEWAY, ORDER, ACCEPT, REPLY, CHAT = (
 )
 
 
+class Span(NamedTuple):
+    """When something that was measured began and ended, by time.perf_counter()."""
+
+    began_at: float
+    ended_at: float
+
+    @property
+    def ms(self) -> float:
+        """How long it took."""
+        return 1000 * (self.ended_at - self.began_at)
+
+
 @dataclass
 class Samples:
-    """Milliseconds by what was measured, in the order of being shown."""
+    """Spans by what was measured, in the order of being shown."""
 
-    ms: dict[str, list[float]] = field(
+    spans: dict[str, list[Span]] = field(
         default_factory=lambda: {what: [] for what in (ENGINE, GATEWAY, ORDER, ACCEPT, REPLY, CHAT)}
     )
 
     def add(self, what: str, began_at: float) -> None:
         """Note that something that began then (perf_counter) is over."""
-        self.ms[what].append(1000 * (time.perf_counter() - began_at))
+        self.spans[what].append(Span(began_at, time.perf_counter()))
+
+    def ms_of(self, what: str) -> list[float]:
+        """Milliseconds that it took, each time."""
+        return [span.ms for span in self.spans[what]]
 
 
 class Bench:

@@ -31,7 +31,8 @@ class ChildError(Exception):
 class Child:
     """One running stack. Use as a context manager; it ends with this process, however that ends."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, module: str = "infra.local", **settings: str) -> None:
+        self._module = module
         self._settings = settings
 
     def __enter__(self) -> Child:
@@ -55,7 +56,7 @@ class Child:
         self._log = folder / "waybill.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local", "--owned"],
+                [sys.executable, "-m", self._module, "--owned"],
                 cwd=HOME,
                 env=environment,
                 stdin=subprocess.PIPE,

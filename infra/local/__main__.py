@@ -14,23 +14,26 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
 
+from chalicelib import wiring
+from chalicelib.edge.app_services import Waybill
 from chalicelib.settings import BadSetting, Settings
+from chalicelib.store import tables
 from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
 from infra.local.banner import ready_text
+from infra.local.due_times import DueTimes, NotingQueue
 from infra.local.engine import EngineError, Ministack, is_healthy
 from infra.local.engine_boot import stop_with_owner
 from infra.local.options import STAGE, Options, export
 from infra.local.poller import Poller
 from infra.local.schedule import Schedule
 from infra.local.tokens import signing_secret
-from infra.nudge import Nudges
 from infra.resources.aws_clients import client
 from infra.resources.gateway_responses import gateway_responses
 from infra.resources.tables import TablesDiffer, create_all
@@ -40,10 +43,20 @@ CANT_START = (BadSetting, EngineError, PortError, AppLoadError, TablesDiffer, Ti
 REFUSED = (BotoCoreError, ClientError)
 EDGE_IDLE_S = 600.0  # as CloudFront has it: what is cut there is cut here
 LONG_POLL_S = 1  # short, so that stopping is; an idle run costs one call a second
-MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is nudged
+MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is noted as it is sent
+
+Build = Callable[[Settings, DueTimes], Waybill]
+"""Makes the application, whose queue is to note there when its wakeups fall due."""
 
 
-def main() -> int:
+def build_waybill(settings: Settings, due_times: DueTimes) -> Waybill:
+    """Make the application as it is, less for its queue."""
+    database = tables.bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    queue = NotingQueue(wiring.wakeup_queue(database.session, settings), due_times)
+    return wiring.build(settings, database=database, queue=queue)
+
+
+def main(build: Build = build_waybill) -> int:
     """Run until stopped; return the exit code: 0 after a clean stop, 1 if it can't start."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop takes over
     if "--owned" in sys.argv[1:]:
@@ -51,7 +64,7 @@ def main() -> int:
     _configure_logging()
     try:
         with ExitStack() as stack:
-            _run_loop(Runner(Options.from_env(os.environ), stack).run())
+            _run_loop(Runner(Options.from_env(os.environ), stack, build).run())
     except CANT_START as error:
         print(f"waybill: {error}", file=sys.stderr)
         return 1
@@ -66,7 +79,7 @@ def main() -> int:
 class Runner:
     """Everything that runs. What must end after the loop is left to the stack."""
 
-    def __init__(self, options: Options, stack: ExitStack) -> None:
+    def __init__(self, options: Options, stack: ExitStack, build: Build) -> None:
         self._began_at = time.monotonic()
         self._options = options
         own = f"http://127.0.0.1:{options.engine_port}" if options.engine == "ministack" else None
@@ -77,12 +90,12 @@ class Runner:
         export(options, self._endpoint, secret, os.environ)
         settings = Settings.from_env()
         bound = stack.enter_context(_bind(options))
-        nudges = Nudges()
-        nudges.install()
         self._start_engine(stack)
         queue_url = create_all(
             settings.table_prefix, settings.queue_name, self._endpoint, options.region
         )
+        due_times = DueTimes()
+        wiring.use(build(settings, due_times))
         app = load_app(f"{options.app_module}:app")
         config = GatewayConfig(port=options.port, stage=STAGE, edge_idle_s=EDGE_IDLE_S)
         self._gateway = Gateway(
@@ -92,7 +105,7 @@ class Runner:
             client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),
             queue_url,
             _handler(options, app, "wake"),
-            nudges,
+            due_times,
             wait_s=LONG_POLL_S if self._endpoint else 0,
             pause_s=0 if self._endpoint else MOTO_PAUSE_S,
             region=options.region,

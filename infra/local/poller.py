@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.edge.sqs import BATCH_SIZE
 from infra.gateway.invocation import LambdaContext
-from infra.nudge import Nudges
+from infra.local.due_times import DueTimes
 from infra.resources.tables import VISIBILITY_TIMEOUT_S
 
 log = logging.getLogger("waybill.poller")
@@ -31,7 +31,7 @@ Message = dict[str, Any]
 class Poller:
     """Feeds one queue to one handler, some batches at a time.
 
-    Two threads receive: one when a nudge says that something is due, the other all the time, by
+    Two threads receive: one when `due_times` says that something is due, the other all the time, by
     long polls of `wait_s`, or with `wait_s` 0 by a short poll every `pause_s`.
     """
 
@@ -40,7 +40,7 @@ class Poller:
         sqs: Any,
         queue_url: str,
         wake: Wake,
-        nudges: Nudges,
+        due_times: DueTimes,
         *,
         function_name: str = "waybill-api-wake",
         wait_s: int = 1,
@@ -53,14 +53,14 @@ class Poller:
         self._region = region
         self._wake = wake
         self._function_name = function_name
-        self._nudges = nudges
+        self._due_times = due_times
         self._wait_s = wait_s
         self._pause_s = pause_s
         self._stopping = threading.Event()
         self._slots = threading.BoundedSemaphore(CONCURRENCY)
         self._receivers = [
             threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (("poll", self._poll), ("nudged", self._follow_nudges))
+            for name, target in (("poll", self._poll), ("due", self._receive_when_due))
         ]
 
     def start(self) -> None:
@@ -71,7 +71,7 @@ class Poller:
     def stop(self, within_s: float = 2.0) -> None:
         """Receive no more. What still runs after `within_s` is received again by the next run."""
         self._stopping.set()
-        self._nudges.stop()
+        self._due_times.stop()
         give_up_at = time.monotonic() + within_s
         for _ in range(CONCURRENCY):
             self._slots.acquire(timeout=max(0.0, give_up_at - time.monotonic()))
@@ -84,8 +84,8 @@ class Poller:
             if not received and self._pause_s:
                 self._stopping.wait(self._pause_s)
 
-    def _follow_nudges(self) -> None:
-        while self._nudges.wait():
+    def _receive_when_due(self) -> None:
+        while self._due_times.wait_for_due():
             while self._receive(0) and not self._stopping.is_set():
                 pass
 

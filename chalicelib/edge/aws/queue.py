@@ -46,6 +46,11 @@ class WakeupQueue:
             raise Unavailable("Waybill can't take this now; try again.")
 
 
+def sqs_delay_s(delay: timedelta) -> int:
+    """Return a delay as SQS takes it: whole seconds, rounded up so that no wakeup comes early."""
+    return ceil(min(max(delay, timedelta(0)), MAX_DELAY).total_seconds())
+
+
 def due_at(record: Mapping[str, Any]) -> float | None:
     """When a record of a Lambda event was due, in epoch seconds; None if that is not said."""
     delay = record.get("messageAttributes", {}).get(_DELAY, {}).get("stringValue")
@@ -54,7 +59,7 @@ def due_at(record: Mapping[str, Any]) -> float | None:
 
 
 def _entry(n: int, wakeup: Wakeup, delay: timedelta) -> dict[str, Any]:
-    seconds = ceil(min(max(delay, timedelta(0)), MAX_DELAY).total_seconds())
+    seconds = sqs_delay_s(delay)
     return {
         "Id": str(n),
         "MessageBody": encode(wakeup),

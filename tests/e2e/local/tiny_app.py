@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
+from datetime import timedelta
 from typing import Any
 
-from botocore.session import get_session
+import msgspec
 from chalice.app import Chalice
+
+from chalicelib.domain.messaging.wakeups import Greet, decode
+from chalicelib.wiring import waybill
 
 app = Chalice(app_name="tiny")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 
 _handled: list[dict[str, Any]] = []
 _sweeps: list[float] = []
-_clients: dict[str, Any] = {}
-
-
-def _sqs() -> Any:
-    if "sqs" not in _clients:
-        _clients["sqs"] = get_session().create_client("sqs")
-    return _clients["sqs"]
 
 
 @app.route("/health")
@@ -28,13 +25,13 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.route("/send/{body}")
-def send(body: str) -> dict[str, float]:
+@app.route("/send/{word}")
+def send(word: str) -> dict[str, float]:
+    """Send a wakeup that says a word, by the queue that the runner gave to the application."""
     assert app.current_request is not None
-    url = _sqs().get_queue_url(QueueName=os.environ.get("QUEUE_NAME", "waybill-wakeups"))
     query: Any = app.current_request.query_params or {}
-    delay = int(query.get("delay", "0"))
-    _sqs().send_message(QueueUrl=url["QueueUrl"], MessageBody=body, DelaySeconds=delay)
+    delay = timedelta(seconds=int(query.get("delay", "0")))
+    waybill().queue.send([(Greet(word), delay)])
     return {"sent_at": time.time()}
 
 
@@ -52,8 +49,9 @@ def sweeps() -> list[float]:
 def wake(event: Any) -> dict[str, Any]:
     failures = []
     for message in event:
-        _handled.append({"body": message.body, "at": time.time()})
-        if message.body.startswith("fail"):
+        word = _word_of(message.body)
+        _handled.append({"body": word, "at": time.time()})
+        if word.startswith("fail"):
             failures.append({"itemIdentifier": message.to_dict()["messageId"]})
     return {"batchItemFailures": failures}
 
@@ -61,3 +59,12 @@ def wake(event: Any) -> dict[str, Any]:
 @app.schedule("rate(1 minute)")
 def sweep(event: Any) -> None:
     _sweeps.append(time.time())
+
+
+def _word_of(body: str) -> str:
+    """Read what a message says: of a wakeup its word, of anything else all of it."""
+    with contextlib.suppress(msgspec.MsgspecError):
+        wakeup = decode(body)
+        if isinstance(wakeup, Greet):
+            return wakeup.connection_id
+    return body

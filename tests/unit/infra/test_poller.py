@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from infra.gateway.invocation import LambdaContext
+from infra.local.due_times import DueTimes
 from infra.local.poller import CONCURRENCY, Poller, failed_ids
-from infra.nudge import Nudges
 
 Batch = list[dict[str, Any]]
 
@@ -50,13 +50,13 @@ def a_message(body: str) -> dict[str, Any]:
 
 
 @contextmanager
-def polling(queue: FakeQueue, wake: Callable[..., Any]) -> Iterator[Nudges]:
-    nudges = Nudges()
+def polling(queue: FakeQueue, wake: Callable[..., Any]) -> Iterator[DueTimes]:
+    due_times = DueTimes()
     url = "http://127.0.0.1:4566/000000000000/wakeups"
-    poller = Poller(queue, url, wake, nudges, wait_s=0, pause_s=0.01)
+    poller = Poller(queue, url, wake, due_times, wait_s=0, pause_s=0.01)
     poller.start()
     try:
-        yield nudges
+        yield due_times
     finally:
         poller.stop()
 
@@ -144,8 +144,8 @@ def test_an_engine_that_is_away_is_tried_again() -> None:
     queue = FakeQueue()
     queue.failures = 1
     queue.put("a")
-    with polling(queue, lambda *_: None) as nudges:
-        nudges.add(0)
+    with polling(queue, lambda *_: None) as due_times:
+        due_times.add_delay(0)
         eventually(lambda: queue.deleted == ["handle-a"])
 
 

@@ -1,0 +1,124 @@
+"""Answers of AWS as late as they come within one region, and a record of every call.
+
+Delays are put before the calls of the clients that are given, by botocore's own events; nothing
+else of the process waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from chalicelib.domain.messaging.wakeups import Wakeup
+from chalicelib.services.ports import Gateway, Queue
+from infra.bench.critical_path import Call
+
+POST, SEND = "post", "SendMessageBatch"
+DELAYS_MS = {
+    **dict.fromkeys(("GetItem", "PutItem", "UpdateItem", "DeleteItem"), 4),
+    **dict.fromkeys(("Query", "BatchGetItem"), 6),
+    "TransactWriteItems": 9,
+    SEND: 8,
+    POST: 12,
+}
+"""Assumed, in milliseconds. A call of the engine takes as long as it takes besides."""
+ASSUMED = "4 ms an item call, 6 ms a query or batch, 9 ms a transaction, 8 ms a send, 12 ms a post"
+
+
+class CallLog:
+    """A file with a line for each call. Safe under threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def add(self, call: Call) -> None:
+        """Write a line."""
+        with self._lock, self._path.open("a") as file:
+            file.write(f"{call.name} {call.began_at!r} {call.ended_at!r}\n")
+
+
+def read_calls(path: Path) -> list[Call]:
+    """Read what a CallLog has written."""
+    parts = (line.split() for line in path.read_text().splitlines())
+    return [Call(name, float(began), float(ended)) for name, began, ended in parts]
+
+
+class SlowDatabase:
+    """Delays the calls of a botocore DynamoDB client, and logs them."""
+
+    def __init__(self, client: Any, log: CallLog) -> None:
+        self._log = log
+        self._began = threading.local()
+        client.meta.events.register("before-send.dynamodb.*", self._wait)
+        client.meta.events.register("response-received.dynamodb.*", self._note)
+
+    def _wait(self, event_name: str, **_: Any) -> None:
+        operation = event_name.rpartition(".")[2]
+        self._began.call = operation, time.perf_counter()
+        time.sleep(DELAYS_MS[operation] / 1000)
+
+    def _note(self, **_: Any) -> None:
+        operation, began_at = self._began.call
+        self._log.add(Call(operation, began_at, time.perf_counter()))
+
+
+class SlowQueue:
+    """Implement services.ports.Queue: delay each send of another queue, and log it."""
+
+    def __init__(self, queue: Queue, log: CallLog) -> None:
+        self._queue = queue
+        self._log = log
+
+    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+        """Send wakeups later."""
+        with _delayed(SEND, self._log):
+            self._queue.send(wakeups)
+
+
+class SlowGateway:
+    """Implement services.ports.Gateway: delay each request of another gateway, and log it."""
+
+    def __init__(self, gateway: Gateway, log: CallLog) -> None:
+        self._gateway = gateway
+        self._log = log
+
+    def post(self, connection_id: str, frame: str) -> None:
+        """Post later."""
+        with _delayed(POST, self._log):
+            self._gateway.post(connection_id, frame)
+
+    def post_all(self, posts: Sequence[tuple[str, str]]) -> Sequence[Exception | None]:
+        """Post later, side by side."""
+        with _delayed(POST, self._log):
+            return self._gateway.post_all(posts)
+
+    def alive(self, connection_id: str) -> bool:
+        """Look later."""
+        with _delayed(POST, self._log):
+            return self._gateway.alive(connection_id)
+
+    def last_active(self, connection_id: str) -> datetime | None:
+        """Look later."""
+        with _delayed(POST, self._log):
+            return self._gateway.last_active(connection_id)
+
+    def close(self, connection_id: str) -> None:
+        """Close later."""
+        with _delayed(POST, self._log):
+            self._gateway.close(connection_id)
+
+
+@contextmanager
+def _delayed(name: str, log: CallLog) -> Iterator[None]:
+    began_at = time.perf_counter()
+    time.sleep(DELAYS_MS[name] / 1000)
+    try:
+        yield
+    finally:
+        log.add(Call(name, began_at, time.perf_counter()))
