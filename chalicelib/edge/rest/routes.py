@@ -6,8 +6,8 @@ raises a WaybillError. Each module of views ends in its table, `ROUTES`; app.py 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Concatenate
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from chalice.app import Chalice, Request, Response
 
@@ -16,8 +16,17 @@ from chalicelib.edge.app_services import Provider, Waybill
 from chalicelib.edge.rest.calls import Call, PublicCall, authorize, decode_path_text
 from chalicelib.edge.rest.responses import Reply, run_view
 
-View = Callable[Concatenate[Call, ...], Reply]
-PublicView = Callable[Concatenate[PublicCall, ...], Reply]
+
+class View(Protocol):
+    """What answers a call of somebody with a token."""
+
+    def __call__(self, call: Call, /, *args: Any, **parameters: Any) -> Reply: ...
+
+
+class PublicView(Protocol):
+    """What answers a call of anybody."""
+
+    def __call__(self, call: PublicCall, /, *args: Any, **parameters: Any) -> Reply: ...
 
 
 class Route:
