@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,15 @@ def main() -> int:
     """Deploy and test; return pytest's exit code, or 1 if the deployment fails."""
     package, arguments = Path(sys.argv[1]), sys.argv[2:] or list(STORIES)
     os.environ.update(ROOT)
+    # Whoever stops a run, as `timeout` does, leaves neither an engine nor its folder behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with cloud() as engine:
             return asyncio.run(_told(engine.endpoint, package, arguments))
     except (DeployError, EngineError) as error:
         print(f"conformance: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
         return 1
 
 
@@ -68,6 +73,8 @@ async def _told(engine: str, package: Path, arguments: list[str]) -> int:
                 "WAYBILL_JWT_SECRET": secret,
             },
         )
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, tests.send_signal, signal.SIGINT)
         failed = await tests.wait()
     if failed:
         print("\n".join([*complaints(engine)][-LOG_LINES:]))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from infra.resources.aws_clients import client
 
 GROUPS = "/waybill/"
-_ROUTINE = ("START ", "END ", "REPORT ")
+_ROUTINE = ("START ", "END ", "REPORT ", '{"_aws"')  # the last are metrics
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\t.*Billed Duration: (\d+) ms")
 
 

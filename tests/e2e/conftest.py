@@ -41,7 +41,7 @@ DEPLOYED: dict[str, dict[str, Any]] | None = json.loads(os.environ.get("WAYBILL_
 REMOTE = os.environ.get("WAYBILL_REMOTE", "")  # a URL
 # Somewhere else people of the last run may still be about: others then, in other places.
 FIRST_NUMBER = random.SystemRandom().randrange(10**9) if REMOTE else 0
-ADMITTED_WITHIN_S = 20.0
+ADMITTED_WITHIN_S = 60.0  # where each wakeup is a process, what others left comes first
 SETTLES_S = 3.0  # by then a stage has admitted a socket: a wakeup, in a cold function
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
