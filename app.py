@@ -30,7 +30,7 @@ from chalicelib.edge.rest import (
     rides,
 )
 from chalicelib.edge.rest.routes import add_routes
-from chalicelib.settings import queue_name
+from chalicelib.settings import read_queue_name
 from chalicelib.wiring import waybill
 
 app = Chalice(app_name="waybill")
@@ -44,40 +44,40 @@ every_path.add_fallback_routes(app)
 @app.middleware("http")
 def respond(event: Request, get_response: Callable[[Request], Response]) -> Response:
     """Answer a REST request."""
-    return every_path.apply_http_rules(event, get_response, waybill().origins)
+    return every_path.apply_http_rules(event, get_response, waybill().cors_origins)
 
 
 @app.on_ws_connect()
 def websocket_connect(event: WebsocketEvent) -> Response:
     """Answer a handshake."""
-    return Response(body="", status_code=sockets.connect(waybill(), event.to_dict()))
+    return Response(body="", status_code=sockets.handle_connect(waybill(), event.to_dict()))
 
 
 @app.on_ws_message()
 def websocket_message(event: WebsocketEvent) -> None:
     """Handle a socket's message."""
-    sockets.message(waybill(), event.connection_id, event.body)
+    sockets.handle_message(waybill(), event.connection_id, event.body)
 
 
 @app.on_ws_disconnect()
 def websocket_disconnect(event: WebsocketEvent) -> None:
     """Forget a connection that has ended."""
-    sockets.disconnect(waybill(), event.connection_id)
+    sockets.handle_disconnect(waybill(), event.connection_id)
 
 
-@app.on_sqs_message(queue=queue_name(), batch_size=wakes.BATCH_SIZE)
+@app.on_sqs_message(queue=read_queue_name(), batch_size=wakes.BATCH_SIZE)
 def wake(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of wakeups; the answer lists those that must come again."""
-    return wakes.handle(waybill(), event.to_dict(), event.context)
+    return wakes.handle_batch(waybill(), event.to_dict(), event.context)
 
 
 @app.lambda_function()
 def check_settings(event: dict[str, Any], context: object) -> None:
     """Tell CloudFormation whether a stage's settings can be used."""
-    deployment.answer(event)
+    deployment.answer_deployment(event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
     """Queue what is due, for a minute."""
-    waybill().sweeper.run(time.sleep, wakes.running_out(event.context, reserve=0.1))
+    waybill().sweeper.run_passes(time.sleep, wakes.make_time_check(event.context, reserve=0.1))

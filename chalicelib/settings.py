@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 # Vehicle type, base, per km, per minute: in minor units.
-TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
+DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
 
 
 class BadSetting(Exception):
@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True):
     ride_search_ttl: timedelta = timedelta(seconds=300)
     food_ready_ttl: timedelta = timedelta(seconds=7200)
     start_ride_radius_m: float = 200.0
-    ride_tariffs: tuple[tuple[str, int, int, int], ...] = TARIFFS
+    ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     rides_ws_create: bool = True
     reallocate_on_driver_cancel: bool = False
     auth_deadline: timedelta = timedelta(seconds=10)
@@ -68,51 +68,53 @@ class Settings(msgspec.Struct, frozen=True):
         return cls(
             jwt_secret=secret,
             jwt_jwks_url=jwks,
-            jwt_algorithms=_algorithms(env, jwks),
+            jwt_algorithms=_parse_algorithms(env, jwks),
             jwt_issuer=env.get("JWT_ISSUER", ""),
             jwt_audience=env.get("JWT_AUDIENCE", ""),
-            jwt_leeway=timedelta(seconds=_number(env, "JWT_LEEWAY_S", 10, 0, 300)),
-            cors_origins=_origins(env),
+            jwt_leeway=timedelta(seconds=_parse_number(env, "JWT_LEEWAY_S", 10, 0, 300)),
+            cors_origins=_parse_origins(env),
             payment_webhook_secret=env.get("PAYMENT_WEBHOOK_SECRET", ""),
             table_prefix=env.get("TABLE_PREFIX", "waybill"),
-            queue_name=queue_name(env),
+            queue_name=read_queue_name(env),
             aws_region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
-            aws_endpoint=_aws_endpoint(env),
+            aws_endpoint=_find_aws_endpoint(env),
             connections_endpoint=env.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", ""),
-            dispatch_radius_m=_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
-            dispatch_exclude=_one_of(env, "DISPATCH_EXCLUDE", ("all", "last")),
-            fix_max_age=_seconds(env, "FIX_MAX_AGE_S", 120),
-            fix_max_accuracy_m=_number(env, "FIX_MAX_ACCURACY_M", 200, 1, 100_000),
-            delivery_offer_ttl=_seconds(env, "DELIVERY_OFFER_TTL_S", 15),
-            hail_offer_ttl=_seconds(env, "HAIL_OFFER_TTL_S", 300),
-            hail_search_ttl=_seconds(env, "HAIL_SEARCH_TTL_S", 1800),
-            ride_search_ttl=_seconds(env, "RIDE_SEARCH_TTL_S", 300),
-            food_ready_ttl=_seconds(env, "FOOD_READY_TTL_S", 7200),
-            start_ride_radius_m=_number(env, "START_RIDE_RADIUS_M", 200, 0, 100_000),
-            ride_tariffs=_tariffs(env),
-            rides_ws_create=_one_of(env, "RIDES_WS_CREATE", ("accept", "reject")) == "accept",
-            reallocate_on_driver_cancel=_one_of(
+            dispatch_radius_m=_parse_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
+            dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", ("all", "last")),
+            fix_max_age=_parse_seconds(env, "FIX_MAX_AGE_S", 120),
+            fix_max_accuracy_m=_parse_number(env, "FIX_MAX_ACCURACY_M", 200, 1, 100_000),
+            delivery_offer_ttl=_parse_seconds(env, "DELIVERY_OFFER_TTL_S", 15),
+            hail_offer_ttl=_parse_seconds(env, "HAIL_OFFER_TTL_S", 300),
+            hail_search_ttl=_parse_seconds(env, "HAIL_SEARCH_TTL_S", 1800),
+            ride_search_ttl=_parse_seconds(env, "RIDE_SEARCH_TTL_S", 300),
+            food_ready_ttl=_parse_seconds(env, "FOOD_READY_TTL_S", 7200),
+            start_ride_radius_m=_parse_number(env, "START_RIDE_RADIUS_M", 200, 0, 100_000),
+            ride_tariffs=_parse_tariffs(env),
+            rides_ws_create=_parse_choice(env, "RIDES_WS_CREATE", ("accept", "reject")) == "accept",
+            reallocate_on_driver_cancel=_parse_choice(
                 env, "REALLOCATE_ON_DRIVER_CANCEL", ("false", "true")
             )
             == "true",
-            auth_deadline=_seconds(env, "AUTH_DEADLINE_S", 10),
-            feed_stale=_seconds(env, "FEED_STALE_S", 90),
-            socketio_ping_interval=_seconds(env, "SOCKETIO_PING_INTERVAL_S", 300, _IDLE_S),
-            heartbeat=timedelta(seconds=_number(env, "HEARTBEAT_S", 0, 0, _IDLE_S)),
+            auth_deadline=_parse_seconds(env, "AUTH_DEADLINE_S", 10),
+            feed_stale=_parse_seconds(env, "FEED_STALE_S", 90),
+            socketio_ping_interval=_parse_seconds(
+                env, "SOCKETIO_PING_INTERVAL_S", 300, _MAX_IDLE_S
+            ),
+            heartbeat=timedelta(seconds=_parse_number(env, "HEARTBEAT_S", 0, 0, _MAX_IDLE_S)),
         )
 
 
-def queue_name(env: Mapping[str, str] | None = None) -> str:
+def read_queue_name(env: Mapping[str, str] | None = None) -> str:
     """The wakeup queue's name; app.py needs it when it is imported, before all else is known."""
     return (os.environ if env is None else env).get("QUEUE_NAME", "waybill-wakeups")
 
 
-_IDLE_S = 540  # AWS quotas: 10 min, of API Gateway and of CloudFront; a ping may be late
+_MAX_IDLE_S = 540  # AWS quotas: 10 min, of API Gateway and of CloudFront; a ping may be late
 _SYMMETRIC = {"HS256", "HS384", "HS512"}
 _ASYMMETRIC = {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
 
 
-def _algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
+def _parse_algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
     """The algorithms that a token may use: secrets and public keys are never mixed."""
     given = env.get("JWT_ALGORITHMS") or ("RS256,ES256" if jwks else "HS256")
     names = tuple(n.strip() for n in given.split(",") if n.strip())
@@ -123,23 +125,23 @@ def _algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
     return names
 
 
-def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+def _parse_origins(env: Mapping[str, str]) -> tuple[str, ...]:
     """The origins whose pages may call us, worded as browsers do; `*`: all."""
     given = env.get("CORS_ORIGINS") or "*"
     origins = [part.strip() for part in given.split(",")]
     if origins == ["*"]:
         return ("*",)
     for origin in origins:
-        found = _ORIGIN.fullmatch(origin)
+        found = _ORIGIN_PATTERN.fullmatch(origin)
         if found is None or int(found["port"] or 1) not in range(1, 65536):
             raise BadSetting(
                 "CORS_ORIGINS takes * or origins with commas between them, without a path, as "
                 f"https://app.example.com,http://localhost:3000, not {origin!r}."
             )
-    return tuple(dict.fromkeys(_as_browsers_write(origin) for origin in origins))
+    return tuple(dict.fromkeys(_normalize_origin(origin) for origin in origins))
 
 
-def _as_browsers_write(origin: str) -> str:
+def _normalize_origin(origin: str) -> str:
     """Lower the case and leave out a scheme's usual port."""
     lower = origin.lower()
     for scheme, port in (("http://", ":80"), ("https://", ":443")):
@@ -148,13 +150,13 @@ def _as_browsers_write(origin: str) -> str:
     return lower
 
 
-_ORIGIN = re.compile(
+_ORIGIN_PATTERN = re.compile(
     r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?",
     re.IGNORECASE | re.ASCII,
 )
 
 
-def _aws_endpoint(env: Mapping[str, str]) -> str | None:
+def _find_aws_endpoint(env: Mapping[str, str]) -> str | None:
     """The LocalStack-compatible endpoint, if one is named; AWS itself needs none."""
     if env.get("AWS_ENDPOINT_URL"):
         return env["AWS_ENDPOINT_URL"]
@@ -165,7 +167,7 @@ def _aws_endpoint(env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+def _parse_choice(env: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
     """One of these words; the first is the default."""
     given = env.get(name) or words[0]
     if given not in words:
@@ -173,12 +175,12 @@ def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
     return given
 
 
-def _tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], ...]:
+def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], ...]:
     """`standard=250/120/25,…`: for each vehicle type what a ride begins with, and what a km and a
     minute add, in minor units. Types that are not named keep their prices."""
-    found = {tariff[0]: tariff for tariff in TARIFFS}
+    found = {tariff[0]: tariff for tariff in DEFAULT_TARIFFS}
     for part in filter(None, env.get("RIDE_TARIFFS", "").split(",")):
-        match = _TARIFF.fullmatch(part.strip())
+        match = _TARIFF_PATTERN.fullmatch(part.strip())
         if match is None or match[1] not in found:
             raise BadSetting(
                 "RIDE_TARIFFS takes vehicle types with base, per km and per minute in minor units, "
@@ -188,18 +190,24 @@ def _tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], ...]:
     return tuple(found.values())
 
 
-_TARIFF = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
+_TARIFF_PATTERN = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
 
 
-def _seconds(env: Mapping[str, str], name: str, default: int, most: int = 86_400) -> timedelta:
-    return timedelta(seconds=_number(env, name, default, 1, most))
+def _parse_seconds(
+    env: Mapping[str, str], name: str, default: int, most: int = 86_400
+) -> timedelta:
+    return timedelta(seconds=_parse_number(env, name, default, 1, most))
 
 
-def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
-    return _parse(env, name, default, float, lambda n: low <= n <= high, f"{low:g} to {high:g}")
+def _parse_number(
+    env: Mapping[str, str], name: str, default: float, low: float, high: float
+) -> float:
+    return _parse_if_given(
+        env, name, default, float, lambda n: low <= n <= high, f"{low:g} to {high:g}"
+    )
 
 
-def _parse(
+def _parse_if_given(
     env: Mapping[str, str],
     name: str,
     default: T,

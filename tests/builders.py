@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from chalicelib.domain.details import Contact, Job, Offer, Place
+from chalicelib.domain.details import Contact, Offer, OrderDetails, Place
 from chalicelib.domain.orders import lifecycle
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor, Courier, Fix, Role
@@ -19,7 +19,7 @@ def north_of(point: tuple[float, float], metres: float) -> tuple[float, float]:
     return point[0] + metres / 111_195, point[1]
 
 
-def a_job(**changes: Any) -> Job:
+def a_job(**changes: Any) -> OrderDetails:
     """A parcel from the depot to a door some 2 km away."""
     defaults: dict[str, Any] = {
         "flow": "delivery",
@@ -29,7 +29,7 @@ def a_job(**changes: Any) -> Job:
         "receiver_phone": "+911234567890",
         "created_at": NOW,
     }
-    return Job(**{**defaults, **changes})
+    return OrderDetails(**{**defaults, **changes})
 
 
 def an_offer(courier_id: str = "dan", **changes: Any) -> Offer:
@@ -42,7 +42,7 @@ def an_order(status: Status = Status.SEARCHING, **changes: Any) -> Order:
     """An order as it is in a status: held by dan wherever somebody holds it."""
     defaults: dict[str, Any] = {
         "id": 4711,
-        "job": a_job(),
+        "details": a_job(),
         "status": status,
         "updated_at": NOW,
         "version": 1,
@@ -60,7 +60,7 @@ def an_order(status: Status = Status.SEARCHING, **changes: Any) -> Order:
 
 def a_placed_order(**changes: Any) -> Order:
     """An order as lifecycle.place() makes it."""
-    order, _ = lifecycle.place(4711, a_job(**changes), NOW)
+    order, _ = lifecycle.create_order(4711, a_job(**changes), NOW)
     return order
 
 

@@ -32,13 +32,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("waybill")
 
 # After the environment is safe: some modules read it when imported.
-from infra.local.engine import EngineError, Ministack, port_is_free  # noqa: E402
+from infra.local.engine import EngineError, Ministack, is_port_free  # noqa: E402
 
 
 def free_port() -> int:
     """A port that nobody listens on, outside the range that outgoing connections take from."""
     for port in random.SystemRandom().sample(range(15_000, 30_000), 100):
-        if port_is_free(port):
+        if is_port_free(port):
             return port
     raise RuntimeError("no free port among 100")
 

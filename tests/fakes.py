@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
-from chalicelib.domain.messaging.wakeups import Wakeup, decode, encode
+from chalicelib.domain.messaging.wakeups import Wakeup, decode_wakeup, encode_wakeup
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unavailable
 from infra.resources.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S
 from tests.builders import NOW
@@ -73,7 +73,7 @@ class RecordingGateway:
         """Let the next posts to a connection raise these, one each."""
         self._failures[connection_id].extend(errors)
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         self.before_post(connection_id, frame)
         with self._lock:
             if connection_id not in self._open:
@@ -90,19 +90,19 @@ class RecordingGateway:
             self.touch(connection_id)
             self._busy.discard(connection_id)
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
-        return [failure_of(self.post, id_, frame) for id_, frame in posts]
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+        return [failure_of(self.post_frame, id_, frame) for id_, frame in posts]
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         self.looked_at.append(connection_id)
         return connection_id in self._open
 
-    def last_active(self, connection_id: str) -> datetime | None:
+    def get_last_active(self, connection_id: str) -> datetime | None:
         if connection_id not in self._open:
             raise Gone(connection_id)
         return NOW + timedelta(milliseconds=self.active[connection_id])
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         if connection_id in self.cannot_close:
             raise PostFailed("@connections answered 403")
         self.closed.append(connection_id)
@@ -133,7 +133,7 @@ class Message:
 
     @property
     def wakeup(self) -> Wakeup:
-        return decode(self.body)
+        return decode_wakeup(self.body)
 
 
 class RecordingQueue:
@@ -149,7 +149,7 @@ class RecordingQueue:
         self.calls = 0
         self.down = False  # every call raises Unavailable
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         if self.down:
             raise Unavailable("The queue is down.")
         given = list(wakeups)
@@ -159,7 +159,7 @@ class RecordingQueue:
                 delay_s = ceil(max(0.0, min(delay.total_seconds(), MAX_DELAY_S)))
                 due = self._clock() + timedelta(seconds=delay_s)
                 self.sent.append((wakeup, delay))
-                self.waiting.append(Message(due, len(self.sent), encode(wakeup)))
+                self.waiting.append(Message(due, len(self.sent), encode_wakeup(wakeup)))
 
     def take(self) -> Message | None:
         """The next message that is due, or None."""

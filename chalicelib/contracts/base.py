@@ -11,9 +11,9 @@ import msgspec
 from chalicelib.contracts import json_text
 from chalicelib.contracts.visible import is_blank
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Heartbeat, Listener, Pace
+from chalicelib.domain.messaging.connections import Connection, Heartbeat, RequestLimit, Subscriber
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.orders.requests import Ask, Refresh
+from chalicelib.domain.orders.requests import ClientRequest, RefreshToken
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, WaybillError
 
@@ -22,19 +22,19 @@ MAX_TOKEN = 8192
 REFRESH, REFRESHED = "refresh", "refreshed"
 
 Writer = Callable[[Event], Mapping[str, Any]]
-Reader = Callable[[Mapping[str, Any], datetime], Ask]
+Reader = Callable[[Mapping[str, Any], datetime], ClientRequest]
 
 
-class Request(msgspec.Struct, frozen=True):
+class SocketMessage(msgspec.Struct, frozen=True):
     """One thing asked over a socket: by which message, and what the client wants echoed.
 
     `paced`: whether it counts where the contract sets a pace.
     """
 
     name: str = ""
-    ask: Ask | None = None
+    request: ClientRequest | None = None
     echo: Any = None
-    paced: bool = True
+    is_rate_limited: bool = True
 
 
 class Contract(Protocol):
@@ -52,78 +52,80 @@ class Contract(Protocol):
     """
 
     roles: frozenset[Role]
-    in_band: bool = False
-    asks_first: bool = False
-    known_only: bool = False
-    selective: bool = False
-    speaks_first: bool = False
+    authenticates_by_message: bool = False
+    requires_auth_message: bool = False
+    requires_profile: bool = False
+    subscribes: bool = False
+    greeting_comes_first: bool = False
     heartbeat: Heartbeat | None = None
-    sign_of_life: str | None = None
-    pace: Pace | None = None
+    keepalive_frame: str | None = None
+    rate_limit: RequestLimit | None = None
 
-    def opening(self, query: Mapping[str, str]) -> None:
+    def check_handshake(self, query: Mapping[str, str]) -> None:
         """Look at a handshake's query. Raises InvalidInput to refuse it."""
         return
 
-    def rooms(self, connection: Connection) -> Sequence[str]:
+    def rooms_for(self, connection: Connection) -> Sequence[str]:
         """The rooms, beyond the person's own, that a greeted connection listens in."""
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """What a new connection hears first; `offered` is the open offer of its courier."""
 
-    def words(self, event: Event, listener: Listener) -> Sequence[str]:
+    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
         """The frames for an event; none where the contract is silent."""
 
-    def read(self, text: str, connection: Connection, now: datetime) -> Request:
+    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """What a client asks. Raises InvalidInput, or Refused where the answer must name it."""
 
-    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+    def success_frames(
+        self, request: SocketMessage, result: Any, connection: Connection
+    ) -> Sequence[str]:
         """The frames that say that it was done; `result` is what edge.desk made of the ask."""
 
-    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
         """The frames that say no; `request` is empty if it could not be read at all."""
 
-    def ends(self, request: Request, connection: Connection) -> bool:
+    def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
         """Whether the socket is closed after this refusal."""
         return False
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A message whose name could be read and whose content is wrong."""
 
-    def __init__(self, request: Request, error: WaybillError) -> None:
+    def __init__(self, request: SocketMessage, error: WaybillError) -> None:
         super().__init__(error.message)
-        self.request = request
+        self.message = request
         self.error = error
 
 
-def frame(message: Mapping[str, Any]) -> str:
+def encode_frame(message: Mapping[str, Any]) -> str:
     """A message as the text of one frame."""
     return msgspec.json.encode(message).decode()
 
 
-def message(text: str) -> dict[str, Any]:
+def decode_message(text: str) -> dict[str, Any]:
     """The JSON object in a frame. Raises InvalidInput, PayloadTooLarge."""
-    found = json_text.decode(text, "A message")
+    found = json_text.decode_json(text, "A message")
     if not isinstance(found, dict):
         raise InvalidInput("A message is a JSON object.")
     return found
 
 
-def present(**fields: Any) -> dict[str, Any]:
+def omit_none(**fields: Any) -> dict[str, Any]:
     """The fields that have a value: absent optionals are omitted, never null."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def text(value: Any, name: str, most: int = MAX_TEXT) -> str:
+def read_text(value: Any, name: str, most: int = MAX_TEXT) -> str:
     """A required text, trimmed. Raises InvalidInput."""
-    found = optional_text(value, name, most)
+    found = read_optional_text(value, name, most)
     if found is None:
         raise InvalidInput(f"{name} is required.", field=name)
     return found
 
 
-def optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
+def read_optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
     """A text, trimmed, or None where it is absent or nothing of it can be seen.
 
     Raises InvalidInput.
@@ -140,44 +142,45 @@ def optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
     return None if is_blank(trimmed) else trimmed
 
 
-def read_refresh(data: Mapping[str, Any]) -> Refresh:
+def read_refresh(data: Mapping[str, Any]) -> RefreshToken:
     """{token} that takes the place of the one before. Raises InvalidInput."""
-    return Refresh(text(data.get("token"), "token", MAX_TOKEN))
+    return RefreshToken(read_text(data.get("token"), "token", MAX_TOKEN))
 
 
-def boolean(value: Any, name: str) -> bool:
+def read_boolean(value: Any, name: str) -> bool:
     """True or false and nothing else. Raises InvalidInput."""
     if not isinstance(value, bool):
         raise InvalidInput(f"{name} must be true or false.", field=name)
     return value
 
 
-def number(value: Any, name: str, low: float, high: float) -> float:
+def read_number(value: Any, name: str, low: float, high: float) -> float:
     """A finite number within bounds. Raises InvalidInput."""
     bad = isinstance(value, bool) or not isinstance(value, int | float)
     if (
         bad or not low <= value <= high
     ):  # false for NaN, infinities and numbers too large for floats
         raise InvalidInput(
-            f"{name} must be a number from {plain(low)} to {plain(high)}.", field=name
+            f"{name} must be a number from {format_number(low)} to {format_number(high)}.",
+            field=name,
         )
     return float(value)
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a number as people do: 1,000,000 and 0.01, never 1e+06."""
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,}"
 
 
-def optional_number(value: Any, name: str, low: float, high: float) -> float | None:
+def read_optional_number(value: Any, name: str, low: float, high: float) -> float | None:
     """A finite number within bounds, or None where it is absent. Raises InvalidInput."""
-    return None if value is None else number(value, name, low, high)
+    return None if value is None else read_number(value, name, low, high)
 
 
-def point(lat: Any, lng: Any, names: tuple[str, str]) -> tuple[float, float] | None:
+def read_point(lat: Any, lng: Any, names: tuple[str, str]) -> tuple[float, float] | None:
     """A pair of coordinates: both or neither. Raises InvalidInput."""
     if lat is None and lng is None:
         return None
     if lat is None or lng is None:
         raise InvalidInput(f"{names[0]} and {names[1]} come together.", field=names[0])
-    return number(lat, names[0], -90, 90), number(lng, names[1], -180, 180)
+    return read_number(lat, names[0], -90, 90), read_number(lng, names[1], -180, 180)

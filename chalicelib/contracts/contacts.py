@@ -6,8 +6,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.contracts.base import optional_text, text
-from chalicelib.contracts.visible import without_invisible
+from chalicelib.contracts.base import read_optional_text, read_text
+from chalicelib.contracts.visible import remove_invisible
 from chalicelib.errors import InvalidInput
 
 MAX_PHONE = 40
@@ -19,15 +19,15 @@ _PHONE = re.compile(rf"\(?\+?[0-9().{_SPACES}{_DASHES}/]*")
 _URL = re.compile(r"https?://[^\s\\\"'<>`^{|}\x00-\x1f\x7f]+", re.IGNORECASE)
 
 
-def phone(value: Any, name: str) -> str:
+def read_phone(value: Any, name: str) -> str:
     """Read a required telephone number, as it was written. Raises InvalidInput.
 
     It has 1 to 15 digits after a `+` or `00`, and spaces, dashes, dots, slashes and parentheses
     between them. Contact books put marks of direction around numbers, which nobody sees and no
     telephone takes: they are dropped.
     """
-    found = text(value, name, MAX_PHONE)
-    written = without_invisible(found).strip()
+    found = read_text(value, name, MAX_PHONE)
+    written = remove_invisible(found).strip()
     digits = len(re.sub("[^0-9]", "", written).removeprefix("00"))
     if not _PHONE.fullmatch(written) or not 1 <= digits <= MAX_DIGITS:
         raise InvalidInput(
@@ -37,9 +37,9 @@ def phone(value: Any, name: str) -> str:
     return written
 
 
-def optional_url(value: Any, name: str) -> str | None:
+def read_optional_url(value: Any, name: str) -> str | None:
     """Read an http or https URL, or None where it is absent or blank. Raises InvalidInput."""
-    found = optional_text(value, name, MAX_URL)
+    found = read_optional_text(value, name, MAX_URL)
     if found is not None and not _is_url(found):
         raise InvalidInput(f"{name} must be an http or https URL.", field=name)
     return found

@@ -16,13 +16,13 @@ MAX_DEPTH = 64  # the same: no message is nested more than a few times
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def decode(sent: bytes | str, what: str) -> Any:
+def decode_json(sent: bytes | str, what: str) -> Any:
     """Decode JSON; `what` is what errors call it. Raises PayloadTooLarge; InvalidInput for JSON
     that is nested too deeply, and for what is no JSON."""
     raw = sent if isinstance(sent, bytes) else sent.encode(errors="surrogatepass")
     if len(raw) > MAX_BYTES:
         raise PayloadTooLarge(f"{what} has at most {MAX_BYTES} bytes.")
-    if _is_deep(raw):
+    if _is_too_deep(raw):
         raise InvalidInput(f"{what} is nested too deeply: at most {MAX_DEPTH} levels.")
     try:
         return msgspec.json.decode(raw)
@@ -30,7 +30,7 @@ def decode(sent: bytes | str, what: str) -> Any:
         raise InvalidInput(f"{what} is not valid JSON.") from None
 
 
-def _is_deep(raw: bytes) -> bool:
+def _is_too_deep(raw: bytes) -> bool:
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return False
     depth = 0

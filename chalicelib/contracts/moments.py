@@ -20,7 +20,7 @@ _ISO = re.compile(
 _MINUS = str.maketrans({"\u2212": "-"})  # ISO 8601 writes a minus, keyboards a hyphen
 
 
-def moment(value: Any, name: str, now: datetime) -> datetime:
+def read_moment(value: Any, name: str, now: datetime) -> datetime:
     """Read epoch seconds or milliseconds (a number or its digits) or an ISO 8601 time, as UTC.
 
     An ISO time without an offset is UTC. `now` where the value is None. Raises InvalidInput.
@@ -28,24 +28,24 @@ def moment(value: Any, name: str, now: datetime) -> datetime:
     if value is None:
         return now
     try:
-        return _read(value)
+        return _parse_moment(value)
     except (ValueError, OverflowError):
         raise InvalidInput(
             f"{name} must be epoch seconds or milliseconds, or an ISO time.", field=name
         ) from None
 
 
-def iso(at: datetime) -> str:
+def format_iso(at: datetime) -> str:
     """Write a time in UTC as 2026-01-27T10:30:00.123Z."""
-    return f"{naive_iso(at)}.{at.microsecond // 1000:03d}Z"
+    return f"{format_naive_iso(at)}.{at.microsecond // 1000:03d}Z"
 
 
-def naive_iso(at: datetime) -> str:
+def format_naive_iso(at: datetime) -> str:
     """Write a time in UTC, to the second, without saying that it is UTC."""
     return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _read(value: Any) -> datetime:
+def _parse_moment(value: Any) -> datetime:
     if isinstance(value, str):
         text = value.strip().translate(_MINUS)
         return _from_epoch(float(text)) if _NUMBER.fullmatch(text) else _from_iso(text)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.contracts.base import number, optional_text, present, text
-from chalicelib.contracts.moments import iso
-from chalicelib.domain.money.payments import CURRENCY, Payment, PaymentStatus, Verdict
-from chalicelib.domain.money.payouts import Payout, masked
+from chalicelib.contracts.base import omit_none, read_number, read_optional_text, read_text
+from chalicelib.contracts.moments import format_iso
+from chalicelib.domain.money.payments import CURRENCY, Payment, PaymentResult, PaymentStatus
+from chalicelib.domain.money.payouts import Payout, mask_account
 from chalicelib.errors import InvalidInput
 
 MAX_AMOUNT = 10_000_000
@@ -18,14 +18,14 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{2,38}[A-Za-z0-9]", re.ASCII)
 _METHOD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 
 
-def money(minor: int) -> int | float:
+def to_major_units(minor: int) -> int | float:
     """Minor units as a number of the major one, whole where it is."""
     return minor // 100 if minor % 100 == 0 else minor / 100
 
 
 def read_amount(body: Mapping[str, Any]) -> int:
     """`amount` in minor units: more than nothing, at most two decimals. Raises InvalidInput."""
-    amount = Decimal(repr(number(body.get("amount"), "amount", 0.01, MAX_AMOUNT))) * 100
+    amount = Decimal(repr(read_number(body.get("amount"), "amount", 0.01, MAX_AMOUNT))) * 100
     if amount != amount.to_integral_value():
         raise InvalidInput("amount must have at most two decimals.", field="amount")
     return int(amount)
@@ -33,7 +33,7 @@ def read_amount(body: Mapping[str, Any]) -> int:
 
 def read_account(body: Mapping[str, Any]) -> str:
     """`bank_account`: 4 to 40 letters and digits. Raises InvalidInput."""
-    account = text(body.get("bank_account"), "bank_account", 40)
+    account = read_text(body.get("bank_account"), "bank_account", 40)
     if not _ACCOUNT.fullmatch(account):
         raise InvalidInput("bank_account must be 4 to 40 letters and digits.", field="bank_account")
     return account
@@ -41,59 +41,59 @@ def read_account(body: Mapping[str, Any]) -> str:
 
 def read_method(body: Mapping[str, Any]) -> str:
     """`method`: one word, such as upi, card or cash. Raises InvalidInput."""
-    method = text(body.get("method"), "method", 40).lower()
+    method = read_text(body.get("method"), "method", 40).lower()
     if not _METHOD.fullmatch(method):
         raise InvalidInput("method must be one word.", field="method")
     return method
 
 
-def read_upi(body: Mapping[str, Any]) -> str | None:
+def read_upi_id(body: Mapping[str, Any]) -> str | None:
     """`upi_id`, if there is one. Raises InvalidInput."""
-    return optional_text(body.get("upi_id"), "upi_id", 100)
+    return read_optional_text(body.get("upi_id"), "upi_id", 100)
 
 
 def read_payment_id(body: Mapping[str, Any]) -> str:
     """Read `payment_id`: which payment a webhook's body is of. Raises InvalidInput."""
-    return text(body.get("payment_id"), "payment_id", 128)
+    return read_text(body.get("payment_id"), "payment_id", 128)
 
 
-def read_verdict(body: Mapping[str, Any]) -> Verdict:
+def read_payment_result(body: Mapping[str, Any]) -> PaymentResult:
     """A webhook's body: {payment_id, status, transaction_id?, error?}. Raises InvalidInput."""
     status = body.get("status")
     if status not in (PaymentStatus.COMPLETED.value, PaymentStatus.FAILED.value):
         raise InvalidInput("status must be completed or failed.", field="status")
-    return Verdict(
+    return PaymentResult(
         PaymentStatus(status),
-        transaction_id=optional_text(body.get("transaction_id"), "transaction_id", 128),
-        error=optional_text(body.get("error"), "error"),
+        transaction_id=read_optional_text(body.get("transaction_id"), "transaction_id", 128),
+        error=read_optional_text(body.get("error"), "error"),
     )
 
 
-def payment_body(payment: Payment) -> dict[str, Any]:
+def render_payment(payment: Payment) -> dict[str, Any]:
     """A payment as REST shows it."""
-    return present(
+    return omit_none(
         id=payment.id,
         order_id=str(payment.order_id),
-        amount=money(payment.amount_minor),
+        amount=to_major_units(payment.amount_minor),
         currency=CURRENCY,
         method=payment.method,
         upi_id=payment.upi_id,
         status=payment.status.value,
         transaction_id=payment.transaction_id,
         error=payment.error,
-        initiated_at=iso(payment.initiated_at),
-        finished_at=iso(payment.finished_at) if payment.finished_at else None,
+        initiated_at=format_iso(payment.initiated_at),
+        finished_at=format_iso(payment.finished_at) if payment.finished_at else None,
     )
 
 
-def payout_body(payout: Payout) -> dict[str, Any]:
+def render_payout(payout: Payout) -> dict[str, Any]:
     """A payout as REST shows it; the account only by its end."""
-    return present(
+    return omit_none(
         id=payout.id,
         courier_id=payout.courier_id,
-        amount=money(payout.amount_minor),
-        bank_account=masked(payout.bank_account),
+        amount=to_major_units(payout.amount_minor),
+        bank_account=mask_account(payout.bank_account),
         status=payout.status.value,
         transaction_id=payout.transaction_id,
-        requested_at=iso(payout.requested_at),
+        requested_at=format_iso(payout.requested_at),
     )

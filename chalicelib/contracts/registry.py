@@ -13,7 +13,7 @@ from chalicelib.contracts.courier import socket as courier
 from chalicelib.contracts.drivers import socket as drivers
 from chalicelib.contracts.feed import socket as feed
 from chalicelib.contracts.food import socket as food
-from chalicelib.contracts.food.orders import wire_order
+from chalicelib.contracts.food.orders import render_food_order
 from chalicelib.contracts.rides import socket as rides
 from chalicelib.domain.orders.model import Order
 
@@ -27,9 +27,9 @@ CONTRACTS: dict[str, Contract] = {
 }
 
 # How an order of each flow is shown by REST, where that is not spec 000's way.
-BODIES: dict[str, Callable[[Order], dict[str, Any]]] = {"food": wire_order}
+ORDER_RENDERERS: dict[str, Callable[[Order], dict[str, Any]]] = {"food": render_food_order}
 
 
-def order_body(order: Order) -> dict[str, Any]:
+def render_order(order: Order) -> dict[str, Any]:
     """An order as REST shows it: in the words of the contract that it was placed by."""
-    return BODIES.get(order.job.flow, courier.order_body)(order)
+    return ORDER_RENDERERS.get(order.details.flow, courier.render_delivery_order)(order)

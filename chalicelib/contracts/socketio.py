@@ -19,12 +19,12 @@ import msgspec
 from chalicelib.contracts import json_text
 from chalicelib.errors import InvalidInput
 
-ROOT = "/"
+ROOT_NAMESPACE = "/"
 _MAX_ID_DIGITS = 15  # exact in every JavaScript client
 _MAX_NAMESPACE = 100
 
 
-class Kind(str, Enum):
+class PacketKind(str, Enum):
     """What a packet is, as its digits."""
 
     OPEN = "0"
@@ -40,9 +40,9 @@ class Kind(str, Enum):
     CONNECT_ERROR = "44"
 
 
-_DIGITS = {kind.value: kind for kind in Kind}
-_NUMBERED = {Kind.EVENT, Kind.ACK}
-_BINARY = {"45", "46"}
+_KIND_BY_DIGITS = {kind.value: kind for kind in PacketKind}
+_KINDS_WITH_ID = {PacketKind.EVENT, PacketKind.ACK}
+_BINARY_DIGITS = {"45", "46"}
 
 
 class BadPacket(InvalidInput):
@@ -54,8 +54,8 @@ class BadPacket(InvalidInput):
     def __init__(
         self,
         message: str,
-        kind: Kind | None = None,
-        namespace: str = ROOT,
+        kind: PacketKind | None = None,
+        namespace: str = ROOT_NAMESPACE,
         id_: int | None = None,
     ) -> None:
         super().__init__(message)
@@ -68,65 +68,67 @@ class Packet(msgspec.Struct, frozen=True):
     """One packet. `data` is None where there is none: JSON of the shape that its kind has, or for
     Engine.IO's own kinds the text that follows the digit."""
 
-    kind: Kind
+    kind: PacketKind
     data: Any = None
-    namespace: str = ROOT
+    namespace: str = ROOT_NAMESPACE
     id: int | None = None
 
 
-def encode(packet: Packet) -> str:
+def encode_packet(packet: Packet) -> str:
     """A packet as the text of a frame."""
     kind, data = packet.kind, packet.data
     if len(kind.value) == 1:
-        return kind.value + (_json(data) if kind is Kind.OPEN else data or "")
-    namespace = "" if packet.namespace == ROOT else f"{packet.namespace},"
+        return kind.value + (_encode_json(data) if kind is PacketKind.OPEN else data or "")
+    namespace = "" if packet.namespace == ROOT_NAMESPACE else f"{packet.namespace},"
     id_ = "" if packet.id is None else str(packet.id)
-    return kind.value + namespace + id_ + ("" if data is None else _json(data))
+    return kind.value + namespace + id_ + ("" if data is None else _encode_json(data))
 
 
-def decode(text: str) -> Packet:
+def decode_packet(text: str) -> Packet:
     """The packet in a frame. Raises BadPacket and nothing else."""
-    kind = _DIGITS.get(text[:1]) or _DIGITS.get(text[:2])
+    kind = _KIND_BY_DIGITS.get(text[:1]) or _KIND_BY_DIGITS.get(text[:2])
     if kind is None:
-        raise _binary(text) if text[:2] in _BINARY else BadPacket(_UNKNOWN)
+        raise _refuse_binary(text) if text[:2] in _BINARY_DIGITS else BadPacket(_NO_PACKET)
     if len(kind.value) == 1:
         rest = text[1:]
-        return Packet(kind, _parsed(rest) if kind is Kind.OPEN else rest or None)
-    namespace, id_ = ROOT, None
+        return Packet(kind, _decode_json(rest) if kind is PacketKind.OPEN else rest or None)
+    namespace, id_ = ROOT_NAMESPACE, None
     try:
-        namespace, rest = _namespace(text[2:])
-        id_, rest = _id(rest) if kind in _NUMBERED else (None, rest)
-        data = _parsed(rest) if rest else None
-        if not _fits(kind, data, id_):
+        namespace, rest = _split_namespace(text[2:])
+        id_, rest = _split_id(rest) if kind in _KINDS_WITH_ID else (None, rest)
+        data = _decode_json(rest) if rest else None
+        if not _is_valid_data(kind, data, id_):
             raise BadPacket(f"This is not what follows {kind.value}.")
     except BadPacket as bad:
         raise BadPacket(bad.message, kind, namespace, id_) from None
     return Packet(kind, data, namespace, id_)
 
 
-_UNKNOWN = "This is no Socket.IO packet."
+_NO_PACKET = "This is no Socket.IO packet."
 
 
-def _binary(text: str) -> BadPacket:
+def _refuse_binary(text: str) -> BadPacket:
     """Say that a packet with binary data (`451-/orders,7[…]`) is none, and whose answer that is."""
     said, named = "Binary data can't be sent.", text.partition("-")[2]
     try:
-        namespace, rest = _namespace(named)
-        return BadPacket(said, Kind.EVENT if text[1] == "5" else None, namespace, _id(rest)[0])
+        namespace, rest = _split_namespace(named)
+        return BadPacket(
+            said, PacketKind.EVENT if text[1] == "5" else None, namespace, _split_id(rest)[0]
+        )
     except BadPacket:
         return BadPacket(said)
 
 
-def _namespace(text: str) -> tuple[str, str]:
+def _split_namespace(text: str) -> tuple[str, str]:
     if not text.startswith("/"):
-        return ROOT, text
+        return ROOT_NAMESPACE, text
     named, _, rest = text.partition(",")
     if len(named) > _MAX_NAMESPACE:
         raise BadPacket(f"A namespace has at most {_MAX_NAMESPACE} characters.")
     return named.partition("?")[0], rest
 
 
-def _id(text: str) -> tuple[int | None, str]:
+def _split_id(text: str) -> tuple[int | None, str]:
     digits = 0
     while digits < len(text) and text[digits] in "0123456789":
         digits += 1
@@ -135,24 +137,24 @@ def _id(text: str) -> tuple[int | None, str]:
     return (int(text[:digits]) if digits else None), text[digits:]
 
 
-def _fits(kind: Kind, data: Any, id_: int | None) -> bool:
-    if kind is Kind.EVENT:
+def _is_valid_data(kind: PacketKind, data: Any, id_: int | None) -> bool:
+    if kind is PacketKind.EVENT:
         return isinstance(data, list) and len(data) > 0 and isinstance(data[0], str)
-    if kind is Kind.ACK:
+    if kind is PacketKind.ACK:
         return isinstance(data, list) and id_ is not None
-    if kind is Kind.CONNECT:
+    if kind is PacketKind.CONNECT:
         return data is None or isinstance(data, dict)
-    if kind is Kind.CONNECT_ERROR:
+    if kind is PacketKind.CONNECT_ERROR:
         return isinstance(data, str | dict)
     return data is None
 
 
-def _json(data: Any) -> str:
+def _encode_json(data: Any) -> str:
     return msgspec.json.encode(data).decode()
 
 
-def _parsed(text: str) -> Any:
+def _decode_json(text: str) -> Any:
     try:
-        return json_text.decode(text, "A packet")
+        return json_text.decode_json(text, "A packet")
     except InvalidInput as error:
         raise BadPacket(error.message) from None

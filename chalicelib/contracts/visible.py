@@ -7,7 +7,7 @@ import unicodedata
 # Unicode's Default_Ignorable_Code_Point beyond the format characters (Cf), the blanks of scripts
 # that have letters for them (Hangul fillers, Braille's empty cell), and the object replacement
 # character that dictation leaves.
-_RANGES = (
+_INVISIBLE_RANGES = (
     (0x034F, 0x034F),
     (0x115F, 0x1160),
     (0x17B4, 0x17B5),
@@ -28,7 +28,7 @@ def is_blank(text: str) -> bool:
     return all(character.isspace() or _is_invisible(character) for character in text)
 
 
-def without_invisible(text: str) -> str:
+def remove_invisible(text: str) -> str:
     """Return a text without the characters that take no room; spaces stay."""
     return "".join(character for character in text if not _is_invisible(character))
 
@@ -37,4 +37,6 @@ def _is_invisible(character: str) -> bool:
     if character.isascii():
         return False
     code = ord(character)
-    return unicodedata.category(character) == "Cf" or any(a <= code <= b for a, b in _RANGES)
+    return unicodedata.category(character) == "Cf" or any(
+        a <= code <= b for a, b in _INVISIBLE_RANGES
+    )

@@ -32,7 +32,7 @@ class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
     rating: float | None = None
 
 
-class Item(msgspec.Struct, frozen=True):
+class OrderItem(msgspec.Struct, frozen=True):
     """Some of one thing, at a price each."""
 
     name: str
@@ -59,7 +59,7 @@ class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
     start: tuple[float, float] | None = None
 
 
-class Job(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for. Set when the order is placed and never changed.
 
     `flow` names the transition table and the dispatch policy; `kind` is the customer's own word for
@@ -79,7 +79,7 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     customer: Contact | None = None
     vehicle_type: str | None = None
     estimate: Estimate | None = None
-    items: tuple[Item, ...] = ()
+    items: tuple[OrderItem, ...] = ()
 
     @property
     def items_minor(self) -> int:
@@ -87,7 +87,7 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
         return sum(item.quantity * item.price_minor for item in self.items)
 
 
-class Wish(msgspec.Struct, frozen=True):
+class TripRequest(msgspec.Struct, frozen=True):
     """A ride as it is asked for."""
 
     pickup: Place
@@ -107,6 +107,6 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: datetime
     distance_m: float | None = None
 
-    def lapsed(self, now: datetime) -> bool:
+    def has_expired(self, now: datetime) -> bool:
         """An offer is good until its deadline and not a moment longer."""
         return now >= self.expires_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from chalicelib.domain.geo import Point, distance_m
+from chalicelib.domain.geo import Point, measure_distance_m
 from chalicelib.domain.money.fares import ROAD_FACTOR, SPEED_M_S
 
 TO_PICKUP_MIN = 10  # where nothing is known of the distance
@@ -15,7 +15,7 @@ PROMISED_MIN = 30  # spec 003, order_created: "30 minutes"
 
 def way_m(start: Point | None, end: Point | None) -> float | None:
     """The metres between two places; None where either is unknown."""
-    return distance_m(start, end) if start and end else None
+    return measure_distance_m(start, end) if start and end else None
 
 
 def minutes(distance: float | None, unknown: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.domain.details import Contact, Job, Offer
+from chalicelib.domain.details import Contact, Offer, OrderDetails
 
 ORDER_PLACED = "order_placed"  # to the customer
 OFFER_MADE = "offer_made"  # to the courier it is offered to
@@ -49,8 +49,8 @@ PAYMENT_INITIATED = "payment_initiated"
 PAYMENT_COMPLETED = "payment_completed"
 PAYMENT_FAILED = "payment_failed"
 # Orders that are called out to the couriers near by
-ORDER_CALLED = "order_called"  # to each of them: who accepts first has it
-ORDER_CLOSED = "order_closed"  # to each of them: too late
+ORDER_BROADCAST = "order_called"  # to each of them: who accepts first has it
+BROADCAST_CLOSED = "order_closed"  # to each of them: too late
 ORDER_REOPENED = "order_reopened"  # to the customer: its courier gave it back
 COURIER_STEPPED = "courier_stepped"  # to the courier, of a step with the order
 COURIER_MOVED = "courier_moved"  # to the customer: a fix
@@ -58,11 +58,11 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-ENTAILING = frozenset({ORDER_DELIVERED})  # its courier is let go, and earns
+FOLLOWED_UP = frozenset({ORDER_DELIVERED})  # its courier is let go, and earns
 
 _ORDER = "order#"
 
-KEPT_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
+DELIVERABLE_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
 LOGGED_FOR = timedelta(days=8)  # and how long it can be looked up: spec 003 asks for 168 hours
 
 
@@ -85,7 +85,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     courier: Contact | None = None
     offer: Offer | None = None
     data: dict[str, Any] = {}
-    job: Job | None = None
+    details: OrderDetails | None = msgspec.field(default=None, name="job")
     seq: int = 0
 
     @property
@@ -93,9 +93,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         """The order this is about. Only for events whose stream is an order's."""
         return int(self.stream.partition("#")[2])
 
-    def current(self, now: datetime) -> bool:
+    def is_current(self, now: datetime) -> bool:
         """Whether it is still worth telling."""
-        return now < (self.valid_until or self.at + KEPT_FOR)
+        return now < (self.valid_until or self.at + DELIVERABLE_FOR)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -110,30 +110,30 @@ class Outbox(msgspec.Struct, frozen=True):
     """What an aggregate has lately told: the stream's name, its job, its newest entries."""
 
     stream: str
-    job: Job | None
+    details: OrderDetails | None = msgspec.field(name="job")
     entries: tuple[Entry, ...]
 
     @property
-    def newest(self) -> int:
+    def newest_version(self) -> int:
         """The newest version told of, 0 where nothing is."""
         return max((entry.version for entry in self.entries), default=0)
 
     @property
-    def mark(self) -> str:
+    def pending_id(self) -> str:
         """This outbox as it is left to another: versioned, so that a later one is another mark."""
-        return f"{self.stream}@{self.newest}"
+        return f"{self.stream}@{self.newest_version}"
 
-    def newest_for(self, person_id: str) -> int:
+    def find_newest_version(self, person_id: str) -> int:
         """The newest version that one person is told of, 0 where there is none."""
         mine = (e.version for e in self.entries if any(one.to == person_id for one in e.events))
         return max(mine, default=0)
 
-    def told(self, type_: str) -> Event | None:
+    def find_event(self, type_: str) -> Event | None:
         """An event of some type, None if it tells of none."""
         events = (event for entry in self.entries for event in entry.events)
         return next((event for event in events if event.type == type_), None)
 
-    def recipients(self) -> tuple[str, ...]:
+    def list_recipients(self) -> tuple[str, ...]:
         """Everybody who is told something, once each, in order of first mention."""
         return tuple(dict.fromkeys(e.to for entry in self.entries for e in entry.events))
 
@@ -143,6 +143,6 @@ def order_stream(order_id: int) -> str:
     return f"{_ORDER}{order_id}"
 
 
-def order_of(stream: str) -> int | None:
+def parse_order_id(stream: str) -> int | None:
     """Which order a stream is of; None for those of other things."""
     return int(stream.removeprefix(_ORDER)) if stream.startswith(_ORDER) else None

@@ -14,19 +14,19 @@ CELL_RESOLUTION = 7  # about 5 km² and 1.4 km an edge: a city block of couriers
 # ring k: over the whole globe no less than 1.07, 2.74 and 4.28 km were seen for k = 1 … 3.
 _RING_M = 1_450.0
 _RIM_M = 450.0
-_FLAT = 0.95  # the plane is not the globe: less than is measured, to be sure
+_PLANE_FACTOR = 0.95  # the plane is not the globe: less than is measured, to be sure
 
 Point = tuple[float, float]
 
 
-def distance_m(a: Point, b: Point) -> float:
+def measure_distance_m(a: Point, b: Point) -> float:
     """The great-circle distance between two (latitude, longitude) points: haversine."""
     lat1, lng1, lat2, lng2 = map(radians, (*a, *b))
     h = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lng2 - lng1) / 2) ** 2
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(h)))
 
 
-def bearing(a: Point, b: Point) -> float:
+def compute_bearing(a: Point, b: Point) -> float:
     """The direction in which `b` lies from `a`: degrees clockwise from north, below 360."""
     lat1, lng1, lat2, lng2 = map(radians, (*a, *b))
     east = sin(lng2 - lng1) * cos(lat2)
@@ -34,38 +34,38 @@ def bearing(a: Point, b: Point) -> float:
     return round(degrees(atan2(east, north)), 1) % 360
 
 
-def cell_of(point: Point) -> str:
+def find_cell(point: Point) -> str:
     """The H3 cell that a point lies in."""
     return str(h3.latlng_to_cell(point[0], point[1], CELL_RESOLUTION))
 
 
-def rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], float]]:
+def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], float]]:
     """Cells outward from a point until the radius is covered.
 
     Yields (cells of ring k, metres around the point that rings 0…k surely cover): as far as the
     edge of its own cell, and from there across k rings. Cells that are surely out of reach are left
     out: half of the outer rings, and each cell is a query.
     """
-    centre, k = cell_of(point), 0
-    edge_m = _to_edge_m(point, centre)
+    centre, k = find_cell(point), 0
+    edge_m = _measure_to_edge_m(point, centre)
     while True:
         covered_m = edge_m + max(0.0, k * _RING_M - _RIM_M)
         ring = sorted(h3.grid_ring(centre, k))
-        yield [cell for cell in ring if _from_cell_m(point, cell) <= radius_m], covered_m
+        yield [cell for cell in ring if _measure_to_cell_m(point, cell) <= radius_m], covered_m
         if covered_m >= radius_m:
             return
         k += 1
 
 
-def _from_cell_m(point: Point, cell: str) -> float:
+def _measure_to_cell_m(point: Point, cell: str) -> float:
     """How far a point is from a cell, at the least: as far as from its middle, less the way from
     there to its farthest corner."""
     middle = h3.cell_to_latlng(cell)
-    reach_m = max(distance_m(middle, corner) for corner in h3.cell_to_boundary(cell))
-    return max(0.0, distance_m(point, middle) - reach_m - 1.0)
+    reach_m = max(measure_distance_m(middle, corner) for corner in h3.cell_to_boundary(cell))
+    return max(0.0, measure_distance_m(point, middle) - reach_m - 1.0)
 
 
-def _to_edge_m(point: Point, cell: str) -> float:
+def _measure_to_edge_m(point: Point, cell: str) -> float:
     """How far a point is from the nearest edge of its cell, on the plane around it."""
     lat, lng = point
     m_per_degree = radians(1) * EARTH_RADIUS_M
@@ -77,10 +77,10 @@ def _to_edge_m(point: Point, cell: str) -> float:
         for corner in h3.cell_to_boundary(cell)
     ]
     sides = zip(corners, [*corners[1:], corners[0]], strict=True)
-    return max(0.0, _FLAT * min(_to_segment_m(a, b) for a, b in sides) - 1.0)
+    return max(0.0, _PLANE_FACTOR * min(_measure_to_segment_m(a, b) for a, b in sides) - 1.0)
 
 
-def _to_segment_m(a: Point, b: Point) -> float:
+def _measure_to_segment_m(a: Point, b: Point) -> float:
     """The distance of (0, 0) from the segment a-b."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     along = -(a[0] * dx + a[1] * dy) / ((dx * dx + dy * dy) or 1.0)

@@ -13,7 +13,7 @@ _RANDOM_BITS = 12  # 41 bits of milliseconds last until 2093
 MAX_ID = 2**53 - 1
 
 
-def new_id(now: datetime) -> int:
+def make_id(now: datetime) -> int:
     """A new id: milliseconds since 2024, then 12 random bits.
 
     Two made in one millisecond may meet, once in 4,096: rows are put on the condition that there

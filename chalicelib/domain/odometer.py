@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chalicelib.domain.geo import Point, bearing, distance_m
+from chalicelib.domain.geo import Point, compute_bearing, measure_distance_m
 
-STANDING_M = 10.0  # nearer than this a receiver wanders while it stands
-FASTEST_M_S = 70.0  # 250 km/h: whatever is faster was a jump of the receiver, and no way was made
-LEAST_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds only
+MIN_MOVE_M = 10.0  # nearer than this a receiver wanders while it stands
+MAX_SPEED_M_S = 70.0  # 250 km/h: whatever is faster was a jump of the receiver, and no way was made
+MIN_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds only
 
 
-class Mark(msgspec.Struct, frozen=True):
+class TrackPoint(msgspec.Struct, frozen=True):
     """Where a courier was, and when (epoch seconds)."""
 
     point: Point
@@ -23,41 +23,45 @@ class Mark(msgspec.Struct, frozen=True):
 class Odometer(msgspec.Struct, frozen=True):
     """Metres that are added up, and the marks since; the first of them is counted already."""
 
-    added_m: float = 0.0
-    track: tuple[Mark, ...] = ()
+    counted_m: float = 0.0
+    track: tuple[TrackPoint, ...] = ()
 
     @property
     def reading_m(self) -> float:
         """All the way, in metres."""
-        return self.added_m + _along(self.track)[0]
+        return self.counted_m + _measure_track(self.track)[0]
 
     @property
     def heading(self) -> float:
         """The direction from the last mark but one to the last: degrees from north, 0 if none."""
-        return bearing(self.track[-2].point, self.track[-1].point) if len(self.track) > 1 else 0.0
+        return (
+            compute_bearing(self.track[-2].point, self.track[-1].point)
+            if len(self.track) > 1
+            else 0.0
+        )
 
-    def added_up(self) -> Odometer:
+    def fold_track(self) -> Odometer:
         """The same reading, with no more marks than it takes to go on."""
-        metres, kept = _along(self.track)
-        return Odometer(round(self.added_m + metres, 1), kept)
+        metres, kept = _measure_track(self.track)
+        return Odometer(round(self.counted_m + metres, 1), kept)
 
 
-def _along(track: Sequence[Mark]) -> tuple[float, tuple[Mark, ...]]:
+def _measure_track(track: Sequence[TrackPoint]) -> tuple[float, tuple[TrackPoint, ...]]:
     """The metres along a track, and what is left of it: the mark up to which they are counted,
     and the last one."""
     if not track:
         return 0.0, ()
     metres, counted, last = 0.0, track[0], track[0]
     for mark in track[1:]:
-        step_m = distance_m(counted.point, mark.point)
-        if _jumped(last, mark):
+        step_m = measure_distance_m(counted.point, mark.point)
+        if _is_jump(last, mark):
             counted = mark
-        elif step_m >= STANDING_M:
+        elif step_m >= MIN_MOVE_M:
             metres, counted = metres + step_m, mark
         last = mark
     return metres, (counted,) if counted == last else (counted, last)
 
 
-def _jumped(a: Mark, b: Mark) -> bool:
-    seconds = max(LEAST_GAP_S, b.at_s - a.at_s)
-    return distance_m(a.point, b.point) > FASTEST_M_S * seconds
+def _is_jump(a: TrackPoint, b: TrackPoint) -> bool:
+    seconds = max(MIN_GAP_S, b.at_s - a.at_s)
+    return measure_distance_m(a.point, b.point) > MAX_SPEED_M_S * seconds

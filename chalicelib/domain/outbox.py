@@ -12,12 +12,12 @@ from chalicelib.domain.events import Entry, Event
 OUTBOX_VERSIONS = 3  # how many versions' events an aggregate carries
 
 
-def draft(type_: str, to: str, stream: str, now: datetime, **data: Any) -> Event:
+def draft_event(type_: str, to: str, stream: str, now: datetime, **data: Any) -> Event:
     """An event that is numbered when its aggregate is written."""
     return Event(type=type_, to=to, stream=stream, version=0, ordinal=0, at=now, data=data)
 
 
-def with_entry(
+def append_entry(
     outbox: tuple[Entry, ...], version: int, at: datetime, drafts: tuple[Event, ...]
 ) -> tuple[Entry, ...]:
     """The outbox with the events of one more version."""

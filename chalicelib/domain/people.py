@@ -47,7 +47,7 @@ class Actor(msgspec.Struct, frozen=True):
     name: str | None = None
     phone: str | None = None
     restaurant_ids: tuple[str, ...] = ()
-    until: datetime | None = None
+    token_ends_at: datetime | None = msgspec.field(default=None, name="until")
 
 
 SYSTEM = Actor(id="", role=Role.SYSTEM)
@@ -104,7 +104,7 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     altitude: float | None = None
 
     @property
-    def is_place(self) -> bool:
+    def is_real_place(self) -> bool:
         """Whether somebody may be there: 0/0 is what receivers tell before they know."""
         return abs(self.lat) > _NOWHERE_DEG or abs(self.lng) > _NOWHERE_DEG
 
@@ -113,7 +113,7 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.accuracy is not None and self.accuracy > most_m
 
 
-class Sighting(msgspec.Struct, frozen=True):
+class LastShown(msgspec.Struct, frozen=True):
     """When the customer of an order was last shown its courier, and the minutes then left."""
 
     order_id: int
@@ -134,20 +134,20 @@ class Courier(msgspec.Struct, frozen=True):
     connected: bool = False
     order_id: int | None = None
     fix: Fix | None = None
-    fix_came_at: datetime | None = None
+    fix_received_at: datetime | None = None
     alive_at: datetime | None = None
-    listed: bool = True
+    is_indexed: bool = True
     idle_since: datetime | None = None
     vehicle_type: str | None = None
     odometer: Odometer = Odometer()
-    shown_to: str | None = None
-    seen: Sighting | None = None
+    visible_to: str | None = None
+    last_shown: LastShown | None = None
 
     @property
-    def free(self) -> bool:
+    def is_free(self) -> bool:
         return self.available and self.order_id is None
 
     @property
     def located_at(self) -> datetime | None:
         """When their position was known, by our clock: phones' differ."""
-        return self.fix_came_at or (self.fix.at if self.fix else None)
+        return self.fix_received_at or (self.fix.at if self.fix else None)

@@ -7,17 +7,17 @@ from datetime import timedelta
 import msgspec
 
 
-class Limit(msgspec.Struct, frozen=True):
+class RateLimit(msgspec.Struct, frozen=True):
     """`most` times in `within`, by one person on all their connections together."""
 
-    most: int
-    within: timedelta
+    max_requests: int
+    window: timedelta
 
 
 # Spec 001, "Rate Limiting". Status updates have none: they are the system's.
 LOCATION = "location"
 CHAT = "chat"
-LIMITS: dict[str, Limit] = {
-    LOCATION: Limit(1, timedelta(seconds=1)),
-    CHAT: Limit(5, timedelta(minutes=1)),
+DEFAULT_LIMITS: dict[str, RateLimit] = {
+    LOCATION: RateLimit(1, timedelta(seconds=1)),
+    CHAT: RateLimit(5, timedelta(minutes=1)),
 }

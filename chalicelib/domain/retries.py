@@ -17,13 +17,13 @@ from chalicelib.errors import Stale, Unavailable
 
 T = TypeVar("T")
 
-ATTEMPTS = 40
-WITHIN = timedelta(seconds=12)  # two such loops in one request still end before Lambda's 29 s
+MAX_ATTEMPTS = 40
+MAX_DURATION = timedelta(seconds=12)  # two such loops in one request still end before Lambda's 29 s
 FIRST_PAUSE_S = 0.05  # about what an attempt takes
 LONGEST_PAUSE_S = 1.0
 
 
-def _utc_now() -> datetime:
+def _get_utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
@@ -33,29 +33,29 @@ class Retries:
     def __init__(
         self,
         pause: Callable[[float], object] = time.sleep,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = _get_utc_now,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._pause = pause
         self._clock = clock
         self._dice = dice
 
-    def attempts(self) -> Iterator[int]:
+    def pace_attempts(self) -> Iterator[int]:
         """Yield the number of each attempt, from 0, after a pause before all but the first. Ends
         when there have been enough of them, or the time is up."""
         began = self._clock()
-        for n in range(ATTEMPTS):
+        for n in range(MAX_ATTEMPTS):
             if n:
-                if self._clock() - began >= WITHIN:
+                if self._clock() - began >= MAX_DURATION:
                     return
                 longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (n - 1))
                 self._pause(self._dice() * longest_s)
             yield n
 
-    def run(self, attempt: Callable[[], T]) -> T:
+    def retry_while_stale(self, attempt: Callable[[], T]) -> T:
         """Return what `attempt` returns, calling it again while it raises Stale. Raises
         Unavailable when there are no attempts left."""
-        for _ in self.attempts():
+        for _ in self.pace_attempts():
             with suppress(Stale):
                 return attempt()
         raise Unavailable("This is changing too fast; try again.")

@@ -8,63 +8,63 @@ from dataclasses import dataclass
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
 from chalicelib.edge.aws.payment_signature import ProviderSignature
-from chalicelib.edge.hurry import Patience
-from chalicelib.services.dispatch.open_pool import Pool
-from chalicelib.services.messaging.announcements import Announcing
-from chalicelib.services.messaging.connections import Presence
-from chalicelib.services.messaging.event_history import Feeds
-from chalicelib.services.messaging.fanout import Broadcast
-from chalicelib.services.messaging.greeting import Greeting
+from chalicelib.edge.hurry import WaitBudget
+from chalicelib.services.dispatch.open_pool import OpenPool
+from chalicelib.services.messaging.announcements import Announcements
+from chalicelib.services.messaging.connections import ConnectionRegistry
+from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.fanout import FanOut
+from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
-from chalicelib.services.orders.chat import Chats
-from chalicelib.services.orders.courier import Delivery
-from chalicelib.services.orders.courier_status import Fleet
-from chalicelib.services.orders.customer import Ordering
-from chalicelib.services.orders.ratings import Ratings
+from chalicelib.services.orders.chat import ChatService
+from chalicelib.services.orders.courier import CourierOrders
+from chalicelib.services.orders.courier_status import CourierStatusService
+from chalicelib.services.orders.customer import CustomerOrders
+from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
-from chalicelib.services.ports import Clock, Queue
-from chalicelib.services.rides.requests import Rides
+from chalicelib.services.ports import Clock, WakeupSender
+from chalicelib.services.rides.requests import RideService
 from chalicelib.services.sweeper import Sweeper
-from chalicelib.services.wakeup_handler import Waking
+from chalicelib.services.wakeup_handler import WakeupHandler
 
 
 @dataclass(frozen=True)
-class Waybill:
+class Services:
     """The services, the contracts by name, and `authenticate`: a token becomes an actor. Each
     message that comes too early has a `patience` of its own.
     `provider` knows what the payment provider has signed, pages of `origins` may call us,
     wakeups are sent by `queue`, and `queue_name` is its name."""
 
     authenticate: Callable[[str | None], Actor]
-    patience: Callable[[], Patience]
-    provider: ProviderSignature
-    origins: Sequence[str]
+    make_wait_budget: Callable[[], WaitBudget]
+    payment_signature: ProviderSignature
+    cors_origins: Sequence[str]
     contracts: Mapping[str, Contract]
-    ordering: Ordering
-    delivery: Delivery
-    fleet: Fleet
-    feeds: Feeds
+    customer_orders: CustomerOrders
+    courier_orders: CourierOrders
+    courier_status: CourierStatusService
+    event_history: EventHistory
     payouts: Payouts
     payments: Payments
     profiles: Profiles
-    pool: Pool
+    open_pool: OpenPool
     restaurants: Restaurants
-    rides: Rides
+    rides: RideService
     rides_ws_create: bool
-    chats: Chats
-    ratings: Ratings
-    announcing: Announcing
-    presence: Presence
-    greeting: Greeting
-    broadcast: Broadcast
-    waking: Waking
+    chats: ChatService
+    ratings: RatingService
+    announcements: Announcements
+    connections: ConnectionRegistry
+    welcome: GreetingService
+    fanout: FanOut
+    wakeup_handler: WakeupHandler
     sweeper: Sweeper
-    queue: Queue
+    queue: WakeupSender
     queue_name: str
     clock: Clock
 
 
-Provider = Callable[[], Waybill]
+ServicesFactory = Callable[[], Services]
 """Builds it at the first call: a cold start imports and connects no more than it must."""

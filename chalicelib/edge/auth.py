@@ -10,17 +10,19 @@ from typing import Any
 
 import jwt
 
-from chalicelib.domain.messaging.mailboxes import RESTAURANT
+from chalicelib.domain.messaging.mailboxes import RESTAURANT_PREFIX
 from chalicelib.domain.people import ROLE_WORDS, Actor, Role
 from chalicelib.edge.keys import PublicKeys
 from chalicelib.errors import Unauthenticated
 from chalicelib.settings import Settings
 
-MAX_ID = 128  # characters: with what stands before it, far less than a key of 1,024 bytes takes
-MAX_TEXT = 500
-_LONGEST_S = 100 * 365 * 86_400  # a time that is later is as good as never
+MAX_ID_LENGTH = (
+    128  # characters: with what stands before it, far less than a key of 1,024 bytes takes
+)
+MAX_CLAIM_LENGTH = 500
+_MAX_LIFETIME_S = 100 * 365 * 86_400  # a time that is later is as good as never
 
-_NOBODY = "The token names nobody."
+_NAMES_NOBODY = "The token names nobody."
 
 Clock = Callable[[], datetime]
 
@@ -35,25 +37,25 @@ class Authenticator:
         self._clock = clock or _utc_now
         self._keys = PublicKeys(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
 
-    def actor(self, token: str | None) -> Actor:
+    def authenticate(self, token: str | None) -> Actor:
         """Who a token says is asking. Never says more than it must. Raises Unauthenticated, or
         Unavailable where the keys can't be had."""
         if not token:
             raise Unauthenticated("A token is required.")
         try:
-            claims = self._claims(token)
-            return actor_of(claims, self._end_of(claims))
+            claims = self._verify_claims(token)
+            return actor_from_claims(claims, self._usable_until(claims))
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated("The token is not valid.") from None
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _verify_claims(self, token: str) -> dict[str, Any]:
         """The verified claims. One that is null counts as absent."""
         settings = self._settings
         claims: dict[str, Any] = jwt.decode(
             token,
-            self._keys.key_of(token) if self._keys else settings.jwt_secret,
+            self._keys.get_key(token) if self._keys else settings.jwt_secret,
             algorithms=list(settings.jwt_algorithms),
             audience=settings.jwt_audience or None,
             issuer=settings.jwt_issuer or None,
@@ -73,45 +75,47 @@ class Authenticator:
             raise jwt.ImmatureSignatureError
         return given
 
-    def _end_of(self, claims: dict[str, Any]) -> datetime:
+    def _usable_until(self, claims: dict[str, Any]) -> datetime:
         """When nothing is done any more for a token that is good now."""
-        left_s = min(int(claims["exp"]), time.time() + _LONGEST_S) + self._leeway_s - time.time()
+        left_s = (
+            min(int(claims["exp"]), time.time() + _MAX_LIFETIME_S) + self._leeway_s - time.time()
+        )
         at = self._clock() + timedelta(seconds=left_s + 0.5)
         return at.replace(microsecond=0)  # the same each time
 
 
-def actor_of(claims: dict[str, Any], until: datetime | None = None) -> Actor:
+def actor_from_claims(claims: dict[str, Any], until: datetime | None = None) -> Actor:
     """The actor in verified claims. Raises Unauthenticated where nobody is named, or by something
     that can't be written down."""
     restaurants = claims.get("restaurant_ids")
     listed = restaurants if isinstance(restaurants, list) else []
     sub = claims.get("sub")
-    id_ = _id(claims.get("user_id") if sub is None else sub)
-    if id_.startswith(RESTAURANT):
-        raise Unauthenticated(_NOBODY)
+    id_ = _read_id(claims.get("user_id") if sub is None else sub)
+    if id_.startswith(RESTAURANT_PREFIX):
+        raise Unauthenticated(_NAMES_NOBODY)
     return Actor(
         id=id_,
-        role=_role(claims),
-        name=_text(claims.get("name")),
-        phone=_text(claims.get("phone")),
-        restaurant_ids=tuple(_id(one) for one in listed if one is not None),
-        until=until,
+        role=_read_role(claims),
+        name=_read_claim_text(claims.get("name")),
+        phone=_read_claim_text(claims.get("phone")),
+        restaurant_ids=tuple(_read_id(one) for one in listed if one is not None),
+        token_ends_at=until,
     )
 
 
-def _id(value: Any) -> str:
+def _read_id(value: Any) -> str:
     """Read an id exactly as it was signed: another spelling is another person. Raises
     Unauthenticated."""
     id_ = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(id_, str) or not is_id(id_):
-        raise Unauthenticated(_NOBODY)
+    if not isinstance(id_, str) or not is_person_id(id_):
+        raise Unauthenticated(_NAMES_NOBODY)
     return id_
 
 
-def is_id(text: str) -> bool:
+def is_person_id(text: str) -> bool:
     """Whether a text can be somebody's id: something that can be written, with no blank or
     invisible character at its ends, where nobody would see it."""
-    if not 0 < len(text) <= MAX_ID:
+    if not 0 < len(text) <= MAX_ID_LENGTH:
         return False
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         return False
@@ -119,7 +123,7 @@ def is_id(text: str) -> bool:
     return not any(c.isspace() or unicodedata.category(c) == "Cf" for c in ends)
 
 
-def _role(claims: dict[str, Any]) -> Role | None:
+def _read_role(claims: dict[str, Any]) -> Role | None:
     groups = claims.get("groups")
     words = [claims.get(name) for name in ("role", "user_role", "user_type")]
     words += groups if isinstance(groups, list) else [groups]
@@ -129,12 +133,12 @@ def _role(claims: dict[str, Any]) -> Role | None:
     return None
 
 
-def _text(value: Any) -> str | None:
+def _read_claim_text(value: Any) -> str | None:
     """A name as others see it. Raises UnicodeEncodeError for what no frame can carry."""
     if not isinstance(value, str):
         return None
     value.encode()
-    return value.strip()[:MAX_TEXT] or None
+    return value.strip()[:MAX_CLAIM_LENGTH] or None
 
 
 def _utc_now() -> datetime:

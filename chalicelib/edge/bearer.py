@@ -7,13 +7,13 @@ import re
 _BEARER = re.compile(r"bearer(\s+|$)", re.IGNORECASE)
 
 
-def bearer(header: str | None) -> str | None:
+def read_bearer_token(header: str | None) -> str | None:
     """The token of an `Authorization: Bearer …` header."""
     text = (header or "").strip()
-    return bare(text) or None if _BEARER.match(text) else None
+    return strip_bearer(text) or None if _BEARER.match(text) else None
 
 
-def bare(token: str | None) -> str:
+def strip_bearer(token: str | None) -> str:
     """Take a token from wherever it stands, without the word `Bearer` that may come before it.
 
     People copy whole headers into queries and messages; case does not count.

@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 # Three tries and the pauses between them end within the function's 20 s. If none succeeds the
 # function fails, and Lambda asks again, twice within the time that CloudFormation waits.
-WITHIN_S = 5
+TIMEOUT_S = 5
 PAUSES_S = (0.5, 2.0)
 # CloudFormation takes an answer of 4,096 bytes; a character has up to six in JSON.
-_REASON_LENGTH = 400
+_MAX_REASON_LENGTH = 400
 
 
-def answer(
+def answer_deployment(
     event: Mapping[str, Any],
     sleep: Callable[[float], None] = time.sleep,
     check: Callable[[], object] = Settings.from_env,
@@ -38,25 +38,25 @@ def answer(
     Whatever `check` raises is an answer too. Raises what the last try raises if the URL can't be
     reached.
     """
-    reason = "" if event["RequestType"] == "Delete" else _complaint(check)
+    reason = "" if event["RequestType"] == "Delete" else _find_fault(check)
     verdict = {
         "Status": "FAILED" if reason else "SUCCESS",
-        "Reason": reason[:_REASON_LENGTH],
+        "Reason": reason[:_MAX_REASON_LENGTH],
         "PhysicalResourceId": "settings",  # always the same: nothing is ever replaced
         **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     body = json.dumps(verdict).encode()
     for pause_s in PAUSES_S:
         try:
-            _put(event["ResponseURL"], body)
+            _put_response(event["ResponseURL"], body)
             return
         except (OSError, HTTPException) as error:
             log.warning("deployment: the answer was not taken: %s", type(error).__name__)
             sleep(pause_s)
-    _put(event["ResponseURL"], body)
+    _put_response(event["ResponseURL"], body)
 
 
-def _complaint(check: Callable[[], object]) -> str:
+def _find_fault(check: Callable[[], object]) -> str:
     try:
         check()
     except BadSetting as error:
@@ -69,8 +69,8 @@ def _complaint(check: Callable[[], object]) -> str:
     return ""
 
 
-def _put(url: str, body: bytes) -> None:
+def _put_response(url: str, body: bytes) -> None:
     """S3 signed the URL for an empty content type; urllib would name one of its own."""
     request = Request(url, body, {"content-type": ""}, method="PUT")
-    with urlopen(request, timeout=WITHIN_S):
+    with urlopen(request, timeout=TIMEOUT_S):
         pass

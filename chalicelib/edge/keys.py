@@ -18,10 +18,10 @@ from chalicelib.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-_KEPT_S = 300  # a key that its provider takes back is good for so long
-_AGAIN_S = 5  # between two fetches: tokens with invented key ids must not flood the provider
+_MAX_KEY_AGE_S = 300  # a key that its provider takes back is good for so long
+_MIN_REFETCH_S = 5  # between two fetches: tokens with invented key ids must not flood the provider
 _TIMEOUT_S = 3
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 
 
 class PublicKeys:
@@ -39,7 +39,7 @@ class PublicKeys:
         self._fetched_at = float("-inf")  # with success
         self._tried_at = float("-inf")
 
-    def key_of(self, token: str) -> jwt.PyJWK:
+    def get_key(self, token: str) -> jwt.PyJWK:
         """Return the key of a token's `kid`.
 
         Raises Unavailable where the endpoint gives no keys: that says nothing of the token. Raises
@@ -48,39 +48,39 @@ class PublicKeys:
         kid = jwt.get_unverified_header(token).get("kid")
         with self._lock:
             if not self._is_fresh() or (kid not in self._keys and not self._is_recent()):
-                self._fetch()
+                self._fetch_keys()
             if kid not in self._keys:
                 raise jwt.InvalidTokenError("The key is unknown.")
             return self._keys[kid]
 
     def _is_fresh(self) -> bool:
-        return self._clock() - self._fetched_at < _KEPT_S
+        return self._clock() - self._fetched_at < _MAX_KEY_AGE_S
 
     def _is_recent(self) -> bool:
         """Whether what the provider does not have now it did not have a moment ago."""
-        return self._clock() - self._fetched_at < _AGAIN_S
+        return self._clock() - self._fetched_at < _MIN_REFETCH_S
 
-    def _fetch(self) -> None:
-        if self._clock() - self._tried_at < _AGAIN_S:  # and that try failed
-            raise _unavailable()
+    def _fetch_keys(self) -> None:
+        if self._clock() - self._tried_at < _MIN_REFETCH_S:  # and that try failed
+            raise _make_unavailable()
         self._tried_at = self._clock()
         try:
-            found = _keys_in(_read(self._url, self._timeout_s))
+            found = _parse_keys(_fetch_json(self._url, self._timeout_s))
         except urllib.error.HTTPError as refused:
             refused.close()  # it is the answer, with its socket
             log.warning("the keys of tokens can't be fetched: status %s", refused.code)
-            raise _unavailable() from None
+            raise _make_unavailable() from None
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             log.warning("the keys of tokens can't be fetched: %s", type(error).__name__)
-            raise _unavailable() from None
+            raise _make_unavailable() from None
         self._keys, self._fetched_at = found, self._clock()
 
 
-def _unavailable() -> Unavailable:
+def _make_unavailable() -> Unavailable:
     return Unavailable("Tokens can't be checked now; try again.")
 
 
-def _read(url: str, timeout_s: float) -> Any:
+def _fetch_json(url: str, timeout_s: float) -> Any:
     """Return the endpoint's answer. Raises OSError (any status but 2xx too), HTTPException,
     ValueError for what is not JSON, RecursionError for what is too deep."""
     request = urllib.request.Request(url, headers={"Accept": "application/json"})
@@ -89,25 +89,25 @@ def _read(url: str, timeout_s: float) -> Any:
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:
         while part := answer.read1(65536):
             body += part
-            if len(body) > _MOST_BYTES:
+            if len(body) > _MAX_BYTES:
                 raise ValueError("The answer is too long.")
             if time.monotonic() > give_up_at:  # its bytes may come one by one
                 raise TimeoutError
     return json.loads(body)
 
 
-def _keys_in(found: Any) -> dict[str, jwt.PyJWK]:
+def _parse_keys(found: Any) -> dict[str, jwt.PyJWK]:
     """Return the keys for signatures by their ids; what can't be used is left out. Raises
     ValueError where nothing is left."""
     listed = found.get("keys") if isinstance(found, dict) else None
-    keys = filter(None, map(_key, listed if isinstance(listed, list) else []))
+    keys = filter(None, map(_parse_key, listed if isinstance(listed, list) else []))
     by_id = {key.key_id: key for key in keys if key.key_id}
     if not by_id:
         raise ValueError("There are no keys.")
     return by_id
 
 
-def _key(entry: Any) -> jwt.PyJWK | None:
+def _parse_key(entry: Any) -> jwt.PyJWK | None:
     if not isinstance(entry, dict) or entry.get("use") not in (None, "sig"):
         return None
     if not isinstance(entry.get("kid"), str):

@@ -6,122 +6,129 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.messaging.connections import Connection
-from chalicelib.domain.orders.chat import Message
-from chalicelib.domain.orders.model import Order, View
+from chalicelib.domain.orders.chat import ChatMessage
+from chalicelib.domain.orders.model import Order, OrderView
 from chalicelib.domain.orders.requests import (
     AcceptOrder,
-    Ask,
-    CancelRide,
-    Leave,
-    ListOpen,
-    ListOwn,
-    Rate,
-    ReadMessages,
+    CancelOrder,
+    ClientRequest,
+    Disconnect,
+    GetMessages,
+    GetOrder,
+    KeepAlive,
+    ListOpenOrders,
+    ListRestaurantOrders,
+    PlaceOrder,
+    RateCourier,
     ReportFix,
-    RequestRide,
-    SeeRide,
     SendMessage,
-    SetAvailable,
-    StayAwake,
+    SetAvailability,
     TakeStep,
 )
 from chalicelib.domain.people import Actor
-from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.app_services import Services
 from chalicelib.errors import UseRest
 
-Performer = Callable[[Waybill, Connection, Any], Any]
+Handler = Callable[[Services, Connection, Any], Any]
 
 
-def perform(waybill: Waybill, connection: Connection, ask: Ask) -> Any:
+def handle_request(waybill: Services, connection: Connection, ask: ClientRequest) -> Any:
     """Do one thing; what comes of it is the contract's to word. Raises WaybillError."""
-    return PERFORMERS[type(ask)](waybill, connection, ask)
+    return HANDLERS[type(ask)](waybill, connection, ask)
 
 
-def actor_of(connection: Connection) -> Actor:
+def speaker_of(connection: Connection) -> Actor:
     """Who speaks on a connection."""
     return Actor(connection.person_id, connection.role, restaurant_ids=connection.restaurant_ids)
 
 
-def _report_fix(waybill: Waybill, connection: Connection, ask: ReportFix) -> bool:
-    return waybill.fleet.record_fix(actor_of(connection), ask.fix, ask.at_work) is not None
+def _report_fix(waybill: Services, connection: Connection, ask: ReportFix) -> bool:
+    return (
+        waybill.courier_status.record_fix(speaker_of(connection), ask.fix, ask.only_at_work)
+        is not None
+    )
 
 
-def _set_available(waybill: Waybill, connection: Connection, ask: SetAvailable) -> None:
-    actor = actor_of(connection)
-    if ask.available and ask.drives:
+def _set_available(waybill: Services, connection: Connection, ask: SetAvailability) -> None:
+    actor = speaker_of(connection)
+    if ask.available and ask.for_rides:
         waybill.rides.check_vehicle(actor)
-    waybill.fleet.set_available(actor, ask.available)
+    waybill.courier_status.set_available(actor, ask.available)
 
 
-def _request_ride(waybill: Waybill, connection: Connection, ask: RequestRide) -> Order:
-    _allow_over_socket(waybill)
-    return waybill.rides.request(actor_of(connection), ask.wish)
+def _place_order(waybill: Services, connection: Connection, ask: PlaceOrder) -> Order:
+    _require_ws_create(waybill)
+    return waybill.rides.request_ride(speaker_of(connection), ask.wish)
 
 
-def _see_ride(waybill: Waybill, connection: Connection, ask: SeeRide) -> View:
-    return waybill.rides.see(actor_of(connection), ask.order_id)
+def _get_order(waybill: Services, connection: Connection, ask: GetOrder) -> OrderView:
+    return waybill.rides.get_ride(speaker_of(connection), ask.order_id)
 
 
-def _cancel_ride(waybill: Waybill, connection: Connection, ask: CancelRide) -> Order:
-    return waybill.rides.cancel(actor_of(connection), ask.order_id, ask.reason)
+def _cancel_order(waybill: Services, connection: Connection, ask: CancelOrder) -> Order:
+    return waybill.rides.cancel_ride(speaker_of(connection), ask.order_id, ask.reason)
 
 
-def _rate(waybill: Waybill, connection: Connection, ask: Rate) -> None:
-    _allow_over_socket(waybill)
-    waybill.ratings.rate(actor_of(connection), ask.order_id, ask.stars, ask.comment)
+def _rate_courier(waybill: Services, connection: Connection, ask: RateCourier) -> None:
+    _require_ws_create(waybill)
+    waybill.ratings.rate_courier(speaker_of(connection), ask.order_id, ask.stars, ask.comment)
 
 
-def _send_message(waybill: Waybill, connection: Connection, ask: SendMessage) -> Message:
-    return waybill.chats.send(actor_of(connection), ask.order_id, ask.text)
+def _send_message(waybill: Services, connection: Connection, ask: SendMessage) -> ChatMessage:
+    return waybill.chats.send_wakeups(speaker_of(connection), ask.order_id, ask.text)
 
 
-def _read_messages(waybill: Waybill, connection: Connection, ask: ReadMessages) -> list[Message]:
-    return waybill.chats.read(actor_of(connection), ask.order_id, ask.before)
+def _get_messages(waybill: Services, connection: Connection, ask: GetMessages) -> list[ChatMessage]:
+    return waybill.chats.list_messages(speaker_of(connection), ask.order_id, ask.before)
 
 
-def _allow_over_socket(waybill: Waybill) -> None:
+def _require_ws_create(waybill: Services) -> None:
     """Spec 001 has these by REST in its one part, and over the socket in its other."""
     if not waybill.rides_ws_create:
         raise UseRest("This is done by REST here.")
 
 
-def _stay_awake(waybill: Waybill, connection: Connection, ask: StayAwake) -> None:
-    waybill.presence.stay_awake(connection)
+def _keep_alive(waybill: Services, connection: Connection, ask: KeepAlive) -> None:
+    waybill.connections.extend_deadline(connection)
 
 
-def _take_step(waybill: Waybill, connection: Connection, ask: TakeStep) -> Order:
-    return waybill.delivery.step(actor_of(connection), ask.order_id, ask.command)
+def _take_step(waybill: Services, connection: Connection, ask: TakeStep) -> Order:
+    return waybill.courier_orders.take_step(speaker_of(connection), ask.order_id, ask.command)
 
 
-def _accept(waybill: Waybill, connection: Connection, ask: AcceptOrder) -> Order:
-    return waybill.delivery.accept(actor_of(connection), ask.order_id)
+def _accept_order(waybill: Services, connection: Connection, ask: AcceptOrder) -> Order:
+    return waybill.courier_orders.accept_order(speaker_of(connection), ask.order_id)
 
 
-def _list_open(waybill: Waybill, connection: Connection, ask: ListOpen) -> list[Order]:
-    return waybill.pool.open_orders(ask.pool)
+def _list_open_orders(
+    waybill: Services, connection: Connection, ask: ListOpenOrders
+) -> list[Order]:
+    return waybill.open_pool.list_open_orders(ask.pool)
 
 
-def _list_own(waybill: Waybill, connection: Connection, ask: ListOwn) -> list[Order]:
-    return waybill.pool.restaurant_orders(actor_of(connection))
+def _list_restaurant_orders(
+    waybill: Services, connection: Connection, ask: ListRestaurantOrders
+) -> list[Order]:
+    return waybill.open_pool.list_restaurant_orders(speaker_of(connection))
 
 
-def _leave(waybill: Waybill, connection: Connection, ask: Leave) -> None:
-    waybill.presence.end(connection.id)
+def _disconnect(waybill: Services, connection: Connection, ask: Disconnect) -> None:
+    waybill.connections.close_connection(connection.id)
 
 
-PERFORMERS: Mapping[type, Performer] = {
+HANDLERS: Mapping[type, Handler] = {
     ReportFix: _report_fix,
-    StayAwake: _stay_awake,
-    SetAvailable: _set_available,
-    RequestRide: _request_ride,
-    SeeRide: _see_ride,
-    CancelRide: _cancel_ride,
-    Rate: _rate,
+    KeepAlive: _keep_alive,
+    SetAvailability: _set_available,
+    PlaceOrder: _place_order,
+    GetOrder: _get_order,
+    CancelOrder: _cancel_order,
+    RateCourier: _rate_courier,
     SendMessage: _send_message,
-    ReadMessages: _read_messages,
+    GetMessages: _get_messages,
     TakeStep: _take_step,
-    AcceptOrder: _accept,
-    ListOpen: _list_open,
-    ListOwn: _list_own,
-    Leave: _leave,
+    AcceptOrder: _accept_order,
+    ListOpenOrders: _list_open_orders,
+    ListRestaurantOrders: _list_restaurant_orders,
+    Disconnect: _disconnect,
 }

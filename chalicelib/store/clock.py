@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 
-def ms(at: datetime) -> int:
+def to_epoch_ms(at: datetime) -> int:
     """Epoch milliseconds."""
     return int(at.timestamp() * 1000)
 
 
-def from_ms(value: int | float) -> datetime:
+def from_epoch_ms(value: int | float) -> datetime:
     """The aware UTC time of epoch milliseconds."""
     return datetime.fromtimestamp(value / 1000, tz=timezone.utc)

@@ -16,12 +16,12 @@ import msgspec
 
 T = TypeVar("T")
 
-_LEVEL = 6  # 9 saves not one byte of an order, 1 a third less
-_RAW = -15  # no header: the first byte says which dictionary it was
+_ZLIB_LEVEL = 6  # 9 saves not one byte of an order, 1 a third less
+_RAW_DEFLATE_BITS = -15  # no header: the first byte says which dictionary it was
 
 # Rows are unreadable without it: never change one, add another with the next letter. What is said
 # most often stands last, where zlib reaches it with the fewest bits.
-_WORDS = {
+_DICTIONARIES = {
     b"a": b'"deliveries":"on_time":"rewarded":false}}"months":{"20'
     b'"newest":[{"key":"earning#"order_id":"parts":{"base":"distance_bonus":0,"on_time_bonus":0,'
     b'"rating_bonus":0},"amount_minor":"balance_minor":"previous_minor":"balance_minor":'
@@ -46,25 +46,30 @@ _WORDS = {
     b'"vehicle_type":"standard","rating":5.0},"outbox":[{"version":1,"at":"20Z",'
     b'"events":[{"type":"order_","to":"","stream":"order#","version":1,"ordinal":0,"at":"2026-'
 }
-_NEWEST = b"a"
+_NEWEST_DICTIONARY = b"a"
 
 
 def pack(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
     """A value as it is stored; the same value always gives the same bytes."""
     deflate = zlib.compressobj(
-        _LEVEL, zlib.DEFLATED, _RAW, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, _WORDS[_NEWEST]
+        _ZLIB_LEVEL,
+        zlib.DEFLATED,
+        _RAW_DEFLATE_BITS,
+        zlib.DEF_MEM_LEVEL,
+        zlib.Z_DEFAULT_STRATEGY,
+        _DICTIONARIES[_NEWEST_DICTIONARY],
     )
-    return _NEWEST + deflate.compress(msgspec.json.encode(value)) + deflate.flush()
+    return _NEWEST_DICTIONARY + deflate.compress(msgspec.json.encode(value)) + deflate.flush()
 
 
 def unpack(packed: bytes, kind: type[T]) -> T:
     """The value that was packed."""
-    return msgspec.json.decode(unpacked(packed), type=kind)
+    return msgspec.json.decode(unpack_json(packed), type=kind)
 
 
-def unpacked(packed: bytes) -> bytes:
+def unpack_json(packed: bytes) -> bytes:
     """The JSON that was packed. Raises KeyError or zlib.error for what was not."""
-    inflate = zlib.decompressobj(_RAW, _WORDS[packed[:1]])
+    inflate = zlib.decompressobj(_RAW_DEFLATE_BITS, _DICTIONARIES[packed[:1]])
     plain = inflate.decompress(packed[1:])
     if not inflate.eof:
         raise zlib.error("incomplete")

@@ -14,12 +14,17 @@ from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.messaging.connections import CHECK_EVERY, Connection, Listener, mailbox_of
+from chalicelib.domain.messaging.connections import (
+    CHECK_INTERVAL,
+    Connection,
+    Subscriber,
+    parse_mailbox_room,
+)
 from chalicelib.domain.people import Role
 from chalicelib.store import mailbox_subscribers as listeners
-from chalicelib.store.clock import from_ms, ms
-from chalicelib.store.failures import lost_race
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.failures import is_lost_race
+from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.saving import save_if
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
@@ -27,19 +32,19 @@ from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 _PAGE = 100
 
 
-class Connections:
+class ConnectionTable:
     """The connections and rooms tables. Rows past their age are never returned."""
 
-    def open(self, connection: Connection) -> None:
+    def insert_connection(self, connection: Connection) -> None:
         """Note a new socket."""
-        encode(connection).save()
+        encode_connection(connection).save()
 
-    def get(self, connection_id: str, now: datetime) -> Connection | None:
+    def get_connection(self, connection_id: str, now: datetime) -> Connection | None:
         """Read a socket's row, strongly consistent; None once it is gone or void."""
-        connection = self.find(connection_id)
-        return None if connection is None or connection.void(now) else connection
+        connection = self.get_at_any_age(connection_id)
+        return None if connection is None or connection.is_void(now) else connection
 
-    def find(self, connection_id: str) -> Connection | None:
+    def get_at_any_age(self, connection_id: str) -> Connection | None:
         """Read a socket's row whatever its age: what it was in must be left."""
         try:
             row = ConnectionRow.get(connection_id, consistent_read=True)
@@ -48,103 +53,107 @@ class Connections:
         connection: Connection = msgspec.json.decode(row.doc, type=Connection)
         return connection
 
-    def update(self, before: Connection, after: Connection) -> Connection:
+    def update_connection(self, before: Connection, after: Connection) -> Connection:
         """Write `after` if the row is still `before`; sent twice, it finds itself done. Raises
         Stale if it changed or is gone."""
         written = replace(after, version=before.version + 1)
-        row = encode(written)
+        row = encode_connection(written)
         row.commit = token_urlsafe(6)
         unchanged = ConnectionRow.version == before.version
         save_if(row, unchanged | (ConnectionRow.commit == row.commit))
         return written
 
-    def close(self, connection_id: str) -> None:
+    def delete_connection(self, connection_id: str) -> None:
         """Forget a socket. Harmless if it is forgotten already."""
         ConnectionRow(connection_id).delete()
 
-    def join(self, room: str, connection: Connection) -> None:
+    def add_to_room(self, room: str, connection: Connection) -> None:
         """Let a socket hear what is said in a room: what it asked for last, whichever message
         gets here first. Harmless twice. Raises TooManySockets."""
-        if mailbox := mailbox_of(room):
-            listeners.join(mailbox, connection)
+        if mailbox := parse_mailbox_room(room):
+            listeners.add_subscriber(mailbox, connection)
             return
         known: Condition = RoomRow.version.does_not_exist()
         try:
-            row = room_row(room, connection)
+            row = encode_room_row(room, connection)
             row.save(condition=known | (RoomRow.version <= connection.version))
         except PutError as error:
-            if not lost_race(error):
+            if not is_lost_race(error):
                 raise
 
-    def leave(self, room: str, connection_id: str) -> None:
+    def remove_from_room(self, room: str, connection_id: str) -> None:
         """Take a socket out of a room. Harmless if it was not there."""
-        if mailbox := mailbox_of(room):
-            listeners.leave(mailbox, connection_id)
+        if mailbox := parse_mailbox_room(room):
+            listeners.remove_subscriber(mailbox, connection_id)
         else:
             RoomRow(room, connection_id).delete()
 
-    def listeners(self, room: str, now: datetime) -> list[Listener]:
+    def list_subscribers(self, room: str, now: datetime) -> list[Subscriber]:
         """Everybody in a room, strongly consistent: one read."""
-        if mailbox := mailbox_of(room):
-            return Mailboxes().read(mailbox).listeners(now)
+        if mailbox := parse_mailbox_room(room):
+            return MailboxTable().get_mailbox(mailbox).list_subscribers(now)
         rows = RoomRow.query(room, consistent_read=True)
         return [
-            Listener(
+            Subscriber(
                 row.connection_id,
                 row.person_id,
                 row.contract,
-                _heard(row.hears),
+                _decode_subscriptions(row.hears),
                 Role(row.role) if row.role else None,
             )
             for row in rows
             if row.expires > now.timestamp()
         ]
 
-    def due(self, now: datetime) -> Iterator[Due[str]]:
+    def list_due(self, now: datetime) -> Iterator[Due[str]]:
         """Sockets whose liveness is to be looked at: the longest overdue of each shard first, the
         shards in turns. A shard that can't be read is raised in the end."""
 
         def read(shard: int) -> Iterator[Due[str]]:
-            late: Condition = ConnectionRow.check_at <= ms(now)
+            late: Condition = ConnectionRow.check_at <= to_epoch_ms(now)
             for hit in ConnectionRow.by_check.query(shard, late, page_size=_PAGE):
-                yield Due(str(hit.connection_id), from_ms(hit.check_at))
+                yield Due(str(hit.connection_id), from_epoch_ms(hit.check_at))
 
         return read_in_turns(read)
 
 
-def _hears(connection: Connection) -> str | None:
-    return None if connection.hears is None else msgspec.json.encode(connection.hears).decode()
+def _encode_subscriptions(connection: Connection) -> str | None:
+    return (
+        None
+        if connection.subscriptions is None
+        else msgspec.json.encode(connection.subscriptions).decode()
+    )
 
 
-def _heard(hears: str | None) -> tuple[str, ...] | None:
+def _decode_subscriptions(hears: str | None) -> tuple[str, ...] | None:
     return None if hears is None else msgspec.json.decode(hears, type=tuple[str, ...])
 
 
-def _expires(connection: Connection) -> int:
+def _get_expiry(connection: Connection) -> int:
     return int(connection.ends_at.timestamp())
 
 
-def encode(connection: Connection) -> ConnectionRow:
+def encode_connection(connection: Connection) -> ConnectionRow:
     """A connection as its row."""
     return ConnectionRow(
         connection_id=connection.id,
         doc=msgspec.json.encode(connection).decode(),
         version=connection.version,
-        expires=_expires(connection),
+        expires=_get_expiry(connection),
         check_shard=crc32(connection.id.encode()) % SHARDS,
-        check_at=ms(connection.check_at or connection.connected_at + CHECK_EVERY),
+        check_at=to_epoch_ms(connection.check_at or connection.connected_at + CHECK_INTERVAL),
     )
 
 
-def room_row(room: str, connection: Connection) -> RoomRow:
+def encode_room_row(room: str, connection: Connection) -> RoomRow:
     """A connection as a listener in a room."""
     return RoomRow(
         room=room,
         connection_id=connection.id,
         person_id=connection.person_id,
         contract=connection.contract,
-        hears=_hears(connection),
+        hears=_encode_subscriptions(connection),
         role=connection.role.value if connection.role else None,
         version=connection.version,
-        expires=ceil(connection.heard_until.timestamp()),
+        expires=ceil(connection.subscribed_until.timestamp()),
     )

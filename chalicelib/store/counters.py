@@ -16,68 +16,69 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.messaging.event_stats import Count
-from chalicelib.store.failures import lost_race
+from chalicelib.domain.messaging.event_stats import EventCount
+from chalicelib.store.failures import is_lost_race
 from chalicelib.store.tables import SHARDS, CounterRow
 
 _KEPT_FOR = timedelta(days=400)
-_LOGGED, _HEARD = "logged:", "heard:"
-SLOTS = 16  # of tokens in a row: some 130 bytes
+_LOGGED, _DELIVERED = "logged:", "heard:"
+TOKEN_SLOTS = 16  # of tokens in a row: some 130 bytes
 
 
-class Counters:
+class CounterTable:
     """The counters table. `pool` reads the shards of a day side by side."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
 
-    def add(self, counts: Iterable[Count]) -> None:
+    def add_counts(self, counts: Iterable[EventCount]) -> None:
         """Add to the counters: one write for each shard and day."""
         rows: dict[tuple[date, int], list[Action]] = {}
         for count in counts:
             actions = rows.setdefault((count.day, count.shard % SHARDS), [])
-            for name, number in ((_LOGGED, count.logged), (_HEARD, count.heard)):
+            for name, number in ((_LOGGED, count.logged), (_DELIVERED, count.delivered)):
                 if number:
                     actions.append(Path([name + count.type]).add(number))
         for (day, shard), actions in rows.items():
-            actions.append(CounterRow.expires.set(_expires(day)))
-            _add_once(CounterRow(_key(day, shard)), actions)
+            actions.append(CounterRow.expires.set(_get_expiry(day)))
+            _add_once(CounterRow(_row_key(day, shard)), actions)
 
-    def of_day(self, day: date) -> list[Count]:
+    def list_counts(self, day: date) -> list[EventCount]:
         """All counters of a day, strongly consistent."""
-        shards = self._pool.map(lambda shard: _shard(day, shard), range(SHARDS))
+        shards = self._pool.map(lambda shard: _read_shard(day, shard), range(SHARDS))
         return [count for counts in shards for count in counts]
 
 
 def _add_once(row: CounterRow, actions: list[Action]) -> None:
     """Apply actions to a row, however often the SDK sends them."""
-    slot, token = Path([f"w{randbelow(SLOTS):x}"]), token_urlsafe(4)
+    slot, token = Path([f"w{randbelow(TOKEN_SLOTS):x}"]), token_urlsafe(4)
     try:
         row.update(
             actions=[*actions, slot.set(token)], condition=slot.does_not_exist() | (slot != token)
         )
     except UpdateError as error:
-        if not lost_race(error):  # else it is done: its answer got lost
+        if not is_lost_race(error):  # else it is done: its answer got lost
             raise
 
 
-def _shard(day: date, shard: int) -> list[Count]:
-    found = CounterRow._get_connection().get_item(_key(day, shard), consistent_read=True)
+def _read_shard(day: date, shard: int) -> list[EventCount]:
+    found = CounterRow._get_connection().get_item(_row_key(day, shard), consistent_read=True)
     item = found.get("Item", {})
 
     def number(name: str) -> int:
         return int(item[name]["N"]) if name in item else 0
 
-    types = {name.partition(":")[2] for name in item if name.startswith((_LOGGED, _HEARD))}
+    types = {name.partition(":")[2] for name in item if name.startswith((_LOGGED, _DELIVERED))}
     return [
-        Count(day, type_, shard, number(_LOGGED + type_), number(_HEARD + type_)) for type_ in types
+        EventCount(day, type_, shard, number(_LOGGED + type_), number(_DELIVERED + type_))
+        for type_ in types
     ]
 
 
-def _key(day: date, shard: int) -> str:
+def _row_key(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"
 
 
-def _expires(day: date) -> int:
+def _get_expiry(day: date) -> int:
     midnight = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
     return int((midnight + _KEPT_FOR).timestamp())

@@ -16,29 +16,31 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.geo import Point, cell_of, rings
-from chalicelib.domain.messaging.connections import MAX_AGE
-from chalicelib.domain.odometer import Mark, Odometer
-from chalicelib.domain.people import Courier, Fix, Sighting
+from chalicelib.domain.geo import Point, find_cell, iterate_rings
+from chalicelib.domain.messaging.connections import MAX_CONNECTION_AGE
+from chalicelib.domain.odometer import Odometer, TrackPoint
+from chalicelib.domain.people import Courier, Fix, LastShown
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import NotOnline, RateLimited, Stale
-from chalicelib.store.clock import from_ms, ms
-from chalicelib.store.failures import lost_race
+from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.failures import is_lost_race
 from chalicelib.store.saving import update_if
 from chalicelib.store.tables import SHARDS, CourierRow
 
 _PER_CELL = 100  # free couriers read of one cell at a time
 _PER_SHARD = 25
-_MOST_READ = 3000  # in one look for couriers, before it reads on no further
-_AGAIN = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within LIVELY
+_MAX_READ = 3000  # in one look for couriers, before it reads on no further
+_ALIVE_INTERVAL = timedelta(
+    minutes=5
+)  # a sign of life is noted anew after so long: well within LIVELY
 # Fixes noted before they are added up: more than come between two sightings
 # (domain/orders/progress.py), and few enough for the row to stay under 1 KB, one write unit.
-_TRACK = 36
-_MARK = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
+_MAX_TRACK = 36
+_POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
 _E7 = 10_000_000
 
 
-class Change(msgspec.Struct, frozen=True):
+class RowUpdate(msgspec.Struct, frozen=True):
     """One conditional update of a courier's row, for a transaction."""
 
     row: Any
@@ -46,7 +48,7 @@ class Change(msgspec.Struct, frozen=True):
     condition: Any
 
 
-class Couriers:
+class CourierTable:
     """The couriers table. `pool` runs the queries of one ring side by side; by `clock` a socket
     whose end was never noted stops counting."""
 
@@ -60,15 +62,15 @@ class Couriers:
         self._retries = retries or Retries()
         self._clock = clock
 
-    def get(self, courier_id: str) -> Courier | None:
+    def get_courier(self, courier_id: str) -> Courier | None:
         """Read one courier, strongly consistent; None if never seen."""
-        row = _row(courier_id)
-        return self._decode(row) if row else None
+        row = _find_row(courier_id)
+        return self._decode_row(row) if row else None
 
-    def glance(self, courier_id: str) -> Courier | None:
+    def get_eventually(self, courier_id: str) -> Courier | None:
         """A courier as they are or lately were, for half the price; None if never seen."""
-        row = _row(courier_id, consistent=False)
-        return self._decode(row) if row else None
+        row = _find_row(courier_id, consistent=False)
+        return self._decode_row(row) if row else None
 
     def set_available(self, courier_id: str, available: bool, now: datetime) -> Courier:
         """Go on or off duty; idempotent. Returns the courier after it.
@@ -78,34 +80,34 @@ class Couriers:
         """
 
         def change() -> Courier:
-            row = _row(courier_id) or CourierRow(courier_id)
-            courier = self._decode(row)
-            if row.available == available and not (available and _is_to_be_noted(courier, now)):
+            row = _find_row(courier_id) or CourierRow(courier_id)
+            courier = self._decode_row(row)
+            if row.available == available and not (available and _is_news(courier, now)):
                 return courier
-            since = [CourierRow.alive_at.set(ms(now))] if available else []
+            since = [CourierRow.alive_at.set(to_epoch_ms(now))] if available else []
             if available and not row.available:
-                since.append(CourierRow.idle_since.set(ms(now)))
-            index = _index(row, free=available and row.order_id is None)
+                since.append(CourierRow.idle_since.set(to_epoch_ms(now)))
+            index = _index_action(row, free=available and row.order_id is None)
             written = CourierRow(courier_id)
             actions = [CourierRow.available.set(available), *since, index]
-            update_if(written, actions, _as_read(row))
-            return self._decode(written)
+            update_if(written, actions, _is_as_read(row))
+            return self._decode_row(written)
 
-        return self._retries.run(change)
+        return self._retries.retry_while_stale(change)
 
     def note_alive(self, courier: Courier, now: datetime) -> None:
         """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
         and are in the index again if they had been taken out."""
-        if not _is_to_be_noted(courier, now):
+        if not _is_news(courier, now):
             return
         row = CourierRow(courier.id)
         try:
             row.update(
-                actions=[CourierRow.alive_at.set(ms(now)), _index(row, free=True)],
+                actions=[CourierRow.alive_at.set(to_epoch_ms(now)), _index_action(row, free=True)],
                 condition=(CourierRow.available == True) & CourierRow.order_id.does_not_exist(),  # noqa: E712
             )
         except UpdateError as error:
-            if not lost_race(error):
+            if not is_lost_race(error):
                 raise  # else they are not free by now
 
     def record_fix(
@@ -130,25 +132,26 @@ class Couriers:
 
         def store() -> Courier | None:
             row = CourierRow(courier_id)
-            actions = _fix_actions(fix, now, least_gap is not None, token)
+            actions = _make_fix_actions(fix, now, least_gap is not None, token)
             try:
                 row.update(
                     actions=actions,
-                    condition=_may_fix(fix, now, least_gap, at_work, token) & _in_its_place(),
+                    condition=_make_fix_condition(fix, now, least_gap, at_work, token)
+                    & _index_condition(),
                 )
             except UpdateError as error:
-                if not lost_race(error):
+                if not is_lost_race(error):
                     raise
-                found = _row(courier_id) or CourierRow(courier_id)
+                found = _find_row(courier_id) or CourierRow(courier_id)
                 if found.fix_token != token:
                     if self._is_outdated(found, fix, now, least_gap, at_work):
                         return None
-                    self._put_back(courier_id)
+                    self._put_back_in_index(courier_id)
                     raise Stale from None
                 row = found
-            return self._noted(row)
+            return self._fold_full_track(row)
 
-        return self._retries.run(store)
+        return self._retries.retry_while_stale(store)
 
     def record_doubtful_fix(
         self,
@@ -167,26 +170,26 @@ class Couriers:
         token = token_urlsafe(6)
 
         def store() -> Courier | None:
-            row = _row(courier_id) or CourierRow(courier_id)
+            row = _find_row(courier_id) or CourierRow(courier_id)
             if row.fix_token == token:  # the answer of the first try got lost
-                return self._decode(row)
-            may = _may_fix(fix, now, least_gap, at_work, token)
+                return self._decode_row(row)
+            may = _make_fix_condition(fix, now, least_gap, at_work, token)
             if self._is_outdated(row, fix, now, least_gap, at_work):
                 return None
-            self.note_alive(self._decode(row), now)  # wherever they are, they are there
+            self.note_alive(self._decode_row(row), now)  # wherever they are, they are there
             keeps = good_after is None or _knows_better(row, good_after)
             if keeps and least_gap is None:
-                return self._decode(row)
-            actions: list[Action] = [CourierRow.heard_at.set(ms(now))]
+                return self._decode_row(row)
+            actions: list[Action] = [CourierRow.heard_at.set(to_epoch_ms(now))]
             if not keeps:
                 counts = least_gap is not None
-                actions = [*_place_actions(fix, now, counts), CourierRow.vague.set(True)]
+                actions = [*_make_position_actions(fix, now, counts), CourierRow.vague.set(True)]
             written = CourierRow(courier_id)
             actions.append(CourierRow.fix_token.set(token))
-            update_if(written, actions, _is(CourierRow.fix, row.fix) & may)
-            return self._decode(written)
+            update_if(written, actions, _equals(CourierRow.fix, row.fix) & may)
+            return self._decode_row(written)
 
-        return self._retries.run(store)
+        return self._retries.retry_while_stale(store)
 
     @staticmethod
     def _is_outdated(
@@ -194,28 +197,28 @@ class Couriers:
     ) -> bool:
         """Whether a fix is refused as an old one; False where there is no reason to refuse it.
         Raises NotOnline, RateLimited."""
-        outdated = row.fix_at is not None and row.fix_at > ms(fix.at)
-        if outdated and row.heard_at is not None and row.heard_at > ms(now):
+        outdated = row.fix_at is not None and row.fix_at > to_epoch_ms(fix.at)
+        if outdated and row.heard_at is not None and row.heard_at > to_epoch_ms(now):
             return True  # overtaken while this was on its way: it was not too soon when it came
         if at_work and not row.available and row.order_id is None:
             raise NotOnline("Go online first.")
-        if least_gap and row.heard_at is not None and row.heard_at > ms(now - least_gap):
+        if least_gap and row.heard_at is not None and row.heard_at > to_epoch_ms(now - least_gap):
             raise RateLimited(
                 "One location a second is enough.", retry_after_s=least_gap.total_seconds()
             )
         return outdated
 
-    def _noted(self, row: CourierRow) -> Courier:
+    def _fold_full_track(self, row: CourierRow) -> Courier:
         """The courier of a fix just written. Whoever fills the track adds it up: on a trip the
         feed's half-minute write has done that before."""
-        courier = self._decode(row)
-        if len(courier.odometer.track) >= _TRACK:
+        courier = self._decode_row(row)
+        if len(courier.odometer.track) >= _MAX_TRACK:
             try:
                 CourierRow(courier.id).update(
-                    actions=_odometer_actions(courier), condition=CourierRow.fix == row.fix
+                    actions=_make_odometer_actions(courier), condition=CourierRow.fix == row.fix
                 )
             except UpdateError as error:
-                if not lost_race(error):
+                if not is_lost_race(error):
                     raise  # else the next fix was quicker, and finds the track full
         return courier
 
@@ -223,91 +226,96 @@ class Couriers:
         """Note what a courier drives, as their profile says; idempotent."""
         set_or_not = CourierRow.vehicle_type
         action = set_or_not.set(vehicle_type) if vehicle_type else set_or_not.remove()
-        self._retries.run(lambda: CourierRow(courier_id).update(actions=[action]))
+        self._retries.retry_while_stale(lambda: CourierRow(courier_id).update(actions=[action]))
 
-    def sighted(self, courier: Courier, seen: Sighting) -> bool:
+    def mark_shown(self, courier: Courier, seen: LastShown) -> bool:
         """Note that a courier is shown to their customer, and add up the way since, if all is as
         it was with the fix that is shown; False if not. Sent twice, it finds what it noted."""
         assert courier.fix is not None, "they were seen somewhere"
         as_was = (
-            _is(CourierRow.seen, _text(courier.seen) if courier.seen else None)
+            _equals(
+                CourierRow.seen, _encode_json(courier.last_shown) if courier.last_shown else None
+            )
             & (CourierRow.order_id == seen.order_id)
-            & (CourierRow.fix == _text(courier.fix))
+            & (CourierRow.fix == _encode_json(courier.fix))
         )
         try:
             CourierRow(courier.id).update(
-                actions=[CourierRow.seen.set(_text(seen)), *_odometer_actions(courier)],
+                actions=[CourierRow.seen.set(_encode_json(seen)), *_make_odometer_actions(courier)],
                 condition=as_was,
             )
         except UpdateError as error:
-            if not lost_race(error):
+            if not is_lost_race(error):
                 raise
-            found = _row(courier.id)
+            found = _find_row(courier.id)
             return found is not None and (found.seen, found.fix) == (
-                _text(seen),
-                _text(courier.fix),
+                _encode_json(seen),
+                _encode_json(courier.fix),
             )
         return True
 
-    def connected(
+    def add_socket(
         self, courier_id: str, connection_id: str, ends_at: datetime | None = None
     ) -> None:
         """Note a live socket, which counts until `ends_at`: its end may never be heard of."""
         now = self._clock()
-        socket = _socket(connection_id, ends_at or now + MAX_AGE)
+        socket = _encode_socket(connection_id, ends_at or now + MAX_CONNECTION_AGE)
 
         def note() -> None:
             try:
                 CourierRow(courier_id).update(
-                    actions=[CourierRow.sockets.add({socket}), CourierRow.alive_at.set(ms(now))],
-                    condition=_in_its_place(),
+                    actions=[
+                        CourierRow.sockets.add({socket}),
+                        CourierRow.alive_at.set(to_epoch_ms(now)),
+                    ],
+                    condition=_index_condition(),
                 )
             except UpdateError as error:
-                if not lost_race(error):
+                if not is_lost_race(error):
                     raise
-                self._put_back(courier_id)
+                self._put_back_in_index(courier_id)
                 raise Stale from None
 
-        self._retries.run(note)
+        self._retries.retry_while_stale(note)
 
-    def disconnected(self, courier_id: str, connection_id: str) -> None:
+    def remove_socket(self, courier_id: str, connection_id: str) -> None:
         """Forget a socket, and those that have ended by themselves; idempotent. Harmless for people
         who are no couriers."""
 
         def forget() -> None:
-            row, now = _row(courier_id), self._clock()
+            row, now = _find_row(courier_id), self._clock()
             known = (row.sockets if row else None) or set()
             mine = f"@{connection_id}"
-            gone = {one for one in known if one.endswith(mine) or not _lives(one, now)}
+            gone = {one for one in known if one.endswith(mine) or not _is_live(one, now)}
             if not gone:
                 return
             # Until now they were there: between two sockets nobody counts as lost.
-            lived = any(_lives(one, now) for one in gone)
-            alive = [CourierRow.alive_at.set(ms(now))] if lived else []
+            lived = any(_is_live(one, now) for one in gone)
+            alive = [CourierRow.alive_at.set(to_epoch_ms(now))] if lived else []
             try:
                 CourierRow(courier_id).update(
                     actions=[CourierRow.sockets.delete(gone), *alive],
                     condition=CourierRow.courier_id.exists(),
                 )
             except UpdateError as error:
-                if not lost_race(error):
+                if not is_lost_race(error):
                     raise
 
-        self._retries.run(forget)
+        self._retries.retry_while_stale(forget)
 
-    def let_go(self, courier_id: str, order_id: int, now: datetime) -> None:
+    def release_courier(self, courier_id: str, order_id: int, now: datetime) -> None:
         """Free a courier of an order. Harmless if they do not hold it, or no longer: so it is also
         if the answer of a first try got lost."""
 
         def free() -> None:
-            change = release(courier_id, order_id, now)
+            change = make_release(courier_id, order_id, now)
             if change:
-                alive = CourierRow.alive_at.set(ms(now))  # who has just delivered is there
+                alive = CourierRow.alive_at.set(to_epoch_ms(now))  # who has just delivered is there
                 update_if(change.row, [*change.actions, alive], change.condition)
 
-        self._retries.run(free)
+        self._retries.retry_while_stale(free)
 
-    def free_near(
+    def iterate_free_near(
         self,
         point: Point,
         radius_m: float,
@@ -319,42 +327,44 @@ class Couriers:
         Of each cell some are read, and more only while nobody `wanted` is among them. As they are
         or lately were, for half the price, unless `consistent`: the claim's own condition decides.
         """
-        left = _MOST_READ
-        for cells, covered_m in rings(point, radius_m):
-            hits = [_Hits(CourierRow.by_cell.query, cell, _PER_CELL) for cell in cells]
-            found, read = self._read_on(hits, wanted, consistent, left)
+        left = _MAX_READ
+        for cells, covered_m in iterate_rings(point, radius_m):
+            hits = [_IndexPages(CourierRow.by_cell.query, cell, _PER_CELL) for cell in cells]
+            found, read = self._read_until_wanted(hits, wanted, consistent, left)
             left -= read
             yield found, covered_m
 
-    def longest_idle(
+    def list_longest_idle(
         self, wanted: Callable[[Courier], bool], consistent: bool = False
     ) -> list[Courier]:
         """Some of the free couriers, whoever has waited longest among them. More are read only
         while nobody `wanted` is among them."""
-        hits = [_Hits(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)]
-        return self._read_on(hits, wanted, consistent, _MOST_READ)[0]
+        hits = [_IndexPages(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)]
+        return self._read_until_wanted(hits, wanted, consistent, _MAX_READ)[0]
 
-    def unplace(self, couriers: Iterable[Courier]) -> None:
+    def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if it is still the last that came.
         The next one puts them back, as any fix writes its cell."""
-        self._each(_unplace, couriers)
+        self._try_each(_make_cell_removal, couriers)
 
-    def unlist(self, couriers: Iterable[Courier]) -> None:
+    def remove_from_index(self, couriers: Iterable[Courier]) -> None:
         """Take free couriers out of the index, if they gave no sign of life since they were read.
         The next one puts them back."""
-        self._each(_unlist, couriers)
+        self._try_each(_make_index_removal, couriers)
 
-    def _each(self, change: Callable[[Courier], Change], couriers: Iterable[Courier]) -> None:
-        list(self._pool.map(_try, map(change, couriers)))
+    def _try_each(
+        self, change: Callable[[Courier], RowUpdate], couriers: Iterable[Courier]
+    ) -> None:
+        list(self._pool.map(_try_update, map(change, couriers)))
 
-    def holding(self, courier_ids: Iterable[str]) -> frozenset[str]:
+    def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]:
         """Those of them who hold an order."""
         rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
         return frozenset(str(row.courier_id) for row in rows if row.order_id is not None)
 
-    def _read_on(
+    def _read_until_wanted(
         self,
-        hits: list[_Hits],
+        hits: list[_IndexPages],
         wanted: Callable[[Courier], bool],
         consistent: bool,
         most: int,
@@ -364,33 +374,35 @@ class Couriers:
         found: list[Courier] = []
         named = 0
         while hits:
-            ids = [id_ for page in self._pool.map(_Hits.take, hits) for id_ in page]
+            ids = [id_ for page in self._pool.map(_IndexPages.read_page, hits) for id_ in page]
             named += len(ids)
-            read = self._read(ids, consistent)
+            read = self._read_free(ids, consistent)
             found += read
             if any(map(wanted, read)) or named >= most:
                 break
             hits = [one for one in hits if not one.ended]
         return found, named
 
-    def _read(self, ids: list[str], consistent: bool) -> list[Courier]:
+    def _read_free(self, ids: list[str], consistent: bool) -> list[Courier]:
         if not ids:
             return []
         rows = CourierRow.batch_get(ids, consistent_read=consistent)
-        return [courier for courier in map(self._decode, rows) if courier.free]
+        return [courier for courier in map(self._decode_row, rows) if courier.is_free]
 
-    def _put_back(self, courier_id: str) -> None:
+    def _put_back_in_index(self, courier_id: str) -> None:
         """Put a free courier back into the index, if that is what they lack."""
-        row = _row(courier_id)
-        courier = self._decode(row) if row else None
-        if row and courier and courier.free and not courier.listed:
-            _try(Change(CourierRow(courier_id), [_index(row, free=True)], _as_read(row)))
+        row = _find_row(courier_id)
+        courier = self._decode_row(row) if row else None
+        if row and courier and courier.is_free and not courier.is_indexed:
+            _try_update(
+                RowUpdate(CourierRow(courier_id), [_index_action(row, free=True)], _is_as_read(row))
+            )
 
-    def _decode(self, row: CourierRow) -> Courier:
-        return _decode(row, self._clock())
+    def _decode_row(self, row: CourierRow) -> Courier:
+        return _decode_courier(row, self._clock())
 
 
-class _Hits:
+class _IndexPages:
     """What one part of an index names, a page at a time; `ended` once that was the last."""
 
     def __init__(self, query: Callable[..., Iterator[CourierRow]], key: str | int, page: int):
@@ -398,21 +410,21 @@ class _Hits:
         self._page = page
         self.ended = False
 
-    def take(self) -> list[str]:
+    def read_page(self) -> list[str]:
         """The next page."""
         ids = [str(hit.courier_id) for hit in islice(self._hits, self._page)]
         self.ended = len(ids) < self._page
         return ids
 
 
-def claim(
+def make_claim(
     courier_id: str, order_id: int, available_only: bool, shown_to: str | None = None
-) -> Change:
+) -> RowUpdate:
     """Occupy a courier, if free; from now on `shown_to` may see where they are. Sent twice, it
     finds them occupied by this very order, which the order's own condition allows but then."""
     idle: Condition = CourierRow.courier_id.exists() & CourierRow.order_id.does_not_exist()
     free = idle & (CourierRow.available == True) if available_only else idle  # noqa: E712
-    return Change(
+    return RowUpdate(
         CourierRow(courier_id),
         [
             CourierRow.order_id.set(order_id),
@@ -423,177 +435,185 @@ def claim(
     )
 
 
-def release(courier_id: str, order_id: int, now: datetime) -> Change | None:
+def make_release(courier_id: str, order_id: int, now: datetime) -> RowUpdate | None:
     """Let a courier go; back into the indexes if still on duty. None if not held by this order.
     Sent twice, it finds them as it left them."""
-    row = _row(courier_id, consistent=False)  # the change is on the condition that it is so still
+    row = _find_row(
+        courier_id, consistent=False
+    )  # the change is on the condition that it is so still
     if row is None or row.order_id != order_id:
-        row = _row(courier_id)
+        row = _find_row(courier_id)
     if row is None or row.order_id != order_id:
         return None
-    return Change(
+    return RowUpdate(
         CourierRow(courier_id),
         [
             CourierRow.order_id.remove(),
             CourierRow.shown_to.remove(),
-            CourierRow.idle_since.set(ms(now)),
-            *([_index(row, True)] if row.available else []),
+            CourierRow.idle_since.set(to_epoch_ms(now)),
+            *([_index_action(row, True)] if row.available else []),
         ],
-        _as_read(row)
+        _is_as_read(row)
         | (
             CourierRow.order_id.does_not_exist()
-            & (CourierRow.idle_since == ms(now))
-            & _is(CourierRow.available, row.available)
+            & (CourierRow.idle_since == to_epoch_ms(now))
+            & _equals(CourierRow.available, row.available)
         ),
     )
 
 
-def _index(row: CourierRow, free: bool) -> Action:
+def _index_action(row: CourierRow, free: bool) -> Action:
     if not free:
         return CourierRow.free_shard.remove()
     return CourierRow.free_shard.set(crc32(str(row.courier_id).encode()) % SHARDS)
 
 
-def _in_its_place() -> Condition:
+def _index_condition() -> Condition:
     """Whoever is free is in the index. Who is not was taken out of it, and is to be put back."""
     may: Condition = CourierRow.free_shard.exists() | CourierRow.order_id.exists()
     may |= CourierRow.available.does_not_exist() | (CourierRow.available == False)  # noqa: E712
     return may
 
 
-def _unplace(courier: Courier) -> Change:
-    still = _no_later(CourierRow.fix_came_at, courier.fix_came_at)
-    return Change(CourierRow(courier.id), [CourierRow.cell.remove()], still)
+def _make_cell_removal(courier: Courier) -> RowUpdate:
+    still = _is_no_later(CourierRow.fix_came_at, courier.fix_received_at)
+    return RowUpdate(CourierRow(courier.id), [CourierRow.cell.remove()], still)
 
 
-def _unlist(courier: Courier) -> Change:
+def _make_index_removal(courier: Courier) -> RowUpdate:
     still: Condition = (CourierRow.available == True) & CourierRow.order_id.does_not_exist()  # noqa: E712
-    silent = _no_later(CourierRow.alive_at, courier.alive_at)
-    silent &= _no_later(CourierRow.fix_came_at, courier.fix_came_at)
-    return Change(CourierRow(courier.id), [CourierRow.free_shard.remove()], still & silent)
+    silent = _is_no_later(CourierRow.alive_at, courier.alive_at)
+    silent &= _is_no_later(CourierRow.fix_came_at, courier.fix_received_at)
+    return RowUpdate(CourierRow(courier.id), [CourierRow.free_shard.remove()], still & silent)
 
 
-def _no_later(attribute: Any, read: datetime | None) -> Any:
+def _is_no_later(attribute: Any, read: datetime | None) -> Any:
     """No newer than what was read. (A millisecond more: times are rounded on their way.)"""
-    return attribute.does_not_exist() if read is None else attribute <= ms(read) + 1
+    return attribute.does_not_exist() if read is None else attribute <= to_epoch_ms(read) + 1
 
 
-def _try(change: Change) -> None:
+def _try_update(change: RowUpdate) -> None:
     """Make a change unless it is outdated."""
     try:
         change.row.update(actions=change.actions, condition=change.condition)
     except UpdateError as error:
-        if not lost_race(error):
+        if not is_lost_race(error):
             raise
 
 
-def _is_to_be_noted(courier: Courier, now: datetime) -> bool:
+def _is_news(courier: Courier, now: datetime) -> bool:
     """Whether a sign of life of a free courier tells anything new."""
-    if not courier.free:
+    if not courier.is_free:
         return False
-    return not courier.listed or courier.alive_at is None or now - courier.alive_at > _AGAIN
+    return (
+        not courier.is_indexed
+        or courier.alive_at is None
+        or now - courier.alive_at > _ALIVE_INTERVAL
+    )
 
 
-def _socket(connection_id: str, ends_at: datetime) -> str:
+def _encode_socket(connection_id: str, ends_at: datetime) -> str:
     """A socket as a row has it: with its end, lest it count for ever if nobody notes that."""
     return f"{int(ends_at.timestamp())}@{connection_id}"
 
 
-def _lives(socket: str, now: datetime) -> bool:
+def _is_live(socket: str, now: datetime) -> bool:
     end, _, connection_id = socket.partition("@")
     return bool(connection_id) and end.isdigit() and now.timestamp() < int(end)
 
 
-def _fix_actions(fix: Fix, now: datetime, counts: bool, token: str) -> list[Action]:
-    mark = Mark((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
+def _make_fix_actions(fix: Fix, now: datetime, counts: bool, token: str) -> list[Action]:
+    mark = TrackPoint((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
     return [
-        *_place_actions(fix, now, counts),
+        *_make_position_actions(fix, now, counts),
         CourierRow.fix_token.set(token),
         CourierRow.vague.remove(),
-        CourierRow.track.set((CourierRow.track | []).append([_packed(mark)])),
+        CourierRow.track.set((CourierRow.track | []).append([_pack_point(mark)])),
     ]
 
 
-def _place_actions(fix: Fix, now: datetime, counts: bool) -> list[Action]:
+def _make_position_actions(fix: Fix, now: datetime, counts: bool) -> list[Action]:
     return [
-        CourierRow.fix.set(_text(fix)),
-        CourierRow.fix_at.set(ms(fix.at)),
-        CourierRow.cell.set(cell_of((fix.lat, fix.lng))),
-        CourierRow.fix_came_at.set(ms(now)),
-        *([CourierRow.heard_at.set(ms(now))] if counts else []),
+        CourierRow.fix.set(_encode_json(fix)),
+        CourierRow.fix_at.set(to_epoch_ms(fix.at)),
+        CourierRow.cell.set(find_cell((fix.lat, fix.lng))),
+        CourierRow.fix_came_at.set(to_epoch_ms(now)),
+        *([CourierRow.heard_at.set(to_epoch_ms(now))] if counts else []),
     ]
 
 
 def _knows_better(row: CourierRow, good_after: datetime) -> bool:
     """Whether a courier's place is known by a good fix, and by one that is not too old."""
-    return row.fix_at is not None and not row.vague and row.fix_at > ms(good_after)
+    return row.fix_at is not None and not row.vague and row.fix_at > to_epoch_ms(good_after)
 
 
-def _may_fix(
+def _make_fix_condition(
     fix: Fix, now: datetime, least_gap: timedelta | None, at_work: bool, token: str
 ) -> Condition:
-    may: Condition = CourierRow.fix_at.does_not_exist() | (CourierRow.fix_at <= ms(fix.at))
+    may: Condition = CourierRow.fix_at.does_not_exist() | (CourierRow.fix_at <= to_epoch_ms(fix.at))
     may &= CourierRow.fix_token.does_not_exist() | (CourierRow.fix_token != token)
     if least_gap:
-        may &= CourierRow.heard_at.does_not_exist() | (CourierRow.heard_at <= ms(now - least_gap))
+        may &= CourierRow.heard_at.does_not_exist() | (
+            CourierRow.heard_at <= to_epoch_ms(now - least_gap)
+        )
     if at_work:
         may &= (CourierRow.available == True) | CourierRow.order_id.exists()  # noqa: E712
     return may
 
 
-def _odometer_actions(courier: Courier) -> list[Action]:
-    odometer = courier.odometer.added_up()
-    track = [_packed(mark) for mark in odometer.track]
-    return [CourierRow.track.set(track), CourierRow.odometer_m.set(odometer.added_m)]
+def _make_odometer_actions(courier: Courier) -> list[Action]:
+    odometer = courier.odometer.fold_track()
+    track = [_pack_point(mark) for mark in odometer.track]
+    return [CourierRow.track.set(track), CourierRow.odometer_m.set(odometer.counted_m)]
 
 
-def _packed(mark: Mark) -> bytes:
+def _pack_point(mark: TrackPoint) -> bytes:
     lat, lng = mark.point
-    return _MARK.pack(round(lat * _E7), round(lng * _E7), mark.at_s)
+    return _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), mark.at_s)
 
 
-def _unpacked(mark: bytes) -> Mark:
-    lat, lng, at_s = _MARK.unpack(mark)
-    return Mark((lat / _E7, lng / _E7), at_s)
+def _unpack_point(mark: bytes) -> TrackPoint:
+    lat, lng, at_s = _POINT_FORMAT.unpack(mark)
+    return TrackPoint((lat / _E7, lng / _E7), at_s)
 
 
-def _as_read(row: CourierRow) -> Any:
+def _is_as_read(row: CourierRow) -> Any:
     """That what decisions rest on is as it was read: duty, and the order."""
-    return _is(CourierRow.available, row.available) & _is(CourierRow.order_id, row.order_id)
+    return _equals(CourierRow.available, row.available) & _equals(CourierRow.order_id, row.order_id)
 
 
-def _is(attribute: Any, value: Any) -> Any:
+def _equals(attribute: Any, value: Any) -> Any:
     return attribute.does_not_exist() if value is None else attribute == value
 
 
-def _row(courier_id: str, consistent: bool = True) -> CourierRow | None:
+def _find_row(courier_id: str, consistent: bool = True) -> CourierRow | None:
     try:
         return CourierRow.get(courier_id, consistent_read=consistent)
     except DoesNotExist:
         return None
 
 
-def _decode(row: CourierRow, now: datetime) -> Courier:
+def _decode_courier(row: CourierRow, now: datetime) -> Courier:
     return Courier(
         id=row.courier_id,
         available=bool(row.available),
-        connected=any(_lives(socket, now) for socket in row.sockets or ()),
+        connected=any(_is_live(socket, now) for socket in row.sockets or ()),
         order_id=int(row.order_id) if row.order_id is not None else None,
         fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
-        fix_came_at=_moment(row.fix_came_at),
-        alive_at=_moment(row.alive_at),
-        listed=row.free_shard is not None,
-        idle_since=_moment(row.idle_since),
+        fix_received_at=_decode_time(row.fix_came_at),
+        alive_at=_decode_time(row.alive_at),
+        is_indexed=row.free_shard is not None,
+        idle_since=_decode_time(row.idle_since),
         vehicle_type=row.vehicle_type,
-        odometer=Odometer(row.odometer_m or 0.0, tuple(map(_unpacked, row.track or ()))),
-        shown_to=row.shown_to,
-        seen=msgspec.json.decode(row.seen, type=Sighting) if row.seen else None,
+        odometer=Odometer(row.odometer_m or 0.0, tuple(map(_unpack_point, row.track or ()))),
+        visible_to=row.shown_to,
+        last_shown=msgspec.json.decode(row.seen, type=LastShown) if row.seen else None,
     )
 
 
-def _moment(value: float | None) -> datetime | None:
-    return None if value is None else from_ms(value)
+def _decode_time(value: float | None) -> datetime | None:
+    return None if value is None else from_epoch_ms(value)
 
 
-def _text(value: Fix | Sighting) -> str:
+def _encode_json(value: Fix | LastShown) -> str:
     return msgspec.json.encode(value).decode()

@@ -17,15 +17,19 @@ from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
 from chalicelib.errors import Stale, Unanswered, Unavailable
 
-_TRIES = 6
+_MAX_TRIES = 6
 _PAUSE_S = 0.03
-LOST = "ConditionalCheckFailed"
+CONDITION_FAILED = "ConditionalCheckFailed"
 # Why DynamoDB cancels a transaction, of a row that is as it should be but can't be written now.
-BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-_CONFLICT = "TransactionConflictException"
-_READS = frozenset({"GetItem", "BatchGetItem", "Query", "TransactGetItems", "DescribeTable"})
+BUSY_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+)
+_CONFLICT_CODE = "TransactionConflictException"
+_READ_OPERATIONS = frozenset(
+    {"GetItem", "BatchGetItem", "Query", "TransactGetItems", "DescribeTable"}
+)
 # What the SDK has tried again, and given up; anything of status 5xx besides.
-_GIVEN_UP = frozenset(
+_GIVEN_UP_CODES = frozenset(
     {
         "InternalServerError",
         "ProvisionedThroughputExceededException",
@@ -49,32 +53,32 @@ class Database(Connection):
         try:
             return super()._make_api_call(operation_name, operation_kwargs)
         except ClientError as error:
-            if _code(error) == _CONFLICT:
+            if _read_error_code(error) == _CONFLICT_CODE:
                 raise Stale from error
-            if _given_up(error):
-                raise _no_answer(operation_name) from error
+            if _is_given_up(error):
+                raise _make_no_answer_error(operation_name) from error
             raise
         except (BotoCoreError, ResponseParserError) as error:
             if isinstance(error, ParamValidationError):
                 raise  # it was never sent: ours is the fault
-            raise _no_answer(operation_name) from error
+            raise _make_no_answer_error(operation_name) from error
 
 
-def _given_up(error: ClientError) -> bool:
+def _is_given_up(error: ClientError) -> bool:
     cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
     status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return _code(error) in _GIVEN_UP or status >= 500
+    return _read_error_code(error) in _GIVEN_UP_CODES or status >= 500
 
 
-def _no_answer(operation_name: str) -> Unavailable:
+def _make_no_answer_error(operation_name: str) -> Unavailable:
     """Word a call that was given up. The SDK may have sent a write several times, and of any but
     the last the answer may be what got lost: nobody knows whether it was done."""
-    if operation_name in _READS:
+    if operation_name in _READ_OPERATIONS:
         return Unavailable("Waybill can't look this up now; try again.")
     return Unanswered("This may have been done, or not: look before you try again.")
 
 
-def _code(error: BaseException | None) -> str:
+def _read_error_code(error: BaseException | None) -> str:
     """Read the code of a DynamoDB error; "" where there was no answer."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code") or "")
@@ -84,10 +88,10 @@ def _code(error: BaseException | None) -> str:
 FAULTS = (PynamoDBException, BotoCoreError, ClientError, Unavailable, Stale, OSError)
 
 
-def lost_race(error: PynamoDBException) -> bool:
+def is_lost_race(error: PynamoDBException) -> bool:
     """Whether a single write failed because another came first: its condition did not hold. (If a
     transaction held the row, it raised Stale.)"""
-    return _code(error.cause) == "ConditionalCheckFailedException"
+    return _read_error_code(error.cause) == "ConditionalCheckFailedException"
 
 
 def retry_conflicts(client: Any) -> None:
@@ -97,7 +101,7 @@ def retry_conflicts(client: Any) -> None:
 
     def again_in_s(response: Any, attempts: int, **_: Any) -> float | None:
         code = response[1].get("Error", {}).get("Code", "") if response else ""
-        if code == _CONFLICT and attempts < _TRIES:
+        if code == _CONFLICT_CODE and attempts < _MAX_TRIES:
             return _PAUSE_S * attempts * random.uniform(0.5, 1.5)
         return None
 
@@ -105,13 +109,13 @@ def retry_conflicts(client: Any) -> None:
         client.meta.events.register_first(f"needs-retry.dynamodb.{operation}", again_in_s)
 
 
-def cancelled(error: TransactWriteError) -> list[str] | None:
+def read_cancellation(error: TransactWriteError) -> list[str] | None:
     """The reason for each item of a transaction that others cancelled ("" where it was fine);
     None where it failed for another reason.
 
     pynamodb sends condition checks, deletes, puts, updates, in that order; so come the reasons.
     """
-    if _code(error.cause) != "TransactionCanceledException":
+    if _read_error_code(error.cause) != "TransactionCanceledException":
         return None
     reasons = [reason.code if reason else "" for reason in error.cancellation_reasons]
-    return reasons if set(reasons) <= {"", LOST} | BUSY else None
+    return reasons if set(reasons) <= {"", CONDITION_FAILED} | BUSY_REASONS else None

@@ -22,133 +22,137 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
-from chalicelib.domain.messaging.mailboxes import Lag, Mailbox
+from chalicelib.domain.messaging.mailboxes import Mailbox, SubscriberLag
 from chalicelib.errors import Stale
 from chalicelib.store import mailbox_subscribers as listeners
-from chalicelib.store.clock import from_ms, ms
+from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.failures import lost_race
+from chalicelib.store.failures import is_lost_race
 from chalicelib.store.saving import save_once
 from chalicelib.store.tables import EventRow, MailboxRow
 
 log = logging.getLogger(__name__)
 
 _PAGE = 100
-_ENDED = 50  # listeners taken out in one write
+_MAX_ENDED = 50  # listeners taken out in one write
 CRITICAL_SHARDS = 2  # they are few
 
 _GRACE = timedelta(hours=1)  # rows outlive their events, so that expiry never makes a gap
-_ROOM = 810  # bytes of a head's doc and listeners; with the rest it stays under 1 KB
-_MOST = 16_000  # more is put away at once: until then each write of the head writes it too
+_MAX_HEAD_BYTES = 810  # bytes of a head's doc and listeners; with the rest it stays under 1 KB
+_MAX_TAIL_BYTES = (
+    16_000  # more is put away at once: until then each write of the head writes it too
+)
 
 
-class Head(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredHead(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a head keeps of a mailbox (domain.mailboxes.Mailbox) between two leases."""
 
     next_seq: int = 1
     delivered_to: int = 0
-    heard: dict[str, int] = {}
-    taken: dict[str, tuple[int, int]] = {}
+    cursor_by_type: dict[str, int] = msgspec.field(default={}, name="heard")
+    applied_versions: dict[str, tuple[int, int]] = msgspec.field(default={}, name="taken")
     tail: tuple[Event, ...] = ()
-    lags: dict[str, Lag] = {}
-    forgotten_at: int = 0
+    lags: dict[str, SubscriberLag] = {}
+    applied_dropped_at: int = msgspec.field(default=0, name="forgotten_at")
 
 
-class Mailboxes:
+class MailboxTable:
     """The mailboxes and events tables."""
 
-    def read(self, person_id: str) -> Mailbox:
+    def get_mailbox(self, person_id: str) -> Mailbox:
         """Read a mailbox's head, strongly consistent; an empty one if there is none yet."""
-        return self._read(person_id, consistent=True)
+        return self._get_mailbox(person_id, consistent=True)
 
-    def glance(self, person_id: str) -> Mailbox:
+    def get_eventually(self, person_id: str) -> Mailbox:
         """A mailbox's head as it is or lately was, for half the price."""
-        return self._read(person_id, consistent=False)
+        return self._get_mailbox(person_id, consistent=False)
 
     @staticmethod
-    def _read(person_id: str, consistent: bool) -> Mailbox:
+    def _get_mailbox(person_id: str, consistent: bool) -> Mailbox:
         try:
-            return _decode(MailboxRow.get(person_id, consistent_read=consistent))
+            return _decode_mailbox(MailboxRow.get(person_id, consistent_read=consistent))
         except DoesNotExist:
             return Mailbox(person_id)
 
-    def lease(
+    def acquire_lease(
         self, person_id: str, holder: str, now: datetime, until: datetime, mark: str | None = None
     ) -> Mailbox | None:
         """Become the one writer, with `mark` the last of what is to be taken in. None if another
         is, whose lease has not run out, or if there is no room for the mark, or no need of it."""
         row = MailboxRow(person_id)
-        free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
+        free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < to_epoch_ms(now))
         if mark:
-            free &= listeners.fits(mark)
+            free &= listeners.can_append(mark)
         mine: Condition = MailboxRow.lease == holder  # whose answer got lost: AWS was asked twice
         try:
             row.update(
                 actions=[
                     MailboxRow.lease.set(holder),
-                    MailboxRow.lease_until.set(ms(until)),
-                    *([listeners.left(mark)] if mark else []),
+                    MailboxRow.lease_until.set(to_epoch_ms(until)),
+                    *([listeners.append_pending(mark)] if mark else []),
                 ],
                 condition=free | mine,
             )
         except UpdateError as error:
-            if lost_race(error):
+            if is_lost_race(error):
                 return None
             raise
-        return _decode(row)
+        return _decode_mailbox(row)
 
-    def leave_to_holder(self, person_id: str, mark: str, now: datetime) -> bool:
+    def enqueue_for_holder(self, person_id: str, mark: str, now: datetime) -> bool:
         """Add a mark (stream@version) to what the holder has to do. False if none is alive, if
         there is no room for it, or if it is there already."""
         try:
             MailboxRow(person_id).update(
-                actions=[listeners.left(mark)],
-                condition=(MailboxRow.lease_until >= ms(now)) & listeners.fits(mark),
+                actions=[listeners.append_pending(mark)],
+                condition=(MailboxRow.lease_until >= to_epoch_ms(now)) & listeners.can_append(mark),
             )
         except UpdateError as error:
-            if lost_race(error):
+            if is_lost_race(error):
                 return False
             raise
         return True
 
-    def back_from(self, person_id: str, seq: int | None, limit: int) -> list[Event]:
+    def list_events_before(self, person_id: str, seq: int | None, limit: int) -> list[Event]:
         """The events before `seq` (None: all), newest first, strongly consistent."""
-        box = self.read(person_id)
-        return list(islice(_newest_first(box, box.next_seq if seq is None else seq, limit), limit))
+        box = self.get_mailbox(person_id)
+        return list(
+            islice(_iterate_newest_first(box, box.next_seq if seq is None else seq, limit), limit)
+        )
 
-    def critical(self, day: date, since: datetime, limit: int) -> list[Event]:
+    def list_critical_events(self, day: date, since: datetime, limit: int) -> list[Event]:
         """The critical events of one day, in no particular order, from a time on."""
         keys = [
             (str(hit.person_id), int(hit.seq))
             for shard in range(CRITICAL_SHARDS)
             for hit in EventRow.by_critical.query(
-                _day(day, shard),
-                EventRow.critical_at >= ms(since),
+                _critical_key(day, shard),
+                EventRow.critical_at >= to_epoch_ms(since),
                 scan_index_forward=False,
                 limit=limit,
             )
         ]
         rows = EventRow.batch_get(keys) if keys else ()
-        return [run[-1] for run in map(_run, rows) if run]
+        return [run[-1] for run in map(_decode_run, rows) if run]
 
-    def log(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]:
+    def list_events_from(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]:
         """Events from `first_seq` on, in order, strongly consistent, at most `limit`: with those
         that a head at hand has."""
-        recent = mailbox.recent
+        recent = mailbox.tail
         away = not recent or first_seq < recent[0].seq
         rows = EventRow.query(
             mailbox.person_id, EventRow.seq >= first_seq, consistent_read=True, page_size=_PAGE
         )
-        runs = chain.from_iterable(map(_run, rows)) if away else ()
-        return list(islice(_ascending(chain(runs, recent), first_seq), limit))
+        runs = chain.from_iterable(map(_decode_run, rows)) if away else ()
+        return list(islice(_drop_repeated(chain(runs, recent), first_seq), limit))
 
-    def since(self, mailbox: Mailbox, at: datetime, limit: int) -> Iterator[Event]:
+    def iterate_events_since(self, mailbox: Mailbox, at: datetime, limit: int) -> Iterator[Event]:
         """The events from a time on, newest first, at most `limit`, strongly consistent, read as
         far as they are looked at: with those that a head at hand has."""
-        newest = islice(_newest_first(mailbox, mailbox.next_seq, _PAGE), limit)
+        newest = islice(_iterate_newest_first(mailbox, mailbox.next_seq, _PAGE), limit)
         return takewhile(lambda event: event.at >= at, newest)
 
-    def release(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
+    def release_lease(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
         """Write the head back and end the lease, if nothing beyond the first `done` marks was
         left to do.
 
@@ -158,11 +162,11 @@ class Mailboxes:
         nothing_more: Condition = MailboxRow.todo[done].does_not_exist()
         try:
             MailboxRow(mailbox.person_id).update(
-                actions=[*_head(mailbox, holder, now), MailboxRow.todo.remove()],
+                actions=[*_build_head_actions(mailbox, holder, now), MailboxRow.todo.remove()],
                 condition=(MailboxRow.lease == holder) & nothing_more,
             )
         except UpdateError as error:
-            if not lost_race(error):
+            if not is_lost_race(error):
                 raise
             row = MailboxRow.get(mailbox.person_id, consistent_read=True)
             if row.lease == holder:
@@ -171,27 +175,27 @@ class Mailboxes:
                 raise Stale from None
         return True
 
-    def give_back(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> None:
+    def release_partial(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> None:
         """Write the head back and end the lease; what is left to do beyond the first `done` marks
         stays, for the next holder. Raises Stale if the lease was lost."""
         try:
             MailboxRow(mailbox.person_id).update(
                 actions=[
-                    *_head(mailbox, holder, now),
-                    *(MailboxRow.todo[n].remove() for n in range(min(done, listeners.PENDING))),
+                    *_build_head_actions(mailbox, holder, now),
+                    *(MailboxRow.todo[n].remove() for n in range(min(done, listeners.MAX_PENDING))),
                 ],
                 condition=MailboxRow.lease == holder,
             )
         except UpdateError as error:
-            if not lost_race(error):
+            if not is_lost_race(error):
                 raise
             if MailboxRow.get(mailbox.person_id, consistent_read=True).ended != holder:
                 raise Stale from None
 
 
-def _newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:
+def _iterate_newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:
     """The events before a place, the newest first."""
-    person_id, recent = mailbox.person_id, mailbox.recent
+    person_id, recent = mailbox.person_id, mailbox.tail
     within = before < (recent[0].seq if recent else mailbox.next_seq)
 
     def runs() -> Iterator[EventRow]:
@@ -207,14 +211,14 @@ def _newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:
             page_size=page,
         )
 
-    away = (event for row in runs() for event in reversed(_run(row)))
+    away = (event for row in runs() for event in reversed(_decode_run(row)))
     for event in chain(reversed(recent), away):
         if event.seq < before:
             yield event
             before = event.seq
 
 
-def _ascending(events: Iterable[Event], first_seq: int) -> Iterator[Event]:
+def _drop_repeated(events: Iterable[Event], first_seq: int) -> Iterator[Event]:
     """Each event from a place on once: runs may overlap."""
     for event in events:
         if event.seq >= first_seq:
@@ -222,7 +226,7 @@ def _ascending(events: Iterable[Event], first_seq: int) -> Iterator[Event]:
             first_seq = event.seq + 1
 
 
-def _put_away(person_id: str, run: tuple[Event, ...]) -> None:
+def _save_run(person_id: str, run: tuple[Event, ...]) -> None:
     """Make a run of events a row, unless it is one already."""
     last = run[-1]
     row = EventRow(
@@ -232,12 +236,12 @@ def _put_away(person_id: str, run: tuple[Event, ...]) -> None:
         expires=int((max(event.at for event in run) + LOGGED_FOR + _GRACE).timestamp()),
     )
     if last.type in CRITICAL:
-        row.critical_day = _day(last.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
-        row.critical_at = ms(last.at)
+        row.critical_day = _critical_key(last.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
+        row.critical_at = to_epoch_ms(last.at)
     save_once(row, EventRow.seq.does_not_exist())
 
 
-def _run(row: EventRow) -> tuple[Event, ...]:
+def _decode_run(row: EventRow) -> tuple[Event, ...]:
     """The events of a row; none where it can't be read, as those after it are worth telling."""
     try:
         return unpack(row.doc, tuple[Event, ...])
@@ -246,24 +250,24 @@ def _run(row: EventRow) -> tuple[Event, ...]:
         return ()
 
 
-def _day(day: date, shard: int) -> str:
+def _critical_key(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"
 
 
-def _head(mailbox: Mailbox, holder: str, now: datetime) -> list[Action]:
+def _build_head_actions(mailbox: Mailbox, holder: str, now: datetime) -> list[Action]:
     """What is written when a lease ends. Connections that have ended unnoticed are left out."""
-    ended = [one.listener.connection_id for one in mailbox.hearing if one.until <= now]
-    room = _ROOM - listeners.weight(mailbox.hearing)
+    ended = [one.subscriber.connection_id for one in mailbox.subscribers if one.ends_at <= now]
+    room = _MAX_HEAD_BYTES - listeners.estimate_size(mailbox.subscribers)
     return [
-        MailboxRow.doc.set(_kept(mailbox, room)),
+        MailboxRow.doc.set(_pack_head(mailbox, room)),
         MailboxRow.lease.remove(),
         MailboxRow.lease_until.remove(),
         MailboxRow.ended.set(holder),
-        *(MailboxRow.listeners[id_].remove() for id_ in ended[:_ENDED]),
+        *(MailboxRow.listeners[id_].remove() for id_ in ended[:_MAX_ENDED]),
     ]
 
 
-def _kept(mailbox: Mailbox, room: int) -> bytes:
+def _pack_head(mailbox: Mailbox, room: int) -> bytes:
     """What the head keeps, packed, with the newest events; all others are put away before.
 
     A critical event is put away at once, the last of its run, as it is looked up by an index.
@@ -271,47 +275,47 @@ def _kept(mailbox: Mailbox, room: int) -> bytes:
 
     def packed(tail: tuple[Event, ...]) -> bytes:
         return pack(
-            Head(
+            StoredHead(
                 mailbox.next_seq,
                 mailbox.delivered_to,
-                mailbox.heard,
-                mailbox.taken,
+                mailbox.cursor_by_type,
+                mailbox.applied_versions,
                 tail,
                 mailbox.lags,
-                mailbox.forgotten_at,
+                mailbox.applied_dropped_at,
             )
         )
 
-    old: tuple[Event, ...] = mailbox.tail
+    old: tuple[Event, ...] = mailbox.stored_tail
     new: tuple[Event, ...] = ()
-    for event in mailbox.fresh:
+    for event in mailbox.unsaved:
         new = (*new, event)
         if event.type in CRITICAL:
-            _put_away(mailbox.person_id, old + new)
+            _save_run(mailbox.person_id, old + new)
             old, new = (), ()
     kept = packed(old + new)
     if old and new and len(kept) > room:
-        _put_away(mailbox.person_id, old)
+        _save_run(mailbox.person_id, old)
         old, kept = (), packed(new)
-    if old + new and len(kept) > _MOST:
-        _put_away(mailbox.person_id, old + new)
+    if old + new and len(kept) > _MAX_TAIL_BYTES:
+        _save_run(mailbox.person_id, old + new)
         kept = packed(())
     return kept
 
 
-def _decode(row: MailboxRow) -> Mailbox:
-    head = unpack(row.doc, Head) if row.doc else Head()
+def _decode_mailbox(row: MailboxRow) -> Mailbox:
+    head = unpack(row.doc, StoredHead) if row.doc else StoredHead()
     return Mailbox(
         person_id=row.person_id,
         next_seq=head.next_seq,
         delivered_to=head.delivered_to,
-        heard=head.heard,
-        taken=head.taken,
-        forgotten_at=head.forgotten_at,
+        cursor_by_type=head.cursor_by_type,
+        applied_versions=head.applied_versions,
+        applied_dropped_at=head.applied_dropped_at,
         lags=head.lags,
-        todo=tuple(row.todo or ()),
-        tail=head.tail,
-        hearing=listeners.decode(row),
-        held_until=from_ms(row.lease_until) if row.lease_until else None,
+        pending=tuple(row.todo or ()),
+        stored_tail=head.tail,
+        subscribers=listeners.decode_subscribers(row),
+        leased_until=from_epoch_ms(row.lease_until) if row.lease_until else None,
         holder=row.lease,
     )

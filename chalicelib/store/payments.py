@@ -12,25 +12,25 @@ from chalicelib.store.saving import save_if
 from chalicelib.store.tables import PaymentRow
 
 
-class Payments:
+class PaymentTable:
     """The payments table."""
 
-    def get(self, order_id: int, attempt: int) -> Payment | None:
+    def get_attempt(self, order_id: int, attempt: int) -> Payment | None:
         """Read one attempt, strongly consistent; None if there is none."""
         try:
             row = PaymentRow.get(order_id, attempt, consistent_read=True)
         except DoesNotExist:
             return None
-        return _decode(row)
+        return _decode_payment(row)
 
-    def latest(self, order_id: int) -> Payment | None:
+    def get_latest(self, order_id: int) -> Payment | None:
         """The last attempt to pay for an order, strongly consistent; None if there is none."""
         rows = PaymentRow.query(
             order_id, consistent_read=True, scan_index_forward=False, limit=1, page_size=1
         )
-        return next((_decode(row) for row in rows), None)
+        return next((_decode_payment(row) for row in rows), None)
 
-    def commit(self, before: Payment | None, after: Payment) -> None:
+    def commit_payment(self, before: Payment | None, after: Payment) -> None:
         """Write `after` if the attempt is still `before` (None: not there). A write whose answer
         got lost is sent again by the SDK and finds itself done. Raises Stale."""
         unchanged = (
@@ -46,5 +46,5 @@ class Payments:
         save_if(row, unchanged | (PaymentRow.commit == row.commit))
 
 
-def _decode(row: PaymentRow) -> Payment:
+def _decode_payment(row: PaymentRow) -> Payment:
     return msgspec.json.decode(row.doc, type=Payment)

@@ -15,7 +15,7 @@ from chalicelib.store.saving import save_if
 from chalicelib.store.tables import PersonRow
 
 
-class People:
+class PeopleTable:
     """The people table."""
 
     def __init__(self, retries: Retries | None = None) -> None:
@@ -23,22 +23,22 @@ class People:
 
     def get(self, person_id: str) -> Person | None:
         """Read a profile, strongly consistent; None if there is none."""
-        return self.versioned(person_id)[0]
+        return self.get_with_version(person_id)[0]
 
     @staticmethod
-    def versioned(person_id: str) -> tuple[Person | None, int]:
+    def get_with_version(person_id: str) -> tuple[Person | None, int]:
         """A profile and which version it is, 0 where there is none."""
-        row = _row(person_id)
+        row = _find_row(person_id)
         return (msgspec.json.decode(row.doc, type=Person), int(row.version)) if row else (None, 0)
 
     @staticmethod
-    def row(person: Person, version: int) -> PersonRow:
+    def make_row(person: Person, version: int) -> PersonRow:
         """A profile as it is to be written."""
         doc = msgspec.json.encode(person).decode()
         return PersonRow(person_id=person.id, doc=doc, version=version, commit=uuid4().hex)
 
     @staticmethod
-    def unchanged(row: PersonRow, version: int) -> Condition:
+    def make_version_condition(row: PersonRow, version: int) -> Condition:
         """That a profile is of a version, 0: not there; or was written by this very row."""
         known: Condition = (
             PersonRow.version == version if version else PersonRow.person_id.does_not_exist()
@@ -50,17 +50,17 @@ class People:
         """Write a profile; ratings are kept as they are. Returns what is stored."""
 
         def write() -> Person:
-            found, version = self.versioned(wanted.id)
+            found, version = self.get_with_version(wanted.id)
             known = found or Person(wanted.id)
             person = replace(wanted, rating_sum=known.rating_sum, rating_count=known.rating_count)
-            row = self.row(person, version + 1)
-            save_if(row, self.unchanged(row, version))
+            row = self.make_row(person, version + 1)
+            save_if(row, self.make_version_condition(row, version))
             return person
 
-        return self._retries.run(write)
+        return self._retries.retry_while_stale(write)
 
 
-def _row(person_id: str) -> PersonRow | None:
+def _find_row(person_id: str) -> PersonRow | None:
     try:
         return PersonRow.get(person_id, consistent_read=True)
     except DoesNotExist:

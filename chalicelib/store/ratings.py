@@ -13,12 +13,12 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.people import Person, Rating
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import AlreadyRated, Stale
-from chalicelib.store.failures import cancelled
-from chalicelib.store.people import People
+from chalicelib.store.failures import read_cancellation
+from chalicelib.store.people import PeopleTable
 from chalicelib.store.tables import RatingRow
 
 
-class Ratings:
+class RatingTable:
     """The ratings table."""
 
     def __init__(self, connection: Connection, retries: Retries | None = None) -> None:
@@ -33,9 +33,9 @@ class Ratings:
         """
         doc = msgspec.json.encode(rating).decode()
         row = RatingRow(rating.order_id, doc=doc, commit=uuid4().hex)
-        self._retries.run(lambda: self._rate(rating, row))
+        self._retries.retry_while_stale(lambda: self._try_insert(rating, row))
 
-    def _rate(self, rating: Rating, row: RatingRow) -> None:
+    def _try_insert(self, rating: Rating, row: RatingRow) -> None:
         """Try once. Raises AlreadyRated, or Stale if another changed the courier's profile."""
         try:
             if RatingRow.get(rating.order_id, consistent_read=True).commit == row.commit:
@@ -43,20 +43,22 @@ class Ratings:
             raise AlreadyRated("This order has been rated.")
         except DoesNotExist:
             pass
-        known, version = People.versioned(rating.courier_id)
+        known, version = PeopleTable.get_with_version(rating.courier_id)
         person = known or Person(rating.courier_id)
         counted = replace(
             person,
             rating_sum=person.rating_sum + rating.stars,
             rating_count=person.rating_count + 1,
         )
-        person_row = People.row(counted, version + 1)
+        person_row = PeopleTable.make_row(counted, version + 1)
         once = RatingRow.order_id.does_not_exist() | (RatingRow.commit == row.commit)
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(row, condition=once)
-                write.save(person_row, condition=People.unchanged(person_row, version))
+                write.save(
+                    person_row, condition=PeopleTable.make_version_condition(person_row, version)
+                )
         except TransactWriteError as error:
-            if cancelled(error) is None:
+            if read_cancellation(error) is None:
                 raise
             raise Stale from None

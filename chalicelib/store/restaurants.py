@@ -9,7 +9,7 @@ from chalicelib.domain.people import Restaurant
 from chalicelib.store.tables import RestaurantRow
 
 
-class Restaurants:
+class RestaurantTable:
     """The restaurants table."""
 
     def get(self, restaurant_id: str) -> Restaurant | None:

@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.errors import Stale
-from chalicelib.store.failures import lost_race
+from chalicelib.store.failures import is_lost_race
 
 
 def save_if(row: Model, unchanged: Condition) -> None:
@@ -22,7 +22,7 @@ def save_if(row: Model, unchanged: Condition) -> None:
     try:
         row.save(condition=unchanged)
     except PutError as error:
-        if lost_race(error):
+        if is_lost_race(error):
             raise Stale from None
         raise
 
@@ -33,7 +33,7 @@ def update_if(row: Model, actions: Sequence[Action], unchanged: Condition) -> No
     try:
         row.update(actions=list(actions), condition=unchanged)
     except UpdateError as error:
-        if lost_race(error):
+        if is_lost_race(error):
             raise Stale from None
         raise
 
@@ -44,5 +44,5 @@ def save_once(row: Model, absent: Condition) -> None:
     try:
         row.save(condition=absent)
     except PutError as error:
-        if not lost_race(error):
+        if not is_lost_race(error):
             raise

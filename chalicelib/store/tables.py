@@ -398,7 +398,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
 _SHORT_NAMES = {model: str(model.Meta.table_name) for model in MODELS}
 
 
-def bind(prefix: str, region: str, endpoint: str | None, client: Any = None) -> Connection:
+def bind_tables(prefix: str, region: str, endpoint: str | None, client: Any = None) -> Connection:
     """Point every table at `{prefix}-{name}` over one connection, and return that connection.
 
     pynamodb would make a client for each model, 45 ms each, and at the first use: by many threads
@@ -432,6 +432,6 @@ def bind(prefix: str, region: str, endpoint: str | None, client: Any = None) -> 
     return shared
 
 
-def short_name(model: type[Model]) -> str:
+def get_short_name(model: type[Model]) -> str:
     """The table's name without the deployment's prefix."""
     return _SHORT_NAMES[model]

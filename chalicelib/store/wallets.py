@@ -18,18 +18,18 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Booking, Wallet
 from chalicelib.errors import NotFound, Stale
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.failures import cancelled
+from chalicelib.store.failures import read_cancellation
 from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 
 
-class Wallets:
+class WalletTable:
     """The wallets, ledger and payouts tables."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, courier_id: str) -> Wallet:
+    def get_wallet(self, courier_id: str) -> Wallet:
         """Read a wallet, strongly consistent; an empty one where there is none yet."""
         try:
             row = WalletRow.get(courier_id, consistent_read=True)
@@ -37,10 +37,10 @@ class Wallets:
             return Wallet(courier_id)
         return unpack(row.doc, Wallet)
 
-    def has(self, wallet: Wallet, key: str) -> bool:
+    def has_booking(self, wallet: Wallet, key: str) -> bool:
         """Whether something is booked in a wallet as it was read, or was before: a wallet that is
         still the same when it is written did not book it either."""
-        if any(booking.key == key for booking in wallet.newest):
+        if any(booking.key == key for booking in wallet.latest_bookings):
             return True
         try:
             LedgerRow.get(wallet.courier_id, key, consistent_read=True)
@@ -48,15 +48,17 @@ class Wallets:
             return False
         return True
 
-    def bookings(self, courier_id: str, limit: int) -> list[Booking]:
+    def list_bookings(self, courier_id: str, limit: int) -> list[Booking]:
         """The entries of a ledger, strongly consistent, by key, at most `limit`."""
-        newest = self.get(courier_id).newest  # first: they may be put into the ledger meanwhile
+        newest = self.get_wallet(
+            courier_id
+        ).latest_bookings  # first: they may be put into the ledger meanwhile
         rows = LedgerRow.query(courier_id, consistent_read=True, limit=limit)
         written = (msgspec.json.decode(row.doc, type=Booking) for row in islice(rows, limit))
         found = {booking.key: booking for booking in (*newest, *written)}
         return [found[key] for key in sorted(found)][:limit]
 
-    def book(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
+    def commit_wallet(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
         """Write `after` if the wallet is still `before`, with the payout that it is for, if any.
 
         A write whose answer got lost is sent again by the SDK and finds itself done, unless
@@ -64,31 +66,31 @@ class Wallets:
         the entries are booked. Raises Stale if the wallet changed meanwhile; it, and the payout,
         are not written then.
         """
-        for booking in before.newest:
-            row = LedgerRow(before.courier_id, booking.key, doc=_json(booking))
+        for booking in before.latest_bookings:
+            row = LedgerRow(before.courier_id, booking.key, doc=_encode_json(booking))
             save_once(row, LedgerRow.key.does_not_exist())
         unchanged = (
             WalletRow.version == before.version
             if before.version
             else WalletRow.courier_id.does_not_exist()
         )
-        wallet_row = _wallet_row(after)
+        wallet_row = _make_wallet_row(after)
         unchanged |= WalletRow.commit == wallet_row.commit
         if payout is None:
             save_if(wallet_row, unchanged)
             return
-        payout_row = _payout_row(payout)
+        payout_row = _make_payout_row(payout)
         new = PayoutRow.payout_id.does_not_exist() | (PayoutRow.commit == payout_row.commit)
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(wallet_row, condition=unchanged)
                 write.save(payout_row, condition=new)
         except TransactWriteError as error:
-            if cancelled(error) is None:
+            if read_cancellation(error) is None:
                 raise
             raise Stale from None
 
-    def payout(self, payout_id: str) -> Payout:
+    def get_payout(self, payout_id: str) -> Payout:
         """Read a payout, strongly consistent. Raises NotFound."""
         try:
             row = PayoutRow.get(payout_id, consistent_read=True)
@@ -99,19 +101,21 @@ class Wallets:
     def update_payout(self, before: Payout, after: Payout) -> None:
         """Write `after` if the payout is still `before`; sent twice, it finds itself done. Raises
         Stale."""
-        row = _payout_row(after)
+        row = _make_payout_row(after)
         save_if(row, (PayoutRow.version == before.version) | (PayoutRow.commit == row.commit))
 
 
-def _wallet_row(wallet: Wallet) -> WalletRow:
+def _make_wallet_row(wallet: Wallet) -> WalletRow:
     return WalletRow(
         wallet.courier_id, doc=pack(wallet), version=wallet.version, commit=uuid4().hex
     )
 
 
-def _payout_row(payout: Payout) -> PayoutRow:
-    return PayoutRow(payout.id, doc=_json(payout), version=payout.version, commit=uuid4().hex)
+def _make_payout_row(payout: Payout) -> PayoutRow:
+    return PayoutRow(
+        payout.id, doc=_encode_json(payout), version=payout.version, commit=uuid4().hex
+    )
 
 
-def _json(value: msgspec.Struct) -> str:
+def _encode_json(value: msgspec.Struct) -> str:
     return msgspec.json.encode(value).decode()

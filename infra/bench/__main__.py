@@ -22,7 +22,7 @@ from rich.table import Table
 from chalicelib.settings import BadSetting
 from infra.bench import cost, far, gateway, growth, latency, posting
 from infra.bench.report import Report
-from infra.harness.stack_process import HOME, ChildError
+from infra.harness.stack_process import HOME, StackProcessError
 
 RESULT = HOME / "dist" / "bench.json"
 _WIDTH = 140  # the widest table; a terminal may wrap it, but nothing is cut off
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in _chosen(arguments):
             reports[name] = SECTIONS[name]()
             _print(reports[name])
-    except (BadSetting, ChildError) as error:
+    except (BadSetting, StackProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.bench.report import cpu_of
-from infra.harness.stack_process import HOME, free_port
+from infra.harness.stack_process import HOME, find_free_port
 
 START_WITHIN_S = 30.0
 INSTALL_WITHIN_S = 240.0
@@ -38,7 +38,7 @@ class Contender:
     def __init__(self, name: str, path: str) -> None:
         self.name = name
         self.path = path
-        self.port = free_port()
+        self.port = find_free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
 
@@ -110,8 +110,8 @@ def offline() -> Contender:
     made = Contender("serverless-offline", "/")
     env = {
         "WEBSOCKET_PORT": str(made.port),
-        "HTTP_PORT": str(free_port()),
-        "LAMBDA_PORT": str(free_port()),
+        "HTTP_PORT": str(find_free_port()),
+        "LAMBDA_PORT": str(find_free_port()),
         "PYTHON_RUNTIME": python_of_offline() or "python3.9",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",

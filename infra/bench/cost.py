@@ -89,12 +89,12 @@ def _others(on: Stage) -> Iterator[Row]:
     yield _row("a fix by socket", bill)
     on.now += HEARTBEAT
     with on.meter.measuring() as bill:
-        on.waybill.presence.check("walker-courier")
+        on.waybill.connections.check_connection("walker-courier")
     yield _row(BEAT, bill)
-    on.waybill.sweeper.sweep()  # what is due by now: heartbeats of those who are connected
+    on.waybill.sweeper.run_pass()  # what is due by now: heartbeats of those who are connected
     on.pass_time(0)
     with on.meter.measuring() as bill:
-        on.waybill.sweeper.sweep()
+        on.waybill.sweeper.run_pass()
     yield _row(SWEEP, bill)
 
 

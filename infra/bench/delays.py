@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.messaging.wakeups import Wakeup
-from chalicelib.services.ports import Gateway, Queue
+from chalicelib.services.ports import FrameSender, WakeupSender
 from infra.bench.critical_path import Call
 
 POST, SEND = "post", "SendMessageBatch"
@@ -71,47 +71,47 @@ class SlowDatabase:
 class SlowQueue:
     """Implement services.ports.Queue: delay each send of another queue, and log it."""
 
-    def __init__(self, queue: Queue, log: CallLog) -> None:
+    def __init__(self, queue: WakeupSender, log: CallLog) -> None:
         self._queue = queue
         self._log = log
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Send wakeups later."""
         with _delayed(SEND, self._log):
-            self._queue.send(wakeups)
+            self._queue.send_wakeups(wakeups)
 
 
 class SlowGateway:
     """Implement services.ports.Gateway: delay each request of another gateway, and log it."""
 
-    def __init__(self, gateway: Gateway, log: CallLog) -> None:
+    def __init__(self, gateway: FrameSender, log: CallLog) -> None:
         self._gateway = gateway
         self._log = log
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         """Post later."""
         with _delayed(POST, self._log):
-            self._gateway.post(connection_id, frame)
+            self._gateway.post_frame(connection_id, frame)
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> Sequence[Exception | None]:
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> Sequence[Exception | None]:
         """Post later, side by side."""
         with _delayed(POST, self._log):
-            return self._gateway.post_all(posts)
+            return self._gateway.post_frames(posts)
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         """Look later."""
         with _delayed(POST, self._log):
-            return self._gateway.alive(connection_id)
+            return self._gateway.is_connected(connection_id)
 
-    def last_active(self, connection_id: str) -> datetime | None:
+    def get_last_active(self, connection_id: str) -> datetime | None:
         """Look later."""
         with _delayed(POST, self._log):
-            return self._gateway.last_active(connection_id)
+            return self._gateway.get_last_active(connection_id)
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         """Close later."""
         with _delayed(POST, self._log):
-            self._gateway.close(connection_id)
+            self._gateway.close_connection(connection_id)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def message(event: Any) -> Any:
     if action == "returned":
         return {"statusCode": 200, "body": event.body}
     if action == "fan":
-        _api.post_all([(id_, event.body) for id_ in _everybody.copy()])
+        _api.post_frames([(id_, event.body) for id_ in _everybody.copy()])
     else:
-        _api.post(event.connection_id, event.body)
+        _api.post_frame(event.connection_id, event.body)
     return _DONE

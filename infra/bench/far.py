@@ -19,7 +19,7 @@ from infra.bench.delays import ASSUMED, POST, read_calls
 from infra.bench.report import Report, Row, at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, REPLY, Bench, Samples, Span
 from infra.harness.quantiles import quantile
-from infra.harness.stack_process import Child
+from infra.harness.stack_process import StackProcess
 
 ROUNDS = 80
 WITHIN_S = 30.0
@@ -35,7 +35,9 @@ def measure(rounds: int = ROUNDS) -> Report:
     """Measure. Raises ChildError where Waybill does not start."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
         path = Path(folder) / "calls"
-        with Child("infra.bench.far_stack", FAR_CALLS=str(path), DELIVERY_OFFER_TTL_S="60") as far:
+        with StackProcess(
+            "infra.bench.far_stack", FAR_CALLS=str(path), DELIVERY_OFFER_TTL_S="60"
+        ) as far:
             bench = Bench(far.options, far.secret)
             asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
         calls = read_calls(path)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from chalicelib import wiring
-from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import Settings
 from chalicelib.store import tables
@@ -19,10 +19,10 @@ from infra.local.__main__ import main
 from infra.local.due_times import DueTimes, NotingQueue
 
 
-def build_far(settings: Settings, due_times: DueTimes) -> Waybill:
+def build_far(settings: Settings, due_times: DueTimes) -> Services:
     """Make the application over clients that are delayed."""
     log = CallLog(Path(os.environ["FAR_CALLS"]))
-    database = tables.bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    database = tables.bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
     SlowDatabase(database.client, log)
     session = database.session
     queue = NotingQueue(wiring.wakeup_queue(session, settings), due_times)

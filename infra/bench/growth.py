@@ -16,20 +16,20 @@ from zlib import crc32
 import msgspec
 from pynamodb.models import Model
 
-from chalicelib.domain.details import Job, Place
-from chalicelib.domain.geo import cell_of
+from chalicelib.domain.details import OrderDetails, Place
+from chalicelib.domain.geo import find_cell
 from chalicelib.domain.messaging.connections import Connection, person_room
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Fix, Role
 from chalicelib.store import connections as connection_rows
 from chalicelib.store import mailbox_subscribers as listener_rows
 from chalicelib.store import orders as order_rows
-from chalicelib.store.clock import ms
+from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow
 from infra.bench.report import Report, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
 from infra.bench.stage import Stage, stage
-from infra.resources.aws_clients import client
+from infra.resources.aws_clients import make_client
 
 SIZES = (1_000, 10_000, 100_000)
 SOCKETS = (10, 1_000, 10_000)
@@ -95,7 +95,7 @@ def _operations(on: Stage, size: str, name: str) -> Iterator[Row]:
         ("fix", lambda: cast.fix(0.0001)),
         (ASSIGN, lambda: cast.place("orders", PARCEL)),
         ("accept", lambda: cast.do("accept")),
-        ("sweep", on.waybill.sweeper.sweep),
+        ("sweep", on.waybill.sweeper.run_pass),
         ("deliver", lambda: _finish(cast)),
     )
     for what, act in operations:
@@ -137,7 +137,7 @@ class Loading:
 
     def __init__(self, on: Stage) -> None:
         self._on = on
-        self._client = client("dynamodb", on.endpoint)
+        self._client = make_client("dynamodb", on.endpoint)
 
     def couriers(self, first: int, upto: int, give_up_at: float) -> bool:
         """Free couriers, _PER_CELL in each cell, none within reach of the pickup."""
@@ -180,26 +180,28 @@ class Loading:
             courier_id=id_,
             available=True,
             fix=msgspec.json.encode(fix).decode(),
-            fix_at=ms(fix.at),
-            heard_at=ms(fix.at),
-            cell=cell_of(at),
+            fix_at=to_epoch_ms(fix.at),
+            heard_at=to_epoch_ms(fix.at),
+            cell=find_cell(at),
             free_shard=crc32(id_.encode()) % SHARDS,
-            idle_since=ms(fix.at),
+            idle_since=to_epoch_ms(fix.at),
         )
 
     def _order(self, n: int) -> Model:
         now, waits = self._on.now, n % _WAITING == 0
-        job = Job("delivery", f"customer-{n}", Place("1 Depot Road"), Place("2 Door Street"), now)
+        job = OrderDetails(
+            "delivery", f"customer-{n}", Place("1 Depot Road"), Place("2 Door Street"), now
+        )
         order = Order(
             id=n + 1,
-            job=job,
+            details=job,
             status=Status.SEARCHING if waits else Status.ACCEPTED,
             updated_at=now,
             version=1,
             courier_id=None if waits else f"other-{n}",
             next_search_at=now + timedelta(days=1) if waits else None,
         )
-        return order_rows.encode(order)
+        return order_rows.encode_order(order)
 
     def _socket(self, n: int) -> Iterable[Model]:
         id_, person = f"loaded-{n}", f"listener-{n}"
@@ -213,5 +215,5 @@ class Loading:
             greeted=True,
             check_at=self._on.now + timedelta(hours=1),
         )
-        heard_by = {id_: listener_rows.encode(person, connection)}
-        return connection_rows.encode(connection), MailboxRow(person, listeners=heard_by)
+        heard_by = {id_: listener_rows.encode_subscriber(person, connection)}
+        return connection_rows.encode_connection(connection), MailboxRow(person, listeners=heard_by)

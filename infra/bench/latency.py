@@ -14,7 +14,7 @@ from chalicelib.settings import BadSetting
 from infra.bench.report import Report, Row, at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, Bench, Samples
 from infra.harness.quantiles import quantile
-from infra.harness.stack_process import Child
+from infra.harness.stack_process import StackProcess
 
 WITHIN_S = 45.0
 _WARM_UP = 10
@@ -26,7 +26,7 @@ _RATIO = "× engine (p50)"
 def measure() -> Report:
     """Measure. Raises BadSetting, and ChildError where Waybill does not start."""
     rounds = rounds_from(os.environ)
-    with Child(DELIVERY_OFFER_TTL_S="60") as child:
+    with StackProcess(DELIVERY_OFFER_TTL_S="60") as child:
         bench = Bench(child.options, child.secret)
         asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
     rows = _rows(bench.samples)

@@ -103,7 +103,7 @@ def _ways(port: int, stack: ExitStack) -> dict[str, Post]:
 
     return {
         _FLOOR: exchange,
-        _OURS: lambda: ours.post(_ID, _FRAME),
+        _OURS: lambda: ours.post_frame(_ID, _FRAME),
         _BOTO3: lambda: theirs.post_to_connection(ConnectionId=_ID, Data=_FRAME),
     }
 

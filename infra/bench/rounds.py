@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import botocore.session
 
 from infra.bench.talks import Talks
-from infra.harness.clients import Client, Frame
-from infra.local.options import Options
+from infra.harness.clients import Frame, StackClient
+from infra.local.options import LocalOptions
 
 PLACE = {"lat": 52.52, "lng": 13.4099}
 PARCEL = {
@@ -67,7 +67,7 @@ class Bench:
     """One courier and one customer, who do the same delivery over and over; riders and drivers
     who talk."""
 
-    def __init__(self, where: Options, secret: str) -> None:
+    def __init__(self, where: LocalOptions, secret: str) -> None:
         self.samples = Samples()
         self._engine = botocore.session.get_session().create_client(
             "dynamodb",
@@ -77,9 +77,9 @@ class Bench:
             aws_secret_access_key="local",
         )
         pool = ThreadPoolExecutor(4)
-        self._ana = Client(where, secret, "customer", "ana", pool)
-        self._ben = Client(where, secret, "courier", "ben", pool)
-        self._talks = Talks(lambda role, id_: Client(where, secret, role, id_, pool))
+        self._ana = StackClient(where, secret, "customer", "ana", pool)
+        self._ben = StackClient(where, secret, "courier", "ben", pool)
+        self._talks = Talks(lambda role, id_: StackClient(where, secret, role, id_, pool))
 
     async def run(self, rounds: int, warm_up: int, until: float) -> None:
         """Measure so many rounds, or fewer if `until` (monotonic) comes first."""
@@ -88,7 +88,7 @@ class Bench:
             await self._talks.begin(warm_up + rounds)
             status, body = await self._ben.post("courier/availability", available=True, **PLACE)
             assert status == 200, body
-            of_ana, of_ben = self._ana.frames(), self._ben.frames()
+            of_ana, of_ben = self._ana.receive_frames(), self._ben.receive_frames()
             for n in range(warm_up + rounds):
                 if n == warm_up:
                     self.samples = Samples()

@@ -18,15 +18,15 @@ from typing import Any
 from chalice.test import Client
 
 from chalicelib import wiring
-from chalicelib.domain.messaging.wakeups import Wakeup, encode
+from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
 from chalicelib.errors import Gone
 from chalicelib.settings import Settings
-from chalicelib.store.tables import bind
+from chalicelib.store.tables import bind_tables
 from infra.bench.meter import Meter
-from infra.harness.stack_process import free_port
+from infra.harness.stack_process import find_free_port
 from infra.local.engine import Ministack
-from infra.local.tokens import mint
-from infra.resources.aws_clients import REGION, client
+from infra.local.tokens import mint_token
+from infra.resources.aws_clients import REGION, make_client
 from infra.resources.tables import create_tables
 
 SECRET = "a-secret-of-the-bench-and-nobody-else"
@@ -47,8 +47,8 @@ class Stage:
     def __init__(self, endpoint: str) -> None:
         self.now = datetime.now(timezone.utc)
         self.endpoint = endpoint
-        create_tables(client("dynamodb", endpoint), PREFIX)
-        self.database = bind(PREFIX, REGION, endpoint)
+        create_tables(make_client("dynamodb", endpoint), PREFIX)
+        self.database = bind_tables(PREFIX, REGION, endpoint)
         self.meter = Meter(self.database.client)
         self._later: Later = []
         self._frames: dict[str, list[str]] = {}  # of each open socket
@@ -108,37 +108,37 @@ class Stage:
 
     # services.ports.Queue and Gateway
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Keep wakeups until time has passed."""
         sent = list(wakeups)
         self.meter.woken(len(sent))
         with self._lock:
             for wakeup, delay in sent:
                 self._sent += 1
-                self._later.append((self.now + delay, self._sent, encode(wakeup)))
+                self._later.append((self.now + delay, self._sent, encode_wakeup(wakeup)))
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         """Count a post."""
         if connection_id not in self._frames:
             raise Gone(connection_id)
         self._frames[connection_id].append(frame)
         self.meter.posted()
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
         """Count posts."""
         open_ = [(id_, frame) for id_, frame in posts if id_ in self._frames]
         for id_, frame in open_:
-            self.post(id_, frame)
+            self.post_frame(id_, frame)
         return [None if id_ in self._frames else Gone(id_) for id_, _ in posts]
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         """Whether a socket was opened."""
         return connection_id in self._frames
 
-    def last_active(self, connection_id: str) -> None:
+    def get_last_active(self, connection_id: str) -> None:
         """Not told here."""
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         """End a socket."""
         self._frames.pop(connection_id, None)
 
@@ -151,7 +151,7 @@ def stage() -> Iterator[Stage]:
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # Chalice wants one
     with (
         tempfile.TemporaryDirectory(prefix="waybill-bench-", ignore_cleanup_errors=True) as folder,
-        Ministack(free_port(), Path(folder)) as engine,
+        Ministack(find_free_port(), Path(folder)) as engine,
     ):
         try:
             yield Stage(engine.endpoint)
@@ -161,7 +161,7 @@ def stage() -> Iterator[Stage]:
 
 def token(role: str, id_: str, **claims: Any) -> str:
     """A token for the stage."""
-    return mint(SECRET, role, id_, **claims)
+    return mint_token(SECRET, role, id_, **claims)
 
 
 def _event(kind: str, id_: str, connected_at: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from infra.harness.clients import Client, Frame
+from infra.harness.clients import Frame, StackClient
 
 MOST_PAIRS = 24
 _EACH = 5  # spec 001: messages a minute
@@ -25,7 +25,7 @@ _WISH = {
 class Side:
     """One of the two: a client and what it hears."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: StackClient) -> None:
         self.client = client
 
     async def arrive(self) -> None:
@@ -33,11 +33,11 @@ class Side:
         status, body = await self.client.put("me", name="Ana Smith", phone="+4930123456")
         assert status == 200, body
         await self.client.connect("rides")
-        self._frames: AsyncIterator[Frame] = self.client.frames()
+        self._frames: AsyncIterator[Frame] = self.client.receive_frames()
 
     async def ask(self, event: str, **data: object) -> Frame:
         """Send an event; the data of its response."""
-        await self.client.say(event, **data)
+        await self.client.send(event, **data)
         answer: Frame = await self.hear(f"{event}_response")
         assert answer["status"] == "success", answer
         return answer
@@ -64,7 +64,7 @@ class Talk:
 
     async def say(self) -> None:
         """Write, and have it arrive at the other side."""
-        await self._speaker.client.say(
+        await self._speaker.client.send(
             "send_chat_message", ride_id=self._ride_id, message="Where are you?"
         )
         await self._listener.hear("chat_message")
@@ -79,7 +79,7 @@ class Talk:
 class Talks:
     """Enough pairs for so many messages, or as many as there may be."""
 
-    def __init__(self, person: Callable[[str, str], Client]) -> None:
+    def __init__(self, person: Callable[[str, str], StackClient]) -> None:
         self._person = person
         self._sides: list[Side] = []
         self._waiting: deque[Talk] = deque()

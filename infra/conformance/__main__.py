@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.conformance.cloud import ROOT, cloud, free_port
-from infra.conformance.deployment import HASTY, PATIENT, deploy
+from infra.conformance.cloud import ROOT, find_free_port, run_cloud
+from infra.conformance.deployment import HASTY, PATIENT, deploy_stage
 from infra.conformance.front import Front
-from infra.conformance.logs import complaints
+from infra.conformance.logs import find_complaints
 from infra.deploy.errors import DeployError
 from infra.local.engine import EngineError
 
@@ -40,8 +40,8 @@ def main() -> int:
     # Whoever stops a run, as `timeout` does, leaves neither an engine nor its folder behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with cloud() as engine:
-            return asyncio.run(_told(engine.endpoint, package, arguments))
+        with run_cloud() as engine:
+            return asyncio.run(_run_stories(engine.endpoint, package, arguments))
     except (DeployError, EngineError) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 1
@@ -49,14 +49,16 @@ def main() -> int:
         return 1
 
 
-async def _told(engine: str, package: Path, arguments: list[str]) -> int:
+async def _run_stories(engine: str, package: Path, arguments: list[str]) -> int:
     secret = secrets.token_urlsafe(48)
     stages: dict[str, dict[str, Any]] = {}
     async with contextlib.AsyncExitStack() as fronts:
         for stage, settings in {"local": PATIENT, "hasty": HASTY}.items():
-            deployed = await asyncio.to_thread(deploy, package, engine, secret, stage, settings)
-            port = free_port()
-            await fronts.enter_async_context(Front(port, deployed).serving())
+            deployed = await asyncio.to_thread(
+                deploy_stage, package, engine, secret, stage, settings
+            )
+            port = find_free_port()
+            await fronts.enter_async_context(Front(port, deployed).serve())
             print(f"Stage {stage} at {engine}: REST and sockets at http://127.0.0.1:{port}")
             stages[stage] = {
                 "port": port,
@@ -77,7 +79,7 @@ async def _told(engine: str, package: Path, arguments: list[str]) -> int:
         loop.add_signal_handler(signal.SIGTERM, tests.send_signal, signal.SIGINT)
         failed = await tests.wait()
     if failed:
-        print("\n".join([*complaints(engine)][-LOG_LINES:]))
+        print("\n".join([*find_complaints(engine)][-LOG_LINES:]))
     return failed
 
 

@@ -22,12 +22,12 @@ from statistics import median
 from urllib.request import urlopen
 
 from infra.bench.rounds import PARCEL, PLACE
-from infra.conformance.cloud import ROOT, cloud, free_port
-from infra.conformance.deployment import deploy
+from infra.conformance.cloud import ROOT, find_free_port, run_cloud
+from infra.conformance.deployment import deploy_stage
 from infra.conformance.front import Front
-from infra.conformance.logs import invocations
-from infra.harness.clients import Client
-from infra.local.options import Options
+from infra.conformance.logs import read_invocations
+from infra.harness.clients import StackClient
+from infra.local.options import LocalOptions
 
 WARM_UP, ROUNDS = 5, 40
 QUIET_S = 25.0  # every timer of an order has come and found nothing to do
@@ -35,12 +35,14 @@ QUIET_S = 25.0  # every timer of an order has come and found nothing to do
 
 async def main(package: Path) -> None:
     """Deploy, measure, and print how often each function ran, and how long."""
-    secret, port = secrets.token_urlsafe(48), free_port()
-    with cloud() as running, ThreadPoolExecutor(4) as pool:
-        deployed = await asyncio.to_thread(deploy, package, running.endpoint, secret, "billed")
-        async with Front(port, deployed).serving():
+    secret, port = secrets.token_urlsafe(48), find_free_port()
+    with run_cloud() as running, ThreadPoolExecutor(4) as pool:
+        deployed = await asyncio.to_thread(
+            deploy_stage, package, running.endpoint, secret, "billed"
+        )
+        async with Front(port, deployed).serve():
             people = [
-                Client(Options(port=port), secret, role, f"{role}-1", pool)
+                StackClient(LocalOptions(port=port), secret, role, f"{role}-1", pool)
                 for role in ("courier", "customer")
             ]
             await asyncio.gather(*(who.connect() for who in people))
@@ -49,8 +51,8 @@ async def main(package: Path) -> None:
             floor = await _median_ms(lambda: _ask_nothing(deployed.rest_url), running.endpoint)
             print(f"the engine adds {floor['api_handler'][1]:.0f} ms")
             for what, once in {
-                "a delivery": lambda: _deliver(ben, ana),
-                "a position": lambda: _move(ben),
+                "a delivery": lambda: _make_delivery(ben, ana),
+                "a position": lambda: _report_position(ben),
             }.items():
                 for function, (times, ms) in (await _median_ms(once, running.endpoint)).items():
                     net = ms - floor["api_handler"][1]
@@ -62,17 +64,17 @@ async def _median_ms(
     once: Callable[[], Awaitable[None]], endpoint: str
 ) -> dict[str, tuple[float, float]]:
     """How often each function runs for something, and how long."""
-    await _repeat(once, WARM_UP)
-    before = set(invocations(endpoint))
-    await _repeat(once, ROUNDS)
+    await _run_repeatedly(once, WARM_UP)
+    before = set(read_invocations(endpoint))
+    await _run_repeatedly(once, ROUNDS)
     ran: dict[str, list[int]] = defaultdict(list)
-    for each in set(invocations(endpoint)) - before:
+    for each in set(read_invocations(endpoint)) - before:
         ran[each.function].append(each.billed_ms)
     ran.pop("sweep", None)  # by the clock
     return {function: (len(ms) / ROUNDS, median(ms)) for function, ms in sorted(ran.items())}
 
 
-async def _repeat(once: Callable[[], Awaitable[None]], count: int) -> None:
+async def _run_repeatedly(once: Callable[[], Awaitable[None]], count: int) -> None:
     for _ in range(count):
         await once()
     await asyncio.sleep(QUIET_S)
@@ -83,7 +85,7 @@ async def _ask_nothing(rest_url: str) -> None:
         assert answer.status == 200
 
 
-async def _deliver(ben: Client, ana: Client) -> None:
+async def _make_delivery(ben: StackClient, ana: StackClient) -> None:
     status, order = await ana.post("orders", **PARCEL)
     assert status == 201, order
     for step in ("accept", "arrived", "picked", "delivered"):
@@ -91,7 +93,7 @@ async def _deliver(ben: Client, ana: Client) -> None:
         assert status == 200, answer
 
 
-async def _move(ben: Client) -> None:
+async def _report_position(ben: StackClient) -> None:
     await asyncio.sleep(1.1)  # one a second is enough
     status, answer = await ben.post("courier/location", **PLACE)
     assert status == 200, answer

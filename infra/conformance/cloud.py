@@ -23,16 +23,16 @@ _SETTINGS = {
 
 
 @contextlib.contextmanager
-def cloud() -> Iterator[Ministack]:
+def run_cloud() -> Iterator[Ministack]:
     """One that is gone afterwards, with all that was in it."""
     with (
         TemporaryDirectory(prefix="waybill-conformance-") as folder,
-        Ministack(free_port(), Path(folder), environment=_SETTINGS) as running,
+        Ministack(find_free_port(), Path(folder), environment=_SETTINGS) as running,
     ):
         yield running
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A port that nobody listens on."""
     with contextlib.closing(bind(GatewayConfig(port=0))) as bound:
         return int(bound.getsockname()[1])

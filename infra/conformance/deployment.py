@@ -13,9 +13,9 @@ from infra.deploy.secret import Clients
 from infra.deploy.stack import Stack
 from infra.local.options import STAGE as API_STAGE
 from infra.package.build import Package
-from infra.resources.aws_clients import client
-from infra.template.expansion import Template, expanded
-from infra.template.parameters import tunable
+from infra.resources.aws_clients import make_client
+from infra.template.expansion import Template, expand_template
+from infra.template.parameters import tunable_settings
 
 BUCKET = "waybill-conformance"
 # Where dozens of processes start at once on two cores, 15 s to answer an offer are soon over.
@@ -31,7 +31,7 @@ _MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployedStage:
     """Where the APIs of a stack are on the engine."""
 
     rest_url: str
@@ -39,28 +39,30 @@ class Deployed:
     table_prefix: str
 
 
-def deploy(
+def deploy_stage(
     folder: Path,
     endpoint: str,
     jwt_secret: str,
     stage: str,
     settings: Mapping[str, str] = NO_SETTINGS,
-) -> Deployed:
+) -> DeployedStage:
     """Make the secret, then bring up a stage of the package in a folder. Raises DeployError."""
     content = {"JWT_SECRET": jwt_secret, "PAYMENT_WEBHOOK_SECRET": jwt_secret}
-    secret.make(clients_of(endpoint), stage, content)
-    given = {tunable()[name]: value for name, value in settings.items()}
+    secret.make_secret(clients_of(endpoint), stage, content)
+    given = {tunable_settings()[name]: value for name, value in settings.items()}
     return bring_up(folder, endpoint, stage, **given)
 
 
-def bring_up(folder: Path, endpoint: str, stage: str, **given: str) -> Deployed:
+def bring_up(folder: Path, endpoint: str, stage: str, **given: str) -> DeployedStage:
     """Deploy a stage that has its secret. Raises DeployError."""
     clients = clients_of(endpoint)
     clients("s3").create_bucket(Bucket=BUCKET)
     stack = Stack(clients, stage, poll_s=0.2)
-    outputs = stack.deploy(Package.of(folder), BUCKET, given, partial(adapted, endpoint))
+    outputs = stack.deploy(
+        Package.find_in(folder), BUCKET, given, partial(adapt_template, endpoint)
+    )
     at = f"{endpoint}/_aws/execute-api"
-    return Deployed(
+    return DeployedStage(
         rest_url=f"{at}/{outputs['RestAPIId']}/{API_STAGE}",
         websocket_url=f"{at}/{outputs['WebsocketAPIId']}/{API_STAGE}",
         table_prefix=stack.name,
@@ -70,10 +72,12 @@ def bring_up(folder: Path, endpoint: str, stage: str, **given: str) -> Deployed:
 @cache
 def clients_of(endpoint: str) -> Clients:
     """The engine's clients, each made once: their models are large."""
-    return cache(partial(client, endpoint=endpoint))
+    return cache(partial(make_client, endpoint=endpoint))
 
 
-def adapted(endpoint: str, template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
+def adapt_template(
+    endpoint: str, template: Template, code_uri: str, given: Mapping[str, str]
+) -> Template:
     """The template, expanded, since ministack can't; and four things that are not as on AWS.
 
     No name leads to the engine's @connections, so their address is its own. AWS lets whoever may
@@ -81,7 +85,7 @@ def adapted(endpoint: str, template: Template, code_uri: str, given: Mapping[str
     that came by a parameter for a number, where ministack's queue poller stops at the string. And
     ministack, where no alarm rings, refuses those over a query.
     """
-    template = without_queries(expanded(template, code_uri, given))
+    template = drop_query_alarms(expand_template(template, code_uri, given))
     management = {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{WebsocketAPI}}/{API_STAGE}"}
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
@@ -101,7 +105,7 @@ def adapted(endpoint: str, template: Template, code_uri: str, given: Mapping[str
     return template
 
 
-def without_queries(template: Template) -> Template:
+def drop_query_alarms(template: Template) -> Template:
     """The template less the alarms that watch more than one metric."""
     kept = {
         name: each

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from infra.conformance.deployment import Deployed
-from infra.gateway.paths import rewrite, stage_rules
+from infra.conformance.deployment import DeployedStage
+from infra.gateway.paths import rewrite_path, stage_rules
 from infra.local.options import STAGE
 from infra.resources.gateway_responses import GATEWAY_RESPONSES
 from infra.resources.websocket_paths import PATHS
@@ -24,7 +24,7 @@ _RULES = stage_rules(STAGE, PATHS)
 
 
 @dataclass(frozen=True)
-class Refusal:
+class EdgeAnswer:
     """What the function answers itself."""
 
     status: int
@@ -38,31 +38,35 @@ class Refusal:
         return head.encode() + self.body.encode()
 
 
-_NOT_FOUND = Refusal(404, GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"][1])
+_NOT_FOUND = EdgeAnswer(404, GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"][1])
 
 
 class Front:
     """Listens on a port of 127.0.0.1 and leads to a deployment."""
 
-    def __init__(self, port: int, deployed: Deployed) -> None:
+    def __init__(self, port: int, deployed: DeployedStage) -> None:
         self._port = port
         self._deployed = deployed
         self._engine = urlsplit(deployed.rest_url)
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
+    async def serve(self) -> AsyncIterator[None]:
         """Serve while the block runs."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=_HEAD_BYTES)
+        server = await asyncio.start_server(
+            self._handle_connection, "127.0.0.1", self._port, limit=_HEAD_BYTES
+        )
         try:
             yield
         finally:
             server.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_connection(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
-            forwarded = self.forwarded(head)
-            if isinstance(forwarded, Refusal):
+            forwarded = self.rewrite_head(head)
+            if isinstance(forwarded, EdgeAnswer):
                 writer.write(forwarded.encode())
                 await writer.drain()
                 return
@@ -70,29 +74,29 @@ class Front:
             engine_reader, engine_writer = await asyncio.open_connection(host, port)
             with contextlib.closing(engine_writer):
                 engine_writer.write(forwarded)
-                ways = (_copy(reader, engine_writer), _copy(engine_reader, writer))
-                await _first(*map(asyncio.ensure_future, ways))
+                ways = (_copy_stream(reader, engine_writer), _copy_stream(engine_reader, writer))
+                await _await_first(*map(asyncio.ensure_future, ways))
 
-    def forwarded(self, head: bytes) -> bytes | Refusal:
+    def rewrite_head(self, head: bytes) -> bytes | EdgeAnswer:
         """The head for the engine, one request to a connection."""
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
         upgrade = any(line.lower().startswith("upgrade:") for line in lines)
-        led = self._led(target, upgrade)
-        if isinstance(led, Refusal):
+        led = self._rewrite_target(target, upgrade)
+        if isinstance(led, EdgeAnswer):
             return led
         if not upgrade:
             lines = [line for line in lines if not line.lower().startswith("connection:")]
             lines.insert(0, "Connection: close")
         return "\r\n".join([f"{method} {led} {version}", *lines]).encode("latin-1")
 
-    def _led(self, target: str, upgrade: bool) -> str | Refusal:
+    def _rewrite_target(self, target: str, upgrade: bool) -> str | EdgeAnswer:
         path, _, query = target.partition("?")
-        socket = rewrite(_RULES, path, parse_qs(query, keep_blank_values=True))
+        socket = rewrite_path(_RULES, path, parse_qs(query, keep_blank_values=True))
         if socket is not None and socket.refusal:
-            return Refusal(*socket.refusal)
+            return EdgeAnswer(*socket.refusal)
         if socket is not None and socket.otherwise and not upgrade:
-            return Refusal(*socket.otherwise)
+            return EdgeAnswer(*socket.otherwise)
         if socket is not None:
             base = urlsplit(self._deployed.websocket_url).path
             return f"{base}?{urlencode(socket.query, doseq=True)}"
@@ -101,14 +105,14 @@ class Front:
         return _NOT_FOUND
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while chunk := await reader.read(65536):
             writer.write(chunk)
             await writer.drain()
 
 
-async def _first(*ways: asyncio.Future[None]) -> None:
+async def _await_first(*ways: asyncio.Future[None]) -> None:
     """Wait for the engine's end or the client's; the other half has nothing left to say."""
     _, pending = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     for way in pending:

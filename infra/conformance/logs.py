@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from infra.resources.aws_clients import client
+from infra.resources.aws_clients import make_client
 
 GROUPS = "/waybill/"
 _ROUTINE = ("START ", "END ", "REPORT ", '{"_aws"')  # the last are metrics
@@ -21,21 +21,21 @@ class Invocation(NamedTuple):
     billed_ms: int
 
 
-def complaints(endpoint: str) -> Iterator[str]:
+def find_complaints(endpoint: str) -> Iterator[str]:
     """Every logged line of an invocation that logged more than its start and end."""
-    for group, line in lines(client("logs", endpoint)):
+    for group, line in read_lines(make_client("logs", endpoint)):
         if not line.startswith(_ROUTINE):
             yield f"{group}: {line}"
 
 
-def invocations(endpoint: str) -> Iterator[Invocation]:
+def read_invocations(endpoint: str) -> Iterator[Invocation]:
     """Every run of a function so far."""
-    for group, line in lines(client("logs", endpoint)):
+    for group, line in read_lines(make_client("logs", endpoint)):
         if found := _REPORT.match(line):
             yield Invocation(group.rpartition("/")[2], found[1], int(found[2]))
 
 
-def lines(logs: Any, prefix: str = GROUPS) -> Iterator[tuple[str, str]]:
+def read_lines(logs: Any, prefix: str = GROUPS) -> Iterator[tuple[str, str]]:
     """Every line that a logs client reads, with the name of its log group."""
     for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
         name = group["logGroupName"]

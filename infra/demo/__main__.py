@@ -21,9 +21,9 @@ from infra.demo.board import Board
 from infra.demo.day import Day
 from infra.demo.ledger import Ledger
 from infra.demo.options import DemoOptions
-from infra.harness.stack_process import Child, ChildError, answers
-from infra.local.options import Options
-from infra.local.tokens import signing_secret
+from infra.harness.stack_process import StackProcess, StackProcessError, is_serving
+from infra.local.options import LocalOptions
+from infra.local.tokens import find_signing_secret
 
 OWN_OFFER_TTL_S = "4"  # a minute should see offers lapse
 _SHOWN = 10
@@ -34,7 +34,7 @@ def main() -> int:
     console = Console()
     try:
         options = DemoOptions.from_env(os.environ)
-        with _waybill(console) as (where, secret):
+        with _use_stack(console) as (where, secret):
             console.print(
                 f"{options.couriers} couriers and {options.customers} customers for "
                 f"{options.seconds:g} s; accept {options.accept:.0%}, decline "
@@ -43,8 +43,8 @@ def main() -> int:
             )
             day = Day(options, where, secret, console)
             asyncio.run(day.run())
-            return _summary(console, day.board, day.ledger)
-    except (BadSetting, ChildError) as error:
+            return _print_summary(console, day.board, day.ledger)
+    except (BadSetting, StackProcessError) as error:
         print(f"demo: {error}", file=sys.stderr)
     except (InvalidHandshake, OSError) as error:
         print(f"demo: Waybill refuses or is gone: {error}", file=sys.stderr)
@@ -54,15 +54,15 @@ def main() -> int:
 
 
 @contextmanager
-def _waybill(console: Console) -> Iterator[tuple[Options, str]]:
+def _use_stack(console: Console) -> Iterator[tuple[LocalOptions, str]]:
     """The one that serves on PORT, or one of its own."""
-    where = Options.from_env(os.environ)
-    if answers(where.url):
+    where = LocalOptions.from_env(os.environ)
+    if is_serving(where.url):
         console.print(f"Using the Waybill at {where.url}.", highlight=False)
-        yield where, signing_secret(where, os.environ)
+        yield where, find_signing_secret(where, os.environ)
         return
     ttl_s = os.environ.get("DELIVERY_OFFER_TTL_S") or OWN_OFFER_TTL_S
-    with Child(DELIVERY_OFFER_TTL_S=ttl_s) as child:
+    with StackProcess(DELIVERY_OFFER_TTL_S=ttl_s) as child:
         console.print(
             f"Nothing serves at {where.url}: started a Waybill at {child.options.url}, offers "
             f"lapse after {ttl_s} s, and its data is thrown away at the end.",
@@ -71,8 +71,8 @@ def _waybill(console: Console) -> Iterator[tuple[Options, str]]:
         yield child.options, child.secret
 
 
-def _summary(console: Console, board: Board, ledger: Ledger) -> int:
-    console.print(board.table())
+def _print_summary(console: Console, board: Board, ledger: Ledger) -> int:
+    console.print(board.make_table())
     if not ledger.problems:
         console.print("Every order came to an end, and no courier ever had two.", style="green")
         return 0

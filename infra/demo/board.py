@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from infra.demo.ledger import Ledger
-from infra.demo.people import Courier
+from infra.demo.people import SimulatedCourier
 from infra.harness.quantiles import quantile
 
 _REDRAW_EVERY_S = 0.25
@@ -21,7 +21,9 @@ _LINE_EVERY_S = 2.0
 class Board:
     """Shows the ledger until cancelled."""
 
-    def __init__(self, console: Console, ledger: Ledger, couriers: Sequence[Courier]) -> None:
+    def __init__(
+        self, console: Console, ledger: Ledger, couriers: Sequence[SimulatedCourier]
+    ) -> None:
         self._console = console
         self._ledger = ledger
         self._couriers = couriers
@@ -31,39 +33,39 @@ class Board:
         """Redraw, for ever."""
         if not self._console.is_terminal:
             await self._print_lines()
-        with Live(self.table(), console=self._console, auto_refresh=False) as live:
+        with Live(self.make_table(), console=self._console, auto_refresh=False) as live:
             while True:
                 await asyncio.sleep(_REDRAW_EVERY_S)
-                live.update(self.table(), refresh=True)
+                live.update(self.make_table(), refresh=True)
 
     async def _print_lines(self) -> None:
         while True:
             await asyncio.sleep(_LINE_EVERY_S)
-            self._console.print(self.line(), soft_wrap=True)
+            self._console.print(self.format_line(), soft_wrap=True)
 
-    def line(self) -> str:
+    def format_line(self) -> str:
         """The state in one line."""
-        known = {word: n for word, n in self._ledger.by_status().items() if n}
+        known = {word: n for word, n in self._ledger.count_by_status().items() if n}
         orders = ", ".join(f"{n} {word}" for word, n in known.items()) or "no orders yet"
-        return f"{self._elapsed_s():5.1f} s  {orders}; {self._ledger.offers_timed_out} timed out"
+        return f"{self._time_since_start_s():5.1f} s  {orders}; {self._ledger.offers_timed_out} timed out"
 
-    def table(self) -> Table:
+    def make_table(self) -> Table:
         """The state as a table."""
-        table = Table(title=f"Waybill demo, {self._elapsed_s():.0f} s", min_width=46)
+        table = Table(title=f"Waybill demo, {self._time_since_start_s():.0f} s", min_width=46)
         table.add_column("orders")
         table.add_column("", justify="right")
-        for word, count in self._ledger.by_status().items():
+        for word, count in self._ledger.count_by_status().items():
             table.add_row(word, str(count))
         table.add_section()
-        for name, value in facts(self._ledger, self._couriers).items():
+        for name, value in collect_facts(self._ledger, self._couriers).items():
             table.add_row(name, value)
         return table
 
-    def _elapsed_s(self) -> float:
+    def _time_since_start_s(self) -> float:
         return time.monotonic() - self._began_at
 
 
-def facts(ledger: Ledger, couriers: Sequence[Courier]) -> dict[str, str]:
+def collect_facts(ledger: Ledger, couriers: Sequence[SimulatedCourier]) -> dict[str, str]:
     """What else is worth knowing, by name."""
     busy = sum(courier.order is not None for courier in couriers)
     after_ms = [1000 * s for s in ledger.assigned_after_s]

@@ -20,18 +20,18 @@ class City:
 
     random: Random
 
-    def corner(self) -> Corner:
+    def random_corner(self) -> Corner:
         """Any corner."""
         return self.random.randint(0, BLOCKS), self.random.randint(0, BLOCKS)
 
-    def towards(self, here: Corner, there: Corner, blocks: int) -> Corner:
+    def walk_towards(self, here: Corner, there: Corner, blocks: int) -> Corner:
         """The corner that is `blocks` nearer, first along one street, then along the other."""
-        north = _step(here[0], there[0], blocks)
-        east = _step(here[1], there[1], blocks - abs(north - here[0]))
+        north = _step_towards(here[0], there[0], blocks)
+        east = _step_towards(here[1], there[1], blocks - abs(north - here[0]))
         return north, east
 
 
-def degrees(corner: Corner) -> tuple[float, float]:
+def to_degrees(corner: Corner) -> tuple[float, float]:
     """(latitude, longitude)"""
     north, east = corner
     return (
@@ -40,12 +40,12 @@ def degrees(corner: Corner) -> tuple[float, float]:
     )
 
 
-def address(corner: Corner) -> str:
+def address_of(corner: Corner) -> str:
     """What the corner is called."""
     return f"{_ordinal(corner[0] + 1)} Street and {_ordinal(corner[1] + 1)} Avenue"
 
 
-def _step(here: int, there: int, most: int) -> int:
+def _step_towards(here: int, there: int, most: int) -> int:
     return here + max(-most, min(most, there - here))
 
 

@@ -31,11 +31,11 @@ class Ledger:
     assigned_after_s: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def placed(self, order_id: str) -> None:
+    def add_order(self, order_id: str) -> None:
         """An order was made. Its frames may have told more already."""
         self.status.setdefault(order_id, "placed")
 
-    def heard(self, order_id: str, word: str) -> None:
+    def record_status(self, order_id: str, word: str) -> None:
         """Its customer was told of a status. After a cancel a frame may still be under way."""
         before = self.status.get(order_id)
         if before == "cancelled" and word not in FINAL:
@@ -44,11 +44,11 @@ class Ledger:
             self.problems.append(f"order {order_id} was {before} and then {word}")
         self.status[order_id] = word
 
-    def by_status(self) -> dict[str, int]:
+    def count_by_status(self) -> dict[str, int]:
         """How many orders stand where, in the order of an order's life."""
         counted = Counter(self.status.values())
         return {word: counted[word] for word in WORDS}
 
-    def unfinished(self) -> list[str]:
+    def find_open_orders(self) -> list[str]:
         """Orders that have reached no final status."""
         return [id_ for id_, word in self.status.items() if word not in FINAL]

@@ -28,20 +28,22 @@ class DemoOptions:
     def from_env(cls, env: Mapping[str, str]) -> DemoOptions:
         """Read the options. Raises BadSetting with one line that says what to do."""
         found = cls(
-            couriers=int(_number(env, "COURIERS", cls.couriers, 1, 500)),
-            customers=int(_number(env, "CUSTOMERS", cls.customers, 1, 500)),
-            seconds=_number(env, "SECONDS", cls.seconds, 1, 86_400),
-            accept=_number(env, "ACCEPT", cls.accept, 0, 1),
-            decline=_number(env, "DECLINE", cls.decline, 0, 1),
-            cancel=_number(env, "CANCEL", cls.cancel, 0, 1),
-            blocks_a_fix=int(_number(env, "SPEED", cls.blocks_a_fix, 1, 100)),
+            couriers=int(_read_number(env, "COURIERS", cls.couriers, 1, 500)),
+            customers=int(_read_number(env, "CUSTOMERS", cls.customers, 1, 500)),
+            seconds=_read_number(env, "SECONDS", cls.seconds, 1, 86_400),
+            accept=_read_number(env, "ACCEPT", cls.accept, 0, 1),
+            decline=_read_number(env, "DECLINE", cls.decline, 0, 1),
+            cancel=_read_number(env, "CANCEL", cls.cancel, 0, 1),
+            blocks_a_fix=int(_read_number(env, "SPEED", cls.blocks_a_fix, 1, 100)),
         )
         if found.accept + found.decline > 1:
             raise BadSetting("ACCEPT and DECLINE are shares of all offers: at most 1 together.")
         return found
 
 
-def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+def _read_number(
+    env: Mapping[str, str], name: str, default: float, low: float, high: float
+) -> float:
     try:
         value = float(env.get(name) or default)
     except ValueError:

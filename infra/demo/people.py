@@ -6,10 +6,10 @@ import asyncio
 import time
 from random import Random
 
-from infra.demo.city import City, Corner, address, degrees
+from infra.demo.city import City, Corner, address_of, to_degrees
 from infra.demo.ledger import FINAL, Ledger
 from infra.demo.options import DemoOptions
-from infra.harness.clients import Client, Frame
+from infra.harness.clients import Frame, StackClient
 
 FIX_EVERY_S = 1.1  # Waybill takes one a second
 _THINKING_S = (0.05, 0.4)
@@ -17,14 +17,14 @@ _PAUSE_S = (0.1, 1.5)
 _HELD = ("assigned", "accepted", "arrived", "picked_up")
 
 
-class Courier:
+class SimulatedCourier:
     """Reports a position a second, and does one delivery at a time."""
 
     def __init__(
-        self, client: Client, city: City, ledger: Ledger, options: DemoOptions, random: Random
+        self, client: StackClient, city: City, ledger: Ledger, options: DemoOptions, random: Random
     ) -> None:
         self.client = client
-        self.here = city.corner()
+        self.here = city.random_corner()
         self.order: str | None = None
         self.willing = False  # towards the end of the day nobody ignores an offer
         self._city = city
@@ -34,10 +34,10 @@ class Courier:
         self._errand: list[tuple[str, Corner]] = []
         self._answering: set[asyncio.Task[None]] = set()
 
-    async def begin(self) -> None:
+    async def go_on_duty(self) -> None:
         """Connect and go on duty."""
         await self.client.connect()
-        lat, lng = degrees(self.here)
+        lat, lng = to_degrees(self.here)
         status, body = await self.client.post(
             "courier/availability", available=True, lat=lat, lng=lng
         )
@@ -46,31 +46,31 @@ class Courier:
 
     async def listen(self) -> None:
         """Follow what Waybill says, until the socket is closed."""
-        async for frame in self.client.frames():
-            await self._hear(frame)
+        async for frame in self.client.receive_frames():
+            await self._on_frame(frame)
 
-    async def walk(self) -> None:
+    async def walk_forever(self) -> None:
         """Move and report, for ever."""
         while True:
             await asyncio.sleep(FIX_EVERY_S)
-            await self._move()
-            lat, lng = degrees(self.here)
-            await self.client.say("location.update", lat=lat, lng=lng)
+            await self._walk_on()
+            lat, lng = to_degrees(self.here)
+            await self.client.send("location.update", lat=lat, lng=lng)
             self._ledger.fixes += 1
 
-    async def _hear(self, frame: Frame) -> None:
+    async def _on_frame(self, frame: Frame) -> None:
         order_id = frame["data"].get("order_id")
         if frame["event"] == "order.assigned":
             await self._check_free_for(order_id)
             self.order, self._errand = order_id, []
-            answering = asyncio.create_task(self._answer(frame["data"]))
+            answering = asyncio.create_task(self._answer_offer(frame["data"]))
             self._answering.add(answering)
             answering.add_done_callback(self._answering.discard)
         elif frame["event"] == "order.assignment_timed_out":
             self._ledger.offers_timed_out += 1
-            self._let_go(order_id)
+            self._drop_order(order_id)
         elif frame["event"] == "order.reassigned_away":
-            self._let_go(order_id)
+            self._drop_order(order_id)
 
     async def _check_free_for(self, order_id: str) -> None:
         """Two at once would be the worst that a dispatcher can do. An order that was cancelled is
@@ -83,7 +83,7 @@ class Courier:
                 f"{self.client.id} was offered {order_id} while holding {self.order}"
             )
 
-    async def _answer(self, offer: Frame) -> None:
+    async def _answer_offer(self, offer: Frame) -> None:
         await asyncio.sleep(self._random.uniform(*_THINKING_S))
         order_id, chance = offer["order_id"], self._random.random()
         if self.order != order_id:
@@ -91,7 +91,7 @@ class Courier:
         if chance < self._options.accept or self.willing:
             status, _ = await self.client.post("courier/orders/accept", order_id=order_id)
             if status != 200:
-                self._let_go(order_id)
+                self._drop_order(order_id)
             elif self.order == order_id:
                 self._errand = [
                     ("arrived", self._place_of(offer, "pickup")),
@@ -99,13 +99,13 @@ class Courier:
                     ("delivered", self._place_of(offer, "dropoff")),
                 ]
         elif chance < self._options.accept + self._options.decline:
-            self._let_go(order_id)
+            self._drop_order(order_id)
             await self.client.post("courier/orders/decline", order_id=order_id)
             self._ledger.offers_declined += 1
 
-    async def _move(self) -> None:
-        goal = self._errand[0][1] if self._errand else self._city.corner()
-        self.here = self._city.towards(self.here, goal, self._options.blocks_a_fix)
+    async def _walk_on(self) -> None:
+        goal = self._errand[0][1] if self._errand else self._city.random_corner()
+        self.here = self._city.walk_towards(self.here, goal, self._options.blocks_a_fix)
         while self._errand and self.here == self._errand[0][1]:
             await self._take_step()
 
@@ -117,25 +117,25 @@ class Courier:
         status, body = await self.client.post(f"courier/orders/{step}", order_id=order_id)
         if status != 200:
             self._errand = []
-            self._let_go(order_id)
+            self._drop_order(order_id)
             if body.get("details", {}).get("from") != "cancelled":
                 self._ledger.problems.append(f"{step} of {order_id} was answered {status}: {body}")
 
-    def _let_go(self, order_id: str | None) -> None:
+    def _drop_order(self, order_id: str | None) -> None:
         if self.order == order_id:
             self.order, self._errand = None, []
 
     @staticmethod
     def _place_of(offer: Frame, side: str) -> Corner:
         north, east = offer[f"{side}_address"].split(" and ")
-        return _number(north) - 1, _number(east) - 1
+        return _parse_number(north) - 1, _parse_number(east) - 1
 
 
-class Customer:
+class SimulatedCustomer:
     """Orders, sees it through, and orders again."""
 
     def __init__(
-        self, client: Client, city: City, ledger: Ledger, options: DemoOptions, random: Random
+        self, client: StackClient, city: City, ledger: Ledger, options: DemoOptions, random: Random
     ) -> None:
         self.client = client
         self.orders: list[str] = []
@@ -149,8 +149,8 @@ class Customer:
 
     async def listen(self) -> None:
         """Follow what Waybill says, until the socket is closed."""
-        async for frame in self.client.frames():
-            self._hear(frame["data"]["order_id"], frame["data"]["status"])
+        async for frame in self.client.receive_frames():
+            self._on_status(frame["data"]["order_id"], frame["data"]["status"])
 
     async def order_until(self, end_at: float) -> None:
         """Order one thing after the other until the end, and see the last one through."""
@@ -162,25 +162,25 @@ class Customer:
         self._finished.clear()
         self._asked_at, self._waiting = time.monotonic(), True
         status, body = await self.client.post(
-            "orders", **_parcel(self._city.corner(), self._city.corner())
+            "orders", **_make_parcel(self._city.random_corner(), self._city.random_corner())
         )
         if status != 201:
             self._ledger.problems.append(f"an order was answered {status}: {body}")
             return
         self.orders.append(body["id"])
-        self._ledger.placed(body["id"])
+        self._ledger.add_order(body["id"])
         if self._random.random() < self._options.cancel:
-            await self._cancel(body["id"])
+            await self._cancel_order(body["id"])
         await self._finished.wait()
 
-    async def _cancel(self, order_id: str) -> None:
+    async def _cancel_order(self, order_id: str) -> None:
         await asyncio.sleep(self._random.uniform(*_PAUSE_S))
         status, _ = await self.client.post(f"orders/{order_id}/cancel")
         if status == 200:  # spec 000 has no frame for it
-            self._hear(order_id, "cancelled")
+            self._on_status(order_id, "cancelled")
 
-    def _hear(self, order_id: str, word: str) -> None:
-        self._ledger.heard(order_id, word)
+    def _on_status(self, order_id: str, word: str) -> None:
+        self._ledger.record_status(order_id, word)
         if word == "assigned" and self._waiting:
             self._waiting = False
             self._ledger.assigned_after_s.append(time.monotonic() - self._asked_at)
@@ -188,18 +188,18 @@ class Customer:
             self._finished.set()
 
 
-def _parcel(pickup: Corner, dropoff: Corner) -> dict[str, object]:
-    (from_lat, from_lng), (to_lat, to_lng) = degrees(pickup), degrees(dropoff)
+def _make_parcel(pickup: Corner, dropoff: Corner) -> dict[str, object]:
+    (from_lat, from_lng), (to_lat, to_lng) = to_degrees(pickup), to_degrees(dropoff)
     return {
-        "pickup_address": address(pickup),
+        "pickup_address": address_of(pickup),
         "pickup_lat": from_lat,
         "pickup_lng": from_lng,
-        "dropoff_address": address(dropoff),
+        "dropoff_address": address_of(dropoff),
         "dropoff_lat": to_lat,
         "dropoff_lng": to_lng,
         "receiver_phone": "+4930123456",
     }
 
 
-def _number(words: str) -> int:
+def _parse_number(words: str) -> int:
     return int("".join(c for c in words.split()[0] if c.isdigit()))

@@ -47,7 +47,7 @@ def choose_log_role(clients: Clients) -> str:
 
 def find_shortages(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
     """Say which quotas are too low for these parameters, and which of them can't be read."""
-    for look in (_concurrency, _rates, _connections):
+    for look in (_check_concurrency, _check_rates, _check_connections):
         try:
             yield from look(clients, parameters)
         except (ClientError, BotoCoreError) as error:
@@ -55,7 +55,7 @@ def find_shortages(clients: Clients, parameters: Mapping[str, str]) -> Iterator[
             yield f'{_ABOUT[look]} can\'t be read ({why}): docs/deploy.md, "How it scales".'
 
 
-def _concurrency(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
+def _check_concurrency(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
     limit = clients("lambda").get_account_settings()["AccountLimit"]
     free = limit.get("UnreservedConcurrentExecutions", limit["ConcurrentExecutions"])
     if free < CONCURRENCY:
@@ -66,7 +66,7 @@ def _concurrency(clients: Clients, parameters: Mapping[str, str]) -> Iterator[st
         )
 
 
-def _rates(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
+def _check_rates(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
     allowed = clients("apigateway").get_account()["throttleSettings"]
     rate, burst = allowed["rateLimit"], allowed["burstLimit"]
     for name in _RATES:
@@ -80,9 +80,9 @@ def _rates(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _connections(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
+def _check_connections(clients: Clients, parameters: Mapping[str, str]) -> Iterator[str]:
     service, code = _NEW_CONNECTIONS
-    found = _quota(clients("service-quotas"), ServiceCode=service, QuotaCode=code)
+    found = _read_quota(clients("service-quotas"), ServiceCode=service, QuotaCode=code)
     if found < CONNECTIONS_PER_S:
         yield (
             f"{found:.0f} sockets a second may be opened here: after an outage everybody comes "
@@ -90,7 +90,7 @@ def _connections(clients: Clients, parameters: Mapping[str, str]) -> Iterator[st
         )
 
 
-def _quota(quotas: Any, **which: str) -> float:
+def _read_quota(quotas: Any, **which: str) -> float:
     try:
         return float(quotas.get_service_quota(**which)["Quota"]["Value"])
     except ClientError as error:
@@ -100,7 +100,7 @@ def _quota(quotas: Any, **which: str) -> float:
 
 
 _ABOUT = {
-    _concurrency: "How many functions may run at once",
-    _rates: "API Gateway's rate for this account and Region",
-    _connections: "How many sockets a second may be opened",
+    _check_concurrency: "How many functions may run at once",
+    _check_rates: "API Gateway's rate for this account and Region",
+    _check_connections: "How many sockets a second may be opened",
 }

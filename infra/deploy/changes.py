@@ -30,7 +30,7 @@ Description = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Pace:
+class PollingPace:
     """How often to look, and the clock that is looked at."""
 
     poll_s: float = 3.0
@@ -52,13 +52,15 @@ class ChangeSet:
     """One change set of one stack. `makes_stack`: the stack was made with it, and for it."""
 
     formation: Any
-    pace: Pace
+    pace: PollingPace
     id: str
     stack_id: str
     makes_stack: bool
 
     @classmethod
-    def make(cls, formation: Any, pace: Pace, *, makes_stack: bool, **arguments: Any) -> ChangeSet:
+    def create(
+        cls, formation: Any, pace: PollingPace, *, makes_stack: bool, **arguments: Any
+    ) -> ChangeSet:
         """Have one made; `arguments` are CreateChangeSet's. Raises what botocore raises."""
         made = formation.create_change_set(
             ChangeSetName=f"deploy-{time.time_ns()}",
@@ -67,7 +69,7 @@ class ChangeSet:
         )
         return cls(formation, pace, made["Id"], made["StackId"], makes_stack)
 
-    def await_made(self) -> Description:
+    def await_created(self) -> Description:
         """Wait until its `Status` is no longer a pending one. Raises DeployError."""
         began = self.pace.now()
 
@@ -93,7 +95,7 @@ class ChangeSet:
             self.formation.execute_change_set(ChangeSetName=self.id)
         except ClientError as error:
             # A request that got no answer is sent again, and then it is executed already.
-            if code_of(error) not in _BEGUN or not self._execution().startswith("EXECUTE_"):
+            if code_of(error) not in _BEGUN or not self._execution_status().startswith("EXECUTE_"):
                 raise
         if found := self.pace.await_news(_End(self)):
             return found
@@ -101,17 +103,17 @@ class ChangeSet:
             f"There is no end of {self.id} after {WITHIN_S:.0f} s; it may still come."
         )
 
-    def forget(self, *, stack_too: bool) -> None:
+    def delete(self, *, stack_too: bool) -> None:
         """Delete it; with the empty stack, where this one was the first made for it."""
         self.formation.delete_change_set(ChangeSetName=self.id)
         if stack_too:
             self.formation.delete_stack(StackName=self.stack_id)
 
-    def has_ended(self) -> bool | None:
+    def find_result(self) -> bool | None:
         """Whether it succeeded, by its own status; None while there is no end, or no word."""
-        return _OVER.get(self._execution())
+        return _OVER.get(self._execution_status())
 
-    def _execution(self) -> str:
+    def _execution_status(self) -> str:
         try:
             seen = self.formation.describe_change_set(ChangeSetName=self.id)
         except ClientError as error:
@@ -142,7 +144,7 @@ class _End:
 
     def _is_over(self, stack: Mapping[str, Any]) -> bool:
         """Whether the change set itself says so: a stack may name none, or an older one."""
-        if self._change.has_ended() is not (stack["StackStatus"] in SUCCEEDED):
+        if self._change.find_result() is not (stack["StackStatus"] in SUCCEEDED):
             return False
         if "ChangeSetId" not in stack:
             return True

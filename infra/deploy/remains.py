@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from infra.deploy.errors import DeployError, code_of
 from infra.resources.tables import keys_of
 from infra.template.intrinsics import Value
-from infra.template.tables import RETAINED, named_for, tables_of
+from infra.template.tables import RETAINED, tables_of, with_literal_names
 
 _DENIED = {"AccessDenied", "AccessDeniedException"}
 
@@ -28,22 +28,22 @@ def take_over(
     `held`: logical ids of the tables that the stack has already. Raises DeployError if a table
     that is there has other keys or indexes than the template's, or is just being deleted.
     """
-    template = named_for(template, stage)
+    template = with_literal_names(template, stage)
     free = {name: table for name, table in tables_of(template) if name not in held}
     try:
-        found = {name: table for name, table in free.items() if _exists(dynamodb, table)}
+        found = {name: table for name, table in free.items() if _is_there(dynamodb, table)}
     except ClientError as error:
         if code_of(error) not in _DENIED:
             raise
         say(f"Tables of an earlier {stage} can't be looked for ({code_of(error)}): compare them.")
         found = free  # retaining one too many leaves an empty table; one too few loses rows
     if found and found is not free:
-        say(f"Taking over {len(found)} tables that are there: {', '.join(_names(found))}.")
+        say(f"Taking over {len(found)} tables that are there: {', '.join(_table_names(found))}.")
     kept = {name: {**table, **RETAINED} for name, table in found.items()}
     return {**template, "Resources": {**template["Resources"], **kept}}
 
 
-def _exists(dynamodb: Any, table: Value) -> bool:
+def _is_there(dynamodb: Any, table: Value) -> bool:
     wanted = table["Properties"]
     try:
         there = dynamodb.describe_table(TableName=wanted["TableName"])["Table"]
@@ -61,5 +61,5 @@ def _exists(dynamodb: Any, table: Value) -> bool:
     return True
 
 
-def _names(tables: dict[str, Value]) -> Iterator[str]:
+def _table_names(tables: dict[str, Value]) -> Iterator[str]:
     return (table["Properties"]["TableName"] for table in tables.values())

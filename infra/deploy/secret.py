@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.settings import BadSetting, Settings
 from infra.deploy.errors import DeployError, code_of
-from infra.template.parameters import SECRETS, tunable
+from infra.template.parameters import SECRETS, tunable_settings
 
 Clients = Callable[[str], Any]
 """A botocore client for the service of that name."""
@@ -26,14 +26,14 @@ def parameter_name(stage: str) -> str:
     return f"/waybill/{stage}/secret"
 
 
-def make(clients: Clients, stage: str, content: Mapping[str, str] | None = None) -> str:
+def make_secret(clients: Clients, stage: str, content: Mapping[str, str] | None = None) -> str:
     """Make a stage's secret, of random texts unless told otherwise; return its ARN.
 
     What an earlier call left half done is completed: a secret that no parameter names keeps its
     texts. Raises DeployError if both are there already, and what botocore raises.
     """
     content = content or {name: secrets.token_urlsafe(48) for name in SECRETS}
-    arn = _create(clients("secretsmanager"), f"waybill/{stage}", json.dumps(content))
+    arn = _create_or_find(clients("secretsmanager"), f"waybill/{stage}", json.dumps(content))
     name = parameter_name(stage)
     try:
         clients("ssm").put_parameter(Name=name, Type="String", Value=arn)
@@ -50,7 +50,7 @@ def make(clients: Clients, stage: str, content: Mapping[str, str] | None = None)
     return arn
 
 
-def _create(manager: Any, name: str, text: str) -> str:
+def _create_or_find(manager: Any, name: str, text: str) -> str:
     """Create the secret, or find the one that has this name; return its ARN."""
     try:
         return str(manager.create_secret(Name=name, SecretString=text)["ARN"])
@@ -67,14 +67,14 @@ def _create(manager: Any, name: str, text: str) -> str:
         return str(found["ARN"])
 
 
-def read(clients: Clients, stage: str) -> dict[str, str]:
+def read_secret(clients: Clients, stage: str) -> dict[str, str]:
     """Return a stage's secret texts by name. Raises what botocore raises."""
     at = clients("ssm").get_parameter(Name=parameter_name(stage))["Parameter"]["Value"]
     text = clients("secretsmanager").get_secret_value(SecretId=at)["SecretString"]
-    return _read(text, at, SECRETS)
+    return _parse_secret(text, at, SECRETS)
 
 
-def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
+def check_secret(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
     """Look whether the functions could start with this secret and these parameters.
 
     Raises DeployError with one line that says what to do. The secret's texts are not in it.
@@ -93,21 +93,21 @@ def check(clients: Clients, parameter: str, given: Mapping[str, str]) -> None:
             f"{parameter} names the secret {arn}, which can't be read ({code_of(error)}): "
             "put the ARN of another one there."
         ) from error
-    settings = _settings(given)
+    settings = _settings_of(given)
     needed = SECRETS[1:] if settings["JWT_JWKS_URL"] else SECRETS  # as the template refers to it
     try:
-        Settings.from_env({**settings, **_read(text, arn, needed)})
+        Settings.from_env({**settings, **_parse_secret(text, arn, needed)})
     except BadSetting as error:
         where = f" The secret is {arn}." if any(n in str(error) for n in SECRETS) else ""
         raise DeployError(f"{error}{where}") from error
 
 
-def _settings(given: Mapping[str, str]) -> dict[str, str]:
+def _settings_of(given: Mapping[str, str]) -> dict[str, str]:
     """What parameters say, by the settings' own names."""
-    return {name: given.get(parameter, "") for name, parameter in tunable().items()}
+    return {name: given.get(parameter, "") for name, parameter in tunable_settings().items()}
 
 
-def _read(text: str, arn: str, needed: Sequence[str]) -> dict[str, str]:
+def _parse_secret(text: str, arn: str, needed: Sequence[str]) -> dict[str, str]:
     try:
         content = json.loads(text)
         return {name: str(content[name]) for name in needed}

@@ -27,8 +27,8 @@ from botocore.session import get_session
 from chalicelib.settings import BadSetting
 from infra.deploy import secret
 from infra.deploy.errors import DeployError
-from infra.local.options import Options
-from infra.local.tokens import signing_secret
+from infra.local.options import LocalOptions
+from infra.local.tokens import find_signing_secret
 from infra.package.project import HOME
 
 STORIES = (
@@ -44,9 +44,9 @@ STORIES = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Tell the stories; return pytest's exit code, or 1 if there is nothing to sign tokens by."""
-    given, others = _arguments(arguments)
+    given, others = _parse_arguments(arguments)
     try:
-        signed_by = "" if given.tokens else _secret(given.stage, os.environ)
+        signed_by = "" if given.tokens else _find_secret(given.stage, os.environ)
     except (BadSetting, DeployError, BotoCoreError, ClientError) as error:
         print(f"smoke: {error}", file=sys.stderr)
         return 1
@@ -76,16 +76,16 @@ def url_of(host: str) -> str:
     return (host if "://" in host else f"https://{host}").rstrip("/")
 
 
-def _secret(stage: str, env: Mapping[str, str]) -> str:
+def _find_secret(stage: str, env: Mapping[str, str]) -> str:
     if given := env.get("SECRET"):
         return given
     if stage:
         clients = functools.cache(get_session().create_client)
-        return secret.read(clients, stage)["JWT_SECRET"]
-    return signing_secret(Options.from_env(env), env)
+        return secret.read_secret(clients, stage)["JWT_SECRET"]
+    return find_signing_secret(LocalOptions.from_env(env), env)
 
 
-def _arguments(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+def _parse_arguments(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy.smoke", description=__doc__)
     parser.add_argument("host", help="a host name (https) or a URL")
     parser.add_argument("--stage", default="", help="the stage whose secret signs the tokens")

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.deploy import remains, secret, states
 from infra.deploy.account import LOG_ROLE, choose_log_role, find_shortages
-from infra.deploy.changes import ChangeSet, Description, Pace
+from infra.deploy.changes import ChangeSet, Description, PollingPace
 from infra.deploy.errors import DeployError
 from infra.deploy.secret import Clients
 from infra.package.build import Package
@@ -56,19 +56,19 @@ class Stack:
         the stack, the secret or a setting can't be used, before anything is made. And what
         botocore raises.
         """
-        standing = self._standing()
+        standing = self._find_standing()
         packaged = json.loads(package.template.read_text())
-        old = _parameters(standing)
-        new = self._choose(packaged["Parameters"], old, given)
-        secret.check(self.clients, new["Secret"], {**old, **new})
+        old = _parameters_of(standing)
+        new = self._choose_parameters(packaged["Parameters"], old, given)
+        secret.check_secret(self.clients, new["Secret"], {**old, **new})
         self._name_shortages(packaged["Parameters"], {**old, **new})
-        template = prepare(packaged, f"s3://{bucket}/{_zip(package)}", {**old, **new})
+        template = prepare(packaged, f"s3://{bucket}/{_zip_key(package)}", {**old, **new})
         dynamodb = self.clients("dynamodb")
         held = self._tables_held(template) if old else ()
         template = remains.take_over(dynamodb, template, self.stage, held, self.say)
-        url = self._upload(package, template, bucket)
+        url = self._upload_package(package, template, bucket)
         kept = (old.keys() & template["Parameters"].keys()) - new.keys()
-        changed = self._change(
+        changed = self._execute_change(
             [
                 *({"ParameterKey": name, "ParameterValue": value} for name, value in new.items()),
                 *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)),
@@ -76,13 +76,13 @@ class Stack:
             url,
             standing,
         )
-        stack = changed or self._described(self.name)
+        stack = changed or self._describe_stack(self.name)
         return {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
 
-    def _standing(self) -> Description | None:
+    def _find_standing(self) -> Description | None:
         """The stack as it is; None if there is none. Raises DeployError if it can't be changed."""
         try:
-            found = self._described(self.name)
+            found = self._describe_stack(self.name)
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
@@ -91,7 +91,7 @@ class Stack:
             raise DeployError(obstacle)
         return found
 
-    def _choose(
+    def _choose_parameters(
         self, known: Collection[str], old: Mapping[str, str], given: Mapping[str, str]
     ) -> dict[str, str]:
         """The parameters to send: what is given, and what has no value yet but needs one."""
@@ -127,28 +127,28 @@ class Stack:
         }
         return held & {name for name, _ in tables_of(template)}
 
-    def _upload(self, package: Package, template: Template, bucket: str) -> str:
+    def _upload_package(self, package: Package, template: Template, bucket: str) -> str:
         """Put the package and this stage's template into the bucket; return the latter's address.
 
         The package lies there by its digest, so that it can be fetched to go back to it.
         """
         s3 = self.clients("s3")
-        s3.put_object(Bucket=bucket, Key=_zip(package), Body=package.archive.read_bytes())
-        s3.put_object(Bucket=bucket, Key=_sam(package), Body=package.template.read_bytes())
+        s3.put_object(Bucket=bucket, Key=_zip_key(package), Body=package.archive.read_bytes())
+        s3.put_object(Bucket=bucket, Key=_template_key(package), Body=package.template.read_bytes())
         key = f"{self.name}.json"
         s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
-        self.say(f"s3://{bucket}/{_zip(package)}\ns3://{bucket}/{_sam(package)}")
+        self.say(f"s3://{bucket}/{_zip_key(package)}\ns3://{bucket}/{_template_key(package)}")
         return f"{s3.meta.endpoint_url}/{bucket}/{key}"
 
-    def _change(
+    def _execute_change(
         self, parameters: list[dict[str, Any]], url: str, standing: Description | None
     ) -> Description | None:
         """Have the change set made and executed; return the stack, or None if it is empty."""
         is_new = _is_unborn(standing)
         try:
-            change = ChangeSet.make(
+            change = ChangeSet.create(
                 self.clients("cloudformation"),
-                Pace(self.poll_s, self.sleep, self.now),
+                PollingPace(self.poll_s, self.sleep, self.now),
                 makes_stack=is_new,
                 StackName=self.name,
                 TemplateURL=url,
@@ -157,15 +157,15 @@ class Stack:
                 ImportExistingResources=True,
                 **({"OnStackFailure": "DELETE"} if is_new else {}),
             )
-            made = change.await_made()
+            made = change.await_created()
             if made["Status"] == "CREATE_COMPLETE":
-                return self._succeeded(change.execute())
+                return self._require_success(change.execute())
         except ClientError as error:
             if obstacle := self._find_obstacle():
                 raise DeployError(f"{error}\n{obstacle}") from error
             raise
         reason = made.get("StatusReason", "")
-        change.forget(stack_too=standing is None)
+        change.delete(stack_too=standing is None)
         if not any(text in reason for text in _NOTHING_NEW):
             raise DeployError(reason)
         return None
@@ -173,28 +173,28 @@ class Stack:
     def _find_obstacle(self) -> str | None:
         """Why a change was refused: the stack may be another's since it was looked at."""
         try:
-            return states.find_obstacle(self.name, self._described(self.name)["StackStatus"])
+            return states.find_obstacle(self.name, self._describe_stack(self.name)["StackStatus"])
         except ClientError:
             return None
 
-    def _succeeded(self, stack: Description) -> Description:
+    def _require_success(self, stack: Description) -> Description:
         """Return the stack if its end is a success; raise DeployError with what failed if not."""
         status = stack["StackStatus"]
         if status in states.SUCCEEDED:
             return stack
-        failures = [*self._failures(stack["StackId"])]
+        failures = [*self._find_failures(stack["StackId"])]
         lines = [f"{self.name}: {status}", *failures, *states.find_hints(failures)]
         if obstacle := states.find_obstacle(self.name, status):
             lines.append(obstacle)
         raise DeployError("\n".join(lines))
 
-    def _described(self, stack: str) -> Description:
+    def _describe_stack(self, stack: str) -> Description:
         found: Description = self.clients("cloudformation").describe_stacks(StackName=stack)[
             "Stacks"
         ][0]
         return found
 
-    def _failures(self, stack_id: str) -> Iterator[str]:
+    def _find_failures(self, stack_id: str) -> Iterator[str]:
         """What failed since the last change began, newest first."""
         formation = self.clients("cloudformation")
         for page in formation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
@@ -211,17 +211,17 @@ def _is_unborn(standing: Description | None) -> bool:
     return standing is None or standing["StackStatus"] == states.UNBORN
 
 
-def _parameters(standing: Description | None) -> dict[str, str]:
+def _parameters_of(standing: Description | None) -> dict[str, str]:
     """What the stack was last given; nothing, if it was never made."""
     if standing is None or _is_unborn(standing):
         return {}
     return {each["ParameterKey"]: each["ParameterValue"] for each in standing.get("Parameters", ())}
 
 
-def _zip(package: Package) -> str:
+def _zip_key(package: Package) -> str:
     return f"waybill-{package.digest}.zip"
 
 
-def _sam(package: Package) -> str:
+def _template_key(package: Package) -> str:
     # Two versions may share a zip and differ in their templates.
     return f"waybill-{package.digest}-{sha256(package.template.read_bytes()).hexdigest()[:12]}.json"

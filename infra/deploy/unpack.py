@@ -7,7 +7,7 @@ import binascii
 import sys
 import zlib
 
-from chalicelib.store.compression import unpacked
+from chalicelib.store.compression import unpack_json
 
 
 def main(argv: list[str]) -> int:
@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
         print("usage: python -m infra.deploy.unpack BASE64", file=sys.stderr)
         return 2
     try:
-        print(unpacked(base64.b64decode(argv[0], validate=True)).decode())
+        print(unpack_json(base64.b64decode(argv[0], validate=True)).decode())
     except (binascii.Error, KeyError, zlib.error):
         print("This is no packed attribute: copy the whole of it, base64.", file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chalicelib.services.sweeper import PASS_EVERY, PASSES
+from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
 from infra.local.options import HEARTBEAT_S
 from infra.package.project import CONFIG, STAGE
 from infra.template import alarms
@@ -69,50 +69,50 @@ class Costs:
     def cells(self) -> list[str]:
         """As the table has them, the sum last."""
         each = list(self)
-        return [dollars(amount) for amount in [*each, sum(each)]]
+        return [format_dollars(amount) for amount in [*each, sum(each)]]
 
 
 def main(arguments: list[str]) -> int:
     """Write or check; return the exit code."""
-    outdated = [page for page in PAGES if rewritten(page.read_text()) != page.read_text()]
+    outdated = [page for page in PAGES if rewrite_page(page.read_text()) != page.read_text()]
     for page in outdated:
         if "--check" in arguments:
             print(f"{page.relative_to(HOME)} is out of date: run `python -m infra.docs.costs`.")
         else:
-            page.write_text(rewritten(page.read_text()))
+            page.write_text(rewrite_page(page.read_text()))
     return 1 if outdated and "--check" in arguments else 0
 
 
-def rewritten(page: str) -> str:
+def rewrite_page(page: str) -> str:
     """A page with its tables as the figures have them."""
-    tables = {"costs": costs, "billed": billed}
+    tables = {"costs": make_costs_table, "billed": make_billed_table}
     return _PLACE.sub(lambda found: found[1] + tables[found[2]]() + found[3], page)
 
 
-def costs() -> str:
+def make_costs_table() -> str:
     """What a million deliveries cost, a million positions, a courier's month, and idling."""
-    position = a_million_positions()
-    beat = a_million_heartbeats()
+    position = sum_positions()
+    beat = sum_heartbeats()
     month = Costs(
         *(_POSITIONS * one + _BEATS * other for one, other in zip(position, beat, strict=True))
     )
     month = replace(month, gateway=month.gateway + _ONLINE_MINUTES * CONNECTION_MINUTE)
     rows = {
-        "a million deliveries": a_million_deliveries(),
+        "a million deliveries": sum_deliveries(),
         "a million positions by socket": position,
         "a million heartbeats": beat,
         "a courier's month: 8 h on 30 days, a position every 5 s, heartbeats": month,
-        "a stage that idles, a month": an_idle_month(),
+        "a stage that idles, a month": sum_idle_month(),
     }
-    return _table(
+    return _format_table(
         ["", "API Gateway", "CloudFront", "DynamoDB", "Lambda", "SQS", "logs", "sum"],
         *([name, *costs.cells] for name, costs in rows.items()),
     )
 
 
-def billed() -> str:
+def make_billed_table() -> str:
     """How often functions run, and how long."""
-    return _table(
+    return _format_table(
         ["for one", "function", "runs", "milliseconds each, warm"],
         *(
             [what, f"`{function}`", f"{times:g}", f"{ms:g}"]
@@ -122,14 +122,14 @@ def billed() -> str:
     )
 
 
-def _table(head: list[str], *rows: list[str]) -> str:
+def _format_table(head: list[str], *rows: list[str]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def a_million_deliveries() -> Costs:
+def sum_deliveries() -> Costs:
     """Five REST requests each, and the frames."""
-    units = figures("whole")
+    units = read_units("whole")
     runs = BILLED["delivery"]
     return Costs(
         gateway=5 * REST + units["frames"] * MESSAGE,
@@ -141,9 +141,9 @@ def a_million_deliveries() -> Costs:
     )
 
 
-def a_million_positions() -> Costs:
+def sum_positions() -> Costs:
     """A message each, which is not answered; by socket it is one read more than by REST."""
-    units = figures("a position in the same cell")
+    units = read_units("a position in the same cell")
     runs = BILLED["position"]
     return Costs(
         gateway=MESSAGE,
@@ -153,23 +153,23 @@ def a_million_positions() -> Costs:
     )
 
 
-def a_million_heartbeats() -> Costs:
+def sum_heartbeats() -> Costs:
     """A message each and a connection's row. The sweep that sends it is paid for anyway."""
-    units = figures("a heartbeat")
+    units = read_units("a heartbeat")
     return Costs(
         gateway=MESSAGE,
         dynamodb=units["write units"] * WRITE + units["read units"] * READ,
     )
 
 
-def an_idle_month() -> Costs:
+def sum_idle_month() -> Costs:
     """The sweep waits between its passes, and waiting is billed; the alarms count as logs."""
-    units = figures("a pass of the sweep with nothing due")
-    waits_ms = 1000 * (PASSES - 1) * PASS_EVERY.total_seconds()
+    units = read_units("a pass of the sweep with nothing due")
+    waits_ms = 1000 * (PASSES - 1) * PASS_INTERVAL.total_seconds()
     sweeps = _MONTH_MINUTES / 1e6
     runs = {"sweep": (1.0, waits_ms + 500)}
     # An alarm over a query is charged by the metrics that it finds: none, while all is well.
-    watched = [one for one in alarms.resources().values() if "MetricName" in one["Properties"]]
+    watched = [one for one in alarms.make_resources().values() if "MetricName" in one["Properties"]]
     watching = len(watched) * ALARM + SECRET
     return Costs(
         dynamodb=sweeps * PASSES * units["read units"] * READ,
@@ -200,13 +200,13 @@ def memory_gb(function: str) -> float:
     return float(own or stage["lambda_memory_size"]) / 1024
 
 
-def figures(label: str) -> dict[str, float]:
+def read_units(label: str) -> dict[str, float]:
     """The numbers of a row of docs/cost.md, by their columns. Raises KeyError for no such row."""
     head: list[str] = []
     for line in UNITS.read_text().splitlines():
         cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
         if re.sub(r"\W* \(.*", "", cells[0]) == label:  # less a remark in parentheses
-            return {name: _number(cell) for name, cell in zip(head, cells, strict=True)}
+            return {name: _parse_number(cell) for name, cell in zip(head, cells, strict=True)}
         if not line.startswith("|"):
             head = []
         elif not head:
@@ -214,12 +214,12 @@ def figures(label: str) -> dict[str, float]:
     raise KeyError(label)
 
 
-def _number(cell: str) -> float:
+def _parse_number(cell: str) -> float:
     found = re.match(r"[\d.]+", cell)
     return float(found[0]) if found else 0.0
 
 
-def dollars(amount: float) -> str:
+def format_dollars(amount: float) -> str:
     """$0.07, $3.20, $38."""
     if not amount:
         return "-"

@@ -21,35 +21,37 @@ _PLACE = re.compile(r"(<!-- lifecycle: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 
 def main(arguments: list[str]) -> int:
     """Draw or check; return the exit code."""
-    outdated = [path for path in documents() if redrawn(path.read_text()) != path.read_text()]
+    outdated = [
+        path for path in list_documents() if redraw_document(path.read_text()) != path.read_text()
+    ]
     for path in outdated:
         if "--check" in arguments:
             print(f"{path.relative_to(HOME)} is out of date: run `python -m infra.docs.diagram`.")
         else:
-            path.write_text(redrawn(path.read_text()))
+            path.write_text(redraw_document(path.read_text()))
     return 1 if outdated and "--check" in arguments else 0
 
 
-def documents() -> list[Path]:
+def list_documents() -> list[Path]:
     """The files that may hold diagrams."""
     return [HOME / "README.md", *sorted((HOME / "docs").rglob("*.md"))]
 
 
-def redrawn(text: str) -> str:
+def redraw_document(text: str) -> str:
     """A document with its diagrams as the tables have them. Raises KeyError for no such flow."""
-    return _PLACE.sub(lambda m: m[1] + mermaid(FLOWS[m[2]]) + m[3], text)
+    return _PLACE.sub(lambda m: m[1] + draw_mermaid(FLOWS[m[2]]) + m[3], text)
 
 
-def mermaid(flow: Flow) -> str:
+def draw_mermaid(flow: Flow) -> str:
     """A flow as a state diagram in a code block."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {flow.first.value}"]
-    lines += [f"    {line}" for line in _arrows(flow)]
-    lines += [f"    {s.value} --> [*]" for s in flow.table if _ends(flow, s)]
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {flow.first_status.value}"]
+    lines += [f"    {line}" for line in _draw_arrows(flow)]
+    lines += [f"    {s.value} --> [*]" for s in flow.transitions if _is_final(flow, s)]
     return "\n".join([*lines, "```", ""])
 
 
-def _arrows(flow: Flow) -> Iterator[str]:
-    for status, steps in flow.table.items():
+def _draw_arrows(flow: Flow) -> Iterator[str]:
+    for status, steps in flow.transitions.items():
         goals: dict[Status, list[str]] = {}
         for verb, goal in steps.items():
             goals.setdefault(goal, []).append(verb.replace("_", " "))
@@ -57,8 +59,8 @@ def _arrows(flow: Flow) -> Iterator[str]:
             yield f"{status.value} --> {goal.value}: {', '.join(verbs)}"
 
 
-def _ends(flow: Flow, status: Status) -> bool:
-    return not set(flow.table[status].values()) - {status}
+def _is_final(flow: Flow, status: Status) -> bool:
+    return not set(flow.transitions[status].values()) - {status}
 
 
 if __name__ == "__main__":

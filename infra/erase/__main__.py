@@ -23,28 +23,30 @@ from rich.table import Table
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import BadSetting, Settings
-from chalicelib.store.tables import bind
-from infra.erase.eraser import Busy, Close, Done, Eraser, Unfinished
-from infra.resources.aws_clients import client
+from chalicelib.store.tables import bind_tables
+from infra.erase.eraser import Busy, CannotEraseYet, Close, ErasedRows, Eraser
+from infra.resources.aws_clients import make_client
 
 _MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
-FAILURES = (BadSetting, Unfinished, Busy, BotoCoreError, ClientError, PynamoDBException)
+FAILURES = (BadSetting, CannotEraseYet, Busy, BotoCoreError, ClientError, PynamoDBException)
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Erase, and print a table of what was done; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     try:
         # No token is looked at here, but settings without a secret are refused.
-        settings = Settings.from_env({"JWT_SECRET": "-" * 32, **env, **_of_stage(options.stage)})
+        settings = Settings.from_env(
+            {"JWT_SECRET": "-" * 32, **env, **_stage_environment(options.stage)}
+        )
         if settings.aws_endpoint:
             os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
             os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
-        bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
-        return erase(
+        bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+        return run_eraser(
             Eraser(
                 options.person,
-                _closing(settings),
+                _make_close(settings),
                 partial(datetime.now, timezone.utc),
                 time.sleep,
                 dry=options.dry_run,
@@ -56,21 +58,21 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         return 1
 
 
-def erase(eraser: Eraser, *, dry: bool) -> int:
+def run_eraser(eraser: Eraser, *, dry: bool) -> int:
     """Run it; print what was done, even if it ends early. Raises what the eraser does."""
-    done: list[Done] = []
+    done: list[ErasedRows] = []
     try:
         done.extend(eraser.run())
     finally:
         if done:
-            Console(highlight=False).print(_table(done, dry))
+            Console(highlight=False).print(_make_table(done, dry))
     for note in eraser.notes:
         print(note)
     print("Nothing was written." if dry else "Erased.")
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.erase", description="Erase a person.")
     parser.add_argument("person", metavar="PERSON", help="the id in their tokens")
     parser.add_argument("--stage", help="a deployed stage; else where the environment leads")
@@ -78,25 +80,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _of_stage(stage: str | None) -> dict[str, str]:
+def _stage_environment(stage: str | None) -> dict[str, str]:
     """What the functions of a stage are told of where things are. Raises ClientError."""
     if stage is None:
         return {}
     name = f"waybill-{stage}"
     region = get_session().get_config_variable("region")
-    (stack,) = client("cloudformation", None, region).describe_stacks(StackName=name)["Stacks"]
+    (stack,) = make_client("cloudformation", None, region).describe_stacks(StackName=name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     return {"TABLE_PREFIX": name, "AWS_REGION": region, _MANAGEMENT: outputs["ManagementURL"]}
 
 
-def _closing(settings: Settings) -> Close | None:
+def _make_close(settings: Settings) -> Close | None:
     if not settings.connections_endpoint:
         return None
     session = get_session()
-    return ConnectionsApi(settings.connections_endpoint, session, settings.aws_region).close
+    return ConnectionsApi(
+        settings.connections_endpoint, session, settings.aws_region
+    ).close_connection
 
 
-def _table(done: Sequence[Done], dry: bool) -> Table:
+def _make_table(done: Sequence[ErasedRows], dry: bool) -> Table:
     table = Table("table", "rows", "would be" if dry else "what was done")
     for one in done:
         table.add_row(one.table, str(one.rows), one.what)

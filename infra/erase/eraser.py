@@ -16,13 +16,13 @@ import msgspec
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection
-from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
+from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.domain.money.payouts import PayoutStatus
 from chalicelib.domain.money.wallets import Wallet
-from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Rating
-from chalicelib.domain.rate_limits import LIMITS
+from chalicelib.domain.rate_limits import DEFAULT_LIMITS
 from chalicelib.errors import PostFailed, Stale
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.tables import (
@@ -40,7 +40,7 @@ from chalicelib.store.tables import (
 from infra.erase import rows
 from infra.erase.redaction import Redaction
 
-_SETTLED_AFTER = REMEMBERED_FOR + timedelta(minutes=1)  # an order's last wakeups have run by then
+_SETTLED_AFTER = APPLIED_KEPT_FOR + timedelta(minutes=1)  # an order's last wakeups have run by then
 _TRIES = 6
 _PAUSE_S = 3.0  # a mailbox is served for seconds
 
@@ -48,7 +48,7 @@ Close = Callable[[str], None]
 """Closes a connection by its id. Raises PostFailed."""
 
 
-class Unfinished(Exception):
+class CannotEraseYet(Exception):
     """The person can't be erased yet; the text says what must end first."""
 
 
@@ -56,7 +56,7 @@ class Busy(Exception):
     """Somebody else wrote each time: what is left is for another run."""
 
 
-class Done(msgspec.Struct, frozen=True):
+class ErasedRows(msgspec.Struct, frozen=True):
     """What was done to a table: to how many rows."""
 
     table: str
@@ -84,15 +84,15 @@ class Eraser:
         self._dry = dry
         self.notes: list[str] = []
 
-    def run(self) -> Iterator[Done]:
+    def run(self) -> Iterator[ErasedRows]:
         """Erase, a table at a time. Raises Unfinished before anything is written; Busy, and what
         DynamoDB raises, in between: then it is to be run again."""
         noted = rows.read_note(self._person_id)
         who = Redaction(self._person_id, noted or f"erased-{secrets.token_hex(6)}")
-        orders = [order for order in rows.every_order() if who.owns(order)]
+        orders = [order for order in rows.scan_orders() if who.owns(order)]
         self._refuse_unfinished(orders)
         self._refuse_owed()
-        self._change(rows.write_note, self._person_id, who.pseudonym)
+        self._change_row(rows.write_note, self._person_id, who.pseudonym)
         if not self._dry:
             self.notes.append(
                 f"In the books they are {who.pseudonym}, which is noted nowhere else."
@@ -116,17 +116,17 @@ class Eraser:
         yield self._redact_events(who)
         yield self._delete_profile()
 
-    def _write(self, write: Callable[[], object]) -> int:
+    def _write_row(self, write: Callable[[], object]) -> int:
         """Write one row, unless this only counts; how many were."""
         if not self._dry:
             write()
         return 1
 
-    def _change(self, change: Callable[..., None], *arguments: object) -> int:
+    def _change_row(self, change: Callable[..., None], *arguments: object) -> int:
         """Change one row that is read first; again where somebody else wrote meanwhile."""
         for _ in range(1 if self._dry else _TRIES):
             try:
-                return self._write(partial(change, *arguments))
+                return self._write_row(partial(change, *arguments))
             except Stale:
                 self._sleep(_PAUSE_S)
         raise Busy("Somebody else wrote each time: run it again, it goes on where it was.")
@@ -134,40 +134,44 @@ class Eraser:
     def _refuse_unfinished(self, orders: list[Order]) -> None:
         """An order that just ended counts as well: word of it, and what it earns, may be on the
         way, and would come in under the person's own name."""
-        unfinished = [str(order.id) for order in orders if not order.terminal]
+        unfinished = [str(order.id) for order in orders if not order.is_terminal]
         if unfinished:
-            raise Unfinished(f"They have orders that are not finished: {', '.join(unfinished)}.")
+            raise CannotEraseYet(
+                f"They have orders that are not finished: {', '.join(unfinished)}."
+            )
         settled = max((order.updated_at for order in orders), default=datetime.min) + _SETTLED_AFTER
         if orders and settled > self._clock():
-            raise Unfinished(f"Their last order just ended: try again after {settled:%H:%M} UTC.")
+            raise CannotEraseYet(
+                f"Their last order just ended: try again after {settled:%H:%M} UTC."
+            )
 
     def _refuse_owed(self) -> None:
         owed = [
             payout.id
-            for payout in rows.every_payout()
+            for payout in rows.scan_payouts()
             if payout.courier_id == self._person_id and payout.status is not PayoutStatus.COMPLETED
         ]
         if owed:
-            raise Unfinished(f"They have payouts that are not completed: {', '.join(owed)}.")
+            raise CannotEraseYet(f"They have payouts that are not completed: {', '.join(owed)}.")
 
-    def _end_connections(self) -> Done:
+    def _end_connections(self) -> ErasedRows:
         """Close sockets, and let them hear nothing, even those that can't be closed."""
-        mine = [one for one in rows.every_connection() if self._has(one)]
-        unclosed = sum(not self._closed(one.id) for one in mine)
+        mine = [one for one in rows.scan_connections() if self._is_theirs(one)]
+        unclosed = sum(not self._close_socket(one.id) for one in mine)
         for one in mine:
-            self._write(partial(rows.forget, one, self._person_id))
+            self._write_row(partial(rows.delete_connection, one, self._person_id))
         if unclosed:
             self.notes.append(
                 f"{unclosed} sockets could not be closed. They hear nothing any more, and end "
                 "within 2 hours."
             )
-        return Done("connections", len(mine), "closed and deleted")
+        return ErasedRows("connections", len(mine), "closed and deleted")
 
-    def _has(self, connection: Connection) -> bool:
-        vouched = connection.vouched.id if connection.vouched else ""
+    def _is_theirs(self, connection: Connection) -> bool:
+        vouched = connection.handshake_actor.id if connection.handshake_actor else ""
         return self._person_id in (connection.person_id, vouched)
 
-    def _closed(self, connection_id: str) -> bool:
+    def _close_socket(self, connection_id: str) -> bool:
         if self._dry:
             return True
         if self._close is None:
@@ -178,117 +182,123 @@ class Eraser:
             return False
         return True
 
-    def _delete_rooms(self) -> Done:
-        mine = [row for row in rows.every(RoomRow) if row.person_id == self._person_id]
-        return Done("rooms", sum(self._write(row.delete) for row in mine), "deleted")
+    def _delete_rooms(self) -> ErasedRows:
+        mine = [row for row in rows.scan_rows(RoomRow) if row.person_id == self._person_id]
+        return ErasedRows("rooms", sum(self._write_row(row.delete) for row in mine), "deleted")
 
-    def _redact_orders(self, who: Redaction) -> Done:
-        named = [order.id for order in rows.every_order() if who.order(order) != order]
-        count = sum(self._change(rows.redact_order, who, id_) for id_ in named)
+    def _redact_orders(self, who: Redaction) -> ErasedRows:
+        named = [order.id for order in rows.scan_orders() if who.redact_order(order) != order]
+        count = sum(self._change_row(rows.rewrite_order, who, id_) for id_ in named)
         done = "kept under a pseudonym, without names, phones, addresses, coordinates, notes"
-        return Done("orders", count, done)
+        return ErasedRows("orders", count, done)
 
-    def _redact_payments(self, who: Redaction) -> Done:
-        mine = [one for one in rows.every_payment() if one.customer_id == self._person_id]
-        count = sum(self._change(rows.redact_payment, who, p.order_id, p.attempt) for p in mine)
-        return Done("payments", count, "kept under the pseudonym, without the payer's UPI id")
+    def _redact_payments(self, who: Redaction) -> ErasedRows:
+        mine = [one for one in rows.scan_payments() if one.customer_id == self._person_id]
+        count = sum(
+            self._change_row(rows.rewrite_payment, who, p.order_id, p.attempt) for p in mine
+        )
+        return ErasedRows("payments", count, "kept under the pseudonym, without the payer's UPI id")
 
-    def _redact_payouts(self, who: Redaction) -> Done:
-        mine = [one.id for one in rows.every_payout() if one.courier_id == self._person_id]
-        count = sum(self._change(rows.redact_payout, who, id_) for id_ in mine)
-        return Done("payouts", count, "kept under the pseudonym, without the account")
+    def _redact_payouts(self, who: Redaction) -> ErasedRows:
+        mine = [one.id for one in rows.scan_payouts() if one.courier_id == self._person_id]
+        count = sum(self._change_row(rows.rewrite_payout, who, id_) for id_ in mine)
+        return ErasedRows("payouts", count, "kept under the pseudonym, without the account")
 
-    def _move_ledger(self, who: Redaction) -> Done:
+    def _move_ledger(self, who: Redaction) -> ErasedRows:
         """A ledger's key is the person: each entry is written under the pseudonym, then deleted."""
         entries = list(LedgerRow.query(self._person_id, consistent_read=True))
         for entry in entries:
-            self._write(LedgerRow(who.pseudonym, entry.key, doc=entry.doc).save)
-            self._write(entry.delete)
-        return Done("ledger", len(entries), "kept under the pseudonym")
+            self._write_row(LedgerRow(who.pseudonym, entry.key, doc=entry.doc).save)
+            self._write_row(entry.delete)
+        return ErasedRows("ledger", len(entries), "kept under the pseudonym")
 
-    def _move_wallet(self, who: Redaction) -> Done:
-        row = rows.find(WalletRow, self._person_id)
+    def _move_wallet(self, who: Redaction) -> ErasedRows:
+        row = rows.find_row(WalletRow, self._person_id)
         if row is None:
-            return Done("wallets", 0, "kept under the pseudonym")
+            return ErasedRows("wallets", 0, "kept under the pseudonym")
         wallet = unpack(row.doc, Wallet)
-        moved = pack(who.wallet(wallet))
+        moved = pack(who.redact_wallet(wallet))
         kept = {"version": row.version, "commit": row.commit}
-        self._write(WalletRow(who.pseudonym, doc=moved, **kept).save)
-        self._write(row.delete)
+        self._write_row(WalletRow(who.pseudonym, doc=moved, **kept).save)
+        self._write_row(row.delete)
         if wallet.balance_minor:
             self.notes.append(
                 f"A balance of {wallet.balance_minor} (minor units) was not paid out."
             )
-        return Done("wallets", 1, "kept under the pseudonym")
+        return ErasedRows("wallets", 1, "kept under the pseudonym")
 
-    def _delete_chats(self, who: Redaction) -> Done:
+    def _delete_chats(self, who: Redaction) -> ErasedRows:
         mine = [
             row
-            for row in rows.every(ChatRow)
-            if who.speaks(msgspec.json.decode(row.doc, type=Message))
+            for row in rows.scan_rows(ChatRow)
+            if who.concerns_message(msgspec.json.decode(row.doc, type=ChatMessage))
         ]
         done = "deleted, both sides of their conversations"
-        return Done("chats", sum(self._write(row.delete) for row in mine), done)
+        return ErasedRows("chats", sum(self._write_row(row.delete) for row in mine), done)
 
-    def _redact_ratings(self, who: Redaction) -> Done:
+    def _redact_ratings(self, who: Redaction) -> ErasedRows:
         changed = 0
-        for row in rows.every(RatingRow):
+        for row in rows.scan_rows(RatingRow):
             before = msgspec.json.decode(row.doc, type=Rating)
-            after = who.rating(before)
+            after = who.redact_rating(before)
             if after != before:
-                row.doc = rows.text(after)
-                changed += self._write(row.save)
-        return Done("ratings", changed, "kept under the pseudonym, without the words")
+                row.doc = rows.to_json(after)
+                changed += self._write_row(row.save)
+        return ErasedRows("ratings", changed, "kept under the pseudonym, without the words")
 
-    def _delete_allowances(self) -> Done:
-        names = [f"{limit}#{self._person_id}" for limit in LIMITS]
-        found = [row for row in (rows.find(AllowanceRow, name) for name in names) if row]
-        return Done("allowances", sum(self._write(row.delete) for row in found), "deleted")
+    def _delete_allowances(self) -> ErasedRows:
+        names = [f"{limit}#{self._person_id}" for limit in DEFAULT_LIMITS]
+        found = [row for row in (rows.find_row(AllowanceRow, name) for name in names) if row]
+        return ErasedRows(
+            "allowances", sum(self._write_row(row.delete) for row in found), "deleted"
+        )
 
-    def _delete_courier(self) -> Done:
-        row = rows.find(CourierRow, self._person_id)
-        return Done("couriers", self._delete(row), "deleted: positions, duty")
+    def _delete_courier(self) -> ErasedRows:
+        row = rows.find_row(CourierRow, self._person_id)
+        return ErasedRows("couriers", self._delete_row(row), "deleted: positions, duty")
 
-    def _stop_showing(self) -> Done:
-        shown = [row for row in rows.every(CourierRow) if row.shown_to == self._person_id]
+    def _stop_showing(self) -> ErasedRows:
+        shown = [row for row in rows.scan_rows(CourierRow) if row.shown_to == self._person_id]
         for row in shown:
-            self._write(partial(rows.stop_showing, row, self._person_id))
-        return Done("couriers", len(shown), "others': no longer shown to them")
+            self._write_row(partial(rows.stop_showing, row, self._person_id))
+        return ErasedRows("couriers", len(shown), "others': no longer shown to them")
 
-    def _delete_mailbox(self) -> Done:
-        return Done("mailboxes", self._delete(rows.find(MailboxRow, self._person_id)), "deleted")
+    def _delete_mailbox(self) -> ErasedRows:
+        return ErasedRows(
+            "mailboxes", self._delete_row(rows.find_row(MailboxRow, self._person_id)), "deleted"
+        )
 
-    def _redact_mailboxes(self, who: Redaction) -> Done:
+    def _redact_mailboxes(self, who: Redaction) -> ErasedRows:
         others = [
             row.person_id
-            for row in rows.every(MailboxRow)
-            if row.person_id != self._person_id and rows.head_without(who, row) is not None
+            for row in rows.scan_rows(MailboxRow)
+            if row.person_id != self._person_id and rows.redact_mailbox_head(who, row) is not None
         ]
         for id_ in others:
-            self._change(self._redact_head, who, id_)
-        return Done("mailboxes", len(others), "others': without what tells about them")
+            self._change_row(self._redact_head, who, id_)
+        return ErasedRows("mailboxes", len(others), "others': without what tells about them")
 
     def _redact_head(self, who: Redaction, mailbox: str) -> None:
-        rows.redact_head(who, mailbox, self._clock())
+        rows.rewrite_head(who, mailbox, self._clock())
 
-    def _delete_events(self) -> Done:
+    def _delete_events(self) -> ErasedRows:
         mine = list(EventRow.query(self._person_id, consistent_read=True))
-        return Done("events", sum(self._write(row.delete) for row in mine), "deleted")
+        return ErasedRows("events", sum(self._write_row(row.delete) for row in mine), "deleted")
 
-    def _redact_events(self, who: Redaction) -> Done:
+    def _redact_events(self, who: Redaction) -> ErasedRows:
         changed = 0
-        for row in rows.every(EventRow):
+        for row in rows.scan_rows(EventRow):
             before = unpack(row.doc, tuple[Event, ...])
-            after = who.events(before)
+            after = who.redact_events(before)
             if row.person_id != self._person_id and after != before:
-                changed += self._write(partial(rows.put_back, row, after))
-        return Done("events", changed, "others': without what tells about them")
+                changed += self._write_row(partial(rows.rewrite_events, row, after))
+        return ErasedRows("events", changed, "others': without what tells about them")
 
-    def _delete_profile(self) -> Done:
+    def _delete_profile(self) -> ErasedRows:
         """Last, with the note: after that nothing leads from the person to the pseudonym."""
-        count = self._delete(rows.find(PersonRow, self._person_id))
-        self._write(partial(rows.delete_note, self._person_id))
-        return Done("people", count, "deleted")
+        count = self._delete_row(rows.find_row(PersonRow, self._person_id))
+        self._write_row(partial(rows.delete_note, self._person_id))
+        return ErasedRows("people", count, "deleted")
 
-    def _delete(self, row: PersonRow | MailboxRow | CourierRow | None) -> int:
-        return self._write(row.delete) if row is not None else 0
+    def _delete_row(self, row: PersonRow | MailboxRow | CourierRow | None) -> int:
+        return self._write_row(row.delete) if row is not None else 0

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.details import Contact, Job, Offer, Place
+from chalicelib.domain.details import Contact, Offer, OrderDetails, Place
 from chalicelib.domain.events import MESSAGE_SENT, ORDER_CANCELLED, Entry, Event
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
-from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Rating
 
@@ -36,27 +36,29 @@ class Redaction(msgspec.Struct, frozen=True):
 
     def owns(self, order: Order) -> bool:
         """Whether an order is the person's, as customer or as courier."""
-        return bool({order.job.customer_id, order.courier_id} & {self.person_id, self.pseudonym})
+        return bool(
+            {order.details.customer_id, order.courier_id} & {self.person_id, self.pseudonym}
+        )
 
-    def order(self, order: Order) -> Order:
+    def redact_order(self, order: Order) -> Order:
         """An order without the person, one version on if that changes it."""
         mine = order.courier_id == self.person_id
         after = replace(
             order,
-            job=self.job(order.job),
-            courier_id=self._id(order.courier_id),
-            courier=self._contact(order.courier),
-            offer=self._offer(order.offer),
-            offered_to=self._ids(order.offered_to),
-            excluded=self._ids(order.excluded),
-            unheard=self._ids(order.unheard),
-            outbox=self._outbox(order.outbox),
+            details=self.redact_details(order.details),
+            courier_id=self._replace_id(order.courier_id),
+            courier=self._redact_contact(order.courier),
+            offer=self._redact_offer(order.offer),
+            offered_to=self._replace_ids(order.offered_to),
+            excluded=self._replace_ids(order.excluded),
+            unconfirmed=self._replace_ids(order.unconfirmed),
+            entries=self._redact_entries(order.entries),
         )
-        if after.trip and (mine or order.job.customer_id == self.person_id):
+        if after.trip and (mine or order.details.customer_id == self.person_id):
             after = replace(after, trip=replace(after.trip, start=None))
         return replace(after, version=order.version + 1) if after != order else order
 
-    def job(self, job: Job) -> Job:
+    def redact_details(self, job: OrderDetails) -> OrderDetails:
         """What was asked for. Where an order of a restaurant is picked up is no secret."""
         if job.customer_id != self.person_id:
             return job
@@ -70,36 +72,36 @@ class Redaction(msgspec.Struct, frozen=True):
             notes=None,
         )
 
-    def event(self, event: Event) -> Event:
+    def redact_event(self, event: Event) -> Event:
         """An event of somebody else's log, or of an outbox, without the person."""
-        data = self._data(event) if self._concerns(event) else event.data
+        data = self._redact_data(event) if self._concerns_event(event) else event.data
         return replace(
             event,
-            job=self.job(event.job) if event.job else None,
-            courier=self._contact(event.courier),
-            offer=self._offer(event.offer),
+            details=self.redact_details(event.details) if event.details else None,
+            courier=self._redact_contact(event.courier),
+            offer=self._redact_offer(event.offer),
             data=data,
         )
 
-    def events(self, events: Sequence[Event]) -> tuple[Event, ...]:
+    def redact_events(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Each of some events without the person."""
-        return tuple(map(self.event, events))
+        return tuple(map(self.redact_event, events))
 
-    def speaks(self, message: Message) -> bool:
+    def concerns_message(self, message: ChatMessage) -> bool:
         """Whether a message is of a conversation of the person's. All of those go: what the other
         side wrote tells about them as well."""
         among = {message.sender_id, *message.to}
         return self.person_id in among or message.order_id in self.order_ids
 
-    def rating(self, rating: Rating) -> Rating:
+    def redact_rating(self, rating: Rating) -> Rating:
         """The stars, which are in an average by now, without the words."""
         if self.person_id not in (rating.customer_id, rating.courier_id):
             return rating
-        customer_id = self._id(rating.customer_id) or ""
-        courier_id = self._id(rating.courier_id) or ""
+        customer_id = self._replace_id(rating.customer_id) or ""
+        courier_id = self._replace_id(rating.courier_id) or ""
         return replace(rating, customer_id=customer_id, courier_id=courier_id, comment=None)
 
-    def payment(self, payment: Payment) -> Payment:
+    def redact_payment(self, payment: Payment) -> Payment:
         """An amount, when, by which method and under which transaction."""
         if payment.customer_id != self.person_id:
             return payment
@@ -109,10 +111,10 @@ class Redaction(msgspec.Struct, frozen=True):
             upi_id=None,
             error=ERASED if payment.error else None,
             version=payment.version + 1,
-            outbox=self._outbox(payment.outbox),
+            entries=self._redact_entries(payment.entries),
         )
 
-    def payout(self, payout: Payout) -> Payout:
+    def redact_payout(self, payout: Payout) -> Payout:
         """An amount, when, and the bank's transaction; the account is the bank's to know."""
         if payout.courier_id != self.person_id:
             return payout
@@ -121,58 +123,63 @@ class Redaction(msgspec.Struct, frozen=True):
             courier_id=self.pseudonym,
             bank_account=ERASED,
             version=payout.version + 1,
-            outbox=self._outbox(payout.outbox),
+            entries=self._redact_entries(payout.entries),
         )
 
-    def wallet(self, wallet: Wallet) -> Wallet:
+    def redact_wallet(self, wallet: Wallet) -> Wallet:
         """A balance under the pseudonym."""
-        return replace(wallet, courier_id=self.pseudonym, outbox=self._outbox(wallet.outbox))
+        return replace(
+            wallet, courier_id=self.pseudonym, entries=self._redact_entries(wallet.entries)
+        )
 
-    def _id(self, person_id: str | None) -> str | None:
+    def _replace_id(self, person_id: str | None) -> str | None:
         return self.pseudonym if person_id == self.person_id else person_id
 
-    def _ids(self, person_ids: tuple[str, ...]) -> tuple[str, ...]:
+    def _replace_ids(self, person_ids: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self.pseudonym if one == self.person_id else one for one in person_ids)
 
-    def _contact(self, contact: Contact | None) -> Contact | None:
+    def _redact_contact(self, contact: Contact | None) -> Contact | None:
         mine = contact is not None and contact.id == self.person_id
         return Contact(self.pseudonym) if mine else contact
 
-    def _offer(self, offer: Offer | None) -> Offer | None:
+    def _redact_offer(self, offer: Offer | None) -> Offer | None:
         if offer is None or offer.courier_id != self.person_id:
             return offer
         return replace(offer, courier_id=self.pseudonym, distance_m=None)
 
-    def _outbox(self, outbox: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def _redact_entries(self, outbox: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """The entries, with nothing to tell the person any more. None is left out: the newest
         version told of is what wakeups wait for."""
         return tuple(
             Entry(
                 entry.version,
                 entry.at,
-                self.events([one for one in entry.events if one.to != self.person_id]),
+                self.redact_events([one for one in entry.events if one.to != self.person_id]),
             )
             for entry in outbox
         )
 
-    def _concerns(self, event: Event) -> bool:
+    def _concerns_event(self, event: Event) -> bool:
         """Whether an event's particulars may tell about the person."""
-        if event.job and event.job.customer_id == self.person_id:
+        if event.details and event.details.customer_id == self.person_id:
             return True
         if event.courier and event.courier.id == self.person_id:
             return True
         if event.type == MESSAGE_SENT:
-            return self.speaks(_message(event))
+            return self.concerns_message(_message_of(event))
         kind, _, rest = event.stream.partition("#")
         return kind == "order" and rest.isdigit() and int(rest) in self.order_ids
 
-    def _data(self, event: Event) -> dict[str, Any]:
+    def _redact_data(self, event: Event) -> dict[str, Any]:
         """An event's particulars: their form stays, as contracts still word them."""
         data = dict(event.data)
         if event.type == MESSAGE_SENT:
-            said = _message(event)
+            said = _message_of(event)
             kept = replace(
-                said, sender_id=self._id(said.sender_id) or "", to=self._ids(said.to), text=ERASED
+                said,
+                sender_id=self._replace_id(said.sender_id) or "",
+                to=self._replace_ids(said.to),
+                text=ERASED,
             )
             data["message"] = msgspec.to_builtins(kept)
         if event.type == ORDER_CANCELLED:
@@ -186,5 +193,5 @@ class Redaction(msgspec.Struct, frozen=True):
         return data
 
 
-def _message(event: Event) -> Message:
-    return msgspec.convert(event.data["message"], Message)
+def _message_of(event: Event) -> ChatMessage:
+    return msgspec.convert(event.data["message"], ChatMessage)

@@ -17,11 +17,11 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import Stale
 from chalicelib.store import orders
-from chalicelib.store.clock import ms
+from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.connections import Connections
-from chalicelib.store.failures import lost_race
-from chalicelib.store.mailboxes import Head
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.failures import is_lost_race
+from chalicelib.store.mailboxes import StoredHead
 from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.tables import (
     ConnectionRow,
@@ -38,12 +38,12 @@ from infra.erase.redaction import Redaction
 _NOTE = "erasure#"
 
 
-def every(model: type[Any]) -> Iterator[Any]:
+def scan_rows(model: type[Any]) -> Iterator[Any]:
     """Every row of a table, strongly consistent. Nothing but this tool scans."""
     yield from model.scan(consistent_read=True)
 
 
-def find(model: type[Any], *key: Any) -> Any:
+def find_row(model: type[Any], *key: Any) -> Any:
     """One row, strongly consistent; None if there is none."""
     try:
         return model.get(*key, consistent_read=True)
@@ -51,29 +51,29 @@ def find(model: type[Any], *key: Any) -> Any:
         return None
 
 
-def every_order() -> Iterator[Order]:
+def scan_orders() -> Iterator[Order]:
     """Every order."""
-    return (unpack(row.doc, Order) for row in every(OrderRow))
+    return (unpack(row.doc, Order) for row in scan_rows(OrderRow))
 
 
-def every_payment() -> Iterator[Payment]:
+def scan_payments() -> Iterator[Payment]:
     """Every attempt to pay."""
-    return (msgspec.json.decode(row.doc, type=Payment) for row in every(PaymentRow))
+    return (msgspec.json.decode(row.doc, type=Payment) for row in scan_rows(PaymentRow))
 
 
-def every_payout() -> Iterator[Payout]:
+def scan_payouts() -> Iterator[Payout]:
     """Every payout."""
-    return (msgspec.json.decode(row.doc, type=Payout) for row in every(PayoutRow))
+    return (msgspec.json.decode(row.doc, type=Payout) for row in scan_rows(PayoutRow))
 
 
-def every_connection() -> Iterator[Connection]:
+def scan_connections() -> Iterator[Connection]:
     """Every socket that is noted as open."""
-    return (msgspec.json.decode(row.doc, type=Connection) for row in every(ConnectionRow))
+    return (msgspec.json.decode(row.doc, type=Connection) for row in scan_rows(ConnectionRow))
 
 
 def read_note(person_id: str) -> str | None:
     """The pseudonym of a person who is being erased; None where that has not begun."""
-    row = find(PersonRow, _NOTE + person_id)
+    row = find_row(PersonRow, _NOTE + person_id)
     return str(msgspec.json.decode(row.doc)["pseudonym"]) if row is not None else None
 
 
@@ -91,69 +91,69 @@ def delete_note(person_id: str) -> None:
     PersonRow(_NOTE + person_id).delete()
 
 
-def forget(connection: Connection, person_id: str) -> None:
+def delete_connection(connection: Connection, person_id: str) -> None:
     """Take a socket out of the rooms and mailboxes where it hears, and drop its row."""
-    store = Connections()
+    store = ConnectionTable()
     for room in {*connection.rooms, person_room(person_id)}:
-        store.leave(room, connection.id)
-    store.close(connection.id)
+        store.remove_from_room(room, connection.id)
+    store.delete_connection(connection.id)
 
 
-def redact_order(who: Redaction, order_id: int) -> None:
+def rewrite_order(who: Redaction, order_id: int) -> None:
     """Write an order back without the person. Raises Stale if it changed meanwhile."""
-    before = unpack(find(OrderRow, order_id).doc, Order)
-    save_if(orders.encode(who.order(before)), OrderRow.version == before.version)
+    before = unpack(find_row(OrderRow, order_id).doc, Order)
+    save_if(orders.encode_order(who.redact_order(before)), OrderRow.version == before.version)
 
 
-def redact_payment(who: Redaction, order_id: int, attempt: int) -> None:
+def rewrite_payment(who: Redaction, order_id: int, attempt: int) -> None:
     """Write a payment back without the person. Raises Stale if it changed meanwhile."""
-    row = find(PaymentRow, order_id, attempt)
+    row = find_row(PaymentRow, order_id, attempt)
     before = msgspec.json.decode(row.doc, type=Payment)
-    after = who.payment(before)
-    row.doc, row.version = text(after), after.version
+    after = who.redact_payment(before)
+    row.doc, row.version = to_json(after), after.version
     save_if(row, PaymentRow.version == before.version)
 
 
-def redact_payout(who: Redaction, payout_id: str) -> None:
+def rewrite_payout(who: Redaction, payout_id: str) -> None:
     """Write a payout back without the person. Raises Stale if it changed meanwhile."""
-    row = find(PayoutRow, payout_id)
+    row = find_row(PayoutRow, payout_id)
     before = msgspec.json.decode(row.doc, type=Payout)
-    after = who.payout(before)
-    row.doc, row.version = text(after), after.version
+    after = who.redact_payout(before)
+    row.doc, row.version = to_json(after), after.version
     save_if(row, PayoutRow.version == before.version)
 
 
-def head_without(who: Redaction, row: MailboxRow) -> bytes | None:
+def redact_mailbox_head(who: Redaction, row: MailboxRow) -> bytes | None:
     """What the head of a mailbox is to say; None where it does not speak of the person."""
-    before = unpack(row.doc, Head) if row.doc else Head()
+    before = unpack(row.doc, StoredHead) if row.doc else StoredHead()
     lags = {id_: lag for id_, lag in before.lags.items() if lag.person_id != who.person_id}
-    after = replace(before, tail=who.events(before.tail), lags=lags)
+    after = replace(before, tail=who.redact_events(before.tail), lags=lags)
     return pack(after) if after != before else None
 
 
-def redact_head(who: Redaction, mailbox: str, now: datetime) -> None:
+def rewrite_head(who: Redaction, mailbox: str, now: datetime) -> None:
     """Write a head back without the person. Raises Stale while the mailbox is being served: its
     writer has what it read in its hands, and would write that."""
-    row = find(MailboxRow, mailbox)
-    doc = head_without(who, row) if row is not None else None
+    row = find_row(MailboxRow, mailbox)
+    doc = redact_mailbox_head(who, row) if row is not None else None
     if row is None or doc is None:
         return
-    free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < ms(now))
+    free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < to_epoch_ms(now))
     unchanged = MailboxRow.doc == row.doc
     try:
         row.update(actions=[MailboxRow.doc.set(doc)], condition=unchanged & free)
     except UpdateError as error:
-        if not lost_race(error):
+        if not is_lost_race(error):
             raise
         raise Stale from None
 
 
-def put_back(row: EventRow, events: tuple[Event, ...]) -> None:
+def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
     """Write a run of events back, unless it has expired meanwhile."""
     try:
         row.update(actions=[EventRow.doc.set(pack(events))], condition=EventRow.seq.exists())
     except UpdateError as error:
-        if not lost_race(error):
+        if not is_lost_race(error):
             raise
 
 
@@ -163,10 +163,10 @@ def stop_showing(row: CourierRow, person_id: str) -> None:
     try:
         row.update(actions=[CourierRow.shown_to.remove()], condition=shown)
     except UpdateError as error:
-        if not lost_race(error):
+        if not is_lost_race(error):
             raise
 
 
-def text(value: msgspec.Struct) -> str:
+def to_json(value: msgspec.Struct) -> str:
     """A value as most rows hold it."""
     return msgspec.json.encode(value).decode()

@@ -19,14 +19,14 @@ from infra.gateway.stage import export_stage
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gateway; return the exit code: 0 after a clean stop, 1 if it can't start."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     level = logging.WARNING if options.quiet else logging.INFO
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("waybill.gateway").setLevel(level)
     if options.one_core:
         stay_on_one_core()
     try:
-        config = _config(options)
+        config = _make_config(options)
         bound = bind(config)
         port = bound.getsockname()[1]
         export_stage(config.stage)
@@ -36,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AppLoadError, PortError, ValueError) as error:
         print(f"infra.gateway: {error}", file=sys.stderr)
         return 1
-    _run(_serve(gateway))
+    _run_loop(_serve_until_stopped(gateway))
     return 0
 
 
-def _run(serving: Coroutine[Any, Any, None]) -> None:
+def _run_loop(serving: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop where it is installed, about twice as fast."""
     try:
         import uvloop
@@ -50,7 +50,7 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
         uvloop.run(serving)
 
 
-async def _serve(gateway: Gateway) -> None:
+async def _serve_until_stopped(gateway: Gateway) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,7 +62,7 @@ async def _serve(gateway: Gateway) -> None:
     await gateway.stop()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.gateway", description="Serve a Chalice app as API Gateway does."
     )
@@ -99,7 +99,7 @@ OPTIONS = (
 )
 
 
-def _config(options: argparse.Namespace) -> GatewayConfig:
+def _make_config(options: argparse.Namespace) -> GatewayConfig:
     return GatewayConfig(**{name: getattr(options, name) for name in OPTIONS})
 
 

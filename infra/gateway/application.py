@@ -65,7 +65,7 @@ def export_endpoint(host: str, port: int, stage: str) -> str:
 
     Call it before the app is imported: a client reads the variable when it is made.
     """
-    endpoint = f"http://{authority(host, port)}/{stage}"
+    endpoint = f"http://{format_authority(host, port)}/{stage}"
     os.environ[ENDPOINT_VARIABLE] = endpoint
     return endpoint
 
@@ -106,7 +106,7 @@ class WebSocketHandlers:
     def __contains__(self, route: str) -> bool:
         return route in self._functions
 
-    def call(self, route: str, event: Event) -> Any:
+    def call_handler(self, route: str, event: Event) -> Any:
         """Invoke a route's handler through Chalice's own wrapper; blocks until it returns."""
         name, handler = self._functions[route]
         context = LambdaContext(
@@ -115,7 +115,7 @@ class WebSocketHandlers:
         return handler(event, context)
 
 
-def authority(host: str, port: int) -> str:
+def format_authority(host: str, port: int) -> str:
     """Return host and port as a URL writes them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -46,14 +46,14 @@ class Authorizer(LocalGatewayAuthorizer):
     def _update_lambda_event(self, lambda_event: Event, auth_result: dict[str, Any]) -> Event:
         given = auth_result.get("context") or {}
         lambda_event["requestContext"]["authorizer"] = {
-            **{str(name): _stringified(name, value) for name, value in given.items()},
+            **{str(name): _to_context_text(name, value) for name, value in given.items()},
             "principalId": auth_result["principalId"],
             "integrationLatency": 0,
         }
         return lambda_event
 
 
-def _stringified(name: str, value: Any) -> str | None:
+def _to_context_text(name: str, value: Any) -> str | None:
     """Return a context value as API Gateway hands it on: a text, or null. Raises AuthorizerError
     for lists and objects, which it takes for a wrong configuration."""
     if value is None or isinstance(value, str):

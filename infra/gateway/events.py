@@ -86,8 +86,8 @@ def connect_event(
     event["requestContext"] = {
         "routeKey": "$connect",
         "eventType": "CONNECT",
-        **_request(request_id, now_s),
-        **_connection(peer, request_id, now_s),
+        **_request_fields(request_id, now_s),
+        **_connection_fields(peer, request_id, now_s),
     }
     event["isBase64Encoded"] = False
     return event
@@ -100,8 +100,8 @@ def message_event(peer: Peer, request_id: str, message_id: str, now_s: float, bo
             "routeKey": "$default",
             "messageId": message_id,
             "eventType": "MESSAGE",
-            **_request(request_id, now_s),
-            **_connection(peer, request_id, now_s),
+            **_request_fields(request_id, now_s),
+            **_connection_fields(peer, request_id, now_s),
         },
         "body": body,
         "isBase64Encoded": False,
@@ -118,9 +118,9 @@ def disconnect_event(peer: Peer, request_id: str, now_s: float, closing: Closing
             "routeKey": "$disconnect",
             "disconnectStatusCode": closing.code,
             "eventType": "DISCONNECT",
-            **_request(request_id, now_s),
+            **_request_fields(request_id, now_s),
             "disconnectReason": closing.reason,
-            **_connection(peer, request_id, now_s),
+            **_connection_fields(peer, request_id, now_s),
         },
         "isBase64Encoded": False,
     }
@@ -128,11 +128,11 @@ def disconnect_event(peer: Peer, request_id: str, now_s: float, closing: Closing
 
 def request_time(now_s: float) -> str:
     """Return a time as requestContext words it, like `11/Nov/2024:11:35:24 +0000`."""
-    return _second_worded(int(now_s // 1))
+    return _format_second(int(now_s // 1))
 
 
 @lru_cache(4)
-def _second_worded(second: int) -> str:
+def _format_second(second: int) -> str:
     return (
         time.strftime("%d/", t := time.gmtime(second))
         + _MONTHS[t.tm_mon - 1]
@@ -149,7 +149,7 @@ def trace_id(now_s: float) -> str:
     return f"Root=1-{int(now_s):08x}-{os.urandom(12).hex()}"
 
 
-def _request(request_id: str, now_s: float) -> dict[str, str]:
+def _request_fields(request_id: str, now_s: float) -> dict[str, str]:
     return {
         "extendedRequestId": request_id,
         "requestTime": request_time(now_s),
@@ -157,7 +157,7 @@ def _request(request_id: str, now_s: float) -> dict[str, str]:
     }
 
 
-def _connection(peer: Peer, request_id: str, now_s: float) -> Event:
+def _connection_fields(peer: Peer, request_id: str, now_s: float) -> Event:
     return {
         "stage": peer.stage,
         "connectedAt": peer.connected_at_ms,

@@ -20,7 +20,7 @@ def error_frame(message: str, connection_id: str, request_id: str) -> str:
     )
 
 
-def text_head(length: int) -> bytes:
+def text_frame_head(length: int) -> bytes:
     """Return what precedes so many bytes of text in one unmasked frame (RFC 6455, 5.2)."""
     if length < 126:
         return bytes((_FIN_TEXT, length))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chalice.app import Chalice
 
-from infra.gateway.application import WebSocketHandlers, authority, make_thread_safe
+from infra.gateway.application import WebSocketHandlers, format_authority, make_thread_safe
 from infra.gateway.config import GatewayConfig
 from infra.gateway.invocation import Invoker
-from infra.gateway.listener import Listener
+from infra.gateway.listener import HttpConnection
 from infra.gateway.management import ManagementApi
 from infra.gateway.paths import PathRule
 from infra.gateway.responses import GatewayResponse, GatewayResponses, Wording
@@ -48,7 +48,7 @@ def bind(config: GatewayConfig) -> socket.socket:
     except OSError as error:
         bound.close()
         raise PortError(
-            f"can't listen on {authority(config.host, config.port)} ({error.strerror}); "
+            f"can't listen on {format_authority(config.host, config.port)} ({error.strerror}); "
             "stop what uses it or choose another --port"
         ) from error
     bound.setblocking(False)
@@ -82,7 +82,7 @@ class Gateway:
         self._clock = clock
         self._responses = GatewayResponses(gateway_responses)
         self._bound = bound
-        self._listeners: set[Listener] = set()
+        self._listeners: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -115,9 +115,9 @@ class Gateway:
             self._bound = bind(self.config)
         make_thread_safe(self._app)
         self._pool = WorkerPool(self.config.workers, self.config.max_workers, self.config.max_queue)
-        router = self._assemble(loop)
+        router = self._make_router(loop)
         self._server = await loop.create_server(
-            lambda: Listener(loop, self.config, self._responses, router, self._listeners),
+            lambda: HttpConnection(loop, self.config, self._responses, router, self._listeners),
             sock=self._bound,
             backlog=BACKLOG,
         )
@@ -136,7 +136,7 @@ class Gateway:
         with contextlib.suppress(asyncio.CancelledError):
             await self._sweeper
         await self._sessions.stop(self.config.stop_timeout_s)
-        await self._drain()
+        await self._await_closes()
         for listener in list(self._listeners):
             listener.transport.abort()
         self._pool.stop()
@@ -148,7 +148,7 @@ class Gateway:
         for listener in list(self._listeners):
             listener.close_if_idle()
 
-    async def _drain(self) -> None:
+    async def _await_closes(self) -> None:
         """Let clients read their close frame: an abort could take it from them."""
         for _ in range(DRAIN_STEPS):
             if not any(listener.is_websocket for listener in self._listeners):
@@ -157,9 +157,9 @@ class Gateway:
 
     @property
     def _domain_name(self) -> str:
-        return authority(self.config.host, self.port)
+        return format_authority(self.config.host, self.port)
 
-    def _assemble(self, loop: asyncio.AbstractEventLoop) -> Router:
+    def _make_router(self, loop: asyncio.AbstractEventLoop) -> Router:
         config, clock, domain_name = self.config, self._clock, self._domain_name
         invoker = Invoker(self._pool, loop, config.integration_timeout_s)
         handlers = WebSocketHandlers(self._app, config, domain_name)

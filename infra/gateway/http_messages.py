@@ -22,7 +22,7 @@ class HeaderError(ValueError):
 
 
 @dataclass
-class Request:
+class HttpRequest:
     """One HTTP request. Header names are as the client sent them."""
 
     method: str
@@ -46,7 +46,7 @@ class Request:
         """Query values by name, decoded, in order."""
         return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
 
-    def header(self, name: str) -> str | None:
+    def find_header(self, name: str) -> str | None:
         """Return the last value of a header, looked up by its lower-case name."""
         found = None
         for key, value in self.headers:
@@ -56,7 +56,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class HttpResponse:
     """One HTTP response."""
 
     status: int
@@ -75,9 +75,9 @@ class Response:
         return head if head_only or self.status in (204, 304) else head + self.body
 
 
-def json_response(status: int, body: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
+def json_response(status: int, body: str, headers: Iterable[tuple[str, str]] = ()) -> HttpResponse:
     """Return a response whose body is JSON text."""
-    return Response(status, body.encode(), (("Content-Type", "application/json"), *headers))
+    return HttpResponse(status, body.encode(), (("Content-Type", "application/json"), *headers))
 
 
 def check_headers(headers: Iterable[tuple[str, str]]) -> None:

@@ -80,28 +80,28 @@ class Invoker:
             return
         self._awaited[run] = None
         if self._timer is None:
-            self._timer = self._loop.call_at(run.deadline_s, self._expire)
+            self._timer = self._loop.call_at(run.deadline_s, self._expire_overdue)
 
-    def report(self, run: _Run, outcome: Outcome) -> None:
+    def report_outcome(self, run: _Run, outcome: Outcome) -> None:
         """Hand an outcome from a thread to the loop."""
         try:
-            self._loop.call_soon_threadsafe(self._finish, run, outcome)
+            self._loop.call_soon_threadsafe(self._finish_run, run, outcome)
         except RuntimeError:
             log.debug("%s ended after the gateway stopped", run.name)
 
-    def _finish(self, run: _Run, outcome: Outcome) -> None:
+    def _finish_run(self, run: _Run, outcome: Outcome) -> None:
         del self._awaited[run]
         run.done(outcome)
 
-    def _expire(self) -> None:
+    def _expire_overdue(self) -> None:
         """Give up on those whose time is over, and come back for the next one's."""
         self._timer = None
         now_s = self._loop.time()
         for run in list(self._awaited):
             if run.deadline_s > now_s:
-                self._timer = self._loop.call_at(run.deadline_s, self._expire)
+                self._timer = self._loop.call_at(run.deadline_s, self._expire_overdue)
                 return
-            if run.expire():
+            if run.give_up():
                 del self._awaited[run]
                 self._loop.call_soon(run.done, TIMED_OUT)
 
@@ -128,16 +128,16 @@ class _Run:
             if self._state == "expired":
                 return
             self._state = "running"
-        outcome = self._outcome()
+        outcome = self._call_handler()
         with self._lock:
             lost = self._state == "lost"
             self._state = "ended"
         if lost:
-            self._invoker._pool.recover()
+            self._invoker._pool.count_recovered()
         else:
-            self._invoker.report(self, outcome)
+            self._invoker.report_outcome(self, outcome)
 
-    def _outcome(self) -> Outcome:
+    def _call_handler(self) -> Outcome:
         try:
             return Outcome(self._call())
         # A handler's SystemExit ends one Lambda invocation, not the gateway.
@@ -145,7 +145,7 @@ class _Run:
             log.exception("%s raised", self.name)
             return FAILED
 
-    def expire(self) -> bool:
+    def give_up(self) -> bool:
         """Give up waiting (on the loop). False if the outcome is already on its way."""
         with self._lock:
             if self._state == "ended":
@@ -153,6 +153,6 @@ class _Run:
             lost = self._state == "running"
             self._state = "lost" if lost else "expired"
         if lost:
-            self._invoker._pool.lose()
+            self._invoker._pool.count_lost()
         log.error("%s did not answer within the integration timeout", self.name)
         return True

@@ -31,16 +31,16 @@ MALFORMED = Handshake(502, message=INTERNAL_SERVER_ERROR)
 TOO_LATE = Handshake(504, message=TIMED_OUT)
 
 
-def handshake(outcome: Outcome) -> Handshake:
+def judge_connect(outcome: Outcome) -> Handshake:
     """Judge `$connect`: 2xx accepts, another status refuses with it, anything else is a 502."""
     if outcome.timed_out:
         return TOO_LATE
-    status = _status(outcome)
+    status = _status_of(outcome)
     if status is None or status < 200:
         return MALFORMED
     if status >= 300:
         return Handshake(status)
-    return Handshake(101, _subprotocol(outcome.value))
+    return Handshake(101, _subprotocol_of(outcome.value))
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ SILENCE = Reply()
 FAILURE = Reply(error=INTERNAL_SERVER_ERROR)
 
 
-def reply(outcome: Outcome, *, route_response: bool) -> Reply:
+def judge_default(outcome: Outcome, *, route_response: bool) -> Reply:
     """Judge `$default`: only a route response lets a body through, whatever its status."""
     if outcome.timed_out:
         return Reply(error=TIMED_OUT)
-    status = _status(outcome)
+    status = _status_of(outcome)
     if status is None:
         return FAILURE
     if route_response:
@@ -70,7 +70,7 @@ def reply(outcome: Outcome, *, route_response: bool) -> Reply:
     return FAILURE if status >= 400 else SILENCE
 
 
-def _status(outcome: Outcome) -> int | None:
+def _status_of(outcome: Outcome) -> int | None:
     """Return a well-formed result's status code, or None."""
     result = outcome.value
     if outcome.failed or not isinstance(result, dict) or not _is_json(result):
@@ -94,7 +94,7 @@ def _is_json(result: dict[Any, Any]) -> bool:
     return True
 
 
-def _subprotocol(result: dict[str, Any]) -> str | None:
+def _subprotocol_of(result: dict[str, Any]) -> str | None:
     for table in (result.get("multiValueHeaders"), result.get("headers")):
         if isinstance(table, dict):
             for name, value in table.items():

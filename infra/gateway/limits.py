@@ -33,7 +33,7 @@ class Lifetime:
             or now_s - self.connected_at_s >= config.max_duration_s
         )
 
-    def is_cut(self, written: int, now_s: float, config: GatewayConfig) -> bool:
+    def note_silence(self, written: int, now_s: float, config: GatewayConfig) -> bool:
         """Tell whether an edge in front has waited too long for a byte. `written` counts the
         writes to the client so far: counting them costs a post less than asking for the time."""
         if config.edge_idle_s is None:
@@ -52,7 +52,7 @@ class ConnectRate:
         self._tokens = self._capacity
         self._at_s = now_s
 
-    def admits(self, now_s: float) -> bool:
+    def take_token(self, now_s: float) -> bool:
         """Take a token if there is one; False means answer 429."""
         gained = max(0.0, now_s - self._at_s) * self._per_s
         self._tokens = min(self._capacity, self._tokens + gained)

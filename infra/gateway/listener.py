@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.http_messages import HeaderError, Request, Response
+from infra.gateway.http_messages import HeaderError, HttpRequest, HttpResponse
 from infra.gateway.reader import Refusal, RequestReader
 from infra.gateway.responses import GatewayResponses
 from infra.gateway.socket import Socket
@@ -35,14 +35,14 @@ def without_tokens(path: str) -> str:
 class RequestHandler(Protocol):
     """What answers requests."""
 
-    def handle(self, request: Request, exchange: Exchange) -> None:
+    def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         """Answer, now or later, through the exchange."""
 
 
 class Exchange:
     """The answer to one request: a response, or a WebSocket. Only the first one counts."""
 
-    def __init__(self, listener: Listener, request: Request) -> None:
+    def __init__(self, listener: HttpConnection, request: HttpRequest) -> None:
         self._listener = listener
         self._request = request
         self._started_s = listener.loop.time()
@@ -53,21 +53,21 @@ class Exchange:
         """True when the client is gone, so that nothing can be answered."""
         return self._listener.transport.is_closing()
 
-    def respond(self, response: Response) -> None:
+    def respond(self, response: HttpResponse) -> None:
         """Send the response."""
         if self._is_open:
             self._is_open = False
-            self._log(response.status)
+            self._log_access(response.status)
             self._listener.respond(self._request, response)
 
     def upgrade(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
         """Send a 101 and let the socket read what follows."""
         if self._is_open:
             self._is_open = False
-            self._log(101)
-            self._listener.upgrade(head, opened)
+            self._log_access(101)
+            self._listener.become_websocket(head, opened)
 
-    def _log(self, status: int) -> None:
+    def _log_access(self, status: int) -> None:
         # Never the query and no header: both carry tokens.
         if access_log.isEnabledFor(logging.INFO):
             request = self._request
@@ -78,7 +78,7 @@ class Exchange:
             access_log.info("%s %s %d %.1f ms", method, safe, status, ms)
 
 
-class Listener(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """The asyncio protocol behind every connection."""
 
     transport: asyncio.Transport
@@ -89,14 +89,14 @@ class Listener(asyncio.Protocol):
         config: GatewayConfig,
         responses: GatewayResponses,
         handler: RequestHandler,
-        listeners: set[Listener],
+        listeners: set[HttpConnection],
     ) -> None:
         self.loop = loop
         self._config = config
         self._responses = responses
         self._handler = handler
         self._listeners = listeners
-        self._waiting: deque[Request | Refusal] = deque()
+        self._waiting: deque[HttpRequest | Refusal] = deque()
         self._is_busy = False
         self._is_draining = False
         self._is_upgrading = False
@@ -116,11 +116,11 @@ class Listener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._socket is not None:
-            self._socket.receive(data)
+            self._socket.receive_data(data)
         elif self._is_upgrading:
-            self._hold(data)
+            self._hold_early(data)
         elif not self._is_ending:
-            self._read(data)
+            self._read_requests(data)
 
     def eof_received(self) -> bool:
         # A client may close its sending side and still wait for the answer to its request.
@@ -132,7 +132,7 @@ class Listener(asyncio.Protocol):
         self._listeners.discard(self)
         self._waiting.clear()
         if self._socket is not None:
-            self._socket.lose()
+            self._socket.on_connection_lost()
 
     @property
     def is_websocket(self) -> bool:
@@ -145,79 +145,79 @@ class Listener(asyncio.Protocol):
         if self._socket is None and not self._is_busy and idle_s >= self._config.keep_alive_s:
             self.transport.close()
 
-    def respond(self, request: Request, response: Response) -> None:
+    def respond(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write a response and go on with the next request."""
         keep_alive = request.keep_alive and not (request.is_upgrade or self._has_eof)
-        self._write(response, keep_alive=keep_alive, head_only=request.method == "HEAD")
+        self._write_response(response, keep_alive=keep_alive, head_only=request.method == "HEAD")
         self._is_busy = False
         if not self._is_draining:
-            self._next()
+            self._answer_waiting()
 
-    def upgrade(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
+    def become_websocket(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
         """Become a WebSocket."""
         self.transport.write(head)
         self._socket = opened(self.transport)
         early, self._early = self._early, b""
-        self._resume()
+        self._resume_reading()
         if early:
-            self._socket.receive(early)
+            self._socket.receive_data(early)
 
-    def _read(self, data: bytes) -> None:
+    def _read_requests(self, data: bytes) -> None:
         self._last_used_s = self.loop.time()
         self._waiting.extend(self._reader.feed(data))
         if self._reader.has_upgraded:
             self._is_upgrading = True
-            self._hold(self._reader.remainder)
+            self._hold_early(self._reader.remainder)
         if not self._is_busy:
-            self._next()
+            self._answer_waiting()
         elif len(self._waiting) > MAX_WAITING_REQUESTS:
-            self._pause()
+            self._pause_reading()
 
-    def _hold(self, data: bytes) -> None:
+    def _hold_early(self, data: bytes) -> None:
         self._early += data
         if len(self._early) > MAX_EARLY_BYTES:
-            self._pause()
+            self._pause_reading()
 
-    def _next(self) -> None:
+    def _answer_waiting(self) -> None:
         # A request answered at once comes back through respond(): a loop, so that a long pipeline
         # does not become a deep recursion.
         self._is_draining = True
         while self._waiting and not (self._is_busy or self._is_ending):
             item = self._waiting.popleft()
             if isinstance(item, Refusal):
-                self._refuse(item)
+                self._write_refusal(item)
                 break
             self._is_busy = True
             self._handler.handle(item, Exchange(self, item))
         self._is_draining = False
-        self._resume()
+        self._resume_reading()
 
-    def _pause(self) -> None:
+    def _pause_reading(self) -> None:
         if not self._is_paused:
             self._is_paused = True
             self.transport.pause_reading()
 
-    def _resume(self) -> None:
+    def _resume_reading(self) -> None:
         if self._is_paused and not (self._waiting or self._early or self._has_eof):
             self._is_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    def _refuse(self, refusal: Refusal) -> None:
-        response = self._responses.make(
+    def _write_refusal(self, refusal: Refusal) -> None:
+        response = self._responses.make_response(
             refusal.name, message=refusal.message, status=refusal.status
         )
         access_log.info("unreadable request %d", response.status)
-        self._write(response, keep_alive=False, head_only=False)
+        self._write_response(response, keep_alive=False, head_only=False)
 
-    def _write(self, response: Response, *, keep_alive: bool, head_only: bool) -> None:
+    def _write_response(self, response: HttpResponse, *, keep_alive: bool, head_only: bool) -> None:
         if self.transport.is_closing():
             return
         try:
             data = response.serialize(keep_alive=keep_alive, head_only=head_only)
         except HeaderError:
             log.exception("a response was replaced")
-            failure = self._responses.make("INTEGRATION_FAILURE")
+            failure = self._responses.make_response("INTEGRATION_FAILURE")
             data = failure.serialize(keep_alive=keep_alive, head_only=head_only)
         self.transport.write(data)
         self._last_used_s = self.loop.time()

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from infra.gateway.config import GatewayConfig
 from infra.gateway.frames import DELETED
-from infra.gateway.http_messages import Request, Response, json_response
+from infra.gateway.http_messages import HttpRequest, HttpResponse, json_response
 from infra.gateway.identifiers import new_id
 from infra.gateway.sessions import Sessions
 from infra.gateway.socket import Socket
@@ -54,57 +54,57 @@ class ManagementApi:
         self._prefix = f"/{config.stage}/@connections/"
         self.label = self._prefix + "{id}"
 
-    def connection_id(self, path: str) -> str | None:
+    def parse_connection_id(self, path: str) -> str | None:
         """Return the connection id a raw path names, or None if it is another API's path."""
         if "connections/" not in path:
             return None
         decoded = _unquoted(path)
         return decoded[len(self._prefix) :] if decoded.startswith(self._prefix) else None
 
-    def handle(self, request: Request, connection_id: str) -> Response:
+    def handle(self, request: HttpRequest, connection_id: str) -> HttpResponse:
         """Answer one request as API Gateway does, errors with a type that SDKs read."""
-        authorization = request.header("authorization")
+        authorization = request.find_header("authorization")
         if authorization is None:
-            return _error(UNSIGNED)
+            return _error_response(UNSIGNED)
         if _SIGNED.match(authorization) is None:
-            return _error(BADLY_SIGNED)
+            return _error_response(BADLY_SIGNED)
         action = self._ACTIONS.get(request.method)
         if action is None:
-            return _error(FORBIDDEN)
+            return _error_response(FORBIDDEN)
         if _CONNECTION_ID.fullmatch(connection_id) is None:
-            return _error(NO_ID)
+            return _error_response(NO_ID)
         if request.method == "POST" and len(request.body) > self._config.payload_limit_bytes:
-            return _error(TOO_LARGE)
-        socket = self._sessions.find(connection_id)
+            return _error_response(TOO_LARGE)
+        socket = self._sessions.find_socket(connection_id)
         if socket is None:
-            return _error(GONE)
+            return _error_response(GONE)
         return action(self, request, socket)
 
-    def _post(self, request: Request, socket: Socket) -> Response:
+    def _post(self, request: HttpRequest, socket: Socket) -> HttpResponse:
         if not request.body.isascii():
             try:
                 request.body.decode()
             except UnicodeDecodeError:
-                return _error(NOT_TEXT)
+                return _error_response(NOT_TEXT)
         if not socket.send_text(request.body):
-            return _error(BUFFER_FULL)
+            return _error_response(BUFFER_FULL)
         socket.lifetime.touch(self._clock())
-        return Response(200, headers=(("x-amzn-RequestId", new_id()),))
+        return HttpResponse(200, headers=(("x-amzn-RequestId", new_id()),))
 
-    def _get(self, request: Request, socket: Socket) -> Response:
+    def _get(self, request: HttpRequest, socket: Socket) -> HttpResponse:
         found = {
-            "connectedAt": _iso(socket.lifetime.connected_at_s),
+            "connectedAt": _format_time(socket.lifetime.connected_at_s),
             "identity": {
                 "sourceIp": socket.peer.source_ip,
                 "userAgent": socket.peer.user_agent or "",
             },
-            "lastActiveAt": _iso(socket.lifetime.last_active_at_s),
+            "lastActiveAt": _format_time(socket.lifetime.last_active_at_s),
         }
         return json_response(200, json.dumps(found), [("x-amzn-RequestId", new_id())])
 
-    def _delete(self, request: Request, socket: Socket) -> Response:
+    def _delete(self, request: HttpRequest, socket: Socket) -> HttpResponse:
         socket.close(DELETED)
-        return Response(204, headers=(("x-amzn-RequestId", new_id()),))
+        return HttpResponse(204, headers=(("x-amzn-RequestId", new_id()),))
 
     _ACTIONS = {"POST": _post, "GET": _get, "DELETE": _delete}
 
@@ -113,12 +113,12 @@ class ManagementApi:
 _unquoted = lru_cache(4096)(unquote)
 
 
-def _error(wording: Wording) -> Response:
+def _error_response(wording: Wording) -> HttpResponse:
     status, error_type, message = wording
     headers = [("x-amzn-RequestId", new_id()), ("x-amzn-ErrorType", error_type)]
     return json_response(status, json.dumps({"message": message}), headers)
 
 
-def _iso(time_s: float) -> str:
+def _format_time(time_s: float) -> str:
     moment = datetime.fromtimestamp(time_s, timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -24,7 +24,7 @@ class Demand:
     value: str
     refusal: tuple[int, str]
 
-    def refuse(self, query: Mapping[str, Sequence[str]]) -> tuple[int, str] | None:
+    def find_refusal(self, query: Mapping[str, Sequence[str]]) -> tuple[int, str] | None:
         """Return the refusal, or None where the query gives the value, or the name not at all."""
         given = query.get(self.name)
         return self.refusal if given and given[-1] != self.value else None
@@ -61,7 +61,7 @@ class PathRule:
         )
         return re.compile(literal + "/?")
 
-    def match(self, path: str) -> dict[str, str] | None:
+    def match_path(self, path: str) -> dict[str, str] | None:
         """Return the query values this rule adds for a raw path, or None if it does not match."""
         found = self.regex.fullmatch(path)
         if found is None:
@@ -70,7 +70,7 @@ class PathRule:
 
 
 @dataclass(frozen=True)
-class Rewritten:
+class RewrittenPath:
     """A path that leads to the stage: the rule's pattern (safe to log), the query to use, the
     refusal if the rule has one for this query, and what those hear who ask for no WebSocket."""
 
@@ -80,18 +80,18 @@ class Rewritten:
     otherwise: tuple[int, str] | None = None
 
 
-def rewrite(
+def rewrite_path(
     rules: Sequence[PathRule], path: str, query: Mapping[str, Sequence[str]]
-) -> Rewritten | None:
+) -> RewrittenPath | None:
     """Apply the first rule that matches a raw path; None when none does."""
     for rule in rules:
-        added = rule.match(path)
+        added = rule.match_path(path)
         if added is not None:
             kept = {name: list(values) for name, values in query.items() if name not in added}
-            return Rewritten(
+            return RewrittenPath(
                 rule.pattern,
                 {**kept, **{name: [value] for name, value in added.items()}},
-                rule.demand.refuse(query) if rule.demand else None,
+                rule.demand.find_refusal(query) if rule.demand else None,
                 rule.otherwise,
             )
     return None

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.http_messages import Headers, Request
+from infra.gateway.http_messages import Headers, HttpRequest
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,16 @@ class RequestReader:
         self._source_ip = source_ip
         self._send_continue = send_continue
         self._parser = httptools.HttpRequestParser(self)
-        self._done: list[Request | Refusal] = []
+        self._done: list[HttpRequest | Refusal] = []
         self._refusal: Refusal | None = None
         self._in_head = True
         self._fed = 0
         self._is_over = False
         self.has_upgraded = False
         self.remainder = b""
-        self._reset()
+        self._start_message()
 
-    def feed(self, data: bytes) -> list[Request | Refusal]:
+    def feed(self, data: bytes) -> list[HttpRequest | Refusal]:
         """Return what the bytes complete, in order; a Refusal comes last."""
         if self._is_over:
             return []
@@ -77,7 +77,7 @@ class RequestReader:
         return done
 
     def on_message_begin(self) -> None:
-        self._reset()
+        self._start_message()
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -107,7 +107,7 @@ class RequestReader:
             return
         version = self._parser.get_http_version()
         self._done.append(
-            Request(
+            HttpRequest(
                 method=self._parser.get_method().decode("ascii"),
                 target=_origin_form(self._target.decode("latin-1")),
                 headers=self._headers,
@@ -149,7 +149,7 @@ class RequestReader:
             return None
         return URL_TOO_LONG if len(self._target) > self._config.url_limit else HEAD_TOO_LARGE
 
-    def _reset(self) -> None:
+    def _start_message(self) -> None:
         self._target = b""
         self._headers: Headers = []
         self._size = 0

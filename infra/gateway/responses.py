@@ -9,14 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from infra.gateway.http_messages import Response, json_response
+from infra.gateway.http_messages import HttpResponse, json_response
 from infra.gateway.identifiers import new_uuid
 
 Wording = tuple[int | None, str]
 
 
 @dataclass(frozen=True)
-class Default:
+class DefaultResponse:
     """What AWS answers for one response type."""
 
     status: int
@@ -26,29 +26,33 @@ class Default:
 
 
 DEFAULTS = {
-    "MISSING_AUTHENTICATION_TOKEN": Default(
+    "MISSING_AUTHENTICATION_TOKEN": DefaultResponse(
         403, "Missing Authentication Token", "MissingAuthenticationTokenException"
     ),
-    "INVALID_SIGNATURE": Default(
+    "INVALID_SIGNATURE": DefaultResponse(
         403,
         "Authorization header requires 'Credential' parameter. Authorization header requires "
         "'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
         "IncompleteSignatureException",
     ),
-    "UNAUTHORIZED": Default(401, "Unauthorized", "UnauthorizedException"),
-    "ACCESS_DENIED": Default(
+    "UNAUTHORIZED": DefaultResponse(401, "Unauthorized", "UnauthorizedException"),
+    "ACCESS_DENIED": DefaultResponse(
         403,
         "User is not authorized to access this resource",
         "AccessDeniedException",
         key="Message",
     ),
-    "AUTHORIZER_FAILURE": Default(500, None, "AuthorizerConfigurationException"),
-    "BAD_REQUEST": Default(400, "Bad Request", "BadRequestException"),
-    "BAD_REQUEST_BODY": Default(400, "Invalid request body", "BadRequestException"),
-    "REQUEST_TOO_LARGE": Default(413, "Request Entity Too Large", "RequestEntityTooLargeException"),
-    "THROTTLED": Default(429, "Too Many Requests", "TooManyRequestsException"),
-    "INTEGRATION_FAILURE": Default(502, "Internal server error", "InternalServerErrorException"),
-    "INTEGRATION_TIMEOUT": Default(
+    "AUTHORIZER_FAILURE": DefaultResponse(500, None, "AuthorizerConfigurationException"),
+    "BAD_REQUEST": DefaultResponse(400, "Bad Request", "BadRequestException"),
+    "BAD_REQUEST_BODY": DefaultResponse(400, "Invalid request body", "BadRequestException"),
+    "REQUEST_TOO_LARGE": DefaultResponse(
+        413, "Request Entity Too Large", "RequestEntityTooLargeException"
+    ),
+    "THROTTLED": DefaultResponse(429, "Too Many Requests", "TooManyRequestsException"),
+    "INTEGRATION_FAILURE": DefaultResponse(
+        502, "Internal server error", "InternalServerErrorException"
+    ),
+    "INTEGRATION_TIMEOUT": DefaultResponse(
         504, "Endpoint request timed out", "InternalServerErrorException"
     ),
 }
@@ -104,14 +108,16 @@ class GatewayResponses:
             for name, value in (own or {}).items()
         }
 
-    def make(self, name: str, *, message: str | None = None, status: int | None = None) -> Response:
+    def make_response(
+        self, name: str, *, message: str | None = None, status: int | None = None
+    ) -> HttpResponse:
         """Return the response for a type; `message` and `status` replace AWS's for one case."""
         default = DEFAULTS[name]
         status = status or default.status
         message = default.message if message is None else message
         request_id = new_uuid()
         headers = [("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", default.error_type)]
-        own = self._find(name, status)
+        own = self._find_own(name, status)
         if own is None:
             return json_response(status, json.dumps({default.key: message}), headers)
         body = (
@@ -121,7 +127,7 @@ class GatewayResponses:
         )
         return json_response(own.status or status, body, [*headers, *own.headers.items()])
 
-    def _find(self, name: str, status: int) -> GatewayResponse | None:
+    def _find_own(self, name: str, status: int) -> GatewayResponse | None:
         family = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"
         for key in (name, FALLBACKS.get(name, ""), family):
             if key in self._own:

@@ -14,7 +14,7 @@ from chalice.local import LocalGateway, LocalGatewayException
 from infra.gateway.authorizer import Authorizer, AuthorizerError
 from infra.gateway.config import GatewayConfig
 from infra.gateway.events import Event
-from infra.gateway.http_messages import HeaderError, Request, Response, check_headers
+from infra.gateway.http_messages import HeaderError, HttpRequest, HttpResponse, check_headers
 from infra.gateway.invocation import LambdaContext
 from infra.gateway.responses import GatewayResponses
 from infra.gateway.rest_events import rest_event
@@ -42,18 +42,18 @@ class RestApi:
         self._responses = responses
         self._clock = clock
         self._domain_name = domain_name
-        self._table = RouteTable({path: _methods(views) for path, views in app.routes.items()})
+        self._table = RouteTable({path: _methods_of(views) for path, views in app.routes.items()})
         self._authorizer = Authorizer(app)
 
-    def match(self, method: str, path: str) -> Match | None:
+    def match_route(self, method: str, path: str) -> Match | None:
         """Return the route for a method and a path after the stage, or None as AWS has it."""
         return self._table.match(method, path)
 
-    def handle(self, request: Request, route: Match) -> Response:
+    def handle(self, request: HttpRequest, route: Match) -> HttpResponse:
         """Run authorizer and view; what raises here becomes a 502 like any failed Lambda."""
-        body, is_base64 = self._body(request)
+        body, is_base64 = self._decode_body(request)
         if body is None and request.body:
-            return self._responses.make("BAD_REQUEST_BODY")
+            return self._responses.make_response("BAD_REQUEST_BODY")
         event = rest_event(
             request, route, self._config, self._domain_name, self._clock(), body, is_base64
         )
@@ -66,32 +66,32 @@ class RestApi:
         try:
             gateway = _Invocation(self._app, self._authorizer, event, context)
             result = gateway.handle_request(request.method, path, event["headers"], request.body)
-            return _response(result, event["requestContext"])
+            return _make_response(result, event["requestContext"])
         except LocalGatewayException as refusal:
-            return self._responses.make(_AUTH_RESPONSES[refusal.CODE])
+            return self._responses.make_response(_AUTH_RESPONSES[refusal.CODE])
         except AuthorizerError:
             log.exception("the authorizer of %s failed", route.pattern)
-            return self._responses.make("AUTHORIZER_FAILURE")
+            return self._responses.make_response("AUTHORIZER_FAILURE")
         except MalformedResultError as error:
             log.error("%s returned what API Gateway can't send: %s", route.pattern, error)
-            return self._responses.make("INTEGRATION_FAILURE")
+            return self._responses.make_response("INTEGRATION_FAILURE")
 
-    def _body(self, request: Request) -> tuple[str | None, bool]:
+    def _decode_body(self, request: HttpRequest) -> tuple[str | None, bool]:
         if not request.body:
             return None, False
-        media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+        media_type = (request.find_header("content-type") or "").partition(";")[0].strip().lower()
         binary_types = self._app.api.binary_types
         if media_type in binary_types or "*/*" in binary_types:
             return base64.b64encode(request.body).decode("ascii"), True
         # A compressed body is no text, but the app can read in the headers what it is.
-        errors = "replace" if request.header("content-encoding") else "strict"
+        errors = "replace" if request.find_header("content-encoding") else "strict"
         try:
             return request.body.decode(errors=errors), False
         except UnicodeDecodeError:
             return None, False
 
 
-def _methods(views: Mapping[str, Any]) -> set[str]:
+def _methods_of(views: Mapping[str, Any]) -> set[str]:
     """Return a path's methods; API Gateway answers preflights where a view has CORS."""
     preflight = {"OPTIONS"} if any(view.cors is not None for view in views.values()) else set()
     return {*views, *preflight}
@@ -101,7 +101,7 @@ class MalformedResultError(Exception):
     """Raised for a Lambda result that is not a proxy response."""
 
 
-def _response(result: Any, context: Event) -> Response:
+def _make_response(result: Any, context: Event) -> HttpResponse:
     status = result.get("statusCode") if isinstance(result, dict) else None
     if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
         raise MalformedResultError(f"status code {status!r}")
@@ -114,7 +114,7 @@ def _response(result: Any, context: Event) -> Response:
         check_headers(headers)
     except HeaderError as error:
         raise MalformedResultError(str(error)) from error
-    return Response(status, _result_body(result), tuple(headers))
+    return HttpResponse(status, _result_body(result), tuple(headers))
 
 
 def _result_headers(result: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from infra.gateway.config import GatewayConfig
 from infra.gateway.events import CANONICAL_NAMES, Event, request_time, trace_id
-from infra.gateway.http_messages import Request
+from infra.gateway.http_messages import HttpRequest
 from infra.gateway.identifiers import new_id, new_uuid
 from infra.gateway.routes import Match
 
@@ -31,7 +31,7 @@ _UNKNOWN_CALLER: dict[str, str | None] = dict.fromkeys(
 
 
 def rest_event(
-    request: Request,
+    request: HttpRequest,
     route: Match,
     config: GatewayConfig,
     domain_name: str,
@@ -44,7 +44,7 @@ def rest_event(
     Path parameters, `path` and `requestContext.path` stay percent-encoded as they were sent; query
     values are decoded. A repeated header or query name shows its last value, and all.
     """
-    headers = _headers(request.headers, request.source_ip, now_s)
+    headers = _event_headers(request.headers, request.source_ip, now_s)
     query = request.query
     return {
         "resource": route.pattern,
@@ -56,14 +56,14 @@ def rest_event(
         "multiValueQueryStringParameters": query or None,
         "pathParameters": route.parameters or None,
         "stageVariables": None,
-        "requestContext": _context(request, route, config, domain_name, now_s),
+        "requestContext": _request_context(request, route, config, domain_name, now_s),
         "body": body,
         "isBase64Encoded": is_base64,
     }
 
 
-def _context(
-    request: Request, route: Match, config: GatewayConfig, domain_name: str, now_s: float
+def _request_context(
+    request: HttpRequest, route: Match, config: GatewayConfig, domain_name: str, now_s: float
 ) -> Event:
     return {
         "resourceId": _resource_id(route.pattern),
@@ -81,7 +81,7 @@ def _context(
         "identity": {
             **_UNKNOWN_CALLER,
             "sourceIp": request.source_ip,
-            "userAgent": request.header("user-agent"),
+            "userAgent": request.find_header("user-agent"),
         },
         "domainName": domain_name,
         "apiId": config.api_id,
@@ -93,7 +93,9 @@ def _resource_id(pattern: str) -> str:
     return hashlib.sha256(pattern.encode()).hexdigest()[:6]
 
 
-def _headers(sent: Iterable[tuple[str, str]], source_ip: str, now_s: float) -> dict[str, list[str]]:
+def _event_headers(
+    sent: Iterable[tuple[str, str]], source_ip: str, now_s: float
+) -> dict[str, list[str]]:
     """Return values by name: well-known names in AWS's case, others as the client sent them."""
     found: dict[str, list[str]] = {}
     spelled: dict[str, str] = {}

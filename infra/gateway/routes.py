@@ -31,7 +31,7 @@ class RouteTable:
 
     def __init__(self, routes: Mapping[str, Collection[str]]) -> None:
         self._methods = dict(routes)
-        split = {pattern: _segments(pattern) for pattern in routes}
+        split = {pattern: _split_path(pattern) for pattern in routes}
         greedy = {pattern for pattern, parts in split.items() if parts and _is_greedy(parts[-1])}
         self._plain = sorted(
             ((pattern, parts) for pattern, parts in split.items() if pattern not in greedy),
@@ -43,22 +43,22 @@ class RouteTable:
 
     def match(self, method: str, path: str) -> Match | None:
         """Match a method and a raw path; a trailing slash counts for nothing."""
-        segments = _segments(path)
+        segments = _split_path(path)
         for pattern, parts in self._plain:
-            parameters = _capture(parts, segments)
+            parameters = _match_segments(parts, segments)
             if parameters is not None:
                 if method in self._methods[pattern]:
                     return Match(pattern, parameters)
                 break
         for pattern, (*before, last) in self._greedy:
             rest = "/".join(segments[len(before) :])
-            parameters = _capture(before, segments[: len(before)])
+            parameters = _match_segments(before, segments[: len(before)])
             if parameters is not None and rest and method in self._methods[pattern]:
                 return Match(pattern, {**parameters, last[1:-2]: rest})
         return None
 
 
-def _capture(parts: list[str], segments: list[str]) -> dict[str, str] | None:
+def _match_segments(parts: list[str], segments: list[str]) -> dict[str, str] | None:
     if len(parts) != len(segments):
         return None
     parameters = {}
@@ -72,7 +72,7 @@ def _capture(parts: list[str], segments: list[str]) -> dict[str, str] | None:
     return parameters
 
 
-def _segments(path: str) -> list[str]:
+def _split_path(path: str) -> list[str]:
     trimmed = path[:-1] if path.endswith("/") else path
     return trimmed.split("/")[1:]
 

@@ -20,7 +20,7 @@ from infra.gateway.frames import FORBIDDEN, GOING_AWAY, LOST, Closing, error_fra
 from infra.gateway.http_messages import Headers
 from infra.gateway.identifiers import NewId, new_id
 from infra.gateway.invocation import Invoker, Outcome
-from infra.gateway.lambda_result import ACCEPTED, Handshake, handshake, reply
+from infra.gateway.lambda_result import ACCEPTED, Handshake, judge_connect, judge_default
 from infra.gateway.limits import Lifetime
 from infra.gateway.socket import Socket
 
@@ -56,11 +56,11 @@ class Sessions:
         """Whether the app has a WebSocket handler: without one Chalice deploys no such API."""
         return bool(self._handlers)
 
-    def find(self, connection_id: str) -> Socket | None:
+    def find_socket(self, connection_id: str) -> Socket | None:
         """Return an open connection; None before `$connect` returned and after the close."""
         return self._open.get(connection_id)
 
-    def connect(
+    def run_connect(
         self, peer: Peer, headers: Headers, query: Query, decided: Callable[[Handshake], None]
     ) -> None:
         """Run `$connect`; `decided` hears later (or now, without such a route) what to answer."""
@@ -70,11 +70,11 @@ class Sessions:
         event = connect_event(peer, self._ids(), self._clock(), headers, query)
         self._invoker.invoke(
             "$connect",
-            partial(self._handlers.call, "$connect", event),
-            lambda outcome: decided(handshake(outcome)),
+            partial(self._handlers.call_handler, "$connect", event),
+            lambda outcome: decided(judge_connect(outcome)),
         )
 
-    def opened(self, transport: asyncio.Transport, peer: Peer) -> Socket:
+    def open_socket(self, transport: asyncio.Transport, peer: Peer) -> Socket:
         """Register an accepted connection."""
         connected_at_s = peer.connected_at_ms / 1000
         lifetime = Lifetime(connected_at_s, connected_at_s)
@@ -82,14 +82,14 @@ class Sessions:
         self._open[peer.connection_id] = socket
         return socket
 
-    def gone_before_open(self, peer: Peer) -> None:
+    def disconnect_unopened(self, peer: Peer) -> None:
         """Run `$disconnect` for a client that left while its `$connect` was accepted.
 
         The app has stored the connection by then; without this it would keep it forever.
         """
-        self._disconnect(peer, LOST)
+        self._run_disconnect(peer, LOST)
 
-    def received(self, socket: Socket, text: str) -> None:
+    def on_message(self, socket: Socket, text: str) -> None:
         """Invoke `$default` with a message; each message is an invocation of its own."""
         now_s = self._clock()
         socket.lifetime.touch(now_s)
@@ -100,16 +100,16 @@ class Sessions:
         event = message_event(socket.peer, request_id, self._ids(), now_s, text)
         self._invoker.invoke(
             "$default",
-            partial(self._handlers.call, "$default", event),
-            partial(self._answered, socket, request_id),
+            partial(self._handlers.call_handler, "$default", event),
+            partial(self._on_outcome, socket, request_id),
         )
 
-    def ended(self, socket: Socket, closing: Closing) -> None:
+    def on_end(self, socket: Socket, closing: Closing) -> None:
         """Forget a connection and run `$disconnect`."""
         self._open.pop(socket.peer.connection_id, None)
-        self._disconnect(socket.peer, closing)
+        self._run_disconnect(socket.peer, closing)
 
-    def touched(self, socket: Socket) -> None:
+    def on_activity(self, socket: Socket) -> None:
         """Count something other than a received message as activity."""
         socket.lifetime.touch(self._clock())
 
@@ -120,8 +120,8 @@ class Sessions:
         for socket in list(self._open.values()):
             if socket.lifetime.is_over(now_s, config):
                 socket.close(GOING_AWAY)
-            elif socket.lifetime.is_cut(socket.written, now_s, config):
-                socket.cut()
+            elif socket.lifetime.note_silence(socket.written, now_s, config):
+                socket.cut_connection()
 
     async def stop(self, timeout_s: float) -> None:
         """Close every connection and wait, for a bounded time, for the `$disconnect` handlers."""
@@ -130,23 +130,23 @@ class Sessions:
         if self._disconnecting:
             await asyncio.wait(self._disconnecting, timeout=timeout_s)
 
-    def _answered(self, socket: Socket, request_id: str, outcome: Outcome) -> None:
-        answer = reply(outcome, route_response=self._config.route_response)
+    def _on_outcome(self, socket: Socket, request_id: str, outcome: Outcome) -> None:
+        answer = judge_default(outcome, route_response=self._config.route_response)
         if answer.error is not None:
             self._send_error(socket, answer.error, request_id)
         elif answer.body is not None and socket.is_open:
-            self._send(socket, answer.body)
+            self._send_text(socket, answer.body)
 
     def _send_error(self, socket: Socket, message: str, request_id: str) -> None:
         if socket.is_open:
-            self._send(socket, error_frame(message, socket.peer.connection_id, request_id))
+            self._send_text(socket, error_frame(message, socket.peer.connection_id, request_id))
 
-    def _send(self, socket: Socket, text: str) -> None:
-        self.touched(socket)
+    def _send_text(self, socket: Socket, text: str) -> None:
+        self.on_activity(socket)
         if not socket.send_text(text.encode("utf-8", "replace")):
             log.warning("a reply was dropped: the client's send buffer is full")
 
-    def _disconnect(self, peer: Peer, closing: Closing) -> None:
+    def _run_disconnect(self, peer: Peer, closing: Closing) -> None:
         if "$disconnect" not in self._handlers:
             return
         event = disconnect_event(peer, self._ids(), self._clock(), closing)
@@ -160,5 +160,5 @@ class Sessions:
                 future.set_result(None)
 
         self._invoker.invoke(
-            "$disconnect", partial(self._handlers.call, "$disconnect", event), done
+            "$disconnect", partial(self._handlers.call_handler, "$disconnect", event), done
         )

@@ -24,13 +24,13 @@ _frame_log.setLevel(logging.WARNING)
 class SocketOwner(Protocol):
     """Who hears from a socket."""
 
-    def received(self, socket: Socket, text: str) -> None:
+    def on_message(self, socket: Socket, text: str) -> None:
         """A whole text message arrived."""
 
-    def touched(self, socket: Socket) -> None:
+    def on_activity(self, socket: Socket) -> None:
         """Something other than a message arrived that counts as activity."""
 
-    def ended(self, socket: Socket, closing: Closing) -> None:
+    def on_end(self, socket: Socket, closing: Closing) -> None:
         """The connection is over; called once."""
 
 
@@ -66,7 +66,7 @@ class Socket:
         """Whether text can still be sent."""
         return not self._has_ended and self._protocol.state is OPEN
 
-    def receive(self, data: bytes) -> None:
+    def receive_data(self, data: bytes) -> None:
         """Take bytes from the network."""
         protocol = self._protocol
         if protocol.reader.eof:
@@ -74,12 +74,12 @@ class Socket:
         protocol.receive_data(data)
         for event in protocol.events_received():
             if not self._has_ended and isinstance(event, Frame):
-                self._take(event)
-        self._settle()
+                self._take_frame(event)
+        self._process_close()
 
-    def lose(self) -> None:
+    def on_connection_lost(self) -> None:
         """Take note that the TCP connection is gone."""
-        self._end(frames.LOST)
+        self._end_once(frames.LOST)
 
     def send_text(self, data: bytes) -> bool:
         """Send UTF-8 text in one frame; False if the client's send buffer is full."""
@@ -88,7 +88,7 @@ class Socket:
             return False
         if self._protocol.state is OPEN:
             self.written += 1
-            self._transport.write(frames.text_head(len(data)) + data)
+            self._transport.write(frames.text_frame_head(len(data)) + data)
         return True
 
     def close(self, closing: Closing) -> None:
@@ -96,50 +96,50 @@ class Socket:
         if self._has_ended:
             return
         self._protocol.send_close(closing.code, closing.reason)
-        self._flush()
-        self._end(closing)
+        self._write_pending()
+        self._end_once(closing)
 
-    def cut(self) -> None:
+    def cut_connection(self) -> None:
         """End the TCP connection without a word, as an edge does that waited too long."""
         self._transport.abort()
-        self._end(frames.LOST)
+        self._end_once(frames.LOST)
 
-    def _take(self, frame: Frame) -> None:
+    def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
             self._parts.append(bytes(frame.data))
             if frame.fin:
-                self._complete()
+                self._complete_message()
         elif frame.opcode is Opcode.BINARY:
-            self._fail(frames.BINARY)
+            self._fail_protocol(frames.BINARY)
         elif frame.opcode is Opcode.PING and self._config.ping_counts:
-            self._owner.touched(self)
+            self._owner.on_activity(self)
 
-    def _complete(self) -> None:
+    def _complete_message(self) -> None:
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self._fail(frames.INVALID_TEXT)
+            self._fail_protocol(frames.INVALID_TEXT)
             return
-        self._owner.received(self, text)
+        self._owner.on_message(self, text)
 
-    def _fail(self, closing: Closing) -> None:
+    def _fail_protocol(self, closing: Closing) -> None:
         self._protocol.fail(closing.code, closing.reason)
-        self._flush()
-        self._end(closing)
+        self._write_pending()
+        self._end_once(closing)
 
-    def _settle(self) -> None:
-        self._flush()
+    def _process_close(self) -> None:
+        self._write_pending()
         closed = self._protocol.close_rcvd or self._protocol.close_sent
         if closed is None or self._has_ended:
             return
         if closed.code == frames.NO_STATUS.code:
-            self._end(frames.NO_STATUS)
+            self._end_once(frames.NO_STATUS)
         else:
-            self._end(Closing(closed.code, closed.reason))
+            self._end_once(Closing(closed.code, closed.reason))
 
-    def _flush(self) -> None:
+    def _write_pending(self) -> None:
         for data in self._protocol.data_to_send():
             if data:
                 self.written += 1
@@ -149,7 +149,7 @@ class Socket:
             elif self._transport.can_write_eof():
                 self._transport.write_eof()
 
-    def _end(self, closing: Closing) -> None:
+    def _end_once(self, closing: Closing) -> None:
         if self._has_ended:
             return
         self._has_ended = True
@@ -158,4 +158,4 @@ class Socket:
             # The client may never answer the close frame.
             loop = asyncio.get_running_loop()
             loop.call_later(self._config.close_timeout_s, self._transport.abort)
-        self._owner.ended(self, closing)
+        self._owner.on_end(self, closing)

@@ -26,7 +26,7 @@ def export_stage(stage: str) -> None:
     if not file.exists():
         return
     try:
-        variables = _variables(json.loads(file.read_text()), stage)
+        variables = _stage_variables(json.loads(file.read_text()), stage)
     except (ValueError, AttributeError, TypeError) as error:
         raise AppLoadError(f"{file} is no configuration of Chalice's: {error}") from error
     for name, value in variables.items():
@@ -35,7 +35,7 @@ def export_stage(stage: str) -> None:
     os.environ.update(variables)
 
 
-def _variables(found: dict[str, Any], stage: str) -> dict[str, str]:
+def _stage_variables(found: dict[str, Any], stage: str) -> dict[str, str]:
     everywhere = found.get("api_gateway_stage", DEFAULT_APIGATEWAY_STAGE_NAME)
     ours = [
         name

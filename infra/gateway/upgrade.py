@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 
-from infra.gateway.http_messages import Request, Response, json_response
+from infra.gateway.http_messages import HttpRequest, HttpResponse, json_response
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -18,28 +18,28 @@ BAD_VERSION = json_response(
 UPGRADE_REQUIRED = json_response(426, '{"message":"Upgrade Required"}', [("Upgrade", "websocket")])
 
 
-def wants_websocket(request: Request) -> bool:
+def wants_websocket(request: HttpRequest) -> bool:
     """Tell whether a request asks to become a WebSocket (and not, say, HTTP/2)."""
     if not request.is_upgrade:
         return False
-    protocols = (request.header("upgrade") or "").lower().split(",")
+    protocols = (request.find_header("upgrade") or "").lower().split(",")
     return "websocket" in (p.strip() for p in protocols)
 
 
-def fault(request: Request) -> Response | None:
+def find_fault(request: HttpRequest) -> HttpResponse | None:
     """Return the refusal for a handshake RFC 6455 does not allow, or None if it is sound."""
     if request.method != "GET":
         return BAD_METHOD
     if request.version != "1.1" or request.body:
         return BAD_HANDSHAKE
-    if request.header("sec-websocket-version") != "13":
+    if request.find_header("sec-websocket-version") != "13":
         return BAD_VERSION
-    return None if _is_key(request.header("sec-websocket-key")) else BAD_HANDSHAKE
+    return None if _is_key(request.find_header("sec-websocket-key")) else BAD_HANDSHAKE
 
 
-def switching_protocols(request: Request, subprotocol: str | None) -> bytes:
+def format_handshake(request: HttpRequest, subprotocol: str | None) -> bytes:
     """Return the 101 for a sound handshake; no extension is negotiated."""
-    digest = hashlib.sha1(f"{request.header('sec-websocket-key')}{_GUID}".encode()).digest()
+    digest = hashlib.sha1(f"{request.find_header('sec-websocket-key')}{_GUID}".encode()).digest()
     headers = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),

@@ -43,27 +43,27 @@ class WorkerPool:
         with self._lock:
             if self._pending >= self._max_queue:
                 raise PoolFullError
-            start = self._pending >= self._idle and self._threads < self._allowed()
+            start = self._pending >= self._idle and self._threads < self._max_threads()
             self._threads += start
             self._pending += 1
         self._jobs.put(job)
         if start:
             self._start_thread()
 
-    def lose(self) -> None:
+    def count_lost(self) -> None:
         """Count a running job as lost, so that a new thread may take its place."""
         with self._lock:
             self._lost += 1
-            start = self._pending > self._idle and self._threads < self._allowed()
+            start = self._pending > self._idle and self._threads < self._max_threads()
             self._threads += start
         if start:
             self._start_thread()
 
-    def recover(self) -> None:
+    def count_recovered(self) -> None:
         """Count a lost job as finished after all."""
         with self._lock:
             self._lost -= 1
-            surplus = self._threads > self._allowed()
+            surplus = self._threads > self._max_threads()
         if surplus:
             self._jobs.put(None)
 
@@ -74,13 +74,13 @@ class WorkerPool:
         for _ in range(count):
             self._jobs.put(None)
 
-    def _allowed(self) -> int:
+    def _max_threads(self) -> int:
         return min(self._size + self._lost, self._limit)
 
     def _start_thread(self) -> None:
-        threading.Thread(target=self._work, name="gateway-handler", daemon=True).start()
+        threading.Thread(target=self._run_jobs, name="gateway-handler", daemon=True).start()
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while True:
             with self._lock:
                 self._idle += 1

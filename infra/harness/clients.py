@@ -12,8 +12,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from infra.local.options import Options
-from infra.local.tokens import mint
+from infra.local.options import LocalOptions
+from infra.local.tokens import mint_token
 
 _TIMEOUT_S = 30
 
@@ -22,16 +22,16 @@ Answer = tuple[int, Any]
 """(HTTP status, JSON body)"""
 
 
-class Client:
+class StackClient:
     """A courier or a customer, on spec 000's path unless said. One REST request at a time."""
 
     def __init__(
-        self, options: Options, secret: str, role: str, id_: str, pool: ThreadPoolExecutor
+        self, options: LocalOptions, secret: str, role: str, id_: str, pool: ThreadPoolExecutor
     ) -> None:
         self.id = id_
         self._options = options
         self._role = role
-        self._token = mint(secret, role, id_)
+        self._token = mint_token(secret, role, id_)
         self._pool = pool
         self._asking = asyncio.Lock()
         self._http = http.client.HTTPConnection("127.0.0.1", options.port, timeout=_TIMEOUT_S)
@@ -51,7 +51,7 @@ class Client:
             await self._socket.close()
         self._http.close()
 
-    async def frames(self) -> AsyncIterator[Frame]:
+    async def receive_frames(self) -> AsyncIterator[Frame]:
         """The frames that arrive, until the socket is closed."""
         assert self._socket, "connect first"
         try:
@@ -60,7 +60,7 @@ class Client:
         except ConnectionClosed:
             return
 
-    async def say(self, event: str, **data: Any) -> None:
+    async def send(self, event: str, **data: Any) -> None:
         """Send a message. Harmless once the socket is closed."""
         assert self._socket, "connect first"
         try:
@@ -70,22 +70,24 @@ class Client:
 
     async def get(self, path: str) -> Answer:
         """GET something below /api/v1."""
-        return await self._ask("GET", path, None)
+        return await self._request_in_thread("GET", path, None)
 
     async def post(self, path: str, **body: Any) -> Answer:
         """POST to something below /api/v1."""
-        return await self._ask("POST", path, json.dumps(body))
+        return await self._request_in_thread("POST", path, json.dumps(body))
 
     async def put(self, path: str, **body: Any) -> Answer:
         """PUT something below /api/v1."""
-        return await self._ask("PUT", path, json.dumps(body))
+        return await self._request_in_thread("PUT", path, json.dumps(body))
 
-    async def _ask(self, method: str, path: str, body: str | None) -> Answer:
+    async def _request_in_thread(self, method: str, path: str, body: str | None) -> Answer:
         loop = asyncio.get_running_loop()
         async with self._asking:
-            return await loop.run_in_executor(self._pool, self._request, method, path, body)
+            return await loop.run_in_executor(
+                self._pool, self._request_blocking, method, path, body
+            )
 
-    def _request(self, method: str, path: str, body: str | None) -> Answer:
+    def _request_blocking(self, method: str, path: str, body: str | None) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         self._http.request(method, f"/api/v1/{path}", body, headers)
         answer = self._http.getresponse()

@@ -15,31 +15,31 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from infra.local.engine import port_is_free
-from infra.local.options import Options
-from infra.local.secret import checkout_secret
+from infra.local.engine import is_port_free
+from infra.local.options import LocalOptions
+from infra.local.secret import read_checkout_secret
 
 HOME = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
 
 
-class ChildError(Exception):
+class StackProcessError(Exception):
     """It did not start; the text holds what it said."""
 
 
-class Child:
+class StackProcess:
     """One running stack. Use as a context manager; it ends with this process, however that ends."""
 
     def __init__(self, module: str = "infra.local", **settings: str) -> None:
         self._module = module
         self._settings = settings
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> StackProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="waybill-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
-        port, engine_port = free_port(), free_port()
-        secret = checkout_secret(folder)
+        port, engine_port = find_free_port(), find_free_port()
+        secret = read_checkout_secret(folder)
         environment = {
             **os.environ,
             **self._settings,
@@ -51,7 +51,7 @@ class Child:
         }
         for name in ("ENDPOINT", "LOCALSTACK_HOST", "JWT_JWKS_URL", "JWT_ALGORITHMS"):
             environment.pop(name, None)
-        self.options = Options(port=port, engine_port=engine_port, state_dir=folder)
+        self.options = LocalOptions(port=port, engine_port=engine_port, state_dir=folder)
         self.secret = secret
         self._log = folder / "waybill.log"
         with self._log.open("wb") as log:
@@ -71,15 +71,15 @@ class Child:
             raise
         return self
 
-    def log(self) -> str:
+    def read_log(self) -> str:
         """Everything that it printed so far."""
         return self._log.read_text()
 
     def _await_ready(self) -> None:
         give_up_at = time.monotonic() + READY_WITHIN_S
-        while not answers(self.options.url):
+        while not is_serving(self.options.url):
             if self.process.poll() is not None or time.monotonic() > give_up_at:
-                raise ChildError(f"Waybill did not start:\n{self.log()}")
+                raise StackProcessError(f"Waybill did not start:\n{self.read_log()}")
             time.sleep(0.05)
 
     def __exit__(
@@ -99,7 +99,7 @@ class Child:
         self._folder.cleanup()
 
 
-def answers(url: str) -> bool:
+def is_serving(url: str) -> bool:
     """Whether a Waybill serves there."""
     try:
         with urllib.request.urlopen(f"{url}/api/health", timeout=2) as answer:
@@ -108,9 +108,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A port that nobody listens on, outside the range that outgoing connections take from."""
     for port in random.SystemRandom().sample(range(15_000, 30_000), 100):
-        if port_is_free(port):
+        if is_port_free(port):
             return port
-    raise ChildError("There is no free port among a hundred.")
+    raise StackProcessError("There is no free port among a hundred.")

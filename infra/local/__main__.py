@@ -22,19 +22,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
 
 from chalicelib import wiring
-from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.app_services import Services
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store import tables
 from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
-from infra.local.banner import ready_text
+from infra.local.banner import format_banner
 from infra.local.due_times import DueTimes, NotingQueue
 from infra.local.engine import EngineError, Ministack, is_healthy
 from infra.local.engine_boot import stop_with_owner
-from infra.local.options import STAGE, Options, export
+from infra.local.options import STAGE, LocalOptions, export_environment
 from infra.local.poller import Poller
 from infra.local.schedule import Schedule
-from infra.local.tokens import signing_secret
-from infra.resources.aws_clients import client
+from infra.local.tokens import find_signing_secret
+from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import gateway_responses
 from infra.resources.tables import TablesDiffer, create_all
 from infra.resources.websocket_paths import PATHS
@@ -45,13 +45,13 @@ EDGE_IDLE_S = 600.0  # as CloudFront has it: what is cut there is cut here
 LONG_POLL_S = 1  # short, so that stopping is; an idle run costs one call a second
 MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is noted as it is sent
 
-Build = Callable[[Settings, DueTimes], Waybill]
+Build = Callable[[Settings, DueTimes], Services]
 """Makes the application, whose queue is to note there when its wakeups fall due."""
 
 
-def build_waybill(settings: Settings, due_times: DueTimes) -> Waybill:
+def build_waybill(settings: Settings, due_times: DueTimes) -> Services:
     """Make the application as it is, less for its queue."""
-    database = tables.bind(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    database = tables.bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
     queue = NotingQueue(wiring.wakeup_queue(database.session, settings), due_times)
     return wiring.build(settings, database=database, queue=queue)
 
@@ -64,7 +64,7 @@ def main(build: Build = build_waybill) -> int:
     _configure_logging()
     try:
         with ExitStack() as stack:
-            _run_loop(Runner(Options.from_env(os.environ), stack, build).run())
+            _run_loop(LocalStack(LocalOptions.from_env(os.environ), stack, build).run())
     except CANT_START as error:
         print(f"waybill: {error}", file=sys.stderr)
         return 1
@@ -76,20 +76,20 @@ def main(build: Build = build_waybill) -> int:
     return 0
 
 
-class Runner:
+class LocalStack:
     """Everything that runs. What must end after the loop is left to the stack."""
 
-    def __init__(self, options: Options, stack: ExitStack, build: Build) -> None:
+    def __init__(self, options: LocalOptions, stack: ExitStack, build: Build) -> None:
         self._began_at = time.monotonic()
         self._options = options
         own = f"http://127.0.0.1:{options.engine_port}" if options.engine == "ministack" else None
         self._endpoint = options.endpoint or own
         options.make_state_dir()
-        secret = signing_secret(options, os.environ)
+        secret = find_signing_secret(options, os.environ)
         self._given = dict(os.environ)
-        export(options, self._endpoint, secret, os.environ)
+        export_environment(options, self._endpoint, secret, os.environ)
         settings = Settings.from_env()
-        bound = stack.enter_context(_bind(options))
+        bound = stack.enter_context(_bind_port(options))
         self._start_engine(stack)
         queue_url = create_all(
             settings.table_prefix, settings.queue_name, self._endpoint, options.region
@@ -102,15 +102,15 @@ class Runner:
             app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )
         self._poller = Poller(
-            client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),
+            make_client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),
             queue_url,
-            _handler(options, app, "wake"),
+            _find_handler(options, app, "wake"),
             due_times,
             wait_s=LONG_POLL_S if self._endpoint else 0,
             pause_s=0 if self._endpoint else MOTO_PAUSE_S,
             region=options.region,
         )
-        self._schedule = Schedule(_handler(options, app, "sweep"), region=options.region)
+        self._schedule = Schedule(_find_handler(options, app, "sweep"), region=options.region)
 
     async def run(self) -> None:
         """Serve until SIGTERM or Ctrl-C."""
@@ -121,7 +121,7 @@ class Runner:
         self._poller.start()
         self._schedule.start()
         took_s = time.monotonic() - self._began_at
-        print(ready_text(self._options, self._endpoint, took_s, self._given), flush=True)
+        print(format_banner(self._options, self._endpoint, took_s, self._given), flush=True)
         await stopped.wait()
         self._schedule.stop()
         await asyncio.gather(self._gateway.stop(), asyncio.to_thread(self._poller.stop))
@@ -131,7 +131,7 @@ class Runner:
         if self._endpoint is None:
             from infra.local import moto_engine  # half a second, and only this engine needs it
 
-            moto_engine.start()
+            moto_engine.start_moto()
         elif options.endpoint is None:
             stack.enter_context(Ministack(options.engine_port, options.state_dir / "engine"))
         elif not is_healthy(options.endpoint):
@@ -141,7 +141,7 @@ class Runner:
             )
 
 
-def _bind(options: Options) -> socket.socket:
+def _bind_port(options: LocalOptions) -> socket.socket:
     try:
         return bind(GatewayConfig(port=options.port, stage=STAGE))
     except PortError as error:
@@ -150,7 +150,7 @@ def _bind(options: Options) -> socket.socket:
         ) from error
 
 
-def _handler(options: Options, app: Chalice, name: str) -> Any:
+def _find_handler(options: LocalOptions, app: Chalice, name: str) -> Any:
     handler = app.handler_map.get(name)
     if handler is None:
         raise AppLoadError(f"{options.app_module}.py has no handler {name!r}; APP_MODULE names it.")

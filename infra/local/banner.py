@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 
-from infra.local.options import Options
+from infra.local.options import LocalOptions
 
 FREE = {"available": True, "lat": 52.52, "lng": 13.4}
 PARCEL = {
@@ -18,8 +18,8 @@ PARCEL = {
 }
 
 
-def ready_text(
-    options: Options, endpoint: str | None, started_in_s: float, env: Mapping[str, str]
+def format_banner(
+    options: LocalOptions, endpoint: str | None, started_in_s: float, env: Mapping[str, str]
 ) -> str:
     """Return the lines. They hold no token: what is printed ends up in logs."""
     engine = f"engine at {endpoint}" if endpoint else "moto in this process; data ends with it"
@@ -27,27 +27,27 @@ def ready_text(
         [
             f"Waybill is ready at {options.url} after {started_in_s:.1f} s ({engine}).",
             "",
-            *_commands(options, env),
+            *_format_commands(options, env),
             "",
             "Ctrl-C ends it.",
         ]
     )
 
 
-def _commands(options: Options, env: Mapping[str, str]) -> list[str]:
+def _format_commands(options: LocalOptions, env: Mapping[str, str]) -> list[str]:
     return [
         "A courier, in another terminal:",
-        f"  COURIER={_token(env, 'courier', 'ben')}",
-        f"  {_post(options, 'courier/availability', 'COURIER', json.dumps(FREE))}",
-        f"  {_listen(options, 'courier', 'COURIER')}",
+        f"  COURIER={_token_command(env, 'courier', 'ben')}",
+        f"  {_post_command(options, 'courier/availability', 'COURIER', json.dumps(FREE))}",
+        f"  {_listen_command(options, 'courier', 'COURIER')}",
         "A customer, in a third one:",
-        f"  CUSTOMER={_token(env, 'customer', 'ana')}",
-        f"  {_post(options, 'orders', 'CUSTOMER', json.dumps(PARCEL))}",
+        f"  CUSTOMER={_token_command(env, 'customer', 'ana')}",
+        f"  {_post_command(options, 'orders', 'CUSTOMER', json.dumps(PARCEL))}",
         "The courier accepts, there too, and the customer hears of both:",
-        f"  COURIER={_token(env, 'courier', 'ben')}",
-        f"  ORDER=$({_get(options, 'courier/active-order', 'COURIER')} | {_THE_ID})",
-        f"  {_post(options, 'courier/orders/accept', 'COURIER', _THAT_ORDER)}",
-        f"  {_listen(options, 'customer', 'CUSTOMER')}",
+        f"  COURIER={_token_command(env, 'courier', 'ben')}",
+        f"  ORDER=$({_get_command(options, 'courier/active-order', 'COURIER')} | {_THE_ID})",
+        f"  {_post_command(options, 'courier/orders/accept', 'COURIER', _THAT_ORDER)}",
+        f"  {_listen_command(options, 'customer', 'CUSTOMER')}",
     ]
 
 
@@ -55,20 +55,20 @@ _THE_ID = """sed 's/.*"id":"\\([0-9]*\\)".*/\\1/'"""
 _THAT_ORDER = """{"order_id": "'"$ORDER"'"}"""  # ends the quotes around the body, and begins them
 
 
-def _post(options: Options, path: str, token: str, body: str) -> str:
-    return f"{_get(options, path, token)} -w '\\n' -H 'Content-Type: application/json' -d '{body}'"
+def _post_command(options: LocalOptions, path: str, token: str, body: str) -> str:
+    return f"{_get_command(options, path, token)} -w '\\n' -H 'Content-Type: application/json' -d '{body}'"
 
 
-def _get(options: Options, path: str, token: str) -> str:
+def _get_command(options: LocalOptions, path: str, token: str) -> str:
     return f'curl -sS {options.url}/api/v1/{path} -H "Authorization: Bearer ${token}"'
 
 
-def _listen(options: Options, path: str, token: str) -> str:
+def _listen_command(options: LocalOptions, path: str, token: str) -> str:
     url = options.url.replace("http", "ws", 1)
     return f'.venv/bin/python -m websockets "{url}/api/v1/ws/{path}?token=${token}"'
 
 
-def _token(env: Mapping[str, str], role: str, person_id: str) -> str:
+def _token_command(env: Mapping[str, str], role: str, person_id: str) -> str:
     if env.get("JWT_JWKS_URL"):
         return f"...  # a {role}'s token of your issuer"
     state_dir = f"STATE_DIR={shlex.quote(env['STATE_DIR'])} " if env.get("STATE_DIR") else ""

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.edge.aws.queue import sqs_delay_s
-from chalicelib.services.ports import Queue
+from chalicelib.services.ports import WakeupSender
 
 
 class DueTimes:
@@ -57,13 +57,13 @@ class NotingQueue:
     Noted only once it is sent: a poller that came before it would find nothing, and not come again.
     """
 
-    def __init__(self, queue: Queue, due_times: DueTimes) -> None:
+    def __init__(self, queue: WakeupSender, due_times: DueTimes) -> None:
         self._queue = queue
         self._due_times = due_times
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Send wakeups, each to arrive after its delay. Raises Unavailable."""
         sent = list(wakeups)
-        self._queue.send(sent)
+        self._queue.send_wakeups(sent)
         for delay_s in {sqs_delay_s(delay) for _, delay in sent}:
             self._due_times.add_delay(delay_s)

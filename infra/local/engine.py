@@ -53,7 +53,7 @@ class Ministack:
             raise EngineError(
                 "The engine is not installed: run `make setup`, or use ENGINE=moto for small data."
             )
-        if not port_is_free(self.port):
+        if not is_port_free(self.port):
             raise EngineError(
                 f"Port {self.port} (ENGINE_PORT) is in use: set ENGINE_PORT to a free one, or "
                 f"ENDPOINT={self.endpoint} to use the engine that runs there."
@@ -66,7 +66,7 @@ class Ministack:
                 stdin=subprocess.PIPE if self._owned else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._environment(),
+                env=self._make_environment(),
                 start_new_session=True,  # Ctrl-C is for the owner, who then stops the engine
             )
         try:
@@ -94,7 +94,7 @@ class Ministack:
         """The process id while it runs."""
         return self._process.pid if self._process is not None else None
 
-    def _environment(self) -> dict[str, str]:
+    def _make_environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self._state_dir),
@@ -146,7 +146,7 @@ def is_healthy(endpoint: str) -> bool:
         return False
 
 
-def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
     """Say whether this process could listen on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

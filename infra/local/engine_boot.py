@@ -14,10 +14,10 @@ import threading
 
 def stop_with_owner() -> None:
     """Send this process SIGTERM when standard input ends."""
-    threading.Thread(target=_watch, name="owner", daemon=True).start()
+    threading.Thread(target=_await_owner_end, name="owner", daemon=True).start()
 
 
-def _watch() -> None:
+def _await_owner_end() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -19,7 +19,7 @@ _LOCK = threading.Lock()
 _MOCK = mock_aws()
 
 
-class _OneAtATime(BotocoreStubber):  # type: ignore[misc,unused-ignore]
+class _LockedStubber(BotocoreStubber):  # type: ignore[misc,unused-ignore]
     """The stubber that moto hooks into botocore, behind the lock."""
 
     def __call__(self, event_name: str, request: Any, **kwargs: Any) -> Any:
@@ -28,20 +28,20 @@ class _OneAtATime(BotocoreStubber):  # type: ignore[misc,unused-ignore]
 
 
 @contextmanager
-def moto_engine() -> Iterator[None]:
+def run_moto() -> Iterator[None]:
     """Answer this process's AWS calls from memory, empty at first; forget all of it at the end.
 
     Clients made before moto was first imported are not covered. Long polls would hold the lock:
     poll short.
     """
-    start()
+    start_moto()
     try:
         yield
     finally:
         _MOCK.stop()
 
 
-def start() -> None:
+def start_moto() -> None:
     """Begin as moto_engine() does and never end: a thread left over must not reach AWS."""
-    botocore_stubber.__class__ = _OneAtATime
+    botocore_stubber.__class__ = _LockedStubber
     _MOCK.start()

@@ -24,7 +24,7 @@ _LEADS_ELSEWHERE = (
 
 
 @dataclass(frozen=True)
-class Options:
+class LocalOptions:
     """Settings of the local runner. `endpoint` is set when somebody else runs the engine."""
 
     port: int = 8000
@@ -36,16 +36,16 @@ class Options:
     region: str = REGION
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Options:
+    def from_env(cls, env: Mapping[str, str]) -> LocalOptions:
         """Read the options. Raises BadSetting with one line that says what to do."""
         engine = env.get("ENGINE") or "ministack"
         if engine not in ENGINES:
             raise BadSetting(f"ENGINE takes {' or '.join(ENGINES)}, not {engine!r}.")
         return cls(
-            port=_port(env, "PORT", 8000),
-            engine_port=_port(env, "ENGINE_PORT", 4566),
+            port=_read_port(env, "PORT", 8000),
+            engine_port=_read_port(env, "ENGINE_PORT", 4566),
             engine=engine,
-            endpoint=None if engine == "moto" else _endpoint(env),
+            endpoint=None if engine == "moto" else _read_endpoint(env),
             state_dir=Path(env.get("STATE_DIR") or ".local").absolute(),
             app_module=env.get("APP_MODULE") or "app",
             region=env.get("AWS_DEFAULT_REGION") or env.get("AWS_REGION") or REGION,
@@ -66,8 +66,8 @@ class Options:
             ) from error
 
 
-def export(
-    options: Options, endpoint: str | None, secret: str, env: MutableMapping[str, str]
+def export_environment(
+    options: LocalOptions, endpoint: str | None, secret: str, env: MutableMapping[str, str]
 ) -> None:
     """Tell the application and its SDKs, which read the environment, where they run."""
     for name in _LEADS_ELSEWHERE:
@@ -84,7 +84,7 @@ def export(
         env["JWT_SECRET"] = secret
 
 
-def _endpoint(env: Mapping[str, str]) -> str | None:
+def _read_endpoint(env: Mapping[str, str]) -> str | None:
     if given := env.get("ENDPOINT"):
         if not given.startswith(("http://", "https://")):
             raise BadSetting(f"ENDPOINT takes a URL like http://127.0.0.1:4566, not {given!r}.")
@@ -96,7 +96,7 @@ def _endpoint(env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _port(env: Mapping[str, str], name: str, default: int) -> int:
+def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
     given = env.get(name) or str(default)
     if given.isascii() and given.isdigit() and 1 <= int(given) <= 65535:
         return int(given)

@@ -60,7 +60,7 @@ class Poller:
         self._slots = threading.BoundedSemaphore(CONCURRENCY)
         self._receivers = [
             threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (("poll", self._poll), ("due", self._receive_when_due))
+            for name, target in (("poll", self._poll_forever), ("due", self._receive_when_due))
         ]
 
     def start(self) -> None:
@@ -78,18 +78,18 @@ class Poller:
         for receiver in self._receivers:
             receiver.join(max(0.0, give_up_at - time.monotonic()))
 
-    def _poll(self) -> None:
+    def _poll_forever(self) -> None:
         while not self._stopping.is_set():
-            received = self._receive(self._wait_s)
+            received = self._receive_batch(self._wait_s)
             if not received and self._pause_s:
                 self._stopping.wait(self._pause_s)
 
     def _receive_when_due(self) -> None:
         while self._due_times.wait_for_due():
-            while self._receive(0) and not self._stopping.is_set():
+            while self._receive_batch(0) and not self._stopping.is_set():
                 pass
 
-    def _receive(self, wait_s: int) -> bool:
+    def _receive_batch(self, wait_s: int) -> bool:
         """Receive one batch and hand it on; False when there was none."""
         try:
             messages = self._sqs.receive_message(
@@ -107,31 +107,33 @@ class Poller:
         if messages and not self._stopping.is_set():
             self._slots.acquire()
             # A daemon, unlike an executor's: a handler that hangs must not keep the process.
-            threading.Thread(target=self._work, args=(messages,), name="wake", daemon=True).start()
+            threading.Thread(
+                target=self._handle_batch, args=(messages,), name="wake", daemon=True
+            ).start()
         return bool(messages)
 
-    def _work(self, messages: list[Message]) -> None:
+    def _handle_batch(self, messages: list[Message]) -> None:
         try:
-            self._invoke(messages)
+            self._invoke_handler(messages)
         finally:
             self._slots.release()
 
-    def _invoke(self, messages: list[Message]) -> None:
+    def _invoke_handler(self, messages: list[Message]) -> None:
         ids = [message["MessageId"] for message in messages]
         context = LambdaContext(self._function_name, timeout_s=VISIBILITY_TIMEOUT_S)
         try:
-            failed = failed_ids(self._wake(self._event(messages), context), ids)
+            failed = read_failed_ids(self._wake(self._make_event(messages), context), ids)
         except Exception:  # the outermost edge of a handler, as in Lambda
             log.exception("wake raised; %d wakeups will come again", len(ids))
             return
         if failed:
             log.warning("%d of %d wakeups failed and will come again", len(failed), len(ids))
-        self._delete([m for m in messages if m["MessageId"] not in failed])
+        self._delete_handled([m for m in messages if m["MessageId"] not in failed])
 
-    def _event(self, messages: Iterable[Message]) -> dict[str, Any]:
-        return {"Records": [record(message, self._arn, self._region) for message in messages]}
+    def _make_event(self, messages: Iterable[Message]) -> dict[str, Any]:
+        return {"Records": [make_record(message, self._arn, self._region) for message in messages]}
 
-    def _delete(self, messages: list[Message]) -> None:
+    def _delete_handled(self, messages: list[Message]) -> None:
         if not messages:
             return
         entries = [
@@ -145,7 +147,7 @@ class Poller:
                 log.warning("can't delete %d handled wakeups: %s", len(entries), error)
 
 
-def failed_ids(result: Any, ids: list[str]) -> set[str]:
+def read_failed_ids(result: Any, ids: list[str]) -> set[str]:
     """Read a partial batch response as Lambda does: what makes no sense fails the whole batch."""
     if not result or not isinstance(result, dict) or not result.get("batchItemFailures"):
         return set()
@@ -156,7 +158,7 @@ def failed_ids(result: Any, ids: list[str]) -> set[str]:
     return failed if failed <= set(ids) else set(ids)
 
 
-def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
+def make_record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
     """One record of a Lambda SQS event."""
     return {
         "messageId": message["MessageId"],
@@ -164,7 +166,8 @@ def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
         "body": message["Body"],
         "attributes": message.get("Attributes", {}),
         "messageAttributes": {
-            name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
+            name: _lower_attribute(value)
+            for name, value in message.get("MessageAttributes", {}).items()
         },
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
@@ -173,6 +176,6 @@ def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
     }
 
 
-def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+def _lower_attribute(value: dict[str, Any]) -> dict[str, Any]:
     lowered = {name[0].lower() + name[1:]: part for name, part in value.items()}
     return {**lowered, "stringListValues": [], "binaryListValues": []}

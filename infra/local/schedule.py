@@ -35,7 +35,9 @@ class Schedule:
         self._function_name = function_name
         self._region = region
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
+        self._thread = threading.Thread(
+            target=self._call_periodically, name="schedule", daemon=True
+        )
 
     def start(self) -> None:
         """Begin."""
@@ -46,19 +48,19 @@ class Schedule:
         self._stopping.set()
         self._thread.join(within_s)
 
-    def _run(self) -> None:
+    def _call_periodically(self) -> None:
         due_at = time.monotonic()
         while not self._stopping.wait(max(0.0, due_at - time.monotonic())):
             due_at = max(due_at + self._every_s, time.monotonic())
             context = LambdaContext(self._function_name, timeout_s=self._every_s)
             try:
-                self._sweep(scheduled_event(self._function_name, self._region), context)
+                self._sweep(make_scheduled_event(self._function_name, self._region), context)
             except Exception:  # the outermost edge of a handler, as in Lambda
                 if not self._stopping.is_set():
                     log.exception("sweep raised")
 
 
-def scheduled_event(rule: str, region: str) -> dict[str, Any]:
+def make_scheduled_event(rule: str, region: str) -> dict[str, Any]:
     """The event that a rule with a rate sends."""
     return {
         "version": "0",

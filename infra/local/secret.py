@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 
-def checkout_secret(state_dir: Path) -> str:
+def read_checkout_secret(state_dir: Path) -> str:
     """Return the secret kept in the folder `state_dir`, making it first if there is none."""
     path = state_dir / "jwt-secret"
     if not path.exists():

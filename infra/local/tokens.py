@@ -12,13 +12,13 @@ from typing import Any
 import jwt
 
 from chalicelib.settings import BadSetting
-from infra.local.options import Options
-from infra.local.secret import checkout_secret
+from infra.local.options import LocalOptions
+from infra.local.secret import read_checkout_secret
 
 VALID_S = 12 * 3600
 
 
-def mint(
+def mint_token(
     secret: str,
     role: str | None,
     person_id: str,
@@ -35,12 +35,12 @@ def mint(
     return jwt.encode({k: v for k, v in payload.items() if v is not None}, secret, "HS256")
 
 
-def signing_secret(options: Options, env: Mapping[str, str]) -> str:
+def find_signing_secret(options: LocalOptions, env: Mapping[str, str]) -> str:
     """Return JWT_SECRET, or this checkout's own. Raises BadSetting."""
     if given := env.get("JWT_SECRET"):
         return given
     options.make_state_dir()
-    return checkout_secret(options.state_dir)
+    return read_checkout_secret(options.state_dir)
 
 
 def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
@@ -59,11 +59,11 @@ def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = Non
     try:
         if env.get("JWT_JWKS_URL"):
             raise BadSetting("JWT_JWKS_URL is set: tokens come from that issuer, not from here.")
-        secret = signing_secret(Options.from_env(env), env)
+        secret = find_signing_secret(LocalOptions.from_env(env), env)
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 1
-    token = mint(
+    token = mint_token(
         secret,
         given.role,
         given.id,

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 
 from infra.package import runtimes
-from infra.package.build import PackageError, build, this_architecture
-from infra.package.project import HOME, Options
+from infra.package.build import PackageError, build_package, this_architecture
+from infra.package.project import HOME, PackagingOptions
 from infra.package.runtimes import NoRuntimeError
 
 
@@ -24,11 +24,13 @@ def main() -> int:
     parser.add_argument("--jwks", action="store_true")
     parser.add_argument("--here", action="store_true")
     given = parser.parse_args()
-    options = Options(this_architecture() if given.here else None, given.jwks)
+    options = PackagingOptions(this_architecture() if given.here else None, given.jwks)
     try:
-        if not given.here and (remark := runtimes.check(sys.version_info[:2], date.today())):
+        if not given.here and (
+            remark := runtimes.check_runtime(sys.version_info[:2], date.today())
+        ):
             print(f"package: {remark}", file=sys.stderr)
-        made = build(given.out, options)
+        made = build_package(given.out, options)
     except (NoRuntimeError, PackageError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1

@@ -36,10 +36,10 @@ def shrink(source: Path, target: Path) -> int:
         root = Path(folder)
         with zipfile.ZipFile(source) as given:
             given.extractall(root, [name for name in given.namelist() if is_needed(name)])
-        _compile(root)
+        _compile_sources(root)
         with zipfile.ZipFile(target, "w") as made:
-            for path in _files(root):
-                _add(made, path.relative_to(root).as_posix(), path)
+            for path in _list_files(root):
+                _add_file(made, path.relative_to(root).as_posix(), path)
     return target.stat().st_size
 
 
@@ -58,7 +58,7 @@ def is_needed(name: str) -> bool:
     return not parts[0].endswith(".data")
 
 
-def _compile(root: Path) -> None:
+def _compile_sources(root: Path) -> None:
     """Compile everything, in an interpreter of its own.
 
     What marshal writes depends on which texts the process shares already: one that has imported
@@ -89,11 +89,11 @@ for path in sorted(pathlib.Path().rglob("*.py")):
 """
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _list_files(root: Path) -> Iterator[Path]:
     return (path for path in sorted(root.rglob("*")) if path.is_file())
 
 
-def _add(made: zipfile.ZipFile, name: str, path: Path) -> None:
+def _add_file(made: zipfile.ZipFile, name: str, path: Path) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.external_attr = 0o644 << 16
     entry.compress_type = zipfile.ZIP_DEFLATED

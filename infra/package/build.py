@@ -14,7 +14,14 @@ from pathlib import Path
 
 from infra.package import archive, dependencies, template
 from infra.package.dependencies import DependenciesError, Platform
-from infra.package.project import OVERLAY, REQUIREMENTS, STAGE, Options, configuration, lay_out
+from infra.package.project import (
+    OVERLAY,
+    REQUIREMENTS,
+    STAGE,
+    PackagingOptions,
+    lay_out,
+    read_configuration,
+)
 from infra.resources.aws_clients import REGION
 
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
@@ -32,7 +39,7 @@ class Package:
     archive: Path
 
     @classmethod
-    def of(cls, folder: Path) -> Package:
+    def find_in(cls, folder: Path) -> Package:
         """The package that was built into a folder. Raises PackageError if there is none."""
         made = cls(folder / "sam.json", folder / "deployment.zip")
         if not (made.template.exists() and made.archive.exists()):
@@ -45,7 +52,7 @@ class Package:
         return sha256(self.archive.read_bytes()).hexdigest()
 
 
-def build(out: Path, options: Options) -> Package:
+def build_package(out: Path, options: PackagingOptions) -> Package:
     """Package the application into a folder. Raises PackageError.
 
     The dependencies stay in the folder, so a second run with the same lock does not ask PyPI.
@@ -53,13 +60,13 @@ def build(out: Path, options: Options) -> Package:
     out = out.absolute()  # Chalice works in the project's folder
     project, packaged = out / "project", out / "packaged"
     lay_out(project, options)
-    _vendor(project, out / "dependencies", options)
+    _install_vendor(project, out / "dependencies", options)
     _chalice_package(project, packaged)
     made = Package(out / "sam.json", out / "deployment.zip")
     size = archive.shrink(packaged / "deployment.zip", made.archive)
     if size > archive.MAX_BYTES and not options.jwks:
         raise PackageError(f"The zip has {size:,} bytes; {archive.MAX_BYTES:,} are allowed.")
-    finished = template.read(packaged / "sam.json", made.digest)
+    finished = template.read_template(packaged / "sam.json", made.digest)
     made.template.write_text(json.dumps(finished, indent=2) + "\n")
     return made
 
@@ -69,15 +76,15 @@ def this_architecture() -> str:
     return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
-def _vendor(project: Path, kept: Path, options: Options) -> None:
+def _install_vendor(project: Path, kept: Path, options: PackagingOptions) -> None:
     """Put the dependencies where Chalice takes them from, and leave it none to look for.
 
     Chalice would look for another platform's wheels by their versions alone.
     """
     locked = project / REQUIREMENTS
-    stage = configuration(options)["stages"][STAGE]
+    stage = read_configuration(options)["stages"][STAGE]
     try:
-        dependencies.install(locked, Platform(stage["lambda_architecture"]), kept)
+        dependencies.install_dependencies(locked, Platform(stage["lambda_architecture"]), kept)
     except DependenciesError as error:
         raise PackageError(str(error)) from error
     shutil.copytree(kept, project / "vendor", copy_function=os.link)

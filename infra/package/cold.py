@@ -38,7 +38,7 @@ _ENVIRONMENT = {
 }
 
 
-def measure(archive: Path, runs: int = RUNS) -> dict[str, float]:
+def measure_starts(archive: Path, runs: int = RUNS) -> dict[str, float]:
     """Seconds of processor time for each line, the floor first."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
@@ -57,7 +57,7 @@ def measure(archive: Path, runs: int = RUNS) -> dict[str, float]:
 def main() -> int:
     """Print the figures; 1 if the import costs more than it may."""
     archive = Path(sys.argv[1])
-    times = measure(archive)
+    times = measure_starts(archive)
     floor = times["floor"]
     print(f"{archive.name}: {archive.stat().st_size / 1e6:.1f} MB")
     for name, seconds in times.items():

@@ -41,7 +41,7 @@ class Platform:
         ]
 
 
-def install(lock: Path, platform: Platform, folder: Path) -> None:
+def install_dependencies(lock: Path, platform: Platform, folder: Path) -> None:
     """Unpack what is locked into a folder, emptied first. Raises DependenciesError.
 
     A folder that was filled from the same lock for the same platform is left as it is, and PyPI is

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.template import overlay
-from infra.template.policies import documents
+from infra.template.policies import make_policies
 
 HOME = Path(__file__).resolve().parents[2]
 STAGE = "api"
@@ -19,29 +19,29 @@ REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True)
-class Options:
+class PackagingOptions:
     """`architecture` None: as the configuration says. `jwks`: tokens may be checked by JWKS."""
 
     architecture: str | None = None
     jwks: bool = False
 
 
-def lay_out(folder: Path, options: Options) -> None:
+def lay_out(folder: Path, options: PackagingOptions) -> None:
     """Fill a folder, emptied first, with the application, its policies and the overlay."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(
         HOME / "chalicelib", folder / "chalicelib", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copy(HOME / "app.py", folder)
-    shutil.copy(lock(options), folder / REQUIREMENTS)
+    shutil.copy(lock_path(options), folder / REQUIREMENTS)
     (folder / ".chalice").mkdir()
-    _write(folder / CONFIG, configuration(options))
-    for name, policy in documents().items():
-        _write(folder / f".chalice/policy-{name}.json", policy)
-    _write(folder / OVERLAY, overlay(with_jwks=options.jwks))
+    _write_json(folder / CONFIG, read_configuration(options))
+    for name, policy in make_policies().items():
+        _write_json(folder / f".chalice/policy-{name}.json", policy)
+    _write_json(folder / OVERLAY, overlay(with_jwks=options.jwks))
 
 
-def configuration(options: Options) -> dict[str, Any]:
+def read_configuration(options: PackagingOptions) -> dict[str, Any]:
     """`.chalice/config.json`, for the architecture asked for."""
     config: dict[str, Any] = json.loads((HOME / CONFIG).read_text())
     if options.architecture:
@@ -49,10 +49,10 @@ def configuration(options: Options) -> dict[str, Any]:
     return config
 
 
-def lock(options: Options) -> Path:
+def lock_path(options: PackagingOptions) -> Path:
     """Where it says what is shipped. Public keys need cryptography, a third of the zip again."""
     return HOME / ("requirements-jwks.lock" if options.jwks else "requirements.lock")
 
 
-def _write(path: Path, content: Any) -> None:
+def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2))

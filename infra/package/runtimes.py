@@ -19,7 +19,9 @@ Lifecycles = dict[str, dict[str, Any]]
 replace it."""
 
 
-def check(python: tuple[int, int], today: date, lifecycles: Lifecycles | None = None) -> str | None:
+def check_runtime(
+    python: tuple[int, int], today: date, lifecycles: Lifecycles | None = None
+) -> str | None:
     """Return what to say about packaging for this Python; None: nothing.
 
     Raises NoRuntimeError if Lambda would refuse to create a function for it.
@@ -31,21 +33,21 @@ def check(python: tuple[int, int], today: date, lifecycles: Lifecycles | None = 
         newest = max(tuple(map(int, name.removeprefix("python").split("."))) for name in known)
         if python > newest:
             return f"Whether Lambda runs Python {version} is not known here."
-        raise NoRuntimeError(f"Lambda has no Python {version}: {_advice(found)}")
+        raise NoRuntimeError(f"Lambda has no Python {version}: {_format_advice(found)}")
     if today >= date.fromisoformat(found["create-block"]):
         raise NoRuntimeError(
             f"Lambda takes no new function for Python {version} since {found['create-block']}: "
-            f"{_advice(found)}"
+            f"{_format_advice(found)}"
         )
     if today >= date.fromisoformat(found["deprecated"]):
         return (
             f"Python {version} is deprecated at Lambda since {found['deprecated']}, and takes no "
-            f"new function from {found['create-block']} on: {_advice(found)}"
+            f"new function from {found['create-block']} on: {_format_advice(found)}"
         )
     return None
 
 
-def _advice(found: dict[str, Any] | None) -> str:
+def _format_advice(found: dict[str, Any] | None) -> str:
     better = (found or {}).get("successor") or f"python{PREFERRED}"
     return f"make PYTHON={better} setup package, after rm -r .venv."
 

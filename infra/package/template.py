@@ -29,7 +29,7 @@ from infra.template import finish
 ZIP = "./deployment.zip"
 
 
-def read(packaged: Path, digest: str) -> dict[str, Any]:
+def read_template(packaged: Path, digest: str) -> dict[str, Any]:
     """What `chalice package` wrote, finished for a zip with this digest."""
     return finish(json.loads(packaged.read_text()), digest)
 

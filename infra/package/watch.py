@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from infra.template.watch import template
+from infra.template.watch import make_template
 
 PATH = Path("dist/watch.json")
 
@@ -18,7 +18,7 @@ PATH = Path("dist/watch.json")
 def main() -> int:
     """Write the template; return the exit code."""
     PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(json.dumps(template(), indent=1) + "\n")
+    PATH.write_text(json.dumps(make_template(), indent=1) + "\n")
     print(PATH)
     return 0
 

@@ -10,7 +10,9 @@ from botocore.session import get_session
 REGION = "us-east-1"
 
 
-def client(service: str, endpoint: str | None, region: str = REGION, *, wait_s: int = 0) -> Any:
+def make_client(
+    service: str, endpoint: str | None, region: str = REGION, *, wait_s: int = 0
+) -> Any:
     """Return a botocore client that may be shared by threads; `wait_s` is its longest poll.
 
     It does not retry: whoever calls it is a loop, or wants the failure now.

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.models import Model
 
 from chalicelib.settings import BadSetting, Settings
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
-from infra.resources.aws_clients import REGION, client
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, get_short_name
+from infra.resources.aws_clients import REGION, make_client
 
 # A failed wakeup comes again after 30 s, as somebody may wait for it, and not after the six times
 # the function's timeout that AWS advises: what that is for, throttling, is kept away by the event
@@ -40,8 +40,8 @@ def create_all(prefix: str, queue_name: str, endpoint: str | None, region: str =
 
     Raises TablesDiffer, and what botocore raises when the endpoint can't be used.
     """
-    dynamodb = client("dynamodb", endpoint, region)
-    sqs = client("sqs", endpoint, region)
+    dynamodb = make_client("dynamodb", endpoint, region)
+    sqs = make_client("sqs", endpoint, region)
     create_tables(dynamodb, prefix)
     return create_queues(sqs, queue_name)
 
@@ -55,7 +55,9 @@ def create_tables(dynamodb: Any, prefix: str) -> None:
 
 def create_queues(sqs: Any, name: str) -> str:
     """Create the wakeup queue and its dead-letter queue; return the wakeup queue's URL."""
-    dead = _queue(sqs, f"{name}-dead", {"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)})
+    dead = _create_queue(
+        sqs, f"{name}-dead", {"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)}
+    )
     found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
     redrive = {
         "deadLetterTargetArn": found["Attributes"]["QueueArn"],
@@ -66,10 +68,10 @@ def create_queues(sqs: Any, name: str) -> str:
         "MessageRetentionPeriod": str(RETENTION_S),
         "RedrivePolicy": json.dumps(redrive),
     }
-    return _queue(sqs, name, attributes)
+    return _create_queue(sqs, name, attributes)
 
 
-def _queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
+def _create_queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
     try:
         return str(sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
     except ClientError as error:
@@ -81,7 +83,7 @@ def _queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
 
 
 def _create_table(dynamodb: Any, prefix: str, model: type[Model]) -> None:
-    wanted = definition(model, prefix)
+    wanted = table_definition(model, prefix)
     name = wanted["TableName"]
     try:
         table = dynamodb.create_table(**wanted)["TableDescription"]
@@ -92,15 +94,15 @@ def _create_table(dynamodb: Any, prefix: str, model: type[Model]) -> None:
     if table["TableStatus"] != "ACTIVE":
         table = _await_active(dynamodb, name)
     _check_shape(wanted, table)
-    if attribute := TTL_ATTRIBUTES.get(short_name(model)):
+    if attribute := TTL_ATTRIBUTES.get(get_short_name(model)):
         _expire_by(dynamodb, name, attribute)
 
 
-def definition(model: type[Model], prefix: str) -> dict[str, Any]:
+def table_definition(model: type[Model], prefix: str) -> dict[str, Any]:
     """What CreateTable takes for a model, whether or not it is bound."""
     schema = model._get_schema()
     wanted: dict[str, Any] = {
-        "TableName": f"{prefix}-{short_name(model)}",
+        "TableName": f"{prefix}-{get_short_name(model)}",
         "AttributeDefinitions": schema["attribute_definitions"],
         "KeySchema": _hash_first(schema["key_schema"]),
         "BillingMode": "PAY_PER_REQUEST",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
-from chalicelib.store.tables import MODELS, short_name
+from chalicelib.store.tables import MODELS, get_short_name
 from infra.local.options import STAGE
 from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
-from infra.template.intrinsics import Value, att, named, ref, sub, when
+from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 from infra.template.queues import QUEUE_NAME
 
 WAKEUPS_LATE_S = 120
@@ -16,37 +16,41 @@ _NAMESPACE = "Waybill/${Stage}"
 _PARKING = (API, MESSAGE, WAKE, SWEEP)  # the functions that may
 
 
-def resources() -> Value:
+def make_resources() -> Value:
     """Every alarm, by its logical id, and what counts the lines that one of them waits for."""
     dead = {"QueueName": att("WakeupDeadLetters", "QueueName")}
-    queue = {QUEUE: named(QUEUE_NAME)}
-    rest = {"ApiName": named("rest"), "Stage": STAGE}
+    queue = {QUEUE: stage_name(QUEUE_NAME)}
+    rest = {"ApiName": stage_name("rest"), "Stage": STAGE}
     socket = {"ApiId": ref("WebsocketAPI"), "Stage": STAGE}
     visible = "ApproximateNumberOfMessagesVisible"
     found = {
-        "DeadLettersAlarm": _alarm("AWS/SQS", visible, dead, "Maximum", 0, 1),
-        "LateWakeupsAlarm": _alarm(NAMESPACE, LATENESS, queue, "Maximum", WAKEUPS_LATE_S, 3),
-        "RestErrorsAlarm": _alarm("AWS/ApiGateway", "5XXError", rest, "Sum", 5, 3),
+        "DeadLettersAlarm": _alarm_on_metric("AWS/SQS", visible, dead, "Maximum", 0, 1),
+        "LateWakeupsAlarm": _alarm_on_metric(
+            NAMESPACE, LATENESS, queue, "Maximum", WAKEUPS_LATE_S, 3
+        ),
+        "RestErrorsAlarm": _alarm_on_metric("AWS/ApiGateway", "5XXError", rest, "Sum", 5, 3),
         # Not IntegrationError, which counts each handshake that we refuse: an app with an expired
         # token is nobody's alarm.
-        "SocketErrorsAlarm": _alarm("AWS/ApiGateway", "ExecutionError", socket, "Sum", 5, 3),
-        "TableThrottlesAlarm": _table_throttles(),
-        "ParkedAlarm": _parked(),
+        "SocketErrorsAlarm": _alarm_on_metric(
+            "AWS/ApiGateway", "ExecutionError", socket, "Sum", 5, 3
+        ),
+        "TableThrottlesAlarm": _alarm_on_throttles(),
+        "ParkedAlarm": _alarm_on_parked_line(),
     }
     for function in HANDLERS:
         of = {"FunctionName": ref(function.logical_id)}
         for metric in ("Errors", "Throttles"):
-            found[f"{function.logical_id}{metric}Alarm"] = _alarm(
+            found[f"{function.logical_id}{metric}Alarm"] = _alarm_on_metric(
                 "AWS/Lambda", metric, of, "Sum", 0, 2
             )
-    return {**found, **_counters_of_parked()}
+    return {**found, **_count_parked_lines()}
 
 
-def _alarm(
+def _alarm_on_metric(
     namespace: str, metric: str, of: Value, statistic: str, above: int, minutes: int
 ) -> Value:
     """`metric` stands above a threshold for some minutes in a row."""
-    return ringing(
+    return make_alarm(
         {
             "Namespace": namespace,
             "MetricName": metric,
@@ -59,27 +63,29 @@ def _alarm(
     )
 
 
-def _table_throttles() -> Value:
+def _alarm_on_throttles() -> Value:
     """Calls to any table of the stage that DynamoDB would not serve at once: one query instead of
     an alarm for each table and operation."""
-    names = (f"TableName = 'waybill-${{Stage}}-{short_name(model)}'" for model in MODELS)
+    names = (f"TableName = 'waybill-${{Stage}}-{get_short_name(model)}'" for model in MODELS)
     schema = 'SCHEMA("AWS/DynamoDB", Operation, TableName)'
-    return _query(f"SELECT SUM(ThrottledRequests) FROM {schema} WHERE {' OR '.join(names)}", 3)
+    return _alarm_on_query(
+        f"SELECT SUM(ThrottledRequests) FROM {schema} WHERE {' OR '.join(names)}", 3
+    )
 
 
-def _parked() -> Value:
+def _alarm_on_parked_line() -> Value:
     """One line is enough, and is heard of once: the next minute is empty again."""
-    return _query(f'SELECT SUM(Parked) FROM "{_NAMESPACE}"', 1)
+    return _alarm_on_query(f'SELECT SUM(Parked) FROM "{_NAMESPACE}"', 1)
 
 
-def _query(query: str, minutes: int) -> Value:
+def _alarm_on_query(query: str, minutes: int) -> Value:
     """What a query finds stands above nought for some minutes in a row. It is charged by the
     metrics that it finds, and both of ours are there only once something was counted."""
     metric = {"Id": "found", "Expression": sub(query), "Period": 60, "ReturnData": True}
-    return ringing({"Metrics": [metric]}, 0, minutes)
+    return make_alarm({"Metrics": [metric]}, 0, minutes)
 
 
-def _counters_of_parked() -> Value:
+def _count_parked_lines() -> Value:
     """What makes a number of such lines: no line, no metric, no charge."""
     counted = {"MetricNamespace": sub(_NAMESPACE), "MetricName": "Parked", "MetricValue": "1"}
     return {
@@ -95,7 +101,7 @@ def _counters_of_parked() -> Value:
     }
 
 
-def ringing(of: Value, above: float, minutes: int) -> Value:
+def make_alarm(of: Value, above: float, minutes: int) -> Value:
     """An alarm over what `of` measures. It also says when all is well again."""
     topic = [when("HasAlarmTopic", ref("AlarmTopicArn"))]
     return {

@@ -6,7 +6,7 @@ import json
 
 from infra.local.options import STAGE
 from infra.resources.gateway_responses import GATEWAY_RESPONSES, HEADERS
-from infra.template.intrinsics import Value, att, named, ref, sub, when
+from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 
 # Never the query or the path as it came: both may hold a token.
 REST_LOG = {
@@ -36,11 +36,11 @@ _WAITS_FOR_LOG_ROLE = {
 }
 
 
-def resources() -> Value:
+def make_resources() -> Value:
     """What is added to the APIs that Chalice makes."""
     return {
-        "RestAPI": {"Properties": _rest()},
-        "WebsocketAPI": {"Properties": {"Name": named("websocket")}},
+        "RestAPI": {"Properties": _rest_properties()},
+        "WebsocketAPI": {"Properties": {"Name": stage_name("websocket")}},
         "WebsocketAPIStage": {"Properties": _websocket_stage()},
         "RestLogs": _log_group("rest-access"),
         "WebsocketLogs": _log_group("websocket-access"),
@@ -48,10 +48,10 @@ def resources() -> Value:
     }
 
 
-def _rest() -> Value:
+def _rest_properties() -> Value:
     return {
-        "Name": named("rest"),
-        "DefinitionBody": {"info": {"title": named("rest")}},
+        "Name": stage_name("rest"),
+        "DefinitionBody": {"info": {"title": stage_name("rest")}},
         # Without a version SAM adds a second stage, which is called "Stage".
         "OpenApiVersion": "2.0",
         "Tags": _WAITS_FOR_LOG_ROLE,
@@ -144,7 +144,7 @@ def _log_role() -> Value:
     }
 
 
-def outputs() -> Value:
+def make_outputs() -> Value:
     """Where things are, besides what Chalice says."""
     host = "${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
     return {

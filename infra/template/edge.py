@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from infra.gateway.paths import PathRule, stage_rules
 from infra.local.options import STAGE
 from infra.resources.websocket_paths import PATHS
-from infra.template.intrinsics import Value, att, named, ref, sub, when
+from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 from infra.template.rewrite import rewrite_function
 
 # CloudFront's managed policies; the ids are the same in every account.
@@ -20,7 +20,7 @@ REST_PATHS = f"/{STAGE}/*"
 ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
 
 
-def resources() -> Value:
+def make_resources() -> Value:
     """The distribution and its function. No access log here: who wants one takes that of
     template/watch.py, which holds no path and no query, and so no token."""
     return {
@@ -41,12 +41,12 @@ def resources() -> Value:
             "Type": "AWS::CloudFront::Distribution",
             # CertificateArn may be empty; then the condition leaves it out.
             "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W1030"]}}},
-            "Properties": {"DistributionConfig": _distribution()},
+            "Properties": {"DistributionConfig": _distribution_config()},
         },
     }
 
 
-def outputs() -> Value:
+def make_outputs() -> Value:
     """The host that clients use, and what infra.package.watch asks for."""
     host = when("HasDomain", ref("Domain"), att("Distribution", "DomainName"))
     return {
@@ -55,7 +55,7 @@ def outputs() -> Value:
     }
 
 
-def patterns(rules: Sequence[PathRule]) -> list[str]:
+def websocket_patterns(rules: Sequence[PathRule]) -> list[str]:
     """CloudFront's patterns for the WebSocket paths which the REST pattern would swallow.
 
     All others are the default behaviour's. What matches a pattern and no rule, the function
@@ -71,11 +71,11 @@ def patterns(rules: Sequence[PathRule]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _distribution() -> Value:
-    socket = patterns(stage_rules(STAGE, PATHS))
+def _distribution_config() -> Value:
+    socket = websocket_patterns(stage_rules(STAGE, PATHS))
     return {
         "Enabled": True,
-        "Comment": named("edge"),
+        "Comment": stage_name("edge"),
         "HttpVersion": "http2",
         "IPV6Enabled": True,
         "WebACLId": when("HasWebAcl", ref("WebAclArn")),
@@ -89,16 +89,16 @@ def _distribution() -> Value:
                 "SslSupportMethod": "sni-only",
             },
         ),
-        "Origins": [_origin("rest", "RestAPI"), _origin("websocket", "WebsocketAPI")],
-        "DefaultCacheBehavior": _to_websocket(),
+        "Origins": [_make_origin("rest", "RestAPI"), _make_origin("websocket", "WebsocketAPI")],
+        "DefaultCacheBehavior": _route_to_websocket(),
         "CacheBehaviors": [
-            *({"PathPattern": pattern, **_to_websocket()} for pattern in socket),
-            {"PathPattern": REST_PATHS, **_to("rest")},
+            *({"PathPattern": pattern, **_route_to_websocket()} for pattern in socket),
+            {"PathPattern": REST_PATHS, **_route_to("rest")},
         ],
     }
 
 
-def _origin(name: str, api: str) -> Value:
+def _make_origin(name: str, api: str) -> Value:
     return {
         "Id": name,
         "DomainName": sub(f"${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"),
@@ -110,7 +110,7 @@ def _origin(name: str, api: str) -> Value:
     }
 
 
-def _to(origin: str) -> Value:
+def _route_to(origin: str) -> Value:
     return {
         "TargetOriginId": origin,
         "ViewerProtocolPolicy": "https-only",  # a redirect would invite tokens in the clear
@@ -120,9 +120,9 @@ def _to(origin: str) -> Value:
     }
 
 
-def _to_websocket() -> Value:
+def _route_to_websocket() -> Value:
     function = {
         "EventType": "viewer-request",
         "FunctionARN": att("PathsFunction", "FunctionARN"),
     }
-    return {**_to("websocket"), "FunctionAssociations": [function]}
+    return {**_route_to("websocket"), "FunctionAssociations": [function]}

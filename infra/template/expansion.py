@@ -28,7 +28,7 @@ def with_code(template: Template, code_uri: str, given: Mapping[str, str]) -> Te
     return made
 
 
-def expanded(template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
+def expand_template(template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
     """The same, with `AWS::Serverless::*` expanded."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # read when the translator is imported
     from samtranslator.translator.transform import transform

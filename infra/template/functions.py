@@ -31,7 +31,7 @@ CHECK = Function("check_settings", "CheckSettings")  # runs while a stack is dep
 FUNCTIONS = (*HANDLERS, CHECK)
 
 
-def resources() -> Value:
+def make_resources() -> Value:
     """What is added to each function, and its log group."""
     added: Value = {}
     for function in FUNCTIONS:

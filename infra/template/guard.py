@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from infra.template.functions import CHECK
 from infra.template.intrinsics import Value, att, ref
-from infra.template.parameters import SECRET, tunable
+from infra.template.parameters import SECRET, tunable_settings
 
 GUARD = "SettingsChecked"
 _FIRST = {GUARD, CHECK.logical_id, CHECK.log_group, f"{CHECK.logical_id}Role"}
@@ -18,7 +18,7 @@ _FIRST = {GUARD, CHECK.logical_id, CHECK.log_group, f"{CHECK.logical_id}Role"}
 _WITHIN_S = 60 + 120 + 3 * 20
 
 
-def resources() -> Value:
+def make_resources() -> Value:
     """The question. It is asked again when anything of what is asked about changes."""
     return {
         GUARD: {
@@ -30,26 +30,26 @@ def resources() -> Value:
             "Properties": {
                 "ServiceToken": att(CHECK.logical_id, "Arn"),
                 "ServiceTimeout": _WITHIN_S,
-                "About": {name: ref(name) for name in (SECRET, *tunable().values())},
+                "About": {name: ref(name) for name in (SECRET, *tunable_settings().values())},
             },
         },
     }
 
 
-def guarded(resources: Value, package: str) -> Value:
+def add_guard(resources: Value, package: str) -> Value:
     """The resources, all waiting for the answer. `package`: what tells one zip from another."""
     asked = resources[GUARD]["Properties"]
     about = {**asked["About"], "Package": package}
     return {
         **{
-            name: each if name in _FIRST else {**each, "DependsOn": _with_guard(each)}
+            name: each if name in _FIRST else {**each, "DependsOn": _waits_with_guard(each)}
             for name, each in resources.items()
         },
         GUARD: {**resources[GUARD], "Properties": {**asked, "About": about}},
     }
 
 
-def _with_guard(resource: Value) -> str | list[str]:
+def _waits_with_guard(resource: Value) -> str | list[str]:
     """What a resource waits for: the guard, and what it waits for already."""
     waits = resource.get("DependsOn", [])
     others = [waits] if isinstance(waits, str) else waits

@@ -34,6 +34,6 @@ def is_set(parameter: str) -> Value:
     return {"Fn::Not": [{"Fn::Equals": [ref(parameter), ""]}]}
 
 
-def named(name: str) -> Value:
+def stage_name(name: str) -> Value:
     """A physical name that two stages never share."""
     return sub(f"waybill-${{Stage}}-{name}")

@@ -18,12 +18,12 @@ def with_any(resources: Value) -> Value:
     """The resources, with ANY on each path of the REST API."""
     api = resources["RestAPI"]
     body = api["Properties"]["DefinitionBody"]
-    paths = {path: {**item, ANY: _any(path, item)} for path, item in body["paths"].items()}
+    paths = {path: {**item, ANY: _any_method(path, item)} for path, item in body["paths"].items()}
     properties = {**api["Properties"], "DefinitionBody": {**body, "paths": paths}}
     return {**resources, "RestAPI": {**api, "Properties": properties}}
 
 
-def _any(path: str, item: Value) -> Value:
+def _any_method(path: str, item: Value) -> Value:
     """What any of the path's methods does: all of them invoke the one function."""
     method = next(iter(item.values()))
     kept = {name: method[name] for name in ("responses", "x-amazon-apigateway-integration")}

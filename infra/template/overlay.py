@@ -11,20 +11,20 @@ def overlay(*, with_jwks: bool = False) -> Value:
     """What is merged into Chalice's template. `with_jwks`: the package can check public keys."""
     return {
         "Description": "Waybill, a serverless realtime dispatch backend.",
-        "Parameters": parameters.parameters(),
-        "Rules": parameters.rules(with_jwks=with_jwks),
-        "Conditions": parameters.conditions(),
-        "Globals": {"Function": {"Environment": {"Variables": parameters.environment()}}},
+        "Parameters": parameters.make_parameters(),
+        "Rules": parameters.make_rules(with_jwks=with_jwks),
+        "Conditions": parameters.make_conditions(),
+        "Globals": {"Function": {"Environment": {"Variables": parameters.make_environment()}}},
         "Resources": {
-            **tables.resources(),
-            **queues.resources(),
-            **functions.resources(),
-            **apis.resources(),
-            **edge.resources(),
-            **alarms.resources(),
-            **guard.resources(),
+            **tables.make_resources(),
+            **queues.make_resources(),
+            **functions.make_resources(),
+            **apis.make_resources(),
+            **edge.make_resources(),
+            **alarms.make_resources(),
+            **guard.make_resources(),
         },
-        "Outputs": {**apis.outputs(), **edge.outputs()},
+        "Outputs": {**apis.make_outputs(), **edge.make_outputs()},
     }
 
 
@@ -42,4 +42,4 @@ def finish(merged: Value, package: str) -> Value:
     assert kept["StageName"] == STAGE
     routes = [n for n, each in resources.items() if each["Type"] == "AWS::ApiGatewayV2::Route"]
     resources["WebsocketAPIStage"] = {**stage, "Properties": kept, "DependsOn": routes}
-    return {**merged, "Resources": guard.guarded(methods.with_any(resources), package)}
+    return {**merged, "Resources": guard.add_guard(methods.with_any(resources), package)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from chalicelib.settings import Settings
 from infra.local.options import HEARTBEAT_S, STAGE
-from infra.template.intrinsics import Value, is_set, named, ref, sub, when
+from infra.template.intrinsics import Value, is_set, ref, stage_name, sub, when
 from infra.template.queues import QUEUE_NAME
 
 SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
@@ -27,7 +27,7 @@ _OTHERWISE_SET = {
 }
 
 
-class _Noting(Mapping[str, str]):
+class _RecordingEnvironment(Mapping[str, str]):
     """An environment that notes which names are asked for."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
@@ -45,39 +45,39 @@ class _Noting(Mapping[str, str]):
         return len(self._given)
 
 
-def settings_read() -> tuple[str, ...]:
+def list_settings() -> tuple[str, ...]:
     """Every environment name that the application reads."""
-    noting = _Noting({"JWT_SECRET": "-" * 32})
+    noting = _RecordingEnvironment({"JWT_SECRET": "-" * 32})
     Settings.from_env(noting)
     return tuple(noting.asked)
 
 
-def tunable() -> dict[str, str]:
+def tunable_settings() -> dict[str, str]:
     """The settings that may be given at deployment: environment name to parameter name."""
     return {
         name: "".join(word.capitalize() for word in name.split("_"))
-        for name in settings_read()
+        for name in list_settings()
         if name not in _OTHERWISE_SET
     }
 
 
-def environment() -> Value:
+def make_environment() -> Value:
     """The functions' environment. An empty text is a setting that is not set."""
     secret = "{{resolve:secretsmanager:${Secret}:SecretString:%s}}"
     jwt = when("ByJwks", "", sub(secret % "JWT_SECRET"))
     return {
         "TABLE_PREFIX": sub("waybill-${Stage}"),
-        "QUEUE_NAME": named(QUEUE_NAME),
+        "QUEUE_NAME": stage_name(QUEUE_NAME),
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": sub(
             "https://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
         ),
         "JWT_SECRET": jwt,
         "PAYMENT_WEBHOOK_SECRET": sub(secret % "PAYMENT_WEBHOOK_SECRET"),
-        **{name: ref(parameter) for name, parameter in tunable().items()},
+        **{name: ref(parameter) for name, parameter in tunable_settings().items()},
     }
 
 
-def parameters() -> Value:
+def make_parameters() -> Value:
     """The template's parameters."""
     return {
         "Stage": {
@@ -91,16 +91,18 @@ def parameters() -> Value:
             "Type": "AWS::SSM::Parameter::Value<String>",
             "Description": "The SSM parameter that holds the ARN of the secret (docs/deploy.md).",
         },
-        "Domain": _text("A host name of yours for the distribution; empty: CloudFront's."),
+        "Domain": _text_parameter(
+            "A host name of yours for the distribution; empty: CloudFront's."
+        ),
         "CertificateArn": {
-            **_text("The ACM certificate of Domain, in us-east-1."),
+            **_text_parameter("The ACM certificate of Domain, in us-east-1."),
             "AllowedPattern": r"(arn:[a-z-]+:acm:us-east-1:\d{12}:certificate/.+)?",
         },
         "WebAclArn": {
-            **_text("An AWS WAF web ACL for the distribution, of scope CLOUDFRONT."),
+            **_text_parameter("An AWS WAF web ACL for the distribution, of scope CLOUDFRONT."),
             "AllowedPattern": r"(arn:[a-z-]+:wafv2:us-east-1:\d{12}:global/webacl/.+)?",
         },
-        "AlarmTopicArn": _text("An SNS topic that hears of alarms."),
+        "AlarmTopicArn": _text_parameter("An SNS topic that hears of alarms."),
         "DeletionProtection": {
             "Type": "String",
             "Default": "off",
@@ -120,27 +122,29 @@ def parameters() -> Value:
             "AllowedValues": [1, 3, 7, 14, 30, 60, 90, 180, 365],
             "Description": "How long logs are kept.",
         },
-        "RequestsPerSecond": _number(1000, "REST requests a second, before 429."),
-        "MessagesPerSecond": _number(5000, "WebSocket messages a second, before 429."),
+        "RequestsPerSecond": _number_parameter(1000, "REST requests a second, before 429."),
+        "MessagesPerSecond": _number_parameter(5000, "WebSocket messages a second, before 429."),
         "WakeConcurrency": {
-            **_number(100, "How many batches of wakeups are handled at once; below the quota."),
+            **_number_parameter(
+                100, "How many batches of wakeups are handled at once; below the quota."
+            ),
             "MinValue": 2,
             "MaxValue": 1000,
         },
         **{
             parameter: {
-                **_text(f"{name}; empty: its default."),
+                **_text_parameter(f"{name}; empty: its default."),
                 "Default": _DEFAULTS.get(name, ""),
             }
-            for name, parameter in tunable().items()
+            for name, parameter in tunable_settings().items()
         },
     }
 
 
-def conditions() -> Value:
+def make_conditions() -> Value:
     """The template's conditions."""
     return {
-        "ByJwks": is_set(tunable()["JWT_JWKS_URL"]),
+        "ByJwks": is_set(tunable_settings()["JWT_JWKS_URL"]),
         "HasDomain": is_set("Domain"),
         "HasWebAcl": is_set("WebAclArn"),
         "ProtectsTables": {"Fn::Equals": [ref("DeletionProtection"), "on"]},
@@ -149,13 +153,13 @@ def conditions() -> Value:
     }
 
 
-def rules(*, with_jwks: bool) -> Value:
+def make_rules(*, with_jwks: bool) -> Value:
     """What is refused before anything is changed."""
     found: Value = {
-        "DomainTakesCertificate": _needs(
+        "DomainTakesCertificate": _needs_rule(
             "Domain", "CertificateArn", "Domain needs CertificateArn, a certificate in us-east-1."
         ),
-        "CertificateTakesDomain": _needs(
+        "CertificateTakesDomain": _needs_rule(
             "CertificateArn",
             "Domain",
             "CertificateArn needs Domain: without it, it serves nothing.",
@@ -165,7 +169,7 @@ def rules(*, with_jwks: bool) -> Value:
         found["PackagedForSecrets"] = {
             "Assertions": [
                 {
-                    "Assert": {"Fn::Equals": [ref(tunable()["JWT_JWKS_URL"]), ""]},
+                    "Assert": {"Fn::Equals": [ref(tunable_settings()["JWT_JWKS_URL"]), ""]},
                     "AssertDescription": "This package has no cryptography: make package JWKS=1.",
                 }
             ]
@@ -173,7 +177,7 @@ def rules(*, with_jwks: bool) -> Value:
     return found
 
 
-def _needs(given: str, needed: str, why: str) -> Value:
+def _needs_rule(given: str, needed: str, why: str) -> Value:
     """The rule that one parameter is not given without another."""
     return {
         "RuleCondition": is_set(given),
@@ -181,9 +185,9 @@ def _needs(given: str, needed: str, why: str) -> Value:
     }
 
 
-def _text(description: str) -> Value:
+def _text_parameter(description: str) -> Value:
     return {"Type": "String", "Default": "", "Description": description}
 
 
-def _number(default: int, description: str) -> Value:
+def _number_parameter(default: int, description: str) -> Value:
     return {"Type": "Number", "Default": default, "MinValue": 1, "Description": description}

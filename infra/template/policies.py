@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.store.tables import MODELS, short_name
-from infra.resources.tables import definition
+from chalicelib.store.tables import MODELS, get_short_name
+from infra.resources.tables import table_definition
 from infra.template.functions import (
     API,
     CHECK,
@@ -26,7 +26,7 @@ from infra.template.queues import QUEUE_NAME
 
 READ = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
 WRITE = ("PutItem", "UpdateItem", "DeleteItem")
-TABLES = tuple(short_name(model) for model in MODELS)
+TABLES = tuple(get_short_name(model) for model in MODELS)
 _EVERYTHING = dict.fromkeys(TABLES, READ + WRITE)
 # A socket that opens or closes changes who can be reached, and nothing else.
 _PRESENCE = dict.fromkeys(("connections", "rooms", "couriers", "mailboxes"), READ + WRITE)
@@ -58,19 +58,19 @@ RIGHTS: dict[Function, Rights] = {
 }
 
 
-def documents() -> dict[str, Value]:
+def make_policies() -> dict[str, Value]:
     """The policy of each function, by the function's name."""
-    return {function.name: document(function) for function in FUNCTIONS}
+    return {function.name: make_policy(function) for function in FUNCTIONS}
 
 
-def document(function: Function) -> Value:
+def make_policy(function: Function) -> Value:
     """The policy of one function; Chalice copies it into the template as it is."""
     rights = RIGHTS[function]
     statements = [
-        _logs(function),
-        *_tables(rights.tables),
-        _queue(rights.queue),
-        _management(rights.connections),
+        _logs_statement(function),
+        *_table_statements(rights.tables),
+        _queue_statement(rights.queue),
+        _connections_statement(rights.connections),
     ]
     return {
         "Version": "2012-10-17",
@@ -86,35 +86,37 @@ def _allow(service: str, actions: tuple[str, ...], resources: list[str]) -> Valu
     }
 
 
-def _logs(function: Function) -> Value:
+def _logs_statement(function: Function) -> Value:
     group = f"{_ARN % 'logs'}log-group:/waybill/${{Stage}}/{function.name}:*"
     return _allow("logs", ("CreateLogStream", "PutLogEvents"), [group])
 
 
-def _tables(granted: Mapping[str, tuple[str, ...]]) -> list[Value]:
+def _table_statements(granted: Mapping[str, tuple[str, ...]]) -> list[Value]:
     """One statement for each set of actions, one for all the indexes."""
     statements = [
-        _allow("dynamodb", actions, [_table(name) for name in granted if granted[name] == actions])
+        _allow(
+            "dynamodb", actions, [_table_arn(name) for name in granted if granted[name] == actions]
+        )
         for actions in dict.fromkeys(granted.values())
     ]
     indexes = [
-        f"{_table(short_name(model))}/index/{index['IndexName']}"
+        f"{_table_arn(get_short_name(model))}/index/{index['IndexName']}"
         for model in MODELS
-        if short_name(model) in granted
-        for index in definition(model, "").get("GlobalSecondaryIndexes", [])
+        if get_short_name(model) in granted
+        for index in table_definition(model, "").get("GlobalSecondaryIndexes", [])
     ]
     return [*statements, _allow("dynamodb", ("Query",), indexes)]
 
 
-def _table(name: str) -> str:
+def _table_arn(name: str) -> str:
     return f"{_ARN % 'dynamodb'}table/waybill-${{Stage}}-{name}"
 
 
-def _queue(actions: tuple[str, ...]) -> Value:
+def _queue_statement(actions: tuple[str, ...]) -> Value:
     return _allow("sqs", actions, [f"{_ARN % 'sqs'}waybill-${{Stage}}-{QUEUE_NAME}"])
 
 
-def _management(methods: tuple[str, ...]) -> Value:
+def _connections_statement(methods: tuple[str, ...]) -> Value:
     """Posting to, looking at or closing connections of this WebSocket API; ids are AWS's."""
     api = f"{_ARN % 'execute-api'}${{WebsocketAPI}}/api"
     paths = [f"{api}/{method}/@connections/*" for method in methods]

@@ -8,13 +8,13 @@ from infra.resources.tables import (
     RETENTION_S,
     VISIBILITY_TIMEOUT_S,
 )
-from infra.template.intrinsics import Value, att, named
+from infra.template.intrinsics import Value, att, stage_name
 
 QUEUE, DEAD_LETTERS = "WakeupQueue", "WakeupDeadLetters"
 QUEUE_NAME = "wakeups"
 
 
-def resources() -> Value:
+def make_resources() -> Value:
     """Both queues; the dead letters are encrypted like the rest, and outlive the queue's own."""
     return {
         QUEUE: {
@@ -22,7 +22,7 @@ def resources() -> Value:
             "DeletionPolicy": "Delete",
             "UpdateReplacePolicy": "Delete",
             "Properties": {
-                "QueueName": named(QUEUE_NAME),
+                "QueueName": stage_name(QUEUE_NAME),
                 "VisibilityTimeout": VISIBILITY_TIMEOUT_S,
                 "MessageRetentionPeriod": RETENTION_S,
                 "SqsManagedSseEnabled": True,
@@ -37,7 +37,7 @@ def resources() -> Value:
             "DeletionPolicy": "Delete",
             "UpdateReplacePolicy": "Delete",
             "Properties": {
-                "QueueName": named(f"{QUEUE_NAME}-dead"),
+                "QueueName": stage_name(f"{QUEUE_NAME}-dead"),
                 "MessageRetentionPeriod": DEAD_LETTER_RETENTION_S,
                 "SqsManagedSseEnabled": True,
             },

@@ -94,14 +94,14 @@ def rewrite_function(rules: Sequence[PathRule], stage: str) -> str:
     assert status == 404
     return _CODE % {
         "stage": json.dumps(stage),
-        "rules": json.dumps([_rule(rule) for rule in rules], indent=2),
+        "rules": json.dumps([_rule_as_data(rule) for rule in rules], indent=2),
         "not_found": json.dumps(body),
     }
 
 
-def _rule(rule: PathRule) -> dict[str, object]:
+def _rule_as_data(rule: PathRule) -> dict[str, object]:
     parts = _CAPTURE.split(rule.pattern.rstrip("/"))
-    path = "".join("([^/]+)" if n % 2 else _literal(part) for n, part in enumerate(parts))
+    path = "".join("([^/]+)" if n % 2 else _escape_literal(part) for n, part in enumerate(parts))
     return {
         "path": f"^{path}/?$",
         "captures": parts[1::2],
@@ -111,6 +111,6 @@ def _rule(rule: PathRule) -> dict[str, object]:
     }
 
 
-def _literal(text: str) -> str:
+def _escape_literal(text: str) -> str:
     """Escape what means something in a JavaScript pattern; `re.escape` would escape more."""
     return re.sub(r"[.*+?^${}()|\[\]\\]", r"\\\g<0>", text)

@@ -6,8 +6,8 @@ made by `python -m infra.package.watch`, deployed by hand, and nothing of a stag
 
 from __future__ import annotations
 
-from infra.template.alarms import ringing
-from infra.template.intrinsics import Value, att, is_set, named, ref, sub
+from infra.template.alarms import make_alarm
+from infra.template.intrinsics import Value, att, is_set, ref, stage_name, sub
 
 REGION = "us-east-1"
 # Who came, when, to which of the behaviours, and how it went. No path and no query: both may hold a
@@ -31,7 +31,7 @@ FIELDS = (
 ERRORS_IN_5_MIN = 10
 
 
-def template() -> Value:
+def make_template() -> Value:
     """The template: an alarm; where asked for, access logs and a web ACL with a rate rule."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -43,7 +43,7 @@ def template() -> Value:
             "Logs": {"Fn::Equals": [ref("AccessLogs"), "on"]},
             "Limits": {"Fn::Not": [{"Fn::Equals": [ref("RequestsPerAddress"), 0]}]},
         },
-        "Resources": {"EdgeErrorsAlarm": _errors(), **_access_logs(), **_web_acl()},
+        "Resources": {"EdgeErrorsAlarm": _alarm_on_errors(), **_access_logs(), **_web_acl()},
         "Outputs": {
             "WebAclArn": {
                 "Condition": "Limits",
@@ -96,7 +96,7 @@ def _in_virginia() -> Value:
     }
 
 
-def _errors() -> Value:
+def _alarm_on_errors() -> Value:
     """5xx answers as a number: of few requests, a rate is high at once."""
     of = [
         {"Name": "DistributionId", "Value": ref("DistributionId")},
@@ -110,7 +110,7 @@ def _errors() -> Value:
 
     errors = {"Id": "errors", "Expression": "requests * percent / 100", "ReturnData": True}
     metrics = [read("requests", "Requests", "Sum"), read("percent", "5xxErrorRate", "Average")]
-    return ringing({"Metrics": [*metrics, errors]}, ERRORS_IN_5_MIN, 1)
+    return make_alarm({"Metrics": [*metrics, errors]}, ERRORS_IN_5_MIN, 1)
 
 
 def _access_logs() -> Value:
@@ -132,7 +132,7 @@ def _access_logs() -> Value:
             "Type": "AWS::Logs::DeliverySource",
             "Condition": "Logs",
             "Properties": {
-                "Name": named("edge-access"),
+                "Name": stage_name("edge-access"),
                 "LogType": "ACCESS_LOGS",
                 "ResourceArn": source,
             },
@@ -141,7 +141,7 @@ def _access_logs() -> Value:
             "Type": "AWS::Logs::DeliveryDestination",
             "Condition": "Logs",
             "Properties": {
-                "Name": named("edge-access"),
+                "Name": stage_name("edge-access"),
                 "OutputFormat": "json",
                 # Not the group's own Arn, which ends in ":*" and means its streams.
                 "DestinationResourceArn": sub(
@@ -155,7 +155,7 @@ def _access_logs() -> Value:
             "Condition": "Logs",
             "DependsOn": "AccessLogSource",
             "Properties": {
-                "DeliverySourceName": named("edge-access"),
+                "DeliverySourceName": stage_name("edge-access"),
                 "DeliveryDestinationArn": att("AccessLogDestination", "Arn"),
                 "RecordFields": list(FIELDS),
             },
@@ -165,7 +165,7 @@ def _access_logs() -> Value:
 
 def _web_acl() -> Value:
     """Refuse an address that asks more than anybody needs; nothing else is looked at."""
-    name = named("edge")
+    name = stage_name("edge")
 
     def seen_as(metric: str) -> Value:
         return {

@@ -31,9 +31,9 @@ from botocore.session import get_session
 from infra.conformance.cloud import ROOT
 from infra.conformance.deployment import HASTY
 from infra.conformance.gaps import GAPS
-from infra.conformance.logs import lines
+from infra.conformance.logs import read_lines
 from infra.local.engine import Ministack
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.conftest import SECRET, free_port
 
 HOME = Path(__file__).resolve().parents[2]
@@ -153,7 +153,7 @@ class Stack:
 
     def token(self, role: str, person_id: str, **claims: Any) -> str:
         """A token that this stack accepts; see infra.local.tokens.mint for the keywords."""
-        return mint(self.environment["JWT_SECRET"], role, person_id, **claims)
+        return mint_token(self.environment["JWT_SECRET"], role, person_id, **claims)
 
     def log(self) -> str:
         """Everything that it printed so far."""
@@ -215,7 +215,7 @@ class Deployment(Stack):
         """What its functions have logged."""
         prefix = f"/waybill/{self.table_prefix.partition('-')[2]}/"
         logs = engine_client("logs", self.engine_endpoint)
-        return "\n".join(line for _, line in lines(logs, prefix))
+        return "\n".join(line for _, line in read_lines(logs, prefix))
 
     def stop(self) -> int:
         return 0

@@ -19,15 +19,21 @@ from typing import Any
 import pytest
 
 from app import app
-from infra.conformance.deployment import Deployed, adapted, bring_up, clients_of, deploy
+from infra.conformance.deployment import (
+    DeployedStage,
+    adapt_template,
+    bring_up,
+    clients_of,
+    deploy_stage,
+)
 from infra.deploy import secret
 from infra.deploy.errors import DeployError
 from infra.deploy.secret import parameter_name
 from infra.local.engine import Ministack
 from infra.package.archive import MAX_BYTES
-from infra.package.build import Package, PackageError, build, this_architecture
-from infra.package.cold import ALLOWED, measure
-from infra.package.project import HOME, Options
+from infra.package.build import Package, PackageError, build_package, this_architecture
+from infra.package.cold import ALLOWED, measure_starts
+from infra.package.project import HOME, PackagingOptions
 from infra.package.template import without_packaging
 from infra.template.guard import GUARD
 from infra.template.tables import tables_of
@@ -42,7 +48,7 @@ OUT = HOME / "dist" / "tested"
 def package() -> Package:
     """A package that this machine can run."""
     try:
-        return build(OUT, Options(architecture=this_architecture()))
+        return build_package(OUT, PackagingOptions(architecture=this_architecture()))
     except PackageError as error:
         if "download" in str(error).lower() or "could not" in str(error).lower():
             pytest.skip(f"PyPI can't be reached: {error}")
@@ -63,7 +69,7 @@ def test_the_zip_is_small_and_holds_no_more_than_runs(package: Package) -> None:
 
 
 def test_it_imports_within_its_budget(package: Package) -> None:
-    times = measure(package.archive, runs=3)
+    times = measure_starts(package.archive, runs=3)
     assert times["import app"] <= ALLOWED * times["floor"]
 
 
@@ -182,7 +188,7 @@ def test_keys_by_url_need_no_jwt_secret_and_a_bad_setting_is_refused_as_well(
     cloud: Ministack,
 ) -> None:
     def check(**given: str) -> None:
-        secret.check(clients_of(cloud.endpoint), parameter_name("keys"), given)
+        secret.check_secret(clients_of(cloud.endpoint), parameter_name("keys"), given)
 
     put_secret(cloud, "keys", '{"PAYMENT_WEBHOOK_SECRET": ""}')
     check(JwtJwksUrl="https://keys.example/jwks.json")
@@ -198,7 +204,7 @@ def deploy_past_the_look(package: Package, cloud: Ministack, stage: str, **given
     s3, formation = clients(cloud, "s3"), clients(cloud, "cloudformation")
     s3.create_bucket(Bucket=stage)
     s3.put_object(Bucket=stage, Key="zip", Body=package.archive.read_bytes())
-    template = adapted(
+    template = adapt_template(
         cloud.endpoint, json.loads(package.template.read_text()), f"s3://{stage}/zip", given
     )
     s3.put_object(Bucket=stage, Key="template", Body=json.dumps(template).encode())
@@ -257,7 +263,7 @@ def test_the_template_itself_makes_nothing_with_a_secret_that_cannot_be_used(
 def test_a_stage_that_runs_goes_on_as_it_was_when_a_change_cannot_be_used(
     package: Package, cloud: Ministack
 ) -> None:
-    at = deploy(package.template.parent, cloud.endpoint, SECRET, "runs")
+    at = deploy_stage(package.template.parent, cloud.endpoint, SECRET, "runs")
     before = len(events(cloud, "runs"))
     assert deploy_past_the_look(package, cloud, "runs", FeedStaleS="never").endswith(
         "ROLLBACK_COMPLETE"
@@ -268,7 +274,7 @@ def test_a_stage_that_runs_goes_on_as_it_was_when_a_change_cannot_be_used(
     assert is_healthy(at)
 
 
-def is_healthy(at: Deployed) -> bool:
+def is_healthy(at: DeployedStage) -> bool:
     with urllib.request.urlopen(f"{at.rest_url}/health", timeout=20) as answer:
         return bool(answer.status == 200)
 
@@ -276,9 +282,9 @@ def is_healthy(at: Deployed) -> bool:
 def test_two_stages_stand_side_by_side(package: Package, cloud: Ministack) -> None:
     """The second one does not touch the first, nor does taking it down."""
     folder = package.template.parent
-    one = deploy(folder, cloud.endpoint, SECRET, "one")
+    one = deploy_stage(folder, cloud.endpoint, SECRET, "one")
     of_one = made(cloud, "one")
-    two = deploy(folder, cloud.endpoint, SECRET, "two")
+    two = deploy_stage(folder, cloud.endpoint, SECRET, "two")
     assert made(cloud, "one") == of_one
     assert len({re.sub("two", "one", name) for name in made(cloud, "two")}) == len(of_one)
     assert is_healthy(one)
@@ -293,7 +299,7 @@ def test_deploying_again_changes_what_is_given_and_nothing_else(
     package: Package, cloud: Ministack
 ) -> None:
     folder = package.template.parent
-    deploy(folder, cloud.endpoint, SECRET, "again")
+    deploy_stage(folder, cloud.endpoint, SECRET, "again")
     bring_up(folder, cloud.endpoint, "again", DispatchRadiusM="700")
     bring_up(folder, cloud.endpoint, "again", FeedStaleS="60")
     (wake,) = (
@@ -328,7 +334,7 @@ def keep_a_person(cloud: Ministack, stage: str) -> None:
 
 def test_a_deleted_stage_comes_back_with_its_rows(package: Package, cloud: Ministack) -> None:
     folder = package.template.parent
-    deploy(folder, cloud.endpoint, SECRET, "back")
+    deploy_stage(folder, cloud.endpoint, SECRET, "back")
     keep_a_person(cloud, "back")
     delete(cloud, "back")
     assert a_person(cloud, "back") == {"S": "Ana"}
@@ -370,7 +376,7 @@ def test_a_package_that_cannot_start_leaves_nothing_in_the_way(
 def test_rows_outlive_a_creation_that_is_undone_once_it_has_taken_them_over(
     package: Package, cloud: Ministack, tmp_path: Path
 ) -> None:
-    deploy(package.template.parent, cloud.endpoint, SECRET, "kept")
+    deploy_stage(package.template.parent, cloud.endpoint, SECRET, "kept")
     keep_a_person(cloud, "kept")
     delete(cloud, "kept")
     template = json.loads(package.template.read_text())
@@ -424,7 +430,7 @@ def test_the_commands_say_in_a_line_what_is_missing(cloud: Ministack, package: P
     made_ = run("secret", "typed")
     assert made_.returncode == 0, made_.stderr
     assert made_.stdout.startswith("arn:aws:secretsmanager:")
-    secret.check(clients_of(cloud.endpoint), parameter_name("typed"), {})
+    secret.check_secret(clients_of(cloud.endpoint), parameter_name("typed"), {})
     refused = run("stack", "typed", "bucket", "--package", "nowhere")
     assert refused.stderr.endswith("There is no package in nowhere: make package.\n")
     assert run("secret", "typed").returncode == 1

@@ -20,10 +20,10 @@ from pynamodb.connection import Connection
 
 from chalicelib import wiring
 from chalicelib.settings import Settings
-from chalicelib.store.tables import bind
+from chalicelib.store.tables import bind_tables
 from infra.local.engine import Ministack
-from infra.local.moto_engine import moto_engine
-from infra.resources.aws_clients import REGION, client
+from infra.local.moto_engine import run_moto
+from infra.resources.aws_clients import REGION, make_client
 from infra.resources.tables import create_queues, create_tables
 from tests.conftest import SECRET
 
@@ -74,19 +74,21 @@ class Engine:
 @lru_cache(maxsize=4)
 def _clients(endpoint: str | None) -> tuple[Any, Any]:
     """The slow part, once per engine. The first is pynamodb's own, with its timeouts."""
-    return bind(PREFIX, REGION, endpoint).client, client("sqs", endpoint)
+    return bind_tables(PREFIX, REGION, endpoint).client, make_client("sqs", endpoint)
 
 
 def _fill(name: str, endpoint: str | None) -> Engine:
     dynamodb, sqs = _clients(endpoint)
     create_tables(dynamodb, PREFIX)
-    connection = bind(PREFIX, REGION, endpoint, dynamodb)  # the last test's may be the other engine
+    connection = bind_tables(
+        PREFIX, REGION, endpoint, dynamodb
+    )  # the last test's may be the other engine
     return Engine(name, endpoint, connection, sqs, create_queues(sqs, QUEUE))
 
 
 @contextmanager
 def _on_moto() -> Iterator[Engine]:
-    with moto_engine():
+    with run_moto():
         yield _fill("moto", None)
 
 

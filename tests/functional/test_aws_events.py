@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.feed.events import event_id
+from chalicelib.contracts.feed.events import encode_event_id
 from chalicelib.domain.people import Role
 from tests.aws_events import rest_event
 from tests.functional.test_bad_input import in_form, people
@@ -59,7 +59,7 @@ def test_everybody_reads_their_own_events(world: World, id_: str) -> None:
     (event,) = answer.body["data"]
     one = world.get(f"/websocket/events/{encoded(event['event_id'])}", hers)
     assert (one.status, one.body["data"]["event_id"]) == (200, event["event_id"])
-    assert event["event_id"] == event_id(log_of(id_)[0])
+    assert event["event_id"] == encode_event_id(log_of(id_)[0])
     twice = world.get(f"/websocket/events/user/{encoded(encoded(id_))}", hers)
     assert twice.status == 403
 

@@ -192,4 +192,4 @@ def test_whatever_is_said_on_a_socket_it_stays_open(world: World) -> None:
             assert (set(frame), frame["event"]) == ({"event", "data"}, "error")
 
     say()
-    assert world.waybill.presence.get(socket.id) is not None
+    assert world.waybill.connections.get_connection(socket.id) is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.wakeups import Relay
+from chalicelib.domain.messaging.wakeups import RelayDue
 from tests.builders import DEPOT, a_fix, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.rides import a_driver, a_ride, a_rider
@@ -97,8 +97,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     hers = calls.of("customer connects", lambda: world.connect(cara, greet=False))
     calls.of("customer is greeted, nothing waits", world.pump)
     order = calls.of("order placed and offered", lambda: world.place(cara))["id"]
-    relay = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, Relay))
-    calls.of("relay wakeup, all told", lambda: world.waybill.waking.handle(relay))
+    relay = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, RelayDue))
+    calls.of("relay wakeup, all told", lambda: world.waybill.wakeup_handler.handle_wakeup(relay))
     calls.of("declined, offered to the next", lambda: world.step("decline", order, dan))
     world.clock.advance(2)
     calls.of("accepted", lambda: world.step("accept", order, eve))
@@ -115,7 +115,7 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     other = world.place(world.customer("bob"))["id"]
     world.queue.waiting.clear()
     world.clock.advance(15)
-    calls.of("sweep finds one lapsed offer, hands it on", world.waybill.sweeper.sweep)
+    calls.of("sweep finds one lapsed offer, hands it on", world.waybill.sweeper.run_pass)
     calls.of("looked after: it is offered to the next", world.pump)
     assert world.order(other).offers_made == 2
     world.queue.waiting.clear()
@@ -123,7 +123,7 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("active order, courier", lambda: world.get("/v1/courier/active-order", eve))
     calls.of("active order, customer", lambda: world.get("/v1/customer/active-order", cara))
     world.clock.advance(EVERY.total_seconds())
-    calls.of("heartbeat", lambda: world.waybill.presence.check(hers.id))
+    calls.of("heartbeat", lambda: world.waybill.connections.check_connection(hers.id))
     calls.of("customer disconnects", hers.close)
     calls.of("position in a new cell, by REST", lambda: world.post(LOCATION, _north(5000), eve))
     a_trip(world, calls)
@@ -153,5 +153,5 @@ def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, call
     dan = world.courier()
     world.clock.advance(2)
     fix = a_fix(north_of(DEPOT, 5), at=world.clock.now)
-    calls.of("", lambda: world.waybill.fleet.record_fix(dan.actor, fix))
+    calls.of("", lambda: world.waybill.courier_status.record_fix(dan.actor, fix))
     assert calls.operations == {"UpdateItem": 1}

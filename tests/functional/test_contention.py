@@ -31,7 +31,7 @@ def test_many_payouts_of_one_wallet_at_once_are_all_taken(engine_world: World) -
     many = MANY if world.engine.name == "ministack" else MANY // 2
     dan = world.courier("dan")
     deliver(world, world.customer("cara"), dan)
-    ask = partial(world.waybill.payouts.request, dan.actor, 1_00, "12345678")
+    ask = partial(world.waybill.payouts.request_payout, dan.actor, 1_00, "12345678")
     assert not failures(at_once([ask] * many))
     assert balance_of(world, "dan") == 50_00 - many * 1_00
 
@@ -43,8 +43,11 @@ def test_many_changes_of_one_order_at_once_are_each_answered(engine_world: World
     many = MANY if world.engine.name == "ministack" else MANY // 4
     for n in range(many):
         world.courier(f"d{n}", north_of(DEPOT, 10 * n))
-    order = world.waybill.ordering.place(a_job(pickup=THERE))
-    assign, cancel = world.waybill.ordering.assign, world.waybill.ordering.cancel
+    order = world.waybill.customer_orders.place_order(a_job(pickup=THERE))
+    assign, cancel = (
+        world.waybill.customer_orders.assign_courier,
+        world.waybill.customer_orders.cancel_order,
+    )
     calls: list[Any] = [partial(assign, ada.actor, order.id, f"d{n}") for n in range(1, many)]
     outcomes = at_once([*calls, partial(cancel, cara.actor, order.id, None)])
     assert not [one for one in outcomes if isinstance(one, Unavailable)]
@@ -57,7 +60,7 @@ def test_many_ratings_of_one_courier_at_once_all_count(engine_world: World) -> N
     world = engine_world
     dan, cara = world.courier("dan"), world.customer("cara")
     orders = [int(deliver(world, cara, dan)) for _ in range(8)]
-    rate = world.waybill.ratings.rate
+    rate = world.waybill.ratings.rate_courier
     assert not failures(at_once([partial(rate, cara.actor, id_, 5, None) for id_ in orders]))
     assert '"rating_sum":40,"rating_count":8' in PersonRow.get("dan").doc
 
@@ -137,7 +140,7 @@ def test_a_single_write_that_a_transaction_holds_up_waits_longer_than_the_sdk(
     dan = world.courier("dan")
     world.clock.advance(5)
     with conflicts(world.engine.connection.client, "UpdateItem", times=8) as refused:
-        stored = world.waybill.fleet.record_fix(dan.actor, a_fix(at=world.clock.now))
+        stored = world.waybill.courier_status.record_fix(dan.actor, a_fix(at=world.clock.now))
     assert stored is not None
     assert (len(refused), len(pauses)) == (8, 1)
 
@@ -187,7 +190,7 @@ def test_a_step_counts_once_however_many_take_it(engine_world: World) -> None:
     order = int(world.place(cara)["id"])
     for verb in ("accept", "arrived", "picked"):
         world.step(verb, str(order), dan)
-    step = partial(world.waybill.delivery.step, dan.actor, order, commands.Deliver())
+    step = partial(world.waybill.courier_orders.take_step, dan.actor, order, commands.Deliver())
     outcomes = at_once([step] * 12 + [world.pump] * 4)
     assert not failures(outcomes)
     world.pass_time(60)

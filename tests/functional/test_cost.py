@@ -8,13 +8,13 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.orders.model import Status
-from chalicelib.store.orders import encode
+from chalicelib.store.orders import encode_order
 from chalicelib.store.tables import OrderRow
 from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measured
 from infra.bench.scenes import Cast, ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
-from infra.docs.costs import figures
+from infra.docs.costs import read_units
 from infra.local.engine import Ministack
 from tests.builders import an_order
 
@@ -34,7 +34,7 @@ def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage)
     assert rows["delivery: whole"]["posts"] == 6
     beat = rows[BEAT]
     assert (beat["posts"], beat["wakeups"]) == (1, 0)
-    said = figures(BEAT)
+    said = read_units(BEAT)
     assert (beat["write_units"], beat["read_units"]) == (said["write units"], said["read units"])
 
 
@@ -57,7 +57,7 @@ def test_an_items_size_is_what_the_engine_charges_for(on: Stage) -> None:
     """The rule that reads are worked out by, against the writes that the engine reports."""
     for n, length in enumerate((10, 600, 1200, 3000)):
         notes = "".join(chr(33 + (n * i * 7919 + i * i) % 90) for i in range(length))
-        row = encode(an_order(Status.DONE, id=n + 1))
+        row = encode_order(an_order(Status.DONE, id=n + 1))
         row.commit = notes
         with on.meter.measuring() as bill:
             row.save()
@@ -65,7 +65,7 @@ def test_an_items_size_is_what_the_engine_charges_for(on: Stage) -> None:
 
 
 def test_a_refused_write_costs_as_one_that_was_not(on: Stage) -> None:
-    row = encode(an_order(Status.DONE))
+    row = encode_order(an_order(Status.DONE))
     row.save()
     with on.meter.measuring() as bill, pytest.raises(Exception, match="conditional"):
         row.save(condition=OrderRow.order_id.does_not_exist())

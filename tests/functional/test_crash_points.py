@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
-from chalicelib.services.messaging.mailboxes import LEASE
-from chalicelib.store.mailboxes import Mailboxes
-from chalicelib.store.orders import Orders
+from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
+from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.store.mailboxes import MailboxTable
+from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow
 from tests.faults import Crash, Mortal, answers_lost, conflicts
 from tests.functional.conftest import Engine, MakeWorld
@@ -30,8 +30,8 @@ class Stage:
     """cara has an order that is offered to dan; what tells her of it can die."""
 
     def __init__(self, make_world: MakeWorld, engine: Engine) -> None:
-        self.orders = Mortal(Orders(engine.connection))
-        self.mailboxes = Mortal(Mailboxes())
+        self.orders = Mortal(OrderTable(engine.connection))
+        self.mailboxes = Mortal(MailboxTable())
         self.world: World = make_world(orders=self.orders, mailboxes=self.mailboxes)
         self.dan, self.cara = self.world.courier(), self.world.customer()
         self.hers: Socket = self.world.connect(self.cara)
@@ -71,7 +71,7 @@ def doomed_post(when: str) -> Callable[[Stage], None]:
         def die(connection_id: str, frame: str) -> None:
             gateway.before_post = post
             if when == "after":
-                gateway.post(connection_id, frame)
+                gateway.post_frame(connection_id, frame)
             raise Crash
 
         gateway.before_post = die
@@ -80,13 +80,13 @@ def doomed_post(when: str) -> Callable[[Stage], None]:
 
 
 CRASHES: dict[str, tuple[Callable[[Stage], None], int]] = {
-    "after_commit": (lambda s: s.orders.die("after", "commit"), 1),
-    "before_lease": (lambda s: s.mailboxes.die("before", "lease"), 1),
-    "after_lease": (lambda s: s.mailboxes.die("after", "lease"), 1),
+    "after_commit": (lambda s: s.orders.die("after", "commit_order"), 1),
+    "before_lease": (lambda s: s.mailboxes.die("before", "acquire_lease"), 1),
+    "after_lease": (lambda s: s.mailboxes.die("after", "acquire_lease"), 1),
     "during_post": (doomed_post("before"), 1),
     "after_post": (doomed_post("after"), 2),
-    "before_release": (lambda s: s.mailboxes.die("before", "release"), 2),
-    "after_release": (lambda s: s.mailboxes.die("after", "release"), 1),
+    "before_release": (lambda s: s.mailboxes.die("before", "release_lease"), 2),
+    "after_release": (lambda s: s.mailboxes.die("after", "release_lease"), 1),
 }
 
 
@@ -122,7 +122,7 @@ def test_what_happens_after_a_crash_is_told_after_it(stage: Stage, name: str) ->
 
 def test_before_commit_nothing_was_written_and_nothing_is_told(stage: Stage) -> None:
     """before_commit: the wakeup finds nothing new, and ends."""
-    stage.orders.die("before", "commit")
+    stage.orders.die("before", "commit_order")
     with pytest.raises(Crash):
         stage.step("accept")
     assert stage.world.order(stage.order_id).version == 1
@@ -136,15 +136,15 @@ def test_before_commit_nothing_was_written_and_nothing_is_told(stage: Stage) -> 
 
 def test_a_commit_slower_than_its_wakeup_is_told_all_the_same(stage: Stage) -> None:
     """The wakeup is sent first: it may come while the commit is still on its way."""
-    commit = stage.orders._part.commit
+    commit = stage.orders._part.commit_order
 
     def slow(*args: Any, **kwargs: Any) -> None:
-        stage.orders._part.commit = commit
+        stage.orders._part.commit_order = commit
         stage.world.pass_time(8)  # its wakeup comes and finds nothing
         commit(*args, **kwargs)
         raise Crash
 
-    stage.orders._part.commit = slow
+    stage.orders._part.commit_order = slow
     with pytest.raises(Crash):
         stage.step("accept")
     assert stage.heard() == ["assigned"]
@@ -154,10 +154,10 @@ def test_a_commit_slower_than_its_wakeup_is_told_all_the_same(stage: Stage) -> N
 
 
 def test_the_wakeup_itself_may_die_and_comes_again(stage: Stage) -> None:
-    stage.orders.die("after", "commit")
+    stage.orders.die("after", "commit_order")
     with pytest.raises(Crash):
         stage.step("accept")
-    stage.mailboxes.die("after", "lease")
+    stage.mailboxes.die("after", "acquire_lease")
     with pytest.raises(Crash):
         stage.world.pass_time(6)  # the message is received, and its receiver is gone
     stage.step("arrived")  # left to the dead holder, with a wakeup of its own
@@ -170,10 +170,10 @@ def test_a_courier_whose_delivery_died_is_let_go_by_the_wakeup(stage: Stage) -> 
     """They are let go after the order is done, and nobody else gets the order meanwhile."""
     for verb in ("accept", "arrived", "picked"):
         stage.step(verb)
-    stage.orders.die("after", "commit")
+    stage.orders.die("after", "commit_order")
     with pytest.raises(Crash):
         stage.step("delivered")
-    assert stage.world.order(stage.order_id).terminal
+    assert stage.world.order(stage.order_id).is_terminal
     assert stage.world.place(stage.world.customer("eve"))["status"] == "no_nearby_driver"
     stage.world.pass_time(60)
     stage.world.courier("dan")  # where they are by now
@@ -186,11 +186,11 @@ def test_a_greeting_that_dies_is_greeted_again(stage: Stage) -> None:
     stage.step("accept")
     again = stage.world.connect(stage.cara, greet=False)
     wakeup = stage.world.queue.waiting[-1].wakeup
-    stage.mailboxes.die("after", "lease")
+    stage.mailboxes.die("after", "acquire_lease")
     with pytest.raises(Crash):
-        stage.world.waybill.waking.handle(wakeup)
+        stage.world.waybill.wakeup_handler.handle_wakeup(wakeup)
     stage.world.pass_time(12)  # its message was never deleted: it comes again
-    stage.world.waybill.waking.handle(wakeup)
+    stage.world.waybill.wakeup_handler.handle_wakeup(wakeup)
     stage.step("arrived")
     assert [frame["data"]["status"] for frame in again.frames] == ["accepted", "arrived"]
 
@@ -206,8 +206,8 @@ def test_what_comes_while_another_tells_is_told_by_them(stage: Stage) -> None:
         assert go_on.wait(10)
 
     gateway.before_post = hold
-    actor, delivery = stage.dan.actor, stage.world.waybill.delivery
-    holder = threading.Thread(target=delivery.accept, args=(actor, int(stage.order_id)))
+    actor, delivery = stage.dan.actor, stage.world.waybill.courier_orders
+    holder = threading.Thread(target=delivery.accept_order, args=(actor, int(stage.order_id)))
     holder.start()
     assert posting.wait(10)
     stage.step("arrived")
@@ -225,7 +225,7 @@ def test_one_who_wakes_after_the_lease_changes_nothing(stage: Stage) -> None:
 
     def freeze(connection_id: str, frame: str) -> None:
         gateway.before_post = lambda connection_id, frame: None
-        stage.world.pass_time(LEASE.total_seconds() + 12)
+        stage.world.pass_time(LEASE_TIME.total_seconds() + 12)
         stage.step("arrived")
 
     gateway.before_post = freeze
@@ -263,7 +263,7 @@ def test_a_holder_out_of_time_notes_how_far_it_came(stage: Stage) -> None:
 def test_notes_that_expire_make_nothing_be_told_twice(stage: Stage) -> None:
     """What is in the log is known for 15 minutes by a note, and then by the log itself."""
     stage.step("accept")
-    stage.world.clock.advance((REMEMBERED_FOR + timedelta(minutes=1)).total_seconds())
+    stage.world.clock.advance((APPLIED_KEPT_FOR + timedelta(minutes=1)).total_seconds())
     stage.world.place(stage.cara)  # another stream: now the old notes are dropped
     stage.step("arrived")
     stage.world.pass_time(60)
@@ -321,7 +321,7 @@ def three_orders(stage: Stage, dice: Random) -> None:
         try:
             stage.order_id = stage.world.place(stage.cara)["id"]
         except Crash:
-            active = stage.world.waybill.ordering.active_for_courier("dan")
+            active = stage.world.waybill.customer_orders.poll_active_order("dan")
             stage.order_id = str(active.id if active else None)
         for verb in STEPS:
             if dice.random() < 0.7:

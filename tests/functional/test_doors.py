@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.messaging.connections import CHECK_EVERY, MAX_AGE, person_room
+from chalicelib.domain.messaging.connections import CHECK_INTERVAL, MAX_CONNECTION_AGE, person_room
 from chalicelib.domain.people import Role
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.sweeper import PASS_EVERY, PASSES
-from chalicelib.store.connections import Connections
-from chalicelib.store.mailbox_subscribers import MOST
+from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.mailbox_subscribers import MAX_SUBSCRIBERS
 from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomRow
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.builders import DEPOT
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld
@@ -55,7 +55,7 @@ def test_no_token_or_a_bad_one_is_refused_at_the_handshake(world: World) -> None
 
 def test_a_token_without_a_role_opens_nothing(world: World) -> None:
     """Ambiguity n: 403"""
-    nobody = Someone("x", Role.COURIER, mint(SECRET, None, "x"))
+    nobody = Someone("x", Role.COURIER, mint_token(SECRET, None, "x"))
     assert world.connect(nobody).status == 403
 
 
@@ -115,8 +115,8 @@ def test_a_connection_that_is_gone_is_forgotten_and_the_others_are_served(world:
     world.place(cara)
     assert len(there.take()) == 1
     assert list(MailboxRow.get("cara").listeners.as_dict()) == [there.id]
-    assert world.waybill.presence.get(gone.id) is None
-    assert world.waybill.presence.get(there.id) is not None
+    assert world.waybill.connections.get_connection(gone.id) is None
+    assert world.waybill.connections.get_connection(there.id) is not None
 
 
 def test_a_disconnect_takes_every_trace_away(world: World) -> None:
@@ -136,7 +136,7 @@ def test_a_lost_disconnect_is_found_by_the_sweep(world: World) -> None:
     world.gateway.looked_at.clear()  # their greetings looked, too
     world.sweep()
     assert world.gateway.looked_at == []
-    world.clock.advance(CHECK_EVERY.total_seconds())
+    world.clock.advance(CHECK_INTERVAL.total_seconds())
     world.sweep()
     assert sorted(world.gateway.looked_at) == sorted([lost.id, there.id])
     assert {hit.connection_id for hit in ConnectionRow.scan()} == {there.id}
@@ -149,10 +149,10 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
     """P-07: TTL deletes late."""
     cara = world.customer()
     old = world.connect(cara)
-    world.clock.advance(MAX_AGE.total_seconds())
+    world.clock.advance(MAX_CONNECTION_AGE.total_seconds())
     assert rows(world) == 2
-    assert world.waybill.presence.get(old.id) is None
-    assert Connections().listeners(person_room("cara"), world.clock.now) == []
+    assert world.waybill.connections.get_connection(old.id) is None
+    assert ConnectionTable().list_subscribers(person_room("cara"), world.clock.now) == []
     world.courier()
     world.place(cara)
     assert old.say({"event": "x"}) == []
@@ -162,7 +162,7 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
 
 def test_of_a_hundred_sockets_the_longest_silent_gives_way_to_one_more(world: World) -> None:
     cara = world.customer()
-    sockets = [world.connect(cara) for _ in range(MOST)]
+    sockets = [world.connect(cara) for _ in range(MAX_SUBSCRIBERS)]
     for socket in (*sockets[:7], *sockets[8:]):
         socket.say({"event": "x"})
         socket.take()
@@ -170,15 +170,15 @@ def test_of_a_hundred_sockets_the_longest_silent_gives_way_to_one_more(world: Wo
     (told,) = sockets[7].take()
     assert (told["event"], "too many connections" in told["data"]["message"]) == ("error", True)
     assert world.gateway.closed == [sockets[7].id]
-    assert world.waybill.presence.get(sockets[7].id) is None
+    assert world.waybill.connections.get_connection(sockets[7].id) is None
     world.courier()
     world.place(cara)
-    assert [len(socket.take()) for socket in sockets] == [1] * 7 + [0] + [1] * (MOST - 7)
+    assert [len(socket.take()) for socket in sockets] == [1] * 7 + [0] + [1] * (MAX_SUBSCRIBERS - 7)
 
 
 def test_whoever_lost_a_hundred_sockets_is_never_locked_out(world: World) -> None:
     cara = world.customer()
-    ghosts = [world.connect(cara) for _ in range(MOST)]
+    ghosts = [world.connect(cara) for _ in range(MAX_SUBSCRIBERS)]
     alive = ghosts.pop(50)
     for ghost in ghosts:
         ghost.lose()
@@ -192,14 +192,14 @@ def test_whoever_lost_a_hundred_sockets_is_never_locked_out(world: World) -> Non
 def test_newcomers_at_once_make_a_place_each(make_world: MakeWorld) -> None:
     world = make_world()
     cara = world.customer()
-    sockets = [world.connect(cara) for _ in range(MOST)]
+    sockets = [world.connect(cara) for _ in range(MAX_SUBSCRIBERS)]
     new = [world.connect(cara, greet=False) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda one: world.waybill.greeting.greet(one.id), new))
+        list(pool.map(lambda one: world.waybill.welcome.greet_connection(one.id), new))
     world.pass_time(3)
     listening = MailboxRow.get("cara").listeners.as_dict()
     assert set(listening) >= {one.id for one in new}
-    assert len(listening) == MOST
+    assert len(listening) == MAX_SUBSCRIBERS
     assert world.gateway.closed == [socket.id for socket in sockets[:4]]
 
 
@@ -208,12 +208,12 @@ def test_a_restaurants_owners_give_way_to_each_other(world: World) -> None:
         return world.someone(Role.MERCHANT, id_, restaurant_ids=["r1"])
 
     first = world.connect(owner("o-0"), "food")
-    others = [world.connect(owner(f"o-{n}"), "food") for n in range(1, MOST + 1)]
+    others = [world.connect(owner(f"o-{n}"), "food") for n in range(1, MAX_SUBSCRIBERS + 1)]
     assert world.gateway.closed == [first.id]
     assert first.frames[-1]["event"] == "error"
     box = MailboxRow.get("restaurant#r1").listeners.as_dict()
     assert set(box) == {socket.id for socket in others}
-    assert world.waybill.presence.get(first.id) is None
+    assert world.waybill.connections.get_connection(first.id) is None
 
 
 def test_events_past_their_age_are_ignored_before_they_are_deleted(world: World) -> None:
@@ -261,5 +261,5 @@ def test_messages_of_a_connection_that_has_ended_are_dropped(world: World) -> No
 def test_the_schedule_makes_four_passes_fifteen_seconds_apart(world: World) -> None:
     """S0-33"""
     slept: list[float] = []
-    world.waybill.sweeper.run(slept.append)
-    assert slept == [PASS_EVERY.total_seconds()] * (PASSES - 1) == [15.0] * 3
+    world.waybill.sweeper.run_passes(slept.append)
+    assert slept == [PASS_INTERVAL.total_seconds()] * (PASSES - 1) == [15.0] * 3

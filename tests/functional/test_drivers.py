@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.people import Role
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.builders import DEPOT, north_of
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld
@@ -42,7 +42,7 @@ def test_only_the_driver_group_may_connect(
     world: World, claims: dict[str, Any], status: int
 ) -> None:
     """S4-03."""
-    token = mint(SECRET, claims.get("role"), "5", groups=claims.get("groups"))
+    token = mint_token(SECRET, claims.get("role"), "5", groups=claims.get("groups"))
     assert world.connect(None, "drivers", query={"token": token}).status == status
 
 
@@ -54,7 +54,7 @@ def test_without_a_good_token_the_handshake_is_refused(world: World, query: dict
 
 def test_an_expired_token_is_refused(world: World) -> None:
     """S4-03."""
-    token = mint(SECRET, "driver", "5", valid_s=-11)
+    token = mint_token(SECRET, "driver", "5", valid_s=-11)
     assert world.connect(None, "drivers", query={"token": token}).status == 401
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.messaging.mailboxes import Mailbox
-from chalicelib.domain.messaging.wakeups import Greet
+from chalicelib.domain.messaging.wakeups import GreetingDue
 from chalicelib.errors import Gone, PostFailed
-from chalicelib.store.connections import Connections
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.mailboxes import MailboxTable
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.hails import be_at, driver, hail, pending, types
@@ -91,7 +91,7 @@ def test_a_greeting_that_is_repeated_is_said_once(world: World) -> None:
     """A wakeup may come twice."""
     _, socket = driver(world, "5")
     for _ in range(3):
-        world.waybill.waking.handle(Greet(socket.id))
+        world.waybill.wakeup_handler.handle_wakeup(GreetingDue(socket.id))
     assert types(socket) == []
     hail(world)
     assert types(socket) == ["new_order"]
@@ -116,7 +116,7 @@ def test_a_socket_that_is_gone_before_its_greeting_is_forgotten(world: World) ->
     socket = world.connect(dan, "drivers", greet=False)
     socket.lose()
     world.pass_time(300)
-    assert world.waybill.presence.get(socket.id) is None
+    assert world.waybill.connections.get_connection(socket.id) is None
     assert world.queue.waiting == world.queue.dead == []
     world.courier("5")  # where they are by now
     hail(world)
@@ -208,7 +208,7 @@ def test_an_order_offered_again_is_pending_and_its_old_lapse_is_not_told(world: 
         world.pass_time(12)
     world.pass_time(15)
     world.sweep()
-    assert world.order(order["id"]).holder == "5"
+    assert world.order(order["id"]).occupied_courier_id == "5"
     socket = world.connect(dan, "drivers")
     frames = socket.take()
     assert [frame["type"] for frame in frames] == GREETING
@@ -225,29 +225,29 @@ def test_every_socket_of_a_driver_is_greeted_and_hears_all(world: World) -> None
     assert types(first) == types(second) == ["new_order"]
 
 
-class FailingOnce(Connections):
+class FailingOnce(ConnectionTable):
     """Fails to let a connection into its room, once, when `fails` is set."""
 
     fails = False
 
-    def join(self, room: str, connection: Connection) -> None:
+    def add_to_room(self, room: str, connection: Connection) -> None:
         if self.fails:
             self.fails = False
             raise OSError("out of reach")
-        super().join(room, connection)
+        super().add_to_room(room, connection)
 
 
-class OutOfReach(Mailboxes):
+class OutOfReach(MailboxTable):
     """Can't be leased while `out_of_reach`."""
 
     out_of_reach = False
 
-    def lease(
+    def acquire_lease(
         self, person_id: str, holder: str, now: datetime, until: datetime, mark: str | None = None
     ) -> Mailbox | None:
         if self.out_of_reach:
             raise OSError("out of reach")
-        return super().lease(person_id, holder, now, until, mark)
+        return super().acquire_lease(person_id, holder, now, until, mark)
 
 
 def meanwhile(world: World, type_: str, do: Any) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from chalicelib.domain.messaging.wakeups import Expire, Greet, Look
+from chalicelib.domain.messaging.wakeups import GreetingDue, OfferDue, OrdersDue
 from chalicelib.errors import OfferGone
 from tests.builders import DEPOT, north_of
 from tests.functional.hails import be_at, driver, hail, types
@@ -29,19 +29,19 @@ def test_a_lapse_found_by_all_at_once_is_told_once(engine_world: World) -> None:
     order = hail(world)
     offer = world.order(order["id"]).offer
     assert offer is not None
-    timer = Expire(order["id"], offer.seq, offer.expires_at)
+    timer = OfferDue(order["id"], offer.seq, offer.expires_at)
     world.clock.advance(300)
     be_at(world, eve)
 
     def accept_late() -> None:
         with suppress(OfferGone):
-            world.waybill.delivery.accept(dan.actor, order["id"])
+            world.waybill.courier_orders.accept_order(dan.actor, order["id"])
 
     waybill = world.waybill
     all_at_once(
-        *[lambda: waybill.waking.handle(timer)] * 2,
-        *[lambda: waybill.waking.handle(Look((order["id"],)))] * 2,
-        *[lambda: waybill.ordering.offered_to("5")] * 2,
+        *[lambda: waybill.wakeup_handler.handle_wakeup(timer)] * 2,
+        *[lambda: waybill.wakeup_handler.handle_wakeup(OrdersDue((order["id"],)))] * 2,
+        *[lambda: waybill.customer_orders.poll_offer("5")] * 2,
         accept_late,
     )
     world.pass_time(60)
@@ -58,14 +58,14 @@ def test_an_answer_in_time_and_an_admins_hand_leave_one_truth(engine_world: Worl
 
     def accept() -> None:
         with suppress(OfferGone):
-            world.waybill.delivery.accept(dan.actor, order["id"])
+            world.waybill.courier_orders.accept_order(dan.actor, order["id"])
 
     def reassign() -> None:
-        world.waybill.ordering.assign(world.admin().actor, order["id"], "6")
+        world.waybill.customer_orders.assign_courier(world.admin().actor, order["id"], "6")
 
     all_at_once(accept, reassign, accept)
     world.pass_time(60)
-    assert world.order(order["id"]).holder == "6"
+    assert world.order(order["id"]).occupied_courier_id == "6"
     assert types(old) == ["new_order", "order_timeout"]
     assert types(new) == ["new_order"]
 
@@ -76,7 +76,7 @@ def test_a_greeting_and_an_offer_at_once_tell_of_it_once(engine_world: World) ->
     dan, cara = world.courier("5"), world.customer("cara")
     for _ in range(3):
         socket = world.connect(dan, "drivers", greet=False)
-        greet = partial(world.waybill.waking.handle, Greet(socket.id))
+        greet = partial(world.waybill.wakeup_handler.handle_wakeup, GreetingDue(socket.id))
         placed: list[int] = []
 
         def place(placed: list[int] = placed) -> None:

@@ -82,7 +82,7 @@ def test_those_asked_before_are_asked_again_only_when_nobody_else_is_left(world:
     assert types(at_a) == types(at_b) == []
     sweep_for(world, 15)
     assert types(at_a) == ["new_order"]
-    assert world.order(order["id"]).holder == "5"
+    assert world.order(order["id"]).occupied_courier_id == "5"
 
 
 def test_two_drivers_who_let_it_lapse_take_turns(world: World) -> None:

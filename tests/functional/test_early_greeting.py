@@ -24,4 +24,4 @@ def test_a_connection_that_is_gone_for_good_is_forgotten(world: World) -> None:
     socket = world.connect(cara, greet=False)
     world.gateway.drop(socket.id)
     world.pass_time(300)  # by any clock it would be open by now
-    assert world.waybill.presence.get(socket.id) is None
+    assert world.waybill.connections.get_connection(socket.id) is None

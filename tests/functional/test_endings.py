@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.wakeups import Search
+from chalicelib.domain.messaging.wakeups import SearchDue
 from chalicelib.domain.orders.model import Status
 from chalicelib.store.tables import CourierRow, OrderRow
 from tests.builders import DEPOT
@@ -143,9 +143,9 @@ def test_a_meal_of_a_lost_driver_is_given_to_another(kitchen: Kitchen) -> None:
     assert world.order(order_id).status is Status.DONE
 
 
-def waits(world: World) -> list[Search]:
+def waits(world: World) -> list[SearchDue]:
     """The wakeups of waits that are in the queue."""
-    return [m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, Search)]
+    return [m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, SearchDue)]
 
 
 @pytest.mark.parametrize("by", ["its wakeup", "the sweep"])
@@ -194,7 +194,7 @@ def test_the_wakeup_of_a_wait_ends_with_it(kitchen: Kitchen) -> None:
     world, order_id = kitchen.world, kitchen.ready()
     (driver,) = kitchen.drivers("456")
     (wait,) = waits(world)
-    assert wait == Search(order_id, world.clock.now + timedelta(seconds=TTL_S))
+    assert wait == SearchDue(order_id, world.clock.now + timedelta(seconds=TTL_S))
     driver.emit("accept-order", {"orderId": order_id})
     world.pass_time(901)
     assert waits(world) == []

@@ -7,21 +7,27 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pynamodb.exceptions import PutError
 
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, PersonRow, bind, short_name
-from infra.resources.tables import MAX_RECEIVES, TablesDiffer, create_all, create_tables, definition
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, PersonRow, bind_tables, get_short_name
+from infra.resources.tables import (
+    MAX_RECEIVES,
+    TablesDiffer,
+    create_all,
+    create_tables,
+    table_definition,
+)
 from tests.functional.conftest import PREFIX, QUEUE, Engine
 
 
 def test_every_table_is_there_with_its_indexes_and_expiry(engine: Engine) -> None:
     dynamodb = engine.connection.client
     for model in MODELS:
-        name = f"{PREFIX}-{short_name(model)}"
+        name = f"{PREFIX}-{get_short_name(model)}"
         table = dynamodb.describe_table(TableName=name)["Table"]
         indexes = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])}
-        wanted = definition(model, PREFIX).get("GlobalSecondaryIndexes", [])
+        wanted = table_definition(model, PREFIX).get("GlobalSecondaryIndexes", [])
         assert indexes == {index["IndexName"] for index in wanted}
         expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        assert expiry.get("AttributeName") == TTL_ATTRIBUTES.get(short_name(model))
+        assert expiry.get("AttributeName") == TTL_ATTRIBUTES.get(get_short_name(model))
 
 
 def test_creating_everything_again_changes_nothing(engine: Engine) -> None:
@@ -54,7 +60,7 @@ def test_a_message_that_keeps_failing_ends_in_the_dead_letter_queue(engine: Engi
 
 def test_a_table_of_another_version_is_refused(dynamo: Engine) -> None:
     dynamodb = dynamo.connection.client
-    wanted = definition(PersonRow, "old")
+    wanted = table_definition(PersonRow, "old")
     dynamodb.create_table(
         **{
             **wanted,
@@ -83,6 +89,6 @@ def test_one_of_many_conditional_writers_wins(engine: Engine) -> None:
 def test_another_prefix_is_another_deployment(dynamo: Engine) -> None:
     create_tables(dynamo.connection.client, "other")
     PersonRow("p1", doc="{}", version=1).save()
-    bind("other", dynamo.region, None)
+    bind_tables("other", dynamo.region, None)
     with pytest.raises(PersonRow.DoesNotExist):
         PersonRow.get("p1")

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.domain.messaging.connections import Listener
+from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.people import Role
-from chalicelib.store.compression import unpacked
+from chalicelib.store.compression import unpack_json
 from chalicelib.store.tables import MODELS, ChatRow, MailboxRow, RatingRow
-from chalicelib.store.wallets import Wallets
-from infra.erase.__main__ import erase
-from infra.erase.eraser import Busy, Done, Eraser, Unfinished
+from chalicelib.store.wallets import WalletTable
+from infra.erase.__main__ import run_eraser
+from infra.erase.eraser import Busy, CannotEraseYet, ErasedRows, Eraser
 from tests.builders import DEPOT, north_of
 from tests.faults import Crash
 from tests.functional.conftest import MakeWorld
@@ -76,7 +76,7 @@ def plain(value: Any) -> Any:
         return {name: plain(each) for name, each in value.items()}
     if isinstance(value, list):
         return [plain(each) for each in value]
-    return unpacked(value).decode() if isinstance(value, bytes) and value[:1] == b"a" else value
+    return unpack_json(value).decode() if isinstance(value, bytes) and value[:1] == b"a" else value
 
 
 def stored(world: World) -> dict[str, list[str]]:
@@ -104,7 +104,7 @@ def eraser(world: World, person_id: str = "pia-77", **given: Any) -> Eraser:
     """The tool on a world's tables, with its clock."""
     return Eraser(
         person_id,
-        given.pop("close", world.gateway.close),
+        given.pop("close", world.gateway.close_connection),
         world.clock,
         given.pop("sleep", world.clock.advance),
         **given,
@@ -117,7 +117,7 @@ def pseudonym_in(tool: Eraser) -> str:
     return str(found)
 
 
-def counts(done: list[Done]) -> dict[str, int]:
+def counts(done: list[ErasedRows]) -> dict[str, int]:
     """Rows by table."""
     found: dict[str, int] = {}
     for one in done:
@@ -244,7 +244,7 @@ def test_a_dry_run_counts_the_same_and_writes_nothing(
     stage.pass_time(LONG)
     before = stored(stage)
     said = counts(list(eraser(stage, dry=True).run()))
-    assert erase(eraser(stage, dry=True), dry=True) == 0
+    assert run_eraser(eraser(stage, dry=True), dry=True) == 0
     assert "Nothing was written." in capsys.readouterr().out
     assert stored(stage) == before
     assert counts(list(eraser(stage).run())) == said
@@ -296,12 +296,12 @@ def test_an_unfinished_order_is_refused_on_either_side(stage: World) -> None:
     order_id = str(stage.place(cara)["id"])
     before = stored(stage)
     for person_id in ("cara", "dan"):
-        with pytest.raises(Unfinished, match=order_id):
+        with pytest.raises(CannotEraseYet, match=order_id):
             list(eraser(stage, person_id).run())
     assert stored(stage) == before
     for verb in ("accept", "arrived", "picked", "delivered"):
         stage.step(verb, order_id, dan)
-    with pytest.raises(Unfinished, match="just ended"):
+    with pytest.raises(CannotEraseYet, match="just ended"):
         list(eraser(stage, "cara").run())
     stage.pass_time(LONG)
     assert counts(list(eraser(stage, "cara").run()))["orders"] == 1
@@ -312,21 +312,21 @@ def test_a_payout_that_is_owed_is_refused(stage: World) -> None:
     deliver(stage, stage.customer("cara"), dan)
     stage.pass_time(LONG)
     asked = stage.post("/v1/payouts", {"amount": 1, "bank_account": "DE89 DAN"}, dan).body
-    with pytest.raises(Unfinished, match=asked["id"]):
+    with pytest.raises(CannotEraseYet, match=asked["id"]):
         list(eraser(stage, "dan").run())
 
 
 def test_the_books_still_add_up(stage: World) -> None:
     a_couriers_life(stage)
     stage.pass_time(LONG)
-    wallets = Wallets(stage.engine.connection)
-    balance = wallets.get("pia-77").balance_minor
+    wallets = WalletTable(stage.engine.connection)
+    balance = wallets.get_wallet("pia-77").balance_minor
     assert balance > 0
     tool = eraser(stage)
     list(tool.run())
     pseudonym = pseudonym_in(tool)
-    assert wallets.get(pseudonym).balance_minor == balance
-    assert sum(one.amount_minor for one in wallets.bookings(pseudonym, 100)) == balance
+    assert wallets.get_wallet(pseudonym).balance_minor == balance
+    assert sum(one.amount_minor for one in wallets.list_bookings(pseudonym, 100)) == balance
     assert any(str(balance) in note for note in tool.notes)
 
 
@@ -340,8 +340,8 @@ def test_others_keep_what_is_theirs_and_can_still_read_it(stage: World) -> None:
     for name, contract in stage.waybill.contracts.items():
         for person_id in ("dan", "dora", "cara", "restaurant#789"):
             for event in log_of(person_id):
-                listener = Listener("x", person_id, name, role=Role.COURIER)
-                for frame in contract.words(event, listener):
+                listener = Subscriber("x", person_id, name, role=Role.COURIER)
+                for frame in contract.render_event(event, listener):
                     assert "Lindqvist" not in frame
 
 

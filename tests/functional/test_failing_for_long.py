@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
-from chalicelib.domain.messaging.wakeups import Greet, Look, Relay, Search, encode
+from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
+from chalicelib.domain.messaging.wakeups import (
+    GreetingDue,
+    OrdersDue,
+    RelayDue,
+    SearchDue,
+    encode_wakeup,
+)
 from chalicelib.errors import PostFailed
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.mailboxes import MailboxTable
 from tests.builders import NOW
 from tests.fakes import Message
 from tests.functional.conftest import MakeWorld
@@ -38,7 +44,7 @@ def heard(socket: Socket) -> list[str]:
 
 def tries(world: World) -> list[int]:
     """How often the relays that wait were sent on."""
-    return [m.wakeup.tries for m in world.queue.waiting if isinstance(m.wakeup, Relay)]
+    return [m.wakeup.tries for m in world.queue.waiting if isinstance(m.wakeup, RelayDue)]
 
 
 @pytest.mark.parametrize("minutes", [3, 60, 100])
@@ -95,8 +101,8 @@ def test_a_relay_that_always_finds_its_mailbox_held_ends_in_the_dead_letters(
     world.pass_time(6)
     mailboxes.held = "cara"
     assert world.step("accept", order, dan).status == 200
-    world.pass_time(REMEMBERED_FOR.total_seconds())
-    assert [type(message.wakeup) for message in world.queue.dead] == [Relay]
+    world.pass_time(APPLIED_KEPT_FOR.total_seconds())
+    assert [type(message.wakeup) for message in world.queue.dead] == [RelayDue]
     assert world.queue.waiting == []
 
 
@@ -107,8 +113,8 @@ def test_a_greeting_that_always_finds_its_mailbox_held_ends_in_the_dead_letters(
     world = make_world(mailboxes=mailboxes)
     mailboxes.held = "cara"
     world.connect(world.customer())
-    world.pass_time(REMEMBERED_FOR.total_seconds())
-    assert [type(message.wakeup) for message in world.queue.dead] == [Greet]
+    world.pass_time(APPLIED_KEPT_FOR.total_seconds())
+    assert [type(message.wakeup) for message in world.queue.dead] == [GreetingDue]
     assert world.queue.waiting == []
 
 
@@ -140,15 +146,15 @@ def test_a_failure_that_nobody_expected_is_not_hidden_by_a_post_that_failed(
     down_for(world, 10**6)
     mailboxes.broken = "dan"
     world.place(cara)
-    world.pass_time(REMEMBERED_FOR.total_seconds())
-    assert Relay in {type(message.wakeup) for message in world.queue.dead}
+    world.pass_time(APPLIED_KEPT_FOR.total_seconds())
+    assert RelayDue in {type(message.wakeup) for message in world.queue.dead}
 
 
 @pytest.mark.parametrize("body", ["nonsense", "{}", '{"type":"of_tomorrow","id":1}'])
 def test_what_can_not_be_understood_ends_in_the_dead_letters(world: World, body: str) -> None:
     """Also what an older or a newer version sent."""
     world.queue.waiting.append(Message(NOW, 1, body))
-    world.pass_time(REMEMBERED_FOR.total_seconds())
+    world.pass_time(APPLIED_KEPT_FOR.total_seconds())
     assert [message.body for message in world.queue.dead] == [body]
     assert world.queue.waiting == []
 
@@ -181,10 +187,10 @@ def test_when_time_runs_out_the_rest_of_a_batch_comes_again_undone(world: World)
 
     dan = world.courier()
     sockets = [world.connect(dan, greet=False) for _ in range(3)]
-    event = batch(*(encode(Greet(socket.id)) for socket in sockets))
+    event = batch(*(encode_wakeup(GreetingDue(socket.id)) for socket in sockets))
     answer = wake(event, TimeLeft(28_000, 4_000))
     assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == ["m1", "m2"]
-    assert [world.waybill.presence.get(socket.id).greeted for socket in sockets] == [  # type: ignore[union-attr]
+    assert [world.waybill.connections.get_connection(socket.id).greeted for socket in sockets] == [  # type: ignore[union-attr]
         True,
         False,
         False,
@@ -197,9 +203,11 @@ def test_of_what_the_sweep_lists_nothing_is_begun_without_time(world: World) -> 
 
     order = hail(world)["id"]
     world.clock.advance(15)
-    before = world.waybill.ordering._orders.get(order).version
-    assert wake(batch(encode(Look((order,)))), TimeLeft(28_000, 4_000)) == {"batchItemFailures": []}
-    assert world.waybill.ordering._orders.get(order).version == before
+    before = world.waybill.customer_orders._orders.get_order(order).version
+    assert wake(batch(encode_wakeup(OrdersDue((order,)))), TimeLeft(28_000, 4_000)) == {
+        "batchItemFailures": []
+    }
+    assert world.waybill.customer_orders._orders.get_order(order).version == before
 
 
 @pytest.fixture
@@ -225,7 +233,7 @@ def arriving(world: World, after_s: float, delay_s: int | None, body: str) -> di
 
 def test_a_late_wakeup_says_how_late_it_is(world: World, said: Any) -> None:
     """In CloudWatch's embedded metric format, for the alarm; its delay does not count."""
-    body = encode(Search(1, NOW))
+    body = encode_wakeup(SearchDue(1, NOW))
     world.invoke("wake", arriving(world, 905, 900, body))
     world.invoke("wake", arriving(world, 3600, None, body))  # an older version's
     assert said() == []
@@ -240,24 +248,24 @@ def test_a_late_wakeup_says_how_late_it_is(world: World, said: Any) -> None:
     assert directive["Metrics"] == [{"Name": "WakeupLateness", "Unit": "Seconds"}]
 
 
-class AlwaysHeld(Mailboxes):
+class AlwaysHeld(MailboxTable):
     """One mailbox is always another's."""
 
     held = ""
 
-    def lease(self, person_id: str, *rest: Any, **more: Any) -> Any:
-        return None if person_id == self.held else super().lease(person_id, *rest, **more)
+    def acquire_lease(self, person_id: str, *rest: Any, **more: Any) -> Any:
+        return None if person_id == self.held else super().acquire_lease(person_id, *rest, **more)
 
-    def leave_to_holder(self, person_id: str, *rest: Any) -> bool:
-        return person_id == self.held or super().leave_to_holder(person_id, *rest)
+    def enqueue_for_holder(self, person_id: str, *rest: Any) -> bool:
+        return person_id == self.held or super().enqueue_for_holder(person_id, *rest)
 
 
-class Unreadable(Mailboxes):
+class Unreadable(MailboxTable):
     """One mailbox can't be had."""
 
     broken = ""
 
-    def lease(self, person_id: str, *rest: Any, **more: Any) -> Any:
+    def acquire_lease(self, person_id: str, *rest: Any, **more: Any) -> Any:
         if person_id == self.broken:
             raise RuntimeError("throttled")
-        return super().lease(person_id, *rest, **more)
+        return super().acquire_lease(person_id, *rest, **more)

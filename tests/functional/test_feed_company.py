@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts.feed.events import TYPES
+from chalicelib.contracts.feed.events import TYPE_BY_NAME
 from tests.builders import DEPOT, north_of
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.hails import driver, hail
@@ -21,8 +21,8 @@ def test_a_meal_is_created_confirmed_ready_brought_and_earned(world: World) -> N
     profile = {"name": "XYZ Kirana", "address": "1 Market Square", **at}
     assert world.call("PUT", "/v1/restaurants/789", profile, kitchen.owner).status == 200
     customer = a_profile(world, kitchen.customer)
-    socket = a_feed(world, customer, *TYPES)
-    owner = a_feed(world, a_profile(world, kitchen.owner), *TYPES)
+    socket = a_feed(world, customer, *TYPE_BY_NAME)
+    owner = a_feed(world, a_profile(world, kitchen.owner), *TYPE_BY_NAME)
     order_id = kitchen.ready()
     created, confirmed, ready = socket.take()
     order = created["data"]
@@ -48,7 +48,7 @@ def test_a_meal_is_created_confirmed_ready_brought_and_earned(world: World) -> N
         "pickup_by": "2031-05-06T07:18:09.001Z",
     }
     courier = a_profile(world, a_driver(world))
-    earnings, packets = a_feed(world, courier, *TYPES), Packets(world, courier)
+    earnings, packets = a_feed(world, courier, *TYPE_BY_NAME), Packets(world, courier)
     packets.emit("accept-order", {"orderId": order_id})
     packets.emit("update-order-status", {"orderId": order_id, "status": "delivered"})
     assert types_of(socket.take()) == ["delivery_accepted", "delivery_completed"]
@@ -59,8 +59,8 @@ def test_a_meal_is_created_confirmed_ready_brought_and_earned(world: World) -> N
 def test_a_hail_is_told_as_a_delivery(world: World) -> None:
     """Ambiguity m: no items, no amounts."""
     dan, _ = driver(world, "5")
-    socket = a_feed(world, a_profile(world, world.customer("cara")), *TYPES)
-    earnings = a_feed(world, a_profile(world, dan), *TYPES)
+    socket = a_feed(world, a_profile(world, world.customer("cara")), *TYPE_BY_NAME)
+    earnings = a_feed(world, a_profile(world, dan), *TYPE_BY_NAME)
     order_id = hail(world, world.customer("cara"))["id"]
     world.post(f"/v1/driver/orders/{order_id}/accept", {}, dan)
     for verb in ("arrived", "picked", "reached", "delivered"):
@@ -79,8 +79,8 @@ def test_a_hail_is_told_as_a_delivery(world: World) -> None:
 def test_a_ride_is_told_as_a_delivery_at_its_fare(world: World) -> None:
     """Ambiguity m."""
     rider, dora = a_rider(world), a_ride_driver(world)
-    socket = a_feed(world, rider.person, *TYPES)
-    earnings = a_feed(world, dora.person, *TYPES)
+    socket = a_feed(world, rider.person, *TYPE_BY_NAME)
+    earnings = a_feed(world, dora.person, *TYPE_BY_NAME)
     ride_id = request(rider)
     dora.did("accept_ride", ride_id=ride_id)
     dora.did("start_ride", ride_id=ride_id)
@@ -112,7 +112,7 @@ def test_a_feed_socket_does_not_make_a_courier_one_who_can_be_asked_first(world:
     """Offers are not heard there: one who listens on spec 000 comes first, though further away."""
     near = a_profile(world, world.courier("near"))
     far = world.courier("far", north_of(DEPOT, 500))
-    a_feed(world, near, *TYPES)
+    a_feed(world, near, *TYPE_BY_NAME)
     listening = world.connect(far)
     world.place(world.customer("cara"))
     assert [frame["event"] for frame in listening.take()] == ["order.assigned"]

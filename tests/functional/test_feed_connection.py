@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.conftest import SECRET
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, an_auth, types_of
@@ -45,8 +45,8 @@ BAD_AUTH: list[dict[str, Any]] = [
     {"token": "not.a.token"},
     {"token": None},
     {"token": 7},
-    {"token": mint(SECRET, "customer", "cara", valid_s=-11)},
-    {"token": mint("another-secret-that-is-long-enough-0123", "customer", "cara")},
+    {"token": mint_token(SECRET, "customer", "cara", valid_s=-11)},
+    {"token": mint_token("another-secret-that-is-long-enough-0123", "customer", "cara")},
     {"user_id": "somebody-else"},
     {"user_id": None},
     {"user_id": {"no": "text"}},
@@ -192,7 +192,7 @@ def test_a_socket_without_a_heartbeat_is_removed_and_one_with_stays(
     world.pass_time(4)
     world.sweep()
     assert world.gateway.closed == [quiet.id]
-    assert world.waybill.presence.get(quiet.id) is None
+    assert world.waybill.connections.get_connection(quiet.id) is None
     world.place(cara)
     assert types_of(lively.take()) == ["order_created"]
     assert quiet.take() == []

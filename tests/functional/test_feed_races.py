@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.contracts.feed.events import TYPES, place_of
+from chalicelib.contracts.feed.events import TYPE_BY_NAME, decode_event_id
 from chalicelib.domain.messaging.connections import person_room
-from chalicelib.store.connections import Connections
+from chalicelib.store.connections import ConnectionTable
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 
@@ -28,7 +28,7 @@ def test_whoever_subscribes_while_events_come_misses_none_and_hears_each_once_in
     world.pass_time(60)
     heard = [frame for frame in socket.frames if "event_type" in frame]
     assert {frame["data"]["order_id"] for frame in heard} == placed
-    places = [place_of(frame["event_id"]) for frame in heard]
+    places = [decode_event_id(frame["event_id"]) for frame in heard]
     assert places == sorted(set(places), key=lambda place: place or ("", 0))
     assert len(plain.frames) == ORDERS
     assert types_of(a_feed(world, cara, "order_created").frames) == []
@@ -44,6 +44,6 @@ def test_messages_of_one_socket_at_once_lose_no_subscription(make_engine_world: 
         list(pool.map(socket.say, [*messages, {"type": "heartbeat"}]))
     (answer,) = socket.say({"type": "subscribe", "events": []})
     assert sorted(answer["subscribed_events"]) == sorted(names)
-    (listener,) = Connections().listeners(person_room("cara"), world.clock.now)
-    assert sorted(listener.hears or ()) == sorted(TYPES[name] for name in names)
+    (listener,) = ConnectionTable().list_subscribers(person_room("cara"), world.clock.now)
+    assert sorted(listener.subscriptions or ()) == sorted(TYPE_BY_NAME[name] for name in names)
     assert world.gateway.closed == []

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.feed.events import KINDS, worded
+from chalicelib.contracts.feed.events import EVENT_KINDS, is_feed_event
 from chalicelib.domain.messaging.mailboxes import Mailbox
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.mailboxes import MailboxTable
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.test_feed_delivery import ALL, deliver
@@ -123,12 +123,12 @@ def test_a_days_summary_is_what_the_events_table_holds(make_world: MakeWorld) ->
     order_id = deliver(world, cara, dan)
     webhook(world, pay(world, cara, order_id).body["id"], status="failed")
     world.pass_time(60)
-    logged = [event for id_ in ("cara", "dan") for event in log_of(id_) if worded(event)]
+    logged = [event for id_ in ("cara", "dan") for event in log_of(id_) if is_feed_event(event)]
     body = figures(world, "analytics/summary")
     data = body["data"]
-    assert data["by_event_type"] == Counter(KINDS[event.type].name for event in logged)
-    assert data["by_source"] == Counter(KINDS[event.type].source for event in logged)
-    assert data["by_level"] == Counter(KINDS[event.type].level for event in logged)
+    assert data["by_event_type"] == Counter(EVENT_KINDS[event.type].name for event in logged)
+    assert data["by_source"] == Counter(EVENT_KINDS[event.type].source for event in logged)
+    assert data["by_level"] == Counter(EVENT_KINDS[event.type].level for event in logged)
     assert (body["status"], data["date"], data["critical_events"]) == ("success", "2031-05-06", 1)
     for part in ("by_event_type", "by_source", "by_level"):
         assert sum(data[part].values()) == data["total_events"] == len(logged) == 7
@@ -136,28 +136,28 @@ def test_a_days_summary_is_what_the_events_table_holds(make_world: MakeWorld) ->
     assert figures(world, "analytics/summary?date=2031-05-05")["data"]["total_events"] == 0
 
 
-class DyingMailboxes(Mailboxes):
+class DyingMailboxTable(MailboxTable):
     """A mailbox whose holder is killed before it writes the head back, once it is told to."""
 
     dying = False
 
-    def release(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
+    def release_lease(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool:
         if self.dying:
             self.dying = False
             raise Killed
-        return super().release(mailbox, holder, done, now)
+        return super().release_lease(mailbox, holder, done, now)
 
 
 def test_what_a_dead_holder_put_in_is_counted_once(make_world: MakeWorld) -> None:
     """S3-31: the counters still equal the log."""
-    mailboxes = DyingMailboxes()
+    mailboxes = DyingMailboxTable()
     world = make_world(mailboxes=mailboxes)
     mailboxes.dying = True
     with pytest.raises(Killed):
         world.place(world.customer("cara"))
     assert figures(world, "analytics/summary")["data"]["total_events"] == 0
     world.pass_time(120)
-    assert [event.type for event in log_of("cara") if worded(event)] == ["order_placed"]
+    assert [event.type for event in log_of("cara") if is_feed_event(event)] == ["order_placed"]
     assert figures(world, "analytics/summary")["data"]["by_event_type"] == {"order_created": 1}
 
 

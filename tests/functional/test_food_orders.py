@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from chalicelib.domain.messaging.connections import Connection, pool_room
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
-from chalicelib.store.connections import Connections
-from chalicelib.store.orders import Orders
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.orders import OrderTable
 from tests.functional.kitchen import (
     BREAD,
     ORDER,
@@ -96,7 +96,7 @@ def test_a_restaurant_is_described_by_its_owner_and_is_the_pickup(kitchen: Kitch
         assert world.call(method, path, body, kitchen.customer).status == 403
         assert world.call(method, path, body).status == 401
     assert world.call("PUT", path, {"name": "X"}, kitchen.owner).status == 400
-    pickup = world.order(kitchen.place()).job.pickup
+    pickup = world.order(kitchen.place()).details.pickup
     assert (pickup.address, pickup.lat, pickup.lng) == ("Kitchen Lane", 12.9, 77.5)
 
 
@@ -455,13 +455,13 @@ def test_only_ready_orders_are_assigned_and_only_by_admins(kitchen: Kitchen) -> 
 
 def test_a_large_pool_is_told_in_chunks(kitchen: Kitchen) -> None:
     """S2-13: all drivers, 100 at once and the others by wakeups."""
-    world, connections = kitchen.world, Connections()
+    world, connections = kitchen.world, ConnectionTable()
     for n in range(120):
         world.gateway.connect(f"d{n}")
         driver = Connection(
             f"d{n}", "food", world.clock(), person_id=f"driver{n}", role=Role.COURIER
         )
-        connections.join(pool_room("food"), driver)
+        connections.add_to_room(pool_room("food"), driver)
     kitchen.ready()
     assert told(world) == 100
     world.pump()
@@ -472,9 +472,9 @@ def test_lists_have_a_hundred_orders_at_most(kitchen: Kitchen) -> None:
     """S2-23: the pool's the newest, lest those that nobody wants hide them; a restaurant's those
     that have waited longest."""
     world = kitchen.world
-    orders, sample = Orders(world.engine.connection), world.order(kitchen.ready())
+    orders, sample = OrderTable(world.engine.connection), world.order(kitchen.ready())
     for n in range(1, 104):
-        orders.commit(None, replace(sample, id=n, version=1, outbox=()))
+        orders.commit_order(None, replace(sample, id=n, version=1, entries=()))
     ((_, data),) = kitchen.drivers("456")[0].emit("get-available-orders")
     assert [order["id"] for order in data["orders"]] == [*range(5, 104), sample.id]
     ((_, data),) = Packets(world, kitchen.owner).emit("get-restaurant-orders")
@@ -492,7 +492,7 @@ def test_a_dead_connection_in_the_pool_is_forgotten_and_the_others_are_told(
     dead.socket.lose()
     kitchen.ready()
     assert names(alive.heard()) == ["new-available-order"]
-    assert len(Connections().listeners(pool_room("food"), kitchen.world.clock())) == 1
+    assert len(ConnectionTable().list_subscribers(pool_room("food"), kitchen.world.clock())) == 1
 
 
 def test_a_courier_of_another_contract_goes_off_duty_with_a_meal_in_hand(

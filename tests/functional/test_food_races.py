@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import OfferGone, PostFailed
-from chalicelib.store.couriers import Couriers
+from chalicelib.store.couriers import CourierTable
 from tests.functional.kitchen import Kitchen, Packets, names
 from tests.functional.world import World
 
@@ -41,21 +41,23 @@ def test_of_fifteen_drivers_one_gets_it(make_engine_world: MakeWorld) -> None:
 def test_of_two_hundred_accepts_at_once_one_wins(make_engine_world: MakeWorld) -> None:
     """P-08."""
     kitchen = Kitchen(make_engine_world())
-    order_id, couriers = kitchen.ready(), Couriers(ThreadPoolExecutor(1))
+    order_id, couriers = kitchen.ready(), CourierTable(ThreadPoolExecutor(1))
     drivers = [Actor(str(n), Role.COURIER) for n in range(1000, 1200)]
 
     def accept(driver: Actor) -> str:
         try:
-            return kitchen.world.waybill.delivery.accept(driver, order_id).courier_id or ""
+            return (
+                kitchen.world.waybill.courier_orders.accept_order(driver, order_id).courier_id or ""
+            )
         except OfferGone as gone:
             return gone.message
 
     with ThreadPoolExecutor(32) as pool:
-        list(pool.map(lambda driver: couriers.connected(driver.id, "c"), drivers))
+        list(pool.map(lambda driver: couriers.add_socket(driver.id, "c"), drivers))
         came_to = list(pool.map(accept, drivers))
     winner = kitchen.world.order(order_id).courier_id or "nobody"
     assert sorted(came_to) == sorted([winner, *["Order is no longer available."] * 199])
-    assert couriers.holding(driver.id for driver in drivers) == {winner}
+    assert couriers.find_occupied(driver.id for driver in drivers) == {winner}
 
 
 def test_of_two_orders_a_driver_gets_one(make_engine_world: MakeWorld) -> None:

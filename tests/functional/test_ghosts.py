@@ -14,7 +14,7 @@ from zlib import crc32
 import pytest
 
 from chalicelib.domain.people import Role
-from chalicelib.store.couriers import Couriers
+from chalicelib.store.couriers import CourierTable
 from chalicelib.store.tables import SHARDS, ConnectionRow, CourierRow
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
@@ -197,11 +197,11 @@ def test_one_who_comes_back_while_they_are_taken_out_stays(world: World) -> None
     """The removal is on the condition that nothing was heard of them since they were read."""
     dan = world.courier()
     world.clock.advance(3600)
-    store = Couriers(ThreadPoolExecutor(1), clock=world.clock)
-    read = store.longest_idle(lambda courier: False)
+    store = CourierTable(ThreadPoolExecutor(1), clock=world.clock)
+    read = store.list_longest_idle(lambda courier: False)
     by_fix(world, dan)
-    store.unlist(read)
-    store.unplace(read)
+    store.remove_from_index(read)
+    store.remove_from_cells(read)
     assert listed("dan")
     assert CourierRow.get("dan").cell
     assert world.place(world.customer())["courier_id"] == "dan"

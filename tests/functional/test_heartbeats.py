@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.people import Role
-from chalicelib.services.sweeper import PASS_EVERY
+from chalicelib.services.sweeper import PASS_INTERVAL
 from chalicelib.store.tables import ConnectionRow
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_profile
@@ -46,12 +46,12 @@ def test_a_silent_connection_hears_a_sign_of_life_before_it_is_cut(
     for _ in range(3):
         heard = timedelta(0)
         while not (frames := socket.take()):
-            beating.clock.advance(PASS_EVERY.total_seconds())
-            heard += PASS_EVERY
+            beating.clock.advance(PASS_INTERVAL.total_seconds())
+            heard += PASS_INTERVAL
             beating.sweep()
             assert heard < EDGE_CUTS - timedelta(minutes=1)  # room for a late pass
         assert frames == [BEATS[contract]]
-        assert heard >= EVERY - PASS_EVERY
+        assert heard >= EVERY - PASS_INTERVAL
 
 
 @pytest.mark.parametrize("contract", sorted(BEATS))
@@ -66,7 +66,7 @@ def test_without_the_setting_nothing_is_said(world: World, contract: str) -> Non
 
 def test_every_contract_has_a_sign_of_life_or_is_answered_often_enough() -> None:
     """The feed's clients must speak each 90 s, and are answered; Socket.IO pings by itself."""
-    without = {name for name, spoken in CONTRACTS.items() if not spoken.sign_of_life}
+    without = {name for name, spoken in CONTRACTS.items() if not spoken.keepalive_frame}
     assert without == {"feed"}
     assert BEATS.keys() == CONTRACTS.keys() - without
 

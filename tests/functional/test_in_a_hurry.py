@@ -108,7 +108,7 @@ def test_an_event_waits_for_the_connect_packet(world: World) -> None:
     client = Packets(world)
     packet = f'40/orders,{{"token":"{dan.token}"}}'
     meanwhile(world, 1, lambda: other(world, client.socket, packet))
-    sent = client.send('42/orders,7["get-available-orders"]')
+    sent = client.send_wakeups('42/orders,7["get-available-orders"]')
     assert [text[:2] for text in sent] == ["40", "42", "43"]
     assert sent[1].startswith('42/orders,["available-orders"')
 
@@ -126,9 +126,9 @@ def test_who_is_off_duty_all_day_is_refused_at_once_after_two_tries(world: World
 def test_a_stranger_holds_up_a_few_messages_only(world: World) -> None:
     """Each that waits costs the time of a function."""
     socket = world.connect(None, "rides")
-    connection = world.waybill.presence.get(socket.id)
+    connection = world.waybill.connections.get_connection(socket.id)
     assert connection is not None
-    strangers = [world.waybill.patience() for _ in range(20)]
+    strangers = [world.waybill.make_wait_budget() for _ in range(20)]
     assert sum(one.wait_for_identity(connection) for one in strangers) == 8
 
 

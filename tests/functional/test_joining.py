@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.people import Role
-from chalicelib.store.connections import Connections
-from chalicelib.store.mailboxes import Mailboxes
-from chalicelib.store.orders import Orders
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.mailboxes import MailboxTable
+from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT
 from tests.faults import Crash, Mortal, answers_lost
@@ -47,7 +47,7 @@ def test_what_is_told_between_opening_and_greeting_is_told_to_both(
     greet = greet_of(world)
     world.step("accept", order, dan)
     assert (statuses(one), statuses(two)) == (["assigned", "accepted"], [])
-    world.waybill.waking.handle(greet.wakeup)
+    world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
     world.step("arrived", order, dan)
     assert statuses(two) == ["accepted", "arrived"]
     assert statuses(one) == ["assigned", "accepted", "arrived"]
@@ -57,13 +57,13 @@ def test_what_happened_before_and_is_told_after_opening_is_told_to_both(
     make_world: MakeWorld, dynamo: Engine
 ) -> None:
     """Whoever accepted died, and the relay comes by its wakeup."""
-    orders = Mortal(Orders(dynamo.connection))
+    orders = Mortal(OrderTable(dynamo.connection))
     world = make_world(orders=orders)
     cara, dan = world.customer("cara"), world.courier("dan")
     one = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    orders.die("after", "commit")
+    orders.die("after", "commit_order")
     with pytest.raises(Crash):
         world.step("accept", order, dan)
     world.clock.advance(4.5)
@@ -71,16 +71,18 @@ def test_what_happened_before_and_is_told_after_opening_is_told_to_both(
     greet = greet_of(world)
     world.pass_time(1)
     assert statuses(one) == ["assigned", "accepted"]
-    world.waybill.waking.handle(greet.wakeup)
+    world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
     world.pass_time(60)
     assert statuses(two) == ["accepted"]
 
 
-@pytest.mark.parametrize(("when", "call"), [("after", "update"), ("before", "join")])
+@pytest.mark.parametrize(
+    ("when", "call"), [("after", "update_connection"), ("before", "add_to_room")]
+)
 def test_a_greeting_that_died_half_way_lets_in_at_the_same_place(
     make_world: MakeWorld, when: str, call: str
 ) -> None:
-    connections = Mortal(Connections())
+    connections = Mortal(ConnectionTable())
     world = make_world(connections=connections)
     cara, dan = world.customer("cara"), world.courier("dan")
     one = world.connect(cara)
@@ -90,11 +92,13 @@ def test_a_greeting_that_died_half_way_lets_in_at_the_same_place(
     greet = greet_of(world)
     connections.die(when, call)
     with pytest.raises(Crash):
-        world.waybill.waking.handle(greet.wakeup)
+        world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
     world.clock.advance(1)
     world.step("accept", order, dan)
     world.pass_time(20)
-    world.waybill.waking.handle(greet.wakeup)  # it was never deleted: SQS brings it again
+    world.waybill.wakeup_handler.handle_wakeup(
+        greet.wakeup
+    )  # it was never deleted: SQS brings it again
     world.pass_time(60)
     world.step("arrived", order, dan)
     world.pass_time(30)
@@ -110,7 +114,7 @@ def test_a_greeting_that_comes_again_repeats_nothing(world: World) -> None:
     greet = greet_of(world)
     world.step("accept", order, dan)
     for _ in range(3):
-        world.waybill.waking.handle(greet.wakeup)
+        world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
     assert statuses(two) == ["accepted"]
 
 
@@ -206,7 +210,7 @@ def test_a_tablet_that_connects_while_another_is_told_hears_it_too(world: World)
 
     def connect() -> None:
         opened.append(world.connect(an_owner(world, id_="78"), "food", greet=False))
-        world.waybill.waking.handle(greet_of(world).wakeup)
+        world.waybill.wakeup_handler.handle_wakeup(greet_of(world).wakeup)
 
     while_posting_to(world, one.socket, connect)
     kitchen.place()
@@ -228,7 +232,7 @@ class DiesAdmitting(Mortal):
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = super().__getattr__(name)
-        if name != "update":
+        if name != "update_connection":
             return call
 
         def update(before: Any, after: Any) -> Any:
@@ -245,7 +249,7 @@ def test_whoever_is_admitted_in_band_is_let_in_though_the_process_dies(
     make_world: MakeWorld,
 ) -> None:
     """Contract rides."""
-    world = make_world(connections=DiesAdmitting(Connections()))
+    world = make_world(connections=DiesAdmitting(ConnectionTable()))
     cara = world.someone(Role.CUSTOMER, "cara")
     register(world, cara)
     socket = world.connect(None, "rides")
@@ -255,18 +259,18 @@ def test_whoever_is_admitted_in_band_is_let_in_though_the_process_dies(
     world.pass_time(1)
     assert socket.say(message)[-1]["data"]["status"] == "success"
     ride = socket.say({"event": "request_ride", "data": WISH})[-1]["data"]["ride_id"]
-    assert world.order(ride).job.pickup.point == DEPOT
+    assert world.order(ride).details.pickup.point == DEPOT
     world.pass_time(400)
     world.sweep()
     world.pass_time(60)
     assert socket.frames[-1]["data"]["status"] == "canceled"
-    assert Mailboxes().read("cara").listeners(world.clock.now)
+    assert MailboxTable().get_mailbox("cara").list_subscribers(world.clock.now)
 
 
 def test_whoever_is_admitted_over_socketio_is_let_in_though_the_process_dies(
     make_world: MakeWorld,
 ) -> None:
-    world = make_world(connections=DiesAdmitting(Connections()))
+    world = make_world(connections=DiesAdmitting(ConnectionTable()))
     kitchen = Kitchen(world)
     client = Packets(world)
     with pytest.raises(Crash):
@@ -285,7 +289,7 @@ def test_an_admission_whose_answer_got_lost_is_let_in(world: World) -> None:
     with answers_lost(world.engine.connection.client, "PutItem"):
         socket.say({"event": "authenticate", "data": {"token": cara.token}})
     world.pass_time(60)
-    assert Mailboxes().read("cara").listeners(world.clock.now)
+    assert MailboxTable().get_mailbox("cara").list_subscribers(world.clock.now)
 
 
 def test_an_admission_whose_wakeup_can_not_be_sent_is_refused_and_writes_nothing(
@@ -298,17 +302,17 @@ def test_an_admission_whose_wakeup_can_not_be_sent_is_refused_and_writes_nothing
     world.queue.down = True
     assert socket.say(message)[-1]["data"]["status"] != "success"
     world.queue.down = False
-    assert Mailboxes().read("cara").hearing == ()
+    assert MailboxTable().get_mailbox("cara").subscribers == ()
     assert enter(world, cara).socket.frames[-1]["data"]["status"] == "success"
 
 
 def test_whoever_was_told_subscribed_hears_though_the_process_dies(make_world: MakeWorld) -> None:
     """Contract feed: between the answer and the joining with what was asked for."""
-    connections = Mortal(Connections())
+    connections = Mortal(ConnectionTable())
     world = make_world(connections=connections)
     cara = a_profile(world, world.customer("cara"))
     socket = a_feed(world, cara)
-    connections.die("before", "join")
+    connections.die("before", "add_to_room")
     with pytest.raises(Crash):
         socket.say({"type": "subscribe", "events": ["order_created"]})
     assert socket.frames[-1]["type"] == "subscription_updated"
@@ -321,17 +325,17 @@ def test_a_greeting_that_overlaps_a_disconnect_leaves_no_ghost(world: World) -> 
     """It joins again what the disconnect has just left."""
     dan = world.courier("dan")
     socket = world.connect(dan)
-    connection = world.waybill.presence.get(socket.id)
+    connection = world.waybill.connections.get_connection(socket.id)
     assert connection is not None
-    join_again = partial(world.waybill.presence.admit, connection)
-    close = Connections.close
+    join_again = partial(world.waybill.connections.join_rooms, connection)
+    close = ConnectionTable.delete_connection
 
-    class Slow(Connections):
-        def close(self, connection_id: str) -> None:
+    class Slow(ConnectionTable):
+        def delete_connection(self, connection_id: str) -> None:
             join_again()
             close(self, connection_id)
 
-    vars(world.waybill.presence)["_connections"] = Slow()
+    vars(world.waybill.connections)["_connections"] = Slow()
     socket.close()
-    assert Mailboxes().read("dan").hearing == ()
+    assert MailboxTable().get_mailbox("dan").subscribers == ()
     assert not CourierRow.get("dan").sockets

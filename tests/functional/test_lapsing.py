@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.orders.model import Status
-from chalicelib.store.orders import Orders
+from chalicelib.store.orders import OrderTable
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import Someone, World
 
 
-class Night(Orders):
+class Night(OrderTable):
     """A store in which one order can't be read."""
 
     broken = 0
 
-    def get(self, order_id: int) -> Any:
+    def get_order(self, order_id: int) -> Any:
         if order_id == self.broken:
             raise RuntimeError("this row is broken")
-        return super().get(order_id)
+        return super().get_order(order_id)
 
 
 def two_couriers(world: World) -> tuple[Someone, Someone]:
@@ -149,7 +149,7 @@ def test_one_broken_order_stops_no_other_and_each_is_looked_at(
     orders.broken = ids[1]
     world.sweep()
     orders.broken = 0
-    statuses = {id_: orders.get(id_).status for id_ in ids}
+    statuses = {id_: orders.get_order(id_).status for id_ in ids}
     assert statuses.pop(ids[1]) is Status.OFFERED
     assert set(statuses.values()) == {Status.UNSERVED}
 

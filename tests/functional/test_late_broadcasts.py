@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import events
-from chalicelib.domain.messaging.connections import Listener, person_room
-from chalicelib.domain.messaging.wakeups import FanOut
-from chalicelib.domain.orders.effects import tell
+from chalicelib.domain.messaging.connections import Subscriber, person_room
+from chalicelib.domain.messaging.wakeups import FanOutDue
+from chalicelib.domain.orders.effects import draft_order_event
 from chalicelib.domain.orders.model import Order
-from chalicelib.store.connections import Connections
+from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.tables import RoomRow
 from tests.functional.conftest import MakeWorld
 from tests.functional.kitchen import Kitchen, Plain, a_driver
@@ -51,11 +51,11 @@ def test_a_share_of_a_crowd_that_is_told_late_is_not_told_what_is_over(kitchen: 
     crowd, winner = a_crowd(world), Plain(world, a_driver(world, "456"))
     order_id = kitchen.ready()
     winner.emit("accept-order", {"orderId": order_id})
-    late = [m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, FanOut)]
+    late = [m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, FanOutDue)]
     assert {wakeup.event.type for wakeup in late} == {events.ORDER_OPENED, events.ORDER_TAKEN}
     for wakeup in reversed(late):
-        world.waybill.waking.handle(wakeup)
-        world.waybill.waking.handle(wakeup)  # the queue may deliver twice
+        world.waybill.wakeup_handler.handle_wakeup(wakeup)
+        world.waybill.wakeup_handler.handle_wakeup(wakeup)  # the queue may deliver twice
     for id_ in crowd:
         assert heard(world, id_)[-1] == "order-taken"
         assert "new-available-order" not in heard(world, id_)[1:]
@@ -90,11 +90,11 @@ def called(driver: Client) -> list[str]:
 
 def say(world: World, type_: str, order: Order, *drivers: Client) -> None:
     """A broadcast's wakeup comes, some time after it was sent."""
-    found: list[Listener] = []
+    found: list[Subscriber] = []
     for driver in drivers:
-        found += Connections().listeners(person_room(driver.id), world.clock.now)
-    event = tell(order, type_, "", world.clock.now, job=order.job)
-    world.waybill.waking.handle(FanOut(event, tuple(found)))
+        found += ConnectionTable().list_subscribers(person_room(driver.id), world.clock.now)
+    event = draft_order_event(order, type_, "", world.clock.now, details=order.details)
+    world.waybill.wakeup_handler.handle_wakeup(FanOutDue(event, tuple(found)))
 
 
 def test_a_late_call_is_heard_only_by_those_who_may_still_take_the_ride(
@@ -107,16 +107,16 @@ def test_a_late_call_is_heard_only_by_those_who_may_still_take_the_ride(
     open_ = world.order(ride_id)
     dora.did("accept_ride", ride_id=ride_id)
     before = called(emil)
-    say(world, events.ORDER_CALLED, open_, dora, emil)
+    say(world, events.ORDER_BROADCAST, open_, dora, emil)
     assert called(emil) == before == ["new_ride_request", "ride_request_closed"]
     dora.did("cancel_ride", ride_id=ride_id)  # it is called out again, but not to her
     again = world.order(ride_id)
     assert called(emil)[-1] == "new_ride_request"
     hers = called(dora)
-    say(world, events.ORDER_CALLED, again, dora)
+    say(world, events.ORDER_BROADCAST, again, dora)
     assert called(dora) == hers
     his = called(emil)
-    say(world, events.ORDER_CLOSED, open_, emil)  # of the first time: untrue by now
+    say(world, events.BROADCAST_CLOSED, open_, emil)  # of the first time: untrue by now
     assert called(emil) == his
 
 

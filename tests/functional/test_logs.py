@@ -14,11 +14,11 @@ import pytest
 
 from chalicelib.domain.events import PAYMENT_FAILED, Event
 from chalicelib.errors import NotFound
-from chalicelib.services.messaging.event_history import Feeds
-from chalicelib.services.messaging.mailboxes import LEASE
-from chalicelib.store.connections import Connections
-from chalicelib.store.counters import Counters
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.counters import CounterTable
+from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.tables import EventRow, MailboxRow
 from infra.bench.units import item_bytes
 from tests.faults import Crash
@@ -63,14 +63,14 @@ def test_a_log_is_in_few_rows_and_each_page_of_it_is_right(world: World) -> None
         an_order_through(world)
     assert is_whole(log_of("cara"), 30)
     assert 2 <= len(list(EventRow.query("cara"))) <= 10
-    store = Mailboxes()
+    store = MailboxTable()
     for before in (None, 31, 30, 17, 16, 2, 1):
         for limit in (1, 4, 100):
             upto = 30 if before is None else before - 1
-            page = [event.seq for event in store.back_from("cara", before, limit)]
+            page = [event.seq for event in store.list_events_before("cara", before, limit)]
             assert page == list(range(upto, max(0, upto - limit), -1)), (before, limit)
     for first in (1, 2, 16, 30, 31):
-        found = store.log(store.read("cara"), first, 3)
+        found = store.list_events_from(store.get_mailbox("cara"), first, 3)
         assert [event.seq for event in found] == list(range(first, 31))[:3]
 
 
@@ -122,7 +122,9 @@ def test_one_who_died_between_a_row_and_the_head_leaves_the_log_whole(
     client.meta.events.unregister("before-parameter-build.dynamodb.PutItem", note)
     assert crashes >= 2
     assert is_whole(log_of("cara"), 24)
-    assert [e.seq for e in Mailboxes().back_from("cara", None, 100)] == list(range(24, 0, -1))
+    assert [e.seq for e in MailboxTable().list_events_before("cara", None, 100)] == list(
+        range(24, 0, -1)
+    )
     told = [(frame["data"]["order_id"], frame["data"]["status"]) for frame in socket.frames]
     assert len(set(told)) == 4 * 5
 
@@ -130,47 +132,49 @@ def test_one_who_died_between_a_row_and_the_head_leaves_the_log_whole(
 def test_a_critical_event_is_in_its_index_when_it_is_told(dynamo: Engine) -> None:
     """S3-32: and in the log, in its place, once."""
     now = datetime(2031, 5, 6, tzinfo=timezone.utc)
-    store = Mailboxes()
+    store = MailboxTable()
     for n, type_ in enumerate(("payment_initiated", PAYMENT_FAILED, "order_placed"), 1):
-        box = store.lease("cara", str(n), now, now + LEASE, f"x#1@{n}")
+        box = store.acquire_lease("cara", str(n), now, now + LEASE_TIME, f"x#1@{n}")
         assert box
         told = Event(type=type_, to="cara", stream="x#1", version=n, ordinal=0, at=now)
-        assert store.release(box.putting(told), str(n), 1, now)
-    assert [event.seq for event in store.critical(now.date(), now, 10)] == [2]
+        assert store.release_lease(box.append_event(told), str(n), 1, now)
+    assert [event.seq for event in store.list_critical_events(now.date(), now, 10)] == [2]
     assert is_whole(log_of("cara"), 3)
 
 
 def test_more_than_a_head_should_carry_is_put_away_at_once(dynamo: Engine) -> None:
     now = datetime(2031, 5, 6, tzinfo=timezone.utc)
-    store = Mailboxes()
-    box = store.lease("cara", "me", now, now + LEASE)
+    store = MailboxTable()
+    box = store.acquire_lease("cara", "me", now, now + LEASE_TIME)
     assert box
     for n in range(1, 4):
         text = Random(n).randbytes(20_000).hex()
         told = Event("said", "cara", "x#1", n, 0, now, data={"text": text})
-        box = box.putting(told)
-    assert store.release(box, "me", 0, now)
+        box = box.append_event(told)
+    assert store.release_lease(box, "me", 0, now)
     assert item_bytes(MailboxRow.get("cara").serialize()) < 200
     assert is_whole(log_of("cara"), 3)
 
 
 def test_an_event_that_is_just_being_told_is_waited_for(world: World) -> None:
     """S3-30: a client may ask for it before it is noted."""
-    store, now = Mailboxes(), world.clock.now
+    store, now = MailboxTable(), world.clock.now
     told = Event(type="order_placed", to="cara", stream="x#1", version=1, ordinal=0, at=now)
-    box = store.lease("cara", "me", now, now + LEASE, "x#1@1")
+    box = store.acquire_lease("cara", "me", now, now + LEASE_TIME, "x#1@1")
     assert box
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
-            store.release(box.putting(told), "me", 1, now)
+            store.release_lease(box.append_event(told), "me", 1, now)
 
     threads = ThreadPoolExecutor(1)
-    feeds = Feeds(store, Connections(), Counters(threads), threads, lambda: now, sleep)
-    assert feeds.event("cara", 1).type == "order_placed"
+    feeds = EventHistory(
+        store, ConnectionTable(), CounterTable(threads), threads, lambda: now, sleep
+    )
+    assert feeds.get_event("cara", 1).type == "order_placed"
     assert len(waits) == 2
     with pytest.raises(NotFound):
-        feeds.event("cara", 2)
+        feeds.get_event("cara", 2)
     assert len(waits) == 2

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.messaging.event_stats import Count
-from chalicelib.domain.rate_limits import Limit
-from chalicelib.store.allowances import Allowances
-from chalicelib.store.counters import Counters
-from chalicelib.store.orders import _decode as order_of
+from chalicelib.domain.messaging.event_stats import EventCount
+from chalicelib.domain.rate_limits import RateLimit
+from chalicelib.store.allowances import AllowanceTable
+from chalicelib.store.counters import CounterTable
+from chalicelib.store.orders import _decode_order as order_of
 from chalicelib.store.tables import (
     MODELS,
     AllowanceRow,
@@ -30,7 +30,7 @@ from chalicelib.store.tables import (
     PersonRow,
     RatingRow,
 )
-from chalicelib.store.wallets import Wallets
+from chalicelib.store.wallets import WalletTable
 from tests.builders import DEPOT, NOW, a_fix, north_of
 from tests.faults import READS, WRITES, Weather
 from tests.functional.conftest import _on_moto
@@ -205,24 +205,24 @@ def a_scene(ears: bool = True) -> Iterator[Scene]:
 
 def facts(scene: Scene) -> dict[str, Any]:
     """What is stored, less the tokens of writes."""
-    world, wallets = scene.world, Wallets(scene.world.engine.connection)
+    world, wallets = scene.world, WalletTable(scene.world.engine.connection)
     orders = [order_of(row) for row in OrderRow.scan(consistent_read=True)]
     couriers = list(CourierRow.scan(consistent_read=True))
-    counts = world.waybill.feeds.counts(NOW.date())
+    counts = world.waybill.event_history.list_counts(NOW.date())
     return {
         "orders": {o.id: (o.status, o.courier_id, o.version, o.offers_made) for o in orders},
         "couriers": {
             c.courier_id: (c.available, c.order_id, c.free_shard, c.vehicle_type, len(c.track))
             for c in couriers
         },
-        "wallet": (wallets.get("dan").balance_minor, wallets.get("dan").months),
-        "ledger": [(b.key, b.balance_minor) for b in wallets.bookings("dan", 100)],
+        "wallet": (wallets.get_wallet("dan").balance_minor, wallets.get_wallet("dan").months),
+        "ledger": [(b.key, b.balance_minor) for b in wallets.list_bookings("dan", 100)],
         "put away": LedgerRow.count("dan"),
         "payments": [json.loads(row.doc).get("status", "initiated") for row in PaymentRow.scan()],
         "payouts": [json.loads(row.doc).get("status", "requested") for row in PayoutRow.scan()],
         "ratings": [json.loads(row.doc)["stars"] for row in RatingRow.scan()],
         "people": {row.person_id: (row.version, row.doc) for row in PersonRow.scan()},
-        "counts": sorted((c.type, c.shard, c.logged, c.heard) for c in counts),
+        "counts": sorted((c.type, c.shard, c.logged, c.delivered) for c in counts),
         "uses": [len(row.uses) for row in AllowanceRow.scan()],
     }
 
@@ -238,10 +238,10 @@ def check_sound(scene: Scene) -> None:
     balance is the sum of its ledger."""
     found = facts(scene)
     orders = {row.order_id: order_of(row) for row in OrderRow.scan(consistent_read=True)}
-    holders = {o.holder: id_ for id_, o in orders.items() if o.holder}
+    holders = {o.occupied_courier_id: id_ for id_, o in orders.items() if o.occupied_courier_id}
     held = {id_: of[1] for id_, of in found["couriers"].items() if of[1] is not None}
     assert held == holders
-    bookings = Wallets(scene.world.engine.connection).bookings("dan", 100)
+    bookings = WalletTable(scene.world.engine.connection).list_bookings("dan", 100)
     assert found["wallet"][0] == sum(booking.amount_minor for booking in bookings)
     earned = sum(booking.key.startswith("earning#") for booking in bookings)
     delivered = sum(o.status.value == "done" for o in orders.values())
@@ -342,7 +342,7 @@ def test_a_payout_that_another_follows_is_booked_once() -> None:
     """Though the balance would not be enough for it any more."""
     with a_scene(ears=False) as scene:
         act = to_ask_for_money(scene)
-        ask = scene.world.waybill.payouts.request
+        ask = scene.world.waybill.payouts.request_payout
         another = lambda: ask(scene.dan.actor, 50_00, "12345678")  # noqa: E731
         with weather(scene, ("TransactWriteItems", "wallets"), another) as lost:
             answer = act()
@@ -355,7 +355,7 @@ def test_an_earning_that_a_payout_follows_is_booked_once() -> None:
     with a_scene(ears=False) as scene:
         scene.wealth()
         act = scene.step(*STEPS)
-        ask = scene.world.waybill.payouts.request
+        ask = scene.world.waybill.payouts.request_payout
         another = lambda: ask(scene.dan.actor, 20_00, "12345678")  # noqa: E731
         with weather(scene, ("PutItem", "wallets"), another) as lost:
             assert act().status == 200
@@ -386,7 +386,7 @@ def test_a_position_that_a_newer_one_overtakes_is_no_ones_fault() -> None:
 
         def newer() -> None:
             world.clock.advance(5)
-            world.waybill.fleet.record_fix(scene.dan.actor, a_fix(at=world.clock.now))
+            world.waybill.courier_status.record_fix(scene.dan.actor, a_fix(at=world.clock.now))
 
         with weather(scene, ("UpdateItem", "couriers"), newer) as lost:
             assert act().status == 200
@@ -420,27 +420,27 @@ def world_of(scene: Scene, ids: Callable[[], int]) -> Iterator[World]:
 def test_what_is_counted_is_counted_once_though_others_count_meanwhile() -> None:
     """As long as no other took the very place where the write's token is kept."""
     with a_scene(ears=False) as scene:
-        counters, day = Counters(ThreadPoolExecutor(1)), NOW.date()
+        counters, day = CounterTable(ThreadPoolExecutor(1)), NOW.date()
         client = scene.world.engine.connection.client
-        one = [Count(day, "order_placed", 3, logged=2, heard=1)]
+        one = [EventCount(day, "order_placed", 3, logged=2, delivered=1)]
         with Weather(client, WRITES, lose=0) as lost:
-            counters.add(one)
+            counters.add_counts(one)
         assert lost.lost == [("UpdateItem", "counters")]
-        (found,) = (c for c in counters.of_day(day) if c.shard == 3)
-        assert (found.logged, found.heard) == (2, 1)
-        counters.add(one)
-        (found,) = (c for c in counters.of_day(day) if c.shard == 3)
-        assert (found.logged, found.heard) == (4, 2)
+        (found,) = (c for c in counters.list_counts(day) if c.shard == 3)
+        assert (found.logged, found.delivered) == (2, 1)
+        counters.add_counts(one)
+        (found,) = (c for c in counters.list_counts(day) if c.shard == 3)
+        assert (found.logged, found.delivered) == (4, 2)
 
 
 def test_a_limit_is_used_once_however_often_the_write_is_sent() -> None:
     """The use that begins a window, one within it, and the last one that there is."""
     with a_scene(ears=False) as scene:
-        allowances, limit = Allowances(), Limit(3, timedelta(minutes=1))
+        allowances, limit = AllowanceTable(), RateLimit(3, timedelta(minutes=1))
         client = scene.world.engine.connection.client
         for nth in range(3):
             with Weather(client, WRITES, lose=0 if nth else 1) as lost:
                 assert allowances.take("dan", limit, NOW)
             assert lost.lost
         assert not allowances.take("dan", limit, NOW)
-        assert allowances.take("dan", limit, NOW + limit.within)
+        assert allowances.take("dan", limit, NOW + limit.window)

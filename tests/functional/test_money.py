@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.events import order_stream
-from chalicelib.domain.messaging.wakeups import Relay
-from chalicelib.domain.money.earnings import Month
+from chalicelib.domain.messaging.wakeups import RelayDue
+from chalicelib.domain.money.earnings import MonthlyRecord
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.commands import Deliver
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import PostFailed
-from chalicelib.store.orders import Orders
-from chalicelib.store.wallets import Wallets
+from chalicelib.store.orders import OrderTable
+from chalicelib.store.wallets import WalletTable
 from tests.builders import DEPOT, north_of
 from tests.faults import Crash, Mortal
 from tests.functional.conftest import Engine, MakeWorld
@@ -41,13 +41,13 @@ def paying(make_world: MakeWorld) -> World:
 
 def ledger_of(world: World, courier_id: str) -> list[int]:
     """The amounts in a courier's ledger."""
-    store = Wallets(world.engine.connection)
-    return [booking.amount_minor for booking in store.bookings(courier_id, 100)]
+    store = WalletTable(world.engine.connection)
+    return [booking.amount_minor for booking in store.list_bookings(courier_id, 100)]
 
 
 def balance_of(world: World, courier_id: str) -> int:
     """A courier's balance in minor units; it must be what the ledger adds up to."""
-    balance = Wallets(world.engine.connection).get(courier_id).balance_minor
+    balance = WalletTable(world.engine.connection).get_wallet(courier_id).balance_minor
     assert balance == sum(ledger_of(world, courier_id)) >= 0
     return balance
 
@@ -105,13 +105,15 @@ def die() -> None:
     raise Killed
 
 
-class InterruptedOrders(Orders):
+class InterruptedOrders(OrderTable):
     """An orders table where something else happens right after a commit, once it is told to."""
 
     then: Callable[[], None] | None = None
 
-    def commit(self, before: Order | None, after: Order, *, available_only: bool = True) -> None:
-        super().commit(before, after, available_only=available_only)
+    def commit_order(
+        self, before: Order | None, after: Order, *, available_only: bool = True
+    ) -> None:
+        super().commit_order(before, after, available_only=available_only)
         then, self.then = self.then, None
         if then:
             then()
@@ -130,7 +132,7 @@ def test_an_earning_survives_a_death_right_after_the_commit(
     world.pass_time(60)
     orders.then = die
     with pytest.raises(Killed):
-        world.waybill.delivery.step(dan.actor, int(order_id), Deliver())
+        world.waybill.courier_orders.take_step(dan.actor, int(order_id), Deliver())
     assert ledger_of(world, "dan") == []
     world.pass_time(60)
     assert ledger_of(world, "dan") == [50_00]
@@ -167,7 +169,7 @@ def test_an_earlier_wakeup_and_the_deliverer_book_an_earning_once(
 ) -> None:
     """It comes while the deliverer still tells the customer: of a step whose telling failed, or of
     a delivery that armed it and then could not be written."""
-    orders = Mortal(Orders(dynamo.connection))
+    orders = Mortal(OrderTable(dynamo.connection))
     world = make_world(orders=orders)
     dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
     hers, order_id = world.connect(cara), world.place(cara)["id"]
@@ -179,7 +181,7 @@ def test_an_earlier_wakeup_and_the_deliverer_book_an_earning_once(
     world.step("picked", order_id, dan)
     if why == "the first try failed":
         world.pass_time(60)
-        orders.die("before", "commit")
+        orders.die("before", "commit_order")
         with pytest.raises(Crash):
             world.step("delivered", order_id, dan)
     world.clock.advance(4.9)
@@ -194,16 +196,16 @@ def test_an_earlier_wakeup_and_the_deliverer_book_an_earning_once(
     assert world.step("delivered", order_id, dan).status == 200
     world.pass_time(120)
     assert balance_of(world, "dan") == 50_00
-    wallet = Wallets(world.engine.connection).get("dan")
-    assert wallet.months == {"2031-05": Month(1, 1)}
+    wallet = WalletTable(world.engine.connection).get_wallet("dan")
+    assert wallet.months == {"2031-05": MonthlyRecord(1, 1)}
     assert types_of(a_feed(world, dan, *EARNINGS).frames) == ["earning_recorded", "wallet_updated"]
 
 
 def test_the_twentieth_punctual_delivery_of_a_month_earns_a_bonus_once(world: World) -> None:
     """S3-12."""
     dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
-    nineteen = Wallet("dan", version=1, months={"2031-05": Month(19, 19)})
-    Wallets(world.engine.connection).book(Wallet("dan"), nineteen)
+    nineteen = Wallet("dan", version=1, months={"2031-05": MonthlyRecord(19, 19)})
+    WalletTable(world.engine.connection).commit_wallet(Wallet("dan"), nineteen)
     socket = a_feed(world, dan, "bonus_earned")
     for _ in range(2):
         deliver(world, cara, dan)
@@ -223,9 +225,9 @@ def test_an_earning_is_booked_once_by_however_many_at_once(make_engine_world: Ma
     """Two Lambdas may find the same delivered order."""
     world = make_engine_world()
     dan, cara = world.courier("dan"), world.customer("cara")
-    wakeups = [Relay(order_stream(int(deliver(world, cara, dan)))) for _ in range(2)]
+    wakeups = [RelayDue(order_stream(int(deliver(world, cara, dan)))) for _ in range(2)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(world.waybill.waking.handle, wakeups * 4))
+        list(pool.map(world.waybill.wakeup_handler.handle_wakeup, wakeups * 4))
     assert balance_of(world, "dan") == 100_00
 
 

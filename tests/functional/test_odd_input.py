@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.people import Role
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.conftest import SECRET
 from tests.functional.feeds import a_feed, a_profile, an_auth
 from tests.functional.kitchen import HANDSHAKE, Kitchen, Packets, names
@@ -40,12 +40,12 @@ def test_any_event_name_gets_an_error_and_its_ack(kitchen: Kitchen) -> None:
         arguments: list[list[Any]] = [[], [{}], [None], ["x", 5], [{"orderId": 1}]]
         for data in arguments:
             text = json.dumps([name, *data])
-            error, ack = user.send(f"42/orders,7{text}")
+            error, ack = user.send_wakeups(f"42/orders,7{text}")
             assert error.startswith('42/orders,["error",{"message":'), name
             assert json.loads(ack.removeprefix("43/orders,7")) == [
                 {"error": json.loads(error.removeprefix("42/orders,"))[1]["message"]}
             ], name
-            assert len(user.send(f"42/orders,{text}")) == 1, name
+            assert len(user.send_wakeups(f"42/orders,{text}")) == 1, name
     assert kitchen.world.gateway.closed == []
 
 
@@ -82,9 +82,9 @@ def test_a_packet_that_is_none_is_answered_before_and_after_connecting(
 ) -> None:
     user, stranger = Packets(kitchen.world, kitchen.customer), Packets(kitchen.world)
     user.take()
-    heard = user.send(packet)
+    heard = user.send_wakeups(packet)
     assert [one.startswith('42/orders,["error"') for one in heard] == [True, False][: 1 + acked]
-    (refused,) = stranger.send(packet)
+    (refused,) = stranger.send_wakeups(packet)
     assert refused.startswith("44")
     assert "message" in refused
     assert kitchen.world.gateway.closed == []
@@ -97,13 +97,13 @@ def test_an_event_on_another_namespace_is_refused_there(kitchen: Kitchen, namesp
     user = Packets(kitchen.world, kitchen.customer)
     user.take()
     prefix = "" if namespace == "/" else f"{namespace},"
-    (refused,) = user.send(f'42{prefix}7["get-available-orders"]')
+    (refused,) = user.send_wakeups(f'42{prefix}7["get-available-orders"]')
     assert refused == f'44{prefix}{{"message":"Connect to /orders first."}}'
 
 
 def test_twenty_events_at_once_are_answered(kitchen: Kitchen) -> None:
     owner = Packets(kitchen.world, kitchen.owner)
-    owner.send("40/chat,")
+    owner.send_wakeups("40/chat,")
     owner.connect({"token": kitchen.owner.token})
     owner.take()
     with ThreadPoolExecutor(10) as pool:
@@ -297,6 +297,6 @@ def test_bounds_are_said_plainly(world: World) -> None:
 
 def test_no_odd_token_is_the_server_s_fault(world: World) -> None:
     for id_ in ("007", "a b", "a%20b", "auth0|5f7c", "a/b", "\u0660", "x" * 128, "a#b", "person#x"):
-        person = Someone(id_, Role.CUSTOMER, mint(SECRET, "customer", id_))
+        person = Someone(id_, Role.CUSTOMER, mint_token(SECRET, "customer", id_))
         assert world.get("/v1/me", person).body["id"] == id_
         assert world.connect(person).status == 200

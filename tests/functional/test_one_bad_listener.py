@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.events import ORDER_ACCEPTED, Event
-from chalicelib.domain.messaging.connections import Listener
-from chalicelib.domain.messaging.mailboxes import NOTES, STUCK_AFTER
+from chalicelib.domain.messaging.connections import Subscriber
+from chalicelib.domain.messaging.mailboxes import MAX_APPLIED, STUCK_AFTER
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.messaging.mailboxes import LEASE
-from chalicelib.store.mailbox_subscribers import PENDING
-from chalicelib.store.mailboxes import Mailboxes
-from chalicelib.store.orders import Orders
+from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.store.mailbox_subscribers import MAX_PENDING
+from chalicelib.store.mailboxes import MailboxTable
+from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow, OrderRow
 from tests.faults import Crash, Mortal
 from tests.functional.conftest import Engine, MakeWorld
@@ -98,19 +98,19 @@ def test_a_client_whose_socket_stalled_comes_again_and_is_served_from_its_place(
 
 def test_nobodys_request_fails_for_a_socket_of_somebody_else(make_world: MakeWorld) -> None:
     """The events of the first steps are in nobody's log yet when the last one is taken."""
-    mailboxes = Mortal(Mailboxes())
+    mailboxes = Mortal(MailboxTable())
     world = make_world(mailboxes=mailboxes)
     cara, dan = world.customer("cara"), world.courier("dan")
     hers = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    mailboxes.die("before", "release")
+    mailboxes.die("before", "release_lease")
     with pytest.raises(Crash):
         world.step("accept", order, dan)
     world.queue.waiting.clear()
     for verb in ("arrived", "picked"):
         assert world.step(verb, order, dan).status == 200
-    world.clock.advance(LEASE.total_seconds() + 1)
+    world.clock.advance(LEASE_TIME.total_seconds() + 1)
     stall(world, hers)
     assert world.step("delivered", order, dan).status == 200
 
@@ -142,35 +142,35 @@ class _Outage:
 
     def __init__(self, world: World) -> None:
         self._gateway = world.gateway
-        self._post, self._close = world.gateway.before_post, world.gateway.close
+        self._post, self._close = world.gateway.before_post, world.gateway.close_connection
         world.gateway.before_post = self._fail
-        vars(world.gateway)["close"] = self._fail
+        vars(world.gateway)["close_connection"] = self._fail
 
     def _fail(self, *_: str) -> None:
         raise PostFailed("@connections can't be reached")
 
     def end(self) -> None:
         self._gateway.before_post = self._post
-        del vars(self._gateway)["close"]
+        del vars(self._gateway)["close_connection"]
 
 
 class Tongue:
     """A contract that can't word some events for some listeners."""
 
-    def __init__(self, contract: Any, unknown: Callable[[Listener, Event], bool]) -> None:
+    def __init__(self, contract: Any, unknown: Callable[[Subscriber, Event], bool]) -> None:
         self._contract = contract
         self._unknown = unknown
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._contract, name)
 
-    def words(self, event: Event, listener: Listener) -> Sequence[str]:
+    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
         if self._unknown(listener, event):
             raise KeyError("this version does not know it")
-        return self._contract.words(event, listener)  # type: ignore[no-any-return]
+        return self._contract.render_event(event, listener)  # type: ignore[no-any-return]
 
 
-def refuse_words(world: World, unknown: Callable[[Listener, Event], bool]) -> None:
+def refuse_words(world: World, unknown: Callable[[Subscriber, Event], bool]) -> None:
     """Let contract `customer` fail to word an event for some listeners."""
     contracts: Any = world.waybill.contracts
     contracts["customer"] = Tongue(contracts["customer"], unknown)
@@ -246,8 +246,10 @@ def test_a_mark_that_can_not_be_taken_in_stops_nothing_else(
     order = world.place(cara)["id"]
     world.pass_time(6)
     for mark in (f"order#{bad}@9", "nothing@1", "garbage", "order#x@1", "arrival#x@{", "new#1@2"):
-        held = Mailboxes().lease("cara", "dead", world.clock(), world.clock() + LEASE, mark)
-        assert held or Mailboxes().leave_to_holder("cara", mark, world.clock())
+        held = MailboxTable().acquire_lease(
+            "cara", "dead", world.clock(), world.clock() + LEASE_TIME, mark
+        )
+        assert held or MailboxTable().enqueue_for_holder("cara", mark, world.clock())
     with caplog.at_level(logging.ERROR):
         for verb in ("accept", "arrived", "picked"):
             world.step(verb, order, dan)
@@ -273,12 +275,12 @@ class Moody:
 
 def test_a_lease_is_given_back_whatever_is_raised(make_world: MakeWorld) -> None:
     """The next one need not wait until it runs out."""
-    mailboxes = Moody(Mailboxes())
+    mailboxes = Moody(MailboxTable())
     world = make_world(mailboxes=mailboxes)
     cara, dan = world.customer("cara"), world.courier("dan")
     hers = world.connect(cara)
     order = world.place(cara)["id"]
-    mailboxes.fail = "log"
+    mailboxes.fail = "list_events_from"
     world.step("accept", order, dan)
     assert MailboxRow.get("cara").lease is None
     world.pass_time(10)
@@ -289,13 +291,17 @@ def test_what_waits_for_a_holder_is_bounded_and_let_go_of_in_one_write(world: Wo
     """A holder is dead while much happens: it must be possible to write the head afterwards."""
     cara = world.customer("cara")
     hers = world.connect(cara)
-    assert Mailboxes().lease("cara", "dead", world.clock(), world.clock() + timedelta(hours=1))
+    assert MailboxTable().acquire_lease(
+        "cara", "dead", world.clock(), world.clock() + timedelta(hours=1)
+    )
     left = [
-        Mailboxes().leave_to_holder("cara", f"order#{1_000_000_000_000 + n}@{n}", world.clock())
-        for n in range(PENDING + 50)
+        MailboxTable().enqueue_for_holder(
+            "cara", f"order#{1_000_000_000_000 + n}@{n}", world.clock()
+        )
+        for n in range(MAX_PENDING + 50)
     ]
-    assert left.count(True) == PENDING
-    assert len(MailboxRow.get("cara").todo) == PENDING
+    assert left.count(True) == MAX_PENDING
+    assert len(MailboxRow.get("cara").todo) == MAX_PENDING
     order = world.place(cara)["id"]  # there is no room for it: its wakeup comes again
     world.clock.advance(3601)
     world.pass_time(120)
@@ -304,9 +310,9 @@ def test_what_waits_for_a_holder_is_bounded_and_let_go_of_in_one_write(world: Wo
 
 
 def test_a_mark_is_left_once(world: World) -> None:
-    assert Mailboxes().lease("cara", "dead", world.clock(), world.clock() + LEASE)
-    assert Mailboxes().leave_to_holder("cara", "order#1@1", world.clock())
-    assert not Mailboxes().leave_to_holder("cara", "order#1@1", world.clock())
+    assert MailboxTable().acquire_lease("cara", "dead", world.clock(), world.clock() + LEASE_TIME)
+    assert MailboxTable().enqueue_for_holder("cara", "order#1@1", world.clock())
+    assert not MailboxTable().enqueue_for_holder("cara", "order#1@1", world.clock())
     assert list(MailboxRow.get("cara").todo) == ["order#1@1"]
 
 
@@ -317,11 +323,11 @@ def test_a_busy_mailbox_is_told_no_old_step_again(world: World) -> None:
     order = world.place(cara)["id"]
     world.step("accept", order, dan)
     world.pass_time(17 * 60)
-    for n in range(NOTES + 12):
+    for n in range(MAX_APPLIED + 12):
         world.clock.advance(1 if n % 10 else 20)
         world.place(cara)
     world.pass_time(60)
-    assert len(Mailboxes().read("cara").taken) <= NOTES
+    assert len(MailboxTable().get_mailbox("cara").applied_versions) <= MAX_APPLIED
     world.step("arrived", order, dan)
     about_it = [f["data"]["status"] for f in hers.frames if f["data"]["order_id"] == order]
     assert about_it == ["assigned", "accepted", "arrived"]
@@ -331,13 +337,13 @@ def test_a_busy_mailbox_is_told_no_old_step_again(world: World) -> None:
 
 def test_what_comes_an_hour_late_is_told_all_the_same(make_world: MakeWorld) -> None:
     """The wakeups wait while Lambda is throttled: no age makes an event one that was told."""
-    mailboxes = Mortal(Mailboxes())
+    mailboxes = Mortal(MailboxTable())
     world = make_world(mailboxes=mailboxes)
     cara, dan = world.customer("cara"), world.courier("dan")
     hers = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    mailboxes.die("before", "lease")
+    mailboxes.die("before", "acquire_lease")
     with pytest.raises(Crash):
         world.step("accept", order, dan)
     later(world, cara, hours=1)
@@ -357,16 +363,16 @@ def test_a_mark_that_the_engine_could_not_be_asked_about_is_not_lost(
     make_world: MakeWorld, dynamo: Engine
 ) -> None:
     """The holder gives back what it took on, and only that."""
-    orders = Moody(Orders(dynamo.connection))
+    orders = Moody(OrderTable(dynamo.connection))
     world = make_world(orders=orders)
     cara, dan = world.customer("cara"), world.courier("dan")
     hers = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    assert Mailboxes().lease("cara", "dead", world.clock(), world.clock() + LEASE)
+    assert MailboxTable().acquire_lease("cara", "dead", world.clock(), world.clock() + LEASE_TIME)
     world.step("accept", order, dan)  # left to a holder who is dead
     world.queue.waiting.clear()
-    world.clock.advance(LEASE.total_seconds() + 1)
+    world.clock.advance(LEASE_TIME.total_seconds() + 1)
     orders.fail = "get"
     world.place(cara)
     world.pass_time(60)
@@ -382,9 +388,11 @@ def test_a_holder_whose_lease_is_anothers_takes_in_nothing_more(world: World) ->
 
     def freeze(connection_id: str, frame: str) -> None:
         world.gateway.before_post = lambda *_: None
-        world.clock.advance(LEASE.total_seconds() + 1)
-        assert Mailboxes().lease("cara", "other", world.clock(), world.clock() + LEASE)
-        assert Mailboxes().leave_to_holder("cara", f"order#{order}@9", world.clock())
+        world.clock.advance(LEASE_TIME.total_seconds() + 1)
+        assert MailboxTable().acquire_lease(
+            "cara", "other", world.clock(), world.clock() + LEASE_TIME
+        )
+        assert MailboxTable().enqueue_for_holder("cara", f"order#{order}@9", world.clock())
 
     world.gateway.before_post = freeze
     world.step("accept", order, dan)

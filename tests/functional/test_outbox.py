@@ -6,22 +6,22 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from chalicelib.domain.details import Job, Place
+from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.messaging.connections import Connection
-from chalicelib.domain.messaging.wakeups import Greet, Relay, Wakeup
+from chalicelib.domain.messaging.wakeups import GreetingDue, RelayDue, Wakeup
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import CourierTaken
-from chalicelib.services.messaging.mailboxes import LEASE
-from chalicelib.store.mailboxes import Mailboxes
-from chalicelib.store.orders import Orders
+from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.store.mailboxes import MailboxTable
+from chalicelib.store.orders import OrderTable
 from chalicelib.wiring import build
 from tests.fakes import failure_of
 from tests.functional.conftest import Engine, MakeWorld
 
 ANA, BEN = Actor("ana", Role.CUSTOMER), Actor("ben", Role.COURIER)
-STEPS = (commands.Arrive(), commands.PickUp(), commands.Reach(), commands.Deliver())
+STEPS = (commands.Arrive(), commands.PickUp(), commands.ReachDropoff(), commands.Deliver())
 
 
 class Heard:
@@ -30,19 +30,19 @@ class Heard:
     def __init__(self) -> None:
         self.frames: list[str] = []
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         self.frames.append(frame)
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
-        return [failure_of(self.post, id_, frame) for id_, frame in posts]
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+        return [failure_of(self.post_frame, id_, frame) for id_, frame in posts]
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         return True
 
-    def last_active(self, connection_id: str) -> None:
+    def get_last_active(self, connection_id: str) -> None:
         return None
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         return None
 
 
@@ -52,7 +52,7 @@ class Unsent:
     def __init__(self) -> None:
         self.wakeups: list[Wakeup] = []
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         self.wakeups += [wakeup for wakeup, _ in wakeups]
 
 
@@ -63,21 +63,23 @@ def test_what_is_left_to_a_busy_mailbox_stays_in_the_outbox_until_it_is_told(
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
     heard, queue = Heard(), Unsent()
     waybill = build(dynamo.settings(), clock=lambda: now, gateway=heard, queue=queue)
-    waybill.fleet.set_available(BEN, True)
-    waybill.presence.open(Connection("a", "customer", now, person_id=ANA.id, role=ANA.role))
-    waybill.waking.handle(Greet("a"))
-    job = Job("delivery", ANA.id, Place("Mill 1"), Place("Lane 2"), now)
-    order = waybill.ordering.place(job)
+    waybill.courier_status.set_available(BEN, True)
+    waybill.connections.on_connect(
+        Connection("a", "customer", now, person_id=ANA.id, role=ANA.role)
+    )
+    waybill.wakeup_handler.handle_wakeup(GreetingDue("a"))
+    job = OrderDetails("delivery", ANA.id, Place("Mill 1"), Place("Lane 2"), now)
+    order = waybill.customer_orders.place_order(job)
 
-    assert Mailboxes().lease(ANA.id, "one who dies", now, now + LEASE)
-    waybill.delivery.accept(BEN, order.id)
+    assert MailboxTable().acquire_lease(ANA.id, "one who dies", now, now + LEASE_TIME)
+    waybill.courier_orders.accept_order(BEN, order.id)
     for step in STEPS:
-        waybill.delivery.step(BEN, order.id, step)
+        waybill.courier_orders.take_step(BEN, order.id, step)
     assert len(heard.frames) == 1
 
-    now += LEASE + timedelta(seconds=1)
-    for relay in [w for w in queue.wakeups if isinstance(w, Relay)]:
-        waybill.waking.handle(relay)
+    now += LEASE_TIME + timedelta(seconds=1)
+    for relay in [w for w in queue.wakeups if isinstance(w, RelayDue)]:
+        waybill.wakeup_handler.handle_wakeup(relay)
     words = ("assigned", "accepted", "arrived", "picked_up", "delivered")
     assert [w for f in heard.frames for w in words if f'"status":"{w}"' in f] == list(words)
 
@@ -85,31 +87,31 @@ def test_what_is_left_to_a_busy_mailbox_stays_in_the_outbox_until_it_is_told(
 class Beaten:
     """The orders table, to whoever is beaten to their first courier."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: OrderTable) -> None:
         self._orders = orders
         self.taken: str | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._orders, name)
 
-    def commit(self, before: Order | None, after: Order, **how: bool) -> None:
-        if self.taken is None and after.holder:
-            self.taken = after.holder
-            raise CourierTaken(after.holder)
-        self._orders.commit(before, after, **how)
+    def commit_order(self, before: Order | None, after: Order, **how: bool) -> None:
+        if self.taken is None and after.occupied_courier_id:
+            self.taken = after.occupied_courier_id
+            raise CourierTaken(after.occupied_courier_id)
+        self._orders.commit_order(before, after, **how)
 
 
 def test_a_wakeup_names_the_courier_who_got_the_order_in_the_end(
     dynamo: Engine, make_world: MakeWorld
 ) -> None:
     """P-04: a wakeup looks only at those it names, so that another courier takes another."""
-    orders = Beaten(Orders(dynamo.connection))
+    orders = Beaten(OrderTable(dynamo.connection))
     world = make_world(orders=orders)
     world.courier("dan")
     world.courier("eve")
     order = world.order(world.place(world.customer())["id"])
 
     assert orders.taken not in (None, order.courier_id)
-    named = [w.to for w, _ in world.queue.sent if isinstance(w, Relay)]
+    named = [w.recipients for w, _ in world.queue.sent if isinstance(w, RelayDue)]
     assert [orders.taken in to for to in named] == [True, False]
     assert set(named[-1]) == {"cara", order.courier_id}

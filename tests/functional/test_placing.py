@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Role
-from chalicelib.store.orders import Orders
+from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import Engine, MakeWorld
@@ -184,10 +184,10 @@ def test_when_the_queue_is_down_nothing_is_written(world: World) -> None:
     assert world.connect(cara).status == 503
 
 
-class Lagging(Orders):
+class Lagging(OrderTable):
     """An orders table whose indexes do not show yet what was written: AWS promises no more."""
 
-    def newest_active_of(self, customer_id: str) -> Order | None:
+    def find_newest_active(self, customer_id: str) -> Order | None:
         return None
 
 

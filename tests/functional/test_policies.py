@@ -14,7 +14,7 @@ import pytest
 from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.people import Role
 from infra.template.functions import FUNCTIONS
-from infra.template.policies import document
+from infra.template.policies import make_policy
 from tests.functional.conftest import PREFIX, Engine
 from tests.functional.world import World
 
@@ -83,7 +83,7 @@ def granted(function: str) -> Asked:
     (found,) = (f for f in FUNCTIONS if f.name == function)
     allowed = {
         (action.partition(":")[2], arn["Fn::Sub"].rpartition(":")[2])
-        for statement in document(found)["Statement"]
+        for statement in make_policy(found)["Statement"]
         for action in statement["Action"]
         for arn in statement["Resource"]
     }

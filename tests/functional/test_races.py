@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib.domain.details import Place
-from chalicelib.domain.messaging.wakeups import Look
+from chalicelib.domain.messaging.wakeups import OrdersDue
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.model import Status
 from chalicelib.errors import Conflict, Unavailable, WaybillError
@@ -43,7 +43,7 @@ def failures(outcomes: Sequence[Any]) -> list[Any]:
 
 def look(world: World, order_id: int) -> None:
     """What a wakeup of the sweep's does."""
-    world.waybill.waking.handle(Look((order_id,)))
+    world.waybill.wakeup_handler.handle_wakeup(OrdersDue((order_id,)))
 
 
 def test_of_two_hundred_accepts_of_one_courier_one_is_counted(engine_world: World) -> None:
@@ -52,7 +52,7 @@ def test_of_two_hundred_accepts_of_one_courier_one_is_counted(engine_world: Worl
     dan, cara = world.courier(), world.customer()
     hers = world.connect(cara)
     order = int(world.place(cara)["id"])
-    outcomes = at_once([lambda: world.waybill.delivery.accept(dan.actor, order)] * 200)
+    outcomes = at_once([lambda: world.waybill.courier_orders.accept_order(dan.actor, order)] * 200)
     assert not failures(outcomes)
     world.pass_time(30)
     assert world.order(order).version == 2
@@ -65,15 +65,15 @@ def test_a_courier_never_holds_two_orders(engine_world: World) -> None:
     for n in range(3):
         world.courier(f"d{n}", north_of(DEPOT, 100 * n))
     jobs = [a_job(customer_id=f"c{n}", pickup=Place("here", *DEPOT)) for n in range(8)]
-    outcomes = at_once([partial(world.waybill.ordering.place, job) for job in jobs])
+    outcomes = at_once([partial(world.waybill.customer_orders.place_order, job) for job in jobs])
     assert not failures(outcomes)
     stored = [world.order(order.id) for order in outcomes]
-    assert Counter(order.holder for order in stored) == Counter(
+    assert Counter(order.occupied_courier_id for order in stored) == Counter(
         {"d0": 1, "d1": 1, "d2": 1, None: 5}
     )
     for order in stored:
-        if order.holder:
-            assert CourierRow.get(order.holder).order_id == order.id
+        if order.occupied_courier_id:
+            assert CourierRow.get(order.occupied_courier_id).order_id == order.id
         else:
             assert order.status is Status.UNSERVED
 
@@ -85,9 +85,9 @@ def test_between_an_answer_and_the_timer_one_wins(engine_world: World) -> None:
     for n in range(4):
         there = (DEPOT[0] + n, DEPOT[1])
         dan, job = world.courier(f"dan{n}", there), a_job(pickup=Place("here", *there))
-        order = world.waybill.ordering.place(job).id
+        order = world.waybill.customer_orders.place_order(job).id
         world.clock.advance(14.999 if n % 2 else 15)
-        accept, expire = world.waybill.delivery.accept, partial(look, world, order)
+        accept, expire = world.waybill.courier_orders.accept_order, partial(look, world, order)
         outcomes = at_once([lambda: accept(dan.actor, order), expire, expire])  # noqa: B023
         after = world.order(order)
         refused = failures(outcomes)
@@ -95,7 +95,7 @@ def test_between_an_answer_and_the_timer_one_wins(engine_world: World) -> None:
         assert (after.status is Status.ACCEPTED) == (not refused)
         assert all(isinstance(error, Conflict) for error in refused)
         held = CourierRow.get(dan.id).order_id
-        assert (held == order) == (after.holder == dan.id)
+        assert (held == order) == (after.occupied_courier_id == dan.id)
     assert won == {"courier": 2, "timer": 2}
 
 
@@ -109,11 +109,13 @@ def test_of_sweeps_that_meet_each_order_is_moved_on_once(engine_world: World) ->
         world.courier(f"b{n}", north_of(there, 300))
         world.connect(world.customer(f"c{n}"))
         job = a_job(customer_id=f"c{n}", pickup=Place("here", *there))
-        placed.append(world.waybill.ordering.place(job))
+        placed.append(world.waybill.customer_orders.place_order(job))
     world.clock.advance(15)
-    at_once([world.waybill.sweeper.sweep] * 4)
-    handed_on = [wakeup for wakeup, _ in world.queue.sent if isinstance(wakeup, Look)]
-    at_once([partial(world.waybill.waking.handle, wakeup) for wakeup in handed_on * 4])
+    at_once([world.waybill.sweeper.run_pass] * 4)
+    handed_on = [wakeup for wakeup, _ in world.queue.sent if isinstance(wakeup, OrdersDue)]
+    at_once(
+        [partial(world.waybill.wakeup_handler.handle_wakeup, wakeup) for wakeup in handed_on * 4]
+    )
     for n, order in enumerate(placed):
         after = world.order(order.id)
         assert (after.version, after.offers_made, after.courier_id) == (2, 2, f"b{n}")
@@ -133,14 +135,14 @@ def test_frames_of_an_order_never_go_backwards_however_many_change_at_once(
     cara = world.customer()
     sockets = [world.connect(cara), world.connect(cara)]
     dans = [world.courier(f"d{n}", north_of(DEPOT, 10 * n)) for n in range(10)]
-    placed = [world.waybill.ordering.place(a_job()) for _ in dans]
-    delivery = world.waybill.delivery
+    placed = [world.waybill.customer_orders.place_order(a_job()) for _ in dans]
+    delivery = world.waybill.courier_orders
 
     def take_all_steps(order_id: int, courier_id: str) -> None:
         actor = next(dan.actor for dan in dans if dan.id == courier_id)
-        delivery.accept(actor, order_id)
+        delivery.accept_order(actor, order_id)
         for command in (commands.Arrive(), commands.PickUp(), commands.Deliver()):
-            delivery.step(actor, order_id, command)
+            delivery.take_step(actor, order_id, command)
 
     outcomes = at_once(
         [partial(take_all_steps, order.id, order.courier_id or "") for order in placed]
@@ -165,8 +167,11 @@ def test_declining_and_cancelling_at_once_leave_nothing_held(engine_world: World
         eve = world.courier(f"eve{n}", north_of((DEPOT[0] + n, DEPOT[1]), 300))
         cara = world.customer(f"cara{n}")
         job = a_job(customer_id=cara.id, pickup=Place("here", DEPOT[0] + n, DEPOT[1]))
-        order = world.waybill.ordering.place(job).id
-        decline, cancel = world.waybill.delivery.step, world.waybill.ordering.cancel
+        order = world.waybill.customer_orders.place_order(job).id
+        decline, cancel = (
+            world.waybill.courier_orders.take_step,
+            world.waybill.customer_orders.cancel_order,
+        )
         outcomes = at_once(
             [
                 lambda: decline(dan.actor, order, commands.Decline()),  # noqa: B023
@@ -185,7 +190,10 @@ def test_going_off_duty_while_being_asked_never_keeps_an_offer(engine_world: Wor
     for n in range(3):
         dan = world.courier(f"dan{n}", (DEPOT[0] + n, DEPOT[1]))
         job = a_job(customer_id=f"cara{n}", pickup=Place("here", DEPOT[0] + n, DEPOT[1]))
-        place, duty = world.waybill.ordering.place, world.waybill.fleet.set_available
+        place, duty = (
+            world.waybill.customer_orders.place_order,
+            world.waybill.courier_status.set_available,
+        )
         placed, _ = at_once([lambda: place(job), lambda: duty(dan.actor, False)])  # noqa: B023
         row = CourierRow.get(dan.id).serialize()
         assert not {"order_id", "free_shard"} & set(row)

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.connections import CHECK_EVERY, MAX_AGE, person_room
-from chalicelib.domain.messaging.wakeups import Greet, HangUp
+from chalicelib.domain.messaging.connections import CHECK_INTERVAL, MAX_CONNECTION_AGE, person_room
+from chalicelib.domain.messaging.wakeups import CloseDue, GreetingDue
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
-from chalicelib.store.connections import Connections
-from chalicelib.store.mailbox_subscribers import leave
-from chalicelib.store.orders import Orders
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.mailbox_subscribers import remove_subscriber
+from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import ConnectionRow, CourierRow
-from chalicelib.store.wallets import Wallets
+from chalicelib.store.wallets import WalletTable
 from tests.builders import DEPOT, north_of
 from tests.faults import Crash, Mortal
 from tests.functional.conftest import Engine, MakeWorld
@@ -25,14 +25,14 @@ from tests.functional.hails import hail
 from tests.functional.kitchen import Kitchen
 from tests.functional.world import World
 
-CHECK_S = CHECK_EVERY.total_seconds()
+CHECK_S = CHECK_INTERVAL.total_seconds()
 
 
 class Left:
     """dan has delivered; whoever did it for him died, and its wakeups are lost."""
 
     def __init__(self, make_world: MakeWorld, engine: Engine) -> None:
-        orders = Mortal(Orders(engine.connection))
+        orders = Mortal(OrderTable(engine.connection))
         self.world: World = make_world(orders=orders)
         self.engine = engine
         self.dan, self.cara = self.world.courier(), self.world.customer()
@@ -41,7 +41,7 @@ class Left:
         for verb in ("accept", "arrived", "picked"):
             assert self.world.step(verb, self.order, self.dan).status == 200
         self.world.pass_time(60)
-        orders.die("after", "commit")
+        orders.die("after", "commit_order")
         with pytest.raises(Crash):
             self.world.step("delivered", self.order, self.dan)
         self.world.queue.waiting.clear()
@@ -54,7 +54,7 @@ class Left:
 
     @property
     def earned(self) -> int:
-        return Wallets(self.engine.connection).get("dan").balance_minor
+        return WalletTable(self.engine.connection).get_wallet("dan").balance_minor
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def left(make_world: MakeWorld, dynamo: Engine) -> Left:
 
 READS: dict[str, Callable[[Left], Any]] = {
     "active order": lambda left: left.world.get("/v1/courier/active-order", left.dan),
-    "offers, spec 004": lambda left: left.world.waybill.ordering.offered_to("dan"),
+    "offers, spec 004": lambda left: left.world.waybill.customer_orders.poll_offer("dan"),
     "on duty": lambda left: left.world.courier(),
     "off duty": lambda left: left.world.courier(available=False),
     "a position": lambda left: left.world.post(
@@ -117,7 +117,7 @@ def test_an_order_given_by_hand_finds_them_free(left: Left) -> None:
 
 def test_an_order_of_a_pool_can_be_taken(left: Left) -> None:
     ready = Kitchen(left.world).ready()
-    left.world.waybill.delivery.accept(left.dan.actor, ready)
+    left.world.waybill.courier_orders.accept_order(left.dan.actor, ready)
     assert left.held_by() == ready
 
 
@@ -161,10 +161,10 @@ def test_a_socket_that_was_never_greeted_is_greeted_by_its_check(
     socket = world.connect(person, contract, greet=False)
     world.queue.waiting.clear()
     check(world)
-    connection = world.waybill.presence.get(socket.id)
+    connection = world.waybill.connections.get_connection(socket.id)
     assert connection is not None
     assert connection.greeted
-    listening = Connections().listeners(person_room("5"), world.clock.now)
+    listening = ConnectionTable().list_subscribers(person_room("5"), world.clock.now)
     assert [one.connection_id for one in listening] == [socket.id]
 
 
@@ -172,7 +172,7 @@ def test_a_socket_that_does_not_hear_its_mailbox_is_let_in_by_its_check(world: W
     """Whoever admitted it wrote its row, and died before it joined."""
     cara = world.customer()
     socket = world.connect(cara)
-    leave("cara", socket.id)
+    remove_subscriber("cara", socket.id)
     world.courier()
     order = world.place(cara)["id"]
     assert socket.take() == []
@@ -189,7 +189,7 @@ def test_with_heartbeats_every_few_minutes_one_in_half_an_hour_looks_closer(
     world = make_world(settings={"heartbeat": timedelta(minutes=8)})
     cara = world.customer()
     socket = world.connect(cara)
-    leave("cara", socket.id)
+    remove_subscriber("cara", socket.id)
     world.courier()
     world.place(cara)
     heard = []
@@ -205,7 +205,7 @@ def test_a_socket_that_hears_is_left_alone(world: World) -> None:
     world.clock.advance(CHECK_S)
     world.queue.sent.clear()
     world.sweep()
-    assert not [wakeup for wakeup, _ in world.queue.sent if isinstance(wakeup, Greet)]
+    assert not [wakeup for wakeup, _ in world.queue.sent if isinstance(wakeup, GreetingDue)]
 
 
 def test_a_socket_that_never_said_who_it_is_is_closed_by_its_check(world: World) -> None:
@@ -214,7 +214,7 @@ def test_a_socket_that_never_said_who_it_is_is_closed_by_its_check(world: World)
     world.queue.waiting.clear()
     check(world)
     assert world.gateway.closed == [socket.id]
-    assert world.waybill.presence.get(socket.id) is None
+    assert world.waybill.connections.get_connection(socket.id) is None
 
 
 @pytest.mark.parametrize("ends", ["lost", "void"])
@@ -224,7 +224,7 @@ def test_of_a_socket_that_ended_unheard_nothing_is_left(world: World, ends: str)
     socket = world.connect(dan)
     socket.lose()
     if ends == "void":
-        world.clock.advance(MAX_AGE.total_seconds() + 1)
+        world.clock.advance(MAX_CONNECTION_AGE.total_seconds() + 1)
     check(world)
     assert not CourierRow.get("dan").sockets
     assert list(ConnectionRow.scan()) == []
@@ -235,14 +235,14 @@ def test_a_connection_is_checked_before_its_row_is_void(world: World) -> None:
     dan = world.courier()
     socket = world.connect(dan)
     last = timedelta(0)
-    while (row := world.waybill.presence.get(socket.id)) is not None:
+    while (row := world.waybill.connections.get_connection(socket.id)) is not None:
         world.clock.advance(15)
         world.sweep()
         if row.check_at:
             last = row.check_at - row.connected_at
         if world.clock.now - row.connected_at > timedelta(hours=2):
             world.gateway.drop(socket.id)
-    assert timedelta(hours=2) < last < MAX_AGE
+    assert timedelta(hours=2) < last < MAX_CONNECTION_AGE
     assert not CourierRow.get("dan").sockets
 
 
@@ -253,8 +253,8 @@ def test_a_socket_that_can_not_be_closed_now_is_closed_by_a_wakeup(world: World)
     socket = world.connect(None, "rides")
     world.gateway.cannot_close.add(socket.id)
     world.pass_time(11)
-    assert world.waybill.presence.get(socket.id) is None
-    assert HangUp in {type(message.wakeup) for message in world.queue.waiting}
+    assert world.waybill.connections.get_connection(socket.id) is None
+    assert CloseDue in {type(message.wakeup) for message in world.queue.waiting}
     world.pass_time(60)
     world.gateway.cannot_close.clear()
     world.pass_time(15 * 60)
@@ -266,14 +266,14 @@ def test_a_socket_that_can_never_be_closed_ends_in_the_dead_letters(world: World
     socket = world.connect(None, "rides")
     world.gateway.cannot_close.add(socket.id)
     world.pass_time(4 * 3600)
-    assert [type(message.wakeup) for message in world.queue.dead] == [HangUp]
+    assert [type(message.wakeup) for message in world.queue.dead] == [CloseDue]
     assert world.queue.waiting == []
 
 
 def test_a_message_of_an_unknown_connection_closes_it(world: World) -> None:
     """Its row is gone, and its client would wait for answers for ever."""
     socket = world.connect(world.customer())
-    world.waybill.presence.forget(socket.id, "cara")
+    world.waybill.connections.remove_connection(socket.id, "cara")
     assert socket.say({"event": "x"}) == []
     assert world.gateway.closed == [socket.id]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.orders.chat import KEPT_FOR, MAX_MESSAGES, Message
+from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, MAX_MESSAGES, ChatMessage
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale
-from chalicelib.store.chats import Chats
+from chalicelib.store.chats import ChatTable
 from chalicelib.store.tables import ChatRow
 from tests.functional.rides import WISH, a_driver, a_ride, a_rider, enter, request
 from tests.functional.world import World
@@ -54,9 +54,9 @@ def test_a_conversation_is_kept_in_order_of_time(world: World) -> None:
 def test_two_messages_that_draw_one_id_are_two_whatever_they_say(world: World) -> None:
     """The second, written at the same moment by the same hand, draws another."""
     message = a_message("7", 1, world)
-    Chats().put(message)
+    ChatTable().insert_message(message)
     with pytest.raises(Stale):
-        Chats().put(message)
+        ChatTable().insert_message(message)
 
 
 def test_a_message_waits_for_who_is_away(world: World) -> None:
@@ -97,16 +97,16 @@ def test_an_attempt_counts_whether_or_not_it_is_let_through(world: World) -> Non
     assert refused["code"] == "RATE_LIMITED"
 
 
-def a_message(ride_id: str, n: int, world: World, text: str = "!") -> Message:
+def a_message(ride_id: str, n: int, world: World, text: str = "!") -> ChatMessage:
     """The nth of a ride, of the rider."""
-    return Message(n, int(ride_id), "rita", Role.CUSTOMER, text, world.clock.now, nth=n)
+    return ChatMessage(n, int(ride_id), "rita", Role.CUSTOMER, text, world.clock.now, nth=n)
 
 
 def test_a_conversation_is_bounded(world: World) -> None:
     """S1-33: for both sides, and for good."""
     rider, driver = a_rider(world), a_driver(world)
     ride_id = a_ride(rider, driver)
-    Chats().put(a_message(ride_id, MAX_MESSAGES - 1, world))
+    ChatTable().insert_message(a_message(ride_id, MAX_MESSAGES - 1, world))
     rider.did("send_chat_message", ride_id=ride_id, message="the last one")
     world.clock.advance(60)
     for client in (rider, driver):
@@ -124,9 +124,9 @@ def test_messages_do_not_stay_for_ever(world: World) -> None:
     ride_id = a_ride(rider, driver)
     rider.did("send_chat_message", ride_id=ride_id, message="old")
     (row,) = ChatRow.query(int(ride_id))
-    assert row.expires == int((world.clock.now + KEPT_FOR).timestamp())
-    world.clock.advance(KEPT_FOR.total_seconds() + 1)
-    Chats().put(a_message(ride_id, int(row.message_id) + 1, world, "new"))
+    assert row.expires == int((world.clock.now + CHAT_KEPT_FOR).timestamp())
+    world.clock.advance(CHAT_KEPT_FOR.total_seconds() + 1)
+    ChatTable().insert_message(a_message(ride_id, int(row.message_id) + 1, world, "new"))
     polled = world.get(f"/v1/rides/{ride_id}/chats", rider.person)
     assert [c["message"] for c in polled.body["chats"]] == ["new"]
 
@@ -164,7 +164,7 @@ def test_a_page_fits_into_a_frame(world: World) -> None:
     ride_id = request(rider)
     for n in range(30):
         text = f"{n:03d}" + "\N{TAXI}" * 997
-        Chats().put(a_message(ride_id, n + 1, world, text))
+        ChatTable().insert_message(a_message(ride_id, n + 1, world, text))
     page = rider.did("get_ride_chats", ride_id=ride_id)["chats"]
     assert [c["message"][:3] for c in page] == [f"{n:03d}" for n in range(30 - len(page), 30)]
     assert 20 < len(page) < 30

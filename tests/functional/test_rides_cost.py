@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.domain.geo import cell_of
+from chalicelib.domain.geo import find_cell
 from chalicelib.store.tables import CourierRow
 from infra.bench.units import item_bytes
 from tests.builders import DEPOT, north_of
@@ -74,7 +74,7 @@ def test_sixty_positions_on_a_trip_are_sixty_writes_and_one_each_half_minute(wor
     rider.forget()
     with counting(world) as calls:
         posts = sum(move(driver, 10 + 50 * n) for n in range(60))
-    assert len({cell_of(north_of(DEPOT, 10 + 50 * n)) for n in range(60)}) > 1
+    assert len({find_cell(north_of(DEPOT, 10 + 50 * n)) for n in range(60)}) > 1
     on_the_feed = 2
     assert calls == {
         _READ_THE_SOCKET: 60,

@@ -25,7 +25,7 @@ def all_at_once(*tasks: Callable[[], object]) -> None:
 def say(client: Client, event: str, **data: Any) -> Callable[[], None]:
     """Send an event, as the message handler takes it."""
     body = json.dumps({"event": event, "data": data})
-    return lambda: sockets.message(client.world.waybill, client.socket.id, body)
+    return lambda: sockets.handle_message(client.world.waybill, client.socket.id, body)
 
 
 def outcomes(clients: list[Client], event: str) -> Counter[str]:

@@ -9,17 +9,17 @@ import pytest
 from pynamodb.models import Model
 
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.store.compression import unpacked
+from chalicelib.store.compression import unpack_json
 from chalicelib.store.tables import MODELS
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.conftest import SECRET
 from tests.fakes import Clock, RecordingQueue
 from tests.functional.conftest import MakeWorld
 from tests.functional.test_bad_input import WRONG_BODIES, filled
 from tests.functional.world import World, routes
 
-LATE = mint(SECRET, "courier", "late", valid_s=-20)
-FORGED = mint("another-secret-that-is-long-enough-0123456789", "courier", "forged")
+LATE = mint_token(SECRET, "courier", "late", valid_s=-20)
+FORGED = mint_token("another-secret-that-is-long-enough-0123456789", "courier", "forged")
 
 
 def secrets_in(*tokens: str) -> list[str]:
@@ -31,7 +31,7 @@ def readable(row: Model) -> str:
     """All that a row holds, what is packed unpacked."""
     values = [value for typed in row.serialize().values() for value in typed.values()]
     return " ".join(
-        unpacked(value).decode() if isinstance(value, bytes) else repr(value) for value in values
+        unpack_json(value).decode() if isinstance(value, bytes) else repr(value) for value in values
     )
 
 
@@ -76,7 +76,7 @@ def test_tokens_are_in_no_log_no_answer_and_no_row(
 class Broken(RecordingQueue):
     """A queue with a fault that nobody thought of."""
 
-    def send(self, wakeups: Any) -> None:
+    def send_wakeups(self, wakeups: Any) -> None:
         raise RuntimeError("broken")
 
 

@@ -84,7 +84,7 @@ def test_a_socket_is_told_and_closed_when_its_token_ends(world: World, contract:
     (frame,) = socket.take()
     assert is_error(contract, frame)
     assert EXPIRED in str(frame)
-    assert world.waybill.presence.get(socket.id) is None
+    assert world.waybill.connections.get_connection(socket.id) is None
 
 
 @each
@@ -167,7 +167,7 @@ def test_another_token_is_refused_and_changes_nothing(world: World, contract: st
         socket.take()
         (frame,) = socket.say(refresh(contract, token))
         assert is_error(contract, frame), kind
-        row = world.waybill.presence.get(socket.id)
+        row = world.waybill.connections.get_connection(socket.id)
         assert row is not None
         assert (row.person_id, row.role) == ("sam", ROLES[contract]), kind
     assert world.gateway.closed == []

@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.wakeups import AuthDeadline, Expire, Greet, Relay, decode, encode
+from chalicelib.domain.messaging.wakeups import (
+    AuthenticationDue,
+    GreetingDue,
+    OfferDue,
+    RelayDue,
+    decode_wakeup,
+    encode_wakeup,
+)
 from chalicelib.domain.orders.model import Status
 from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.errors import Unavailable
-from chalicelib.store.orders import Orders
+from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW, an_offer, an_order
 from tests.functional.conftest import QUEUE, Engine, MakeWorld
@@ -43,14 +50,14 @@ def test_what_is_due_now_comes_now_and_the_rest_waits(real: World, engine: Engin
     assert delayed(engine) == 2  # the relay in 5 s, the offer's end in 15 s
     socket = real.connect(dan, greet=False)
     (greet,) = engine.wakeups()
-    assert decode(greet) == Greet(socket.id)
+    assert decode_wakeup(greet) == GreetingDue(socket.id)
     assert real.invoke("wake", batch(greet)) == {"batchItemFailures": []}
     assert [frame["event"] for frame in socket.take()] == ["order.assigned"]
 
 
 def test_a_queue_that_is_not_there_is_unavailable(engine: Engine) -> None:
     with pytest.raises(Unavailable):
-        WakeupQueue(engine.sqs, "nowhere").send([(Greet("c="), timedelta(0))])
+        WakeupQueue(engine.sqs, "nowhere").send_wakeups([(GreetingDue("c="), timedelta(0))])
 
 
 def test_of_a_batch_only_what_failed_comes_again(world: World) -> None:
@@ -58,7 +65,7 @@ def test_of_a_batch_only_what_failed_comes_again(world: World) -> None:
     dan = world.courier()
     world.place(world.customer())
     socket = world.connect(dan, greet=False)
-    good, unknown = encode(Greet(socket.id)), encode(Relay("order#1"))
+    good, unknown = encode_wakeup(GreetingDue(socket.id)), encode_wakeup(RelayDue("order#1"))
     answer = world.invoke("wake", batch("nonsense", good, '{"type": "no_such"}', unknown))
     failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     assert failed == ["m0", "m2"]
@@ -68,17 +75,17 @@ def test_of_a_batch_only_what_failed_comes_again(world: World) -> None:
 @pytest.mark.parametrize(
     "wakeup",
     [
-        Relay("order#1"),
-        Relay("order#1", 3, NOW),
-        Expire(1, 1, NOW),
-        Greet("nobody="),
-        AuthDeadline("nobody="),
+        RelayDue("order#1"),
+        RelayDue("order#1", 3, NOW),
+        OfferDue(1, 1, NOW),
+        GreetingDue("nobody="),
+        AuthenticationDue("nobody="),
     ],
 )
 def test_a_wakeup_for_what_never_came_to_be_does_nothing(world: World, wakeup: Any) -> None:
-    assert decode(encode(wakeup)) == wakeup
+    assert decode_wakeup(encode_wakeup(wakeup)) == wakeup
     for _ in range(2):
-        assert world.invoke("wake", batch(encode(wakeup))) == {"batchItemFailures": []}
+        assert world.invoke("wake", batch(encode_wakeup(wakeup))) == {"batchItemFailures": []}
     assert world.gateway.posted == world.queue.waiting == []
 
 
@@ -89,18 +96,18 @@ def test_an_offer_s_wakeup_that_comes_early_is_sent_on(world: World) -> None:
     world.queue.waiting.clear()
     due = world.clock.now + timedelta(seconds=15)
     world.clock.advance(5)
-    world.invoke("wake", batch(encode(Expire(order, 1, due))))
+    world.invoke("wake", batch(encode_wakeup(OfferDue(order, 1, due))))
     (message,) = world.queue.waiting
-    assert (message.wakeup, message.due) == (Expire(order, 1, due), due)
+    assert (message.wakeup, message.due) == (OfferDue(order, 1, due), due)
 
 
 def test_the_sweep_reads_every_page(dynamo: Engine) -> None:
     """S0-37: more due orders in one shard than a page holds, the longest overdue first"""
-    orders, ids = Orders(dynamo.connection), [SHARDS * n for n in range(1, 103)]
+    orders, ids = OrderTable(dynamo.connection), [SHARDS * n for n in range(1, 103)]
     for id_ in ids:
         at = NOW - timedelta(seconds=id_)
         order = an_order(Status.SEARCHING, id=id_, next_search_at=at)
-        orders.commit(None, replace(order, version=1))
+        orders.commit_order(None, replace(order, version=1))
     later = an_order(Status.OFFERED, id=8 * 200, offer=an_offer(), courier_id=None)
-    orders.commit(None, later)
-    assert [due.id for due in orders.due(NOW)] == ids[::-1]
+    orders.commit_order(None, later)
+    assert [due.id for due in orders.list_due(NOW)] == ids[::-1]

@@ -18,9 +18,9 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge.rest.every_path import UNMATCHED_PATHS
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.mailboxes import MailboxTable
 from infra.gateway.invocation import LambdaContext
-from infra.local.tokens import mint
+from infra.local.tokens import mint_token
 from tests.aws_events import rest_event
 from tests.builders import DEPOT
 from tests.conftest import SECRET
@@ -130,7 +130,7 @@ class World:
 
     def someone(self, role: Role, id_: str, **claims: Any) -> Someone:
         """Somebody with a token of that role."""
-        return Someone(id_, role, mint(SECRET, role.value, id_, **claims))
+        return Someone(id_, role, mint_token(SECRET, role.value, id_, **claims))
 
     def customer(self, id_: str = "cara", **claims: Any) -> Someone:
         """A customer."""
@@ -211,7 +211,7 @@ class World:
 
     def order(self, order_id: str | int) -> Order:
         """The order as it is stored."""
-        return self.waybill.ordering.get(Actor("ada", Role.ADMIN), int(order_id))
+        return self.waybill.customer_orders.get_order(Actor("ada", Role.ADMIN), int(order_id))
 
     # Sockets
 
@@ -262,7 +262,7 @@ class World:
 
     def sweep(self) -> None:
         """One pass of the sweep, and what it hands on."""
-        self.waybill.sweeper.sweep()
+        self.waybill.sweeper.run_pass()
         self.pump()
 
     def invoke(self, function: str, event: Any) -> Any:
@@ -309,8 +309,8 @@ def _decoded(text: str) -> Any:
 
 def log_of(person_id: str) -> list[Event]:
     """All that somebody's log holds, in order."""
-    mailboxes = Mailboxes()
-    return mailboxes.log(mailboxes.read(person_id), 1, 1000)
+    mailboxes = MailboxTable()
+    return mailboxes.list_events_from(mailboxes.get_mailbox(person_id), 1, 1000)
 
 
 def _connect_event(

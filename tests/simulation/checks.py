@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from chalicelib.domain.messaging.wakeups import decode
+from chalicelib.domain.messaging.wakeups import decode_wakeup
 from chalicelib.domain.money import earnings, wallets
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.payouts import Payout, PayoutStatus
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.store.mailboxes import MailboxTable
 from tests.simulation.gateway import FOR_EVER_S
 from tests.simulation.history import DECODERS
 from tests.simulation.joining import JOINING
@@ -41,10 +41,10 @@ def an_order_and_its_courier_agree(town: Town) -> Iterator[str]:
     """Whom an order occupies, and what a courier is occupied by, is one fact."""
     occupied, orders = town.history.occupied, town.history.orders
     for order in orders.values():
-        if order.holder and occupied.get(order.holder) != order.id:
-            yield f"{_brief(order)} is held by {order.holder}, who has {occupied.get(order.holder)}"
+        if order.occupied_courier_id and occupied.get(order.occupied_courier_id) != order.id:
+            yield f"{_brief(order)} is held by {order.occupied_courier_id}, who has {occupied.get(order.occupied_courier_id)}"
     for courier_id, order_id in occupied.items():
-        if orders[order_id].holder != courier_id:
+        if orders[order_id].occupied_courier_id != courier_id:
             yield f"{courier_id} is busy with {_brief(orders[order_id])}"
 
 
@@ -60,9 +60,9 @@ def no_order_waits_for_a_machine(town: Town) -> Iterator[str]:
 def nothing_is_left_in_a_mailbox(town: Town) -> Iterator[str]:
     """What was left to the holder of a lease is taken in by somebody."""
     for name in list_mailboxes(town):
-        box = Mailboxes().read(name)
-        if box.todo:
-            yield f"{name}: {box.todo}"
+        box = MailboxTable().get_mailbox(name)
+        if box.pending:
+            yield f"{name}: {box.pending}"
 
 
 def _brief(order: Order) -> str:
@@ -96,7 +96,7 @@ def each_delivery_is_credited_once(town: Town) -> Iterator[str]:
         if booking.key.startswith("earning#")
     )
     earned = Counter(
-        (str(order.courier_id), wallets.earning_key(order.id)) for order in _delivered(town)
+        (str(order.courier_id), wallets.make_earning_key(order.id)) for order in _delivered(town)
     )
     for (courier_id, key), times in (earned - booked).items():
         yield f"{courier_id}: {key} is missing {times}x"
@@ -108,7 +108,9 @@ def a_month_counts_its_deliveries(town: Town) -> Iterator[str]:
     """Each once."""
     for wallet in _wallets(town):
         mine = [order for order in _delivered(town) if order.courier_id == wallet.courier_id]
-        months = Counter(earnings.period(earnings.delivered_at(order)) for order in mine)
+        months = Counter(
+            earnings.format_period(earnings.get_delivery_time(order)) for order in mine
+        )
         counted = {name: month.deliveries for name, month in wallet.months.items()}
         if counted != months:
             yield f"{wallet.courier_id}: counted {counted}, delivered {dict(months)}"
@@ -117,7 +119,7 @@ def a_month_counts_its_deliveries(town: Town) -> Iterator[str]:
 def a_payout_is_taken_from_its_wallet(town: Town) -> Iterator[str]:
     """Each has one entry of its amount, and no entry is without one."""
     asked = Counter(
-        (payout.courier_id, wallets.payout_key(payout.id), -payout.amount_minor)
+        (payout.courier_id, wallets.make_payout_key(payout.id), -payout.amount_minor)
         for payout in _payouts(town)
     )
     booked = Counter(
@@ -174,7 +176,7 @@ def _payments(town: Town) -> list[Payment]:
 
 def _bookings(town: Town, wallet: Wallet) -> list[wallets.Booking]:
     """Read a ledger as others see it: its rows, and what is still in the wallet."""
-    return town.ledger.bookings(wallet.courier_id, 1000)
+    return town.ledger.list_bookings(wallet.courier_id, 1000)
 
 
 # Wakeups
@@ -186,8 +188,8 @@ def every_wakeup_ends(town: Town) -> Iterator[str]:
     sockets = town.gateway.sockets.values()
     in_vain = any(s.open and t.until_s == FOR_EVER_S for s in sockets for t in s.troubles)
     for message in town.queue.waiting.values():
-        wakeup = decode(message.body)
-        due = getattr(wakeup, "due", None)
+        wakeup = decode_wakeup(message.body)
+        due = getattr(wakeup, "due_at", None)
         counted = in_vain and bool(getattr(wakeup, "tries", 0))
         if not counted and (due is None or due <= town.scheduler.now):
             yield f"{message.body} ({message.receives} receives)"

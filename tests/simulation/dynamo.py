@@ -13,8 +13,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.store.tables import MODELS, short_name
-from infra.resources.tables import definition
+from chalicelib.store.tables import MODELS, get_short_name
+from infra.resources.tables import table_definition
 from tests.simulation.expressions import apply_update, check_size, holds
 from tests.simulation.values import BadExpression, Item, sort_key
 
@@ -80,8 +80,8 @@ class Dynamo:
         self.now_s = 0.0
         self.tables: dict[str, Table] = {}
         for model in MODELS:
-            defined = definition(model, prefix)
-            self.tables[defined["TableName"]] = Table(short_name(model), defined)
+            defined = table_definition(model, prefix)
+            self.tables[defined["TableName"]] = Table(get_short_name(model), defined)
         self._operations: dict[str, Callable[[Mapping[str, Any], float | None], dict[str, Any]]] = {
             "GetItem": self._get_item,
             "BatchGetItem": self._batch_get_item,

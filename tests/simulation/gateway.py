@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Listener
+from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.errors import Gone, PostFailed
 from tests.simulation.faults import GIVES_UP, TROUBLES, Fate, Faults
 from tests.simulation.scheduler import Scheduler
@@ -21,10 +21,10 @@ class Telling(str):
     """A frame that words an event: what a contract made of it, for one listener."""
 
     event: Event
-    listener: Listener
+    listener: Subscriber
 
     @classmethod
-    def of(cls, frame: str, event: Event, listener: Listener) -> Telling:
+    def of(cls, frame: str, event: Event, listener: Subscriber) -> Telling:
         """Make a frame that knows what it tells."""
         telling = cls(frame)
         telling.event, telling.listener = event, listener
@@ -127,7 +127,7 @@ class Gateway:
 
     # What Waybill does
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         begun_s = self._scheduler.now_s
         self._fate.spend("post")
         socket = self._known(connection_id)
@@ -143,10 +143,10 @@ class Gateway:
             raise PostFailed("no answer")
         self._fate.may_die("after", "post")
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
         def failure_of(connection_id: str, frame: str) -> Exception | None:
             try:
-                self.post(connection_id, frame)
+                self.post_frame(connection_id, frame)
             except (Gone, PostFailed) as error:
                 return error
             return None
@@ -157,7 +157,7 @@ class Gateway:
         ]
         return [job.result() for job in jobs]
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         """Tell whether a connection is there; one that can't be looked at counts as alive."""
         self._fate.spend("look at a connection")
         try:
@@ -166,13 +166,13 @@ class Gateway:
             return False
         return True
 
-    def last_active(self, connection_id: str) -> datetime | None:
+    def get_last_active(self, connection_id: str) -> datetime | None:
         """Tell nothing: nobody has a hundred connections here. Raises Gone."""
         self._fate.spend("look at a connection")
         self._known(connection_id)
         return None
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         self._fate.spend("close a connection")
         if outage := self._outage():
             self._fail(outage)

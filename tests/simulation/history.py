@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from chalicelib.domain.events import Event, Outbox
-from chalicelib.domain.money.payments import Payment, Verdict
+from chalicelib.domain.money.payments import Payment, PaymentResult
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
-from chalicelib.domain.orders.chat import Message
+from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.store.compression import unpack
 from tests.simulation.dynamo import Write
@@ -52,7 +52,7 @@ class History:
     orders: dict[int, Order] = field(default_factory=dict)
     occupied: dict[str, int] = field(default_factory=dict)  # couriers by their rows
     bookings: dict[tuple[str, str], set[int]] = field(default_factory=dict)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[str, PaymentResult] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)  # payments and payouts answered as final
     violations: list[Violation] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -81,7 +81,7 @@ class History:
         for table, row in writes:
             if row is not None:
                 self._note(table, row)
-        for who, orders in _doubles(order.holder for order in self.orders.values()):
+        for who, orders in _doubles(order.occupied_courier_id for order in self.orders.values()):
             self.violate("no_courier_has_two_orders", f"{who} has {orders}")
         for order_id, couriers in _doubles(self.occupied.values()):
             self.violate("no_order_has_two_couriers", f"{order_id} occupies {couriers}")
@@ -91,7 +91,7 @@ class History:
             self._occupy(row)
         elif decode := DECODERS.get(table):
             aggregate = decode(row)
-            self._keep(aggregate.told)
+            self._keep(aggregate.outbox)
             if isinstance(aggregate, Order):
                 self._hold(aggregate)
             elif isinstance(aggregate, Wallet):
@@ -103,7 +103,7 @@ class History:
                 identity = identity_of(event)
                 if identity not in self.facts:
                     self.facts[identity] = Fact(
-                        msgspec.structs.replace(event, job=outbox.job), self.now_s()
+                        msgspec.structs.replace(event, details=outbox.details), self.now_s()
                     )
                     self.trace("committed", *identity, event.type)
 
@@ -119,7 +119,7 @@ class History:
             self.occupied.pop(courier_id, None)
 
     def _book(self, wallet: Wallet) -> None:
-        for booking in wallet.newest:
+        for booking in wallet.latest_bookings:
             versions = self.bookings.setdefault((wallet.courier_id, booking.key), set())
             versions.add(wallet.version)
             self.trace("booked", wallet.courier_id, booking.key, booking.balance_minor)
@@ -145,10 +145,10 @@ def _packed(kind: type[T]) -> Callable[[Item], T]:
 
 
 # Whatever is its own outbox, by its table.
-DECODERS: dict[str, Callable[[Item], Order | Wallet | Payout | Payment | Message]] = {
+DECODERS: dict[str, Callable[[Item], Order | Wallet | Payout | Payment | ChatMessage]] = {
     "orders": _packed(Order),
     "wallets": _packed(Wallet),
     "payouts": _json(Payout),
     "payments": _json(Payment),
-    "chats": _json(Message),
+    "chats": _json(ChatMessage),
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chalicelib.domain.people import Role
-from chalicelib.store.connections import Connections
+from chalicelib.store.connections import ConnectionTable
 from tests.simulation.gateway import FOR_EVER_S, Socket
 from tests.simulation.town import Town
 
@@ -14,19 +14,21 @@ from tests.simulation.town import Town
 def who_was_let_in_is_in_every_room(town: Town) -> Iterator[str]:
     """A client that was told that it is in is known, and hears what is said in each of its rooms,
     as it asked for last. A courier among them counts as connected."""
-    store, now = Connections(), town.scheduler.now
+    store, now = ConnectionTable(), town.scheduler.now
     for socket in _settled(town):
-        connection = store.get(socket.id, now)
+        connection = store.get_connection(socket.id, now)
         if connection is None:
             yield f"{socket.id} is unknown"
             continue
         for room in connection.rooms:
-            there = [one for one in store.listeners(room, now) if one.connection_id == socket.id]
+            there = [
+                one for one in store.list_subscribers(room, now) if one.connection_id == socket.id
+            ]
             if not there:
                 yield f"{socket.id} is not in {room}"
-            elif there[0].hears != connection.hears:
-                yield f"{socket.id} hears {there[0].hears} in {room}, not {connection.hears}"
-        counts = connection.role is Role.COURIER and connection.hears is None
+            elif there[0].subscriptions != connection.subscriptions:
+                yield f"{socket.id} hears {there[0].subscriptions} in {room}, not {connection.subscriptions}"
+        counts = connection.role is Role.COURIER and connection.subscriptions is None
         if counts and socket.id not in _sockets_of(town, socket.person_id):
             yield f"{socket.id} does not count as connected"
 

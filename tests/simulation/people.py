@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from chalicelib.domain import events
-from chalicelib.domain.details import Item, Job, Place, Wish
-from chalicelib.domain.money.payments import Payment, PaymentStatus, Verdict
+from chalicelib.domain.details import OrderDetails, OrderItem, Place, TripRequest
+from chalicelib.domain.money.payments import Payment, PaymentResult, PaymentStatus
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
@@ -87,7 +87,7 @@ class Somebody:
     def write(self, order_id: int, text: str) -> None:
         """Write to the other side of an order."""
         text = f"{text} {self.town.new_id()}"
-        self.ask("write", self.town.waybill.chats.send, self.person.actor, order_id, text)
+        self.ask("write", self.town.waybill.chats.send_wakeups, self.person.actor, order_id, text)
 
 
 class Customer(Somebody):
@@ -112,10 +112,10 @@ class Customer(Somebody):
         """Place an order of this customer's flow."""
         waybill = self.town.waybill
         if self.flow == "ride":
-            wish = Wish(Place("here", *DEPOT), Place("there", *DOOR), "standard")
-            return waybill.rides.request(self.person.actor, wish)
-        food = {"items": (Item("Soup", 2, 450),)} if self.flow == "food" else {}
-        job = Job(
+            wish = TripRequest(Place("here", *DEPOT), Place("there", *DOOR), "standard")
+            return waybill.rides.request_ride(self.person.actor, wish)
+        food = {"items": (OrderItem("Soup", 2, 450),)} if self.flow == "food" else {}
+        job = OrderDetails(
             flow=self.flow,
             customer_id=self.person.id,
             pickup=Place("1 Depot Road", *DEPOT),
@@ -124,7 +124,7 @@ class Customer(Somebody):
             merchant_id=self.town.dice.choice(RESTAURANTS) if self.flow == "food" else None,
             **food,  # type: ignore[arg-type]
         )
-        return waybill.ordering.place(job)
+        return waybill.customer_orders.place_order(job)
 
     def _rush(self) -> None:
         """Wait, now and then, for the moment at which others order as well."""
@@ -143,19 +143,24 @@ class Customer(Somebody):
             if done.status is Status.DONE and self.may(0.7):
                 self._pay(done)
             elif done.status is Status.UNSERVED and self.may(0.3) and self.flow == "delivery":
-                self.ask("retry", self.town.waybill.ordering.retry, self.person.actor, done.id)
+                self.ask(
+                    "retry",
+                    self.town.waybill.customer_orders.retry_search,
+                    self.person.actor,
+                    done.id,
+                )
 
     def _cancel(self, order: Order) -> Order:
         waybill, actor = self.town.waybill, self.person.actor
         if self.flow == "ride":
-            return waybill.rides.cancel(actor, order.id, None)
-        return waybill.ordering.cancel(actor, order.id, None)
+            return waybill.rides.cancel_ride(actor, order.id, None)
+        return waybill.customer_orders.cancel_order(actor, order.id, None)
 
     def _pay(self, order: Order) -> None:
         """Pay for an order, once as far as the customer knows."""
         if any(payment.order_id == order.id for payment in self.town.payments):
             return
-        pay, actor = self.town.waybill.payments.pay, self.person.actor
+        pay, actor = self.town.waybill.payments.pay_order, self.person.actor
         answer = self.insist("pay", lambda: pay(actor, order.id, "upi", "c@bank", None)[0])
         if isinstance(answer.body, Payment):
             self.town.payments.append(answer.body)
@@ -164,7 +169,7 @@ class Customer(Somebody):
         return [
             order
             for order in self.town.history.orders.values()
-            if order.job.customer_id == self.person.id
+            if order.details.customer_id == self.person.id
         ]
 
 
@@ -187,7 +192,11 @@ class Courier(Somebody):
 
     def _report(self) -> None:
         """Report a position, or going on duty; now and then, off duty."""
-        fleet, actor, clock = self.town.waybill.fleet, self.person.actor, self.town.waybill.clock
+        fleet, actor, clock = (
+            self.town.waybill.courier_status,
+            self.person.actor,
+            self.town.waybill.clock,
+        )
         place = north_of(DEPOT, self.town.dice.uniform(0, 150))
         if self.may(0.4):
             self.ask("position", lambda: fleet.record_fix(actor, Fix(*place, at=clock())))
@@ -196,12 +205,14 @@ class Courier(Somebody):
         self.ask("duty", lambda: fleet.set_available(actor, on_duty, Fix(*place, at=clock())))
 
     def _active(self) -> Order | None:
-        find = self.town.waybill.ordering.active_for_courier
+        find = self.town.waybill.customer_orders.poll_active_order
         answer = self.ask("active", find, self.person.id)
         return answer.body if isinstance(answer.body, Order) else None
 
     def _holds(self) -> bool:
-        return any(o.holder == self.person.id for o in self.town.history.orders.values())
+        return any(
+            o.occupied_courier_id == self.person.id for o in self.town.history.orders.values()
+        )
 
     def _work(self, order: Order) -> None:
         if order.status is Status.OFFERED:
@@ -213,7 +224,7 @@ class Courier(Somebody):
                 self.wait(5, 18)  # until it lapses
         elif order.status in _NEXT:
             if self.flow == "ride" and self.may(0.05):
-                cancel = self.town.waybill.rides.cancel
+                cancel = self.town.waybill.rides.cancel_ride
                 self.insist("cancel", cancel, self.person.actor, order.id, "flat")
                 return
             if self.may(0.3):
@@ -222,24 +233,26 @@ class Courier(Somebody):
 
     def _look_for_work(self) -> None:
         if self.flow == "ride":
-            called = {id_ for phone in self.phones for id_ in phone.heard(events.ORDER_CALLED)}
+            called = {id_ for phone in self.phones for id_ in phone.heard(events.ORDER_BROADCAST)}
             for order_id in sorted(called)[-2:]:
                 if self.town.history.orders[order_id].status is Status.SEARCHING:
                     self._accept(order_id)
         elif self.flow == "food":
-            answer = self.ask("pool", self.town.waybill.pool.open_orders, "food")
+            answer = self.ask("pool", self.town.waybill.open_pool.list_open_orders, "food")
             if answer.ok and answer.body:
                 self._accept(self.town.dice.choice(answer.body).id)
 
     def _accept(self, order_id: int) -> None:
-        self.insist("accept", self.town.waybill.delivery.accept, self.person.actor, order_id)
+        self.insist(
+            "accept", self.town.waybill.courier_orders.accept_order, self.person.actor, order_id
+        )
 
     def _step(self, order_id: int, command: Command) -> None:
-        step = self.town.waybill.delivery.step
+        step = self.town.waybill.courier_orders.take_step
         self.insist(command.verb, step, self.person.actor, order_id, command)
 
     def _have_paid_out(self) -> None:
-        request = self.town.waybill.payouts.request
+        request = self.town.waybill.payouts.request_payout
         answer = self.ask("payout", request, self.person.actor, 10_00, "DE12")
         if isinstance(answer.body, Payout):
             self.town.payouts.append(answer.body)
@@ -251,7 +264,9 @@ class Kitchen(Somebody):
     def live(self) -> None:
         while self.finishing:
             self.wait(2, 7) if self.busy else self.wait(5, 15)
-            answer = self.ask("own", self.town.waybill.pool.restaurant_orders, self.person.actor)
+            answer = self.ask(
+                "own", self.town.waybill.open_pool.list_restaurant_orders, self.person.actor
+            )
             for order in answer.body if answer.ok else ():
                 command = _COOKING.get(order.status)
                 if command is None or self.may(0.3):
@@ -261,7 +276,7 @@ class Kitchen(Somebody):
                 self._step(order.id, command)
 
     def _step(self, order_id: int, command: Command) -> None:
-        step = self.town.waybill.delivery.step
+        step = self.town.waybill.courier_orders.take_step
         self.ask(command.verb, step, self.person.actor, order_id, command)
 
 
@@ -269,21 +284,21 @@ class Bank(Somebody):
     """Says how payments went: more than once, and at its leisure."""
 
     def live(self) -> None:
-        decided: dict[str, Verdict] = self.town.history.verdicts
+        decided: dict[str, PaymentResult] = self.town.history.verdicts
         while self.finishing:
             self.wait(2, 8)
             for payment in list(self.town.payments):
                 verdict = decided.setdefault(payment.id, self._verdict(payment))
                 if self.may(0.5):
-                    settle = self.town.waybill.payments.settle
+                    settle = self.town.waybill.payments.apply_result
                     answer = self.insist("verdict", settle, payment.id, verdict)
                     if answer.ok:
                         self.town.history.confirmed.add(payment.id)
 
-    def _verdict(self, payment: Payment) -> Verdict:
+    def _verdict(self, payment: Payment) -> PaymentResult:
         if self.may(0.8):
-            return Verdict(PaymentStatus.COMPLETED, transaction_id=f"txn {payment.id}")
-        return Verdict(PaymentStatus.FAILED, error="no funds")
+            return PaymentResult(PaymentStatus.COMPLETED, transaction_id=f"txn {payment.id}")
+        return PaymentResult(PaymentStatus.FAILED, error="no funds")
 
 
 class Office(Somebody):
@@ -296,8 +311,10 @@ class Office(Somebody):
             for payout in list(self.town.payouts):
                 if self.may(0.5):
                     continue
-                self.insist("approve", payouts.approve, payout.id)
-                done = self.insist("complete", payouts.complete, payout.id, f"txn {payout.id}")
+                self.insist("approve", payouts.approve_payout, payout.id)
+                done = self.insist(
+                    "complete", payouts.complete_payout, payout.id, f"txn {payout.id}"
+                )
                 if done.ok:
                     self.town.history.confirmed.add(payout.id)
                     self.town.payouts.remove(payout)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.contracts.feed.events import TYPES
+from chalicelib.contracts.feed.events import TYPE_BY_NAME
 from chalicelib.domain.people import Role
 from tests.simulation.gateway import Socket
 from tests.simulation.town import Person, Town
@@ -14,7 +14,7 @@ from tests.simulation.town import Person, Town
 LOOKS_EVERY_S = 0.25
 ANSWERED_WITHIN_S = 8.0
 HEARTBEAT_S = 240.0  # of a feed's client, who has ten minutes here
-FEED = tuple(TYPES)  # a feed's phone subscribes to all there is
+FEED = tuple(TYPE_BY_NAME)  # a feed's phone subscribes to all there is
 
 
 @dataclass(eq=False)
@@ -112,7 +112,7 @@ class Phone:
             self._say({"type": "subscribe", "events": list(FEED)})
             if self._hears('"subscription_updated"'):
                 assert self.socket is not None
-                self.socket.hears = tuple(TYPES[name] for name in FEED)
+                self.socket.hears = tuple(TYPE_BY_NAME[name] for name in FEED)
                 return self._admitted()
         return False
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from chalicelib.domain.messaging.wakeups import Wakeup, encode
+from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
 from chalicelib.errors import Unavailable
 from infra.resources import tables
 from tests.simulation.faults import GIVES_UP, Fate, Faults
@@ -49,7 +49,7 @@ class Queue:
     _visible: list[Message] = field(default_factory=list)
     _messages: int = 0
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Take them all, or none. Raises Unavailable, also where they were taken and no answer
         came."""
         entries = [(wakeup, delay) for wakeup, delay in wakeups]
@@ -71,7 +71,7 @@ class Queue:
             kind = type(wakeup).__name__
             self.sent[kind] += 1
             seconds = ceil(min(max(delay.total_seconds(), 0), MAX_DELAY_S))
-            body = encode(wakeup)
+            body = encode_wakeup(wakeup)
             self.trace("sent", body, seconds)
             for _ in range(2 if self.faults.strikes("twice") else 1):
                 late_s = self.faults.dice.uniform(0, 4) if self.faults.strikes("late") else 0.0

@@ -112,7 +112,7 @@ def _somebody(town: Town, kind: type[S], person: Person, contracts: tuple[str, .
 def _settle_in(town: Town, somebody: Somebody) -> None:
     person = somebody.person
     town.people[person.id] = person
-    town.waybill.profiles.put(
+    town.waybill.profiles.save_own_profile(
         person.actor, Profile(person.id, name=person.id, vehicle_type="standard")
     )
     town.scheduler.begin(somebody.live)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Listener
-from chalicelib.domain.messaging.mailboxes import restaurant_box
-from chalicelib.services.messaging.mailboxes import LEASE
-from chalicelib.store.mailboxes import Mailboxes
+from chalicelib.domain.messaging.connections import Subscriber
+from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.store.mailboxes import MailboxTable
 from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
 from tests.simulation.history import Identity, identity_of
 from tests.simulation.town import Town
@@ -32,8 +32,8 @@ def list_mailboxes(town: Town) -> list[str]:
 
 def read_log(mailbox: str) -> list[Event]:
     """Read all of a log."""
-    store = Mailboxes()
-    return store.log(store.read(mailbox), 1, 10_000)
+    store = MailboxTable()
+    return store.list_events_from(store.get_mailbox(mailbox), 1, 10_000)
 
 
 def places_have_no_gaps(town: Town) -> Iterator[str]:
@@ -57,7 +57,7 @@ def an_id_stands_for_one_event(town: Town) -> Iterator[str]:
 def first_tellings_come_in_order(town: Town) -> Iterator[str]:
     """On each socket, of each log; what is told once more has its id. (Where clocks are further
     apart than a lease lasts, two may hold it, for one of whom an offer has lapsed already.)"""
-    apart = town.plan.skew_s > LEASE.total_seconds() / 2
+    apart = town.plan.skew_s > LEASE_TIME.total_seconds() / 2
     for socket in _all(town):
         seen: set[Place] = set()
         newest: dict[str, int] = {}
@@ -141,9 +141,9 @@ def _is_worded(town: Town, socket: Socket, event: Event) -> bool:
     if poison.contract == socket.contract and poison.event == identity_of(event):
         return False
     person = town.people[socket.person_id]
-    listener = Listener(socket.id, person.id, socket.contract, socket.hears, person.role)
-    return listener.wants(event.type) and bool(
-        town.contracts[socket.contract].words(event, listener)
+    listener = Subscriber(socket.id, person.id, socket.contract, socket.hears, person.role)
+    return listener.subscribes_to(event.type) and bool(
+        town.contracts[socket.contract].render_event(event, listener)
     )
 
 
@@ -185,7 +185,7 @@ def _mailboxes_of(town: Town, socket: Socket) -> list[str]:
     """List the mailboxes that a socket hears."""
     person = town.people[socket.person_id]
     owned = person.restaurant_ids if socket.contract in ("food", "socketio") else ()
-    return [person.id, *map(restaurant_box, owned)]
+    return [person.id, *map(restaurant_mailbox, owned)]
 
 
 TELLING: tuple[Callable[[Town], Iterator[str]], ...] = (

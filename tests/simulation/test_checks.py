@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.wakeups import Relay
+from chalicelib.domain.messaging.wakeups import RelayDue
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.payouts import Payout
-from chalicelib.domain.money.wallets import earning_key
+from chalicelib.domain.money.wallets import make_earning_key
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.mailbox_subscribers import leave
-from chalicelib.store.mailboxes import Head, Mailboxes
+from chalicelib.store.mailbox_subscribers import remove_subscriber
+from chalicelib.store.mailboxes import MailboxTable, StoredHead
 from chalicelib.store.tables import (
     ConnectionRow,
     CourierRow,
@@ -82,8 +82,8 @@ def a_lost_event(town: Town) -> None:
 
 def a_gap(town: Town) -> None:
     row = MailboxRow.get("c0")
-    head = unpack(row.doc, Head)
-    last = Mailboxes().log(Mailboxes().read("c0"), 1, 1000)[-1]
+    head = unpack(row.doc, StoredHead)
+    last = MailboxTable().list_events_from(MailboxTable().get_mailbox("c0"), 1, 1000)[-1]
     moved = replace(
         head, next_seq=head.next_seq + 5, tail=(*head.tail, replace(last, seq=head.next_seq + 4))
     )
@@ -131,7 +131,7 @@ def a_socket_that_is_forgotten(town: Town) -> None:
 
 
 def a_socket_in_no_room(town: Town) -> None:
-    leave(listener(town).person_id, listener(town).id)
+    remove_subscriber(listener(town).person_id, listener(town).id)
 
 
 def a_ghost(town: Town) -> None:
@@ -139,9 +139,11 @@ def a_ghost(town: Town) -> None:
 
 
 def a_lost_booking(town: Town) -> None:
-    courier_id, key = str(delivered(town).courier_id), earning_key(delivered(town).id)
-    wallet = town.ledger.get(courier_id)
-    spared = replace(wallet, newest=tuple(b for b in wallet.newest if b.key != key))
+    courier_id, key = str(delivered(town).courier_id), make_earning_key(delivered(town).id)
+    wallet = town.ledger.get_wallet(courier_id)
+    spared = replace(
+        wallet, latest_bookings=tuple(b for b in wallet.latest_bookings if b.key != key)
+    )
     WalletRow(courier_id).update(actions=[WalletRow.doc.set(pack(spared))])
     LedgerRow(courier_id, key).delete()
 
@@ -177,7 +179,9 @@ def an_order_paid_twice(town: Town) -> None:
 
 
 def a_wakeup(town: Town) -> None:
-    town.scheduler.begin(lambda: town.queue.send([(Relay("order#1"), timedelta(seconds=900))]))
+    town.scheduler.begin(
+        lambda: town.queue.send_wakeups([(RelayDue("order#1"), timedelta(seconds=900))])
+    )
     town.scheduler.run_until(town.scheduler.now_s + 1)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.moto_engine import moto_engine
-from infra.resources.aws_clients import client
+from infra.local.moto_engine import run_moto
+from infra.resources.aws_clients import make_client
 from infra.resources.tables import create_tables
 from tests.simulation.dynamo import REMEMBERED_S, Dynamo
 from tests.simulation.story import inhabit
@@ -110,8 +110,8 @@ Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 @pytest.fixture
 def moto() -> Iterator[Call]:
     """moto's answers to the calls of botocore."""
-    with moto_engine():
-        dynamodb = client("dynamodb", None)
+    with run_moto():
+        dynamodb = make_client("dynamodb", None)
         create_tables(dynamodb, PREFIX)
         yield dynamodb._make_api_call
 

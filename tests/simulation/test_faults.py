@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.wakeups import Greet
+from chalicelib.domain.messaging.wakeups import GreetingDue
 from chalicelib.errors import Gone, PostFailed, Unavailable
 from chalicelib.store.tables import CounterRow
 from infra.resources import tables
@@ -132,8 +132,8 @@ def a_socket(town: Town, id_: str = "s1") -> Socket:
 def test_a_troubled_socket_hears_nothing_and_the_others_do(town: Town, kind: str) -> None:
     bad, good = a_socket(town, "bad"), a_socket(town, "good")
     bad.troubles.append(Trouble(kind, 0.0, 1000.0))
-    assert isinstance(outcome(town, lambda: town.gateway.post("bad", "x")), PostFailed)
-    failures = outcome(town, lambda: town.gateway.post_all([("bad", "x"), ("good", "y")]))
+    assert isinstance(outcome(town, lambda: town.gateway.post_frame("bad", "x")), PostFailed)
+    failures = outcome(town, lambda: town.gateway.post_frames([("bad", "x"), ("good", "y")]))
     assert [type(failure) for failure in failures] == [PostFailed, type(None)]
     assert (bad.frames(), good.frames()) == ([], ["y"])
 
@@ -142,26 +142,26 @@ def test_who_leaves_silently_is_there_for_a_while_and_hears_nothing(town: Town) 
     socket = a_socket(town)
     town.gateway.hang_up(socket, polite=False)
     socket.gone_s = town.scheduler.now_s + 150
-    assert outcome(town, lambda: town.gateway.post("s1", "x")) is None
+    assert outcome(town, lambda: town.gateway.post_frame("s1", "x")) is None
     assert (socket.frames(), len(socket.lost)) == ([], 1)
     town.scheduler.run_until(200)
-    assert isinstance(outcome(town, lambda: town.gateway.post("s1", "y")), Gone)
+    assert isinstance(outcome(town, lambda: town.gateway.post_frame("s1", "y")), Gone)
 
 
 def test_an_outage_is_everybodys(town: Town) -> None:
     a_socket(town)
     town.gateway.outage = Trouble("broken", 0.0, 1000.0)
-    assert isinstance(outcome(town, lambda: town.gateway.post("s1", "x")), PostFailed)
-    assert isinstance(outcome(town, lambda: town.gateway.close("s1")), PostFailed)
-    assert outcome(town, lambda: town.gateway.alive("s1")) is True
+    assert isinstance(outcome(town, lambda: town.gateway.post_frame("s1", "x")), PostFailed)
+    assert isinstance(outcome(town, lambda: town.gateway.close_connection("s1")), PostFailed)
+    assert outcome(town, lambda: town.gateway.is_connected("s1")) is True
 
 
 # Messages
 
 
 def send(town: Town, delay_s: float = 0.0) -> Any:
-    wakeup = Greet("s1")
-    return outcome(town, lambda: town.queue.send([(wakeup, timedelta(seconds=delay_s))]))
+    wakeup = GreetingDue("s1")
+    return outcome(town, lambda: town.queue.send_wakeups([(wakeup, timedelta(seconds=delay_s))]))
 
 
 def test_a_message_that_fails_comes_again_and_ends_with_the_dead_letters(town: Town) -> None:

@@ -23,9 +23,9 @@ from chalicelib.edge import sockets
 from chalicelib.edge import sqs as wakes
 from chalicelib.errors import CourierTaken, Overdue, PostFailed, Stale, WaybillError
 from chalicelib.settings import Settings
-from chalicelib.store.tables import bind
-from chalicelib.store.wallets import Wallets
-from infra.local.tokens import mint
+from chalicelib.store.tables import bind_tables
+from chalicelib.store.wallets import WalletTable
+from infra.local.tokens import mint_token
 from tests.conftest import SECRET
 from tests.faults import Crash
 from tests.simulation.boundary import DynamoClient
@@ -62,7 +62,9 @@ class Person:
     @property
     def token(self) -> str:
         """What their clients show."""
-        return mint(SECRET, self.role.value, self.id, restaurant_ids=list(self.restaurant_ids))
+        return mint_token(
+            SECRET, self.role.value, self.id, restaurant_ids=list(self.restaurant_ids)
+        )
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ class Town:
         self.engine = over(self.dynamo)
         client = DynamoClient(self.engine, self.scheduler, self.faults, fate)
         self.settings = _settings()
-        self.database = bind(PREFIX, self.settings.aws_region, None, client)
-        self.ledger = Wallets(self.database)
+        self.database = bind_tables(PREFIX, self.settings.aws_region, None, client)
+        self.ledger = WalletTable(self.database)
         self.people: dict[str, Person] = {}
         self.payments: list[Payment] = []  # that customers know of
         self.payouts: list[Payout] = []  # that couriers wait for
@@ -172,7 +174,9 @@ class Town:
             "headers": {"authorization": f"Bearer {token}"} if token else {},
         }
         return self._invoke(
-            "websocket_connect", socket_id, lambda: Answer(sockets.connect(self.waybill, event))
+            "websocket_connect",
+            socket_id,
+            lambda: Answer(sockets.handle_connect(self.waybill, event)),
         )
 
     def say(self, socket_id: str, message: Any) -> Answer:
@@ -180,7 +184,7 @@ class Town:
         text = message if isinstance(message, str) else json.dumps(message)
 
         def run() -> Answer:
-            sockets.message(self.waybill, socket_id, text)
+            sockets.handle_message(self.waybill, socket_id, text)
             return Answer(200)
 
         return self._invoke("websocket_message", f"{socket_id} {text[:40]}", run)
@@ -189,7 +193,7 @@ class Town:
         """Handle the end of a socket ($disconnect)."""
 
         def run() -> Answer:
-            sockets.disconnect(self.waybill, socket_id)
+            sockets.handle_disconnect(self.waybill, socket_id)
             return Answer(200)
 
         return self._invoke("websocket_disconnect", socket_id, run)
@@ -200,10 +204,10 @@ class Town:
 
         def run() -> Answer:
             if once:
-                sweeper.sweep()
+                sweeper.run_pass()
             else:
-                out_of_time = wakes.running_out(_Context(self.scheduler), reserve=0.1)
-                sweeper.run(self.scheduler.sleep, out_of_time)
+                out_of_time = wakes.make_time_check(_Context(self.scheduler), reserve=0.1)
+                sweeper.run_passes(self.scheduler.sleep, out_of_time)
             return Answer(200)
 
         self._invoke("sweep", "", run)
@@ -212,7 +216,9 @@ class Town:
         """Give a batch to the Lambda behind the queue."""
 
         def run() -> Answer:
-            answer = wakes.handle(self.waybill, {"Records": records}, _Context(self.scheduler))
+            answer = wakes.handle_batch(
+                self.waybill, {"Records": records}, _Context(self.scheduler)
+            )
             return Answer(200, {one["itemIdentifier"] for one in answer["batchItemFailures"]})
 
         found = self._invoke("wake", " ".join(record["body"] for record in records), run)

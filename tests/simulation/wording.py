@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Listener
+from chalicelib.domain.messaging.connections import Subscriber
 from tests.simulation.faults import Faults
 from tests.simulation.gateway import Telling
 from tests.simulation.history import Identity, identity_of
@@ -46,8 +46,8 @@ class _Attributed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._contract, name)
 
-    def words(self, event: Event, listener: Listener) -> Sequence[str]:
-        frames = self._contract.words(event, listener)
+    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
+        frames = self._contract.render_event(event, listener)
         if frames and self._poison.is_in(self._name, event):
             raise CannotWord(f"{self._name}: {event.type}")
         return [Telling.of(frame, event, listener) for frame in frames]

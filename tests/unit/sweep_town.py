@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.messaging.wakeups import Beats, Look, Search, Wakeup
+from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, SearchDue, Wakeup
 from chalicelib.errors import Overdue
-from chalicelib.services.sweeper import PASS_EVERY, Sweeper
-from chalicelib.services.wakeup_handler import Waking
+from chalicelib.services.sweeper import PASS_INTERVAL, Sweeper
+from chalicelib.services.wakeup_handler import WakeupHandler
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW
@@ -45,7 +45,7 @@ class SweepTown:
         self._messages: list[tuple[datetime, int, Wakeup]] = []
         self.sweeper = Sweeper(self._as(Orders), self._as(Sockets), self._queue(), self.clock)
         nobody: Any = None
-        self._waking = Waking(
+        self._waking = WakeupHandler(
             nobody, nobody, nobody, self._as(Looking), nobody, self._as(Checking),
             nobody, self._queue(), self._as(InTurn), self.clock,
         )  # fmt: skip
@@ -56,7 +56,7 @@ class SweepTown:
     def _queue(self) -> Any:
         return self
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """As SQS: whole seconds of delay."""
         for wakeup, delay in wakeups:
             self.sent.append(wakeup)
@@ -65,7 +65,7 @@ class SweepTown:
 
     def arm(self) -> None:
         """Send every order's own wakeup."""
-        self.send((Search(id_, at), timedelta(0)) for id_, at in self.deadlines.items())
+        self.send_wakeups((SearchDue(id_, at), timedelta(0)) for id_, at in self.deadlines.items())
 
     def live(self, seconds: float, *, sweeps: bool = True) -> None:
         """Let time pass: a pass of the sweep every 15 s, each message by whoever is idle first."""
@@ -78,8 +78,8 @@ class SweepTown:
             if sweeps and now == next_pass:
                 self.clock.now = now
                 with suppress(Overdue):  # a backlog of minutes is said to be one, and goes on
-                    self.sweeper.sweep()
-                next_pass += PASS_EVERY
+                    self.sweeper.run_pass()
+                next_pass += PASS_INTERVAL
             else:
                 self._work(now)
         self.clock.now = until
@@ -93,17 +93,21 @@ class SweepTown:
         _, number = heapq.heappop(self.ready)
         _, _, wakeup = heapq.heappop(self._messages)
         self.clock.now = now
-        self._waking.handle(wakeup)
+        self._waking.handle_wakeup(wakeup)
         heapq.heappush(self.ready, (self.clock.now, number))
 
     def handed(self) -> Counter[int]:
         """How often the sweep handed on each order."""
-        return Counter(id_ for one in self.sent if isinstance(one, Look) for id_ in one.order_ids)
+        return Counter(
+            id_ for one in self.sent if isinstance(one, OrdersDue) for id_ in one.order_ids
+        )
 
     @property
     def pings(self) -> int:
         """How often the sweep handed on the socket."""
-        return sum(SOCKET in one.connection_ids for one in self.sent if isinstance(one, Beats))
+        return sum(
+            SOCKET in one.connection_ids for one in self.sent if isinstance(one, ConnectionsDue)
+        )
 
 
 class Orders:
@@ -112,7 +116,7 @@ class Orders:
     def __init__(self, town: SweepTown) -> None:
         self._town = town
 
-    def due(self, now: datetime) -> Iterator[Due[int]]:
+    def list_due(self, now: datetime) -> Iterator[Due[int]]:
         """What is due when the pass begins."""
         late: list[list[Due[int]]] = [[] for _ in range(SHARDS)]
         for id_, at in self._town.deadlines.items():
@@ -127,7 +131,7 @@ class Sockets:
     def __init__(self, town: SweepTown) -> None:
         self._town = town
 
-    def due(self, now: datetime) -> Iterator[Due[str]]:
+    def list_due(self, now: datetime) -> Iterator[Due[str]]:
         """The socket."""
         return iter([Due(SOCKET, now)])
 
@@ -138,14 +142,14 @@ class Looking:
     def __init__(self, town: SweepTown) -> None:
         self._town = town
 
-    def search_on(self, order_id: int, due: datetime) -> timedelta:
+    def search_if_due(self, order_id: int, due: datetime) -> timedelta:
         """Look, if it is time."""
         left = due - self._town.clock.now
         if left <= timedelta(0):
-            self.look_after(order_id)
+            self.handle_deadline(order_id)
         return max(left, timedelta(0))
 
-    def look_after(self, order_id: int) -> None:
+    def handle_deadline(self, order_id: int) -> None:
         """Look, if it is due."""
         town = self._town
         due = town.deadlines.get(order_id)
@@ -159,7 +163,7 @@ class Looking:
             del town.deadlines[order_id]
             return
         next_at = town.clock.now + AGAIN
-        town.send([(Search(order_id, next_at), AGAIN)])
+        town.send_wakeups([(SearchDue(order_id, next_at), AGAIN)])
         town.deadlines[order_id] = next_at
 
 
@@ -169,7 +173,7 @@ class Checking:
     def __init__(self, town: SweepTown) -> None:
         self._town = town
 
-    def check(self, connection_id: str) -> None:
+    def check_connection(self, connection_id: str) -> None:
         """Check it."""
         self._town.beats.append(self._town.clock.now)
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.domain.people import Role
 from chalicelib.edge.auth import Authenticator
-from chalicelib.edge.bearer import bearer
+from chalicelib.edge.bearer import read_bearer_token
 from chalicelib.edge.keys import PublicKeys
 from chalicelib.errors import Unauthenticated, Unavailable
 from chalicelib.settings import Settings
@@ -54,7 +54,7 @@ def signed(header: Any, payload: Any, key: bytes = SECRET.encode()) -> str:
 
 def refused(token: str | None, by: Authenticator = BY_SECRET) -> str:
     with pytest.raises(Unauthenticated) as error:
-        by.actor(token)
+        by.authenticate(token)
     return error.value.message
 
 
@@ -62,7 +62,7 @@ HS256 = {"alg": "HS256", "typ": "JWT"}
 
 
 def test_a_good_token_says_who_asks() -> None:
-    actor = BY_SECRET.actor(a_token(name=" Dan ", phone="+91", restaurant_ids=["r1", 2]))
+    actor = BY_SECRET.authenticate(a_token(name=" Dan ", phone="+91", restaurant_ids=["r1", 2]))
     assert (actor.id, actor.role, actor.name, actor.phone) == ("dan", Role.COURIER, "Dan", "+91")
     assert actor.restaurant_ids == ("r1", "2")
 
@@ -122,14 +122,14 @@ def test_a_token_must_name_somebody(sub: Any) -> None:
 
 
 def test_an_id_may_be_a_number_or_stand_under_user_id() -> None:
-    assert BY_SECRET.actor(signed(HS256, {"sub": 42, "exp": in_an_hour()})).id == "42"
-    assert BY_SECRET.actor(a_token(sub=None, user_id="u7")).id == "u7"
-    assert BY_SECRET.actor(a_token(sub="s", user_id="u7")).id == "s"
+    assert BY_SECRET.authenticate(signed(HS256, {"sub": 42, "exp": in_an_hour()})).id == "42"
+    assert BY_SECRET.authenticate(a_token(sub=None, user_id="u7")).id == "u7"
+    assert BY_SECRET.authenticate(a_token(sub="s", user_id="u7")).id == "s"
 
 
 @pytest.mark.parametrize("sub", ["a  b", "auth0|5f7c", "O’Brien", "ада", "007", "👩‍🚀", "x" * 128])
 def test_an_id_is_taken_exactly_as_it_was_signed(sub: str) -> None:
-    assert BY_SECRET.actor(a_token(sub=sub)).id == sub
+    assert BY_SECRET.authenticate(a_token(sub=sub)).id == sub
 
 
 ODD_CLAIMS: list[dict[str, Any]] = [
@@ -151,7 +151,7 @@ def test_a_claim_that_is_null_counts_as_absent() -> None:
         ("nbf", "iat", "iss", "aud", "jti", "name", "phone", "role", "restaurant_ids", "groups")
     )
     token = signed(HS256, {"sub": None, "user_id": 7, "exp": in_an_hour(), **nothing})
-    assert BY_SECRET.actor(token).id == "7"
+    assert BY_SECRET.authenticate(token).id == "7"
     assert refused(signed(HS256, {"sub": "d", "exp": None})) == "The token is not valid."
 
 
@@ -163,7 +163,7 @@ def test_an_issuers_clock_may_be_some_seconds_ahead(claim: str) -> None:
         times: dict[str, Any] = {claim: int(time.time()) + ahead_s}
         return a_token(**times)
 
-    assert BY_SECRET.actor(issued(8)).id == "dan"
+    assert BY_SECRET.authenticate(issued(8)).id == "dan"
     assert refused(issued(13))
     strict = Authenticator(Settings(jwt_secret=SECRET, jwt_leeway=timedelta(0)))
     assert refused(issued(2), strict)
@@ -172,10 +172,10 @@ def test_an_issuers_clock_may_be_some_seconds_ahead(claim: str) -> None:
 def test_a_token_is_good_some_seconds_longer_and_says_until_when() -> None:
     """JWT_LEEWAY_S."""
     now = int(time.time())
-    until = BY_SECRET.actor(a_token(exp=now - 5)).until
+    until = BY_SECRET.authenticate(a_token(exp=now - 5)).token_ends_at
     assert until is not None
     assert abs(until.timestamp() - (now + 5)) < 2
-    assert BY_SECRET.actor(a_token(exp=10**300)).until
+    assert BY_SECRET.authenticate(a_token(exp=10**300)).token_ends_at
 
 
 @pytest.mark.parametrize(
@@ -202,13 +202,13 @@ def test_a_token_is_good_some_seconds_longer_and_says_until_when() -> None:
     ],
 )
 def test_roles_have_many_names(claims: dict[str, Any], role: Role | None) -> None:
-    assert BY_SECRET.actor(a_token(**claims)).role is role
+    assert BY_SECRET.authenticate(a_token(**claims)).role is role
 
 
 def test_issuer_and_audience_count_where_they_are_set() -> None:
     strict = Authenticator(Settings(jwt_secret=SECRET, jwt_issuer="us", jwt_audience="waybill"))
-    assert strict.actor(a_token(iss="us", aud="waybill")).id == "dan"
-    assert strict.actor(a_token(iss="us", aud=["other", "waybill"])).id == "dan"
+    assert strict.authenticate(a_token(iss="us", aud="waybill")).id == "dan"
+    assert strict.authenticate(a_token(iss="us", aud=["other", "waybill"])).id == "dan"
     for claims in (
         {"iss": "them", "aud": "waybill"},
         {"iss": "us", "aud": "other"},
@@ -217,7 +217,7 @@ def test_issuer_and_audience_count_where_they_are_set() -> None:
         {"iss": ["us"], "aud": "waybill"},
     ):
         assert refused(signed(HS256, {"sub": "d", "exp": in_an_hour(), **claims}), strict)
-    assert BY_SECRET.actor(a_token(iss="them", aud="other")).id == "dan"
+    assert BY_SECRET.authenticate(a_token(iss="them", aud="other")).id == "dan"
 
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -273,8 +273,8 @@ def by_key(key: Any, algorithm: str, kid: str) -> str:
 
 
 def test_tokens_signed_by_published_keys_are_good(by_keys: Authenticator) -> None:
-    assert by_keys.actor(by_key(RSA, "RS256", "r")).id == "dan"
-    assert by_keys.actor(by_key(EC, "ES256", "e")).id == "dan"
+    assert by_keys.authenticate(by_key(RSA, "RS256", "r")).id == "dan"
+    assert by_keys.authenticate(by_key(EC, "ES256", "e")).id == "dan"
 
 
 def test_keys_and_algorithms_are_not_mixed(by_keys: Authenticator) -> None:
@@ -293,7 +293,7 @@ def test_keys_and_algorithms_are_not_mixed(by_keys: Authenticator) -> None:
 def test_keys_that_can_not_be_had_say_nothing_of_the_token() -> None:
     nobody_listens = Settings(jwt_jwks_url="http://127.0.0.1:9/keys", jwt_algorithms=("RS256",))
     with pytest.raises(Unavailable):
-        Authenticator(nobody_listens).actor(by_key(RSA, "RS256", "r"))
+        Authenticator(nobody_listens).authenticate(by_key(RSA, "RS256", "r"))
 
 
 NO_KEYS = {
@@ -329,7 +329,7 @@ def test_whatever_is_no_keys_says_nothing_of_the_token(
 ) -> None:
     answering.answer = answer
     with pytest.raises(Unavailable):
-        by_keys.actor(by_key(RSA, "RS256", "r"))
+        by_keys.authenticate(by_key(RSA, "RS256", "r"))
 
 
 def test_a_key_that_can_not_be_used_leaves_the_others_usable(
@@ -337,7 +337,7 @@ def test_a_key_that_can_not_be_used_leaves_the_others_usable(
 ) -> None:
     keys = [{"kid": "x", "kty": "??"}, {**a_jwk("e"), "use": "enc"}, {**a_jwk("r"), "use": "sig"}]
     answering.answer = (200, json.dumps({"keys": keys}).encode())
-    assert by_keys.actor(by_key(RSA, "RS256", "r")).id == "dan"
+    assert by_keys.authenticate(by_key(RSA, "RS256", "r")).id == "dan"
     assert refused(by_key(EC, "ES256", "e"), by_keys)
 
 
@@ -346,29 +346,29 @@ def test_invented_key_ids_do_not_flood_the_provider(answering: type[Keys], jwks_
     keys = PublicKeys(jwks_url, lambda: at[0])
     for n in range(10):
         with pytest.raises(jwt.PyJWTError):
-            keys.key_of(by_key(RSA, "RS256", f"unknown-{n}"))
+            keys.get_key(by_key(RSA, "RS256", f"unknown-{n}"))
     assert answering.asked == 1
     answering.answer = (500, b"")
     at[0] = 6
-    assert keys.key_of(by_key(RSA, "RS256", "r"))  # known: nothing is fetched
+    assert keys.get_key(by_key(RSA, "RS256", "r"))  # known: nothing is fetched
     for n in range(10):
         with pytest.raises(Unavailable):
-            keys.key_of(by_key(RSA, "RS256", f"unknown-{n}"))
+            keys.get_key(by_key(RSA, "RS256", f"unknown-{n}"))
     assert answering.asked == 2
     at[0] = 400
     for _ in range(10):
         with pytest.raises(Unavailable):
-            keys.key_of(by_key(RSA, "RS256", "r"))
+            keys.get_key(by_key(RSA, "RS256", "r"))
     assert answering.asked == 3
     answering.answer, at[0] = None, 406
-    assert keys.key_of(by_key(RSA, "RS256", "r"))
+    assert keys.get_key(by_key(RSA, "RS256", "r"))
 
 
 def test_a_provider_that_does_not_answer_says_nothing_of_the_token() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         keys = PublicKeys(f"http://127.0.0.1:{silent.getsockname()[1]}/keys", timeout_s=0.1)
         with pytest.raises(Unavailable):
-            keys.key_of(by_key(RSA, "RS256", "r"))
+            keys.get_key(by_key(RSA, "RS256", "r"))
 
 
 @pytest.mark.parametrize(
@@ -385,4 +385,4 @@ def test_a_provider_that_does_not_answer_says_nothing_of_the_token() -> None:
     ],
 )
 def test_where_a_token_stands_in_a_header(header: str | None, token: str | None) -> None:
-    assert bearer(header) == token
+    assert read_bearer_token(header) == token

@@ -80,7 +80,7 @@ def gateway(api: Api, slept: list[float]) -> ConnectionsApi:
 
 
 def test_a_frame_is_one_signed_post(api: Api, gateway: ConnectionsApi) -> None:
-    gateway.post("a/b+c=", '{"text": "ü"}')
+    gateway.post_frame("a/b+c=", '{"text": "ü"}')
     ((method, path, body, headers),) = api.requests
     assert (method, path) == ("POST", "/api/@connections/a%2Fb%2Bc%3D")
     assert body == '{"text": "ü"}'.encode()
@@ -93,7 +93,7 @@ def test_what_may_pass_is_tried_again_after_growing_pauses(
     api: Api, gateway: ConnectionsApi, slept: list[float], status: int
 ) -> None:
     api.statuses = [status, status, 200]
-    gateway.post("c=", "x")
+    gateway.post_frame("c=", "x")
     assert len(api.requests) == 3
     first, second = slept
     assert 0.025 <= first <= 0.05
@@ -103,7 +103,7 @@ def test_what_may_pass_is_tried_again_after_growing_pauses(
 def test_pauses_have_jitter(api: Api, gateway: ConnectionsApi, slept: list[float]) -> None:
     for _ in range(5):
         api.statuses = [429, 200]
-        gateway.post("c=", "x")
+        gateway.post_frame("c=", "x")
     assert len(set(slept)) == 5
 
 
@@ -113,7 +113,7 @@ def test_what_does_not_pass_fails_in_the_end(
 ) -> None:
     api.statuses = [status]
     with pytest.raises(PostFailed):
-        gateway.post("c=", "x")
+        gateway.post_frame("c=", "x")
     assert len(api.requests) == 4
 
 
@@ -125,20 +125,20 @@ def test_what_can_not_pass_is_not_tried_again(
 ) -> None:
     api.statuses = [status]
     with pytest.raises(error):
-        gateway.post("c=", "x")
+        gateway.post_frame("c=", "x")
     assert len(api.requests) == 1
 
 
 def test_a_connection_is_gone_only_when_aws_says_so(api: Api, gateway: ConnectionsApi) -> None:
     for status, alive in ((200, True), (410, False), (403, True), (500, True), (0, True)):
         api.statuses = [status]
-        assert gateway.alive("c=") is alive
+        assert gateway.is_connected("c=") is alive
 
 
 def test_closing_one_that_is_gone_is_harmless(api: Api, gateway: ConnectionsApi) -> None:
     for status in (204, 410):
         api.statuses = [status]
-        gateway.close("c=")
+        gateway.close_connection("c=")
     assert {request[0] for request in api.requests} == {"DELETE"}
 
 
@@ -149,14 +149,14 @@ def test_one_that_may_still_be_open_is_not_closed(
     """AWS answers 204, or 410 for one that is gone; anything else closes nothing."""
     api.statuses = [status] * 4
     with pytest.raises(PostFailed):
-        gateway.close("c=")
+        gateway.close_connection("c=")
 
 
 def test_a_server_that_is_not_there_fails_a_post(slept: list[float]) -> None:
     nobody = ConnectionsApi("http://127.0.0.1:9/api", Session(), "us-east-1", sleep=slept.append)
     with pytest.raises(PostFailed):
-        nobody.post("c=", "x")
-    assert nobody.alive("c=")
+        nobody.post_frame("c=", "x")
+    assert nobody.is_connected("c=")
 
 
 def test_what_is_posted_to_many_at_once_fails_for_each_as_it_would_alone(
@@ -165,7 +165,7 @@ def test_what_is_posted_to_many_at_once_fails_for_each_as_it_would_alone(
     """A pause for all of those that may yet pass, not one for each."""
     api.statuses = [410, 413, 429, 400, 200]
     posts = [(f"c{n}", f"hello {n}") for n in range(5)]
-    failures = gateway.post_all(posts)
+    failures = gateway.post_frames(posts)
     assert sorted(type(failure).__name__ for failure in failures) == [
         "FrameTooLarge",
         "Gone",
@@ -182,15 +182,15 @@ def test_what_is_posted_to_many_at_once_fails_for_each_as_it_would_alone(
 
 
 def test_one_is_posted_to_as_many_are(api: Api, gateway: ConnectionsApi) -> None:
-    assert [*gateway.post_all([("c1", "hello")]), *gateway.post_all([])] == [None]
+    assert [*gateway.post_frames([("c1", "hello")]), *gateway.post_frames([])] == [None]
     api.statuses = [410]
-    [failure] = gateway.post_all([("c1", "hello")])
+    [failure] = gateway.post_frames([("c1", "hello")])
     assert isinstance(failure, Gone)
 
 
 def test_a_server_that_is_not_there_fails_each_of_many(slept: list[float]) -> None:
     nobody = ConnectionsApi("http://127.0.0.1:9/api", Session(), "us-east-1", sleep=slept.append)
-    failures = nobody.post_all([("c1", "hello"), ("c2", "hello")])
+    failures = nobody.post_frames([("c1", "hello"), ("c2", "hello")])
     assert [type(failure) for failure in failures] == [PostFailed, PostFailed]
 
 
@@ -209,7 +209,7 @@ def test_when_a_connection_was_last_active(
     api: Api, gateway: ConnectionsApi, body: bytes, at_s: float | None
 ) -> None:
     api.body = body
-    found = gateway.last_active("abc=")
+    found = gateway.get_last_active("abc=")
     assert (found.timestamp() if found else None) == at_s
 
 
@@ -218,7 +218,7 @@ def test_a_connection_that_can_not_be_looked_at_may_be_there(
 ) -> None:
     api.statuses[:] = [410]
     with pytest.raises(Gone):
-        gateway.last_active("abc=")
+        gateway.get_last_active("abc=")
     for status in (403, 429, 500, 0):
         api.statuses[:] = [status]
-        assert gateway.last_active("abc=") is None
+        assert gateway.get_last_active("abc=") is None

@@ -11,22 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.base import Request
+from chalicelib.contracts.base import SocketMessage
 from chalicelib.contracts.courier.socket import (
     COURIER,
     CUSTOMER,
     STATUS_WORDS,
     STEP_WORDS,
-    assigned_driver,
-    order_body,
-    read_fix,
-    read_job,
-    transition_details,
+    read_delivery_order,
+    read_location,
+    render_courier,
+    render_delivery_order,
+    render_transition,
 )
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact, Place
 from chalicelib.domain.events import Event, order_stream
-from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.orders.requests import ReportFix
@@ -47,13 +47,13 @@ def sample(name: str) -> Any:
 
 def said(event: Event, to: Connection) -> list[Any]:
     contract = COURIER if to is HIS else CUSTOMER
-    listener = Listener(to.id, to.person_id, to.contract)
-    return [json.loads(text) for text in contract.words(event, listener)]
+    listener = Subscriber(to.id, to.person_id, to.contract)
+    return [json.loads(text) for text in contract.render_event(event, listener)]
 
 
 def an_event(type_: str, **changes: Any) -> Event:
     given = {"to": "dan", "stream": order_stream(4711), "version": 1, "ordinal": 0, "at": NOW}
-    return Event(type=type_, **{**given, "job": JOB, **changes})
+    return Event(type=type_, **{**given, "details": JOB, **changes})
 
 
 TO_COURIERS = {
@@ -104,39 +104,41 @@ def test_an_envelope_is_event_and_data_and_nothing_else(name: str) -> None:
 def test_what_is_not_known_is_left_out_and_never_null() -> None:
     """S0-04, S0-12, S0-13; ambiguity m: a hail has no receiver_phone"""
     bare = a_job(pickup=Place("here"), dropoff=Place("there"), receiver_phone=None)
-    (assigned,) = said(an_event(events.OFFER_MADE, job=bare), HIS)
+    (assigned,) = said(an_event(events.OFFER_MADE, details=bare), HIS)
     assert set(assigned["data"]) == {"order_id", "customer_id", "pickup_address", "dropoff_address"}
-    (status,) = said(an_event(events.ORDER_OFFERED, job=bare), HERS)
+    (status,) = said(an_event(events.ORDER_OFFERED, details=bare), HERS)
     assert set(status["data"]) == {"order_id", "status", "pickup_address", "dropoff_address"}
     (accepted,) = said(an_event(events.ORDER_ACCEPTED, courier=Contact("dan")), HERS)
     assert accepted["data"] == {"order_id": "4711", "status": "accepted"}
 
 
 def test_a_courier_who_comes_back_hears_first_of_the_offer_that_is_open() -> None:
-    order = an_order(Status.OFFERED, job=JOB)
+    order = an_order(Status.OFFERED, details=JOB)
     assert [json.loads(t) for t in COURIER.first_frames(HIS, order)] == [sample("order_assigned")]
     assert COURIER.first_frames(HIS, None) == CUSTOMER.first_frames(HERS, None) == ()
 
 
 def test_the_order_in_rest() -> None:
     """Ambiguity h"""
-    order = an_order(Status.ACCEPTED, job=JOB)
-    assert order_body(order) == sample("order")
-    searching = an_order(job=a_job(pickup=Place("here"), dropoff=Place("there")))
-    assert {"courier_id", "pickup_lat", "dropoff_lng", "notes"}.isdisjoint(order_body(searching))
-    assert None not in order_body(searching).values()
+    order = an_order(Status.ACCEPTED, details=JOB)
+    assert render_delivery_order(order) == sample("order")
+    searching = an_order(details=a_job(pickup=Place("here"), dropoff=Place("there")))
+    assert {"courier_id", "pickup_lat", "dropoff_lng", "notes"}.isdisjoint(
+        render_delivery_order(searching)
+    )
+    assert None not in render_delivery_order(searching).values()
 
 
 def test_the_assigned_driver_in_rest() -> None:
     """S0-28: id, name and phone always, the picture where there is one"""
-    assert assigned_driver(Person("dan")) == {"id": "dan", "name": "", "phone": ""}
+    assert render_courier(Person("dan")) == {"id": "dan", "name": "", "phone": ""}
     whole = Person("dan", "Dan", "+91", "https://p")
-    assert assigned_driver(whole)["profile_picture"] == "https://p"
+    assert render_courier(whole)["profile_picture"] == "https://p"
 
 
 def test_the_body_of_an_order_becomes_a_job() -> None:
     """S0-16: whose it is comes from the token"""
-    job = read_job({**sample("create_order"), "customer_id": "mallory"}, "cara", NOW)
+    job = read_delivery_order({**sample("create_order"), "customer_id": "mallory"}, "cara", NOW)
     assert job == JOB
 
 
@@ -144,7 +146,7 @@ def test_the_body_of_an_order_becomes_a_job() -> None:
 @pytest.mark.parametrize("value", [None, "", "  ", 5, True, [], {}, "x" * 501, "a\x00b", "\x9b"])
 def test_a_required_text_must_be_a_text(name: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        read_job({**sample("create_order"), name: value}, "cara", NOW)
+        read_delivery_order({**sample("create_order"), name: value}, "cara", NOW)
     assert refused.value.details == {"field": name}
 
 
@@ -156,7 +158,7 @@ NO_COORDINATES: list[Any] = ["12", True, [], {}, 181, -180.5, float("nan"), floa
 @pytest.mark.parametrize("value", NO_COORDINATES, ids=range(len(NO_COORDINATES)))
 def test_a_coordinate_is_a_finite_number_on_the_globe(name: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        read_job({**sample("create_order"), name: value}, "cara", NOW)
+        read_delivery_order({**sample("create_order"), name: value}, "cara", NOW)
     assert refused.value.details == {"field": name}
 
 
@@ -164,13 +166,13 @@ def test_a_coordinate_is_a_finite_number_on_the_globe(name: str, value: Any) -> 
 def test_coordinates_come_in_pairs(name: str) -> None:
     body = {k: v for k, v in sample("create_order").items() if k != name}
     with pytest.raises(InvalidInput, match="come together"):
-        read_job(body, "cara", NOW)
+        read_delivery_order(body, "cara", NOW)
 
 
 def test_an_illegal_step_is_explained_in_the_words_of_spec_000() -> None:
     """S0-38: {from, to, allowed}"""
     error = InvalidTransition("offered", "pick_up", ("accept", "decline", "expire", "cancel"))
-    assert transition_details(error) == {
+    assert render_transition(error) == {
         "from": "assigned",
         "to": "picked_up",
         "allowed": ["accepted", "declined", "cancelled"],
@@ -180,15 +182,18 @@ def test_an_illegal_step_is_explained_in_the_words_of_spec_000() -> None:
 def test_there_is_a_word_for_every_status_and_every_step_that_can_be_asked_for() -> None:
     assert set(STATUS_WORDS) == set(Status)
     delivery = FLOWS["delivery"]
-    asked = {verb for steps in delivery.table.values() for verb in steps} - {"expire", "wait"}
+    asked = {verb for steps in delivery.transitions.values() for verb in steps} - {"expire", "wait"}
     assert asked - {"retry"} <= set(STEP_WORDS)
 
 
 def test_a_courier_reports_where_it_is() -> None:
     """S0-45"""
-    request = COURIER.read(json.dumps(sample("location_update")), HIS, NOW)
-    assert isinstance(request.ask, ReportFix)
-    assert (request.ask.fix.lat, request.ask.fix.lng, request.ask.fix.at) == (*DEPOT, NOW)
+    request = COURIER.read_message(json.dumps(sample("location_update")), HIS, NOW)
+    assert isinstance(request.request, ReportFix)
+    assert (request.request.fix.lat, request.request.fix.lng, request.request.fix.at) == (
+        *DEPOT,
+        NOW,
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,7 +207,7 @@ def test_a_courier_reports_where_it_is() -> None:
     ],
 )
 def test_the_time_of_a_fix_is_epoch_seconds_milliseconds_or_iso(ts: Any, at: datetime) -> None:
-    assert read_fix({"lat": 1, "lng": 2, "ts": ts}, NOW).at == at
+    assert read_location({"lat": 1, "lng": 2, "ts": ts}, NOW).at == at
 
 
 BAD_TIMES: list[Any] = ["", "soon", True, [], {}, float("nan"), float("inf"), 1e300, 10**400]
@@ -211,7 +216,7 @@ BAD_TIMES: list[Any] = ["", "soon", True, [], {}, float("nan"), float("inf"), 1e
 @pytest.mark.parametrize("ts", BAD_TIMES, ids=range(len(BAD_TIMES)))
 def test_what_is_no_time_is_refused(ts: Any) -> None:
     with pytest.raises(InvalidInput):
-        read_fix({"lat": 1, "lng": 2, "ts": ts}, NOW)
+        read_location({"lat": 1, "lng": 2, "ts": ts}, NOW)
 
 
 NONSENSE = [
@@ -244,8 +249,8 @@ def test_nonsense_is_refused_with_an_error_event(text: str) -> None:
     """Ambiguity h: {event:"error", data:{message}}"""
     for contract, socket in ((COURIER, HIS), (CUSTOMER, HERS)):
         with pytest.raises(InvalidInput) as refused:
-            contract.read(text, socket, NOW)
-        (frame,) = contract.refusal(Request(), refused.value)
+            contract.read_message(text, socket, NOW)
+        (frame,) = contract.error_frames(SocketMessage(), refused.value)
         assert json.loads(frame) == {"event": "error", "data": {"message": refused.value.message}}
 
 
@@ -263,14 +268,14 @@ def test_whatever_json_comes_is_read_or_refused(message: dict[str, Any]) -> None
     text = json.dumps(message)
     for contract, socket in ((COURIER, HIS), (CUSTOMER, HERS)):
         try:
-            request = contract.read(text, socket, NOW)
+            request = contract.read_message(text, socket, NOW)
         except InvalidInput:
             continue
         assert contract is COURIER
-        assert isinstance(request.ask, ReportFix)
+        assert isinstance(request.request, ReportFix)
 
 
 @given(st.text())
 def test_whatever_text_comes_is_read_or_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
-        CUSTOMER.read(text, HERS, NOW)
+        CUSTOMER.read_message(text, HERS, NOW)

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from chalicelib.contracts.drivers.socket import (
     DRIVERS,
-    declined_body,
-    driver_id,
-    order_body,
-    pending_orders,
-    read_job,
+    read_hail_order,
+    render_declined_order,
+    render_driver_id,
+    render_hail_order,
+    render_pending_orders,
 )
 from chalicelib.domain import events
-from chalicelib.domain.details import Job, Offer, Place
+from chalicelib.domain.details import Offer, OrderDetails, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput
@@ -31,7 +31,7 @@ from tests.builders import NOW, a_job, an_offer, an_order
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "drivers"
 SOCKET = Connection("c1=", "drivers", NOW, person_id="5", role=Role.COURIER)
-LISTENER = Listener("c1=", "5", "drivers")
+LISTENER = Subscriber("c1=", "5", "drivers")
 
 
 def sample(name: str) -> Any:
@@ -42,7 +42,7 @@ def spoken(frames: Any) -> list[Any]:
     return [json.loads(frame) for frame in frames]
 
 
-def the_sample_job(**changes: Any) -> Job:
+def the_sample_job(**changes: Any) -> OrderDetails:
     given = {
         "flow": "hail",
         "customer_id": "cara",
@@ -51,7 +51,7 @@ def the_sample_job(**changes: Any) -> Job:
         "created_at": datetime(2026, 2, 21, 10, 0, 0, 999_999, timezone.utc),
         "kind": "pickup",
     }
-    return Job(**{**given, **changes})
+    return OrderDetails(**{**given, **changes})
 
 
 def the_sample_offer() -> Offer:
@@ -59,8 +59,8 @@ def the_sample_offer() -> Offer:
 
 
 def the_sample_order(**changes: Any) -> Order:
-    job = changes.pop("job", the_sample_job())
-    return an_order(Status.OFFERED, id=123, job=job, courier_id="5", offer=the_sample_offer())
+    job = changes.pop("details", the_sample_job())
+    return an_order(Status.OFFERED, id=123, details=job, courier_id="5", offer=the_sample_offer())
 
 
 def an_event(type_: str, **changes: Any) -> Event:
@@ -71,7 +71,7 @@ def an_event(type_: str, **changes: Any) -> Event:
         "version": 1,
         "ordinal": 0,
         "at": NOW,
-        "job": the_sample_job(),
+        "details": the_sample_job(),
     }
     return Event(**{**given, **changes})
 
@@ -91,7 +91,7 @@ def test_initial_orders_is_said_even_if_nothing_is_pending() -> None:
 def test_an_offer_is_a_new_order() -> None:
     """S4-06: coordinates as texts of six decimals, the code from the id, UTC that says nothing."""
     event = an_event(events.OFFER_MADE, offer=the_sample_offer())
-    [frame] = spoken(DRIVERS.words(event, LISTENER))
+    [frame] = spoken(DRIVERS.render_event(event, LISTENER))
     assert frame == sample("new_order")
     assert list(frame["order"]) == list(sample("new_order")["order"])
 
@@ -100,7 +100,7 @@ def test_a_new_order_leaves_out_what_is_unknown() -> None:
     """S4-06, ambiguity e: no coordinates, no distance; never null."""
     job = the_sample_job(pickup=Place("A"), dropoff=Place("B"), kind=None)
     [frame] = spoken(
-        DRIVERS.words(an_event(events.OFFER_MADE, job=job, offer=an_offer()), LISTENER)
+        DRIVERS.render_event(an_event(events.OFFER_MADE, details=job, offer=an_offer()), LISTENER)
     )
     assert frame["order"] == {
         "id": 123,
@@ -119,7 +119,7 @@ def test_a_new_order_leaves_out_what_is_unknown() -> None:
 )
 def test_degrees_are_texts_of_six_decimals(degrees: float, text: str) -> None:
     """S4-06."""
-    body = order_body(an_order(job=a_job(pickup=Place("A", degrees, degrees))))
+    body = render_hail_order(an_order(details=a_job(pickup=Place("A", degrees, degrees))))
     assert body["latitude_from"] == body["longitude_from"] == text
 
 
@@ -128,7 +128,7 @@ def test_degrees_are_texts_of_six_decimals(degrees: float, text: str) -> None:
 )
 def test_the_code_follows_from_the_id(id_: int, code: str | None) -> None:
     """S4-06, ambiguity h: six digits at least, and a 53-bit id stays an exact integer."""
-    body = order_body(an_order(id=id_))
+    body = render_hail_order(an_order(id=id_))
     assert body["order_code"] == (code or f"ORD-{id_}")
     assert json.loads(json.dumps(body))["id"] == id_
 
@@ -144,7 +144,7 @@ def test_the_code_follows_from_the_id(id_: int, code: str | None) -> None:
 )
 def test_an_order_that_a_driver_no_longer_has_is_an_order_timeout(event: Event) -> None:
     """S4-07."""
-    assert spoken(DRIVERS.words(event, LISTENER)) == [sample("order_timeout")]
+    assert spoken(DRIVERS.render_event(event, LISTENER)) == [sample("order_timeout")]
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_an_order_that_a_driver_no_longer_has_is_an_order_timeout(event: Event) 
 )
 def test_all_else_is_silence(event: Event) -> None:
     """S4-11, ambiguity c: after a lapse nothing is said again, accepting says nothing."""
-    assert DRIVERS.words(event, LISTENER) == ()
+    assert DRIVERS.render_event(event, LISTENER) == ()
 
 
 def test_ping_is_answered_with_pong() -> None:
     """S4-08."""
-    request = DRIVERS.read(json.dumps(sample("ping")), SOCKET, NOW)
-    assert spoken(DRIVERS.answer(request, None, SOCKET)) == [sample("pong")]
+    request = DRIVERS.read_message(json.dumps(sample("ping")), SOCKET, NOW)
+    assert spoken(DRIVERS.success_frames(request, None, SOCKET)) == [sample("pong")]
 
 
 NO_PING = {
@@ -191,9 +191,9 @@ NO_PING = {
 def test_what_is_no_ping_is_refused(text: str) -> None:
     """S4-13: an unknown type and malformed JSON are an error in the contract's form."""
     with pytest.raises(InvalidInput) as refused:
-        DRIVERS.read(text, SOCKET, NOW)
-    request = DRIVERS.read('{"type":"ping"}', SOCKET, NOW)
-    [frame] = spoken(DRIVERS.refusal(request, refused.value))
+        DRIVERS.read_message(text, SOCKET, NOW)
+    request = DRIVERS.read_message('{"type":"ping"}', SOCKET, NOW)
+    [frame] = spoken(DRIVERS.error_frames(request, refused.value))
     assert frame == {"type": "error", "message": refused.value.message}
 
 
@@ -201,7 +201,7 @@ def test_what_is_no_ping_is_refused(text: str) -> None:
 def test_nothing_that_is_sent_breaks_the_reader(text: str) -> None:
     """S4-13: whatever it is, it is a ping or refused."""
     with suppress(InvalidInput):
-        assert DRIVERS.read(text, SOCKET, NOW).name == "ping"
+        assert DRIVERS.read_message(text, SOCKET, NOW).name == "ping"
 
 
 @pytest.mark.parametrize(
@@ -210,17 +210,17 @@ def test_nothing_that_is_sent_breaks_the_reader(text: str) -> None:
 )
 def test_a_drivers_id_is_an_integer_where_it_is_numeric(person_id: str, shown: int | str) -> None:
     """S4-04, ambiguity k."""
-    assert driver_id(person_id) == shown
+    assert render_driver_id(person_id) == shown
 
 
 def test_what_is_pending_is_what_is_polled() -> None:
     """S4-10, ambiguity b: the same body as initial_orders."""
-    assert pending_orders(the_sample_order()) == sample("initial_orders")
+    assert render_pending_orders(the_sample_order()) == sample("initial_orders")
 
 
 def test_who_declined_is_not_told_who_is_asked_next() -> None:
     """Ambiguity a."""
-    body = declined_body(the_sample_order())
+    body = render_declined_order(the_sample_order())
     assert body["status"] == "declined"
     assert "distance_to_pickup_km" not in body
 
@@ -237,7 +237,7 @@ def test_a_body_becomes_a_job() -> None:
         "order_type": "delivery",
         "unknown": {"is": "ignored"},
     }
-    job = read_job(body, "cara", NOW)
+    job = read_hail_order(body, "cara", NOW)
     assert job.flow == "hail"
     assert job.customer_id == "cara"
     assert job.pickup == Place("Chorsu", 41.311081, 69.240562)
@@ -248,7 +248,7 @@ def test_a_body_becomes_a_job() -> None:
 
 def test_addresses_are_enough() -> None:
     """Ambiguity a."""
-    job = read_job({"address_from": "A", "address_to": "B"}, "cara", NOW)
+    job = read_hail_order({"address_from": "A", "address_to": "B"}, "cara", NOW)
     assert (job.pickup, job.dropoff, job.kind) == (Place("A"), Place("B"), "pickup")
 
 
@@ -281,4 +281,4 @@ GOOD = {"address_from": "A", "address_to": "B"}
 def test_a_wrong_body_is_refused(wrong: dict[str, Any]) -> None:
     """Coordinates come in pairs, finite and in range; texts are texts."""
     with pytest.raises(InvalidInput):
-        read_job({**GOOD, **wrong}, "cara", NOW)
+        read_hail_order({**GOOD, **wrong}, "cara", NOW)

@@ -12,28 +12,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.base import Refused
-from chalicelib.contracts.feed.events import KINDS, TYPES, event_id, place_of
+from chalicelib.contracts.base import RequestError
+from chalicelib.contracts.feed.events import (
+    EVENT_KINDS,
+    TYPE_BY_NAME,
+    decode_event_id,
+    encode_event_id,
+)
 from chalicelib.contracts.feed.socket import FEED
 from chalicelib.domain import events
-from chalicelib.domain.details import Contact, Item, Job, Place
+from chalicelib.domain.details import Contact, OrderDetails, OrderItem, Place
 from chalicelib.domain.events import Event, order_stream
-from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.money import payments, payouts
-from chalicelib.domain.orders.requests import Authenticate, Listen, StayAwake
+from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, KeepAlive
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, Unauthenticated
 from tests.builders import NOW
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "feed"
-SOCKET = Connection("c1=", "feed", NOW, person_id="user_123", role=Role.CUSTOMER, hears=())
-STRANGER = Connection("c1=", "feed", NOW, hears=())
+SOCKET = Connection("c1=", "feed", NOW, person_id="user_123", role=Role.CUSTOMER, subscriptions=())
+STRANGER = Connection("c1=", "feed", NOW, subscriptions=())
 RAM = Contact("dboy_123", "Ram Kumar", "+911234567890", rating=4.8, vehicle_type="bike")
 FIX = {"lat": 28.5244, "lng": 77.1855, "accuracy": 10}
 WALLET, PAYOUT, PAYMENT = (
     "wallet#dboy_123",
-    payouts.stream("payout_789"),
-    payments.stream("pay_123"),
+    payouts.payout_stream("payout_789"),
+    payments.payment_stream("pay_123"),
 )
 
 
@@ -43,15 +48,15 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
 
 
-def a_shop_job() -> Job:
-    return Job(
+def a_shop_job() -> OrderDetails:
+    return OrderDetails(
         flow="food",
         customer_id="cust_123",
         pickup=Place("XYZ Kirana"),
         dropoff=Place("Apt 123, Delhi"),
         created_at=at("14:20:00"),
         merchant_id="9",
-        items=(Item("Milk", 2, 30_00), Item("Bread", 1, 40_00)),
+        items=(OrderItem("Milk", 2, 30_00), OrderItem("Bread", 1, 40_00)),
     )
 
 
@@ -59,7 +64,7 @@ def told(type_: str, when: str, stream: str = order_stream(456), **more: Any) ->
     """An event as it lies in somebody's log."""
     of_order = stream.startswith("order#")
     person = "cust_123" if of_order or stream == PAYMENT else "dboy_123"
-    given = {"job": a_shop_job(), **more} if of_order else more
+    given = {"details": a_shop_job(), **more} if of_order else more
     return Event(type_, person, stream, 1, 0, at(when), seq=7, **given)
 
 
@@ -178,7 +183,7 @@ def spoken(frames: Any) -> list[Any]:
 def test_every_event_is_worded_as_its_sample(name: str) -> None:
     """S3-11 to S3-27, to the letter."""
     event = EVENTS[name]
-    (frame,) = spoken(FEED.words(event, Listener("c1=", event.to, "feed", (event.type,))))
+    (frame,) = spoken(FEED.render_event(event, Subscriber("c1=", event.to, "feed", (event.type,))))
     for field, words in OURS.items():
         if field in frame["data"]:
             frame["data"][field] = words.get(frame["data"][field], frame["data"][field])
@@ -188,55 +193,61 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
-    assert set(TYPES) == set(EVENTS)
-    assert len(TYPES) == len(KINDS) == 17
+    assert set(TYPE_BY_NAME) == set(EVENTS)
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 17
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_of_an_order_only_its_customer_hears(name: str) -> None:
     """S3-10: a shop's and a courier's copies are other contracts' business."""
     event = EVENTS[name]
-    if event.job:
-        other = Event(event.type, "dboy_123", event.stream, 1, 0, event.at, job=event.job)
-        assert FEED.words(other, Listener("c1=", "dboy_123", "feed")) == ()
+    if event.details:
+        other = Event(event.type, "dboy_123", event.stream, 1, 0, event.at, details=event.details)
+        assert FEED.render_event(other, Subscriber("c1=", "dboy_123", "feed")) == ()
 
 
 def test_what_clients_send_is_understood() -> None:
     """S3-02, S3-04, S3-05, S3-06."""
-    asked = FEED.read(json.dumps(sample("auth")), STRANGER, NOW)
-    assert asked.ask == Authenticate("eyJhbGc...", "user_123", "customer")
-    subscribed = FEED.read(json.dumps(sample("subscribe")), SOCKET, NOW).ask
-    assert subscribed == Listen(more=tuple(TYPES[n] for n in sample("subscribe")["events"]))
-    unsubscribed = FEED.read(json.dumps(sample("unsubscribe")), SOCKET, NOW).ask
-    assert unsubscribed == Listen(fewer=(TYPES["order_created"],))
-    assert FEED.read(json.dumps(sample("heartbeat")), SOCKET, NOW).ask == StayAwake()
+    asked = FEED.read_message(json.dumps(sample("auth")), STRANGER, NOW)
+    assert asked.request == Authenticate("eyJhbGc...", "user_123", "customer")
+    subscribed = FEED.read_message(json.dumps(sample("subscribe")), SOCKET, NOW).request
+    assert subscribed == ChangeSubscriptions(
+        subscribe_to=tuple(TYPE_BY_NAME[n] for n in sample("subscribe")["events"])
+    )
+    unsubscribed = FEED.read_message(json.dumps(sample("unsubscribe")), SOCKET, NOW).request
+    assert unsubscribed == ChangeSubscriptions(unsubscribe_from=(TYPE_BY_NAME["order_created"],))
+    assert FEED.read_message(json.dumps(sample("heartbeat")), SOCKET, NOW).request == KeepAlive()
 
 
 def test_answers_are_worded_as_the_samples() -> None:
     """S3-02, S3-04, S3-06; unsubscribing says what is left as well."""
-    asked = FEED.read(json.dumps(sample("auth")), STRANGER, NOW)
-    (answer,) = spoken(FEED.answer(asked, None, SOCKET))
+    asked = FEED.read_message(json.dumps(sample("auth")), STRANGER, NOW)
+    (answer,) = spoken(FEED.success_frames(asked, None, SOCKET))
     assert answer == {**sample("authenticated"), "connection_id": "c1="}
     names = sample("subscription_updated")["subscribed_events"]
-    hearing = Connection("c1=", "feed", NOW, hears=tuple(TYPES[name] for name in names))
+    hearing = Connection(
+        "c1=", "feed", NOW, subscriptions=tuple(TYPE_BY_NAME[name] for name in names)
+    )
     for message in ("subscribe", "unsubscribe"):
-        request = FEED.read(json.dumps(sample(message)), SOCKET, NOW)
-        assert spoken(FEED.answer(request, None, hearing)) == [sample("subscription_updated")]
-    request = FEED.read(json.dumps(sample("heartbeat")), SOCKET, NOW)
-    assert spoken(FEED.answer(request, None, SOCKET)) == [sample("heartbeat_ack")]
+        request = FEED.read_message(json.dumps(sample(message)), SOCKET, NOW)
+        assert spoken(FEED.success_frames(request, None, hearing)) == [
+            sample("subscription_updated")
+        ]
+    request = FEED.read_message(json.dumps(sample("heartbeat")), SOCKET, NOW)
+    assert spoken(FEED.success_frames(request, None, SOCKET)) == [sample("heartbeat_ack")]
 
 
 @given(st.text(max_size=200) | st.sampled_from(["user#1", "a.b.c", "\u0928\u093e\u092e"]))
 def test_an_event_id_leads_back_to_its_place(person_id: str) -> None:
     """S3-09."""
     event = Event(events.ORDER_PLACED, person_id or "x", "order#1", 1, 0, NOW, seq=12)
-    assert place_of(event_id(event)) == (event.to, 12)
+    assert decode_event_id(encode_event_id(event)) == (event.to, 12)
 
 
 @given(st.text())
 def test_any_text_is_an_event_id_or_none(text: str) -> None:
-    assert place_of(text) is None or place_of(text)
-    assert place_of(f"evt_{text}") is None or place_of(f"evt_{text}")
+    assert decode_event_id(text) is None or decode_event_id(text)
+    assert decode_event_id(f"evt_{text}") is None or decode_event_id(f"evt_{text}")
 
 
 @given(
@@ -250,5 +261,5 @@ def test_any_text_is_an_event_id_or_none(text: str) -> None:
 def test_whatever_is_sent_is_read_or_refused(value: Any, name: str, socket: Connection) -> None:
     """S3-07."""
     for message in ({"type": name, "events": value, "token": value, "user_id": value}, value):
-        with suppress(InvalidInput, Unauthenticated, Refused):
-            assert FEED.read(json.dumps(message), socket, NOW).ask is not None
+        with suppress(InvalidInput, Unauthenticated, RequestError):
+            assert FEED.read_message(json.dumps(message), socket, NOW).request is not None

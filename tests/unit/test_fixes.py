@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts import fixes
-from chalicelib.contracts.courier.socket import read_fix
-from chalicelib.contracts.moments import iso, moment
+from chalicelib.contracts.courier.socket import read_location
+from chalicelib.contracts.moments import format_iso, read_moment
 from chalicelib.domain.people import Fix
 from chalicelib.errors import InvalidInput
 from tests.builders import NOW, a_fix
@@ -25,7 +25,7 @@ OPTIONAL = ["heading", "speed", "accuracy", "altitude"]
 
 def a_reading(**changes: Any) -> Fix:
     """A fix read on contract courier."""
-    return read_fix({"lat": 1.5, "lng": 2.5, **changes}, NOW)
+    return read_location({"lat": 1.5, "lng": 2.5, **changes}, NOW)
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
@@ -72,12 +72,12 @@ def test_what_is_known_is_kept_also_as_a_text() -> None:
     ],
 )
 def test_zero_zero_and_unknown_coordinates_are_no_place(lat: Any, lng: Any) -> None:
-    assert not a_reading(lat=lat, lng=lng).is_place
+    assert not a_reading(lat=lat, lng=lng).is_real_place
 
 
 @pytest.mark.parametrize(("lat", "lng"), [(0, 13.4), (52.5, 0), (0.001, 0), (-1, -1)])
 def test_a_place_on_the_equator_or_the_meridian_is_a_place(lat: float, lng: float) -> None:
-    assert a_reading(lat=lat, lng=lng).is_place
+    assert a_reading(lat=lat, lng=lng).is_real_place
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_place_on_the_equator_or_the_meridian_is_a_place(lat: float, lng: floa
 )
 def test_coordinates_that_are_missing_or_wrong_are_refused(place: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        read_fix(place, NOW)
+        read_location(place, NOW)
     names = {"lat": "latitude", "lng": "longitude"}
     wanted = {names[name]: value for name, value in place.items()}
     with pytest.raises(InvalidInput):
@@ -137,7 +137,7 @@ AT_S = int(AT.timestamp())
     ],
 )
 def test_a_time_means_what_it_says_and_is_utc(value: Any, at: datetime) -> None:
-    read = moment(value, "ts", NOW)
+    read = read_moment(value, "ts", NOW)
     assert read == at
     assert read.utcoffset() == timedelta(0)
 
@@ -156,7 +156,7 @@ def test_a_time_means_what_it_says_and_is_utc(value: Any, at: datetime) -> None:
 )
 def test_what_is_no_time_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        moment(value, "ts", NOW)
+        read_moment(value, "ts", NOW)
     assert refused.value.details == {"field": "ts"}
 
 
@@ -168,9 +168,9 @@ def test_a_time_that_is_unknown_is_now(value: int | None) -> None:
 @given(st.datetimes(datetime(1973, 6, 1), datetime(2130, 1, 1)), st.integers(-14 * 60, 14 * 60))
 def test_every_offset_comes_out_as_utc(naive: datetime, offset_min: int) -> None:
     at = naive.replace(tzinfo=timezone(timedelta(minutes=offset_min)))
-    read = moment(at.isoformat(), "ts", NOW)
+    read = read_moment(at.isoformat(), "ts", NOW)
     assert read == at
-    shown = iso(at)
-    assert shown == iso(read)
+    shown = format_iso(at)
+    assert shown == format_iso(read)
     assert shown.endswith("Z")
-    assert abs(moment(shown, "ts", NOW) - at) < timedelta(milliseconds=1)
+    assert abs(read_moment(shown, "ts", NOW) - at) < timedelta(milliseconds=1)

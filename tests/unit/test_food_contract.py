@@ -12,32 +12,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.base import Refused
+from chalicelib.contracts.base import RequestError
 from chalicelib.contracts.food.orders import (
+    MAX_ITEM_NAME,
     MAX_ITEMS,
     MAX_LIST_BYTES,
-    MAX_NAME,
-    order_list,
-    read_job,
+    read_food_order,
     read_restaurant,
-    wire_id,
-    wire_order,
+    render_food_order,
+    render_id,
+    render_order_list,
 )
 from chalicelib.contracts.food.socket import FOOD, LISTS, READERS, WRITERS
-from chalicelib.contracts.food.socketio import FoodOverSocketIO
+from chalicelib.contracts.food.socketio import FoodSocketIOContract
 from chalicelib.domain import events
-from chalicelib.domain.details import Item, Job, Place
-from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.details import OrderDetails, OrderItem, Place
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.effects import tell
+from chalicelib.domain.orders.effects import draft_order_event
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.requests import (
     AcceptOrder,
-    Ask,
     Authenticate,
-    Leave,
-    ListOpen,
-    ListOwn,
+    ClientRequest,
+    Disconnect,
+    ListOpenOrders,
+    ListRestaurantOrders,
     TakeStep,
 )
 from chalicelib.domain.people import Role
@@ -45,19 +45,19 @@ from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, Waybil
 from tests.builders import NOW, a_contact, a_job, an_order
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "food"
-SOCKETIO = FoodOverSocketIO(timedelta(minutes=5))
-ITEMS = (Item("Soup", 2, 450), Item("Bread", 1, 10))
+SOCKETIO = FoodSocketIOContract(timedelta(minutes=5))
+ITEMS = (OrderItem("Soup", 2, 450), OrderItem("Bread", 1, 10))
 BOX = "restaurant#789"
 
 
-def a_meal_job(**changes: Any) -> Job:
+def a_meal_job(**changes: Any) -> OrderDetails:
     """What user 456 ordered from restaurant 789."""
     defaults = {"flow": "food", "customer_id": "456", "merchant_id": "789", "items": ITEMS}
     return a_job(**{**defaults, "receiver_phone": None, **changes})
 
 
 def a_meal(status: Status, **changes: Any) -> Order:
-    defaults = {"id": 123, "job": a_meal_job(), "courier_id": None, "courier": None}
+    defaults = {"id": 123, "details": a_meal_job(), "courier_id": None, "courier": None}
     return an_order(status, **{**defaults, **changes})
 
 
@@ -70,8 +70,8 @@ def sample(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_text())
 
 
-def asked(role: Role, name: str, data: Any) -> Ask | None:
-    return FOOD.asked(name, data, a_connection(role)).ask
+def asked(role: Role, name: str, data: Any) -> ClientRequest | None:
+    return FOOD.read_event(name, data, a_connection(role)).request
 
 
 def test_every_message_of_the_spec_has_a_sample() -> None:
@@ -85,14 +85,14 @@ def test_the_samples_that_clients_send_are_understood() -> None:
     assert asked(Role.MERCHANT, name, sample(name)) == TakeStep(123, commands.Prepare())
     assert asked(Role.COURIER, "accept-order", sample("accept-order")) == AcceptOrder(123)
     name = "get-available-orders"
-    assert asked(Role.COURIER, name, sample(name)) == ListOpen("food")
+    assert asked(Role.COURIER, name, sample(name)) == ListOpenOrders("food")
     name = "get-restaurant-orders"
-    assert asked(Role.MERCHANT, name, sample(name)) == ListOwn()
+    assert asked(Role.MERCHANT, name, sample(name)) == ListRestaurantOrders()
 
 
 def test_an_empty_payload_may_be_left_out() -> None:
     """Ambiguity d."""
-    assert asked(Role.COURIER, "get-available-orders", None) == ListOpen("food")
+    assert asked(Role.COURIER, "get-available-orders", None) == ListOpenOrders("food")
 
 
 STATUSES = {
@@ -121,7 +121,7 @@ def test_each_role_has_its_own_statuses(role: Role, status: str) -> None:
     if status in STATUSES[role]:
         assert isinstance(asked(role, "update-order-status", data), TakeStep)
         return
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         asked(role, "update-order-status", data)
     assert isinstance(refused.value.error, Forbidden)
 
@@ -139,7 +139,7 @@ def test_each_role_has_its_own_statuses(role: Role, status: str) -> None:
 )
 def test_messages_of_another_role_are_refused(name: str, role: Role) -> None:
     """S2-07 to S2-09."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         asked(role, name, sample(name))
     assert refused.value.error.message == "Insufficient permissions."
 
@@ -147,7 +147,7 @@ def test_messages_of_another_role_are_refused(name: str, role: Role) -> None:
 @pytest.mark.parametrize("id_", [None, "", "abc", 0, -1, 1.5, True, [], {}, 2**53, "9" * 17])
 def test_an_order_id_is_a_positive_number(id_: Any) -> None:
     """S2-19."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         asked(Role.COURIER, "accept-order", {"orderId": id_})
     assert refused.value.error.message == "Invalid order ID."
 
@@ -162,8 +162,8 @@ def test_an_order_id_may_be_written_as_a_text() -> None:
     ["x", "[]", "{}", '{"event":1}', '{"event":"nope"}', '{"event":"accept-order","data":[]}', "1"],
 )
 def test_what_is_no_message_is_refused_in_plain(text: str) -> None:
-    with pytest.raises((Refused, InvalidInput)):
-        FOOD.read(text, a_connection(Role.COURIER), NOW)
+    with pytest.raises((RequestError, InvalidInput)):
+        FOOD.read_message(text, a_connection(Role.COURIER), NOW)
 
 
 @settings(max_examples=60)
@@ -175,10 +175,10 @@ def test_no_frame_raises_anything_but_a_refusal(text: str) -> None:
         (SOCKETIO, a_connection()),
     ):
         try:
-            request = contract.read(text, connection, NOW)
-        except (Refused, WaybillError):
+            request = contract.read_message(text, connection, NOW)
+        except (RequestError, WaybillError):
             continue
-        assert request.ask is None or isinstance(request.ask, Authenticate | Leave)
+        assert request.request is None or isinstance(request.request, Authenticate | Disconnect)
 
 
 @pytest.mark.parametrize(
@@ -197,13 +197,13 @@ def test_no_frame_raises_anything_but_a_refusal(text: str) -> None:
 )
 def test_ids_are_numbers_where_every_client_can_hold_them(id_: str | None, worded: Any) -> None:
     """Ambiguity j."""
-    assert wire_id(id_) == worded
+    assert render_id(id_) == worded
 
 
 def test_an_order_is_worded_whole() -> None:
     """S2-24."""
     order = a_meal(Status.IN_TRANSIT, courier_id="789")
-    assert wire_order(order) == {
+    assert render_food_order(order) == {
         "id": 123,
         "status": "out_for_delivery",
         "userId": 456,
@@ -238,26 +238,26 @@ def test_events_are_worded_as_the_samples(
 ) -> None:
     """S2-10 to S2-16."""
     contact = a_contact("456") if name == "order-assigned" else None
-    event = tell(a_meal(status), type_, to, NOW, job=a_meal_job(), courier=contact)
-    (frame,) = FOOD.words(event, Listener("c", "456", "food", role=role))
+    event = draft_order_event(a_meal(status), type_, to, NOW, details=a_meal_job(), courier=contact)
+    (frame,) = FOOD.render_event(event, Subscriber("c", "456", "food", role=role))
     said = json.loads(frame)
     assert said["event"] == name
     assert contains(said["data"], sample(name))
-    (packet,) = SOCKETIO.words(event, Listener("c", "456", "socketio", role=role))
+    (packet,) = SOCKETIO.render_event(event, Subscriber("c", "456", "socketio", role=role))
     assert json.loads(packet.removeprefix("42/orders,")) == [name, said["data"]]
 
 
 def test_who_accepts_hears_of_it_as_accepter_and_as_party() -> None:
     """S2-12, S2-15."""
-    event = tell(
+    event = draft_order_event(
         a_meal(Status.IN_TRANSIT),
         events.ORDER_CLAIMED,
         "457",
         NOW,
-        job=a_meal_job(),
+        details=a_meal_job(),
         courier=a_contact("456"),
     )
-    frames = FOOD.words(event, Listener("c", "457", "food", role=Role.COURIER))
+    frames = FOOD.render_event(event, Subscriber("c", "457", "food", role=Role.COURIER))
     accepted, updated = map(json.loads, frames)
     assert (accepted["event"], updated["event"]) == ("order-accepted", "order-updated")
     assert contains(accepted["data"], sample("order-accepted"))
@@ -269,44 +269,46 @@ def test_a_copy_for_one_role_is_silence_for_the_others(
     type_: str, to: str, role: Role, status: Status, name: str
 ) -> None:
     """S2-05: one person may be customer and owner; each socket hears its own role's copy."""
-    event = tell(a_meal(status), type_, to, NOW, job=a_meal_job())
+    event = draft_order_event(a_meal(status), type_, to, NOW, details=a_meal_job())
     for other in {Role.CUSTOMER, Role.COURIER, Role.MERCHANT} - {role}:
-        assert not FOOD.words(event, Listener("c", "456", "food", role=other))
+        assert not FOOD.render_event(event, Subscriber("c", "456", "food", role=other))
 
 
 def test_what_the_contract_has_no_word_for_is_silence() -> None:
-    event = tell(a_meal(Status.OFFERED), events.OFFER_MADE, "457", NOW, job=a_meal_job())
-    assert FOOD.words(event, Listener("c", "457", "food", role=Role.COURIER)) == []
+    event = draft_order_event(
+        a_meal(Status.OFFERED), events.OFFER_MADE, "457", NOW, details=a_meal_job()
+    )
+    assert FOOD.render_event(event, Subscriber("c", "457", "food", role=Role.COURIER)) == []
 
 
 def test_lists_are_worded_as_the_samples() -> None:
     """S2-08, S2-09."""
     for name, status in (("available-orders", "ready"), ("restaurant-orders", "preparing")):
         asked_for = {said: ask for ask, said in LISTS.items()}[name]
-        request = FOOD.asked(
+        request = FOOD.read_event(
             asked_for, {}, a_connection(Role.COURIER if status == "ready" else Role.MERCHANT)
         )
-        (frame,) = FOOD.answer(request, [a_meal(Status(status))], a_connection())
+        (frame,) = FOOD.success_frames(request, [a_meal(Status(status))], a_connection())
         said = json.loads(frame)
         assert said["event"] == name
         assert contains(said["data"], sample(name))
 
 
 def test_a_list_never_grows_over_one_message() -> None:
-    big = tuple(Item("é" * MAX_NAME, 1, 1) for _ in range(MAX_ITEMS))
-    orders = [a_meal(Status.READY, id=n, job=a_meal_job(items=big)) for n in range(1, 100)]
-    listed = order_list(orders)
+    big = tuple(OrderItem("é" * MAX_ITEM_NAME, 1, 1) for _ in range(MAX_ITEMS))
+    orders = [a_meal(Status.READY, id=n, details=a_meal_job(items=big)) for n in range(1, 100)]
+    listed = render_order_list(orders)
     assert 0 < len(msgspec.json.encode(listed)) <= MAX_LIST_BYTES
     assert [order["id"] for order in listed] == list(range(1, len(listed) + 1))
-    newest = order_list(orders, newest=True)
+    newest = render_order_list(orders, newest=True)
     assert [order["id"] for order in newest] == list(range(100 - len(newest), 100))
 
 
 def test_errors_are_worded_as_the_sample() -> None:
     """S2-17, S2-19."""
     error = InvalidTransition("pending", "make_ready", ("confirm",))
-    (frame,) = FOOD.refusal(
-        FOOD.asked("accept-order", {"orderId": 1}, a_connection(Role.COURIER)), error
+    (frame,) = FOOD.error_frames(
+        FOOD.read_event("accept-order", {"orderId": 1}, a_connection(Role.COURIER)), error
     )
     said = json.loads(frame)
     assert said["event"] == "error"
@@ -336,8 +338,8 @@ BODY = {
 
 def test_an_order_is_read_into_minor_units() -> None:
     """S2-24."""
-    job = read_job(BODY, "789", Place("Kitchen Lane"), "456", NOW)
-    assert job.items == (Item("Soup", 2, 450),)
+    job = read_food_order(BODY, "789", Place("Kitchen Lane"), "456", NOW)
+    assert job.items == (OrderItem("Soup", 2, 450),)
     assert job.items_minor == 900
     assert (job.pickup, job.dropoff) == (
         Place("Kitchen Lane"),
@@ -349,7 +351,7 @@ def test_an_order_is_read_into_minor_units() -> None:
 @given(st.integers(0, 100_000_000))
 def test_prices_are_exact(minor: int) -> None:
     item = {"name": "Soup", "quantity": 1, "price": minor / 100}
-    job = read_job({**BODY, "items": [item]}, "789", Place(""), "456", NOW)
+    job = read_food_order({**BODY, "items": [item]}, "789", Place(""), "456", NOW)
     assert job.items[0].price_minor == minor
     assert round(job.items_minor / 100 * 100) == minor
 
@@ -382,7 +384,7 @@ def test_prices_are_exact(minor: int) -> None:
 )
 def test_an_order_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        read_job({**BODY, **wrong}, "789", Place(""), "456", NOW)
+        read_food_order({**BODY, **wrong}, "789", Place(""), "456", NOW)
 
 
 @pytest.mark.parametrize("left_out", ["name", "address", "latitude", "longitude"])

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.domain import events
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.flows.food import FLOW, TABLE
-from chalicelib.domain.orders.lifecycle import advance, place
+from chalicelib.domain.orders.flows.food import FLOW, TRANSITIONS
+from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import Forbidden, InvalidTransition, NotFound, OfferGone
@@ -29,9 +29,9 @@ STEPS: dict[str, tuple[commands.Command, Actor]] = {
     "reject": (commands.Reject(), OWNER),
     "cancel": (commands.Cancel(), CARA),
     "accept": (commands.Accept(a_contact("dan")), DAN),
-    "assign": (commands.Assign("dan", NOW, courier=a_contact("dan")), ADA),
+    "assign": (commands.AssignCourier("dan", NOW, courier=a_contact("dan")), ADA),
     "pick_up": (commands.PickUp(), DAN),
-    "reach": (commands.Reach(), DAN),
+    "reach": (commands.ReachDropoff(), DAN),
     "deliver": (commands.Deliver(), DAN),
 }
 
@@ -40,7 +40,7 @@ def a_meal(status: Status = Status.PENDING, **changes: Any) -> Order:
     """An order of restaurant 789 in a status; with dan once it is out."""
     held = status in (Status.IN_TRANSIT, Status.DONE)
     defaults = {
-        "job": a_job(flow="food", merchant_id="789"),
+        "details": a_job(flow="food", merchant_id="789"),
         "courier_id": "dan" if held else None,
         "courier": a_contact("dan") if held else None,
         "offers_made": 0,
@@ -52,10 +52,10 @@ def a_meal(status: Status = Status.PENDING, **changes: Any) -> Order:
 
 def test_it_goes_from_pending_to_delivered() -> None:
     """S2-18."""
-    order, _ = place(1, a_job(flow="food", merchant_id="789"), NOW)
+    order, _ = create_order(1, a_job(flow="food", merchant_id="789"), NOW)
     seen = [order.status]
     for step in ("confirm", "prepare", "make_ready", "accept", "deliver"):
-        order, _ = advance(order, *STEPS[step], NOW)
+        order, _ = advance_order(order, *STEPS[step], NOW)
         seen.append(order.status)
     assert seen == [
         Status.PENDING,
@@ -80,7 +80,7 @@ REPEATED = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("status", TABLE)
+@pytest.mark.parametrize("status", TRANSITIONS)
 def test_a_step_that_the_table_does_not_have_changes_nothing(status: Status, step: str) -> None:
     """S2-19: an invalid transition; a step just taken may be repeated."""
     order = a_meal(status)
@@ -88,29 +88,29 @@ def test_a_step_that_the_table_does_not_have_changes_nothing(status: Status, ste
         order = a_meal(status, courier_id="dan", courier=a_contact("dan"))
     if step == "assign" and order.courier_id is not None:
         order = a_meal(status, courier_id="eve", courier=a_contact("eve"))
-    possible = FLOW.steps_from(status, STEPS[step][1].role is Role.ADMIN)
+    possible = FLOW.get_steps(status, STEPS[step][1].role is Role.ADMIN)
     if (status, step) in REPEATED:
-        assert advance(order, *STEPS[step], NOW) == (order, ())
+        assert advance_order(order, *STEPS[step], NOW) == (order, ())
     elif step in possible:
-        assert advance(order, *STEPS[step], NOW)[1] != ()
+        assert advance_order(order, *STEPS[step], NOW)[1] != ()
     else:
         with pytest.raises(InvalidTransition):
-            advance(order, *STEPS[step], NOW)
+            advance_order(order, *STEPS[step], NOW)
 
 
 @pytest.mark.parametrize("step", ["offer", "retry", "arrive", "decline", "expire"])
 def test_steps_of_other_flows_are_no_steps_here(step: str) -> None:
     others: dict[str, commands.Command] = {
-        "offer": commands.Offer("dan", NOW),
-        "retry": commands.Retry(),
+        "offer": commands.MakeOffer("dan", NOW),
+        "retry": commands.RetrySearch(),
         "arrive": commands.Arrive(),
         "decline": commands.Decline(),
-        "expire": commands.Expire(1),
+        "expire": commands.ExpireOffer(1),
     }
     with pytest.raises(InvalidTransition):
-        advance(a_meal(Status.READY, courier_id="dan"), others[step], DAN, NOW)
+        advance_order(a_meal(Status.READY, courier_id="dan"), others[step], DAN, NOW)
     with pytest.raises(NotFound):  # nothing to do with it, nothing to know of it
-        advance(a_meal(Status.READY), others[step], DAN, NOW)
+        advance_order(a_meal(Status.READY), others[step], DAN, NOW)
 
 
 @pytest.mark.parametrize("step", ["confirm", "prepare", "make_ready", "reject"])
@@ -128,47 +128,47 @@ def test_only_its_own_restaurant_takes_a_restaurants_steps(step: str, actor: Act
     before = {"prepare": Status.CONFIRMED, "make_ready": Status.PREPARING}
     order = a_meal(before.get(step, Status.PENDING))
     with pytest.raises(NotFound):
-        advance(order, STEPS[step][0], actor, NOW)
+        advance_order(order, STEPS[step][0], actor, NOW)
 
 
 def test_a_driver_updates_only_what_is_assigned_to_them() -> None:
     """S2-20."""
     with pytest.raises(Forbidden):
-        advance(a_meal(Status.IN_TRANSIT), commands.Deliver(), EVE, NOW)
+        advance_order(a_meal(Status.IN_TRANSIT), commands.Deliver(), EVE, NOW)
 
 
 def test_who_comes_second_is_told_so() -> None:
     """S2-21."""
     with pytest.raises(OfferGone, match=r"^Order is no longer available\.$"):
-        advance(a_meal(Status.IN_TRANSIT), commands.Accept(a_contact("eve")), EVE, NOW)
+        advance_order(a_meal(Status.IN_TRANSIT), commands.Accept(a_contact("eve")), EVE, NOW)
 
 
 def test_an_assigned_order_is_nobody_elses_to_take() -> None:
     """Ambiguity o."""
-    assigned, _ = advance(a_meal(Status.READY), *STEPS["assign"], NOW)
-    assert (assigned.status, assigned.courier_id, assigned.open) == (Status.READY, "dan", False)
+    assigned, _ = advance_order(a_meal(Status.READY), *STEPS["assign"], NOW)
+    assert (assigned.status, assigned.courier_id, assigned.is_open) == (Status.READY, "dan", False)
     with pytest.raises(OfferGone):
-        advance(assigned, commands.Accept(a_contact("eve")), EVE, NOW)
-    out, _ = advance(assigned, *STEPS["pick_up"], NOW)
+        advance_order(assigned, commands.Accept(a_contact("eve")), EVE, NOW)
+    out, _ = advance_order(assigned, *STEPS["pick_up"], NOW)
     assert out.status is Status.IN_TRANSIT
-    taken, _ = advance(assigned, *STEPS["accept"], NOW)
+    taken, _ = advance_order(assigned, *STEPS["accept"], NOW)
     assert taken.status is Status.IN_TRANSIT
 
 
 def test_nobody_sets_off_with_an_order_that_is_not_theirs() -> None:
     """Ambiguity a."""
     with pytest.raises(Forbidden):
-        advance(a_meal(Status.READY), commands.PickUp(), DAN, NOW)
+        advance_order(a_meal(Status.READY), commands.PickUp(), DAN, NOW)
 
 
 def told(order: Order, step: str) -> dict[str, str]:
     """Who hears what."""
-    return {event.to: event.type for event in advance(order, *STEPS[step], NOW)[1]}
+    return {event.to: event.type for event in advance_order(order, *STEPS[step], NOW)[1]}
 
 
 def test_the_customer_the_restaurant_and_the_driver_hear_of_it() -> None:
     """S2-10 to S2-16."""
-    _, placed = place(1, a_job(flow="food", merchant_id="789"), NOW)
+    _, placed = create_order(1, a_job(flow="food", merchant_id="789"), NOW)
     assert {e.to: e.type for e in placed} == dict.fromkeys(("cara", BOX), events.ORDER_PLACED)
     assert told(a_meal(), "confirm") == dict.fromkeys(("cara", BOX), events.ORDER_CONFIRMED)
     assert told(a_meal(Status.READY), "accept") == {
@@ -191,6 +191,8 @@ def test_an_order_that_is_assigned_again_leaves_the_first_driver() -> None:
 
 
 def test_a_driver_who_eats_what_they_deliver_hears_it_once() -> None:
-    order = a_meal(Status.IN_TRANSIT, job=a_job(flow="food", merchant_id="789", customer_id="dan"))
-    _, said = advance(order, *STEPS["deliver"], NOW)
+    order = a_meal(
+        Status.IN_TRANSIT, details=a_job(flow="food", merchant_id="789", customer_id="dan")
+    )
+    _, said = advance_order(order, *STEPS["deliver"], NOW)
     assert [event.to for event in said] == ["dan", BOX]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.geo import cell_of, distance_m, rings
+from chalicelib.domain.geo import find_cell, iterate_rings, measure_distance_m
 
 # Great-circle distances on a sphere of the mean radius, in km.
 KNOWN = [
@@ -25,16 +25,16 @@ points = st.tuples(st.floats(-89.5, 89.5), st.floats(-180, 180))
 def test_distances_are_the_known_ones(
     a: tuple[float, float], b: tuple[float, float], km: float
 ) -> None:
-    assert distance_m(a, b) / 1000 == pytest.approx(km, abs=0.6)
+    assert measure_distance_m(a, b) / 1000 == pytest.approx(km, abs=0.6)
 
 
 @given(points, points)
 def test_a_distance_is_the_same_both_ways_and_never_negative(
     a: tuple[float, float], b: tuple[float, float]
 ) -> None:
-    assert distance_m(a, b) == pytest.approx(distance_m(b, a), abs=1e-6)
-    assert 0 <= distance_m(a, b) <= 20_015_200
-    assert distance_m(a, a) == 0
+    assert measure_distance_m(a, b) == pytest.approx(measure_distance_m(b, a), abs=1e-6)
+    assert 0 <= measure_distance_m(a, b) <= 20_015_200
+    assert measure_distance_m(a, a) == 0
 
 
 def moved(point: tuple[float, float], bearing: float, metres: float) -> tuple[float, float]:
@@ -54,15 +54,15 @@ def test_whoever_is_within_what_rings_cover_is_in_one_of_their_cells(
     centre: tuple[float, float], bearing: float, share: float
 ) -> None:
     cells: set[str] = set()
-    for ring, covered_m in rings(centre, 5000):
+    for ring, covered_m in iterate_rings(centre, 5000):
         cells |= set(ring)
         within_m = min(covered_m, 5000)
-        assert cell_of(moved(centre, bearing, within_m * share)) in cells
+        assert find_cell(moved(centre, bearing, within_m * share)) in cells
 
 
 @given(points, st.floats(1, 20_000))
 def test_rings_end_when_the_radius_is_covered(centre: tuple[float, float], radius_m: float) -> None:
-    covered = [covered_m for _, covered_m in rings(centre, radius_m)]
+    covered = [covered_m for _, covered_m in iterate_rings(centre, radius_m)]
     assert covered[-1] >= radius_m
     assert covered == sorted(covered)
     assert all(c < radius_m for c in covered[:-1])
@@ -70,7 +70,7 @@ def test_rings_end_when_the_radius_is_covered(centre: tuple[float, float], radiu
 
 @given(points)
 def test_no_cell_is_read_twice(centre: tuple[float, float]) -> None:
-    cells = [cell for ring, _ in rings(centre, 5000) for cell in ring]
+    cells = [cell for ring, _ in iterate_rings(centre, 5000) for cell in ring]
     assert len(cells) == len(set(cells))
 
 
@@ -79,4 +79,4 @@ def test_half_of_the_cells_around_are_out_of_reach_and_left_out(
     centre: tuple[float, float],
 ) -> None:
     """Five kilometres: 61 cells in five rings, of which a circle touches 20 to 40."""
-    assert 15 <= sum(len(ring) for ring, _ in rings(centre, 5000)) <= 45
+    assert 15 <= sum(len(ring) for ring, _ in iterate_rings(centre, 5000)) <= 45

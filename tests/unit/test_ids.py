@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.ids import MAX_ID, new_id, parse_id
+from chalicelib.domain.ids import MAX_ID, make_id, parse_id
 
 times = st.datetimes(datetime(2024, 1, 2), datetime(2093, 1, 1), timezones=st.just(timezone.utc))
 
 
 @given(times)
 def test_an_id_fits_into_53_bits(now: datetime) -> None:
-    assert 0 < new_id(now) <= MAX_ID == 2**53 - 1
-    id_ = new_id(now)
+    assert 0 < make_id(now) <= MAX_ID == 2**53 - 1
+    id_ = make_id(now)
     assert int(float(id_)) == id_
 
 
 @given(times, st.integers(1, 10**9))
 def test_later_ids_are_larger(now: datetime, ms: int) -> None:
-    assert new_id(now) < new_id(now + timedelta(milliseconds=ms))
+    assert make_id(now) < make_id(now + timedelta(milliseconds=ms))
 
 
 def test_ids_of_one_millisecond_differ_nearly_always() -> None:
     now = datetime(2026, 1, 27, tzinfo=timezone.utc)
-    assert len({new_id(now) for _ in range(100)}) > 90
+    assert len({make_id(now) for _ in range(100)}) > 90
 
 
 @given(st.integers(1, MAX_ID))

@@ -26,8 +26,13 @@ from chalicelib.domain.orders.flow import (
 )
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.flows.delivery import FLOW
-from chalicelib.domain.orders.lifecycle import OUTBOX_VERSIONS, advance, place, seal
-from chalicelib.domain.orders.model import TERMINAL, Order, Status
+from chalicelib.domain.orders.lifecycle import (
+    OUTBOX_VERSIONS,
+    advance_order,
+    create_order,
+    seal_order,
+)
+from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import Conflict, Forbidden, InvalidTransition, NotFound, OfferGone
 from tests.builders import NOW, a_contact, a_job, an_offer, an_order
@@ -36,18 +41,18 @@ CARA, DAN = Actor("cara", Role.CUSTOMER), Actor("dan", Role.COURIER)
 EVE, ADA = Actor("eve", Role.COURIER), Actor("ada", Role.ADMIN)
 LATER = NOW + timedelta(seconds=15)
 COMMANDS: dict[str, Command] = {
-    "offer": commands.Offer("eve", LATER),
-    "assign": commands.Assign("eve", LATER),
+    "offer": commands.MakeOffer("eve", LATER),
+    "assign": commands.AssignCourier("eve", LATER),
     "accept": commands.Accept(a_contact()),
     "decline": commands.Decline(),
-    "expire": commands.Expire(1),
-    "wait": commands.Wait(LATER),
+    "expire": commands.ExpireOffer(1),
+    "wait": commands.WaitForCourier(LATER),
     "give_up": commands.GiveUp(),
-    "retry": commands.Retry(),
+    "retry": commands.RetrySearch(),
     "cancel": commands.Cancel("changed my mind"),
     "arrive": commands.Arrive(),
     "pick_up": commands.PickUp(),
-    "reach": commands.Reach(),
+    "reach": commands.ReachDropoff(),
     "deliver": commands.Deliver(),
 }
 MAY: dict[str, Actor] = {
@@ -57,26 +62,28 @@ MAY: dict[str, Actor] = {
     OWNER_OR_ADMIN: CARA,
     ADMIN: ADA,
 }
-STATUSES = sorted(FLOW.table)
-LEGAL = [(status, verb) for status in STATUSES for verb in FLOW.table[status]]
+STATUSES = sorted(FLOW.transitions)
+LEGAL = [(status, verb) for status in STATUSES for verb in FLOW.transitions[status]]
 ILLEGAL = [
     (status, verb)
     for status in STATUSES
     for verb in COMMANDS
-    if verb not in FLOW.table[status] and FLOW.repeatable.get(verb) is not status
+    if verb not in FLOW.transitions[status] and FLOW.repeatable.get(verb) is not status
 ]
 
 
 def step(order: Order, verb: str) -> tuple[Order, tuple[Event, ...]]:
     """Taken by whoever may, at the time when it is due."""
     now = LATER if verb == "expire" else NOW
-    only_admins = verb in FLOW.only_admins.get(order.status, {})
-    return advance(order, COMMANDS[verb], ADA if only_admins else MAY[FLOW.may[verb]], now)
+    only_admins = verb in FLOW.admin_transitions.get(order.status, {})
+    return advance_order(
+        order, COMMANDS[verb], ADA if only_admins else MAY[FLOW.permissions[verb]], now
+    )
 
 
 def possible(status: Status, actor: Actor) -> tuple[str, ...]:
     """The steps that there are for somebody."""
-    return tuple(FLOW.steps_from(status, actor.role is Role.ADMIN))
+    return tuple(FLOW.get_steps(status, actor.role is Role.ADMIN))
 
 
 def frozen(order: Order) -> bytes:
@@ -89,7 +96,7 @@ def test_each_step_of_the_table_leads_where_it_says(status: Status, verb: str) -
     order = an_order(status)
     before = frozen(order)
     after, _ = step(order, verb)
-    assert after.status is FLOW.table[status][verb]
+    assert after.status is FLOW.transitions[status][verb]
     assert frozen(order) == before
 
 
@@ -101,7 +108,7 @@ def test_any_other_step_raises_and_changes_nothing(status: Status, verb: str) ->
     with pytest.raises(InvalidTransition) as refused:
         step(order, verb)
     assert refused.value.http_status == 409
-    assert refused.value.allowed == possible(status, MAY[FLOW.may[verb]])
+    assert refused.value.allowed == possible(status, MAY[FLOW.permissions[verb]])
     assert (refused.value.status, refused.value.step) == (status.value, verb)
     assert frozen(order) == before
 
@@ -115,58 +122,58 @@ def test_asking_again_for_the_step_just_taken_changes_nothing(verb: str) -> None
     assert told == ()
 
 
-@pytest.mark.parametrize("verb", [v for v, may in FLOW.may.items() if may == ASSIGNEE])
+@pytest.mark.parametrize("verb", [v for v, may in FLOW.permissions.items() if may == ASSIGNEE])
 @pytest.mark.parametrize("status", STATUSES)
 def test_only_the_assignee_takes_a_courier_s_steps(status: Status, verb: str) -> None:
     """S0-40: never offered, 403; offered and moved on, 409. Whatever the status is."""
     with pytest.raises(Forbidden):
-        advance(an_order(status), COMMANDS[verb], EVE, NOW)
+        advance_order(an_order(status), COMMANDS[verb], EVE, NOW)
     with pytest.raises(OfferGone):
-        advance(an_order(status, offered_to=("eve", "dan")), COMMANDS[verb], EVE, NOW)
+        advance_order(an_order(status, offered_to=("eve", "dan")), COMMANDS[verb], EVE, NOW)
 
 
 @pytest.mark.parametrize("actor", [DAN, EVE, Actor("bob", Role.CUSTOMER), Actor("cara", None)])
 def test_an_order_is_unknown_to_those_who_do_not_own_it(actor: Actor) -> None:
     for verb in ("cancel", "retry", "assign"):
         with pytest.raises(NotFound):
-            advance(an_order(), COMMANDS[verb], actor, NOW)
+            advance_order(an_order(), COMMANDS[verb], actor, NOW)
 
 
 @pytest.mark.parametrize("actor", [CARA, DAN, ADA])
 def test_only_the_dispatcher_dispatches(actor: Actor) -> None:
     for verb in ("offer", "wait", "give_up", "expire"):
         with pytest.raises(Forbidden):
-            advance(an_order(), COMMANDS[verb], actor, NOW)
+            advance_order(an_order(), COMMANDS[verb], actor, NOW)
 
 
 def test_an_offer_is_good_until_its_deadline_and_not_a_moment_longer() -> None:
     """S0-35, S0-36"""
     order, last = an_order(Status.OFFERED), LATER - timedelta(milliseconds=1)
-    assert advance(order, COMMANDS["accept"], DAN, last)[0].status is Status.ACCEPTED
-    assert advance(order, COMMANDS["expire"], SYSTEM, last) == (order, ())
+    assert advance_order(order, COMMANDS["accept"], DAN, last)[0].status is Status.ACCEPTED
+    assert advance_order(order, COMMANDS["expire"], SYSTEM, last) == (order, ())
     for verb in ("accept", "decline"):
         with pytest.raises(OfferGone):
-            advance(order, COMMANDS[verb], DAN, LATER)
-    assert advance(order, COMMANDS["expire"], SYSTEM, LATER)[0].status is Status.SEARCHING
+            advance_order(order, COMMANDS[verb], DAN, LATER)
+    assert advance_order(order, COMMANDS["expire"], SYSTEM, LATER)[0].status is Status.SEARCHING
 
 
 def test_only_the_offer_that_is_open_lapses() -> None:
     order = an_order(Status.OFFERED, offer=an_offer(seq=2), offers_made=2)
-    assert advance(order, commands.Expire(1), SYSTEM, LATER) == (order, ())
+    assert advance_order(order, commands.ExpireOffer(1), SYSTEM, LATER) == (order, ())
 
 
 def told_by(order: Order, command: Command, actor: Actor) -> list[tuple[str, str]]:
-    _, told = advance(order, command, actor, NOW)
+    _, told = advance_order(order, command, actor, NOW)
     return [(event.to, event.type) for event in told]
 
 
 def test_who_hears_what_of_each_step() -> None:
     order = an_order()
-    assert told_by(order, commands.Offer("dan", LATER), SYSTEM) == [
+    assert told_by(order, commands.MakeOffer("dan", LATER), SYSTEM) == [
         ("dan", events.OFFER_MADE),
         ("cara", events.ORDER_OFFERED),
     ]
-    assert told_by(order, commands.Offer("dan", LATER, "eve"), SYSTEM) == [
+    assert told_by(order, commands.MakeOffer("dan", LATER, "eve"), SYSTEM) == [
         ("eve", events.OFFER_REASSIGNED),
         ("dan", events.OFFER_MADE),
         ("cara", events.ORDER_OFFERED),
@@ -176,7 +183,7 @@ def test_who_hears_what_of_each_step() -> None:
         ("cara", events.ORDER_UNSERVED),
     ]
     held = an_order(Status.ACCEPTED)
-    assert told_by(held, commands.Assign("eve", LATER), ADA) == [
+    assert told_by(held, commands.AssignCourier("eve", LATER), ADA) == [
         ("dan", events.OFFER_REASSIGNED),
         ("eve", events.OFFER_MADE),
         ("cara", events.ORDER_OFFERED),
@@ -189,49 +196,49 @@ def test_who_hears_what_of_each_step() -> None:
 
 def test_assigning_to_whoever_has_it_changes_nothing() -> None:
     order = an_order(Status.ACCEPTED)
-    assert advance(order, commands.Assign("dan", LATER), ADA, NOW) == (order, ())
+    assert advance_order(order, commands.AssignCourier("dan", LATER), ADA, NOW) == (order, ())
 
 
 def test_everybody_asked_in_this_search_is_excluded_until_it_is_tried_again() -> None:
     """S0-34, S0-44, ambiguity f"""
     order = an_order()
     for courier_id in ("dan", "eve"):
-        order, _ = advance(order, commands.Offer(courier_id, LATER), SYSTEM, NOW)
-        order, _ = advance(order, commands.Decline(), Actor(courier_id, Role.COURIER), NOW)
+        order, _ = advance_order(order, commands.MakeOffer(courier_id, LATER), SYSTEM, NOW)
+        order, _ = advance_order(order, commands.Decline(), Actor(courier_id, Role.COURIER), NOW)
     assert order.excluded == order.offered_to == ("dan", "eve")
-    order, _ = advance(order, commands.GiveUp(), SYSTEM, NOW)
-    order, _ = advance(order, commands.Retry(), CARA, NOW)
+    order, _ = advance_order(order, commands.GiveUp(), SYSTEM, NOW)
+    order, _ = advance_order(order, commands.RetrySearch(), CARA, NOW)
     assert order.excluded == ()
     assert order.offered_to == ("dan", "eve")
 
 
 def test_sealing_numbers_the_events_and_keeps_the_last_versions() -> None:
-    order, told = place(1, a_job(), NOW)
-    sealed = seal(None, order, told)
-    assert (sealed.version, [e.version for e in sealed.outbox]) == (1, [1])
+    order, told = create_order(1, a_job(), NOW)
+    sealed = seal_order(None, order, told)
+    assert (sealed.version, [e.version for e in sealed.entries]) == (1, [1])
     for version in range(2, 8):
-        offered, told = advance(sealed, commands.Offer("dan", LATER), SYSTEM, NOW)
-        sealed = seal(sealed, msgspec.structs.replace(offered, status=Status.SEARCHING), told)
+        offered, told = advance_order(sealed, commands.MakeOffer("dan", LATER), SYSTEM, NOW)
+        sealed = seal_order(sealed, msgspec.structs.replace(offered, status=Status.SEARCHING), told)
         assert sealed.version == version
-        assert [event.ordinal for event in sealed.outbox[-1].events] == [0, 1]
-        assert {event.version for event in sealed.outbox[-1].events} == {version}
-        assert len(sealed.outbox) == min(version, OUTBOX_VERSIONS)
+        assert [event.ordinal for event in sealed.entries[-1].events] == [0, 1]
+        assert {event.version for event in sealed.entries[-1].events} == {version}
+        assert len(sealed.entries) == min(version, OUTBOX_VERSIONS)
 
 
 def test_a_change_of_which_nothing_is_told_leaves_the_outbox_alone() -> None:
-    order = seal(None, *place(1, a_job(), NOW))
-    after, told = advance(order, commands.Wait(LATER), SYSTEM, NOW)
+    order = seal_order(None, *create_order(1, a_job(), NOW))
+    after, told = advance_order(order, commands.WaitForCourier(LATER), SYSTEM, NOW)
     assert told == ()
-    assert seal(order, after, told).outbox == order.outbox
-    assert seal(order, after, told).version == 2
+    assert seal_order(order, after, told).entries == order.entries
+    assert seal_order(order, after, told).version == 2
 
 
 # Whatever is asked, in whatever order, by whomever.
 commands_asked = st.one_of(
-    st.builds(commands.Offer, st.sampled_from(["dan", "eve"]), st.just(LATER)),
-    st.builds(commands.Assign, st.sampled_from(["dan", "eve"]), st.just(LATER)),
+    st.builds(commands.MakeOffer, st.sampled_from(["dan", "eve"]), st.just(LATER)),
+    st.builds(commands.AssignCourier, st.sampled_from(["dan", "eve"]), st.just(LATER)),
     st.sampled_from(sorted(COMMANDS.values(), key=lambda c: c.verb)),
-    st.builds(commands.Expire, st.integers(1, 4)),
+    st.builds(commands.ExpireOffer, st.integers(1, 4)),
 )
 actors = st.sampled_from([CARA, DAN, EVE, ADA, SYSTEM, Actor("x", None)])
 moments = st.sampled_from([NOW, LATER, LATER + timedelta(hours=1)])
@@ -241,19 +248,19 @@ steps = st.lists(st.tuples(commands_asked, actors, moments), max_size=40)
 @settings(deadline=None)
 @given(st.sampled_from(["delivery", "hail"]), steps)
 def test_whatever_is_asked_an_order_keeps_to_its_table(flow: str, asked: list[Any]) -> None:
-    order = seal(None, *place(1, a_job(flow=flow), NOW))
+    order = seal_order(None, *create_order(1, a_job(flow=flow), NOW))
     for command, actor, now in asked:
         before = frozen(order)
         try:
-            after, told = advance(order, command, actor, now)
+            after, told = advance_order(order, command, actor, now)
         except (Conflict, Forbidden, NotFound):
             assert frozen(order) == before
             continue
         if after is order:
             assert told == ()
             continue
-        sealed = seal(order, after, told)
-        assert FLOWS[flow].table[order.status][command.verb] is sealed.status
+        sealed = seal_order(order, after, told)
+        assert FLOWS[flow].transitions[order.status][command.verb] is sealed.status
         _holds(order, sealed, told)
         order = sealed
 
@@ -269,51 +276,59 @@ def _holds(before: Order, after: Order, told: tuple[Event, ...]) -> None:
         assert after.offer.seq == after.offers_made
         assert after.deadline_at == after.offer.expires_at
     busy = {Status.OFFERED, Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT}
-    assert (after.holder is not None) == (after.status in busy)
-    assert after.terminal == (after.status in TERMINAL)
-    assert after.job is before.job
-    assert [(e.version, e.ordinal) for e in after.outbox[-1].events] == [
+    assert (after.occupied_courier_id is not None) == (after.status in busy)
+    assert after.is_terminal == (after.status in TERMINAL_STATUSES)
+    assert after.details is before.details
+    assert [(e.version, e.ordinal) for e in after.entries[-1].events] == [
         (after.version, n) for n in range(len(told))
     ] or not told
-    assert [entry.version for entry in after.outbox] == sorted(e.version for e in after.outbox)
-    assert len(after.outbox) <= OUTBOX_VERSIONS
+    assert [entry.version for entry in after.entries] == sorted(e.version for e in after.entries)
+    assert len(after.entries) <= OUTBOX_VERSIONS
 
 
 COURIERS = {ASSIGNEE, HOLDER, COURIER, CALLED}
 WAITING = [
     (flow.name, status)
     for flow in FLOWS.values()
-    for status, steps in flow.table.items()
-    for may in [{flow.may[verb] for verb, to in steps.items() if verb in ("offer", "accept")}]
-    if status not in TERMINAL and may & {*COURIERS, DISPATCHER} and steps.get("accept") != status
+    for status, steps in flow.transitions.items()
+    for may in [
+        {flow.permissions[verb] for verb, to in steps.items() if verb in ("offer", "accept")}
+    ]
+    if status not in TERMINAL_STATUSES
+    and may & {*COURIERS, DISPATCHER}
+    and steps.get("accept") != status
 ]
 UNFINISHED = [
     (flow.name, status)
     for flow in FLOWS.values()
-    for status in flow.table
-    if status not in TERMINAL
+    for status in flow.transitions
+    if status not in TERMINAL_STATUSES
 ]
 
 
 @pytest.mark.parametrize(("flow", "status"), UNFINISHED)
 def test_an_admin_can_end_whatever_is_not_finished(flow: str, status: Status) -> None:
     """Whoever has it may never be heard of again. All who have a part in it hear of it."""
-    order = an_order(status, job=a_job(flow=flow, merchant_id="789" if flow == "food" else None))
-    after, told = advance(order, commands.Cancel("lost", by="admin"), ADA, NOW)
-    assert (after.status, after.holder) == (Status.CANCELLED, None)
+    order = an_order(
+        status, details=a_job(flow=flow, merchant_id="789" if flow == "food" else None)
+    )
+    after, told = advance_order(order, commands.Cancel("lost", by="admin"), ADA, NOW)
+    assert (after.status, after.occupied_courier_id) == (Status.CANCELLED, None)
     assert after.deadline_at is None
-    involved = {"cara", order.holder, "restaurant#789" if flow == "food" else None} - {None}
+    involved = {"cara", order.occupied_courier_id, "restaurant#789" if flow == "food" else None} - {
+        None
+    }
     assert {event.to for event in told} == involved
     assert {event.type for event in told} == {events.ORDER_CANCELLED}
 
 
 @pytest.mark.parametrize(("flow", "status"), UNFINISHED)
 def test_what_only_admins_may_is_not_there_for_others(flow: str, status: Status) -> None:
-    for verb in FLOWS[flow].only_admins.get(status, {}):
-        order = an_order(status, job=a_job(flow=flow, merchant_id="789"))
-        actor = CARA if FLOWS[flow].may[verb] == OWNER_OR_ADMIN else DAN
+    for verb in FLOWS[flow].admin_transitions.get(status, {}):
+        order = an_order(status, details=a_job(flow=flow, merchant_id="789"))
+        actor = CARA if FLOWS[flow].permissions[verb] == OWNER_OR_ADMIN else DAN
         with pytest.raises((InvalidTransition, NotFound)) as refused:
-            advance(order, COMMANDS[verb], actor, NOW)
+            advance_order(order, COMMANDS[verb], actor, NOW)
         if isinstance(refused.value, InvalidTransition):
             assert verb not in refused.value.allowed
 
@@ -322,18 +337,18 @@ def test_where_a_courier_is_waited_for_the_dispatcher_ends_it() -> None:
     """Nobody may ever come: each such wait has a step that its deadline takes."""
     assert {status for _, status in WAITING} == {Status.SEARCHING, Status.OFFERED, Status.READY}
     for flow, status in WAITING:
-        ends = {"expire", "give_up"} & set(FLOWS[flow].table[status])
+        ends = {"expire", "give_up"} & set(FLOWS[flow].transitions[status])
         assert ends, (flow, status)
-        assert {FLOWS[flow].may[verb] for verb in ends} == {DISPATCHER}
+        assert {FLOWS[flow].permissions[verb] for verb in ends} == {DISPATCHER}
 
 
 def test_every_flow_s_table_is_whole() -> None:
     for flow in FLOWS.values():
-        verbs = {verb for steps in flow.table.values() for verb in steps}
-        assert verbs <= set(flow.steps), flow.name
-        assert verbs <= set(flow.may), flow.name
-        leads_to = {to for steps in flow.table.values() for to in steps.values()}
-        assert leads_to <= set(flow.table), flow.name
-        assert flow.first in flow.table
-        for status in TERMINAL & set(flow.table):
-            assert not {"accept", "deliver", "cancel"} & set(flow.table[status]), flow.name
+        verbs = {verb for steps in flow.transitions.values() for verb in steps}
+        assert verbs <= set(flow.effects), flow.name
+        assert verbs <= set(flow.permissions), flow.name
+        leads_to = {to for steps in flow.transitions.values() for to in steps.values()}
+        assert leads_to <= set(flow.transitions), flow.name
+        assert flow.first_status in flow.transitions
+        for status in TERMINAL_STATUSES & set(flow.transitions):
+            assert not {"accept", "deliver", "cancel"} & set(flow.transitions[status]), flow.name

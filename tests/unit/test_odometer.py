@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.geo import bearing
-from chalicelib.domain.odometer import FASTEST_M_S, STANDING_M, Mark, Odometer
+from chalicelib.domain.geo import compute_bearing
+from chalicelib.domain.odometer import MAX_SPEED_M_S, MIN_MOVE_M, Odometer, TrackPoint
 from tests.builders import DEPOT, north_of
 
 
 def driven(*places: tuple[float, int]) -> Odometer:
     """(metres north of the depot, at which second) as an odometer."""
-    return Odometer(0.0, tuple(Mark(north_of(DEPOT, metres), s) for metres, s in places))
+    return Odometer(0.0, tuple(TrackPoint(north_of(DEPOT, metres), s) for metres, s in places))
 
 
 def test_the_way_is_along_the_marks() -> None:
@@ -22,7 +22,7 @@ def test_the_way_is_along_the_marks() -> None:
 
 
 def test_a_receiver_that_stands_makes_no_way() -> None:
-    still = driven(*[(STANDING_M * 0.9 * (n % 2), n) for n in range(100)])
+    still = driven(*[(MIN_MOVE_M * 0.9 * (n % 2), n) for n in range(100)])
     assert still.reading_m == 0
 
 
@@ -47,8 +47,8 @@ def test_a_gap_in_the_fixes_is_no_jump() -> None:
 
 def test_fixes_in_one_second_are_a_second_apart() -> None:
     """Phones may tell whole seconds."""
-    assert driven((0, 7), (FASTEST_M_S - 1, 7)).reading_m > 60
-    assert driven((0, 7), (FASTEST_M_S + 1, 7)).reading_m == 0
+    assert driven((0, 7), (MAX_SPEED_M_S - 1, 7)).reading_m > 60
+    assert driven((0, 7), (MAX_SPEED_M_S + 1, 7)).reading_m == 0
 
 
 steps = st.lists(st.tuples(st.integers(-200, 200), st.integers(0, 5)), min_size=1, max_size=40)
@@ -61,11 +61,11 @@ def test_adding_up_on_the_way_changes_no_reading(
     metres, seconds, marks = 0, 0, []
     for step_m, step_s in moves:
         metres, seconds = metres + step_m, seconds + step_s
-        marks.append(Mark(north_of(DEPOT, metres), seconds))
+        marks.append(TrackPoint(north_of(DEPOT, metres), seconds))
     cut = data.draw(st.integers(0, len(marks)))
-    half = Odometer(0.0, tuple(marks[:cut])).added_up()
+    half = Odometer(0.0, tuple(marks[:cut])).fold_track()
     assert len(half.track) <= 2
-    whole = Odometer(half.added_m, half.track + tuple(marks[cut:]))
+    whole = Odometer(half.counted_m, half.track + tuple(marks[cut:]))
     assert whole.reading_m == pytest.approx(Odometer(0.0, tuple(marks)).reading_m, abs=0.06)
 
 
@@ -73,6 +73,6 @@ def test_adding_up_on_the_way_changes_no_reading(
     ("to", "degrees"), [((1, 0), 0), ((0, 1), 90), ((-1, 0), 180), ((0, -1), 270), ((0, 0), 0)]
 )
 def test_a_bearing_is_clockwise_from_north(to: tuple[float, float], degrees: float) -> None:
-    assert bearing((0.0, 0.0), to) == degrees
-    there = Odometer(0.0, (Mark((5.0, 5.0), 0), Mark((0.0, 0.0), 1), Mark(to, 2)))
+    assert compute_bearing((0.0, 0.0), to) == degrees
+    there = Odometer(0.0, (TrackPoint((5.0, 5.0), 0), TrackPoint((0.0, 0.0), 1), TrackPoint(to, 2)))
     assert there.heading == degrees

@@ -34,7 +34,7 @@ def test_rows_of_old_stay_readable() -> None:
 
 def test_the_dictionary_is_worth_having() -> None:
     order = an_order(Status.ACCEPTED)
-    without = len(zlib.compress(packing.unpacked(packing.pack(order))))
+    without = len(zlib.compress(packing.unpack_json(packing.pack(order))))
     assert len(packing.pack(order)) < 0.75 * without
 
 

@@ -10,16 +10,16 @@ import pytest
 from chalicelib.settings import Settings
 from infra.bench.latency import rounds_from
 from infra.demo.options import DemoOptions
-from infra.docs.diagram import HOME, documents, mermaid, redrawn
-from infra.local.banner import ready_text
-from infra.local.options import Options
+from infra.docs.diagram import HOME, draw_mermaid, list_documents, redraw_document
+from infra.local.banner import format_banner
+from infra.local.options import LocalOptions
 
 README = (HOME / "README.md").read_text()
 SECRET = {"JWT_SECRET": "x" * 32}
 READERS: list[tuple[Callable[[Mapping[str, str]], object], dict[str, str]]] = [
     (Settings.from_env, SECRET),
     (Settings.from_env, {"JWT_JWKS_URL": "https://issuer.example/keys"}),
-    (Options.from_env, {}),
+    (LocalOptions.from_env, {}),
     (DemoOptions.from_env, {}),
     (rounds_from, {}),
 ]
@@ -66,8 +66,8 @@ def test_defaults_are_as_the_table_says(name: str, default: str) -> None:
 
 def test_diagrams_are_drawn_from_the_tables() -> None:
     """`python -m infra.docs.diagram` draws them anew."""
-    for path in documents():
-        assert redrawn(path.read_text()) == path.read_text(), path
+    for path in list_documents():
+        assert redraw_document(path.read_text()) == path.read_text(), path
     assert "<!-- lifecycle: delivery -->\n```mermaid" in README
 
 
@@ -75,15 +75,15 @@ def test_a_diagram_has_every_step_of_its_flow() -> None:
     from chalicelib.domain.orders.flows import FLOWS
 
     for flow in FLOWS.values():
-        drawn = mermaid(flow)
-        for status, steps in flow.table.items():
+        drawn = draw_mermaid(flow)
+        for status, steps in flow.transitions.items():
             for verb, goal in steps.items():
                 arrow = rf"^    {status.value} --> {goal.value}: .*\b{verb.replace('_', ' ')}\b"
                 assert re.search(arrow, drawn, re.MULTILINE), (status, verb)
 
 
 def test_the_quick_start_is_what_the_local_run_prints() -> None:
-    printed = ready_text(Options(), None, 1.0, {}).splitlines()
+    printed = format_banner(LocalOptions(), None, 1.0, {}).splitlines()
     commands = [line.strip() for line in printed if line.startswith("  ")]
     assert len(commands) > 5
     (run_it,) = re.findall(r"^## Run it\n(.*?)^## ", README, re.DOTALL | re.MULTILINE)
@@ -92,6 +92,6 @@ def test_the_quick_start_is_what_the_local_run_prints() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for path in documents():
+    for path in list_documents():
         for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
             assert (path.parent / link).exists(), f"{path.relative_to(HOME)}: {link}"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.base import Refused, frame
-from chalicelib.contracts.rides.socket import EVENTS, RIDES, WRITERS
+from chalicelib.contracts.base import RequestError, encode_frame
+from chalicelib.contracts.rides.socket import MESSAGES, RIDES, WRITERS
 from chalicelib.domain import events
 from chalicelib.domain.details import Estimate, Trip
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Listener
-from chalicelib.domain.money.fares import Tariff, estimate
-from chalicelib.domain.orders.chat import Message
-from chalicelib.domain.orders.model import Status, View
+from chalicelib.domain.messaging.connections import Connection, Subscriber
+from chalicelib.domain.money.fares import Tariff, estimate_trip
+from chalicelib.domain.orders.chat import ChatMessage
+from chalicelib.domain.orders.model import OrderView, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import RateLimited
 from tests.builders import DEPOT, NOW, a_contact, a_job, an_order, north_of
@@ -34,9 +34,9 @@ def a_connection(role: Role = Role.CUSTOMER) -> Connection:
 
 def code_of(event: str, data: Any, role: Role) -> str:
     """The code that a message is refused with."""
-    with pytest.raises(Refused) as refused:
-        RIDES.read(frame({"event": event, "data": data}), a_connection(role), NOW)
-    (said,) = RIDES.refusal(refused.value.request, refused.value.error)
+    with pytest.raises(RequestError) as refused:
+        RIDES.read_message(encode_frame({"event": event, "data": data}), a_connection(role), NOW)
+    (said,) = RIDES.error_frames(refused.value.message, refused.value.error)
     found = json.loads(said)
     assert found["event"] == f"{event}_response"
     assert found["data"]["status"] == "error"
@@ -123,11 +123,13 @@ FILLED = {"ride_id": "123", "vehicle_type": "standard"}
 def test_every_request_of_the_spec_is_read(name: str, sample: dict[str, Any]) -> None:
     """S1-02 to S1-33: each sample payload, by each key that may name the event."""
     name = name.partition(".")[0]
-    role = next(iter(EVENTS[name].roles))
+    role = next(iter(MESSAGES[name].roles))
     sample = {**sample, **{k: v for k, v in FILLED.items() if k in sample}}
     for key in ("event", "action", "type"):
-        request = RIDES.read(frame({key: name, "data": sample}), a_connection(role), NOW)
-        assert request.ask == EVENTS[name].read(sample, NOW)
+        request = RIDES.read_message(
+            encode_frame({key: name, "data": sample}), a_connection(role), NOW
+        )
+        assert request.request == MESSAGES[name].read(sample, NOW)
 
 
 JOB = a_job(
@@ -139,9 +141,9 @@ JOB = a_job(
 DRIVER = a_contact("driver_id", name="John Doe", rating=4.8, vehicle="Toyota Camry")
 
 
-def a_ride(status: Status, **changes: Any) -> View:
-    order = an_order(status, job=JOB, courier=DRIVER, courier_id="driver_id", **changes)
-    return View(order, 5)
+def a_ride(status: Status, **changes: Any) -> OrderView:
+    order = an_order(status, details=JOB, courier=DRIVER, courier_id="driver_id", **changes)
+    return OrderView(order, 5)
 
 
 ASKED = {"ride_id": "7", "rating": 5, "message": "hi", "token": "a-token"}
@@ -149,16 +151,16 @@ ASKED = {"ride_id": "7", "rating": 5, "message": "hi", "token": "a-token"}
 
 def answer(name: str, result: Any, role: Role) -> dict[str, Any]:
     """The data that an event is answered with."""
-    request = RIDES.read(
-        frame({"event": name, "data": {**WISH, **PLACE, **ASKED}}),
+    request = RIDES.read_message(
+        encode_frame({"event": name, "data": {**WISH, **PLACE, **ASKED}}),
         a_connection(role),
         NOW,
     )
-    (said,) = RIDES.answer(request, result, a_connection(role))
+    (said,) = RIDES.success_frames(request, result, a_connection(role))
     return dict(json.loads(said)["data"])
 
 
-MESSAGE = Message(456, 123, "user_789", Role.COURIER, "I'm at the pickup", NOW, to=("rita",))
+MESSAGE = ChatMessage(456, 123, "user_789", Role.COURIER, "I'm at the pickup", NOW, to=("rita",))
 ANSWERS: dict[str, tuple[Any, Role]] = {
     "authenticate": (None, Role.CUSTOMER),
     "update_location": (True, Role.COURIER),
@@ -192,18 +194,18 @@ def test_every_answer_has_what_the_spec_shows(name: str, sample: dict[str, Any])
 
 def an_event(type_: str, status: Status = Status.ACCEPTED, **data: Any) -> Event:
     return Event(
-        type_, "rita", "order#123", 2, 0, NOW, status.value, courier=DRIVER, job=JOB, data=data
+        type_, "rita", "order#123", 2, 0, NOW, status.value, courier=DRIVER, details=JOB, data=data
     )
 
 
 TOLD: dict[str, Event] = {
     "server_message": an_event(events.ANNOUNCEMENT, text="Welcome to the ride-sharing service!"),
     "ride_status_update": an_event(events.ORDER_ACCEPTED, eta_minutes=10),
-    "new_ride_request": an_event(events.ORDER_CALLED, Status.SEARCHING),
+    "new_ride_request": an_event(events.ORDER_BROADCAST, Status.SEARCHING),
     "driver_location_update": an_event(
         events.COURIER_MOVED, courier_id="driver_123", lat=37.7749, lng=-122.4194, heading=45.0
     ),
-    "chat_message": MESSAGE.told.entries[0].events[0],
+    "chat_message": MESSAGE.outbox.entries[0].events[0],
 }
 
 
@@ -211,7 +213,7 @@ TOLD: dict[str, Event] = {
 def test_every_pushed_message_has_what_the_spec_shows(name: str, sample: dict[str, Any]) -> None:
     """S1-08, S1-34 to S1-37."""
     event = name.partition(".")[0]
-    (said,) = RIDES.words(TOLD[event], Listener("c2=", "rita", "rides"))
+    (said,) = RIDES.render_event(TOLD[event], Subscriber("c2=", "rita", "rides"))
     found = json.loads(said)
     assert found["event"] == event
     assert covers(the_shape(found["data"]), the_shape(sample)), found
@@ -219,7 +221,7 @@ def test_every_pushed_message_has_what_the_spec_shows(name: str, sample: dict[st
 
 def test_a_status_update_reads_as_the_spec_has_it() -> None:
     """S1-35."""
-    (said,) = RIDES.words(TOLD["ride_status_update"], Listener("c2=", "rita", "rides"))
+    (said,) = RIDES.render_event(TOLD["ride_status_update"], Subscriber("c2=", "rita", "rides"))
     info = {"id": "driver_id", "name": "John Doe", "rating": 4.8, "vehicle": "Toyota Camry"}
     assert json.loads(said)["data"] == {
         "ride_id": "123",
@@ -236,8 +238,8 @@ def test_a_status_update_reads_as_the_spec_has_it() -> None:
 
 def test_what_is_no_ride_is_passed_over_in_silence() -> None:
     """A customer's parcels are not told of here."""
-    parcel = Event(events.ORDER_ACCEPTED, "rita", "order#5", 2, 0, NOW, "accepted", job=a_job())
-    assert RIDES.words(parcel, Listener("c2=", "rita", "rides")) == ()
+    parcel = Event(events.ORDER_ACCEPTED, "rita", "order#5", 2, 0, NOW, "accepted", details=a_job())
+    assert RIDES.render_event(parcel, Subscriber("c2=", "rita", "rides")) == ()
 
 
 def test_every_event_that_is_worded_exists() -> None:
@@ -248,8 +250,10 @@ def test_every_event_that_is_worded_exists() -> None:
 
 def test_a_limit_says_when_to_try_again() -> None:
     """S1-45."""
-    request = RIDES.read(frame({"event": "go_online"}), a_connection(Role.COURIER), NOW)
-    (said,) = RIDES.refusal(request, RateLimited("Too often.", retry_after_s=1.0))
+    request = RIDES.read_message(
+        encode_frame({"event": "go_online"}), a_connection(Role.COURIER), NOW
+    )
+    (said,) = RIDES.error_frames(request, RateLimited("Too often.", retry_after_s=1.0))
     assert json.loads(said)["data"] == {
         "status": "error",
         "message": "Too often.",
@@ -260,14 +264,14 @@ def test_a_limit_says_when_to_try_again() -> None:
 
 def test_a_fare_is_a_base_and_what_way_and_time_add() -> None:
     """Spec 001: fare_estimate; whole minor units inside."""
-    assert Tariff(250, 120, 25).fare_minor(12_300, 1_800) == 250 + 1476 + 750
-    assert Tariff(0, 0, 1).fare_minor(0, 30) == 1  # half up
+    assert Tariff(250, 120, 25).compute_fare_minor(12_300, 1_800) == 250 + 1476 + 750
+    assert Tariff(0, 0, 1).compute_fare_minor(0, 30) == 1  # half up
 
 
 def test_an_estimate_grows_with_the_distance() -> None:
     """S1-28."""
     tariff = Tariff(250, 120, 25)
-    near = estimate(DEPOT, north_of(DEPOT, 1000), tariff)
-    far = estimate(DEPOT, north_of(DEPOT, 2000), tariff)
+    near = estimate_trip(DEPOT, north_of(DEPOT, 1000), tariff)
+    far = estimate_trip(DEPOT, north_of(DEPOT, 2000), tariff)
     assert near.fare_minor < far.fare_minor
     assert far.duration_s == pytest.approx(2 * near.duration_s, abs=1)

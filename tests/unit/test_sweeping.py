@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.messaging.wakeups import Beats, Look, Wakeup
+from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, Wakeup
 from chalicelib.errors import Overdue, Unavailable
-from chalicelib.services.sweeper import LOOKS, PASS_EVERY, PASSES, Sweeper
+from chalicelib.services.sweeper import ORDERS_PER_WAKEUP, PASS_INTERVAL, PASSES, Sweeper
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW
@@ -30,7 +30,7 @@ class Listed:
         self.dues = list(dues)
         self.error: Exception | None = None
 
-    def due(self, now: datetime) -> Iterator[Due[Id]]:
+    def list_due(self, now: datetime) -> Iterator[Due[Id]]:
         if self.error:
             raise self.error
         return (due for due in self.dues if due.at <= now)
@@ -109,21 +109,25 @@ def test_no_backlog_of_orders_keeps_a_socket_from_its_ping() -> None:
 
 def test_what_is_due_is_handed_on_in_shares() -> None:
     sweep = Sweep(dues(45), [Due("a=", NOW), Due("b=", NOW), Due("c=", NOW + timedelta(hours=1))])
-    sweep.sweeper.sweep()
+    sweep.sweeper.run_pass()
     beats, *looks = sweep.taken()
-    assert beats == Beats(("a=", "b="))
-    assert [len(look.order_ids) for look in looks if isinstance(look, Look)] == [LOOKS, LOOKS, 5]
-    assert sorted(id_ for look in looks if isinstance(look, Look) for id_ in look.order_ids) == [
-        *range(45)
+    assert beats == ConnectionsDue(("a=", "b="))
+    assert [len(look.order_ids) for look in looks if isinstance(look, OrdersDue)] == [
+        ORDERS_PER_WAKEUP,
+        ORDERS_PER_WAKEUP,
+        5,
     ]
+    assert sorted(
+        id_ for look in looks if isinstance(look, OrdersDue) for id_ in look.order_ids
+    ) == [*range(45)]
 
 
 def test_what_waits_in_the_queue_is_not_put_there_again_by_each_pass() -> None:
     """Nobody takes wakeups for an hour: nine times, and not 240."""
     sweep, times = Sweep(dues(1)), []
     for n in range(240):
-        sweep.clock.now = NOW + n * PASS_EVERY
-        try_to(sweep.sweeper.sweep)
+        sweep.clock.now = NOW + n * PASS_INTERVAL
+        try_to(sweep.sweeper.run_pass)
         times += [n * 15] * len(sweep.taken())
     assert times == [0, 30, 60, 120, 240, 480, 960, 1920, 2880]
     assert all(after - before <= 16 * 60 for before, after in pairwise(times))
@@ -132,40 +136,40 @@ def test_what_waits_in_the_queue_is_not_put_there_again_by_each_pass() -> None:
 def test_a_new_deadline_is_another_matter() -> None:
     """An order that was looked after, and whose own next wakeup was lost: by the next pass."""
     sweep = Sweep(dues(1))
-    sweep.sweeper.sweep()
+    sweep.sweeper.run_pass()
     sweep.orders.dues = [Due(0, NOW + timedelta(seconds=10))]
     sweep.taken()
     sweep.clock.advance(15)
-    sweep.sweeper.sweep()
-    assert sweep.taken() == [Look((0,))]
+    sweep.sweeper.run_pass()
+    assert sweep.taken() == [OrdersDue((0,))]
 
 
 def test_another_process_hands_it_on_once_more() -> None:
     sweep = Sweep(dues(1))
-    sweep.sweeper.sweep()
+    sweep.sweeper.run_pass()
     sweep.anew()
-    sweep.sweeper.sweep()
-    assert sweep.taken() == [Look((0,))] * 2
+    sweep.sweeper.run_pass()
+    assert sweep.taken() == [OrdersDue((0,))] * 2
 
 
 def test_what_could_not_be_sent_comes_with_the_next_pass() -> None:
     sweep = Sweep(dues(3))
     sweep.queue.down = True
     with pytest.raises(Unavailable):
-        sweep.sweeper.sweep()
+        sweep.sweeper.run_pass()
     sweep.queue.down = False
-    sweep.sweeper.sweep()
-    assert sweep.taken() == [Look((0, 1, 2))]
+    sweep.sweeper.run_pass()
+    assert sweep.taken() == [OrdersDue((0, 1, 2))]
 
 
 def test_a_pass_ends_with_its_time_and_sends_what_it_has_read() -> None:
     sweep = Sweep(dues(1000))
     asked = iter([False] * 400)
-    sweep.sweeper.sweep(lambda: next(asked, True))
-    handed = [id_ for one in sweep.taken() if isinstance(one, Look) for id_ in one.order_ids]
+    sweep.sweeper.run_pass(lambda: next(asked, True))
+    handed = [id_ for one in sweep.taken() if isinstance(one, OrdersDue) for id_ in one.order_ids]
     assert handed == [*range(400)]
-    sweep.sweeper.sweep()
-    handed = [id_ for one in sweep.taken() if isinstance(one, Look) for id_ in one.order_ids]
+    sweep.sweeper.run_pass()
+    handed = [id_ for one in sweep.taken() if isinstance(one, OrdersDue) for id_ in one.order_ids]
     assert handed == [*range(400, 1000)]
 
 
@@ -178,9 +182,11 @@ def test_a_failing_index_stops_nothing_else_and_fails_the_run() -> None:
         getattr(sweep, broken).error = RuntimeError("throttled")
         slept: list[float] = []
         with pytest.raises(Overdue, match=f"{PASSES} passes"):
-            sweep.sweeper.run(slept.append)
+            sweep.sweeper.run_passes(slept.append)
         assert len(slept) == PASSES - 1
-        assert sweep.taken() == [Look((0,)) if broken == "sockets" else Beats((SOCKET,))]
+        assert sweep.taken() == [
+            OrdersDue((0,)) if broken == "sockets" else ConnectionsDue((SOCKET,))
+        ]
 
 
 def test_a_run_of_which_one_pass_failed_fails_after_all_its_passes() -> None:
@@ -193,8 +199,8 @@ def test_a_run_of_which_one_pass_failed_fails_after_all_its_passes() -> None:
 
     sweep.queue.down = True
     with pytest.raises(Overdue, match="1 passes"):
-        sweep.sweeper.run(sleep)
-    assert (passes, sweep.taken()) == (PASSES - 1, [Look((0,))])
+        sweep.sweeper.run_passes(sleep)
+    assert (passes, sweep.taken()) == (PASSES - 1, [OrdersDue((0,))])
 
 
 def test_what_is_still_due_long_after_it_was_handed_on_fails_the_run_until_it_is_not() -> None:
@@ -202,17 +208,17 @@ def test_what_is_still_due_long_after_it_was_handed_on_fails_the_run_until_it_is
     sweep = Sweep(dues(1))
     failed = []
     for n in range(20):
-        sweep.clock.now = NOW + n * PASS_EVERY
-        failed.append(try_to(sweep.sweeper.sweep))
-    assert failed.index(True) * PASS_EVERY == timedelta(seconds=90)
+        sweep.clock.now = NOW + n * PASS_INTERVAL
+        failed.append(try_to(sweep.sweeper.run_pass))
+    assert failed.index(True) * PASS_INTERVAL == timedelta(seconds=90)
     assert all(failed[failed.index(True) :])
     sweep.orders.dues = []
-    assert not try_to(sweep.sweeper.sweep)
+    assert not try_to(sweep.sweeper.run_pass)
 
 
 def test_no_pass_is_begun_when_time_runs_out() -> None:
     sweep, slept = Sweep(dues(1)), list[float]()
-    sweep.sweeper.run(slept.append, lambda: True)
+    sweep.sweeper.run_passes(slept.append, lambda: True)
     assert slept == []
 
 

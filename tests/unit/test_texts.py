@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.base import number, optional_text, plain, text
-from chalicelib.contracts.contacts import optional_url, phone
+from chalicelib.contracts.base import format_number, read_number, read_optional_text, read_text
+from chalicelib.contracts.contacts import read_optional_url, read_phone
 from chalicelib.errors import InvalidInput
 
 INVISIBLE = (
@@ -31,17 +31,17 @@ INVISIBLE = (
 
 @pytest.mark.parametrize("value", INVISIBLE, ids=ascii)
 def test_a_text_of_which_nothing_can_be_seen_is_none(value: str) -> None:
-    assert optional_text(value, "name") is None
+    assert read_optional_text(value, "name") is None
     with pytest.raises(InvalidInput, match="name is required"):
-        text(value, "name")
-    for read in (phone, text):
+        read_text(value, "name")
+    for read in (read_phone, read_text):
         with pytest.raises(InvalidInput):
             read(value * 3, "name")
 
 
 @pytest.mark.parametrize("value", ["\u2764\ufe0f", "a\u200db", "\u0645\u200c\u0646", "-", "\u0301"])
 def test_what_can_be_seen_is_kept_with_what_joins_it(value: str) -> None:
-    assert text(f" {value} ", "name") == value
+    assert read_text(f" {value} ", "name") == value
 
 
 PHONES = [
@@ -53,11 +53,11 @@ PHONES = [
 
 @pytest.mark.parametrize("value", PHONES)
 def test_a_telephone_number_is_kept_as_it_is_written(value: str) -> None:
-    assert phone(f"  {value} ", "phone") == value
+    assert read_phone(f"  {value} ", "phone") == value
 
 
 def test_marks_that_contact_books_put_around_a_number_are_dropped() -> None:
-    assert phone("\u202a+1 555 0100\u202c", "phone") == "+1 555 0100"
+    assert read_phone("\u202a+1 555 0100\u202c", "phone") == "+1 555 0100"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_marks_that_contact_books_put_around_a_number_are_dropped() -> None:
 )
 def test_what_is_no_telephone_number_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        phone(value, "phone")
+        read_phone(value, "phone")
     assert refused.value.details == {"field": "phone"}
 
 
@@ -95,8 +95,8 @@ def test_what_is_no_telephone_number_is_refused(value: Any) -> None:
     ],
 )
 def test_a_picture_is_an_http_url(value: str) -> None:
-    assert optional_url(f" {value} ", "picture") == value
-    assert optional_url(None, "picture") is optional_url(" \u200b", "picture") is None
+    assert read_optional_url(f" {value} ", "picture") == value
+    assert read_optional_url(None, "picture") is read_optional_url(" \u200b", "picture") is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_picture_is_an_http_url(value: str) -> None:
 )
 def test_what_no_client_can_show_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        optional_url(value, "picture")
+        read_optional_url(value, "picture")
     assert refused.value.details == {"field": "picture"}
 
 
@@ -142,7 +142,7 @@ def test_what_no_client_can_show_is_refused(value: Any) -> None:
 def test_any_text_is_a_url_or_refused(value: str) -> None:
     for text_ in (value, f"http://{value}"):
         try:
-            found = optional_url(text_, "picture")
+            found = read_optional_url(text_, "picture")
         except InvalidInput:
             continue
         assert found is None or found.lower().startswith(("http://", "https://"))
@@ -161,10 +161,10 @@ def test_any_text_is_a_url_or_refused(value: str) -> None:
     ],
 )
 def test_numbers_are_written_plainly(value: float, written: str) -> None:
-    assert plain(value) == written
+    assert format_number(value) == written
 
 
 @pytest.mark.parametrize("value", [-1, 1e308, 1e6 + 1, "x", None])
 def test_an_error_says_the_bounds_plainly(value: Any) -> None:
     with pytest.raises(InvalidInput, match=r"a number from 0 to 1,000,000\.$"):
-        number(value, "price", 0, 1e6)
+        read_number(value, "price", 0, 1e6)

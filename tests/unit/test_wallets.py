@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from chalicelib.domain import events
 from chalicelib.domain.details import Place
 from chalicelib.domain.money import earnings, wallets
-from chalicelib.domain.money.earnings import Month
-from chalicelib.domain.money.wallets import Change, Wallet
+from chalicelib.domain.money.earnings import MonthlyRecord
+from chalicelib.domain.money.wallets import Wallet, WalletChange
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import AlreadyBooked, BalanceTooLow
 from tests.builders import DEPOT, NOW, a_job, an_order, north_of
@@ -24,7 +24,7 @@ def a_delivered_order(id_: int = 4711, far_m: float = 2000.0, took_min: float = 
     done = NOW + timedelta(minutes=took_min)
     dropoff = Place("2 Door Street", *north_of(DEPOT, far_m))
     timeline = {"placed": NOW, Status.ACCEPTED.value: NOW, Status.DONE.value: done}
-    return an_order(Status.DONE, id=id_, job=a_job(dropoff=dropoff), timeline=timeline)
+    return an_order(Status.DONE, id=id_, details=a_job(dropoff=dropoff), timeline=timeline)
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_an_earning_is_a_base_and_ten_a_kilometre_beyond_two_and_a_half(
     far_m: float, amount: int
 ) -> None:
     """S3-11: 5 km are the sample's 75 = 50 + 25."""
-    parts = earnings.breakdown(a_delivered_order(far_m=far_m))
-    assert parts.amount == pytest.approx(amount, abs=5)
+    parts = earnings.compute_earning(a_delivered_order(far_m=far_m))
+    assert parts.amount_minor == pytest.approx(amount, abs=5)
     assert parts.base == 50_00
 
 
 def test_without_coordinates_an_earning_is_the_base() -> None:
-    order = an_order(Status.DONE, job=a_job(dropoff=Place("somewhere")))
-    assert earnings.breakdown(order).amount == 50_00
+    order = an_order(Status.DONE, details=a_job(dropoff=Place("somewhere")))
+    assert earnings.compute_earning(order).amount_minor == 50_00
 
 
 def test_on_time_is_within_half_an_hour_of_taking_it() -> None:
@@ -57,18 +57,18 @@ def test_the_bonus_is_for_twenty_deliveries_of_which_95_percent_are_on_time(
     deliveries: int, on_time: int, due: bool
 ) -> None:
     """S3-12."""
-    assert Month(deliveries, on_time).deserves_bonus is due
-    assert not Month(deliveries, on_time, rewarded=True).deserves_bonus
+    assert MonthlyRecord(deliveries, on_time).deserves_bonus is due
+    assert not MonthlyRecord(deliveries, on_time, rewarded=True).deserves_bonus
 
 
 def test_a_months_bonus_is_booked_once_and_told_after_the_earning_that_reached_it() -> None:
     """S3-12."""
     wallet, bonuses = Wallet("dan"), []
     for n in range(25):
-        change = wallets.earn(wallet, a_delivered_order(n + 1), NOW)
-        bonuses += [event for event in change.told if event.type == events.BONUS_EARNED]
+        change = wallets.book_earning(wallet, a_delivered_order(n + 1), NOW)
+        bonuses += [event for event in change.events if event.type == events.BONUS_EARNED]
         if n == 19:
-            assert [event.type for event in change.told] == [
+            assert [event.type for event in change.events] == [
                 events.EARNING_RECORDED,
                 events.WALLET_UPDATED,
                 events.BONUS_EARNED,
@@ -82,12 +82,12 @@ def test_a_months_bonus_is_booked_once_and_told_after_the_earning_that_reached_i
 def test_a_wallet_never_has_a_key_twice() -> None:
     """Whoever forgot to look is stopped by what the wallet itself still has."""
     order = a_delivered_order()
-    wallet = wallets.earn(Wallet("dan"), order, NOW).wallet
+    wallet = wallets.book_earning(Wallet("dan"), order, NOW).wallet
     with pytest.raises(AlreadyBooked):
-        wallets.earn(wallet, order, NOW)
-    wallet = wallets.reserve(wallet, "payout_1", 10_00, NOW).wallet
+        wallets.book_earning(wallet, order, NOW)
+    wallet = wallets.reserve_payout(wallet, "payout_1", 10_00, NOW).wallet
     with pytest.raises(AlreadyBooked):
-        wallets.reserve(wallet, "payout_1", 10_00, NOW)
+        wallets.reserve_payout(wallet, "payout_1", 10_00, NOW)
 
 
 STEPS = st.lists(
@@ -113,25 +113,28 @@ def test_a_balance_is_the_sum_of_its_ledger_and_never_negative(
             assert amount > wallet.balance_minor
             continue
         _check_told(wallet, change)
-        for booking in change.wallet.newest:
+        for booking in change.wallet.latest_bookings:
             assert booking.key not in ledger
             ledger[booking.key] = booking.amount_minor
         wallet = change.wallet
         assert wallet.balance_minor == sum(ledger.values()) >= 0
-        assert len(wallet.outbox) <= 3
+        assert len(wallet.entries) <= 3
 
 
-def _step(wallet: Wallet, n: int, kind: str, amount: float, took_min: float) -> Change:
+def _step(wallet: Wallet, n: int, kind: str, amount: float, took_min: float) -> WalletChange:
     if kind == "earn":
-        return wallets.earn(wallet, a_delivered_order(n + 1, amount, took_min), NOW)
-    return wallets.reserve(wallet, f"payout_{n}", int(amount), NOW)
+        return wallets.book_earning(wallet, a_delivered_order(n + 1, amount, took_min), NOW)
+    return wallets.reserve_payout(wallet, f"payout_{n}", int(amount), NOW)
 
 
-def _check_told(before: Wallet, change: Change) -> None:
+def _check_told(before: Wallet, change: WalletChange) -> None:
     """Every booking has its wallet_updated, and the balances form a chain."""
-    updates = [e.data for e in change.told if e.type == events.WALLET_UPDATED]
-    balances = [before.balance_minor, *(booking.balance_minor for booking in change.wallet.newest)]
+    updates = [e.data for e in change.events if e.type == events.WALLET_UPDATED]
+    balances = [
+        before.balance_minor,
+        *(booking.balance_minor for booking in change.wallet.latest_bookings),
+    ]
     assert [(u["previous_minor"], u["balance_minor"]) for u in updates] == list(pairwise(balances))
-    for event in change.told:
+    for event in change.events:
         if event.type == events.EARNING_RECORDED:
             assert sum(event.data["parts"].values()) == event.data["amount_minor"]

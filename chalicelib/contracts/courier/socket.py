@@ -15,22 +15,22 @@ from chalicelib.contracts.base import (
     REFRESHED,
     Contract,
     Reader,
-    Request,
+    SocketMessage,
     Writer,
-    frame,
-    message,
-    optional_text,
-    point,
-    present,
+    decode_message,
+    encode_frame,
+    omit_none,
+    read_optional_text,
+    read_point,
     read_refresh,
-    text,
+    read_text,
 )
-from chalicelib.contracts.contacts import phone
-from chalicelib.contracts.moments import iso
+from chalicelib.contracts.contacts import read_phone
+from chalicelib.contracts.moments import format_iso
 from chalicelib.domain import events
-from chalicelib.domain.details import Job, Place
+from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.requests import ReportFix
 from chalicelib.domain.people import Fix, Person, Role
@@ -66,11 +66,11 @@ STEP_WORDS: dict[str, str] = {
 }
 
 
-class Courier(Contract):
+class CourierContract(Contract):
     """The contract as one kind of client speaks it."""
 
     # Spec 000 has no word for it, and its clients pass over events that they do not know.
-    sign_of_life = frame({"event": "heartbeat", "data": {}})
+    keepalive_frame = encode_frame({"event": "heartbeat", "data": {}})
 
     def __init__(
         self, role: Role, readers: Mapping[str, Reader], writers: Mapping[str, Writer]
@@ -79,7 +79,7 @@ class Courier(Contract):
         self._readers = readers
         self._writers = writers
 
-    def rooms(self, connection: Connection) -> Sequence[str]:
+    def rooms_for(self, connection: Connection) -> Sequence[str]:
         """None beyond the person's own."""
         return ()
 
@@ -87,40 +87,42 @@ class Courier(Contract):
         """A courier who comes back is told of the offer that is still open."""
         if offered is None:
             return ()
-        data = _assigned(offered.id, offered.job)
-        return (frame({"event": "order.assigned", "data": data}),)
+        data = _render_offer(offered.id, offered.details)
+        return (encode_frame({"event": "order.assigned", "data": data}),)
 
-    def words(self, event: Event, listener: Listener) -> Sequence[str]:
+    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
         """One frame an event, or none."""
         writer = self._writers.get(event.type)
-        return (frame(writer(event)),) if writer else ()
+        return (encode_frame(writer(event)),) if writer else ()
 
-    def read(self, text: str, connection: Connection, now: datetime) -> Request:
+    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """What a client asks. Raises InvalidInput."""
-        found = message(text)
+        found = decode_message(text)
         name, data = found.get("event"), found.get("data", {})
         if not isinstance(data, dict):
             raise InvalidInput("data must be an object.")
         reader = self._readers.get(name) if isinstance(name, str) else None
         if reader is None:
             raise InvalidInput("This event is unknown.")
-        return Request(str(name), reader(data, now))
+        return SocketMessage(str(name), reader(data, now))
 
-    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+    def success_frames(
+        self, request: SocketMessage, result: Any, connection: Connection
+    ) -> Sequence[str]:
         """Spec 000 answers nothing on the socket; that a token was taken is ours to say."""
-        return (frame({"event": REFRESHED, "data": {}}),) if request.name == REFRESH else ()
+        return (encode_frame({"event": REFRESHED, "data": {}}),) if request.name == REFRESH else ()
 
-    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Spec 000 has no errors on the socket; this is ours, and the socket stays open.
 
         A position that comes too soon is passed over without a word: the next one heals it.
         """
         if isinstance(error, RateLimited):
             return ()
-        return (frame({"event": "error", "data": {"message": error.message}}),)
+        return (encode_frame({"event": "error", "data": {"message": error.message}}),)
 
 
-def read_fix(data: Mapping[str, Any], now: datetime) -> Fix:
+def read_location(data: Mapping[str, Any], now: datetime) -> Fix:
     """{lat, lng, heading?, speed?, accuracy?, altitude?, ts?} as a fix. Raises InvalidInput.
 
     `ts` is epoch seconds or milliseconds, or an ISO time; without it the fix is from now.
@@ -128,44 +130,44 @@ def read_fix(data: Mapping[str, Any], now: datetime) -> Fix:
     return fixes.read_fix(data, now, "lat", "lng", "ts")
 
 
-def read_job(data: Mapping[str, Any], customer_id: str, now: datetime) -> Job:
+def read_delivery_order(data: Mapping[str, Any], customer_id: str, now: datetime) -> OrderDetails:
     """The body of POST /api/v1/orders as a job. Raises InvalidInput."""
-    return Job(
+    return OrderDetails(
         flow="delivery",
         customer_id=customer_id,
-        pickup=_read_place(data, "pickup"),
-        dropoff=_read_place(data, "dropoff"),
-        receiver_phone=phone(data.get("receiver_phone"), "receiver_phone"),
-        notes=optional_text(data.get("notes"), "notes"),
+        pickup=_read_delivery_place(data, "pickup"),
+        dropoff=_read_delivery_place(data, "dropoff"),
+        receiver_phone=read_phone(data.get("receiver_phone"), "receiver_phone"),
+        notes=read_optional_text(data.get("notes"), "notes"),
         created_at=now,
     )
 
 
-def _read_place(data: Mapping[str, Any], side: str) -> Place:
+def _read_delivery_place(data: Mapping[str, Any], side: str) -> Place:
     names = f"{side}_lat", f"{side}_lng"
-    found = point(data.get(names[0]), data.get(names[1]), names)
-    address = text(data.get(f"{side}_address"), f"{side}_address")
+    found = read_point(data.get(names[0]), data.get(names[1]), names)
+    address = read_text(data.get(f"{side}_address"), f"{side}_address")
     return Place(address, *found) if found else Place(address)
 
 
-def order_body(order: Order) -> dict[str, Any]:
+def render_delivery_order(order: Order) -> dict[str, Any]:
     """An order as REST shows it."""
-    return present(
+    return omit_none(
         id=str(order.id),
         status=STATUS_WORDS[order.status],
-        customer_id=order.job.customer_id,
+        customer_id=order.details.customer_id,
         courier_id=order.courier_id,
-        **_places(order.job),
-        receiver_phone=order.job.receiver_phone,
-        notes=order.job.notes,
-        created_at=iso(order.job.created_at),
-        updated_at=iso(order.updated_at),
+        **_render_places(order.details),
+        receiver_phone=order.details.receiver_phone,
+        notes=order.details.notes,
+        created_at=format_iso(order.details.created_at),
+        updated_at=format_iso(order.updated_at),
     )
 
 
-def assigned_driver(person: Person) -> dict[str, Any]:
+def render_courier(person: Person) -> dict[str, Any]:
     """The courier of an order as its customer sees them: {id, name, phone, profile_picture?}."""
-    return present(
+    return omit_none(
         id=person.id,
         name=person.name or "",
         phone=person.phone or "",
@@ -173,7 +175,7 @@ def assigned_driver(person: Person) -> dict[str, Any]:
     )
 
 
-def transition_details(error: InvalidTransition) -> dict[str, Any]:
+def render_transition(error: InvalidTransition) -> dict[str, Any]:
     """What an illegal step is answered with, in the words of spec 000."""
     return {
         "from": STATUS_WORDS[Status(error.status)],
@@ -182,8 +184,8 @@ def transition_details(error: InvalidTransition) -> dict[str, Any]:
     }
 
 
-def _places(job: Job) -> dict[str, Any]:
-    return present(
+def _render_places(job: OrderDetails) -> dict[str, Any]:
+    return omit_none(
         pickup_address=job.pickup.address,
         pickup_lat=job.pickup.lat,
         pickup_lng=job.pickup.lng,
@@ -193,40 +195,40 @@ def _places(job: Job) -> dict[str, Any]:
     )
 
 
-def _assigned(order_id: int, job: Job) -> dict[str, Any]:
+def _render_offer(order_id: int, job: OrderDetails) -> dict[str, Any]:
     return {
         "order_id": str(order_id),
         "customer_id": job.customer_id,
-        **_places(job),
-        **present(receiver_phone=job.receiver_phone),
+        **_render_places(job),
+        **omit_none(receiver_phone=job.receiver_phone),
     }
 
 
-def _job(event: Event) -> Job:
-    assert event.job is not None, "events of orders are relayed with their job"
-    return event.job
+def _order_details(event: Event) -> OrderDetails:
+    assert event.details is not None, "events of orders are relayed with their job"
+    return event.details
 
 
-def _offer_made(event: Event) -> Mapping[str, Any]:
-    return {"event": "order.assigned", "data": _assigned(event.order_id, _job(event))}
+def _render_assigned(event: Event) -> Mapping[str, Any]:
+    return {"event": "order.assigned", "data": _render_offer(event.order_id, _order_details(event))}
 
 
-def _to_courier(name: str) -> Writer:
+def _courier_writer(name: str) -> Writer:
     def write(event: Event) -> Mapping[str, Any]:
-        data = {"order_id": str(event.order_id), "customer_id": _job(event).customer_id}
+        data = {"order_id": str(event.order_id), "customer_id": _order_details(event).customer_id}
         return {"event": name, "data": data}
 
     return write
 
 
-def _status(status: str, with_places: bool = False, with_courier: bool = False) -> Writer:
+def _status_writer(status: str, with_places: bool = False, with_courier: bool = False) -> Writer:
     def write(event: Event) -> Mapping[str, Any]:
         data: dict[str, Any] = {"order_id": str(event.order_id), "status": status}
         if with_places:
-            job = _job(event)
-            data |= {**_places(job), **present(receiver_phone=job.receiver_phone)}
+            job = _order_details(event)
+            data |= {**_render_places(job), **omit_none(receiver_phone=job.receiver_phone)}
         if with_courier and event.courier:
-            data |= present(
+            data |= omit_none(
                 courier_name=event.courier.name,
                 courier_phone=event.courier.phone,
                 courier_profile_picture=event.courier.picture,
@@ -239,25 +241,25 @@ def _status(status: str, with_places: bool = False, with_courier: bool = False) 
 _REFRESH: dict[str, Reader] = {REFRESH: lambda data, now: read_refresh(data)}
 COURIER_READERS: dict[str, Reader] = {
     **_REFRESH,
-    "location.update": lambda data, now: ReportFix(read_fix(data, now)),
+    "location.update": lambda data, now: ReportFix(read_location(data, now)),
 }
 CUSTOMER_READERS: dict[str, Reader] = _REFRESH
 
 COURIER_WRITERS: dict[str, Writer] = {
-    events.OFFER_MADE: _offer_made,
-    events.OFFER_TIMED_OUT: _to_courier("order.assignment_timed_out"),
-    events.OFFER_REASSIGNED: _to_courier("order.reassigned_away"),
-    events.SEARCH_FAILED: _to_courier("order.no_nearby_driver"),
+    events.OFFER_MADE: _render_assigned,
+    events.OFFER_TIMED_OUT: _courier_writer("order.assignment_timed_out"),
+    events.OFFER_REASSIGNED: _courier_writer("order.reassigned_away"),
+    events.SEARCH_FAILED: _courier_writer("order.no_nearby_driver"),
 }
 CUSTOMER_WRITERS: dict[str, Writer] = {
-    events.ORDER_OFFERED: _status("assigned", with_places=True),
-    events.ORDER_ACCEPTED: _status("accepted", with_courier=True),
-    events.ORDER_DECLINED: _status("declined"),
-    events.COURIER_ARRIVED: _status("arrived"),
-    events.ORDER_PICKED_UP: _status("picked_up", with_courier=True),
-    events.ORDER_DELIVERED: _status("delivered", with_courier=True),
-    events.ORDER_UNSERVED: _status("no_nearby_driver"),
+    events.ORDER_OFFERED: _status_writer("assigned", with_places=True),
+    events.ORDER_ACCEPTED: _status_writer("accepted", with_courier=True),
+    events.ORDER_DECLINED: _status_writer("declined"),
+    events.COURIER_ARRIVED: _status_writer("arrived"),
+    events.ORDER_PICKED_UP: _status_writer("picked_up", with_courier=True),
+    events.ORDER_DELIVERED: _status_writer("delivered", with_courier=True),
+    events.ORDER_UNSERVED: _status_writer("no_nearby_driver"),
 }
 
-COURIER = Courier(Role.COURIER, COURIER_READERS, COURIER_WRITERS)
-CUSTOMER = Courier(Role.CUSTOMER, CUSTOMER_READERS, CUSTOMER_WRITERS)
+COURIER = CourierContract(Role.COURIER, COURIER_READERS, COURIER_WRITERS)
+CUSTOMER = CourierContract(Role.CUSTOMER, CUSTOMER_READERS, CUSTOMER_WRITERS)

@@ -7,12 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from chalicelib.contracts.base import present
-from chalicelib.contracts.feed.events import CRITICAL, KINDS, TYPES, envelope, event_id, worded
-from chalicelib.contracts.moments import iso
+from chalicelib.contracts.base import omit_none
+from chalicelib.contracts.feed.events import (
+    CRITICAL,
+    EVENT_KINDS,
+    TYPE_BY_NAME,
+    encode_event_id,
+    is_feed_event,
+    render_envelope,
+)
+from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.events import Event
 from chalicelib.domain.ids import parse_id
-from chalicelib.domain.messaging.event_stats import Count, Page, Stats
+from chalicelib.domain.messaging.event_stats import DeliveryStats, EventCount, EventPage
 from chalicelib.errors import InvalidInput
 
 
@@ -48,24 +55,28 @@ def read_day(query: Mapping[str, str], now: datetime) -> date:
     return day
 
 
-def wanted(name: str | None) -> Callable[[Event], bool]:
+def make_event_filter(name: str | None) -> Callable[[Event], bool]:
     """Which events a list is of: all that have words, or those of one type on the wire."""
     if name is None:
-        return worded
-    type_ = TYPES.get(name)
-    return lambda event: event.type == type_ and worded(event)
+        return is_feed_event
+    type_ = TYPE_BY_NAME.get(name)
+    return lambda event: event.type == type_ and is_feed_event(event)
 
 
-def event_body(event: Event) -> dict[str, Any]:
+def render_logged_event(event: Event) -> dict[str, Any]:
     """An event as it was told, with what a log adds."""
-    return {"_id": event_id(event), **envelope(event), "created_at": iso(event.at)}
+    return {
+        "_id": encode_event_id(event),
+        **render_envelope(event),
+        "created_at": format_iso(event.at),
+    }
 
 
-def page_body(page: Page, limit: int, skip: int) -> dict[str, Any]:
+def render_page(page: EventPage, limit: int, skip: int) -> dict[str, Any]:
     """A list of a person's events; `next_cursor` where there are more."""
-    return present(
+    return omit_none(
         status="success",
-        data=[event_body(event) for event in page.events],
+        data=[render_logged_event(event) for event in page.events],
         count=len(page.events),
         limit=limit,
         skip=skip,
@@ -73,17 +84,17 @@ def page_body(page: Page, limit: int, skip: int) -> dict[str, Any]:
     )
 
 
-def critical_body(hours: int, events: Sequence[Event]) -> dict[str, Any]:
+def render_critical_events(hours: int, events: Sequence[Event]) -> dict[str, Any]:
     """The critical events of the last hours."""
     return {
         "status": "success",
         "time_range_hours": hours,
         "critical_count": len(events),
-        "data": [event_body(event) for event in events],
+        "data": [render_logged_event(event) for event in events],
     }
 
 
-def stats_body(stats: Stats, now: datetime) -> dict[str, Any]:
+def render_stats(stats: DeliveryStats, now: datetime) -> dict[str, Any]:
     """How the feed is doing."""
     return {
         "status": "success",
@@ -92,14 +103,16 @@ def stats_body(stats: Stats, now: datetime) -> dict[str, Any]:
             "total_users": stats.people,
             "queued_events": stats.queued,
             "active_subscriptions": stats.subscriptions,
-            "timestamp": iso(now),
+            "timestamp": format_iso(now),
         },
     }
 
 
-def summary_body(day: date, counts: Sequence[Count]) -> dict[str, Any]:
+def render_day_summary(day: date, counts: Sequence[EventCount]) -> dict[str, Any]:
     """One day in figures: each of the three ways to count adds up to the total."""
-    known = [(KINDS[count.type], count.logged) for count in counts if count.type in KINDS]
+    known = [
+        (EVENT_KINDS[count.type], count.logged) for count in counts if count.type in EVENT_KINDS
+    ]
     types, sources, levels = Counter[str](), Counter[str](), Counter[str]()
     for kind, number in known:
         types[kind.name] += number

@@ -7,101 +7,105 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.contracts.base import present
-from chalicelib.contracts.moments import iso
-from chalicelib.contracts.money import money
+from chalicelib.contracts.base import omit_none
+from chalicelib.contracts.moments import format_iso
+from chalicelib.contracts.money import to_major_units
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.earnings import BONUS_PERCENT
 
 Data = dict[str, Any]
 
 
-def earning_recorded(event: Event) -> Data:
+def render_earning_recorded(event: Event) -> Data:
     """A delivery was earned."""
     data = event.data
     return {
-        "amount": money(data["amount_minor"]),
+        "amount": to_major_units(data["amount_minor"]),
         "delivery_id": str(data["order_id"]),
-        "breakdown": {part: money(minor) for part, minor in data["parts"].items()},
-        "new_balance": money(data["balance_minor"]),
-        "timestamp": iso(event.at),
+        "breakdown": {part: to_major_units(minor) for part, minor in data["parts"].items()},
+        "new_balance": to_major_units(data["balance_minor"]),
+        "timestamp": format_iso(event.at),
     }
 
 
-def bonus_earned(event: Event) -> Data:
+def render_bonus_earned(event: Event) -> Data:
     """A threshold was reached."""
     data = event.data
     return {
-        "amount": money(data["amount_minor"]),
+        "amount": to_major_units(data["amount_minor"]),
         "bonus_type": data["kind"],
         "trigger": f"{BONUS_PERCENT}% on-time deliveries",
         "period": data["period"],
-        "new_balance": money(data["balance_minor"]),
+        "new_balance": to_major_units(data["balance_minor"]),
     }
 
 
-def wallet_updated(event: Event) -> Data:
+def render_wallet_updated(event: Event) -> Data:
     """The balance has changed."""
     before, after = event.data["previous_minor"], event.data["balance_minor"]
     return {
-        "previous_balance": money(before),
-        "new_balance": money(after),
-        "change": money(after - before),
+        "previous_balance": to_major_units(before),
+        "new_balance": to_major_units(after),
+        "change": to_major_units(after - before),
         "change_reason": event.data["reason"],
-        "timestamp": iso(event.at),
+        "timestamp": format_iso(event.at),
     }
 
 
-def payout_approved(event: Event) -> Data:
+def render_payout_approved(event: Event) -> Data:
     """An admin said yes."""
     return {
         "payout_id": event.data["payout_id"],
-        "amount": money(event.data["amount_minor"]),
+        "amount": to_major_units(event.data["amount_minor"]),
         "bank_account": event.data["account"],
         "estimated_transfer_date": event.data["transfer_date"],
         "estimated_transfer_time": event.data["transfer_time"],
     }
 
 
-def payout_completed(event: Event) -> Data:
+def render_payout_completed(event: Event) -> Data:
     """The money is on its way."""
     return {
         "payout_id": event.data["payout_id"],
-        "amount": money(event.data["amount_minor"]),
+        "amount": to_major_units(event.data["amount_minor"]),
         "transaction_id": event.data["transaction_id"],
         "bank_account": event.data["account"],
-        "transferred_at": iso(event.at),
+        "transferred_at": format_iso(event.at),
     }
 
 
-def _payment(event: Event, **more: Any) -> Data:
+def _render_payment_fields(event: Event, **more: Any) -> Data:
     data = event.data
     return {
         "payment_id": data["payment_id"],
         "order_id": str(data["order_id"]),
-        "amount": money(data["amount_minor"]),
+        "amount": to_major_units(data["amount_minor"]),
         "method": data["method"],
-        **present(**more),
+        **omit_none(**more),
     }
 
 
-def payment_initiated(event: Event) -> Data:
+def render_payment_initiated(event: Event) -> Data:
     """A customer begins to pay."""
-    return _payment(event, currency=event.data["currency"], initiated_at=iso(event.at))
-
-
-def payment_completed(event: Event) -> Data:
-    """It was paid."""
-    data = event.data
-    return _payment(
-        event,
-        upi_id=data.get("upi_id"),
-        transaction_id=data.get("transaction_id"),
-        completed_at=iso(event.at),
+    return _render_payment_fields(
+        event, currency=event.data["currency"], initiated_at=format_iso(event.at)
     )
 
 
-def payment_failed(event: Event) -> Data:
+def render_payment_completed(event: Event) -> Data:
+    """It was paid."""
+    data = event.data
+    return _render_payment_fields(
+        event,
+        upi_id=data.get("upi_id"),
+        transaction_id=data.get("transaction_id"),
+        completed_at=format_iso(event.at),
+    )
+
+
+def render_payment_failed(event: Event) -> Data:
     """It was not."""
     error = event.data.get("error") or "The payment failed."
-    return _payment(event, error=error, failed_at=iso(event.at), retry_available=True)
+    return _render_payment_fields(
+        event, error=error, failed_at=format_iso(event.at), retry_available=True
+    )

@@ -12,10 +12,16 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.contracts.base import number, optional_text, point, present, text
-from chalicelib.contracts.moments import iso
-from chalicelib.contracts.money import money
-from chalicelib.domain.details import Item, Job, Place
+from chalicelib.contracts.base import (
+    omit_none,
+    read_number,
+    read_optional_text,
+    read_point,
+    read_text,
+)
+from chalicelib.contracts.moments import format_iso
+from chalicelib.contracts.money import to_major_units
+from chalicelib.domain.details import OrderDetails, OrderItem, Place
 from chalicelib.domain.ids import MAX_ID
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Restaurant
@@ -23,7 +29,7 @@ from chalicelib.errors import InvalidInput
 
 FLOW = "food"
 MAX_ITEMS = 50
-MAX_NAME = 100
+MAX_ITEM_NAME = 100
 MAX_QUANTITY = 1000
 MAX_PRICE = 1_000_000
 MAX_LIST_BYTES = 120_000  # AWS quota: 128 KB a message, less the rest of the frame
@@ -44,7 +50,7 @@ STATUS_WORDS: dict[Status, str] = {
 }
 
 
-def wire_id(id_: str | None) -> int | str | None:
+def render_id(id_: str | None) -> int | str | None:
     """A person's or restaurant's id: a number where it is a decimal one that every client can hold
     exactly, else the text."""
     if id_ is not None and id_.isascii() and id_.isdigit() and len(id_) <= 16:
@@ -54,17 +60,19 @@ def wire_id(id_: str | None) -> int | str | None:
     return id_
 
 
-def wire_order(order: Order) -> dict[str, Any]:
+def render_food_order(order: Order) -> dict[str, Any]:
     """An order as this contract shows it."""
-    return order_data(order.id, order.job, order.status, order.courier_id, order.updated_at)
+    return render_order_fields(
+        order.id, order.details, order.status, order.courier_id, order.updated_at
+    )
 
 
-def order_list(orders: Sequence[Order], newest: bool = False) -> list[dict[str, Any]]:
+def render_order_list(orders: Sequence[Order], newest: bool = False) -> list[dict[str, Any]]:
     """Orders, the newest last, as a list that fits into one message. Where not all do, these are
     the oldest of them, as they have waited longest: what is done makes room for the others. Or the
     `newest`, where those that are left may never be done."""
     found, room = [], MAX_LIST_BYTES
-    for order in map(wire_order, reversed(orders) if newest else orders):
+    for order in map(render_food_order, reversed(orders) if newest else orders):
         room -= len(msgspec.json.encode(order)) + 1
         if room < 0:
             break
@@ -72,66 +80,68 @@ def order_list(orders: Sequence[Order], newest: bool = False) -> list[dict[str, 
     return found[::-1] if newest else found
 
 
-def order_data(
-    id_: int, job: Job, status: Status, courier_id: str | None, updated_at: datetime
+def render_order_fields(
+    id_: int, job: OrderDetails, status: Status, courier_id: str | None, updated_at: datetime
 ) -> dict[str, Any]:
     """An order\'s data, from an order or from an event of one."""
     return {
         "id": id_,
         "status": STATUS_WORDS[status],
-        "userId": wire_id(job.customer_id),
-        "restaurantId": wire_id(job.merchant_id),
-        "driverId": wire_id(courier_id),
+        "userId": render_id(job.customer_id),
+        "restaurantId": render_id(job.merchant_id),
+        "driverId": render_id(courier_id),
         "items": [
-            {"name": i.name, "quantity": i.quantity, "price": money(i.price_minor)}
+            {"name": i.name, "quantity": i.quantity, "price": to_major_units(i.price_minor)}
             for i in job.items
         ],
-        "totalAmount": money(job.items_minor),
+        "totalAmount": to_major_units(job.items_minor),
         "deliveryAddress": job.dropoff.address,
-        "createdAt": iso(job.created_at),
-        "updatedAt": iso(updated_at),
-        **present(notes=job.notes),
+        "createdAt": format_iso(job.created_at),
+        "updatedAt": format_iso(updated_at),
+        **omit_none(notes=job.notes),
     }
 
 
-def read_job(
+def read_food_order(
     data: Mapping[str, Any], restaurant_id: str, pickup: Place, customer_id: str, now: datetime
-) -> Job:
+) -> OrderDetails:
     """The body of POST /api/v1/restaurants/{id}/orders as a job. Raises InvalidInput."""
     names = ("latitude", "longitude")
-    found = point(data.get("latitude"), data.get("longitude"), names)
-    address = text(data.get("deliveryAddress"), "deliveryAddress")
-    return Job(
+    found = read_point(data.get("latitude"), data.get("longitude"), names)
+    address = read_text(data.get("deliveryAddress"), "deliveryAddress")
+    return OrderDetails(
         flow=FLOW,
         customer_id=customer_id,
         pickup=pickup,
         dropoff=Place(address, *found) if found else Place(address),
         created_at=now,
-        notes=optional_text(data.get("notes"), "notes"),
+        notes=read_optional_text(data.get("notes"), "notes"),
         merchant_id=restaurant_id,
         items=_read_items(data.get("items")),
     )
 
 
-def _read_items(value: Any) -> tuple[Item, ...]:
+def _read_items(value: Any) -> tuple[OrderItem, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
         raise InvalidInput(f"items must be a list of 1 to {MAX_ITEMS}.", field="items")
     return tuple(_read_item(item) for item in value)
 
 
-def _read_item(value: Any) -> Item:
+def _read_item(value: Any) -> OrderItem:
     if not isinstance(value, dict):
         raise InvalidInput("Each of items is an object.", field="items")
-    quantity = number(value.get("quantity"), "quantity", 1, MAX_QUANTITY)
+    quantity = read_number(value.get("quantity"), "quantity", 1, MAX_QUANTITY)
     if not quantity.is_integer():
         raise InvalidInput("quantity must be a whole number.", field="quantity")
-    return Item(
-        text(value.get("name"), "name", MAX_NAME), int(quantity), _minor(value.get("price"))
+    return OrderItem(
+        read_text(value.get("name"), "name", MAX_ITEM_NAME),
+        int(quantity),
+        _read_price(value.get("price")),
     )
 
 
-def _minor(value: Any) -> int:
-    price = number(value, "price", 0, MAX_PRICE)
+def _read_price(value: Any) -> int:
+    price = read_number(value, "price", 0, MAX_PRICE)
     minor = Decimal(repr(price)) * 100
     if minor != int(minor):
         raise InvalidInput("price has at most two decimals.", field="price")
@@ -141,17 +151,17 @@ def _minor(value: Any) -> int:
 def read_restaurant(data: Mapping[str, Any], restaurant_id: str) -> Restaurant:
     """{name, address, latitude, longitude} as a profile. Raises InvalidInput."""
     names = ("latitude", "longitude")
-    found = point(data.get("latitude"), data.get("longitude"), names)
+    found = read_point(data.get("latitude"), data.get("longitude"), names)
     if found is None:
         raise InvalidInput("latitude and longitude are required.", field="latitude")
-    name, address = text(data.get("name"), "name"), text(data.get("address"), "address")
+    name, address = read_text(data.get("name"), "name"), read_text(data.get("address"), "address")
     return Restaurant(restaurant_id, name, address, *found)
 
 
-def restaurant_body(restaurant: Restaurant) -> dict[str, Any]:
+def render_restaurant(restaurant: Restaurant) -> dict[str, Any]:
     """A restaurant's profile as REST shows it."""
     return {
-        "id": wire_id(restaurant.id),
+        "id": render_id(restaurant.id),
         "name": restaurant.name,
         "address": restaurant.address,
         "latitude": restaurant.lat,

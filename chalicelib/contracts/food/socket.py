@@ -12,36 +12,47 @@ from chalicelib.contracts.base import (
     REFRESH,
     REFRESHED,
     Contract,
-    Refused,
-    Request,
-    frame,
-    message,
+    RequestError,
+    SocketMessage,
+    decode_message,
+    encode_frame,
     read_refresh,
 )
-from chalicelib.contracts.food.orders import FLOW, STATUS_WORDS, order_data, order_list
+from chalicelib.contracts.food.orders import (
+    FLOW,
+    STATUS_WORDS,
+    render_order_fields,
+    render_order_list,
+)
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.messaging.connections import (
     Connection,
-    Listener,
-    Pace,
+    RequestLimit,
+    Subscriber,
     person_room,
     pool_room,
 )
-from chalicelib.domain.messaging.mailboxes import RESTAURANT, restaurant_box
+from chalicelib.domain.messaging.mailboxes import RESTAURANT_PREFIX, restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.orders.requests import AcceptOrder, Ask, ListOpen, ListOwn, TakeStep
+from chalicelib.domain.orders.requests import (
+    AcceptOrder,
+    ClientRequest,
+    ListOpenOrders,
+    ListRestaurantOrders,
+    TakeStep,
+)
 from chalicelib.domain.people import Role
 from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
 
-AVAILABLE = "get-available-orders"
+GET_AVAILABLE = "get-available-orders"
 MAX_RESTAURANTS = 50  # of one owner's token; each is a room
 
 # Spec 002, "Allowed statuses by role".
-STEPS: Mapping[Role, Mapping[str, Command]] = {
+COMMANDS_BY_STATUS: Mapping[Role, Mapping[str, Command]] = {
     Role.MERCHANT: {
         "confirmed": commands.Confirm(),
         "preparing": commands.Prepare(),
@@ -61,50 +72,57 @@ STEP_WORDS: dict[str, str] = {
 }
 
 
-class Food(Contract):
+class FoodContract(Contract):
     """The plain form. The other overrides how messages become frames, and back."""
 
     roles = frozenset({Role.CUSTOMER, Role.COURIER, Role.MERCHANT})
-    pace = Pace(most=20, within=timedelta(seconds=10))  # spec 002 leaves the figure open
-    sign_of_life = frame({"event": "pong", "data": {}})  # unasked: a word that every client knows
+    rate_limit = RequestLimit(
+        max_requests=20, window=timedelta(seconds=10)
+    )  # spec 002 leaves the figure open
+    keepalive_frame = encode_frame(
+        {"event": "pong", "data": {}}
+    )  # unasked: a word that every client knows
 
-    def rooms(self, connection: Connection) -> Sequence[str]:
+    def rooms_for(self, connection: Connection) -> Sequence[str]:
         """Owners listen in their restaurants' rooms, drivers in the pool's."""
         if connection.role is Role.COURIER:
             return (pool_room(FLOW),)
         if connection.role is Role.MERCHANT:
             owned = connection.restaurant_ids[:MAX_RESTAURANTS]
-            return tuple(person_room(restaurant_box(id_)) for id_ in dict.fromkeys(owned))
+            return tuple(person_room(restaurant_mailbox(id_)) for id_ in dict.fromkeys(owned))
         return ()
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """Spec 002 greets nobody."""
         return ()
 
-    def words(self, event: Event, listener: Listener) -> Sequence[str]:
+    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
         """An event in this contract's words, for one who hears it in their role."""
-        audience = audience_of(event, listener.role)
+        audience = guess_audience(event, listener.role)
         if audience is None:
             return ()
         return [
-            self.say(name, WRITERS[name](event)) for name in NAMES.get((event.type, audience), ())
+            self.encode_event(name, WRITERS[name](event))
+            for name in NAMES.get((event.type, audience), ())
         ]
 
-    def say(self, name: str, data: Mapping[str, Any]) -> str:
+    def encode_event(self, name: str, data: Mapping[str, Any]) -> str:
         """One message as a frame."""
-        return frame({"event": name, "data": data})
+        return encode_frame({"event": name, "data": data})
 
-    def read(self, text: str, connection: Connection, now: datetime) -> Request:
+    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """What a client asks. Raises InvalidInput or Refused."""
-        found = message(text)
+        found = decode_message(text)
         name = found.get("event")
         if not isinstance(name, str):
             raise InvalidInput("event must be a text.")
         if name == "ping":
-            return Request(name)
-        return self.asked(name, found.get("data"), connection)
+            return SocketMessage(name)
+        return self.read_event(name, found.get("data"), connection)
 
-    def asked(self, name: str, data: Any, connection: Connection, echo: Any = None) -> Request:
+    def read_event(
+        self, name: str, data: Any, connection: Connection, echo: Any = None
+    ) -> SocketMessage:
         """A message as a request. Raises Refused."""
         try:
             reader = READERS.get(name) or OURS.get(name)
@@ -112,25 +130,27 @@ class Food(Contract):
                 raise InvalidInput("This event is unknown.")
             if data is not None and not isinstance(data, dict):
                 raise InvalidInput("data must be an object.")
-            return Request(name, reader(data or {}, connection.role), echo)
+            return SocketMessage(name, reader(data or {}, connection.role), echo)
         except WaybillError as error:
-            raise Refused(Request(name, echo=echo), error) from None
+            raise RequestError(SocketMessage(name, echo=echo), error) from None
 
-    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+    def success_frames(
+        self, request: SocketMessage, result: Any, connection: Connection
+    ) -> Sequence[str]:
         """A list that was asked for, or a pong; what else was done is told as an event."""
         if request.name == "ping":
-            return (self.say("pong", {}),)
+            return (self.encode_event("pong", {}),)
         if request.name == REFRESH:
-            return (self.say(REFRESHED, {}),)
+            return (self.encode_event(REFRESHED, {}),)
         listed = LISTS.get(request.name)
         if listed is None:
             return ()
-        orders = order_list(result, newest=request.name == AVAILABLE)
-        return (self.say(listed, {"orders": orders}),)
+        orders = render_order_list(result, newest=request.name == GET_AVAILABLE)
+        return (self.encode_event(listed, {"orders": orders}),)
 
-    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
         """`error`; the socket stays open."""
-        return (self.say("error", {"message": error_text(error)}),)
+        return (self.encode_event("error", {"message": render_error(error)}),)
 
 
 TO_COURIERS = frozenset(
@@ -138,21 +158,21 @@ TO_COURIERS = frozenset(
 )
 
 
-def audience_of(event: Event, role: Role | None) -> Role | None:
+def guess_audience(event: Event, role: Role | None) -> Role | None:
     """As what a listener of this role hears an event: each copy of it is for one kind of people,
     and somebody may be two of them on two sockets."""
     if event.type in TO_COURIERS:
         meant = Role.COURIER
-    elif event.to.startswith(RESTAURANT):
+    elif event.to.startswith(RESTAURANT_PREFIX):
         meant = Role.MERCHANT
-    elif event.job is not None and event.to == event.job.customer_id:
+    elif event.details is not None and event.to == event.details.customer_id:
         meant = Role.CUSTOMER
     else:
         meant = Role.COURIER
     return meant if meant is role else None
 
 
-def error_text(error: WaybillError) -> str:
+def render_error(error: WaybillError) -> str:
     """What is wrong, in the words of spec 002."""
     if not isinstance(error, InvalidTransition):
         return error.message
@@ -162,67 +182,69 @@ def error_text(error: WaybillError) -> str:
     return f"Invalid status transition: {status} to {STEP_WORDS.get(error.step, error.step)}."
 
 
-def _with_order(event: Event) -> dict[str, Any]:
-    assert event.job is not None, "events of orders are relayed with their job"
+def _render_order_event(event: Event) -> dict[str, Any]:
+    assert event.details is not None, "events of orders are relayed with their job"
     courier_id = event.courier.id if event.courier else None
     status = Status(event.status)
-    return {"order": order_data(event.order_id, event.job, status, courier_id, event.at)}
+    return {
+        "order": render_order_fields(event.order_id, event.details, status, courier_id, event.at)
+    }
 
 
-def _with_order_id(event: Event) -> dict[str, Any]:
+def _render_order_id(event: Event) -> dict[str, Any]:
     return {"orderId": event.order_id}
 
 
-def _order_id(data: Mapping[str, Any]) -> int:
+def _read_order_id(data: Mapping[str, Any]) -> int:
     id_ = parse_id(data.get("orderId"))
     if id_ is None:
         raise InvalidInput("Invalid order ID.", field="orderId")
     return id_
 
 
-def _only(role: Role | None, wanted: Role) -> None:
+def _require_role(role: Role | None, wanted: Role) -> None:
     if role is not wanted:
         raise Forbidden("Insufficient permissions.")
 
 
-def _update_status(data: Mapping[str, Any], role: Role | None) -> Ask:
-    steps = STEPS.get(role, {}) if role else {}
+def _read_status_update(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
+    steps = COMMANDS_BY_STATUS.get(role, {}) if role else {}
     status = data.get("status")
     if not isinstance(status, str) or status not in STATUS_WORDS.values():
         raise InvalidInput("Invalid status.", field="status")
     if status not in steps:
         raise Forbidden("Insufficient permissions.")
-    return TakeStep(_order_id(data), steps[status])
+    return TakeStep(_read_order_id(data), steps[status])
 
 
-def _accept_order(data: Mapping[str, Any], role: Role | None) -> Ask:
-    _only(role, Role.COURIER)
-    return AcceptOrder(_order_id(data))
+def _read_accept_order(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
+    _require_role(role, Role.COURIER)
+    return AcceptOrder(_read_order_id(data))
 
 
-def _available_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
-    _only(role, Role.COURIER)
-    return ListOpen(FLOW)
+def _read_available_orders(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
+    _require_role(role, Role.COURIER)
+    return ListOpenOrders(FLOW)
 
 
-def _restaurant_orders(data: Mapping[str, Any], role: Role | None) -> Ask:
-    _only(role, Role.MERCHANT)
-    return ListOwn()
+def _read_restaurant_orders(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
+    _require_role(role, Role.MERCHANT)
+    return ListRestaurantOrders()
 
 
-READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], Ask]] = {
-    "update-order-status": _update_status,
-    "accept-order": _accept_order,
-    AVAILABLE: _available_orders,
-    "get-restaurant-orders": _restaurant_orders,
+READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], ClientRequest]] = {
+    "update-order-status": _read_status_update,
+    "accept-order": _read_accept_order,
+    GET_AVAILABLE: _read_available_orders,
+    "get-restaurant-orders": _read_restaurant_orders,
 }
 OURS: Mapping[
-    str, Callable[[Mapping[str, Any], Role | None], Ask]
+    str, Callable[[Mapping[str, Any], Role | None], ClientRequest]
 ] = {  # spec 002 has no such event
     REFRESH: lambda data, role: read_refresh(data),
 }
 LISTS: Mapping[str, str] = {
-    AVAILABLE: "available-orders",
+    GET_AVAILABLE: "available-orders",
     "get-restaurant-orders": "restaurant-orders",
 }
 
@@ -253,13 +275,13 @@ NAMES: Mapping[tuple[str, Role], tuple[str, ...]] = {
     },
 }
 WRITERS: Mapping[str, Callable[[Event], dict[str, Any]]] = {
-    "order-created": _with_order,
-    "new-order": _with_order,
-    "order-updated": _with_order,
-    "new-available-order": _with_order,
-    "order-accepted": _with_order,
-    "order-assigned": _with_order,
-    "order-taken": _with_order_id,
+    "order-created": _render_order_event,
+    "new-order": _render_order_event,
+    "order-updated": _render_order_event,
+    "new-available-order": _render_order_event,
+    "order-accepted": _render_order_event,
+    "order-assigned": _render_order_event,
+    "order-taken": _render_order_id,
 }
 
-FOOD = Food()
+FOOD = FoodContract()

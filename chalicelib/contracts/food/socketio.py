@@ -13,12 +13,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from chalicelib.contracts import socketio
-from chalicelib.contracts.base import Refused, Request
-from chalicelib.contracts.food.socket import Food, error_text
-from chalicelib.contracts.socketio import BadPacket, Kind, Packet
+from chalicelib.contracts.base import RequestError, SocketMessage
+from chalicelib.contracts.food.socket import FoodContract, render_error
+from chalicelib.contracts.socketio import BadPacket, Packet, PacketKind
 from chalicelib.domain.messaging.connections import Connection, Heartbeat
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.orders.requests import Authenticate, Leave
+from chalicelib.domain.orders.requests import Authenticate, Disconnect
 from chalicelib.errors import Forbidden, InvalidInput, Unauthenticated, WaybillError
 
 NAMESPACE = "/orders"
@@ -26,25 +26,25 @@ PING_TIMEOUT = timedelta(seconds=60)
 MAX_PAYLOAD = 131_072  # AWS quota: 128 KB a message
 
 
-class _ToConnect(Request, frozen=True):
+class _ConnectMessage(SocketMessage, frozen=True):
     """A packet that is answered as a CONNECT is, on its `namespace`. A type and not a name: an
     event may have any name, "connect" too."""
 
-    namespace: str = socketio.ROOT
+    namespace: str = socketio.ROOT_NAMESPACE
 
 
-class FoodOverSocketIO(Food):
+class FoodSocketIOContract(FoodContract):
     """A client opens the socket, is sent the open packet, asks to CONNECT with its token, and is
     in. `ping_interval` is how often it is pinged then."""
 
-    in_band = True
-    asks_first = True
+    authenticates_by_message = True
+    requires_auth_message = True
 
     def __init__(self, ping_interval: timedelta) -> None:
         self._ping_interval = ping_interval
-        self.heartbeat = Heartbeat(ping_interval, Kind.PING.value)
+        self.heartbeat = Heartbeat(ping_interval, PacketKind.PING.value)
 
-    def opening(self, query: Mapping[str, str]) -> None:
+    def check_handshake(self, query: Mapping[str, str]) -> None:
         """Only Engine.IO 4 is spoken: Socket.IO clients from version 3 on. Raises InvalidInput."""
         if query.get("EIO") != "4":
             raise InvalidInput("EIO must be 4.")
@@ -52,84 +52,98 @@ class FoodOverSocketIO(Food):
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """The open packet."""
         data = {
-            "sid": _sid(connection),
+            "sid": _session_id(connection),
             "upgrades": [],
-            "pingInterval": _ms(self._ping_interval),
-            "pingTimeout": _ms(PING_TIMEOUT),
+            "pingInterval": _to_ms(self._ping_interval),
+            "pingTimeout": _to_ms(PING_TIMEOUT),
             "maxPayload": MAX_PAYLOAD,
         }
-        return (socketio.encode(Packet(Kind.OPEN, data)),)
+        return (socketio.encode_packet(Packet(PacketKind.OPEN, data)),)
 
-    def say(self, name: str, data: Mapping[str, Any]) -> str:
+    def encode_event(self, name: str, data: Mapping[str, Any]) -> str:
         """One message as an event packet."""
-        return socketio.encode(Packet(Kind.EVENT, [name, data], NAMESPACE))
+        return socketio.encode_packet(Packet(PacketKind.EVENT, [name, data], NAMESPACE))
 
-    def read(self, text: str, connection: Connection, now: datetime) -> Request:
+    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """What a packet asks; nothing, where it is Engine.IO's own or none of its packets."""
         try:
-            packet = socketio.decode(text)
-            if packet.kind is Kind.CONNECT_ERROR:
+            packet = socketio.decode_packet(text)
+            if packet.kind is PacketKind.CONNECT_ERROR:
                 raise BadPacket("Only a server refuses to connect.", packet.kind, packet.namespace)
         except BadPacket as bad:
             if not text.startswith("4"):
-                return Request()
-            raise Refused(_misread(bad, connection), bad) from None
-        if packet.kind is Kind.CONNECT:
-            return _connect(packet, connection)
-        if packet.kind in (Kind.CLOSE, Kind.DISCONNECT):
-            return Request("disconnect", Leave(), paced=False)
-        if packet.kind is not Kind.EVENT:
-            return Request()  # a pong, or an ack of what we never ask to be acknowledged
+                return SocketMessage()
+            raise RequestError(_read_broken_packet(bad, connection), bad) from None
+        if packet.kind is PacketKind.CONNECT:
+            return _read_connect(packet, connection)
+        if packet.kind in (PacketKind.CLOSE, PacketKind.DISCONNECT):
+            return SocketMessage("disconnect", Disconnect(), is_rate_limited=False)
+        if packet.kind is not PacketKind.EVENT:
+            return SocketMessage()  # a pong, or an ack of what we never ask to be acknowledged
         if not connection.person_id or packet.namespace != NAMESPACE:
             error = Unauthenticated(f"Connect to {NAMESPACE} first.")
-            raise Refused(_ToConnect(namespace=packet.namespace), error)
+            raise RequestError(_ConnectMessage(namespace=packet.namespace), error)
         data = packet.data[1] if len(packet.data) > 1 else None
-        return self.asked(packet.data[0], data, connection, packet.id)
+        return self.read_event(packet.data[0], data, connection, packet.id)
 
-    def answer(self, request: Request, result: Any, connection: Connection) -> Sequence[str]:
+    def success_frames(
+        self, request: SocketMessage, result: Any, connection: Connection
+    ) -> Sequence[str]:
         """The CONNECT packet; else what was asked for, and an ack where one is wanted."""
-        if isinstance(request, _ToConnect):
-            return (socketio.encode(Packet(Kind.CONNECT, {"sid": _sid(connection)}, NAMESPACE)),)
-        return (*super().answer(request, result, connection), *_ack(request, {"ok": True}))
+        if isinstance(request, _ConnectMessage):
+            return (
+                socketio.encode_packet(
+                    Packet(PacketKind.CONNECT, {"sid": _session_id(connection)}, NAMESPACE)
+                ),
+            )
+        return (
+            *super().success_frames(request, result, connection),
+            *_ack_frames(request, {"ok": True}),
+        )
 
-    def refusal(self, request: Request, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
         """A CONNECT_ERROR packet for a CONNECT; else the event `error`, and an ack that says so."""
-        data = {"message": error_text(error)}
-        if isinstance(request, _ToConnect):
-            return (socketio.encode(Packet(Kind.CONNECT_ERROR, data, request.namespace)),)
-        return (*super().refusal(request, error), *_ack(request, {"error": error_text(error)}))
+        data = {"message": render_error(error)}
+        if isinstance(request, _ConnectMessage):
+            return (
+                socketio.encode_packet(Packet(PacketKind.CONNECT_ERROR, data, request.namespace)),
+            )
+        return (
+            *super().error_frames(request, error),
+            *_ack_frames(request, {"error": render_error(error)}),
+        )
 
 
-def _connect(packet: Packet, connection: Connection) -> Request:
+def _read_connect(packet: Packet, connection: Connection) -> SocketMessage:
     # Not paced: a client must connect before it may send events, and the pace counts those.
-    asked = _ToConnect(namespace=packet.namespace, paced=False)
+    asked = _ConnectMessage(namespace=packet.namespace, is_rate_limited=False)
     if packet.namespace != NAMESPACE:
-        raise Refused(asked, Forbidden("Invalid namespace"))  # as a Socket.IO server words it
+        raise RequestError(asked, Forbidden("Invalid namespace"))  # as a Socket.IO server words it
     token = (packet.data or {}).get("token") or ""
     if not isinstance(token, str):
-        raise Refused(asked, InvalidInput("token must be a text."))
+        raise RequestError(asked, InvalidInput("token must be a text."))
     if connection.person_id:
         return asked  # it is connected: say so again
-    return replace(asked, ask=Authenticate(token))
+    return replace(asked, request=Authenticate(token))
 
 
-def _misread(bad: BadPacket, connection: Connection) -> Request:
+def _read_broken_packet(bad: BadPacket, connection: Connection) -> SocketMessage:
     """What is refused with a broken packet: the ack that its event waits for is answered too."""
     if not connection.person_id:
-        return _ToConnect(namespace=bad.namespace)
-    wants_ack = bad.kind is Kind.EVENT and bad.namespace == NAMESPACE
-    return Request(echo=bad.id if wants_ack else None)
+        return _ConnectMessage(namespace=bad.namespace)
+    wants_ack = bad.kind is PacketKind.EVENT and bad.namespace == NAMESPACE
+    return SocketMessage(echo=bad.id if wants_ack else None)
 
 
-def _ack(request: Request, data: Mapping[str, Any]) -> Sequence[str]:
+def _ack_frames(request: SocketMessage, data: Mapping[str, Any]) -> Sequence[str]:
     if not isinstance(request.echo, int):
         return ()
-    return (socketio.encode(Packet(Kind.ACK, [data], NAMESPACE, request.echo)),)
+    return (socketio.encode_packet(Packet(PacketKind.ACK, [data], NAMESPACE, request.echo)),)
 
 
-def _sid(connection: Connection) -> str:
+def _session_id(connection: Connection) -> str:
     return connection.id.rstrip("=")
 
 
-def _ms(length: timedelta) -> int:
+def _to_ms(length: timedelta) -> int:
     return int(length.total_seconds() * 1000)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.contracts.base import number, optional_text, present
-from chalicelib.domain.details import Contact, Job, Place
+from chalicelib.contracts.base import omit_none, read_number, read_optional_text
+from chalicelib.domain.details import Contact, OrderDetails, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.money.fares import minutes
-from chalicelib.domain.orders.chat import Message
-from chalicelib.domain.orders.model import Order, Status, View
+from chalicelib.domain.money.fares import to_whole_minutes
+from chalicelib.domain.orders.chat import ChatMessage
+from chalicelib.domain.orders.model import Order, OrderView, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput
 
@@ -53,68 +53,68 @@ _CANCELED_BY = {
     "courier": "Ride canceled by driver",
     "admin": "Ride canceled by an admin",
 }
-_CLOSED: dict[Status, str] = {Status.CANCELLED: "canceled", Status.UNSERVED: "expired"}
+_CLOSED_REASONS: dict[Status, str] = {Status.CANCELLED: "canceled", Status.UNSERVED: "expired"}
 
 
-def driver_info(driver: Contact) -> dict[str, Any]:
+def render_driver(driver: Contact) -> dict[str, Any]:
     """The driver as the rider sees them: {id, name, rating, vehicle}."""
-    return present(
+    return omit_none(
         id=driver.id, name=driver.name, rating=driver.rating or 5.0, vehicle=driver.vehicle
     )
 
 
-def requested(order: Order) -> dict[str, Any]:
+def render_estimate(order: Order) -> dict[str, Any]:
     """What a new ride's rider is told of it."""
-    estimate = order.job.estimate
+    estimate = order.details.estimate
     assert estimate is not None, "a ride is placed with its estimate"
     return {
         "ride_id": str(order.id),
-        "estimated_fare": money(estimate.fare_minor),
-        "estimated_duration": minutes(estimate.duration_s),
+        "estimated_fare": to_decimal(estimate.fare_minor),
+        "estimated_duration": to_whole_minutes(estimate.duration_s),
     }
 
 
-def ride_body(view: View) -> dict[str, Any]:
+def render_ride(view: OrderView) -> dict[str, Any]:
     """A ride as those in it see it: the superset of what spec 001's two parts have."""
     order, eta = view.order, view.eta_minutes
-    job, driver = order.job, order.courier
-    info = driver_info(driver) if driver else None
-    return present(
+    job, driver = order.details, order.courier
+    info = render_driver(driver) if driver else None
+    return omit_none(
         id=str(order.id),
         status=STATUS_WORDS[order.status],
         pickup=job.pickup.address,
         destination=job.dropoff.address,
-        pickup_location=_location(job.pickup),
-        destination_location=_location(job.dropoff),
+        pickup_location=_render_location(job.pickup),
+        destination_location=_render_location(job.dropoff),
         vehicle_type=job.vehicle_type,
         notes=job.notes,
-        estimated_fare=money(job.estimate.fare_minor) if job.estimate else None,
-        driver={**info, **present(eta=eta)} if info else None,
+        estimated_fare=to_decimal(job.estimate.fare_minor) if job.estimate else None,
+        driver={**info, **omit_none(eta=eta)} if info else None,
         driver_info=info,
         eta_minutes=eta,
-        **(_trip(order) if order.status is Status.DONE else {}),
+        **(_render_trip(order) if order.status is Status.DONE else {}),
     )
 
 
-def joined_body(view: View) -> dict[str, Any]:
+def render_ride_summary(view: OrderView) -> dict[str, Any]:
     """A ride as `join_ride_room` answers it: {id, status, pickup, destination}."""
-    body = ride_body(view)
+    body = render_ride(view)
     return {name: body[name] for name in ("id", "status", "pickup", "destination")}
 
 
-def completed_body(order: Order) -> dict[str, Any]:
+def render_completed_ride(order: Order) -> dict[str, Any]:
     """A ride as `complete_ride` answers it: {id, fare, distance, duration}."""
-    return {"id": str(order.id), **_trip(order)}
+    return {"id": str(order.id), **_render_trip(order)}
 
 
-def status_update(event: Event) -> dict[str, Any]:
+def render_status_update(event: Event) -> dict[str, Any]:
     """`ride_status_update`: in both forms of spec 001, and with the ride's id."""
     status = Status(event.status)
-    info = driver_info(event.courier) if event.courier else None
+    info = render_driver(event.courier) if event.courier else None
     eta = event.data.get("eta_minutes")
     name = (event.courier.name if event.courier else None) or ""
     words = _MESSAGES.get(status) or _CANCELED_BY.get(event.data.get("by", ""), "Ride canceled")
-    data = present(
+    data = omit_none(
         driver=info,
         driver_info=info,
         message=" ".join(words.format(name=name.partition(" ")[0]).split()),
@@ -125,33 +125,33 @@ def status_update(event: Event) -> dict[str, Any]:
         "ride_id": str(event.order_id),
         "status": STATUS_WORDS[status],
         "data": data,
-        **present(eta_minutes=eta),
+        **omit_none(eta_minutes=eta),
     }
 
 
-def ride_request(event: Event) -> dict[str, Any]:
+def render_ride_request(event: Event) -> dict[str, Any]:
     """`new_ride_request`, to drivers near by."""
-    job = event.job
+    job = event.details
     assert job is not None, "a call carries its job"
     assert job.estimate is not None, "a ride is placed with its estimate"
     return {
         "ride_id": str(event.order_id),
-        "pickup": _location(job.pickup),
-        "destination": _location(job.dropoff),
+        "pickup": _render_location(job.pickup),
+        "destination": _render_location(job.dropoff),
         "vehicle_type": job.vehicle_type,
-        "fare_estimate": money(job.estimate.fare_minor),
-        "rider_info": _rider_info(job),
-        **present(notes=job.notes),
+        "fare_estimate": to_decimal(job.estimate.fare_minor),
+        "rider_info": _render_rider(job),
+        **omit_none(notes=job.notes),
     }
 
 
-def request_closed(event: Event) -> dict[str, Any]:
+def render_request_closed(event: Event) -> dict[str, Any]:
     """`ride_request_closed`: it is no longer to be had, and why."""
-    reason = _CLOSED.get(Status(event.status), "taken")
+    reason = _CLOSED_REASONS.get(Status(event.status), "taken")
     return {"ride_id": str(event.order_id), "reason": reason}
 
 
-def location_update(event: Event) -> dict[str, Any]:
+def render_location_update(event: Event) -> dict[str, Any]:
     """`driver_location_update`, to the rider."""
     data = event.data
     return {
@@ -163,7 +163,7 @@ def location_update(event: Event) -> dict[str, Any]:
     }
 
 
-def chat_message(message: Message) -> dict[str, Any]:
+def render_chat_message(message: ChatMessage) -> dict[str, Any]:
     """`chat_message`, as it is pushed."""
     return {
         "id": str(message.id),
@@ -175,9 +175,9 @@ def chat_message(message: Message) -> dict[str, Any]:
     }
 
 
-def listed_message(message: Message) -> dict[str, Any]:
+def render_chat_entry(message: ChatMessage) -> dict[str, Any]:
     """The same as `get_ride_chats` lists it: in camel case, as spec 001 has it."""
-    pushed = chat_message(message)
+    pushed = render_chat_message(message)
     return {
         "id": pushed["id"],
         "rideId": pushed["ride_id"],
@@ -188,43 +188,47 @@ def listed_message(message: Message) -> dict[str, Any]:
     }
 
 
-def read_place(data: Any, name: str) -> Place:
+def read_ride_place(data: Any, name: str) -> Place:
     """{latitude, longitude, address?} as a place. Raises InvalidInput."""
     if not isinstance(data, dict):
         raise InvalidInput(f"{name} must have latitude and longitude.", field=name)
-    lat = number(data.get("latitude"), f"{name}.latitude", -90, 90)
-    lng = number(data.get("longitude"), f"{name}.longitude", -180, 180)
-    address = optional_text(data.get("address"), f"{name}.address")
-    return Place(address or _pair(lat, lng), lat, lng)
+    lat = read_number(data.get("latitude"), f"{name}.latitude", -90, 90)
+    lng = read_number(data.get("longitude"), f"{name}.longitude", -180, 180)
+    address = read_optional_text(data.get("address"), f"{name}.address")
+    return Place(address or _format_coordinates(lat, lng), lat, lng)
 
 
-def money(minor: int) -> float:
+def to_decimal(minor: int) -> float:
     """Minor units as a decimal number."""
     return minor / 100
 
 
-def _trip(order: Order) -> dict[str, Any]:
+def _render_trip(order: Order) -> dict[str, Any]:
     trip = order.trip
     if trip is None:
         return {}
     return {
-        "fare": money(trip.fare_minor),
+        "fare": to_decimal(trip.fare_minor),
         "distance": round(trip.distance_m / 1000, 2),
         "duration": trip.duration_s,
     }
 
 
-def _location(place: Place) -> dict[str, Any]:
+def _render_location(place: Place) -> dict[str, Any]:
     """A place; its address only where it has one of its own."""
-    own = None if place.point and place.address == _pair(*place.point) else place.address
-    return present(latitude=place.lat, longitude=place.lng, address=own)
+    own = (
+        None
+        if place.point and place.address == _format_coordinates(*place.point)
+        else place.address
+    )
+    return omit_none(latitude=place.lat, longitude=place.lng, address=own)
 
 
-def _rider_info(job: Job) -> dict[str, Any]:
+def _render_rider(job: OrderDetails) -> dict[str, Any]:
     rider = job.customer
     first = (rider.name or "").partition(" ")[0] if rider else ""
-    return present(name=first or None, rating=(rider.rating if rider else None) or 5.0)
+    return omit_none(name=first or None, rating=(rider.rating if rider else None) or 5.0)
 
 
-def _pair(lat: float, lng: float) -> str:
+def _format_coordinates(lat: float, lng: float) -> str:
     return f"{lat},{lng}"

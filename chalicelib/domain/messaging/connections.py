@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from chalicelib.domain.people import Actor, Role
 
-MAX_AGE = timedelta(hours=2, minutes=5)  # AWS quota: 2 h a connection; then the row is void
-CHECK_EVERY = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may be lost
-PUBLIC_ROOMS = 8
-_PERSON = "person#"
+MAX_CONNECTION_AGE = timedelta(
+    hours=2, minutes=5
+)  # AWS quota: 2 h a connection; then the row is void
+CHECK_INTERVAL = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may be lost
+PUBLIC_SHARDS = 8
+_PERSON_PREFIX = "person#"
 
 
 class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,28 +41,28 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     greeted: bool = False
     version: int = 0
     check_at: datetime | None = None
-    vouched: Actor | None = None
-    hears: tuple[str, ...] | None = None
-    asked_at: tuple[int, ...] = ()
-    until: datetime | None = None
-    starts: dict[str, dict[str, int]] = {}
+    handshake_actor: Actor | None = msgspec.field(default=None, name="vouched")
+    subscriptions: tuple[str, ...] | None = msgspec.field(default=None, name="hears")
+    recent_requests: tuple[int, ...] = msgspec.field(default=(), name="asked_at")
+    token_ends_at: datetime | None = msgspec.field(default=None, name="until")
+    start_cursors: dict[str, dict[str, int]] = msgspec.field(default={}, name="starts")
     state: dict[str, Any] = {}
 
     @property
     def ends_at(self) -> datetime:
         """When it has certainly ended."""
-        return self.connected_at + MAX_AGE
+        return self.connected_at + MAX_CONNECTION_AGE
 
     @property
-    def heard_until(self) -> datetime:
+    def subscribed_until(self) -> datetime:
         """When events stop being told to it: at its token's end, or its own."""
-        return min(self.ends_at, self.until) if self.until else self.ends_at
+        return min(self.ends_at, self.token_ends_at) if self.token_ends_at else self.ends_at
 
-    def expired(self, now: datetime) -> bool:
+    def is_token_expired(self, now: datetime) -> bool:
         """Whether the token of whoever speaks on it has ended."""
-        return self.until is not None and now >= self.until
+        return self.token_ends_at is not None and now >= self.token_ends_at
 
-    def void(self, now: datetime) -> bool:
+    def is_void(self, now: datetime) -> bool:
         """Older than any connection can be: as good as gone, whether or not it was deleted."""
         return now >= self.ends_at
 
@@ -69,45 +71,45 @@ class Heartbeat(msgspec.Struct, frozen=True):
     """What a contract's connections are told, and how often, so that both sides know of each other.
     A connection that is gone is found out by it."""
 
-    every: timedelta
+    interval: timedelta
     frame: str
 
 
-class Pace(msgspec.Struct, frozen=True):
+class RequestLimit(msgspec.Struct, frozen=True):
     """How much a connection may ask: at most `most` in any time of length `within`."""
 
-    most: int
-    within: timedelta
+    max_requests: int
+    window: timedelta
 
 
-class Listener(msgspec.Struct, frozen=True):
+class Subscriber(msgspec.Struct, frozen=True):
     """One connection in one room: enough to word an event for it and post it."""
 
     connection_id: str
     person_id: str
     contract: str
-    hears: tuple[str, ...] | None = None
+    subscriptions: tuple[str, ...] | None = msgspec.field(default=None, name="hears")
     role: Role | None = None
 
-    def wants(self, type_: str) -> bool:
+    def subscribes_to(self, type_: str) -> bool:
         """Whether it has asked for this type of event, or for none in particular."""
-        return self.hears is None or type_ in self.hears
+        return self.subscriptions is None or type_ in self.subscriptions
 
 
-def admitted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
+def mark_greeted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
     """The connection after its first frames, listening in its person's room and in `rooms`."""
     joined = (person_room(connection.person_id), *rooms)
-    return replace(connection, greeted=True, rooms=joined, vouched=None)
+    return replace(connection, greeted=True, rooms=joined, handshake_actor=None)
 
 
 def person_room(person_id: str) -> str:
     """The room of everything that is for one person, or for one restaurant."""
-    return f"{_PERSON}{person_id}"
+    return f"{_PERSON_PREFIX}{person_id}"
 
 
-def mailbox_of(room: str) -> str | None:
+def parse_mailbox_room(room: str) -> str | None:
     """Whose mailbox is heard in a room; None for the rooms of many."""
-    return room.removeprefix(_PERSON) if room.startswith(_PERSON) else None
+    return room.removeprefix(_PERSON_PREFIX) if room.startswith(_PERSON_PREFIX) else None
 
 
 def pool_room(pool: str) -> str:
@@ -118,31 +120,31 @@ def pool_room(pool: str) -> str:
 def public_room(contract: str, connection_id: str) -> str:
     """The room of everybody on a contract that a connection listens in: one of several, as a room
     is one partition."""
-    return _public(contract, crc32(connection_id.encode()) % PUBLIC_ROOMS)
+    return _public_shard(contract, crc32(connection_id.encode()) % PUBLIC_SHARDS)
 
 
-def public_rooms(contract: str) -> tuple[str, ...]:
+def list_public_rooms(contract: str) -> tuple[str, ...]:
     """All the rooms of everybody on a contract."""
-    return tuple(_public(contract, shard) for shard in range(PUBLIC_ROOMS))
+    return tuple(_public_shard(contract, shard) for shard in range(PUBLIC_SHARDS))
 
 
-def _public(contract: str, shard: int) -> str:
+def _public_shard(contract: str, shard: int) -> str:
     return f"public#{contract}#{shard}"
 
 
-def mailboxes_of(connection: Connection) -> tuple[str, ...]:
+def list_mailboxes(connection: Connection) -> tuple[str, ...]:
     """Whose mailboxes a connection hears: its person's, and those of the restaurants it is in."""
-    return tuple(filter(None, map(mailbox_of, connection.rooms)))
+    return tuple(filter(None, map(parse_mailbox_room, connection.rooms)))
 
 
-FEED_SHARDS = 8
+SUBSCRIBER_SHARDS = 8
 
 
-def feed_rooms() -> tuple[str, ...]:
+def list_subscriber_rooms() -> tuple[str, ...]:
     """The rooms that all connections of spec 003 are in, one of them each."""
-    return tuple(f"feed#{shard}" for shard in range(FEED_SHARDS))
+    return tuple(f"feed#{shard}" for shard in range(SUBSCRIBER_SHARDS))
 
 
-def feed_room(connection_id: str) -> str:
+def subscriber_room(connection_id: str) -> str:
     """Which of them a connection is in."""
-    return f"feed#{crc32(connection_id.encode()) % FEED_SHARDS}"
+    return f"feed#{crc32(connection_id.encode()) % SUBSCRIBER_SHARDS}"

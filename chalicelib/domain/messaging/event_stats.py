@@ -9,7 +9,7 @@ import msgspec
 from chalicelib.domain.events import Event
 
 
-class Count(msgspec.Struct, frozen=True):
+class EventCount(msgspec.Struct, frozen=True):
     """Some events of one type, logged on one day for people of one shard; and how many of them a
     subscriber was told of."""
 
@@ -17,17 +17,17 @@ class Count(msgspec.Struct, frozen=True):
     type: str
     shard: int = 0
     logged: int = 0
-    heard: int = 0
+    delivered: int = 0
 
 
-class Page(msgspec.Struct, frozen=True):
+class EventPage(msgspec.Struct, frozen=True):
     """Some of a person's events; `next_seq` leads on, None where there are no more."""
 
     events: list[Event]
     next_seq: int | None = None
 
 
-class Stats(msgspec.Struct, frozen=True):
+class DeliveryStats(msgspec.Struct, frozen=True):
     """Who listens now, and what waits for those who do not."""
 
     connections: int

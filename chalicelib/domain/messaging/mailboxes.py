@@ -12,36 +12,36 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.events import Event, order_of
-from chalicelib.domain.messaging.connections import Connection, Listener
+from chalicelib.domain.events import Event, parse_order_id
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 
-REMEMBERED_FOR = timedelta(minutes=15)  # by notes in the head; after that, the log itself knows
-NOTES = 48  # as many are 0.5 KB: a busy restaurant's head must stay small, too
-PLACE_KEPT_FOR = timedelta(minutes=10)  # a client that was left behind is back by then
+APPLIED_KEPT_FOR = timedelta(minutes=15)  # by notes in the head; after that, the log itself knows
+MAX_APPLIED = 48  # as many are 0.5 KB: a busy restaurant's head must stay small, too
+LAG_KEPT_FOR = timedelta(minutes=10)  # a client that was left behind is back by then
 STUCK_AFTER = timedelta(seconds=60)  # a client that can't be posted to is better off coming again
-ROUNDS = 2  # connections that ended at the same event before it is left out
-EVERYTHING = "*"  # the cursor of those who hear every type
+MAX_STUCK_CONNECTIONS = 2  # connections that ended at the same event before it is left out
+ALL_TYPES = "*"  # the cursor of those who hear every type
 
-_ARRIVAL = "arrival#"
+_ARRIVAL_PREFIX = "arrival#"
 _FIRST_PAUSE_S = 2
 _LONGEST_PAUSE_S = 60
 
-RESTAURANT = "restaurant#"
+RESTAURANT_PREFIX = "restaurant#"
 
 
-def restaurant_box(restaurant_id: str) -> str:
+def restaurant_mailbox(restaurant_id: str) -> str:
     """Whose mailbox it is that a restaurant's owners hear."""
-    return f"{RESTAURANT}{restaurant_id}"
+    return f"{RESTAURANT_PREFIX}{restaurant_id}"
 
 
-class Hearing(msgspec.Struct, frozen=True):
+class MailboxSubscriber(msgspec.Struct, frozen=True):
     """A connection that hears a mailbox, and when it has certainly ended."""
 
-    listener: Listener
-    until: datetime
+    subscriber: Subscriber
+    ends_at: datetime
 
 
-class Lag(msgspec.Struct, frozen=True, omit_defaults=True):
+class SubscriberLag(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far one connection has been told, where that is less far than the others of its mailbox.
 
     `cursors` are places in the log, by type of event, or under EVERYTHING. `failing_since` and
@@ -53,18 +53,18 @@ class Lag(msgspec.Struct, frozen=True, omit_defaults=True):
     contract: str
     person_id: str
     cursors: dict[str, int]
-    noted_at: int = 0
+    updated_at: int = msgspec.field(default=0, name="noted_at")
     failing_since: int = 0
     retry_at: int = 0
-    rounds: int = 0
+    stuck_connections: int = msgspec.field(default=0, name="rounds")
 
 
-class Reached(NamedTuple):
+class DeliveryResult(NamedTuple):
     """How far a listener was told in one go: everything up to `upto`. `posted` are the events that
     went out, `failed` says that the next one could not be posted for now."""
 
-    listener: Listener
-    upto: int
+    subscriber: Subscriber
+    cursor: int
     posted: tuple[Event, ...] = ()
     failed: bool = False
 
@@ -87,24 +87,24 @@ class Mailbox(msgspec.Struct, frozen=True):
     person_id: str
     next_seq: int = 1
     delivered_to: int = 0
-    heard: dict[str, int] = {}
-    taken: dict[str, tuple[int, int]] = {}
-    forgotten_at: int = 0
-    lags: dict[str, Lag] = {}
-    todo: tuple[str, ...] = ()
-    tail: tuple[Event, ...] = ()
-    fresh: tuple[Event, ...] = ()
-    hearing: tuple[Hearing, ...] = ()
-    held_until: datetime | None = None
+    cursor_by_type: dict[str, int] = {}
+    applied_versions: dict[str, tuple[int, int]] = {}
+    applied_dropped_at: int = 0
+    lags: dict[str, SubscriberLag] = {}
+    pending: tuple[str, ...] = ()
+    stored_tail: tuple[Event, ...] = ()
+    unsaved: tuple[Event, ...] = ()
+    subscribers: tuple[MailboxSubscriber, ...] = ()
+    leased_until: datetime | None = None
     holder: str | None = None
 
-    def held(self, now: datetime) -> bool:
+    def is_leased(self, now: datetime) -> bool:
         """Whether somebody has the lease."""
-        return self.held_until is not None and self.held_until >= now
+        return self.leased_until is not None and self.leased_until >= now
 
-    def listeners(self, now: datetime) -> list[Listener]:
+    def list_subscribers(self, now: datetime) -> list[Subscriber]:
         """Those who hear this mailbox now."""
-        return [one.listener for one in self.hearing if one.until > now]
+        return [one.subscriber for one in self.subscribers if one.ends_at > now]
 
     @property
     def last_seq(self) -> int:
@@ -112,185 +112,225 @@ class Mailbox(msgspec.Struct, frozen=True):
         return self.next_seq - 1
 
     @property
-    def recent(self) -> tuple[Event, ...]:
+    def tail(self) -> tuple[Event, ...]:
         """The newest events, in order: all those that are nowhere but here, and maybe more."""
-        return self.tail + self.fresh
+        return self.stored_tail + self.unsaved
 
-    def putting(self, event: Event) -> Mailbox:
+    def append_event(self, event: Event) -> Mailbox:
         """The head after an event was given the next place of the log."""
         placed = replace(event, seq=self.next_seq)
-        return replace(self, next_seq=self.next_seq + 1, fresh=(*self.fresh, placed))
+        return replace(self, next_seq=self.next_seq + 1, unsaved=(*self.unsaved, placed))
 
     # How far everybody is
 
-    def shared_cursor(self, key: str) -> int:
+    def get_shared_cursor(self, key: str) -> int:
         """Up to where a type of event, or EVERYTHING, has been told to one who listens to it."""
-        return self.delivered_to if key == EVERYTHING else self.heard.get(key, 0)
+        return self.delivered_to if key == ALL_TYPES else self.cursor_by_type.get(key, 0)
 
-    def cursor(self, listener: Listener, key: str) -> int:
+    def get_cursor(self, listener: Subscriber, key: str) -> int:
         """Up to where one listener has certainly been told of a type of event, or EVERYTHING."""
         lag = self.lags.get(listener.connection_id)
-        shared = self.shared_cursor(key)
+        shared = self.get_shared_cursor(key)
         return min(shared, lag.cursors.get(key, shared)) if lag else shared
 
-    def told_to(self, listener: Listener) -> int:
+    def get_lowest_cursor(self, listener: Subscriber) -> int:
         """Up to where a listener has certainly been told of whatever it listens to."""
-        cursors = (self.cursor(listener, key) for key in cursor_keys(listener.hears))
+        cursors = (
+            self.get_cursor(listener, key) for key in get_cursor_keys(listener.subscriptions)
+        )
         return min(cursors, default=self.last_seq)
 
-    def is_behind(self, listener: Listener) -> bool:
+    def is_behind(self, listener: Subscriber) -> bool:
         """Whether something may still have to be told to a listener."""
-        return self.told_to(listener) < self.last_seq
+        return self.get_lowest_cursor(listener) < self.last_seq
 
-    def owes(self, listener: Listener, event: Event) -> bool:
+    def is_undelivered(self, listener: Subscriber, event: Event) -> bool:
         """Whether a listener is still to be told of an event of the log."""
-        key = EVERYTHING if listener.hears is None else event.type
-        return listener.wants(event.type) and event.seq > self.cursor(listener, key)
+        key = ALL_TYPES if listener.subscriptions is None else event.type
+        return listener.subscribes_to(event.type) and event.seq > self.get_cursor(listener, key)
 
-    def rests(self, listener: Listener, now: datetime) -> bool:
+    def is_backing_off(self, listener: Subscriber, now: datetime) -> bool:
         """Whether posting to a listener failed so lately that it is not tried again yet."""
         lag = self.lags.get(listener.connection_id)
         return lag is not None and lag.retry_at > now.timestamp()
 
-    def lagging(self, now: datetime) -> list[Listener]:
+    def list_lagging(self, now: datetime) -> list[Subscriber]:
         """Those who hear this mailbox and have been told less than the others."""
-        return [one for one in self.listeners(now) if one.connection_id in self.lags]
+        return [one for one in self.list_subscribers(now) if one.connection_id in self.lags]
 
-    def is_stuck(self, listener: Listener, now: datetime) -> bool:
+    def is_stuck(self, listener: Subscriber, now: datetime) -> bool:
         """Whether posting to a listener has failed for so long that it is better ended."""
         lag = self.lags.get(listener.connection_id)
         failing_s = now.timestamp() - lag.failing_since if lag and lag.failing_since else 0
         return failing_s >= STUCK_AFTER.total_seconds()
 
-    def is_hopeless(self, listener: Listener, now: datetime) -> bool:
+    def is_stuck_at_event(self, listener: Subscriber, now: datetime) -> bool:
         """Whether the next event has kept one connection after the other from hearing anything: it
         may be at fault, and not they."""
         lag = self.lags.get(listener.connection_id)
-        return lag is not None and lag.rounds >= ROUNDS and self.is_stuck(listener, now)
+        return (
+            lag is not None
+            and lag.stuck_connections >= MAX_STUCK_CONNECTIONS
+            and self.is_stuck(listener, now)
+        )
 
-    def is_new(self, event: Event) -> bool:
+    def is_first_delivery(self, event: Event) -> bool:
         """Whether nobody who subscribes to an event's type has been told of it."""
-        return event.seq > self.shared_cursor(event.type)
+        return event.seq > self.get_shared_cursor(event.type)
 
-    def having_told(self, reached: Sequence[Reached], now: datetime) -> Mailbox:
+    def apply_results(self, reached: Sequence[DeliveryResult], now: datetime) -> Mailbox:
         """The head after some listeners were told, each as far as it says. The furthest moves the
         shared cursor; whoever is left behind it, or can't be posted to, has an entry of its own."""
-        shared = dict(self.heard)
+        shared = dict(self.cursor_by_type)
         delivered_to = self.delivered_to
         for one in reached:
-            if one.listener.hears is None:
-                delivered_to = max(delivered_to, one.upto)
-            for type_ in one.listener.hears or ():
-                shared[type_] = max(shared.get(type_, 0), one.upto)
-        told = replace(self, delivered_to=delivered_to, heard=shared)
+            if one.subscriber.subscriptions is None:
+                delivered_to = max(delivered_to, one.cursor)
+            for type_ in one.subscriber.subscriptions or ():
+                shared[type_] = max(shared.get(type_, 0), one.cursor)
+        told = replace(self, delivered_to=delivered_to, cursor_by_type=shared)
         lags = dict(self.lags)
         for one in reached:
-            id_ = one.listener.connection_id
+            id_ = one.subscriber.connection_id
             own = {
-                key: max(self.cursor(one.listener, key), one.upto)
-                for key in cursor_keys(one.listener.hears)
+                key: max(self.get_cursor(one.subscriber, key), one.cursor)
+                for key in get_cursor_keys(one.subscriber.subscriptions)
             }
-            late = any(own[key] < told.shared_cursor(key) for key in own)
+            late = any(own[key] < told.get_shared_cursor(key) for key in own)
             if late or one.failed:
-                lags[id_] = _lag(one, own, self.lags.get(id_), now)
+                lags[id_] = _update_lag(one, own, self.lags.get(id_), now)
             else:
                 lags.pop(id_, None)
         return replace(told, lags=lags)
 
-    def letting_in(self, listener: Listener, cursors: dict[str, int], now: datetime) -> Mailbox:
+    def admit_subscriber(
+        self, listener: Subscriber, cursors: dict[str, int], now: datetime
+    ) -> Mailbox:
         """The head after a connection has come that is to hear everything past `cursors`, or past
         where an earlier one of the same person was left behind on the same contract."""
-        id_, here = listener.connection_id, {one.listener.connection_id for one in self.hearing}
-        lags = {key: lag for key, lag in self.lags.items() if key in here or _is_kept(lag, now)}
+        id_, here = (
+            listener.connection_id,
+            {one.subscriber.connection_id for one in self.subscribers},
+        )
+        lags = {key: lag for key, lag in self.lags.items() if key in here or _is_lag_kept(lag, now)}
         known, rounds = lags.get(id_), 0
         start = {**cursors, **(known.cursors if known else {})}
         for key, left in lags.items():
             if key not in here and _is_same_client(left, listener) and start.keys() & left.cursors:
                 start = {k: min(seq, left.cursors.get(k, seq)) for k, seq in start.items()}
-                rounds = left.rounds + 1
+                rounds = left.stuck_connections + 1
                 del lags[key]
                 break
-        if rounds or any(seq < self.shared_cursor(key) for key, seq in start.items()):
+        if rounds or any(seq < self.get_shared_cursor(key) for key, seq in start.items()):
             at = int(now.timestamp())
-            lags[id_] = Lag(listener.contract, listener.person_id, start, at, rounds=rounds)
+            lags[id_] = SubscriberLag(
+                listener.contract, listener.person_id, start, at, stuck_connections=rounds
+            )
         return replace(self, lags=lags)
 
-    def start_for(self, connection: Connection) -> dict[str, int]:
+    def get_start_cursors(self, connection: Connection) -> dict[str, int]:
         """Where a connection is to begin that opens now, or hears something else from now on:
         what the others are told later must not have been told before it joins."""
-        waiting = dict(pair for mark in self.todo for pair in _cursors_of(mark, connection.id))
+        waiting = dict(
+            pair for mark in self.pending for pair in _find_arrival_cursors(mark, connection.id)
+        )
         lag = self.lags.get(connection.id)
         own = {**waiting, **(lag.cursors if lag else {})}
-        return {k: own.get(k, self.shared_cursor(k)) for k in cursor_keys(connection.hears)}
+        return {
+            k: own.get(k, self.get_shared_cursor(k))
+            for k in get_cursor_keys(connection.subscriptions)
+        }
 
-    def serves(self, connection_id: str, hears: tuple[str, ...] | None) -> bool:
+    def is_up_to_date(self, connection_id: str, hears: tuple[str, ...] | None) -> bool:
         """Whether a connection is among the listeners, for what it asks for now, and has been told
         all there is."""
-        arrives = any(arrival_of(mark) == connection_id for mark in self.todo)
-        mine = (one.listener for one in self.hearing if one.listener.connection_id == connection_id)
-        return not arrives and any(one.hears == hears and not self.is_behind(one) for one in mine)
+        arrives = any(parse_arrival(mark) == connection_id for mark in self.pending)
+        mine = (
+            one.subscriber
+            for one in self.subscribers
+            if one.subscriber.connection_id == connection_id
+        )
+        return not arrives and any(
+            one.subscriptions == hears and not self.is_behind(one) for one in mine
+        )
 
     # What is in the log
 
-    def has(self, stream: str, version: int) -> bool:
+    def has_applied(self, stream: str, version: int) -> bool:
         """Whether the events of a stream are in the log up to a version, as far as notes tell."""
-        return self.taken.get(stream, (0, 0))[0] >= version
+        return self.applied_versions.get(stream, (0, 0))[0] >= version
 
-    def may_have_forgotten(self, at: datetime) -> bool:
+    def may_have_dropped_applied(self, at: datetime) -> bool:
         """Whether a note may have been dropped that was made at a time, or later."""
-        return self.forgotten_at >= int(at.timestamp())
+        return self.applied_dropped_at >= int(at.timestamp())
 
-    def orders_since(self, at: datetime) -> list[int]:
+    def list_recent_orders(self, at: datetime) -> list[int]:
         """The ids of the orders whose events were put in from a time on, some minutes back."""
         since = int(at.timestamp())
-        ids = (order_of(stream) for stream, note in self.taken.items() if note[1] >= since)
+        ids = (
+            parse_order_id(stream)
+            for stream, note in self.applied_versions.items()
+            if note[1] >= since
+        )
         return [id_ for id_ in ids if id_ is not None]
 
-    def noting(self, stream: str, version: int, now: datetime) -> Mailbox:
+    def mark_applied(self, stream: str, version: int, now: datetime) -> Mailbox:
         """The head after the events up to `version` are in. Old notes are dropped, and the oldest
         where there are many: a head is written with every event."""
         at = int(now.timestamp())
-        taken = {**self.taken, stream: (version, at)}
-        oldest = at - int(REMEMBERED_FOR.total_seconds())
+        taken = {**self.applied_versions, stream: (version, at)}
+        oldest = at - int(APPLIED_KEPT_FOR.total_seconds())
         by_age = sorted(taken.items(), key=lambda item: item[1][1], reverse=True)
-        kept = {s: note for s, note in by_age[:NOTES] if note[1] >= oldest}
+        kept = {s: note for s, note in by_age[:MAX_APPLIED] if note[1] >= oldest}
         dropped = (note[1] for s, note in by_age if s not in kept)
-        forgotten_at = max(dropped, default=self.forgotten_at)
-        return replace(self, taken=kept, forgotten_at=max(forgotten_at, self.forgotten_at))
+        forgotten_at = max(dropped, default=self.applied_dropped_at)
+        return replace(
+            self,
+            applied_versions=kept,
+            applied_dropped_at=max(forgotten_at, self.applied_dropped_at),
+        )
 
 
-def cursor_keys(hears: tuple[str, ...] | None) -> tuple[str, ...]:
+def get_cursor_keys(hears: tuple[str, ...] | None) -> tuple[str, ...]:
     """What the cursors of one who hears these types (None: all) are kept by."""
-    return (EVERYTHING,) if hears is None else hears
+    return (ALL_TYPES,) if hears is None else hears
 
 
-def arrival_mark(connection: Connection, mailbox: str) -> str:
+def encode_arrival(connection: Connection, mailbox: str) -> str:
     """What the holder of a mailbox's lease finds when a connection has joined it: where to begin.
     It is written with the joining itself, so that nobody lets go of the lease without seeing it."""
-    start = connection.starts.get(mailbox, {})
-    return f"{_ARRIVAL}{connection.id}@{msgspec.json.encode(start).decode()}"
+    start = connection.start_cursors.get(mailbox, {})
+    return f"{_ARRIVAL_PREFIX}{connection.id}@{msgspec.json.encode(start).decode()}"
 
 
-def arrival_of(mark: str) -> str | None:
+def parse_arrival(mark: str) -> str | None:
     """Which connection has joined, if a mark says so."""
-    return mark.removeprefix(_ARRIVAL).partition("@")[0] if mark.startswith(_ARRIVAL) else None
+    return (
+        mark.removeprefix(_ARRIVAL_PREFIX).partition("@")[0]
+        if mark.startswith(_ARRIVAL_PREFIX)
+        else None
+    )
 
 
-def arrival_cursors(mark: str) -> dict[str, int]:
+def parse_arrival_cursors(mark: str) -> dict[str, int]:
     """Where the connection of an arrival mark is to begin; {}: with the others."""
     start = msgspec.json.decode(mark.partition("@")[2])
     return start if isinstance(start, dict) else {}  # a version, in marks of before
 
 
-def _cursors_of(mark: str, connection_id: str) -> Iterable[tuple[str, int]]:
-    return arrival_cursors(mark).items() if arrival_of(mark) == connection_id else ()
+def _find_arrival_cursors(mark: str, connection_id: str) -> Iterable[tuple[str, int]]:
+    return parse_arrival_cursors(mark).items() if parse_arrival(mark) == connection_id else ()
 
 
-def _lag(one: Reached, own: dict[str, int], before: Lag | None, now: datetime) -> Lag:
+def _update_lag(
+    one: DeliveryResult, own: dict[str, int], before: SubscriberLag | None, now: datetime
+) -> SubscriberLag:
     """What is noted of a listener that is behind: pauses between tries grow with its failing."""
     at = int(now.timestamp())
-    rounds = before.rounds if before and not one.posted else 0
-    lag = Lag(one.listener.contract, one.listener.person_id, own, at, rounds=rounds)
+    rounds = before.stuck_connections if before and not one.posted else 0
+    lag = SubscriberLag(
+        one.subscriber.contract, one.subscriber.person_id, own, at, stuck_connections=rounds
+    )
     if not one.failed:
         return lag
     since = before.failing_since if before and before.failing_since and not one.posted else at
@@ -298,9 +338,9 @@ def _lag(one: Reached, own: dict[str, int], before: Lag | None, now: datetime) -
     return replace(lag, failing_since=since, retry_at=at + pause)
 
 
-def _is_kept(lag: Lag, now: datetime) -> bool:
-    return now.timestamp() - lag.noted_at < PLACE_KEPT_FOR.total_seconds()
+def _is_lag_kept(lag: SubscriberLag, now: datetime) -> bool:
+    return now.timestamp() - lag.updated_at < LAG_KEPT_FOR.total_seconds()
 
 
-def _is_same_client(lag: Lag, listener: Listener) -> bool:
+def _is_same_client(lag: SubscriberLag, listener: Subscriber) -> bool:
     return (lag.contract, lag.person_id) == (listener.contract, listener.person_id)

@@ -19,7 +19,7 @@ BONUS_DELIVERIES = 20  # at least so many in a month
 BONUS_PERCENT = 95  # and so many of them on time
 
 
-class Breakdown(msgspec.Struct, frozen=True):
+class EarningBreakdown(msgspec.Struct, frozen=True):
     """What an earning is made of; its amount is the sum."""
 
     base: int
@@ -28,21 +28,21 @@ class Breakdown(msgspec.Struct, frozen=True):
     rating_bonus: int = 0
 
     @property
-    def amount(self) -> int:
+    def amount_minor(self) -> int:
         """All of it."""
         return self.base + self.distance_bonus + self.on_time_bonus + self.rating_bonus
 
 
-class Month(msgspec.Struct, frozen=True):
+class MonthlyRecord(msgspec.Struct, frozen=True):
     """How a courier does in one month; `rewarded` once the bonus is booked."""
 
     deliveries: int = 0
     on_time: int = 0
     rewarded: bool = False
 
-    def with_one(self, on_time: bool) -> Month:
+    def with_delivery(self, on_time: bool) -> MonthlyRecord:
         """One delivery more."""
-        return Month(self.deliveries + 1, self.on_time + on_time, self.rewarded)
+        return MonthlyRecord(self.deliveries + 1, self.on_time + on_time, self.rewarded)
 
     @property
     def deserves_bonus(self) -> bool:
@@ -52,27 +52,29 @@ class Month(msgspec.Struct, frozen=True):
         return enough and punctual and not self.rewarded
 
 
-def breakdown(order: Order) -> Breakdown:
+def compute_earning(order: Order) -> EarningBreakdown:
     """What a delivered order earns. Where its places are unknown, the base."""
-    beyond_m = max(0.0, (way_m(order.job.pickup.point, order.job.dropoff.point) or 0.0) - NEAR_M)
-    return Breakdown(BASE_MINOR, round(beyond_m * PER_KM_MINOR / 1000))
+    beyond_m = max(
+        0.0, (way_m(order.details.pickup.point, order.details.dropoff.point) or 0.0) - NEAR_M
+    )
+    return EarningBreakdown(BASE_MINOR, round(beyond_m * PER_KM_MINOR / 1000))
 
 
 def was_on_time(order: Order) -> bool:
     """Whether a delivered order arrived within the promised time of its courier taking it."""
-    return delivered_at(order) - _taken_at(order) <= timedelta(minutes=PROMISED_MIN)
+    return get_delivery_time(order) - _get_acceptance_time(order) <= timedelta(minutes=PROMISED_MIN)
 
 
-def delivered_at(order: Order) -> datetime:
+def get_delivery_time(order: Order) -> datetime:
     """When it was handed over."""
     return order.timeline.get(Status.DONE.value, order.updated_at)
 
 
-def period(at: datetime) -> str:
+def format_period(at: datetime) -> str:
     """The month of a time: YYYY-MM."""
     return f"{at:%Y-%m}"
 
 
-def _taken_at(order: Order) -> datetime:
+def _get_acceptance_time(order: Order) -> datetime:
     known = [order.timeline.get(s.value) for s in (Status.ACCEPTED, Status.IN_TRANSIT)]
-    return min((at for at in known if at), default=order.job.created_at)
+    return min((at for at in known if at), default=order.details.created_at)

@@ -9,7 +9,7 @@ from math import ceil
 import msgspec
 
 from chalicelib.domain.details import Estimate
-from chalicelib.domain.geo import Point, distance_m
+from chalicelib.domain.geo import Point, measure_distance_m
 
 STANDARD = "standard"  # spec 001, request_ride: vehicle_type
 ROAD_FACTOR = 1.3  # roads are that much longer than the crow's line
@@ -23,7 +23,7 @@ class Tariff(msgspec.Struct, frozen=True):
     per_km_minor: int
     per_minute_minor: int
 
-    def fare_minor(self, metres: float, seconds: float) -> int:
+    def compute_fare_minor(self, metres: float, seconds: float) -> int:
         """The fare, to the nearest minor unit, half up."""
         run = metres / 1000 * self.per_km_minor + seconds / 60 * self.per_minute_minor
         return self.base_minor + int(run + 0.5)
@@ -33,25 +33,25 @@ Tariffs = Mapping[str, Tariff]
 """By vehicle type, as `vehicle_key` has it."""
 
 
-def vehicle_key(vehicle_type: str | None) -> str:
+def normalize_vehicle_type(vehicle_type: str | None) -> str:
     """The name by which a vehicle type is looked up: case does not count, none is the standard."""
     return (vehicle_type or "").strip().lower() or STANDARD
 
 
-def estimate(pickup: Point, dropoff: Point, tariff: Tariff) -> Estimate:
+def estimate_trip(pickup: Point, dropoff: Point, tariff: Tariff) -> Estimate:
     """What a trip will come to, from the crow's line."""
-    metres = distance_m(pickup, dropoff) * ROAD_FACTOR
+    metres = measure_distance_m(pickup, dropoff) * ROAD_FACTOR
     seconds = metres / SPEED_M_S
-    return Estimate(metres, ceil(seconds), tariff.fare_minor(metres, seconds))
+    return Estimate(metres, ceil(seconds), tariff.compute_fare_minor(metres, seconds))
 
 
-def eta_minutes(start: Point | None, end: Point | None) -> int | None:
+def estimate_eta_minutes(start: Point | None, end: Point | None) -> int | None:
     """Whole minutes from here to there, at least 1; None where either is unknown."""
     if start is None or end is None:
         return None
-    return max(1, ceil(distance_m(start, end) * ROAD_FACTOR / SPEED_M_S / 60))
+    return max(1, ceil(measure_distance_m(start, end) * ROAD_FACTOR / SPEED_M_S / 60))
 
 
-def minutes(seconds: float) -> int:
+def to_whole_minutes(seconds: float) -> int:
     """Whole minutes, at least 1."""
     return max(1, ceil(timedelta(seconds=seconds) / timedelta(minutes=1)))

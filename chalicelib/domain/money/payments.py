@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.events import Entry, Event, Outbox
 from chalicelib.domain.ids import parse_id
-from chalicelib.domain.outbox import draft, with_entry
+from chalicelib.domain.outbox import append_entry, draft_event
 from chalicelib.errors import Conflict
 
 CURRENCY = "INR"
-_STREAM = "payment#"
-_ID = "pay_"
+_STREAM_PREFIX = "payment#"
+_ID_PREFIX = "pay_"
 
 
 class PaymentStatus(str, Enum):
@@ -47,21 +47,21 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str | None = None
     finished_at: datetime | None = None
     version: int = 0
-    outbox: tuple[Entry, ...] = ()
+    entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
     token: str = ""
 
     @property
     def id(self) -> str:
         """Its id on the wire: it says where the payment is kept."""
-        return f"{_ID}{self.order_id}_{self.attempt}"
+        return f"{_ID_PREFIX}{self.order_id}_{self.attempt}"
 
     @property
-    def told(self) -> Outbox:
+    def outbox(self) -> Outbox:
         """What has lately been told of this payment."""
-        return Outbox(stream(self.id), None, self.outbox)
+        return Outbox(payment_stream(self.id), None, self.entries)
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class PaymentResult(msgspec.Struct, frozen=True):
     """What a provider says of a payment."""
 
     status: PaymentStatus
@@ -69,25 +69,25 @@ class Verdict(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def stream(payment_id: str) -> str:
+def payment_stream(payment_id: str) -> str:
     """The stream name of a payment's events."""
-    return f"{_STREAM}{payment_id}"
+    return f"{_STREAM_PREFIX}{payment_id}"
 
 
-def key_of(payment_id: str) -> tuple[int, int] | None:
+def parse_payment_id(payment_id: str) -> tuple[int, int] | None:
     """(order id, attempt) of a payment's id; None if it can't be one."""
-    order, _, attempt = payment_id.removeprefix(_ID).partition("_")
+    order, _, attempt = payment_id.removeprefix(_ID_PREFIX).partition("_")
     order_id, number = parse_id(order), parse_id(attempt)
-    good = payment_id.startswith(_ID) and order_id and number
+    good = payment_id.startswith(_ID_PREFIX) and order_id and number
     return (order_id, number) if good and order_id and number else None
 
 
-def initiate(payment: Payment) -> Payment:
+def initiate_payment(payment: Payment) -> Payment:
     """A new payment as it is to be written."""
-    return _sealed(payment, events.PAYMENT_INITIATED, payment.initiated_at, currency=CURRENCY)
+    return _with_event(payment, events.PAYMENT_INITIATED, payment.initiated_at, currency=CURRENCY)
 
 
-def settle(payment: Payment, verdict: Verdict, now: datetime) -> Payment:
+def apply_result(payment: Payment, verdict: PaymentResult, now: datetime) -> Payment:
     """Note what the provider says; the same again changes nothing. Raises Conflict for a verdict
     that contradicts an earlier one."""
     if payment.status is PaymentStatus.INITIATED:
@@ -100,25 +100,25 @@ def settle(payment: Payment, verdict: Verdict, now: datetime) -> Payment:
         )
         if verdict.status is PaymentStatus.COMPLETED:
             told = {"upi_id": payment.upi_id, "transaction_id": verdict.transaction_id}
-            return _sealed(done, events.PAYMENT_COMPLETED, now, **told)
-        return _sealed(done, events.PAYMENT_FAILED, now, error=verdict.error)
+            return _with_event(done, events.PAYMENT_COMPLETED, now, **told)
+        return _with_event(done, events.PAYMENT_FAILED, now, error=verdict.error)
     if verdict.status is not payment.status or verdict.transaction_id != payment.transaction_id:
         raise Conflict("This payment is final, and ended otherwise.")
     return payment
 
 
-def _sealed(payment: Payment, type_: str, now: datetime, **more: Any) -> Payment:
-    told = _tell(payment, type_, now, **more)
+def _with_event(payment: Payment, type_: str, now: datetime, **more: Any) -> Payment:
+    told = _draft_payment_event(payment, type_, now, **more)
     version = payment.version + 1
-    outbox = with_entry(payment.outbox, version, now, (told,))
-    return replace(payment, version=version, outbox=outbox)
+    outbox = append_entry(payment.entries, version, now, (told,))
+    return replace(payment, version=version, entries=outbox)
 
 
-def _tell(payment: Payment, type_: str, now: datetime, **more: Any) -> Event:
-    return draft(
+def _draft_payment_event(payment: Payment, type_: str, now: datetime, **more: Any) -> Event:
+    return draft_event(
         type_,
         payment.customer_id,
-        stream(payment.id),
+        payment_stream(payment.id),
         now,
         payment_id=payment.id,
         order_id=payment.order_id,

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Entry, Event, Outbox
-from chalicelib.domain.outbox import draft, with_entry
+from chalicelib.domain.outbox import append_entry, draft_event
 from chalicelib.errors import Conflict
 
 TRANSFER_WITHIN = timedelta(days=1)
 TRANSFER_TIME = "18:00:00"  # banks run their batches in the evening
-_STREAM = "payout#"
+_STREAM_PREFIX = "payout#"
 
 
 class PayoutStatus(str, Enum):
@@ -38,35 +38,35 @@ class Payout(msgspec.Struct, frozen=True, omit_defaults=True):
     status: PayoutStatus = PayoutStatus.REQUESTED
     version: int = 1
     transaction_id: str | None = None
-    outbox: tuple[Entry, ...] = ()
+    entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
     token: str = ""
 
     @property
-    def told(self) -> Outbox:
+    def outbox(self) -> Outbox:
         """What has lately been told of this payout."""
-        return Outbox(stream(self.id), None, self.outbox)
+        return Outbox(payout_stream(self.id), None, self.entries)
 
 
-def stream(payout_id: str) -> str:
+def payout_stream(payout_id: str) -> str:
     """The stream name of a payout's events."""
-    return f"{_STREAM}{payout_id}"
+    return f"{_STREAM_PREFIX}{payout_id}"
 
 
-def approve(payout: Payout, now: datetime) -> Payout:
+def approve_payout(payout: Payout, now: datetime) -> Payout:
     """Approve it; one that is approved already, or even completed, stays as it is."""
     if payout.status is not PayoutStatus.REQUESTED:
         return payout
-    told = _tell(
+    told = _draft_payout_event(
         payout,
         events.PAYOUT_APPROVED,
         now,
         transfer_date=f"{now + TRANSFER_WITHIN:%Y-%m-%d}",
         transfer_time=TRANSFER_TIME,
     )
-    return _sealed(replace(payout, status=PayoutStatus.APPROVED), told, now)
+    return _with_event(replace(payout, status=PayoutStatus.APPROVED), told, now)
 
 
-def complete(payout: Payout, transaction_id: str, now: datetime) -> Payout:
+def complete_payout(payout: Payout, transaction_id: str, now: datetime) -> Payout:
     """Note the transfer; again with the same transaction changes nothing. Raises Conflict."""
     if payout.status is PayoutStatus.COMPLETED:
         if payout.transaction_id != transaction_id:
@@ -75,29 +75,29 @@ def complete(payout: Payout, transaction_id: str, now: datetime) -> Payout:
     if payout.status is not PayoutStatus.APPROVED:
         raise Conflict("This payout has not been approved.")
     done = replace(payout, status=PayoutStatus.COMPLETED, transaction_id=transaction_id)
-    told = _tell(payout, events.PAYOUT_COMPLETED, now, transaction_id=transaction_id)
-    return _sealed(done, told, now)
+    told = _draft_payout_event(payout, events.PAYOUT_COMPLETED, now, transaction_id=transaction_id)
+    return _with_event(done, told, now)
 
 
-def masked(account: str) -> str:
+def mask_account(account: str) -> str:
     """An account or a phone number as others may see it: its last four characters."""
     return f"****{account[-4:]}"
 
 
-def _tell(payout: Payout, type_: str, now: datetime, **more: str) -> Event:
-    return draft(
+def _draft_payout_event(payout: Payout, type_: str, now: datetime, **more: str) -> Event:
+    return draft_event(
         type_,
         payout.courier_id,
-        stream(payout.id),
+        payout_stream(payout.id),
         now,
         payout_id=payout.id,
         amount_minor=payout.amount_minor,
-        account=masked(payout.bank_account),
+        account=mask_account(payout.bank_account),
         **more,
     )
 
 
-def _sealed(payout: Payout, told: Event, now: datetime) -> Payout:
+def _with_event(payout: Payout, told: Event, now: datetime) -> Payout:
     version = payout.version + 1
-    outbox = with_entry(payout.outbox, version, now, (told,))
-    return replace(payout, version=version, outbox=outbox)
+    outbox = append_entry(payout.entries, version, now, (told,))
+    return replace(payout, version=version, entries=outbox)

@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.events import Entry, Event, Outbox
 from chalicelib.domain.money import earnings
-from chalicelib.domain.money.earnings import Breakdown, Month
+from chalicelib.domain.money.earnings import EarningBreakdown, MonthlyRecord
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.outbox import draft, with_entry
+from chalicelib.domain.outbox import append_entry, draft_event
 from chalicelib.errors import AlreadyBooked, BalanceTooLow
 
 MONTHS_KEPT = 3
-_STREAM = "wallet#"
+_STREAM_PREFIX = "wallet#"
 
 
 class Booking(msgspec.Struct, frozen=True):
@@ -42,127 +42,138 @@ class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
     courier_id: str
     balance_minor: int = 0
     version: int = 0
-    months: dict[str, Month] = {}
-    outbox: tuple[Entry, ...] = ()
-    newest: tuple[Booking, ...] = ()
+    months: dict[str, MonthlyRecord] = {}
+    entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
+    latest_bookings: tuple[Booking, ...] = msgspec.field(default=(), name="newest")
 
     @property
-    def told(self) -> Outbox:
+    def outbox(self) -> Outbox:
         """What has lately been told of this wallet."""
-        return Outbox(stream(self.courier_id), None, self.outbox)
+        return Outbox(wallet_stream(self.courier_id), None, self.entries)
 
 
-class Change(msgspec.Struct, frozen=True):
+class WalletChange(msgspec.Struct, frozen=True):
     """A wallet as it is to be written, and what is told of it."""
 
     wallet: Wallet
-    told: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
-def stream(courier_id: str) -> str:
+def wallet_stream(courier_id: str) -> str:
     """The stream name of a wallet's events."""
-    return f"{_STREAM}{courier_id}"
+    return f"{_STREAM_PREFIX}{courier_id}"
 
 
-def earning_key(order_id: int) -> str:
+def make_earning_key(order_id: int) -> str:
     """What the earning of an order is booked under."""
     return f"earning#{order_id}"
 
 
-def payout_key(payout_id: str) -> str:
+def make_payout_key(payout_id: str) -> str:
     """What a payout is booked under."""
     return f"payout#{payout_id}"
 
 
-def earn(wallet: Wallet, order: Order, now: datetime) -> Change:
+def book_earning(wallet: Wallet, order: Order, now: datetime) -> WalletChange:
     """Book what a delivered order earns, and the month's bonus if that reaches it. Raises
     AlreadyBooked if the wallet has it among its newest entries."""
-    _check_new(wallet, earning_key(order.id))
-    parts, period = earnings.breakdown(order), earnings.period(earnings.delivered_at(order))
-    month = wallet.months.get(period, Month()).with_one(earnings.was_on_time(order))
+    _check_not_booked(wallet, make_earning_key(order.id))
+    parts, period = (
+        earnings.compute_earning(order),
+        earnings.format_period(earnings.get_delivery_time(order)),
+    )
+    month = wallet.months.get(period, MonthlyRecord()).with_delivery(earnings.was_on_time(order))
     due = month.deserves_bonus
     months = {**wallet.months, period: replace(month, rewarded=month.rewarded or due)}
     kept = dict(sorted(months.items())[-MONTHS_KEPT:])
-    change = _book(
-        Change(replace(wallet, months=kept, newest=())),
-        earning_key(order.id),
-        parts.amount,
+    change = _add_booking(
+        WalletChange(replace(wallet, months=kept, latest_bookings=())),
+        make_earning_key(order.id),
+        parts.amount_minor,
         events.EARNING_RECORDED,
         now,
     )
-    change = _tell_earning(change, order.id, parts, now)
+    change = _add_earning_event(change, order.id, parts, now)
     if due:
-        change = _with_bonus(change, period, now)
-    return _sealed(change, now)
+        change = _add_bonus(change, period, now)
+    return _seal_change(change, now)
 
 
-def reserve(wallet: Wallet, payout_id: str, amount_minor: int, now: datetime) -> Change:
+def reserve_payout(
+    wallet: Wallet, payout_id: str, amount_minor: int, now: datetime
+) -> WalletChange:
     """Set an amount aside for a payout. Raises BalanceTooLow, AlreadyBooked."""
-    _check_new(wallet, payout_key(payout_id))
+    _check_not_booked(wallet, make_payout_key(payout_id))
     if amount_minor > wallet.balance_minor:
         raise BalanceTooLow("This is more than the balance.")
-    change = Change(replace(wallet, newest=()))
-    change = _book(change, payout_key(payout_id), -amount_minor, "payout_requested", now)
-    return _sealed(change, now)
+    change = WalletChange(replace(wallet, latest_bookings=()))
+    change = _add_booking(
+        change, make_payout_key(payout_id), -amount_minor, "payout_requested", now
+    )
+    return _seal_change(change, now)
 
 
-def _check_new(wallet: Wallet, key: str) -> None:
-    if any(booking.key == key for booking in wallet.newest):
+def _check_not_booked(wallet: Wallet, key: str) -> None:
+    if any(booking.key == key for booking in wallet.latest_bookings):
         raise AlreadyBooked(key)
 
 
-def _book(change: Change, key: str, amount_minor: int, reason: str, now: datetime) -> Change:
+def _add_booking(
+    change: WalletChange, key: str, amount_minor: int, reason: str, now: datetime
+) -> WalletChange:
     """One entry more, and the wallet_updated that goes with every change of a balance."""
     wallet = change.wallet
-    _check_new(wallet, key)
+    _check_not_booked(wallet, key)
     balance = wallet.balance_minor + amount_minor
-    told = draft(
+    told = draft_event(
         events.WALLET_UPDATED,
         wallet.courier_id,
-        stream(wallet.courier_id),
+        wallet_stream(wallet.courier_id),
         now,
         previous_minor=wallet.balance_minor,
         balance_minor=balance,
         reason=reason,
     )
-    booked = (*wallet.newest, Booking(key, amount_minor, balance, reason, now))
-    return Change(
-        replace(wallet, balance_minor=balance, newest=booked),
-        (*change.told, told),
+    booked = (*wallet.latest_bookings, Booking(key, amount_minor, balance, reason, now))
+    return WalletChange(
+        replace(wallet, balance_minor=balance, latest_bookings=booked),
+        (*change.events, told),
     )
 
 
-def _tell_earning(change: Change, order_id: int, parts: Breakdown, now: datetime) -> Change:
-    told = draft(
+def _add_earning_event(
+    change: WalletChange, order_id: int, parts: EarningBreakdown, now: datetime
+) -> WalletChange:
+    told = draft_event(
         events.EARNING_RECORDED,
         change.wallet.courier_id,
-        stream(change.wallet.courier_id),
+        wallet_stream(change.wallet.courier_id),
         now,
         order_id=order_id,
         parts=msgspec.to_builtins(parts),
-        amount_minor=parts.amount,
+        amount_minor=parts.amount_minor,
         balance_minor=change.wallet.balance_minor,
     )
-    return replace(change, told=(told, *change.told))
+    return replace(change, events=(told, *change.events))
 
 
-def _with_bonus(change: Change, period: str, now: datetime) -> Change:
+def _add_bonus(change: WalletChange, period: str, now: datetime) -> WalletChange:
     key = f"bonus#{earnings.ON_TIME}#{period}"
-    booked = _book(change, key, earnings.BONUS_MINOR, events.BONUS_EARNED, now)
-    told = draft(
+    booked = _add_booking(change, key, earnings.BONUS_MINOR, events.BONUS_EARNED, now)
+    told = draft_event(
         events.BONUS_EARNED,
         booked.wallet.courier_id,
-        stream(booked.wallet.courier_id),
+        wallet_stream(booked.wallet.courier_id),
         now,
         kind=earnings.ON_TIME,
         period=period,
         amount_minor=earnings.BONUS_MINOR,
         balance_minor=booked.wallet.balance_minor,
     )
-    return replace(booked, told=(*change.told, told, booked.told[-1]))
+    return replace(booked, events=(*change.events, told, booked.events[-1]))
 
 
-def _sealed(change: Change, now: datetime) -> Change:
+def _seal_change(change: WalletChange, now: datetime) -> WalletChange:
     version = change.wallet.version + 1
-    outbox = with_entry(change.wallet.outbox, version, now, change.told)
-    return replace(change, wallet=replace(change.wallet, version=version, outbox=outbox))
+    outbox = append_entry(change.wallet.entries, version, now, change.events)
+    return replace(change, wallet=replace(change.wallet, version=version, entries=outbox))

@@ -10,13 +10,13 @@ import msgspec
 from chalicelib.domain.events import MESSAGE_SENT, Entry, Event, Outbox
 from chalicelib.domain.people import Role
 
-MAX_MESSAGE = 1000  # spec 001: characters
+MAX_TEXT_LENGTH = 1000  # spec 001: characters
 MAX_MESSAGES = 500  # about one order: what is bounded can be paged through
-PAGE = 100  # messages at once
-KEPT_FOR = timedelta(days=90)
+PAGE_SIZE = 100  # messages at once
+CHAT_KEPT_FOR = timedelta(days=90)
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message, the `nth` about its order. `to` is everybody who is told: both sides, on all
     devices."""
 
@@ -35,11 +35,11 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"chat#{self.order_id}#{self.id}"
 
     @property
-    def told(self) -> Outbox:
+    def outbox(self) -> Outbox:
         """What is told of it."""
-        return self.told_to(self.to)
+        return self.make_outbox_for(self.to)
 
-    def told_to(self, person_ids: Collection[str]) -> Outbox:
+    def make_outbox_for(self, person_ids: Collection[str]) -> Outbox:
         """The part of it that some of those are told."""
         data = {"message": msgspec.to_builtins(self)}
         events = tuple(
@@ -50,7 +50,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
         return Outbox(self.stream, None, (Entry(1, self.at, events),))
 
 
-def key_of(name: str) -> tuple[int, int]:
+def parse_message_key(name: str) -> tuple[int, int]:
     """The order and the message that `{order}#{message}`, a stream's name less its kind, is of."""
     order_id, _, message_id = name.partition("#")
     return int(order_id), int(message_id)

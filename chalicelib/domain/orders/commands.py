@@ -14,17 +14,17 @@ class _Command(msgspec.Struct, frozen=True):
     verb: ClassVar[str] = ""
 
 
-class Offer(_Command, frozen=True):
+class MakeOffer(_Command, frozen=True):
     """Ask `courier_id`. `lapsed_courier_id` is who let the previous offer pass, if anybody."""
 
     verb: ClassVar[str] = "offer"
     courier_id: str
     expires_at: datetime
-    lapsed_courier_id: str | None = None
+    expired_courier_id: str | None = None
     distance_m: float | None = None
 
 
-class Assign(_Command, frozen=True):
+class AssignCourier(_Command, frozen=True):
     """Give it to `courier_id` by hand, whoever has it now."""
 
     verb: ClassVar[str] = "assign"
@@ -46,7 +46,7 @@ class Decline(_Command, frozen=True):
     verb: ClassVar[str] = "decline"
 
 
-class Expire(_Command, frozen=True):
+class ExpireOffer(_Command, frozen=True):
     """The `seq`-th offer has lapsed."""
 
     verb: ClassVar[str] = "expire"
@@ -57,15 +57,15 @@ class GiveUp(_Command, frozen=True):
     """Nobody is left to ask."""
 
     verb: ClassVar[str] = "give_up"
-    lapsed_courier_id: str | None = None
+    expired_courier_id: str | None = None
 
 
-class Wait(_Command, frozen=True):
+class WaitForCourier(_Command, frozen=True):
     """Nobody to ask right now: look again at `next_search_at`."""
 
     verb: ClassVar[str] = "wait"
     next_search_at: datetime
-    lapsed_courier_id: str | None = None
+    expired_courier_id: str | None = None
 
 
 class Arrive(_Command, frozen=True):
@@ -80,7 +80,7 @@ class PickUp(_Command, frozen=True):
     eta_minutes: int | None = None
 
 
-class Reach(_Command, frozen=True):
+class ReachDropoff(_Command, frozen=True):
     """At the drop-off; the order stays in transit until it is handed over."""
 
     verb: ClassVar[str] = "reach"
@@ -101,7 +101,7 @@ class Cancel(_Command, frozen=True):
     by: str = "customer"
 
 
-class Open(_Command, frozen=True):
+class OpenToNearby(_Command, frozen=True):
     """Let these couriers take it too, whoever is first; look for more at `next_search_at`.
 
     `unheard` are those of whoever was called that may not have heard of it.
@@ -110,7 +110,7 @@ class Open(_Command, frozen=True):
     verb: ClassVar[str] = "open"
     courier_ids: tuple[str, ...]
     next_search_at: datetime
-    unheard: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
 
 
 class Withdraw(_Command, frozen=True):
@@ -142,7 +142,7 @@ class MakeReady(_Command, frozen=True):
     """It can be picked up, until the time that is set as it is done: nobody may ever come."""
 
     verb: ClassVar[str] = "make_ready"
-    until: datetime | None = None
+    collect_until: datetime | None = None
 
 
 class Reject(_Command, frozen=True):
@@ -151,30 +151,30 @@ class Reject(_Command, frozen=True):
     verb: ClassVar[str] = "reject"
 
 
-class Retry(_Command, frozen=True):
+class RetrySearch(_Command, frozen=True):
     verb: ClassVar[str] = "retry"
     search_until: datetime | None = None
 
 
 Command = (
-    Offer
-    | Assign
+    MakeOffer
+    | AssignCourier
     | Accept
     | Decline
-    | Expire
+    | ExpireOffer
     | GiveUp
-    | Wait
+    | WaitForCourier
     | Arrive
     | PickUp
-    | Reach
+    | ReachDropoff
     | Deliver
     | Cancel
-    | Open
+    | OpenToNearby
     | Withdraw
     | HandBack
     | Confirm
     | Prepare
     | MakeReady
     | Reject
-    | Retry
+    | RetrySearch
 )

@@ -12,12 +12,12 @@ from chalicelib.domain.details import Offer
 from chalicelib.domain.events import Event, order_stream
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.flow import Outcome, Step
+from chalicelib.domain.orders.flow import Effect, Transition
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import OfferGone
 
 
-def tell(order: Order, type_: str, to: str, now: datetime, **more: Any) -> Event:
+def draft_order_event(order: Order, type_: str, to: str, now: datetime, **more: Any) -> Event:
     return Event(
         type=type_,
         to=to,
@@ -30,11 +30,13 @@ def tell(order: Order, type_: str, to: str, now: datetime, **more: Any) -> Event
     )
 
 
-def tell_customer(order: Order, type_: str, now: datetime, **more: Any) -> Event:
-    return tell(order, type_, order.job.customer_id, now, **more)
+def draft_for_customer(order: Order, type_: str, now: datetime, **more: Any) -> Event:
+    return draft_order_event(order, type_, order.details.customer_id, now, **more)
 
 
-def offered(order: Order, c: commands.Offer | commands.Assign, now: datetime) -> Outcome:
+def _with_offer(
+    order: Order, c: commands.MakeOffer | commands.AssignCourier, now: datetime
+) -> Transition:
     """Put the order before a courier; both sides hear of it."""
     courier_id = c.courier_id
     offer = Offer(order.offers_made + 1, courier_id, c.expires_at, c.distance_m)
@@ -48,104 +50,121 @@ def offered(order: Order, c: commands.Offer | commands.Assign, now: datetime) ->
         excluded=(*(c for c in order.excluded if c != courier_id), courier_id),
         next_search_at=None,
     )
-    made = tell(
+    made = draft_order_event(
         after, events.OFFER_MADE, courier_id, now, offer=offer, valid_until=offer.expires_at
     )
-    return after, (made, tell_customer(after, events.ORDER_OFFERED, now, offer=offer))
+    return after, (made, draft_for_customer(after, events.ORDER_OFFERED, now, offer=offer))
 
 
-def offer(order: Order, moved: Order, c: commands.Offer, now: datetime) -> Outcome:
-    after, told = offered(moved, c, now)
-    if c.lapsed_courier_id:
+def make_offer(order: Order, moved: Order, c: commands.MakeOffer, now: datetime) -> Transition:
+    after, told = _with_offer(moved, c, now)
+    if c.expired_courier_id:
         lapsed = {"lapsed": True}  # not taken away by hand: its courier has heard OFFER_TIMED_OUT
-        gone = tell(after, events.OFFER_REASSIGNED, c.lapsed_courier_id, now, data=lapsed)
+        gone = draft_order_event(
+            after, events.OFFER_REASSIGNED, c.expired_courier_id, now, data=lapsed
+        )
         told = (gone, *told)
     return after, told
 
 
-def assign(order: Order, moved: Order, c: commands.Assign, now: datetime) -> Outcome:
-    if order.holder == c.courier_id:
+def assign_courier(
+    order: Order, moved: Order, c: commands.AssignCourier, now: datetime
+) -> Transition:
+    if order.occupied_courier_id == c.courier_id:
         return order, ()
-    after, told = offered(moved, c, now)
-    if order.holder:
-        told = (tell(after, events.OFFER_REASSIGNED, order.holder, now), *told)
+    after, told = _with_offer(moved, c, now)
+    if order.occupied_courier_id:
+        told = (
+            draft_order_event(after, events.OFFER_REASSIGNED, order.occupied_courier_id, now),
+            *told,
+        )
     return after, told
 
 
-def accept(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Outcome:
-    if order.offer is None or order.offer.lapsed(now):
+def accept_offer(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Transition:
+    if order.offer is None or order.offer.has_expired(now):
         raise OfferGone("This offer has lapsed.")
     after = replace(moved, courier=c.courier, offer=None)
-    return after, (tell_customer(after, events.ORDER_ACCEPTED, now, courier=c.courier),)
+    return after, (draft_for_customer(after, events.ORDER_ACCEPTED, now, courier=c.courier),)
 
 
-def decline(order: Order, moved: Order, c: commands.Decline, now: datetime) -> Outcome:
-    if order.offer is None or order.offer.lapsed(now):
+def decline_offer(order: Order, moved: Order, c: commands.Decline, now: datetime) -> Transition:
+    if order.offer is None or order.offer.has_expired(now):
         raise OfferGone("This offer has lapsed.")
     after = replace(moved, courier_id=None, offer=None)
-    return after, (tell_customer(after, events.ORDER_DECLINED, now),)
+    return after, (draft_for_customer(after, events.ORDER_DECLINED, now),)
 
 
-def expire(order: Order, moved: Order, c: commands.Expire, now: datetime) -> Outcome:
+def expire_offer(order: Order, moved: Order, c: commands.ExpireOffer, now: datetime) -> Transition:
     offer = order.offer
-    if offer is None or offer.seq != c.seq or not offer.lapsed(now):
+    if offer is None or offer.seq != c.seq or not offer.has_expired(now):
         return order, ()
     after = replace(moved, courier_id=None, offer=None)
-    return after, (tell(after, events.OFFER_TIMED_OUT, offer.courier_id, now, offer=offer),)
+    return after, (
+        draft_order_event(after, events.OFFER_TIMED_OUT, offer.courier_id, now, offer=offer),
+    )
 
 
-def wait(order: Order, moved: Order, c: commands.Wait, now: datetime) -> Outcome:
+def wait_for_courier(
+    order: Order, moved: Order, c: commands.WaitForCourier, now: datetime
+) -> Transition:
     after = replace(moved, next_search_at=c.next_search_at)
     return after, ()
 
 
-def give_up(order: Order, moved: Order, c: commands.GiveUp, now: datetime) -> Outcome:
+def give_up_search(order: Order, moved: Order, c: commands.GiveUp, now: datetime) -> Transition:
     after = replace(moved, next_search_at=None)
-    told = [tell_customer(after, events.ORDER_UNSERVED, now)]
-    if c.lapsed_courier_id:
-        told.insert(0, tell(after, events.SEARCH_FAILED, c.lapsed_courier_id, now))
+    told = [draft_for_customer(after, events.ORDER_UNSERVED, now)]
+    if c.expired_courier_id:
+        told.insert(0, draft_order_event(after, events.SEARCH_FAILED, c.expired_courier_id, now))
     return after, tuple(told)
 
 
-def retry(order: Order, moved: Order, c: commands.Retry, now: datetime) -> Outcome:
+def retry_search(order: Order, moved: Order, c: commands.RetrySearch, now: datetime) -> Transition:
     return replace(moved, excluded=(), courier_id=None, search_until=c.search_until), ()
 
 
-def cancel(order: Order, moved: Order, c: commands.Cancel, now: datetime) -> Outcome:
+def cancel_order(order: Order, moved: Order, c: commands.Cancel, now: datetime) -> Transition:
     after = replace(moved, offer=None, next_search_at=None)
     data = {"reason": c.reason} if c.reason else {}
-    told = [tell_customer(after, events.ORDER_CANCELLED, now, data=data)]
-    if order.holder:
-        told.append(tell(after, events.ORDER_CANCELLED, order.holder, now, data=data))
+    told = [draft_for_customer(after, events.ORDER_CANCELLED, now, data=data)]
+    if order.occupied_courier_id:
+        told.append(
+            draft_order_event(
+                after, events.ORDER_CANCELLED, order.occupied_courier_id, now, data=data
+            )
+        )
     return after, tuple(told)
 
 
-def reach(order: Order, moved: Order, c: commands.Reach, now: datetime) -> Outcome:
+def reach_dropoff(
+    order: Order, moved: Order, c: commands.ReachDropoff, now: datetime
+) -> Transition:
     after = replace(moved, timeline={**moved.timeline, "reached": now})
-    return after, (tell_customer(after, events.DROPOFF_REACHED, now, courier=after.courier),)
+    return after, (draft_for_customer(after, events.DROPOFF_REACHED, now, courier=after.courier),)
 
 
-def simply(type_: str) -> Step:
+def notify_only(type_: str) -> Effect:
     """A step that changes nothing but the status, and one thing to tell the customer."""
 
-    def step(order: Order, moved: Order, c: Command, now: datetime) -> Outcome:
-        return moved, (tell_customer(moved, type_, now, courier=moved.courier),)
+    def step(order: Order, moved: Order, c: Command, now: datetime) -> Transition:
+        return moved, (draft_for_customer(moved, type_, now, courier=moved.courier),)
 
     return step
 
 
-STEPS: dict[str, Step] = {
-    "offer": offer,
-    "assign": assign,
-    "accept": accept,
-    "decline": decline,
-    "expire": expire,
-    "wait": wait,
-    "give_up": give_up,
-    "retry": retry,
-    "cancel": cancel,
-    "arrive": simply(events.COURIER_ARRIVED),
-    "pick_up": simply(events.ORDER_PICKED_UP),
-    "reach": reach,
-    "deliver": simply(events.ORDER_DELIVERED),
+EFFECTS: dict[str, Effect] = {
+    "offer": make_offer,
+    "assign": assign_courier,
+    "accept": accept_offer,
+    "decline": decline_offer,
+    "expire": expire_offer,
+    "wait": wait_for_courier,
+    "give_up": give_up_search,
+    "retry": retry_search,
+    "cancel": cancel_order,
+    "arrive": notify_only(events.COURIER_ARRIVED),
+    "pick_up": notify_only(events.ORDER_PICKED_UP),
+    "reach": reach_dropoff,
+    "deliver": notify_only(events.ORDER_DELIVERED),
 }

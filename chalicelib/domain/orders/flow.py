@@ -11,9 +11,9 @@ import msgspec
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders.model import Order, Status
 
-Table = Mapping[Status, Mapping[str, Status]]
-Outcome = tuple[Order, tuple[Event, ...]]
-Step = Callable[[Order, Order, Any, datetime], Outcome]
+TransitionTable = Mapping[Status, Mapping[str, Status]]
+Transition = tuple[Order, tuple[Event, ...]]
+Effect = Callable[[Order, Order, Any, datetime], Transition]
 """(the order before, the order with its new status, the command, now) -> what comes of it."""
 
 # Who may take a step.
@@ -38,21 +38,21 @@ class Flow(msgspec.Struct, frozen=True):
     are there for admins alone: a way out of each state in which somebody may never come back."""
 
     name: str
-    table: Table
-    may: Mapping[str, str]
+    transitions: TransitionTable
+    permissions: Mapping[str, str]
     repeatable: Mapping[str, Status]
-    steps: Mapping[str, Step]
-    first: Status = Status.SEARCHING
-    on_duty: bool = True
+    effects: Mapping[str, Effect]
+    first_status: Status = Status.SEARCHING
+    requires_duty: bool = True
     shows_fixes: bool = False
-    only_admins: Table = {}
+    admin_transitions: TransitionTable = {}
 
-    def steps_from(self, status: Status, is_admin: bool) -> Mapping[str, Status]:
+    def get_steps(self, status: Status, is_admin: bool) -> Mapping[str, Status]:
         """The steps that an order in this status may take, and where each leads."""
-        hidden = {} if is_admin else self.only_admins.get(status, {})
-        return {verb: to for verb, to in self.table[status].items() if verb not in hidden}
+        hidden = {} if is_admin else self.admin_transitions.get(status, {})
+        return {verb: to for verb, to in self.transitions[status].items() if verb not in hidden}
 
 
-def joined(table: Table, more: Table) -> Table:
+def merge_tables(table: TransitionTable, more: TransitionTable) -> TransitionTable:
     """Make one table of two."""
     return {status: {**steps, **more.get(status, {})} for status, steps in table.items()}

@@ -7,7 +7,7 @@ from enum import Enum
 
 import msgspec
 
-from chalicelib.domain.details import Contact, Job, Offer, Trip
+from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
 
 
@@ -28,8 +28,8 @@ class Status(str, Enum):
     UNSERVED = "unserved"
 
 
-ON_THE_WAY = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
-TERMINAL = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
+WITH_COURIER = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
+TERMINAL_STATUSES = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,7 +43,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     id: int
-    job: Job
+    details: OrderDetails = msgspec.field(name="job")
     status: Status
     updated_at: datetime
     version: int = 0
@@ -53,25 +53,25 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     offers_made: int = 0
     offered_to: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
-    unheard: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = msgspec.field(default=(), name="unheard")
     next_search_at: datetime | None = None
     search_until: datetime | None = None
     timeline: dict[str, datetime] = {}
     trip: Trip | None = None
-    outbox: tuple[Entry, ...] = ()
+    entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
 
     @property
-    def terminal(self) -> bool:
+    def is_terminal(self) -> bool:
         """No longer anybody's concern, unless its owner tries again."""
-        return self.status in TERMINAL
+        return self.status in TERMINAL_STATUSES
 
     @property
-    def holder(self) -> str | None:
+    def occupied_courier_id(self) -> str | None:
         """The courier that this order occupies, by an offer or by work; else None."""
-        return None if self.terminal else self.courier_id
+        return None if self.is_terminal else self.courier_id
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Anybody's in its pool to take."""
         return self.status is Status.READY and self.courier_id is None
 
@@ -85,12 +85,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.next_search_at if self.status is Status.SEARCHING else None
 
     @property
-    def told(self) -> Outbox:
+    def outbox(self) -> Outbox:
         """What has lately been told of this order."""
-        return Outbox(order_stream(self.id), self.job, self.outbox)
+        return Outbox(order_stream(self.id), self.details, self.entries)
 
 
-class View(msgspec.Struct, frozen=True):
+class OrderView(msgspec.Struct, frozen=True):
     """An order as those in it see it; `eta_minutes` is until the courier is where they drive to."""
 
     order: Order

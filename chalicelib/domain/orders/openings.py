@@ -7,16 +7,19 @@ from chalicelib.domain import events
 from chalicelib.domain.orders.model import Order, Status
 
 # What says that an order can be had -> what says that it no longer can.
-CLOSED_BY = {events.ORDER_OPENED: events.ORDER_TAKEN, events.ORDER_CALLED: events.ORDER_CLOSED}
-TYPES = frozenset({*CLOSED_BY.keys(), *CLOSED_BY.values()})
+CLOSED_BY = {
+    events.ORDER_OPENED: events.ORDER_TAKEN,
+    events.ORDER_BROADCAST: events.BROADCAST_CLOSED,
+}
+OPENING_TYPES = frozenset({*CLOSED_BY.keys(), *CLOSED_BY.values()})
 
 
-def is_so(type_: str, order: Order, person_id: str) -> bool:
+def is_still_true(type_: str, order: Order, person_id: str) -> bool:
     """Whether what an event of one of TYPES says to a courier is true of the order."""
-    to_be_had = order.open or _is_called(order, person_id)
+    to_be_had = order.is_open or _is_open_to(order, person_id)
     return to_be_had if type_ in CLOSED_BY else not to_be_had
 
 
-def _is_called(order: Order, person_id: str) -> bool:
+def _is_open_to(order: Order, person_id: str) -> bool:
     called = person_id in order.offered_to and person_id not in order.excluded
     return order.status is Status.SEARCHING and called

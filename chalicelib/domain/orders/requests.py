@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.domain.details import Wish
+from chalicelib.domain.details import TripRequest
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.people import Fix
 
@@ -18,7 +18,7 @@ class Authenticate(msgspec.Struct, frozen=True):
     role_word: str | None = None
 
 
-class Refresh(msgspec.Struct, frozen=True):
+class RefreshToken(msgspec.Struct, frozen=True):
     """A newer token of the same person: the connection ends with this one."""
 
     token: str
@@ -28,36 +28,36 @@ class ReportFix(msgspec.Struct, frozen=True):
     """The courier is here now. `at_work`: that only counts on duty or with an order."""
 
     fix: Fix
-    at_work: bool = False
+    only_at_work: bool = False
 
 
-class SetAvailable(msgspec.Struct, frozen=True):
+class SetAvailability(msgspec.Struct, frozen=True):
     """Go on duty, or off. `drives`: for rides, which take a vehicle of a type with a tariff."""
 
     available: bool
-    drives: bool = False
+    for_rides: bool = False
 
 
-class RequestRide(msgspec.Struct, frozen=True):
+class PlaceOrder(msgspec.Struct, frozen=True):
     """I want to be driven."""
 
-    wish: Wish
+    wish: TripRequest
 
 
-class SeeRide(msgspec.Struct, frozen=True):
+class GetOrder(msgspec.Struct, frozen=True):
     """How does it stand?"""
 
     order_id: int
 
 
-class CancelRide(msgspec.Struct, frozen=True):
+class CancelOrder(msgspec.Struct, frozen=True):
     """Call it off, as either side."""
 
     order_id: int
     reason: str | None = None
 
 
-class Rate(msgspec.Struct, frozen=True):
+class RateCourier(msgspec.Struct, frozen=True):
     """What I thought of the courier: 1 to 5 stars."""
 
     order_id: int
@@ -72,26 +72,26 @@ class SendMessage(msgspec.Struct, frozen=True):
     text: str
 
 
-class ReadMessages(msgspec.Struct, frozen=True):
+class GetMessages(msgspec.Struct, frozen=True):
     """What has been written, before one message if it is named?"""
 
     order_id: int
     before: int | None = None
 
 
-class Listen(msgspec.Struct, frozen=True):
+class ChangeSubscriptions(msgspec.Struct, frozen=True):
     """Hear more types of event, or fewer, from now on."""
 
-    more: tuple[str, ...] = ()
-    fewer: tuple[str, ...] = ()
+    subscribe_to: tuple[str, ...] = ()
+    unsubscribe_from: tuple[str, ...] = ()
 
-    def after(self, hears: tuple[str, ...]) -> tuple[str, ...]:
+    def apply_to(self, hears: tuple[str, ...]) -> tuple[str, ...]:
         """What is heard after it, in the order it was asked for."""
-        heard = dict.fromkeys((*hears, *self.more))
-        return tuple(type_ for type_ in heard if type_ not in self.fewer)
+        heard = dict.fromkeys((*hears, *self.subscribe_to))
+        return tuple(type_ for type_ in heard if type_ not in self.unsubscribe_from)
 
 
-class StayAwake(msgspec.Struct, frozen=True):
+class KeepAlive(msgspec.Struct, frozen=True):
     """The client is still there."""
 
 
@@ -108,36 +108,36 @@ class AcceptOrder(msgspec.Struct, frozen=True):
     order_id: int
 
 
-class ListOpen(msgspec.Struct, frozen=True):
+class ListOpenOrders(msgspec.Struct, frozen=True):
     """What is anybody's to take, in one pool?"""
 
     pool: str
 
 
-class ListOwn(msgspec.Struct, frozen=True):
+class ListRestaurantOrders(msgspec.Struct, frozen=True):
     """Which unfinished orders do my restaurants have?"""
 
 
-class Leave(msgspec.Struct, frozen=True):
+class Disconnect(msgspec.Struct, frozen=True):
     """That was all: close this connection."""
 
 
-Ask = (
+ClientRequest = (
     Authenticate
-    | Refresh
+    | RefreshToken
     | ReportFix
-    | Listen
-    | StayAwake
+    | ChangeSubscriptions
+    | KeepAlive
     | TakeStep
     | AcceptOrder
-    | ListOpen
-    | ListOwn
-    | Leave
-    | SetAvailable
-    | RequestRide
-    | SeeRide
-    | CancelRide
-    | Rate
+    | ListOpenOrders
+    | ListRestaurantOrders
+    | Disconnect
+    | SetAvailability
+    | PlaceOrder
+    | GetOrder
+    | CancelOrder
+    | RateCourier
     | SendMessage
-    | ReadMessages
+    | GetMessages
 )

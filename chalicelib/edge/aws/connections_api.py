@@ -47,7 +47,7 @@ class ConnectionsApi:
         self._wire = Wire(endpoint, keep=_AT_ONCE)
         self._signer = Signer(session, _SERVICE, region, self._wire.host)
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         """Send a text frame. 429 and 5xx are tried again with jitter.
 
         Raises Gone (410), FrameTooLarge (413), PostFailed (anything else, in the end).
@@ -56,7 +56,7 @@ class ConnectionsApi:
         if failure:
             raise failure
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
         """Send a text frame to each of many connections, side by side from this thread, as `post`
         does. Returns what that would have raised, for each."""
         if len(posts) == 1:
@@ -73,11 +73,11 @@ class ConnectionsApi:
             waiting = [i for i in waiting if _may_pass(statuses[i])]
         return [_failure(id_, status) for (id_, _), status in zip(posts, statuses, strict=True)]
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         """Whether the connection is still there; where that can't be told, it counts as alive."""
         return self._request("GET", connection_id) != 410
 
-    def last_active(self, connection_id: str) -> datetime | None:
+    def get_last_active(self, connection_id: str) -> datetime | None:
         """When something last came from a connection or went to it; None where that can't be told.
         Asked once. Raises Gone."""
         try:
@@ -92,7 +92,7 @@ class ConnectionsApi:
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open:
         403 or 429, 5xx, no answer."""
         status = self._request("DELETE", connection_id)

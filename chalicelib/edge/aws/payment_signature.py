@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from chalicelib.errors import Unauthenticated
 
 MAX_AGE = timedelta(minutes=5)
-_MOST = 20  # times, and signatures, that are looked at
+_MAX_VALUES = 20  # times, and signatures, that are looked at
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
@@ -26,33 +26,33 @@ class ProviderSignature:
         self._secret = secret.encode()
         self._clock = clock
 
-    def check(self, header: str | None, body: str | bytes) -> None:
+    def verify_signature(self, header: str | None, body: str | bytes) -> None:
         """Raises Unauthenticated unless the provider signed this body, less than 5 min ago."""
         raw = body.encode() if isinstance(body, str) else body
-        parts = _parts(header or "")
-        expected = [self._signature(at, raw) for at in parts["t"] if self._recent(at)]
+        parts = _parse_header(header or "")
+        expected = [self._expected_signature(at, raw) for at in parts["t"] if self._is_recent(at)]
         given = [text.lower().encode("ascii", "replace") for text in parts["v1"]]
         genuine = [hmac.compare_digest(one, other) for one in expected for other in given]
         if not (self._secret and any(genuine)):
             raise Unauthenticated("The signature is not valid.")
 
-    def _signature(self, signed_at: str, raw: bytes) -> bytes:
+    def _expected_signature(self, signed_at: str, raw: bytes) -> bytes:
         signed = f"{signed_at}.".encode() + raw
         return hmac.new(self._secret, signed, hashlib.sha256).hexdigest().encode()
 
-    def _recent(self, signed_at: str) -> bool:
+    def _is_recent(self, signed_at: str) -> bool:
         if not (signed_at.isascii() and signed_at.isdigit() and len(signed_at) <= 12):
             return False
         return abs(self._clock().timestamp() - int(signed_at)) <= MAX_AGE.total_seconds()
 
 
-def _parts(header: str) -> Mapping[str, Iterable[str]]:
+def _parse_header(header: str) -> Mapping[str, Iterable[str]]:
     """The values of `t` and of `v1`; one that no name stands before belongs to the name before."""
     found: dict[str, list[str]] = {"t": [], "v1": []}
     name = ""
     for part in filter(None, _SEPARATORS.split(header)):
         before, equals, after = part.partition("=")
         name, value = (before, after) if equals else (name, part)
-        if value and len(found.get(name, ())) < _MOST:
+        if value and len(found.get(name, ())) < _MAX_VALUES:
             found.setdefault(name, []).append(value)
     return found

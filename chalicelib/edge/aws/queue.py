@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.messaging.wakeups import Wakeup, encode
+from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
 from chalicelib.errors import Unavailable
 
 MAX_DELAY = timedelta(minutes=15)  # AWS quota; later ones are sent on when they arrive
-_MOST_ENTRIES = 10  # AWS quotas of one call
-_MOST_BYTES = 256 * 1024
+_MAX_ENTRIES = 10  # AWS quotas of one call
+_MAX_BYTES = 256 * 1024
 _DELAY = "delay"  # seconds, as sent: so a message knows when it was due
 _ATTRIBUTE_BYTES = 64  # more than it takes
 
@@ -27,16 +27,16 @@ class WakeupQueue:
         self._name = queue_name
         self._url = ""
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Send wakeups, each to arrive after its delay (at most 15 min, never early): one call for
         ten of them, or for 256 KB.
 
         Raises Unavailable; those of earlier calls are sent then.
         """
-        for entries in _calls(_entry(n, *one) for n, one in enumerate(wakeups)):
-            self._send(entries)
+        for entries in _split_into_calls(_make_entry(n, *one) for n, one in enumerate(wakeups)):
+            self._send_call(entries)
 
-    def _send(self, entries: list[dict[str, Any]]) -> None:
+    def _send_call(self, entries: list[dict[str, Any]]) -> None:
         try:
             self._url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
@@ -58,23 +58,23 @@ def due_at(record: Mapping[str, Any]) -> float | None:
     return None if delay is None or sent_ms is None else int(sent_ms) / 1000 + float(delay)
 
 
-def _entry(n: int, wakeup: Wakeup, delay: timedelta) -> dict[str, Any]:
+def _make_entry(n: int, wakeup: Wakeup, delay: timedelta) -> dict[str, Any]:
     seconds = sqs_delay_s(delay)
     return {
         "Id": str(n),
-        "MessageBody": encode(wakeup),
+        "MessageBody": encode_wakeup(wakeup),
         "DelaySeconds": seconds,
         "MessageAttributes": {_DELAY: {"DataType": "Number", "StringValue": str(seconds)}},
     }
 
 
-def _calls(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _split_into_calls(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """The entries in as few calls as take them, in their order."""
     call: list[dict[str, Any]] = []
     size = 0
     for entry in entries:
         length = len(entry["MessageBody"].encode()) + _ATTRIBUTE_BYTES
-        if call and (len(call) == _MOST_ENTRIES or size + length > _MOST_BYTES):
+        if call and (len(call) == _MAX_ENTRIES or size + length > _MAX_BYTES):
             yield call
             call, size = [], 0
         call.append(entry)

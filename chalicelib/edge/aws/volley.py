@@ -22,7 +22,7 @@ def volley(wire: Wire, messages: Iterable[bytes], at_once: int) -> list[int]:
         sending = _Volley(wire, selector, at_once)
         try:
             for n, message in enumerate(messages):
-                sending.send(n, message)
+                sending.send_wakeups(n, message)
             sending.finish()
         finally:
             sending.end()
@@ -39,7 +39,7 @@ class _Volley:
         self._is_down = False
         self.statuses: list[int] = []
 
-    def send(self, n: int, message: bytes) -> None:
+    def send_wakeups(self, n: int, message: bytes) -> None:
         """Send the n-th request, once there is a connection for it."""
         self.statuses.append(0)
         connection = self._connection()

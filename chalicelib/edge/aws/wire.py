@@ -104,7 +104,7 @@ class Wire:
         self._kept: deque[Connection] = deque()
         weakref.finalize(self, _close_all, self._kept)
 
-    def send(self, method: str, path: str, headers: Headers, body: bytes) -> int:
+    def send_wakeups(self, method: str, path: str, headers: Headers, body: bytes) -> int:
         """Send one request, `headers` with Host and without a length, and return the status of the
         answer. Raises NoAnswer.
         """

@@ -11,12 +11,12 @@ from urllib.parse import unquote
 from chalice.app import Request
 
 from chalicelib.contracts import json_text
-from chalicelib.contracts.base import text
+from chalicelib.contracts.base import read_text
 from chalicelib.contracts.json_text import MAX_BYTES
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.people import Actor, Role
-from chalicelib.edge.app_services import Waybill
-from chalicelib.edge.bearer import bearer
+from chalicelib.edge.app_services import Services
+from chalicelib.edge.bearer import read_bearer_token
 from chalicelib.errors import Forbidden, InvalidInput, NotFound
 
 
@@ -24,7 +24,7 @@ from chalicelib.errors import Forbidden, InvalidInput, NotFound
 class PublicCall:
     """A request that no token was asked of."""
 
-    services: Waybill
+    services: Services
     request: Request
 
     @property
@@ -40,7 +40,7 @@ class PublicCall:
         raw = self.request.raw_body
         if not raw.strip() and len(raw) <= MAX_BYTES:
             return {}
-        body = json_text.decode(raw, "The body")
+        body = json_text.decode_json(raw, "The body")
         if not isinstance(body, dict):
             raise InvalidInput("The body must be a JSON object.")
         return body
@@ -65,12 +65,12 @@ class Call(PublicCall):
     actor: Actor
 
 
-def authorize(services: Waybill, request: Request, roles: Sequence[Role]) -> Actor:
+def authorize(services: Services, request: Request, roles: Sequence[Role]) -> Actor:
     """Check a request's token and return its actor; no roles means any role.
 
     Raises Unauthenticated; Forbidden unless the token's role is one of `roles`.
     """
-    actor = services.authenticate(bearer(request.headers.get("authorization")))
+    actor = services.authenticate(read_bearer_token(request.headers.get("authorization")))
     if roles and actor.role not in roles:
         allowed = " or ".join(role.value for role in roles)
         raise Forbidden(f"This is for a token whose role is {allowed}.")
@@ -98,7 +98,7 @@ def read_order_id(value: Any, name: str = "order_id") -> int:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise InvalidInput(f"{name} must be a text.", field=name)
     if isinstance(value, str):
-        value = text(value, name)
+        value = read_text(value, name)
     id_ = parse_id(value)
     if id_ is None:
         raise NotFound("There is no such order.")

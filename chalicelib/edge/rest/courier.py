@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts.base import boolean, text
-from chalicelib.contracts.courier.socket import order_body, read_fix
+from chalicelib.contracts.base import read_boolean, read_text
+from chalicelib.contracts.courier.socket import read_location, render_delivery_order
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.people import Role
@@ -16,22 +16,24 @@ from chalicelib.errors import CourierIdMismatch
 def set_availability(call: Call) -> Reply:
     """Put the courier on duty or off, at a position if the body has one."""
     body = call.read_body()
-    available = boolean(body.get("available"), "available")
+    available = read_boolean(body.get("available"), "available")
     has_fix = body.get("lat") is not None or body.get("lng") is not None
-    fix = read_fix(body, call.now) if has_fix else None
-    call.services.fleet.set_available(call.actor, available, fix)
+    fix = read_location(body, call.now) if has_fix else None
+    call.services.courier_status.set_available(call.actor, available, fix)
     return {"available": available}
 
 
 def record_location(call: Call) -> Reply:
     """Record the courier's position; `stored` is false if it was too old or too vague."""
-    fix = read_fix(call.read_body(), call.now)
-    return {"stored": call.services.fleet.record_fix(call.actor, fix) is not None}
+    fix = read_location(call.read_body(), call.now)
+    return {"stored": call.services.courier_status.record_fix(call.actor, fix) is not None}
 
 
 def accept_order(call: Call) -> Reply:
     """Accept the order that is offered to the courier."""
-    return order_body(call.services.delivery.accept(call.actor, _read_own_order_id(call)))
+    return render_delivery_order(
+        call.services.courier_orders.accept_order(call.actor, _read_own_order_id(call))
+    )
 
 
 def step_view(command: Command) -> View:
@@ -39,15 +41,17 @@ def step_view(command: Command) -> View:
 
     def take_step(call: Call) -> Reply:
         order_id = _read_own_order_id(call)
-        return order_body(call.services.delivery.step(call.actor, order_id, command))
+        return render_delivery_order(
+            call.services.courier_orders.take_step(call.actor, order_id, command)
+        )
 
     return take_step
 
 
 def get_active_order(call: Call) -> Reply:
     """Show the order that the courier has at hand."""
-    order = call.services.ordering.active_for_courier(call.actor.id)
-    return {"active": True, "order": order_body(order)} if order else {"active": False}
+    order = call.services.customer_orders.poll_active_order(call.actor.id)
+    return {"active": True, "order": render_delivery_order(order)} if order else {"active": False}
 
 
 def _read_own_order_id(call: Call) -> int:
@@ -58,7 +62,7 @@ def _read_own_order_id(call: Call) -> int:
     body = call.read_body()
     courier_id = body.get("courier_id")
     if isinstance(courier_id, str):
-        courier_id = text(courier_id, "courier_id")
+        courier_id = read_text(courier_id, "courier_id")
     if courier_id is not None and str(courier_id) != call.actor.id:
         raise CourierIdMismatch("courier_id is not the courier of this token.")
     return read_order_id(body.get("order_id"))
@@ -71,7 +75,7 @@ ROUTES = (
     Route("POST", "/v1/courier/orders/decline", step_view(commands.Decline()), Role.COURIER),
     Route("POST", "/v1/courier/orders/arrived", step_view(commands.Arrive()), Role.COURIER),
     Route("POST", "/v1/courier/orders/picked", step_view(commands.PickUp()), Role.COURIER),
-    Route("POST", "/v1/courier/orders/reached", step_view(commands.Reach()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/reached", step_view(commands.ReachDropoff()), Role.COURIER),
     Route("POST", "/v1/courier/orders/delivered", step_view(commands.Deliver()), Role.COURIER),
     # Spec 000 has both spellings.
     Route("GET", "/v1/courier/active-order", get_active_order, Role.COURIER),

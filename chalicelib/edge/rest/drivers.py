@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts.drivers.socket import declined_body, order_body, pending_orders, read_job
+from chalicelib.contracts.drivers.socket import (
+    read_hail_order,
+    render_declined_order,
+    render_hail_order,
+    render_pending_orders,
+)
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
@@ -12,24 +17,28 @@ from chalicelib.edge.rest.routes import Route
 
 def place_driver_order(call: Call) -> Reply:
     """Place an order for the nearest driver, for the customer who asks."""
-    job = read_job(call.read_body(), call.actor.id, call.now)
-    return 201, order_body(call.services.ordering.place(job))
+    job = read_hail_order(call.read_body(), call.actor.id, call.now)
+    return 201, render_hail_order(call.services.customer_orders.place_order(job))
 
 
 def list_driver_orders(call: Call) -> Reply:
     """Show the driver who polls the order that is offered to them, if one is."""
-    return pending_orders(call.services.ordering.offered_to(call.actor.id))
+    return render_pending_orders(call.services.customer_orders.poll_offer(call.actor.id))
 
 
 def accept_driver_order(call: Call, order_id: str) -> Reply:
     """Accept the order that is offered to the driver."""
-    return order_body(call.services.delivery.accept(call.actor, read_order_id(order_id)))
+    return render_hail_order(
+        call.services.courier_orders.accept_order(call.actor, read_order_id(order_id))
+    )
 
 
 def decline_driver_order(call: Call, order_id: str) -> Reply:
     """Decline the order that is offered to the driver."""
     id_ = read_order_id(order_id)
-    return declined_body(call.services.delivery.step(call.actor, id_, commands.Decline()))
+    return render_declined_order(
+        call.services.courier_orders.take_step(call.actor, id_, commands.Decline())
+    )
 
 
 ROUTES = (

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from chalicelib.contracts.feed.bodies import (
-    critical_body,
-    event_body,
-    page_body,
+    make_event_filter,
     read_bound,
     read_cursor,
     read_day,
-    stats_body,
-    summary_body,
-    wanted,
+    render_critical_events,
+    render_day_summary,
+    render_logged_event,
+    render_page,
+    render_stats,
 )
-from chalicelib.contracts.feed.events import place_of, worded
+from chalicelib.contracts.feed.events import decode_event_id, is_feed_event
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge.rest.calls import Call
 from chalicelib.edge.rest.responses import Reply
@@ -29,19 +29,19 @@ MAX_PERSON_ID = 128  # no token names a longer one
 
 def get_stats(call: Call) -> Reply:
     """Show how many connections and people are there now."""
-    return stats_body(call.services.feeds.stats(), call.now)
+    return render_stats(call.services.event_history.compute_stats(), call.now)
 
 
 def get_event(call: Call, event_id: str) -> Reply:
     """Show one event to its person or an admin."""
-    place = place_of(event_id)
+    place = decode_event_id(event_id)
     if place is None or len(place[0]) > MAX_PERSON_ID:
         raise NotFound("There is no such event.")
     _permit(call.actor, place[0])
-    event = call.services.feeds.event(*place)
-    if not worded(event):  # of another contract only
+    event = call.services.event_history.get_event(*place)
+    if not is_feed_event(event):  # of another contract only
         raise NotFound("There is no such event.")
-    return {"status": "success", "data": event_body(event)}
+    return {"status": "success", "data": render_logged_event(event)}
 
 
 def list_events(call: Call, user_id: str) -> Reply:
@@ -52,15 +52,18 @@ def list_events(call: Call, user_id: str) -> Reply:
     query = call.read_query("event_type", "limit", "skip", "cursor")
     limit = read_bound(query, "limit", EVENTS, MAX_EVENTS)
     skip = read_bound(query, "skip", 0, MAX_SKIPPED)
-    is_wanted = wanted(query.get("event_type"))
-    page = call.services.feeds.page(user_id, is_wanted, limit, skip, read_cursor(query))
-    return page_body(page, limit, skip)
+    is_wanted = make_event_filter(query.get("event_type"))
+    page = call.services.event_history.get_page(user_id, is_wanted, limit, skip, read_cursor(query))
+    return render_page(page, limit, skip)
 
 
 def get_summary(call: Call) -> Reply:
     """Show the counts of a day's events: by type, by source, by level."""
     day = read_day(call.read_query("date"), call.now)
-    return {"status": "success", "data": summary_body(day, call.services.feeds.counts(day))}
+    return {
+        "status": "success",
+        "data": render_day_summary(day, call.services.event_history.list_counts(day)),
+    }
 
 
 def list_critical_events(call: Call) -> Reply:
@@ -68,7 +71,9 @@ def list_critical_events(call: Call) -> Reply:
     query = call.read_query("hours", "limit")
     hours = read_bound(query, "hours", CRITICAL_HOURS, MAX_CRITICAL_HOURS)
     limit = read_bound(query, "limit", CRITICAL_EVENTS, MAX_CRITICAL_EVENTS)
-    return critical_body(hours, call.services.feeds.critical(hours, limit))
+    return render_critical_events(
+        hours, call.services.event_history.list_critical_events(hours, limit)
+    )
 
 
 def _permit(actor: Actor, person_id: str) -> None:

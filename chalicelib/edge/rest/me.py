@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.contracts.base import optional_text, present, text
-from chalicelib.contracts.contacts import optional_url, phone
+from chalicelib.contracts.base import omit_none, read_optional_text, read_text
+from chalicelib.contracts.contacts import read_optional_url, read_phone
 from chalicelib.domain.people import Person
 from chalicelib.edge.rest.calls import Call, PublicCall
 from chalicelib.edge.rest.responses import Reply
@@ -14,7 +14,7 @@ from chalicelib.edge.rest.routes import PublicRoute, Route
 
 def get_profile(call: Call) -> Reply:
     """Show the profile of the person who asks."""
-    return _profile_body(call.services.profiles.get(call.actor))
+    return _profile_body(call.services.profiles.get_own_profile(call.actor))
 
 
 def put_profile(call: Call) -> Reply:
@@ -22,13 +22,13 @@ def put_profile(call: Call) -> Reply:
     body = call.read_body()
     person = Person(
         id=call.actor.id,
-        name=text(body.get("name"), "name"),
-        phone=phone(body.get("phone"), "phone"),
-        profile_picture=optional_url(body.get("profile_picture"), "profile_picture"),
-        vehicle=optional_text(body.get("vehicle"), "vehicle"),
-        vehicle_type=optional_text(body.get("vehicle_type"), "vehicle_type", 40),
+        name=read_text(body.get("name"), "name"),
+        phone=read_phone(body.get("phone"), "phone"),
+        profile_picture=read_optional_url(body.get("profile_picture"), "profile_picture"),
+        vehicle=read_optional_text(body.get("vehicle"), "vehicle"),
+        vehicle_type=read_optional_text(body.get("vehicle_type"), "vehicle_type", 40),
     )
-    return _profile_body(call.services.profiles.put(call.actor, person))
+    return _profile_body(call.services.profiles.save_own_profile(call.actor, person))
 
 
 def check_health(call: PublicCall) -> Reply:
@@ -37,7 +37,7 @@ def check_health(call: PublicCall) -> Reply:
 
 
 def _profile_body(person: Person) -> dict[str, Any]:
-    return present(
+    return omit_none(
         id=person.id,
         name=person.name,
         phone=person.phone,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from chalice.app import Request
 
-from chalicelib.contracts.base import text
+from chalicelib.contracts.base import read_text
 from chalicelib.contracts.money import (
-    payment_body,
-    payout_body,
     read_account,
     read_amount,
     read_method,
     read_payment_id,
-    read_upi,
-    read_verdict,
+    read_payment_result,
+    read_upi_id,
+    render_payment,
+    render_payout,
 )
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, PublicCall, read_order_id
@@ -28,35 +28,43 @@ def initiate_payment(call: Call) -> Reply:
     """Initiate the payment of an order, for its customer."""
     body = call.read_body()
     order_id, method = read_order_id(body.get("order_id")), read_method(body)
-    payment = call.services.payments.initiate(call.actor, order_id, method, read_upi(body))
-    return 201, payment_body(payment)
+    payment = call.services.payments.initiate_payment(
+        call.actor, order_id, method, read_upi_id(body)
+    )
+    return 201, render_payment(payment)
 
 
 def settle_payment(call: PublicCall, payment_id: str) -> Reply:
     """Take the payment provider's verdict on a payment. Its signature stands for a token."""
-    call.services.provider.check(_join_signatures(call.request), call.request.raw_body)
+    call.services.payment_signature.verify_signature(
+        _join_signatures(call.request), call.request.raw_body
+    )
     body = call.read_body()
     if read_payment_id(body) != payment_id:  # the URL is not signed, the body is
         raise Unauthenticated("The signature is of another payment.")
-    return payment_body(call.services.payments.settle(payment_id, read_verdict(body)))
+    return render_payment(
+        call.services.payments.apply_result(payment_id, read_payment_result(body))
+    )
 
 
 def request_payout(call: Call) -> Reply:
     """Request a payout from the courier's wallet to a bank account."""
     body = call.read_body()
     amount_minor, account = read_amount(body), read_account(body)
-    return 201, payout_body(call.services.payouts.request(call.actor, amount_minor, account))
+    return 201, render_payout(
+        call.services.payouts.request_payout(call.actor, amount_minor, account)
+    )
 
 
 def approve_payout(call: Call, payout_id: str) -> Reply:
     """Approve a payout that was requested."""
-    return payout_body(call.services.payouts.approve(payout_id))
+    return render_payout(call.services.payouts.approve_payout(payout_id))
 
 
 def complete_payout(call: Call, payout_id: str) -> Reply:
     """Complete a payout: the bank's transaction is done."""
-    transaction_id = text(call.read_body().get("transaction_id"), "transaction_id", 128)
-    return payout_body(call.services.payouts.complete(payout_id, transaction_id))
+    transaction_id = read_text(call.read_body().get("transaction_id"), "transaction_id", 128)
+    return render_payout(call.services.payouts.complete_payout(payout_id, transaction_id))
 
 
 def _join_signatures(request: Request) -> str | None:

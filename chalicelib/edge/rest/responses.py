@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from chalice.app import Request, Response
 
-from chalicelib.contracts.courier.socket import transition_details
+from chalicelib.contracts.courier.socket import render_transition
 from chalicelib.edge.rest.http_errors import (
     HttpError,
     MethodNotAllowed,
@@ -63,7 +63,7 @@ def json_response(status: int, body: Body) -> Response:
 def error_response(error: WaybillError) -> Response:
     """Make the response of an error; how long to wait, in seconds, goes into `Retry-After`."""
     details = (
-        transition_details(error) if isinstance(error, InvalidTransition) else dict(error.details)
+        render_transition(error) if isinstance(error, InvalidTransition) else dict(error.details)
     )
     retry_after = details.pop("retry_after_s", None) if isinstance(error, RateLimited) else None
     body: dict[str, Any] = {"error": error.code, "message": error.message}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts.base import text
-from chalicelib.contracts.food.orders import read_job, read_restaurant, restaurant_body, wire_order
+from chalicelib.contracts.base import read_text
+from chalicelib.contracts.food.orders import (
+    read_food_order,
+    read_restaurant,
+    render_food_order,
+    render_restaurant,
+)
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call
 from chalicelib.edge.rest.responses import Reply
@@ -13,27 +18,27 @@ from chalicelib.edge.rest.routes import Route
 def order_food(call: Call, restaurant_id: str) -> Reply:
     """Order a meal of a restaurant, for the customer who asks."""
     id_ = _read_restaurant_id(restaurant_id)
-    pickup = call.services.restaurants.pickup_at(id_)
-    job = read_job(call.read_body(), id_, pickup, call.actor.id, call.now)
-    return 201, wire_order(call.services.ordering.place(job))
+    pickup = call.services.restaurants.get_pickup_place(id_)
+    job = read_food_order(call.read_body(), id_, pickup, call.actor.id, call.now)
+    return 201, render_food_order(call.services.customer_orders.place_order(job))
 
 
 def put_restaurant(call: Call, restaurant_id: str) -> Reply:
     """Save a restaurant's name and place."""
     id_ = _read_restaurant_id(restaurant_id)
     restaurant = read_restaurant(call.read_body(), id_)
-    return restaurant_body(call.services.restaurants.put(call.actor, restaurant))
+    return render_restaurant(call.services.restaurants.save_profile(call.actor, restaurant))
 
 
 def get_restaurant(call: Call, restaurant_id: str) -> Reply:
     """Show a restaurant to its merchant or an admin."""
     id_ = _read_restaurant_id(restaurant_id)
-    return restaurant_body(call.services.restaurants.get(call.actor, id_))
+    return render_restaurant(call.services.restaurants.get_profile(call.actor, id_))
 
 
 def _read_restaurant_id(captured: str) -> str:
     """Read a restaurant's id off the path. Raises InvalidInput."""
-    return text(captured, "restaurantId", 128)
+    return read_text(captured, "restaurantId", 128)
 
 
 ROUTES = (

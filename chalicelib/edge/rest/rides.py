@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from chalicelib.contracts.base import text
-from chalicelib.contracts.money import payment_body, read_amount, read_method, read_upi
-from chalicelib.contracts.rides.bodies import STATUS_WORDS, requested, ride_body
-from chalicelib.contracts.rides.socket import NAME, listed, read_page, read_rating, read_wish
+from chalicelib.contracts.base import read_text
+from chalicelib.contracts.money import read_amount, read_method, read_upi_id, render_payment
+from chalicelib.contracts.rides.bodies import STATUS_WORDS, render_estimate, render_ride
+from chalicelib.contracts.rides.socket import (
+    NAME,
+    read_before,
+    read_rating,
+    read_ride_request,
+    render_conversation,
+)
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.responses import Reply
@@ -16,14 +22,14 @@ MAX_ANNOUNCEMENT = 2000
 
 def request_ride(call: Call) -> Reply:
     """Request a ride for the rider who asks."""
-    order = call.services.rides.request(call.actor, read_wish(call.read_body()))
-    return 201, {**requested(order), "status": STATUS_WORDS[order.status]}
+    order = call.services.rides.request_ride(call.actor, read_ride_request(call.read_body()))
+    return 201, {**render_estimate(order), "status": STATUS_WORDS[order.status]}
 
 
 def rate_driver(call: Call) -> Reply:
     """Rate the driver of a ride that is over, once."""
     rating = read_rating(call.read_body())
-    call.services.ratings.rate(call.actor, rating.order_id, rating.stars, rating.comment)
+    call.services.ratings.rate_courier(call.actor, rating.order_id, rating.stars, rating.comment)
     return 201, {"status": "success", "message": "Rating submitted"}
 
 
@@ -32,28 +38,28 @@ def pay_ride(call: Call) -> Reply:
     body = call.read_body()
     amount_minor = read_amount(body) if body.get("amount") is not None else None
     order_id = read_order_id(body.get("ride_id"), "ride_id")
-    payment, is_new = call.services.payments.pay(
-        call.actor, order_id, read_method(body), read_upi(body), amount_minor
+    payment, is_new = call.services.payments.pay_order(
+        call.actor, order_id, read_method(body), read_upi_id(body), amount_minor
     )
-    return (201 if is_new else 200), {**payment_body(payment), "ride_id": str(order_id)}
+    return (201 if is_new else 200), {**render_payment(payment), "ride_id": str(order_id)}
 
 
 def get_ride(call: Call, ride_id: str) -> Reply:
     """Show a ride to somebody who may see it."""
-    return ride_body(call.services.rides.see(call.actor, read_order_id(ride_id, "ride_id")))
+    return render_ride(call.services.rides.get_ride(call.actor, read_order_id(ride_id, "ride_id")))
 
 
 def list_ride_chats(call: Call, ride_id: str) -> Reply:
     """List a page of the messages between rider and driver."""
-    before = read_page(call.read_query("before"))
+    before = read_before(call.read_query("before"))
     id_ = read_order_id(ride_id, "ride_id")
-    return listed(call.services.chats.read(call.actor, id_, before))
+    return render_conversation(call.services.chats.list_messages(call.actor, id_, before))
 
 
 def announce(call: Call) -> Reply:
     """Send an announcement to everybody on a socket of this contract."""
-    msg = text(call.read_body().get("msg"), "msg", MAX_ANNOUNCEMENT)
-    call.services.announcing.announce(NAME, msg)
+    msg = read_text(call.read_body().get("msg"), "msg", MAX_ANNOUNCEMENT)
+    call.services.announcements.post_announcement(NAME, msg)
     return 201, {"msg": msg}
 
 

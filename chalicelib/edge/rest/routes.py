@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.domain.people import Role
-from chalicelib.edge.app_services import Provider, Waybill
+from chalicelib.edge.app_services import Services, ServicesFactory
 from chalicelib.edge.rest.calls import Call, PublicCall, authorize, decode_path_text
 from chalicelib.edge.rest.responses import Reply, run_view
 
@@ -37,7 +37,7 @@ class Route:
         self._view, self._roles = view, roles
 
     def call_view(
-        self, services: Waybill, request: Request, parameters: Mapping[str, str]
+        self, services: Services, request: Request, parameters: Mapping[str, str]
     ) -> Reply:
         """Authorize a request, before the view reads anything of it, and call the view."""
         actor = authorize(services, request, self._roles)
@@ -52,20 +52,22 @@ class PublicRoute:
         self._view = view
 
     def call_view(
-        self, services: Waybill, request: Request, parameters: Mapping[str, str]
+        self, services: Services, request: Request, parameters: Mapping[str, str]
     ) -> Reply:
         """Call the view."""
         return self._view(PublicCall(services, request), **parameters)
 
 
-def add_routes(app: Chalice, routes: Iterable[Route | PublicRoute], get_services: Provider) -> None:
+def add_routes(
+    app: Chalice, routes: Iterable[Route | PublicRoute], get_services: ServicesFactory
+) -> None:
     """Register routes with an app. `get_services` is first called by a request, not here: a cold
     start that answers no request need not build the services."""
     for route in routes:
         _add_route(app, route, get_services)
 
 
-def _add_route(app: Chalice, route: Route | PublicRoute, get_services: Provider) -> None:
+def _add_route(app: Chalice, route: Route | PublicRoute, get_services: ServicesFactory) -> None:
     def call_view(captured: Mapping[str, str]) -> Reply:
         parameters = {name: decode_path_text(text) for name, text in captured.items()}
         return route.call_view(get_services(), current_request(app), parameters)

@@ -9,19 +9,19 @@ from datetime import date, timedelta
 from itertools import islice
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import feed_rooms
-from chalicelib.domain.messaging.event_stats import Count, Page, Stats
+from chalicelib.domain.messaging.connections import list_subscriber_rooms
+from chalicelib.domain.messaging.event_stats import DeliveryStats, EventCount, EventPage
 from chalicelib.errors import NotFound
 from chalicelib.services.ports import Clock, ConnectionStore, CounterStore, MailboxStore
 
-LOOKED_AT = 2000  # events of one person that one request looks at
+MAX_EVENTS_READ = 2000  # events of one person that one request looks at
 _PAGE = 200
-_LOOKS, _MOMENT_S = 10, 0.05
+_READ_TRIES, _READ_PAUSE_S = 10, 0.05
 
-Wanted = Callable[[Event], bool]
+EventFilter = Callable[[Event], bool]
 
 
-class Feeds:
+class EventHistory:
     """Answers questions about events."""
 
     def __init__(
@@ -40,29 +40,34 @@ class Feeds:
         self._pool = pool
         self._clock = clock
 
-    def event(self, person_id: str, seq: int) -> Event:
+    def get_event(self, person_id: str, seq: int) -> Event:
         """One event of a person's log. Raises NotFound.
 
         One that is just being told is noted in a moment: a client may ask faster than that.
         """
-        for _ in range(_LOOKS):
-            box = self._log.read(person_id)
-            found = self._log.log(box, seq, 1)
+        for _ in range(_READ_TRIES):
+            box = self._log.get_mailbox(person_id)
+            found = self._log.list_events_from(box, seq, 1)
             if found and found[0].seq == seq:
                 return found[0]
-            if seq < box.next_seq or not box.held(self._clock()):
+            if seq < box.next_seq or not box.is_leased(self._clock()):
                 break
-            self._sleep(_MOMENT_S)
+            self._sleep(_READ_PAUSE_S)
         raise NotFound("There is no such event.")
 
-    def page(
-        self, person_id: str, wanted: Wanted, limit: int, skip: int = 0, before: int | None = None
-    ) -> Page:
+    def get_page(
+        self,
+        person_id: str,
+        wanted: EventFilter,
+        limit: int,
+        skip: int = 0,
+        before: int | None = None,
+    ) -> EventPage:
         """A person's events that are `wanted`, the newest first: `limit` of them after `skip`,
         all from before the place `before`."""
         found: list[Event] = []
         last = None
-        for event in islice(self._back_from(person_id, before), LOOKED_AT):
+        for event in islice(self._iterate_newest_first(person_id, before), MAX_EVENTS_READ):
             last = event
             if not wanted(event):
                 continue
@@ -70,39 +75,45 @@ class Feeds:
                 skip -= 1
                 continue
             if len(found) == limit:
-                return Page(found, found[-1].seq if found else None)
+                return EventPage(found, found[-1].seq if found else None)
             found.append(event)
-        more = last is not None and last.seq > 1 and self._log.back_from(person_id, last.seq, 1)
-        return Page(found, last.seq if last and more else None)
+        more = (
+            last is not None
+            and last.seq > 1
+            and self._log.list_events_before(person_id, last.seq, 1)
+        )
+        return EventPage(found, last.seq if last and more else None)
 
-    def critical(self, hours: int, limit: int) -> list[Event]:
+    def list_critical_events(self, hours: int, limit: int) -> list[Event]:
         """The critical events of the last hours, newest first."""
         now = self._clock()
         since = now - timedelta(hours=hours)
         days = [since.date() + timedelta(n) for n in range((now.date() - since.date()).days + 1)]
-        found = self._pool.map(lambda day: self._log.critical(day, since, limit), days)
+        found = self._pool.map(lambda day: self._log.list_critical_events(day, since, limit), days)
         events = [event for of_day in found for event in of_day]
         return sorted(events, key=lambda event: event.at, reverse=True)[:limit]
 
-    def counts(self, day: date) -> list[Count]:
+    def list_counts(self, day: date) -> list[EventCount]:
         """How many events of each type a day had."""
-        return self._counters.of_day(day)
+        return self._counters.list_counts(day)
 
-    def stats(self) -> Stats:
+    def compute_stats(self) -> DeliveryStats:
         """Who listens now; queued are events of yesterday and today that no subscriber heard."""
         now = self._clock()
-        rooms = self._pool.map(lambda r: self._connections.listeners(r, now), feed_rooms())
+        rooms = self._pool.map(
+            lambda r: self._connections.list_subscribers(r, now), list_subscriber_rooms()
+        )
         listeners = [listener for room in rooms for listener in room]
         today = now.date()
-        recent = self.counts(today) + self.counts(today - timedelta(days=1))
-        return Stats(
+        recent = self.list_counts(today) + self.list_counts(today - timedelta(days=1))
+        return DeliveryStats(
             connections=len(listeners),
             people=len({listener.person_id for listener in listeners}),
-            subscriptions=sum(len(listener.hears or ()) for listener in listeners),
-            queued=sum(max(0, count.logged - count.heard) for count in recent),
+            subscriptions=sum(len(listener.subscriptions or ()) for listener in listeners),
+            queued=sum(max(0, count.logged - count.delivered) for count in recent),
         )
 
-    def _back_from(self, person_id: str, before: int | None) -> Iterator[Event]:
-        while page := self._log.back_from(person_id, before, _PAGE):
+    def _iterate_newest_first(self, person_id: str, before: int | None) -> Iterator[Event]:
+        while page := self._log.list_events_before(person_id, before, _PAGE):
             yield from page
             before = page[-1].seq

@@ -14,39 +14,44 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, admitted, mailboxes_of
+from chalicelib.domain.messaging.connections import Connection, list_mailboxes, mark_greeted
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, PostFailed, Stale
-from chalicelib.services.messaging.connections import Presence
-from chalicelib.services.messaging.mailboxes import Held, LeaseEnding, Mailboxes, Welcome
-from chalicelib.services.orders.customer import Ordering
-from chalicelib.services.ports import Clock, ConnectionStore, Gateway
+from chalicelib.services.messaging.connections import ConnectionRegistry
+from chalicelib.services.messaging.mailboxes import (
+    GreetingResult,
+    LeaseEnding,
+    LeaseHeld,
+    Mailboxes,
+)
+from chalicelib.services.orders.customer import CustomerOrders
+from chalicelib.services.ports import Clock, ConnectionStore, FrameSender
 
-FirstFrames = Callable[[Connection, Order | None], Sequence[str]]
+RenderFirstFrames = Callable[[Connection, Order | None], Sequence[str]]
 """How a contract greets: the connection, and the order that is offered to its courier now."""
 
-Rooms = Callable[[Connection], Sequence[str]]
+ListRooms = Callable[[Connection], Sequence[str]]
 """The rooms, beyond its person's own, that a contract puts a connection in."""
 
 # Until then a 410 may mean that $connect has not returned yet: 10 s, with clocks 2 min apart.
 _CONNECTING = timedelta(seconds=130)
-_SOON = timedelta(seconds=1)
+_RETRY_PAUSE = timedelta(seconds=1)
 _SUPERSEDED = {events.OFFER_MADE, events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED}
 
 
-class Greeting:
+class GreetingService:
     """Greets connections."""
 
     def __init__(
         self,
         connections: ConnectionStore,
-        presence: Presence,
+        presence: ConnectionRegistry,
         mailboxes: Mailboxes,
-        ordering: Ordering,
-        gateway: Gateway,
-        first_frames: FirstFrames,
-        rooms: Rooms,
+        ordering: CustomerOrders,
+        gateway: FrameSender,
+        first_frames: RenderFirstFrames,
+        rooms: ListRooms,
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -58,72 +63,80 @@ class Greeting:
         self._rooms = rooms
         self._clock = clock
 
-    def greet(self, connection_id: str) -> timedelta:
+    def greet_connection(self, connection_id: str) -> timedelta:
         """Greet a connection, once however often it is called; returns zero, or how soon to try
         again. A connection that has gone meanwhile is forgotten."""
-        connection = self._connections.get(connection_id, self._clock())
-        if connection is None or connection.expired(self._clock()):
+        connection = self._connections.get_connection(connection_id, self._clock())
+        if connection is None or connection.is_token_expired(self._clock()):
             return timedelta(0)
         try:
             # Not found out by a post: the mailbox forgets a listener that it can't post to.
-            if not connection.greeted and not self._gateway.alive(connection_id):
+            if not connection.greeted and not self._gateway.is_connected(connection_id):
                 raise Gone(connection_id)
             if connection.person_id:
-                self._let_in(connection)
+                self._greet_person(connection)
             elif not connection.greeted:
-                self._say_first(connection, None)
-        except (Held, LeaseEnding, Stale):
-            return _SOON
+                self._post_first_frames(connection, None)
+        except (LeaseHeld, LeaseEnding, Stale):
+            return _RETRY_PAUSE
         except Gone:
             if self._clock() - connection.connected_at < _CONNECTING:
-                return _SOON
-            self._presence.forget(connection.id, connection.person_id)
+                return _RETRY_PAUSE
+            self._presence.remove_connection(connection.id, connection.person_id)
         return timedelta(0)
 
-    def begin(self, connection: Connection) -> Connection:
+    def with_start_cursors(self, connection: Connection) -> Connection:
         """The connection with where it begins to hear its mailboxes noted, to be written: before
         its client can know that it is connected, or hears something else from now on."""
-        if not connection.person_id or connection.hears == ():
+        if not connection.person_id or connection.subscriptions == ():
             return connection
-        mailboxes = self._mailboxes_of(connection)
-        starts = {box: self._mailboxes.start_for(box, connection) for box in mailboxes}
-        return replace(connection, starts=starts)
+        mailboxes = self._list_mailboxes(connection)
+        starts = {box: self._mailboxes.get_start_cursors(box, connection) for box in mailboxes}
+        return replace(connection, start_cursors=starts)
 
-    def _let_in(self, connection: Connection) -> None:
+    def _greet_person(self, connection: Connection) -> None:
         """Greet whoever is known by now, and see to it that all their mailboxes are heard."""
-        mailboxes = self._mailboxes_of(connection)
+        mailboxes = self._list_mailboxes(connection)
         id_ = connection.id
-        if connection.greeted and all(self._mailboxes.serves(box, connection) for box in mailboxes):
+        if connection.greeted and all(
+            self._mailboxes.is_up_to_date(box, connection) for box in mailboxes
+        ):
             return
-        self._mailboxes.greet(connection.person_id, id_, lambda: self._welcome(id_))
-        self._drain(connection, mailboxes[1:])
+        self._mailboxes.greet_and_deliver(
+            connection.person_id, id_, lambda: self._greet_under_lease(id_)
+        )
+        self._deliver_backlogs(connection, mailboxes[1:])
 
-    def _welcome(self, connection_id: str) -> Welcome:
+    def _greet_under_lease(self, connection_id: str) -> GreetingResult:
         """Say the first frames and let the connection in; what they told is not told again."""
-        connection = self._connections.get(connection_id, self._clock())
+        connection = self._connections.get_connection(connection_id, self._clock())
         if connection is None:
-            return Welcome(self._outdated)
+            return GreetingResult(self._is_outdated)
         if connection.greeted:  # before; but whoever did it may not have lived to let it in
-            self._presence.admit(connection)
-            return Welcome(self._outdated)
-        offered = self._offered_to(connection)
-        self._presence.admit(self._say_first(connection, offered))
+            self._presence.join_rooms(connection)
+            return GreetingResult(self._is_outdated)
+        offered = self._find_offered_order(connection)
+        self._presence.join_rooms(self._post_first_frames(connection, offered))
 
         def skip(listening_id: str, event: Event) -> bool:
-            told = listening_id == connection_id and _superseded(event, offered)
-            return told or self._outdated(listening_id, event)
+            told = listening_id == connection_id and _is_superseded(event, offered)
+            return told or self._is_outdated(listening_id, event)
 
-        return Welcome(skip, offered.told if offered else None)
+        return GreetingResult(skip, offered.outbox if offered else None)
 
-    def _say_first(self, connection: Connection, offered: Order | None) -> Connection:
+    def _post_first_frames(self, connection: Connection, offered: Order | None) -> Connection:
         for frame in self._first_frames(connection, offered):
-            self._gateway.post(connection.id, frame)
+            self._gateway.post_frame(connection.id, frame)
         if not connection.person_id:
-            return self._connections.update(connection, replace(connection, greeted=True))
+            return self._connections.update_connection(
+                connection, replace(connection, greeted=True)
+            )
         rooms = tuple(self._rooms(connection))
-        return self._connections.update(connection, admitted(connection, rooms))
+        return self._connections.update_connection(connection, mark_greeted(connection, rooms))
 
-    def admit(self, before: Connection, after: Connection, frames: Sequence[str]) -> None:
+    def admit_connection(
+        self, before: Connection, after: Connection, frames: Sequence[str]
+    ) -> None:
         """Admit a connection that has just authenticated, or hears something else from now on:
         `frames` are its answer, said before anything new, then comes what waits for it. Raises
         Stale, and then nothing was said.
@@ -132,50 +145,50 @@ class Greeting:
         even if this process dies first. The row is written next, as an answered client may speak at
         once; the rooms are joined last, as whatever is said in them must come after the answer.
         """
-        after = self.begin(admitted(after, tuple(self._rooms(after))))
-        self._presence.see_to_it(after)
-        noted = self._connections.update(before, after)
+        after = self.with_start_cursors(mark_greeted(after, tuple(self._rooms(after))))
+        self._presence.schedule_admission_check(after)
+        noted = self._connections.update_connection(before, after)
         try:
             for frame in frames:
-                self._gateway.post(noted.id, frame)
+                self._gateway.post_frame(noted.id, frame)
         except Gone:
-            self._presence.forget(noted.id, noted.person_id)
+            self._presence.remove_connection(noted.id, noted.person_id)
             return
         except PostFailed:
             with suppress(PostFailed):
-                self._presence.end(noted.id)  # its client comes again
+                self._presence.close_connection(noted.id)  # its client comes again
             return
-        self._presence.admit(noted)
+        self._presence.join_rooms(noted)
         try:
-            self._drain(noted, mailboxes_of(noted))
+            self._deliver_backlogs(noted, list_mailboxes(noted))
         except (PostFailed, Stale):
-            self._presence.greet_later(noted.id)
+            self._presence.schedule_greeting(noted.id)
 
-    def _drain(self, connection: Connection, mailboxes: Sequence[str]) -> None:
+    def _deliver_backlogs(self, connection: Connection, mailboxes: Sequence[str]) -> None:
         for mailbox in mailboxes:
-            self._mailboxes.drain(mailbox, connection, self._outdated)
+            self._mailboxes.deliver_backlog(mailbox, connection, self._is_outdated)
 
-    def _mailboxes_of(self, connection: Connection) -> Sequence[str]:
-        return mailboxes_of(admitted(connection, tuple(self._rooms(connection))))
+    def _list_mailboxes(self, connection: Connection) -> Sequence[str]:
+        return list_mailboxes(mark_greeted(connection, tuple(self._rooms(connection))))
 
-    def _offered_to(self, connection: Connection) -> Order | None:
+    def _find_offered_order(self, connection: Connection) -> Order | None:
         if connection.role is not Role.COURIER:
             return None
-        return self._ordering.offered_to(connection.person_id)
+        return self._ordering.poll_offer(connection.person_id)
 
-    def _outdated(self, connection_id: str, event: Event) -> bool:
+    def _is_outdated(self, connection_id: str, event: Event) -> bool:
         """Whether an offer that waited was answered or taken back meanwhile: accepting and
         declining leave nothing in the courier's own log that would say so."""
         if event.type != events.OFFER_MADE or event.offer is None:
             return False
-        return not self._ordering.stands(event.order_id, event.offer)
+        return not self._ordering.is_offer_current(event.order_id, event.offer)
 
 
-def _superseded(event: Event, offered: Order | None) -> bool:
+def _is_superseded(event: Event, offered: Order | None) -> bool:
     """Whether the first frames told the newer state of what an event tells."""
     return (
         offered is not None
         and event.type in _SUPERSEDED
-        and event.stream == offered.told.stream
+        and event.stream == offered.outbox.stream
         and event.version <= offered.version
     )

@@ -9,27 +9,27 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chalicelib.domain.events import Entry, Outbox
-from chalicelib.domain.messaging.wakeups import Relay as RelayWakeup
+from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
 from chalicelib.domain.retries import Retries
-from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN, RELAY_AFTER, only_to
-from chalicelib.services.messaging.relay import Relay
-from chalicelib.services.ports import Clock, Queue
+from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN, RELAY_AFTER, relay_shortcut
+from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.services.ports import Clock, WakeupSender
 
 T = TypeVar("T")
 
 
-class Publishing:
+class OutboxWriter:
     """Writes aggregates that are their own outboxes."""
 
     def __init__(
-        self, relay: Relay, queue: Queue, clock: Clock, retries: Retries | None = None
+        self, relay: OutboxRelay, queue: WakeupSender, clock: Clock, retries: Retries | None = None
     ) -> None:
         self._retries = retries or Retries()
         self._relay = relay
         self._queue = queue
         self._clock = clock
 
-    def commit(
+    def commit_outbox(
         self, before: Outbox, after: Outbox, write: Callable[[tuple[Entry, ...]], None]
     ) -> None:
         """Let `write` write the aggregate with the outbox entries it is given, then tell of it.
@@ -37,15 +37,17 @@ class Publishing:
         Raises Stale (nothing was written) or Unavailable.
         """
         now = self._clock()
-        entries = self._relay.keeping_untold(before, after.entries, now)
+        entries = self._relay.keep_undelivered(before, after.entries, now)
         told = entries[-1].events if entries else ()
-        wakeup = RelayWakeup(after.stream, after.newest, now + COMMIT_WITHIN, to=only_to(told))
-        self._queue.send([(wakeup, RELAY_AFTER)])
+        wakeup = RelayWakeup(
+            after.stream, after.newest_version, now + COMMIT_WITHIN, recipients=relay_shortcut(told)
+        )
+        self._queue.send_wakeups([(wakeup, RELAY_AFTER)])
         write(entries)
-        self._relay.at_once(Outbox(after.stream, after.job, entries))
+        self._relay.deliver_now(Outbox(after.stream, after.details, entries))
 
-    def retrying(self, change: Callable[[], T]) -> T:
+    def retry_change(self, change: Callable[[], T]) -> T:
         """Do it again, after a pause, whenever it was beaten to the write. `change` looks first
         whether it is done: of a write whose answer got lost, and after which another wrote, that
         is the only sign. Raises Unavailable if it is beaten for too long."""
-        return self._retries.run(change)
+        return self._retries.retry_while_stale(change)

@@ -9,40 +9,40 @@ from datetime import datetime
 from typing import NamedTuple
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Listener
-from chalicelib.domain.messaging.mailboxes import Mailbox, Reached
+from chalicelib.domain.messaging.connections import Subscriber
+from chalicelib.domain.messaging.mailboxes import DeliveryResult, Mailbox
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
-from chalicelib.services.ports import Clock, Gateway, Words
+from chalicelib.services.ports import Clock, FrameSender, RenderEvent
 
 log = logging.getLogger(__name__)
 
-Forget = Callable[[str, str, str], None]
+RemoveConnection = Callable[[str, str, str], None]
 """Drops a connection that is gone, by its id, whose it was, and the mailbox where it was found."""
 
-Skip = Callable[[str, Event], bool]
+SkipEvent = Callable[[str, Event], bool]
 """Whether an event has become pointless for the connection of that id."""
 
-Faults = tuple[type[Exception], ...]
+EngineFaults = tuple[type[Exception], ...]
 """What the engine raises when it does not answer: worth another try, whatever was asked."""
 
 
-class Posted(NamedTuple):
+class PostingResult(NamedTuple):
     """How far the listeners got that are still there, and the engine's fault that stopped one."""
 
-    reached: list[Reached]
+    results: list[DeliveryResult]
     fault: Exception | None
 
 
-class Posting:
+class EventPoster:
     """Posts to the listeners of a mailbox. Whatever goes wrong with one of them, or with one event,
     keeps no other from being told."""
 
     def __init__(
         self,
-        gateway: Gateway,
-        words: Words,
-        forget: Forget,
-        faults: Faults,
+        gateway: FrameSender,
+        words: RenderEvent,
+        forget: RemoveConnection,
+        faults: EngineFaults,
         pool: ThreadPoolExecutor,
         clock: Clock,
     ) -> None:
@@ -53,20 +53,20 @@ class Posting:
         self._pool = pool
         self._clock = clock
 
-    def post(
+    def post_events(
         self,
         box: Mailbox,
-        listeners: Sequence[Listener],
+        listeners: Sequence[Subscriber],
         events: Sequence[Event],
-        skip: Skip,
+        skip: SkipEvent,
         until: datetime,
-    ) -> Posted:
+    ) -> PostingResult:
         """Post to each listener those of `events` (in order) that `box` owes it, less what `skip`
         says. No post begins after `until`."""
 
-        def post_to(listener: Listener) -> _Turn:
-            turn = _Turn(box, listener)
-            self._post_to(turn, events, skip, until)
+        def post_to(listener: Subscriber) -> _Progress:
+            turn = _Progress(box, listener)
+            self._post_to_subscriber(turn, events, skip, until)
             return turn
 
         if len(listeners) == 1:  # as nearly always: without a thread
@@ -74,25 +74,27 @@ class Posting:
         else:
             turns = list(self._pool.map(post_to, listeners))
         fault = next((turn.fault for turn in turns if turn.fault), None)
-        return Posted([turn.reached for turn in turns if not turn.gone], fault)
+        return PostingResult([turn.result for turn in turns if not turn.gone], fault)
 
-    def _post_to(self, turn: _Turn, events: Sequence[Event], skip: Skip, until: datetime) -> None:
+    def _post_to_subscriber(
+        self, turn: _Progress, events: Sequence[Event], skip: SkipEvent, until: datetime
+    ) -> None:
         for event in events:
-            if not turn.box.owes(turn.listener, event):
-                turn.upto = event.seq
+            if not turn.box.is_undelivered(turn.listener, event):
+                turn.cursor = event.seq
                 continue
             if self._clock() > until:
                 return
             if not self._post_event(turn, event, skip, until):
                 return
             if turn.suspect is None:
-                turn.upto = event.seq
+                turn.cursor = event.seq
         if turn.suspect is None:
-            turn.upto = turn.box.last_seq
+            turn.cursor = turn.box.last_seq
         else:
             turn.failed = True  # nothing came after it that could prove it
 
-    def _post_event(self, turn: _Turn, event: Event, skip: Skip, until: datetime) -> bool:
+    def _post_event(self, turn: _Progress, event: Event, skip: SkipEvent, until: datetime) -> bool:
         """Post one event to one listener. Returns whether the next one may follow."""
         listener = turn.listener
         try:
@@ -101,13 +103,13 @@ class Posting:
             for frame in self._words(listener, event):
                 if self._clock() > until:
                     return False
-                self._gateway.post(listener.connection_id, frame)
+                self._gateway.post_frame(listener.connection_id, frame)
             turn.posted.append(event)
-            self._leave_out_suspect(turn)
+            self._park_suspect(turn)
         except Gone:
-            return self._drop(turn)
+            return self._remove_subscriber(turn)
         except PostFailed:
-            if not self._may_be_at_fault(turn):
+            if not self._is_event_suspect(turn):
                 turn.failed = True
                 return False
             if not turn.tried_again:
@@ -125,24 +127,28 @@ class Posting:
             log.exception("parked: event %s, contract %s", event.type, listener.contract)
         return True
 
-    def _drop(self, turn: _Turn) -> bool:
+    def _remove_subscriber(self, turn: _Progress) -> bool:
         listener = turn.listener
         self._forget(listener.connection_id, listener.person_id, turn.box.person_id)
         turn.gone = True
         return False
 
-    def _may_be_at_fault(self, turn: _Turn) -> bool:
+    def _is_event_suspect(self, turn: _Progress) -> bool:
         """Whether the event that can't be posted, and not posting itself, may be what fails: it has
         ended one connection after the other, and @connections knows this one and says so."""
-        if turn.posted or turn.suspect or not turn.box.is_hopeless(turn.listener, self._clock()):
+        if (
+            turn.posted
+            or turn.suspect
+            or not turn.box.is_stuck_at_event(turn.listener, self._clock())
+        ):
             return False
         try:
-            return self._gateway.last_active(turn.listener.connection_id) is not None
+            return self._gateway.get_last_active(turn.listener.connection_id) is not None
         except Gone:
             return False  # found out by the next post
 
     @staticmethod
-    def _leave_out_suspect(turn: _Turn) -> None:
+    def _park_suspect(turn: _Progress) -> None:
         """An event that ended one connection after the other, while the next event goes through on
         this one, is itself at fault: it is left out. (Were posting down, the next would fail.)"""
         if turn.suspect:
@@ -151,13 +157,13 @@ class Posting:
             turn.suspect = None
 
 
-class _Turn:
+class _Progress:
     """What came of posting to one listener so far."""
 
-    def __init__(self, box: Mailbox, listener: Listener) -> None:
+    def __init__(self, box: Mailbox, listener: Subscriber) -> None:
         self.box = box
         self.listener = listener
-        self.upto = box.told_to(listener)
+        self.cursor = box.get_lowest_cursor(listener)
         self.posted: list[Event] = []
         self.suspect: Event | None = None  # the event that may be what can't be posted
         self.tried_again = False
@@ -166,5 +172,5 @@ class _Turn:
         self.fault: Exception | None = None
 
     @property
-    def reached(self) -> Reached:
-        return Reached(self.listener, self.upto, tuple(self.posted), self.failed)
+    def result(self) -> DeliveryResult:
+        return DeliveryResult(self.listener, self.cursor, tuple(self.posted), self.failed)

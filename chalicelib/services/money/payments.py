@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from chalicelib.domain.events import Entry
 from chalicelib.domain.money import payments
-from chalicelib.domain.money.charges import bill
-from chalicelib.domain.money.payments import Payment, PaymentStatus, Verdict
+from chalicelib.domain.money.charges import final_price
+from chalicelib.domain.money.payments import Payment, PaymentResult, PaymentStatus
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor
 from chalicelib.errors import Conflict, InvalidInput, InvalidTransition, NotFound
-from chalicelib.services.messaging.outbox import Publishing
+from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.ports import Clock, OrderStore, PaymentStore
 
 
@@ -21,25 +21,27 @@ class Payments:
     """What customers pay."""
 
     def __init__(
-        self, store: PaymentStore, orders: OrderStore, publishing: Publishing, clock: Clock
+        self, store: PaymentStore, orders: OrderStore, publishing: OutboxWriter, clock: Clock
     ) -> None:
         self._store = store
         self._orders = orders
         self._publishing = publishing
         self._clock = clock
 
-    def initiate(self, actor: Actor, order_id: int, method: str, upi_id: str | None) -> Payment:
+    def initiate_payment(
+        self, actor: Actor, order_id: int, method: str, upi_id: str | None
+    ) -> Payment:
         """Begin to pay for one's own order. Raises NotFound, or Conflict where the order is
         cancelled, paid, or being paid."""
-        order = self._orders.get(order_id)
-        if order.job.customer_id != actor.id:
+        order = self._orders.get_order(order_id)
+        if order.details.customer_id != actor.id:
             raise NotFound("There is no such order.")
         if order.status is Status.CANCELLED:
             raise Conflict("This order was cancelled.")
         now, token = self._clock(), token_urlsafe(9)
 
         def once() -> Payment:
-            latest = self._store.latest(order_id)
+            latest = self._store.get_latest(order_id)
             if latest and latest.token == token:
                 return latest  # written by an earlier try, which got no answer
             if latest and latest.status is not PaymentStatus.FAILED:
@@ -49,68 +51,68 @@ class Payments:
                 order_id=order_id,
                 attempt=attempt,
                 customer_id=actor.id,
-                amount_minor=bill(order).total_minor,
+                amount_minor=final_price(order).total_minor,
                 method=method,
                 upi_id=upi_id,
                 initiated_at=now,
                 token=token,
             )
-            return self._commit(None, payments.initiate(wanted))
+            return self._commit_payment(None, payments.initiate_payment(wanted))
 
-        return self._publishing.retrying(once)
+        return self._publishing.retry_change(once)
 
-    def pay(
+    def pay_order(
         self, actor: Actor, order_id: int, method: str, upi_id: str | None, amount_minor: int | None
     ) -> tuple[Payment, bool]:
         """Pay for one's own finished order, once: asked again, the payment there is, and False.
 
         Raises NotFound, InvalidTransition before it is done, InvalidInput for another amount.
         """
-        order = self._orders.get(order_id)
-        if order.job.customer_id != actor.id:
+        order = self._orders.get_order(order_id)
+        if order.details.customer_id != actor.id:
             raise NotFound("There is no such order.")
         if order.status is not Status.DONE:
             raise InvalidTransition(order.status.value, "pay", ())
-        fare_minor = bill(order).total_minor
+        fare_minor = final_price(order).total_minor
         if amount_minor not in (None, fare_minor):
             raise InvalidInput("The amount is not the fare.", field="amount", fare=fare_minor / 100)
-        latest = self._store.latest(order_id)
+        latest = self._store.get_latest(order_id)
         if latest and latest.status is not PaymentStatus.FAILED:
             return latest, False
         try:
-            return self.initiate(actor, order_id, method, upi_id), True
+            return self.initiate_payment(actor, order_id, method, upi_id), True
         except Conflict:  # at the same time, by another request
-            found = self._store.latest(order_id)
+            found = self._store.get_latest(order_id)
             if found is None:
                 raise
             return found, False
 
-    def settle(self, payment_id: str, verdict: Verdict) -> Payment:
+    def apply_result(self, payment_id: str, verdict: PaymentResult) -> Payment:
         """Note what the provider says; the same again changes nothing.
 
         Raises NotFound; Conflict for what contradicts an earlier verdict.
         """
-        key = payments.key_of(payment_id)
+        key = payments.parse_payment_id(payment_id)
 
         def once() -> Payment:
-            before = self._store.get(*key) if key else None
+            before = self._store.get_attempt(*key) if key else None
             if before is None:
                 raise NotFound("There is no such payment.")
-            after = payments.settle(before, verdict, self._clock())
-            return before if after is before else self._commit(before, after)
+            after = payments.apply_result(before, verdict, self._clock())
+            return before if after is before else self._commit_payment(before, after)
 
-        return self._publishing.retrying(once)
+        return self._publishing.retry_change(once)
 
-    def status_of(self, order: Order) -> str:
+    def get_payment_status(self, order: Order) -> str:
         """How an order stands: paid, pending or failed."""
-        latest = self._store.latest(order.id)
+        latest = self._store.get_latest(order.id)
         words = {PaymentStatus.COMPLETED: "paid", PaymentStatus.FAILED: "failed"}
         return words.get(latest.status, "pending") if latest else "pending"
 
-    def _commit(self, before: Payment | None, after: Payment) -> Payment:
+    def _commit_payment(self, before: Payment | None, after: Payment) -> Payment:
         def write(entries: tuple[Entry, ...]) -> None:
-            self._store.commit(before, replace(after, outbox=entries))
+            self._store.commit_payment(before, replace(after, entries=entries))
 
-        told = before.told if before else replace(after.told, entries=())
-        self._publishing.commit(told, after.told, write)
+        told = before.outbox if before else replace(after.outbox, entries=())
+        self._publishing.commit_outbox(told, after.outbox, write)
         return after

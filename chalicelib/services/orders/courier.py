@@ -9,31 +9,31 @@ from chalicelib.domain.details import Contact
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
-from chalicelib.domain.orders.lifecycle import advance
+from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor, Person
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
-from chalicelib.services.dispatch.holding import Holding
-from chalicelib.services.dispatch.order_commits import Changes
-from chalicelib.services.dispatch.sequential import Dispatching
-from chalicelib.services.orders.event_details import Particulars
+from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.order_commits import OrderWriter
+from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.orders.event_details import EventDetails
 from chalicelib.services.ports import Clock, PeopleStore
 
-Prepare = Callable[[Order, str, Command, datetime], Command]
+CompleteCommand = Callable[[Order, str, Command, datetime], Command]
 """(order, who, a permitted command, now) -> the command completed. Raises to refuse."""
 
 
-class Delivery:
+class CourierOrders:
     """What couriers do with orders."""
 
     def __init__(
         self,
         people: PeopleStore,
-        changes: Changes,
-        dispatching: Dispatching,
-        holding: Holding,
-        particulars: Particulars,
-        prepares: Mapping[str, Prepare],
+        changes: OrderWriter,
+        dispatching: SequentialDispatch,
+        holding: CourierReleaser,
+        particulars: EventDetails,
+        prepares: Mapping[str, CompleteCommand],
         clock: Clock,
     ) -> None:
         """`prepares` completes the commands of a flow, by its name."""
@@ -45,11 +45,11 @@ class Delivery:
         self._dispatching = dispatching
         self._clock = clock
 
-    def accept(self, actor: Actor, order_id: int) -> Order:
+    def accept_order(self, actor: Actor, order_id: int) -> Order:
         """Take the offered order. Raises OfferGone if it lapsed or moved on."""
-        return self.step(actor, order_id, commands.Accept(contact(self._people, actor)))
+        return self.take_step(actor, order_id, commands.Accept(read_contact(self._people, actor)))
 
-    def step(self, actor: Actor, order_id: int, command: Command) -> Order:
+    def take_step(self, actor: Actor, order_id: int, command: Command) -> Order:
         """Take one step with an order. Asking again for the step just taken changes nothing.
 
         Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second,
@@ -58,28 +58,30 @@ class Delivery:
 
         def change(order: Order) -> Order:
             now = self._clock()
-            after, told = advance(order, command, actor, now)
+            after, told = advance_order(order, command, actor, now)
             if not told:
                 return order
-            if prepare := self._prepares.get(order.job.flow):
+            if prepare := self._prepares.get(order.details.flow):
                 prepared = prepare(order, actor.id, command, now)
-                after, told = advance(order, prepared, actor, now)
-            told = self._particulars.added(after, told)
+                after, told = advance_order(order, prepared, actor, now)
+            told = self._particulars.add_details(after, told)
             if after.status is Status.SEARCHING:
-                return self._dispatching.settle(order, after, told)
-            on_duty = FLOWS[order.job.flow].on_duty
-            return self._changes.commit(order, after, told, available_only=on_duty)
+                return self._dispatching.offer_next(order, after, told)
+            on_duty = FLOWS[order.details.flow].requires_duty
+            return self._changes.commit_order(order, after, told, available_only=on_duty)
 
         try:
-            return self._holding.taking(actor.id, lambda: self._changes.retrying(order_id, change))
+            return self._holding.take_order(
+                actor.id, lambda: self._changes.retry_change(order_id, change)
+            )
         except CourierTaken:
             raise CourierBusy("You have another order that is not finished.") from None
         except OfferGone:
-            self._dispatching.look_after(order_id)  # a late answer finds what the timer would
+            self._dispatching.handle_deadline(order_id)  # a late answer finds what the timer would
             raise
 
 
-def contact(people: PeopleStore, actor: Actor) -> Contact:
+def read_contact(people: PeopleStore, actor: Actor) -> Contact:
     """What others are shown of somebody: their profile, else what their token says."""
     person = people.get(actor.id) or Person(actor.id)
     return Contact(

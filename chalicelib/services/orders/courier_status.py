@@ -11,31 +11,31 @@ from msgspec.structs import replace
 
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Actor, Courier, Fix
-from chalicelib.domain.rate_limits import LIMITS, LOCATION
+from chalicelib.domain.rate_limits import DEFAULT_LIMITS, LOCATION
 from chalicelib.errors import InvalidTransition, NotFound, OfferGone
-from chalicelib.services.dispatch.holding import Holding
-from chalicelib.services.orders.courier import Delivery
+from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.ports import Clock, CourierStore
 
 log = logging.getLogger(__name__)
 
-Follower = Callable[[Courier], None]
+FixListener = Callable[[Courier], None]
 """Is told of each new fix of a courier who has an order."""
 
-FIX_GAP = LIMITS[LOCATION].within
+MIN_FIX_GAP = DEFAULT_LIMITS[LOCATION].window
 _CLOCK_SKEW = timedelta(seconds=5)
 
 
-class Fleet:
+class CourierStatusService:
     """What couriers tell of themselves. A fix vaguer than `max_accuracy_m` does not take the place
     of a good one, unless that is older than `fix_max_age`; one that is no place never does."""
 
     def __init__(
         self,
         couriers: CourierStore,
-        delivery: Delivery,
-        holding: Holding,
-        followers: Sequence[Follower],
+        delivery: CourierOrders,
+        holding: CourierReleaser,
+        followers: Sequence[FixListener],
         max_accuracy_m: float,
         fix_max_age: timedelta,
         clock: Clock,
@@ -52,14 +52,14 @@ class Fleet:
         """Go on or off duty. Off duty, an open offer is declined and accepted work goes on. Whom
         an order that is done still holds is let go."""
         if fix:
-            self._record(actor, self._timed(fix), None)
+            self._store_fix(actor, self._clamp_to_now(fix), None)
         courier = self._couriers.set_available(actor.id, available, self._clock())
-        if self._holding.let_go(courier):
-            return self._couriers.get(actor.id) or courier
+        if self._holding.release_from_done_order(courier):
+            return self._couriers.get_courier(actor.id) or courier
         if not available and courier.order_id is not None:
             # suppressed: it was not an offer, or not any more
             with suppress(InvalidTransition, OfferGone, NotFound):
-                self._delivery.step(actor, courier.order_id, commands.Decline())
+                self._delivery.take_step(actor, courier.order_id, commands.Decline())
         return courier
 
     def record_fix(self, actor: Actor, fix: Fix, at_work: bool = False) -> Courier | None:
@@ -68,33 +68,33 @@ class Fleet:
 
         Raises RateLimited, NotOnline.
         """
-        timed = self._timed(fix)
-        courier = self._record(actor, timed, FIX_GAP, at_work)
+        timed = self._clamp_to_now(fix)
+        courier = self._store_fix(actor, timed, MIN_FIX_GAP, at_work)
         if courier and courier.order_id is not None and courier.fix == timed:
             for follow in self._followers:
-                self._tell(follow, courier)
+                self._notify(follow, courier)
         return courier
 
-    def _record(
+    def _store_fix(
         self, actor: Actor, fix: Fix, least_gap: timedelta | None, at_work: bool = False
     ) -> Courier | None:
         now = self._clock()
-        if fix.is_place and not fix.is_vague(self._max_accuracy_m):
+        if fix.is_real_place and not fix.is_vague(self._max_accuracy_m):
             return self._couriers.record_fix(actor.id, fix, now, least_gap, at_work)
-        good_after = fix.at - self._fix_max_age if fix.is_place else None
+        good_after = fix.at - self._fix_max_age if fix.is_real_place else None
         return self._couriers.record_doubtful_fix(
             actor.id, fix, now, least_gap, at_work, good_after
         )
 
     @staticmethod
-    def _tell(follow: Follower, courier: Courier) -> None:
+    def _notify(follow: FixListener, courier: Courier) -> None:
         """What followers say may be lost: the fix is stored, and the next one heals."""
         try:
             follow(courier)
         except Exception:
             log.warning("a follower of courier %s failed", courier.id, exc_info=True)
 
-    def _timed(self, fix: Fix) -> Fix:
+    def _clamp_to_now(self, fix: Fix) -> Fix:
         """A fix from the future is from now: phones' clocks differ."""
         now: datetime = self._clock()
         return replace(fix, at=now) if fix.at > now + _CLOCK_SKEW else fix

@@ -14,7 +14,7 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.services.ports import CourierStore, RestaurantStore
 
 
-class Particulars:
+class EventDetails:
     """Adds to events what spec 003 has in them; `payment_status` is how an order is paid."""
 
     def __init__(
@@ -27,35 +27,37 @@ class Particulars:
         self._restaurants = restaurants
         self._payment_status = payment_status
 
-    def added(self, order: Order, told: tuple[Event, ...]) -> tuple[Event, ...]:
+    def add_details(self, order: Order, told: tuple[Event, ...]) -> tuple[Event, ...]:
         """The events of a change that made `order` what it is, with their particulars."""
         found: dict[str, dict[str, Any]] = {}
         for type_, look_up in (
-            (events.ORDER_ACCEPTED, self._accepted),
-            (events.ORDER_CONFIRMED, self._confirmed),
-            (events.DROPOFF_REACHED, self._reached),
-            (events.ORDER_DELIVERED, self._delivered),
+            (events.ORDER_ACCEPTED, self._find_pickup_minutes),
+            (events.ORDER_CONFIRMED, self._find_shop_name),
+            (events.DROPOFF_REACHED, self._find_arrival_point),
+            (events.ORDER_DELIVERED, self._find_payment_status),
         ):
             if any(event.type == type_ for event in told):
                 found[type_] = look_up(order)
         return tuple(replace(e, data={**e.data, **found.get(e.type, {})}) for e in told)
 
-    def _accepted(self, order: Order) -> dict[str, Any]:
-        way = etas.way_m(self._place(order), order.job.pickup.point)
+    def _find_pickup_minutes(self, order: Order) -> dict[str, Any]:
+        way = etas.way_m(self._find_last_point(order), order.details.pickup.point)
         return {"pickup_minutes": etas.minutes(way, etas.TO_PICKUP_MIN)}
 
-    def _confirmed(self, order: Order) -> dict[str, Any]:
-        shop = self._restaurants.get(order.job.merchant_id) if order.job.merchant_id else None
+    def _find_shop_name(self, order: Order) -> dict[str, Any]:
+        shop = (
+            self._restaurants.get(order.details.merchant_id) if order.details.merchant_id else None
+        )
         return {"shop_name": shop.name} if shop else {}  # else its id: contracts/feed/events.py
 
-    def _reached(self, order: Order) -> dict[str, Any]:
-        at = self._place(order)
+    def _find_arrival_point(self, order: Order) -> dict[str, Any]:
+        at = self._find_last_point(order)
         return {"at": at} if at else {}
 
-    def _place(self, order: Order) -> Point | None:
+    def _find_last_point(self, order: Order) -> Point | None:
         """Where the courier of an order was last seen."""
-        courier = self._couriers.glance(order.courier_id) if order.courier_id else None
+        courier = self._couriers.get_eventually(order.courier_id) if order.courier_id else None
         return (courier.fix.lat, courier.fix.lng) if courier and courier.fix else None
 
-    def _delivered(self, order: Order) -> dict[str, Any]:
+    def _find_payment_status(self, order: Order) -> dict[str, Any]:
         return {"payment_status": self._payment_status(order)}

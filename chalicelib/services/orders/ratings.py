@@ -5,25 +5,25 @@ from __future__ import annotations
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Actor, Rating
 from chalicelib.errors import InvalidTransition, NotFound
-from chalicelib.services.orders.customer import Ordering
+from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import Clock, RatingStore
 
 
-class Ratings:
+class RatingService:
     """Keeps ratings and the average of each courier."""
 
-    def __init__(self, ratings: RatingStore, ordering: Ordering, clock: Clock) -> None:
+    def __init__(self, ratings: RatingStore, ordering: CustomerOrders, clock: Clock) -> None:
         self._ratings = ratings
         self._ordering = ordering
         self._clock = clock
 
-    def rate(self, actor: Actor, order_id: int, stars: int, comment: str | None) -> Rating:
+    def rate_courier(self, actor: Actor, order_id: int, stars: int, comment: str | None) -> Rating:
         """Rate the courier of a finished order.
 
         Raises NotFound for all but its customer, InvalidTransition before it is done, AlreadyRated.
         """
-        order = self._ordering.get(actor, order_id)
-        if order.job.customer_id != actor.id:
+        order = self._ordering.get_order(actor, order_id)
+        if order.details.customer_id != actor.id:
             raise NotFound("There is no such order.")
         if order.status is not Status.DONE or order.courier_id is None:
             raise InvalidTransition(order.status.value, "rate", ())

@@ -15,20 +15,20 @@ class Profiles:
         self._people = people
         self._couriers = couriers
 
-    def get(self, actor: Actor) -> Person:
+    def get_own_profile(self, actor: Actor) -> Person:
         """The actor's profile, filled in from the token where it says nothing."""
         person = self._people.get(actor.id) or Person(actor.id)
         return replace(person, name=person.name or actor.name, phone=person.phone or actor.phone)
 
-    def named(self, person_id: str) -> Person:
+    def get_profile(self, person_id: str) -> Person:
         """Somebody's profile; an empty one where there is none."""
         return self._people.get(person_id) or Person(person_id)
 
-    def known(self, person_id: str) -> bool:
+    def has_profile(self, person_id: str) -> bool:
         """Whether somebody has a profile."""
         return self._people.get(person_id) is not None
 
-    def put(self, actor: Actor, person: Person) -> Person:
+    def save_own_profile(self, actor: Actor, person: Person) -> Person:
         """Write the actor's profile; creates the person. Dispatch learns what a courier drives."""
         written = self._people.put(person)
         if actor.role is Role.COURIER:

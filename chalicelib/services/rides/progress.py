@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from chalicelib.domain.orders import progress as tracking
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.people import Courier, Sighting
-from chalicelib.services.dispatch.holding import Holding
-from chalicelib.services.dispatch.order_commits import Changes
-from chalicelib.services.messaging.fanout import Broadcast
+from chalicelib.domain.people import Courier, LastShown
+from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.order_commits import OrderWriter
+from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
 
-class Tracking:
+class ProgressTracker:
     """Tells customers of their couriers' way."""
 
     def __init__(
         self,
         orders: OrderStore,
         couriers: CourierStore,
-        changes: Changes,
-        holding: Holding,
-        broadcast: Broadcast,
+        changes: OrderWriter,
+        holding: CourierReleaser,
+        broadcast: FanOut,
         clock: Clock,
     ) -> None:
         self._orders = orders
@@ -34,30 +34,36 @@ class Tracking:
         self._broadcast = broadcast
         self._clock = clock
 
-    def follow(self, courier: Courier) -> None:
+    def on_fix(self, courier: Courier) -> None:
         """Tell the customer of a fix of their courier, if it is time to."""
         now, order_id, fix = self._clock(), courier.order_id, courier.fix
-        if order_id is None or fix is None or not tracking.due(courier.seen, order_id, now):
+        if (
+            order_id is None
+            or fix is None
+            or not tracking.is_due(courier.last_shown, order_id, now)
+        ):
             return
-        order = self._orders.get(order_id)
-        if not tracking.on_the_way(order, courier.id):
-            self._holding.let_go_if_done(courier.id, order)
+        order = self._orders.get_order(order_id)
+        if not tracking.is_being_delivered(order, courier.id):
+            self._holding.release_if_done(courier.id, order)
             return
-        outlook = tracking.outlook(order, fix)
-        seen = Sighting(order_id, now, outlook.minutes)
-        if not self._couriers.sighted(courier, seen):
+        outlook = tracking.estimate_remaining(order, fix)
+        seen = LastShown(order_id, now, outlook.minutes)
+        if not self._couriers.mark_shown(courier, seen):
             return  # another fix was quicker
         if tracking.DEPARTED not in order.timeline:
-            order = self._depart(order_id, courier)
-        self._broadcast.to_people([order.job.customer_id], tracking.sighted(order, fix, now))
-        if changed := tracking.changed(order, courier.seen, outlook, now):
-            self._broadcast.to_people([order.job.customer_id], changed)
+            order = self._commit_departure(order_id, courier)
+        self._broadcast.post_to_people(
+            [order.details.customer_id], tracking.draft_position(order, fix, now)
+        )
+        if changed := tracking.draft_eta_change(order, courier.last_shown, outlook, now):
+            self._broadcast.post_to_people([order.details.customer_id], changed)
 
-    def _depart(self, order_id: int, courier: Courier) -> Order:
+    def _commit_departure(self, order_id: int, courier: Courier) -> Order:
         def change(order: Order) -> Order:
-            if courier.fix is None or not tracking.on_the_way(order, courier.id):
+            if courier.fix is None or not tracking.is_being_delivered(order, courier.id):
                 return order
-            after, told = tracking.depart(order, courier.fix, self._clock())
-            return self._changes.commit(order, after, told) if told else order
+            after, told = tracking.note_departure(order, courier.fix, self._clock())
+            return self._changes.commit_order(order, after, told) if told else order
 
-        return self._changes.retrying(order_id, change)
+        return self._changes.retry_change(order_id, change)

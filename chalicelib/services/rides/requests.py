@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from chalicelib.domain import events
-from chalicelib.domain.details import Job, Wish
+from chalicelib.domain.details import OrderDetails, TripRequest
 from chalicelib.domain.events import Event
-from chalicelib.domain.money.fares import Tariffs, estimate, vehicle_key
+from chalicelib.domain.money.fares import Tariffs, estimate_trip, normalize_vehicle_type
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.model import Order, Status, View
+from chalicelib.domain.orders.model import Order, OrderView, Status
 from chalicelib.domain.people import Actor, Courier, Role
 from chalicelib.errors import InvalidInput
-from chalicelib.services.dispatch.sequential import Dispatching
-from chalicelib.services.messaging.fanout import Broadcast
-from chalicelib.services.orders.courier import Delivery, contact
-from chalicelib.services.orders.customer import Ordering
+from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.messaging.fanout import FanOut
+from chalicelib.services.orders.courier import CourierOrders, read_contact
+from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import Clock, PeopleStore
-from chalicelib.services.rides.metering import Trips
+from chalicelib.services.rides.metering import RideMeter
 
-FLOW = "ride"
+RIDE_FLOW = "ride"
 
 
-class Rides:
+class RideService:
     """What riders and drivers do with rides beyond the steps that services.delivery takes.
 
     `reallocate` looks for another driver when one cancels before the trip, once a ride.
@@ -30,10 +30,10 @@ class Rides:
     def __init__(
         self,
         people: PeopleStore,
-        ordering: Ordering,
-        delivery: Delivery,
-        dispatching: Dispatching,
-        trips: Trips,
+        ordering: CustomerOrders,
+        delivery: CourierOrders,
+        dispatching: SequentialDispatch,
+        trips: RideMeter,
         tariffs: Tariffs,
         reallocate: bool,
         clock: Clock,
@@ -47,69 +47,71 @@ class Rides:
         self._reallocate = reallocate
         self._clock = clock
 
-    def request(self, rider: Actor, wish: Wish) -> Order:
+    def request_ride(self, rider: Actor, wish: TripRequest) -> Order:
         """Ask for a ride: all free drivers near by are called. Raises InvalidInput."""
-        vehicle_type = vehicle_key(wish.vehicle_type)
+        vehicle_type = normalize_vehicle_type(wish.vehicle_type)
         tariff = self._tariffs.get(vehicle_type)
         if tariff is None:
             known = ", ".join(sorted(self._tariffs))
             raise InvalidInput(f"vehicle_type must be one of {known}.", field="vehicle_type")
         if wish.pickup.point is None or wish.dropoff.point is None:
             raise InvalidInput("pickup and destination need coordinates.", field="pickup")
-        job = Job(
-            flow=FLOW,
+        job = OrderDetails(
+            flow=RIDE_FLOW,
             customer_id=rider.id,
             pickup=wish.pickup,
             dropoff=wish.dropoff,
             created_at=self._clock(),
             notes=wish.notes,
-            customer=contact(self._people, rider),
+            customer=read_contact(self._people, rider),
             vehicle_type=vehicle_type,
-            estimate=estimate(wish.pickup.point, wish.dropoff.point, tariff),
+            estimate=estimate_trip(wish.pickup.point, wish.dropoff.point, tariff),
         )
-        return self._ordering.place(job)
+        return self._ordering.place_order(job)
 
     def check_vehicle(self, driver: Actor) -> None:
         """Raises NoTariff unless there are rides for what a driver drives."""
         self._trips.check_vehicle(driver.id)
 
-    def see(self, actor: Actor, order_id: int) -> View:
+    def get_ride(self, actor: Actor, order_id: int) -> OrderView:
         """How a ride stands. NotFound for everybody who has no part in it."""
-        order = self._ordering.get(actor, order_id)
-        return View(order, self._trips.eta_minutes(order))
+        order = self._ordering.get_order(actor, order_id)
+        return OrderView(order, self._trips.estimate_eta_minutes(order))
 
-    def cancel(self, actor: Actor, order_id: int, reason: str | None) -> Order:
+    def cancel_ride(self, actor: Actor, order_id: int, reason: str | None) -> Order:
         """Call a ride off, as its rider or as its driver. Raises InvalidTransition once it is
         over, NotFound for everybody else."""
         if actor.role is not Role.COURIER:
-            return self._ordering.cancel(actor, order_id, reason)
-        return self._delivery.step(actor, order_id, self._giving_up(actor, order_id, reason))
+            return self._ordering.cancel_order(actor, order_id, reason)
+        return self._delivery.take_step(
+            actor, order_id, self._make_cancel_command(actor, order_id, reason)
+        )
 
-    def _giving_up(self, actor: Actor, order_id: int, reason: str | None) -> Command:
-        order = self._ordering.get(actor, order_id)
+    def _make_cancel_command(self, actor: Actor, order_id: int, reason: str | None) -> Command:
+        order = self._ordering.get_order(actor, order_id)
         before_trip = order.status in (Status.ACCEPTED, Status.AT_PICKUP)
         if self._reallocate and before_trip and "handed_back" not in order.timeline:
-            until = self._dispatching.search_until(order.job.flow, self._clock())
+            until = self._dispatching.compute_search_end(order.details.flow, self._clock())
             return commands.HandBack(until, reason)
         return commands.Withdraw(reason)
 
 
-class Followers:
+class LivePosition:
     """Shows customers where the courier is who comes to them."""
 
-    def __init__(self, broadcast: Broadcast) -> None:
+    def __init__(self, broadcast: FanOut) -> None:
         self._broadcast = broadcast
 
-    def follow(self, courier: Courier) -> None:
+    def on_fix(self, courier: Courier) -> None:
         """After each fix. The courier's own row says who may see it, so this reads no order: the
         one read is for the customer's connections. Where the fix has no heading, it is the
         direction from the one before it."""
-        if courier.shown_to is None or courier.fix is None:
+        if courier.visible_to is None or courier.fix is None:
             return
         fix = courier.fix
         moved = Event(
             type=events.COURIER_MOVED,
-            to=courier.shown_to,
+            to=courier.visible_to,
             stream=events.order_stream(courier.order_id or 0),
             version=0,
             ordinal=0,
@@ -121,4 +123,4 @@ class Followers:
                 "heading": courier.odometer.heading if fix.heading is None else fix.heading,
             },
         )
-        self._broadcast.to_people([courier.shown_to], moved)
+        self._broadcast.post_to_people([courier.visible_to], moved)

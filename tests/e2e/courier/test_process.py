@@ -8,7 +8,7 @@ from http.client import HTTPException
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from infra.local.engine import Ministack, port_is_free
+from infra.local.engine import Ministack, is_port_free
 from tests.e2e.conftest import RunStack
 from tests.e2e.courier.fault_line import a_fault_line
 from tests.e2e.courier.town import a_town, assigned, status
@@ -62,6 +62,6 @@ def test_stopping_ends_everything_within_five_seconds(run_stack: RunStack) -> No
         for ears in sockets:
             with pytest.raises(ConnectionClosed):
                 ears.take(2)
-    assert port_is_free(stack.port)
-    assert port_is_free(stack.engine_port)
+    assert is_port_free(stack.port)
+    assert is_port_free(stack.engine_port)
     assert "Traceback" not in stack.log()

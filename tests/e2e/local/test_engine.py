@@ -13,8 +13,8 @@ import pytest
 
 from chalicelib.store.tables import PersonRow
 from infra.local.engine import EngineError, Ministack, is_healthy
-from infra.resources.aws_clients import client
-from infra.resources.tables import create_tables, definition
+from infra.resources.aws_clients import make_client
+from infra.resources.tables import create_tables, table_definition
 from tests.conftest import free_port
 from tests.e2e.conftest import HOME, wait_for
 
@@ -30,14 +30,14 @@ time.sleep(60)
 
 
 def put_person(endpoint: str) -> None:
-    dynamodb = client("dynamodb", endpoint)
+    dynamodb = make_client("dynamodb", endpoint)
     create_tables(dynamodb, "kept")
     dynamodb.put_item(TableName="kept-people", Item={"person_id": {"S": "p1"}})
 
 
 def has_person(endpoint: str) -> bool:
-    found = client("dynamodb", endpoint).get_item(
-        TableName=definition(PersonRow, "kept")["TableName"], Key={"person_id": {"S": "p1"}}
+    found = make_client("dynamodb", endpoint).get_item(
+        TableName=table_definition(PersonRow, "kept")["TableName"], Key={"person_id": {"S": "p1"}}
     )
     return "Item" in found
 
@@ -117,5 +117,5 @@ def test_tables_are_made_from_the_command_line(lasting_engine: Ministack) -> Non
         check=True,
     )
     assert " tables cli-*, queue http" in ran.stdout
-    tables = client("dynamodb", lasting_engine.endpoint).list_tables()["TableNames"]
+    tables = make_client("dynamodb", lasting_engine.endpoint).list_tables()["TableNames"]
     assert "cli-orders" in tables

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from infra.local.engine import Ministack
-from infra.local.tokens import mint
-from infra.resources.aws_clients import client
+from infra.local.tokens import mint_token
+from infra.resources.aws_clients import make_client
 from tests.conftest import SECRET, free_port
 from tests.e2e.conftest import HOME, wait_for
 from tests.e2e.courier.town import read_sample
@@ -74,7 +74,7 @@ def test_the_gateway_here_serves_an_order_from_an_engine_elsewhere(
     try:
         wait_for(lambda: "Waybill is ready" in (tmp_path / "log").read_text(), within_s=30)
         placed = post(f"http://127.0.0.1:{port}/api/v1/orders", read_sample("create_order"))
-        kept = client("dynamodb", lasting_engine.endpoint).get_item(
+        kept = make_client("dynamodb", lasting_engine.endpoint).get_item(
             TableName="waybill-orders", Key={"order_id": {"N": placed["id"]}}
         )
         assert "Item" in kept
@@ -86,7 +86,7 @@ def test_the_gateway_here_serves_an_order_from_an_engine_elsewhere(
 def post(url: str, body: Any) -> Any:
     """POST as a customer; the answer."""
     headers = {
-        "authorization": f"Bearer {mint(SECRET, 'customer', 'ana')}",
+        "authorization": f"Bearer {mint_token(SECRET, 'customer', 'ana')}",
         "content-type": "application/json",
     }
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.engine import port_is_free
+from infra.local.engine import is_port_free
 from tests.conftest import free_port
 from tests.e2e.conftest import RunStack
 
@@ -30,7 +30,7 @@ def refusal(run_stack: RunStack, **environment: str) -> str:
     lines = stack.log().splitlines()
     assert len(lines) == 1, stack.log()
     if stack.engine_port != int(environment.get("ENGINE_PORT", 0)):
-        assert port_is_free(stack.engine_port)
+        assert is_port_free(stack.engine_port)
     return lines[0]
 
 

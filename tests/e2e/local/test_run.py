@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.engine import Ministack, is_healthy, port_is_free
-from infra.resources.aws_clients import client
+from infra.local.engine import Ministack, is_healthy, is_port_free
+from infra.resources.aws_clients import make_client
 from tests.e2e.conftest import RunStack, Stack, wait_for
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
@@ -62,7 +62,7 @@ def test_only_the_wakeups_that_failed_stay_in_the_queue(
     for body in ("good", "fail", "fine"):
         get(stack, f"send/{body}")
     wait_for(lambda: set(handled(stack)) >= {"good", "fail", "fine"})
-    sqs = client("sqs", lasting_engine.endpoint)
+    sqs = make_client("sqs", lasting_engine.endpoint)
     url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
 
     def in_flight() -> int:
@@ -84,8 +84,8 @@ def test_a_signal_ends_it_and_its_engine_in_good_order(
     assert stack.process.wait(ENDS_WITHIN_S) == 0
     assert time.monotonic() - began < ENDS_WITHIN_S
     assert not is_healthy(stack.engine_endpoint)
-    assert port_is_free(stack.port)
-    assert port_is_free(stack.engine_port)
+    assert is_port_free(stack.port)
+    assert is_port_free(stack.engine_port)
     assert "Traceback" not in stack.log()
 
 
@@ -95,7 +95,7 @@ def test_a_signal_while_it_starts_ends_it_too(run_stack: RunStack) -> None:
     began = time.monotonic()
     stack.stop()
     assert time.monotonic() - began < ENDS_WITHIN_S
-    wait_for(lambda: port_is_free(stack.engine_port))
+    wait_for(lambda: is_port_free(stack.engine_port))
 
 
 def test_the_engine_does_not_outlive_a_killed_run(run_stack: RunStack) -> None:
@@ -142,7 +142,7 @@ def test_wakeups_of_somebody_else_are_found_without_a_nudge(
     run_stack: RunStack, lasting_engine: Ministack
 ) -> None:
     stack = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
-    sqs = client("sqs", lasting_engine.endpoint)
+    sqs = make_client("sqs", lasting_engine.endpoint)
     url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="foreign")
     wait_for(lambda: "foreign" in handled(stack), 2)

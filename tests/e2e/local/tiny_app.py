@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from chalice.app import Chalice
 
-from chalicelib.domain.messaging.wakeups import Greet, decode
+from chalicelib.domain.messaging.wakeups import GreetingDue, decode_wakeup
 from chalicelib.wiring import waybill
 
 app = Chalice(app_name="tiny")
@@ -31,7 +31,7 @@ def send(word: str) -> dict[str, float]:
     assert app.current_request is not None
     query: Any = app.current_request.query_params or {}
     delay = timedelta(seconds=int(query.get("delay", "0")))
-    waybill().queue.send([(Greet(word), delay)])
+    waybill().queue.send_wakeups([(GreetingDue(word), delay)])
     return {"sent_at": time.time()}
 
 
@@ -64,7 +64,7 @@ def sweep(event: Any) -> None:
 def _word_of(body: str) -> str:
     """Read what a message says: of a wakeup its word, of anything else all of it."""
     with contextlib.suppress(msgspec.MsgspecError):
-        wakeup = decode(body)
-        if isinstance(wakeup, Greet):
+        wakeup = decode_wakeup(body)
+        if isinstance(wakeup, GreetingDue):
             return wakeup.connection_id
     return body

@@ -76,7 +76,7 @@ class Town:
     def socket(self, contract: str, role: Role) -> Socket:
         """An authenticated socket, the same one as long as it lives, that has heard nothing yet."""
         kept = self._sockets.get((contract, role))
-        if kept is None or self.world.waybill.presence.get(kept.id) is None:
+        if kept is None or self.world.waybill.connections.get_connection(kept.id) is None:
             kept = self._sockets[contract, role] = self._open(contract, self.people[role])
         self.world.gateway.posted.clear()  # each look at a socket reads all that was ever posted
         return Socket(self.world, kept.id, kept.status)

@@ -17,7 +17,7 @@ from tests.unit.deploy.clouds import Cloud
 def cloud() -> Cloud:
     """An account with the secret of stage `prod`."""
     made = Cloud()
-    secret.make(made, "prod")
+    secret.make_secret(made, "prod")
     return made
 
 

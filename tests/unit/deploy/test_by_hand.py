@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from app import app
-from infra.package.project import HOME, Options, lay_out
+from infra.package.project import HOME, PackagingOptions, lay_out
 from infra.package.template import without_packaging
 from infra.template.intrinsics import Value
 
@@ -20,7 +20,7 @@ LIMIT_WITHOUT_A_BUCKET = 51_200  # bytes, AWS CLI: "must be deployed via an S3 B
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Value:
     project = tmp_path_factory.mktemp("package") / "project"
-    lay_out(project, Options())
+    lay_out(project, PackagingOptions())
     return without_packaging(app, project)
 
 

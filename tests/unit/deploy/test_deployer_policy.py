@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from app import app
-from infra.package.project import HOME, Options, lay_out
+from infra.package.project import HOME, PackagingOptions, lay_out
 from infra.package.template import without_packaging
-from infra.template.expansion import expanded
+from infra.template.expansion import expand_template
 from infra.template.intrinsics import Value
 
 POLICY: Value = json.loads((HOME / "docs/deployer-policy.json").read_text())
@@ -165,8 +165,10 @@ def allows(action: str, arn: str) -> bool:
 def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Every type of resource that a stage may have."""
     project = tmp_path_factory.mktemp("package") / "project"
-    lay_out(project, Options())
-    plain = expanded(without_packaging(app, project), "s3://b/k", {"Stage": "prod", "Secret": "/s"})
+    lay_out(project, PackagingOptions())
+    plain = expand_template(
+        without_packaging(app, project), "s3://b/k", {"Stage": "prod", "Secret": "/s"}
+    )
     return {each["Type"] for each in plain["Resources"].values()}
 
 

@@ -26,7 +26,7 @@ def an_api(peer: Peer, sleep: Callable[[float], None] = lambda _: None) -> Conne
 
 def test_a_post_is_signed_and_names_its_connection_in_the_path() -> None:
     with a_peer() as peer:
-        an_api(peer).post(ID, "héllo")
+        an_api(peer).post_frame(ID, "héllo")
         [[request]] = peer.requests
     head, _, body = request.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
@@ -44,7 +44,7 @@ def test_a_post_is_signed_and_names_its_connection_in_the_path() -> None:
 def test_a_refusal_is_raised_and_not_tried_again(status: int, error: type[Exception]) -> None:
     with a_peer([answers(status)]) as peer:
         with pytest.raises(error):
-            an_api(peer).post(ID, "x")
+            an_api(peer).post_frame(ID, "x")
         assert len(peer.requests[0]) == 1
 
 
@@ -52,7 +52,7 @@ def test_a_refusal_is_raised_and_not_tried_again(status: int, error: type[Except
 def test_a_throttle_and_a_server_error_are_tried_again_after_growing_pauses(status: int) -> None:
     pauses: list[float] = []
     with a_peer([answers(status), answers(status), says(OK)]) as peer:
-        an_api(peer, pauses.append).post(ID, "x")
+        an_api(peer, pauses.append).post_frame(ID, "x")
         assert len(peer.requests[0]) == 3
     assert 0.025 <= pauses[0] <= 0.05 < 0.1 <= pauses[1] <= 0.2
 
@@ -60,29 +60,33 @@ def test_a_throttle_and_a_server_error_are_tried_again_after_growing_pauses(stat
 def test_after_four_tries_a_post_has_failed() -> None:
     with a_peer([answers(503)] * 5) as peer:
         with pytest.raises(PostFailed, match="503"):
-            an_api(peer).post(ID, "x")
+            an_api(peer).post_frame(ID, "x")
         assert len(peer.requests[0]) == 4
 
 
 def test_a_peer_that_keeps_hanging_up_has_not_been_reached() -> None:
     with a_peer(*[[hangs_up]] * 4) as peer:
         with pytest.raises(PostFailed, match="reached"):
-            an_api(peer).post(ID, "x")
+            an_api(peer).post_frame(ID, "x")
         assert len(peer.requests) == 4
 
 
 def test_a_connection_is_alive_unless_it_is_gone() -> None:
     with a_peer([says(OK), answers(410), answers(403)]) as peer:
         api = an_api(peer)
-        assert [api.alive(ID), api.alive(ID), api.alive(ID)] == [True, False, True]
+        assert [api.is_connected(ID), api.is_connected(ID), api.is_connected(ID)] == [
+            True,
+            False,
+            True,
+        ]
         assert peer.requests[0][0].startswith(b"GET /api/@connections/")
-    assert api.alive(ID)  # nobody answers: that can't be told
+    assert api.is_connected(ID)  # nobody answers: that can't be told
 
 
 def test_closing_a_connection_that_is_gone_is_harmless() -> None:
     closed = says(b"HTTP/1.1 204 No Content\r\n\r\n")
     with a_peer([closed, answers(410)]) as peer:
         api = an_api(peer)
-        api.close(ID)
-        api.close(ID)
+        api.close_connection(ID)
+        api.close_connection(ID)
         assert [r.split(b" ")[0] for r in peer.requests[0]] == [b"DELETE", b"DELETE"]

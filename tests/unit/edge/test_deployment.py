@@ -54,7 +54,7 @@ def told(bucket: HTTPServer, request: str, **given: Any) -> Any:
     """What CloudFormation hears when it asks."""
     url = f"http://127.0.0.1:{bucket.server_port}/answer?signature=1"
     event = {"RequestType": request, "ResponseURL": url, **IDS}
-    deployment.answer(event, **{"sleep": lambda seconds: None, **given})
+    deployment.answer_deployment(event, **{"sleep": lambda seconds: None, **given})
     ((method, path, content_type, body),) = Uploads.taken
     assert (method, path, content_type) == ("PUT", "/answer?signature=1", "")
     assert {name: body[name] for name in IDS} == IDS
@@ -142,5 +142,5 @@ def test_an_answer_that_nobody_takes_fails_the_function_so_that_it_is_asked_agai
 def test_all_tries_fit_into_the_functions_time() -> None:
     config = json.loads((HOME / CONFIG).read_text())["stages"]["api"]["lambda_functions"]
     tries = len(deployment.PAUSES_S) + 1
-    needed = tries * deployment.WITHIN_S + sum(deployment.PAUSES_S)
+    needed = tries * deployment.TIMEOUT_S + sum(deployment.PAUSES_S)
     assert needed < config["check_settings"]["lambda_timeout"]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.events import ORDER_OPENED, Event
-from chalicelib.domain.messaging.connections import Listener
-from chalicelib.domain.messaging.wakeups import FanOut, Greet, Wakeup, decode
+from chalicelib.domain.messaging.connections import Subscriber
+from chalicelib.domain.messaging.wakeups import FanOutDue, GreetingDue, Wakeup, decode_wakeup
 from chalicelib.edge.aws.queue import WakeupQueue, due_at
 from chalicelib.errors import Unavailable
-from infra.local.poller import record
+from infra.local.poller import make_record
 from tests.builders import NOW
 
 
@@ -33,13 +33,13 @@ class Client:
         return {"Failed": [{"Id": Entries[0]["Id"]}]} if failed else {}
 
     def sent(self) -> list[Wakeup]:
-        return [decode(entry["MessageBody"]) for call in self.calls for entry in call]
+        return [decode_wakeup(entry["MessageBody"]) for call in self.calls for entry in call]
 
 
-def a_share_of(listeners: int) -> FanOut:
+def a_share_of(listeners: int) -> FanOutDue:
     event = Event(ORDER_OPENED, "", "order#1", 1, 0, NOW, data={"text": "x" * 20_000})
-    someone = [Listener(f"connection-{n}", f"person-{n}", "food") for n in range(listeners)]
-    return FanOut(event, tuple(someone))
+    someone = [Subscriber(f"connection-{n}", f"person-{n}", "food") for n in range(listeners)]
+    return FanOutDue(event, tuple(someone))
 
 
 def at_once(wakeup: Wakeup) -> tuple[Wakeup, timedelta]:
@@ -48,8 +48,8 @@ def at_once(wakeup: Wakeup) -> tuple[Wakeup, timedelta]:
 
 def test_ten_go_with_one_call() -> None:
     client = Client()
-    wakeups: list[Wakeup] = [Greet(f"c{n}") for n in range(23)]
-    WakeupQueue(client, "q").send(map(at_once, wakeups))
+    wakeups: list[Wakeup] = [GreetingDue(f"c{n}") for n in range(23)]
+    WakeupQueue(client, "q").send_wakeups(map(at_once, wakeups))
     assert [len(call) for call in client.calls] == [10, 10, 3]
     assert client.sent() == wakeups
     for call in client.calls:
@@ -58,7 +58,7 @@ def test_ten_go_with_one_call() -> None:
 
 def test_no_call_is_larger_than_sqs_takes() -> None:
     client = Client()
-    WakeupQueue(client, "q").send([at_once(a_share_of(600))] * 10)
+    WakeupQueue(client, "q").send_wakeups([at_once(a_share_of(600))] * 10)
     assert len(client.sent()) == 10
     for call in client.calls:
         assert sum(len(entry["MessageBody"]) for entry in call) <= 256 * 1024
@@ -67,7 +67,7 @@ def test_no_call_is_larger_than_sqs_takes() -> None:
 
 def test_nothing_is_no_call() -> None:
     client = Client()
-    WakeupQueue(client, "q").send([])
+    WakeupQueue(client, "q").send_wakeups([])
     assert client.calls == []
 
 
@@ -75,7 +75,7 @@ def test_one_that_sqs_did_not_take_is_unavailable() -> None:
     client = Client()
     client.refuses.add(1)
     with pytest.raises(Unavailable):
-        WakeupQueue(client, "q").send(at_once(Greet(f"c{n}")) for n in range(11))
+        WakeupQueue(client, "q").send_wakeups(at_once(GreetingDue(f"c{n}")) for n in range(11))
 
 
 def received(client: Client) -> Iterator[dict[str, Any]]:
@@ -89,13 +89,13 @@ def received(client: Client) -> Iterator[dict[str, Any]]:
             "Attributes": {"SentTimestamp": "1700000000000"},
             "MessageAttributes": entry["MessageAttributes"],
         }
-        yield record(message, "arn:aws:sqs:us-east-1:000000000000:q", "us-east-1")
+        yield make_record(message, "arn:aws:sqs:us-east-1:000000000000:q", "us-east-1")
 
 
 def test_a_message_knows_when_it_was_due() -> None:
     client = Client()
     delays = (timedelta(0), timedelta(seconds=4.2), timedelta(hours=1), timedelta(-1))
-    WakeupQueue(client, "q").send((Greet("c"), delay) for delay in delays)
+    WakeupQueue(client, "q").send_wakeups((GreetingDue("c"), delay) for delay in delays)
     assert [entry["DelaySeconds"] for entry in client.calls[0]] == [0, 5, 900, 0]
     due = [due_at(one) for one in received(client)]
     assert due == [1_700_000_000, 1_700_000_005, 1_700_000_900, 1_700_000_000]

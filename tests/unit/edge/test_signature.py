@@ -47,7 +47,7 @@ GOOD, OLD = signed(), signed("the-secret-before")
     ],
 )
 def test_any_good_signature_of_several_counts(header: str) -> None:
-    OURS.check(header, BODY)
+    OURS.verify_signature(header, BODY)
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,16 @@ def test_any_good_signature_of_several_counts(header: str) -> None:
 )
 def test_what_has_no_good_one_is_refused(header: str | None) -> None:
     with pytest.raises(Unauthenticated):
-        OURS.check(header, BODY)
+        OURS.verify_signature(header, BODY)
 
 
 def test_without_a_secret_nothing_is_genuine() -> None:
     with pytest.raises(Unauthenticated):
-        ProviderSignature("", lambda: NOW).check(f"t={AT},v1={signed('')}", BODY)
+        ProviderSignature("", lambda: NOW).verify_signature(f"t={AT},v1={signed('')}", BODY)
 
 
 @given(st.text())
 def test_whatever_is_sent_is_refused_and_breaks_nothing(header: str) -> None:
     for prefix in ("", f"t={AT},v1="):
         with pytest.raises(Unauthenticated):
-            OURS.check(prefix + header, BODY)
+            OURS.verify_signature(prefix + header, BODY)

@@ -23,7 +23,7 @@ BODY = b"hello"
 
 
 def send(wire: Wire, body: bytes = BODY) -> int:
-    return wire.send("POST", "/x", [("host", wire.host)], body)
+    return wire.send_wakeups("POST", "/x", [("host", wire.host)], body)
 
 
 class HandClock:

@@ -35,30 +35,30 @@ def test_an_edge_in_front_waits_ten_minutes_for_a_byte_from_the_server() -> None
     edge = GatewayConfig(edge_idle_s=600.0)
     life = Lifetime(0.0, 0.0)
     life.touch(9 * MINUTE_S)  # what the client says does not count
-    assert not life.is_cut(0, 10 * MINUTE_S - 0.001, edge)
-    assert life.is_cut(0, 10 * MINUTE_S, edge)
-    assert not life.is_cut(0, 10 * MINUTE_S, CONFIG)
+    assert not life.note_silence(0, 10 * MINUTE_S - 0.001, edge)
+    assert life.note_silence(0, 10 * MINUTE_S, edge)
+    assert not life.note_silence(0, 10 * MINUTE_S, CONFIG)
 
 
 def test_each_write_starts_the_edges_ten_minutes_again() -> None:
     edge = GatewayConfig(edge_idle_s=600.0)
     life = Lifetime(0.0, 0.0)
-    assert not life.is_cut(1, 9 * MINUTE_S, edge)
-    assert not life.is_cut(1, 18 * MINUTE_S, edge)
-    assert not life.is_cut(2, 19 * MINUTE_S - 0.001, edge)
-    assert life.is_cut(2, 29 * MINUTE_S, edge)
+    assert not life.note_silence(1, 9 * MINUTE_S, edge)
+    assert not life.note_silence(1, 18 * MINUTE_S, edge)
+    assert not life.note_silence(2, 19 * MINUTE_S - 0.001, edge)
+    assert life.note_silence(2, 29 * MINUTE_S, edge)
 
 
 def test_the_connect_rate_admits_a_second_of_burst_and_then_its_rate() -> None:
     rate = ConnectRate(500, now_s=0.0)
-    assert sum(rate.admits(0.0) for _ in range(600)) == 500
-    assert sum(rate.admits(0.1) for _ in range(600)) == 50
+    assert sum(rate.take_token(0.0) for _ in range(600)) == 500
+    assert sum(rate.take_token(0.1) for _ in range(600)) == 50
 
 
 def test_a_clock_that_goes_back_gives_no_tokens() -> None:
     rate = ConnectRate(1, now_s=100.0)
-    assert rate.admits(100.0)
-    assert not rate.admits(50.0)
+    assert rate.take_token(100.0)
+    assert not rate.take_token(50.0)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gateway.paths import PathRule, rewrite, stage_rules
+from infra.gateway.paths import PathRule, rewrite_path, stage_rules
 
 COURIER = PathRule("/api/v1/ws/courier", {"contract": "courier"})
 DRIVER = PathRule("/ws/driver/orders/{token}", {"contract": "drivers"})
@@ -14,7 +14,7 @@ RULES = stage_rules("api", [COURIER, DRIVER])
 
 
 def the_query(path: str, query: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
-    found = rewrite(RULES, path, query or {})
+    found = rewrite_path(RULES, path, query or {})
     assert found is not None
     return found.query
 
@@ -40,14 +40,14 @@ def test_a_client_keeps_its_own_values_but_not_those_the_rule_sets() -> None:
 
 
 def test_a_rewrite_names_the_pattern_and_not_the_token() -> None:
-    found = rewrite(RULES, "/ws/driver/orders/secret", {})
+    found = rewrite_path(RULES, "/ws/driver/orders/secret", {})
     assert found is not None
     assert found.pattern == "/ws/driver/orders/{token}"
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1/ws/courier/", "/ws/driver/orders/t/"])
 def test_a_trailing_slash_is_fine(path: str) -> None:
-    assert rewrite(RULES, path, {}) is not None
+    assert rewrite_path(RULES, path, {}) is not None
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_a_trailing_slash_is_fine(path: str) -> None:
     ["/", "", "/other", "/api/x", "/api//", "/API", "/ws/driver/orders/", "/ws/driver/orders/a/b"],
 )
 def test_another_path_leads_nowhere(path: str) -> None:
-    assert rewrite(RULES, path, {}) is None
+    assert rewrite_path(RULES, path, {}) is None
 
 
 def test_the_first_rule_that_matches_wins() -> None:
     rules = [PathRule("/ws/{any}", {"n": "1"}), PathRule("/ws/two", {"n": "2"})]
-    found = rewrite(rules, "/ws/two", {})
+    found = rewrite_path(rules, "/ws/two", {})
     assert found is not None
     assert found.query == {"n": ["1"], "any": ["two"]}
 
@@ -79,5 +79,5 @@ def test_a_rule_that_makes_no_sense_is_refused(pattern: str) -> None:
 
 @given(st.text(alphabet=st.characters(blacklist_characters="/{}"), min_size=1))
 def test_a_pattern_is_literal_whatever_its_characters(text: str) -> None:
-    assert rewrite([PathRule("/" + text)], "/" + text, {}) is not None
-    assert rewrite([PathRule("/" + text)], "/" + text + "x", {}) is None
+    assert rewrite_path([PathRule("/" + text)], "/" + text, {}) is not None
+    assert rewrite_path([PathRule("/" + text)], "/" + text + "x", {}) is None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.gateway.config import GatewayConfig
-from infra.gateway.http_messages import Request
+from infra.gateway.http_messages import HttpRequest
 from infra.gateway.reader import Refusal, RequestReader
 
 POST = b"POST /api/a?x=1&x=2 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
@@ -33,14 +33,14 @@ class Reading:
     def _count(self) -> None:
         self.continues += 1
 
-    def feed(self, data: bytes, step: int = 0) -> list[Request | Refusal]:
+    def feed(self, data: bytes, step: int = 0) -> list[HttpRequest | Refusal]:
         pieces = [data] if not step else [data[i : i + step] for i in range(0, len(data), step)]
         return [item for piece in pieces for item in self.reader.feed(piece)]
 
 
-def the_request(data: bytes, step: int = 0) -> Request:
+def the_request(data: bytes, step: int = 0) -> HttpRequest:
     [item] = Reading().feed(data, step)
-    assert isinstance(item, Request)
+    assert isinstance(item, HttpRequest)
     return item
 
 
@@ -55,7 +55,7 @@ def test_a_request_is_the_same_however_it_is_cut(step: int) -> None:
     request = the_request(POST, step)
     assert (request.method, request.path, request.body) == ("POST", "/api/a", b"hello")
     assert request.query == {"x": ["1", "2"]}
-    assert request.header("content-length") == "5"
+    assert request.find_header("content-length") == "5"
     assert request.source_ip == "203.0.113.7"
     assert request.keep_alive
 
@@ -64,18 +64,18 @@ def test_a_request_is_the_same_however_it_is_cut(step: int) -> None:
 def test_a_chunked_body_is_joined_and_its_trailers_are_no_headers(step: int) -> None:
     request = the_request(CHUNKED, step)
     assert request.body == b"hello"
-    assert request.header("x-trailer") is None
+    assert request.find_header("x-trailer") is None
 
 
 def test_pipelined_requests_come_in_order() -> None:
     items = Reading().feed(POST + CHUNKED + POST)
-    assert [item.body for item in items if isinstance(item, Request)] == [b"hello"] * 3
+    assert [item.body for item in items if isinstance(item, HttpRequest)] == [b"hello"] * 3
 
 
 def test_what_follows_an_upgrade_is_kept_apart() -> None:
     reading = Reading()
     [request] = reading.feed(UPGRADE + b"\x81\x80")
-    assert isinstance(request, Request)
+    assert isinstance(request, HttpRequest)
     assert request.is_upgrade
     assert (reading.reader.has_upgraded, reading.reader.remainder) == (True, b"\x81\x80")
 

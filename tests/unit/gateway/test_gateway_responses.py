@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gateway.http_messages import HeaderError, Response
+from infra.gateway.http_messages import HeaderError, HttpResponse
 from infra.gateway.responses import GatewayResponse, GatewayResponses
 from infra.gateway.routes import RouteTable
 
 
 def test_without_own_wordings_the_gateway_speaks_as_aws() -> None:
-    made = GatewayResponses().make("MISSING_AUTHENTICATION_TOKEN")
+    made = GatewayResponses().make_response("MISSING_AUTHENTICATION_TOKEN")
     assert (made.status, made.body) == (403, b'{"message": "Missing Authentication Token"}')
     assert dict(made.headers)["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
 
 
 def test_an_app_re_words_a_response() -> None:
     own = {"MISSING_AUTHENTICATION_TOKEN": (404, '{"error":"not_found"}')}
-    made = GatewayResponses(own).make("MISSING_AUTHENTICATION_TOKEN")
+    made = GatewayResponses(own).make_response("MISSING_AUTHENTICATION_TOKEN")
     assert (made.status, made.body) == (404, b'{"error":"not_found"}')
 
 
@@ -27,20 +27,20 @@ def test_a_family_wording_keeps_the_status_it_is_not_given() -> None:
     table = GatewayResponses(
         {"DEFAULT_5XX": (None, '{"error":"server","message":$context.error.messageString}')}
     )
-    made = table.make("INTEGRATION_TIMEOUT")
+    made = table.make_response("INTEGRATION_TIMEOUT")
     assert made.status == 504
     assert made.body == b'{"error":"server","message":"Endpoint request timed out"}'
-    assert table.make("BAD_REQUEST").body == b'{"message": "Bad Request"}'
+    assert table.make_response("BAD_REQUEST").body == b'{"message": "Bad Request"}'
 
 
 def test_a_bad_body_falls_back_to_the_wording_of_a_bad_request() -> None:
-    made = GatewayResponses({"BAD_REQUEST": (422, "{}")}).make("BAD_REQUEST_BODY")
+    made = GatewayResponses({"BAD_REQUEST": (422, "{}")}).make_response("BAD_REQUEST_BODY")
     assert made.status == 422
 
 
 def test_own_headers_are_added() -> None:
     own = GatewayResponse(403, "{}", {"Access-Control-Allow-Origin": "*"})
-    made = GatewayResponses({"ACCESS_DENIED": own}).make("ACCESS_DENIED")
+    made = GatewayResponses({"ACCESS_DENIED": own}).make_response("ACCESS_DENIED")
     assert dict(made.headers)["Access-Control-Allow-Origin"] == "*"
 
 
@@ -50,7 +50,7 @@ def test_an_unknown_response_type_is_refused() -> None:
 
 
 def test_a_response_ends_its_head_before_its_body() -> None:
-    data = Response(200, b"hi", (("X-A", "1"),)).serialize(keep_alive=True)
+    data = HttpResponse(200, b"hi", (("X-A", "1"),)).serialize(keep_alive=True)
     head, _, body = data.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\nX-A: 1\r\n")
     assert b"Content-Length: 2" in head
@@ -58,13 +58,15 @@ def test_a_response_ends_its_head_before_its_body() -> None:
 
 
 def test_a_head_response_has_the_length_and_no_body() -> None:
-    data = Response(200, b"hi").serialize(keep_alive=True, head_only=True)
+    data = HttpResponse(200, b"hi").serialize(keep_alive=True, head_only=True)
     assert b"Content-Length: 2" in data
     assert data.endswith(b"\r\n\r\n")
 
 
 def test_an_app_cannot_frame_the_message_itself() -> None:
-    response = Response(200, b"hi", (("Content-Length", "99"), ("Transfer-Encoding", "chunked")))
+    response = HttpResponse(
+        200, b"hi", (("Content-Length", "99"), ("Transfer-Encoding", "chunked"))
+    )
     assert b"99" not in response.serialize(keep_alive=True)
     assert b"chunked" not in response.serialize(keep_alive=True)
 
@@ -72,7 +74,7 @@ def test_an_app_cannot_frame_the_message_itself() -> None:
 @given(st.text(), st.text())
 def test_a_header_never_breaks_out_of_its_line(name: str, value: str) -> None:
     try:
-        data = Response(200, b"", ((name, value),)).serialize(keep_alive=True)
+        data = HttpResponse(200, b"", ((name, value),)).serialize(keep_alive=True)
     except HeaderError:
         return
     assert data.count(b"\r\n\r\n") == 1

@@ -28,13 +28,13 @@ def test_a_lost_call_lets_another_thread_take_its_place() -> None:
     def hang() -> None:
         started.set()
         hung.wait(PATIENCE_S)
-        pool.recover()
+        pool.count_recovered()
 
     pool.submit(hang)
     assert started.wait(PATIENCE_S)
     pool.submit(ran.set)
     assert not ran.is_set()
-    pool.lose()
+    pool.count_lost()
     assert ran.wait(PATIENCE_S)
     hung.set()
     pool.stop()
@@ -45,7 +45,7 @@ def test_the_pool_never_grows_over_its_limit() -> None:
     hung = threading.Event()
     for _ in range(5):
         pool.submit(lambda: (hung.wait(PATIENCE_S), None)[1])
-        pool.lose()
+        pool.count_lost()
     assert pool.threads == 2
     hung.set()
     pool.stop()

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.local.banner import ready_text
-from infra.local.options import Options
+from infra.local.banner import format_banner
+from infra.local.options import LocalOptions
 
-OPTIONS = Options(port=8123, state_dir=Path("elsewhere"))
+OPTIONS = LocalOptions(port=8123, state_dir=Path("elsewhere"))
 
 
 def test_the_first_line_says_where() -> None:
-    first, *rest = ready_text(OPTIONS, "http://127.0.0.1:4566", 1.23, {}).splitlines()
+    first, *rest = format_banner(OPTIONS, "http://127.0.0.1:4566", 1.23, {}).splitlines()
     assert first == (
         "Waybill is ready at http://127.0.0.1:8123 after 1.2 s (engine at http://127.0.0.1:4566)."
     )
@@ -17,10 +17,10 @@ def test_the_first_line_says_where() -> None:
 
 
 def test_commands_make_tokens_with_the_same_secret() -> None:
-    text = ready_text(OPTIONS, None, 1, {"STATE_DIR": "here", "JWT_SECRET": "very-secret"})
+    text = format_banner(OPTIONS, None, 1, {"STATE_DIR": "here", "JWT_SECRET": "very-secret"})
     assert "STATE_DIR=here make -s token ROLE=courier" in text
     assert "very-secret" not in text
 
 
 def test_another_issuers_tokens_are_not_made_here() -> None:
-    assert "make -s token" not in ready_text(OPTIONS, None, 1, {"JWT_JWKS_URL": "https://x"})
+    assert "make -s token" not in format_banner(OPTIONS, None, 1, {"JWT_JWKS_URL": "https://x"})

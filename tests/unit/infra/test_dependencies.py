@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import canonicalize_name
 
-from infra.package.dependencies import DependenciesError, Platform, install
-from infra.package.project import HOME, Options, lay_out, lock
+from infra.package.dependencies import DependenciesError, Platform, install_dependencies
+from infra.package.project import HOME, PackagingOptions, lay_out, lock_path
 
 PAIRS = {"requirements.txt": "requirements.lock", "requirements-jwks.txt": "requirements-jwks.lock"}
 
@@ -80,9 +80,9 @@ def test_chalice_ships_itself_so_it_is_the_one_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("jwks", [True, False])
 def test_the_package_is_made_by_its_lock(tmp_path: Path, jwks: bool) -> None:
-    options = Options(jwks=jwks)
+    options = PackagingOptions(jwks=jwks)
     lay_out(tmp_path / "project", options)
-    assert (tmp_path / "project/requirements.txt").read_text() == lock(options).read_text()
+    assert (tmp_path / "project/requirements.txt").read_text() == lock_path(options).read_text()
 
 
 @pytest.mark.parametrize(
@@ -121,5 +121,5 @@ def test_what_has_another_hash_is_not_shipped(tmp_path: Path) -> None:
     lock_ = tmp_path / "requirements.txt"
     lock_.write_text(f"shipped @ {wheel.as_uri()} --hash=sha256:{'0' * 64}\n")
     with pytest.raises(DependenciesError, match=r"(?i)hash"):
-        install(lock_, Platform("arm64", sys.version_info[:2]), tmp_path / "found")
+        install_dependencies(lock_, Platform("arm64", sys.version_info[:2]), tmp_path / "found")
     assert not (tmp_path / "found" / "key.txt").exists()

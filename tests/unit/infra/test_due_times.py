@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.messaging.wakeups import Greet, Wakeup
+from chalicelib.domain.messaging.wakeups import GreetingDue, Wakeup
 from chalicelib.errors import Unavailable
 from infra.local.due_times import DueTimes, NotingQueue
 
@@ -19,7 +19,7 @@ class FakeQueue:
         self.sent: list[tuple[Wakeup, timedelta]] = []
         self.is_down = False
 
-    def send(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         if self.is_down:
             raise Unavailable("down")
         self.sent += wakeups
@@ -40,8 +40,8 @@ def _waits_s(due_times: DueTimes) -> float:
 
 def test_a_message_sent_here_is_due_at_once(due_times: DueTimes) -> None:
     queue = FakeQueue()
-    NotingQueue(queue, due_times).send((Greet(id_), AT_ONCE) for id_ in "ab")
-    assert queue.sent == [(Greet("a"), AT_ONCE), (Greet("b"), AT_ONCE)]
+    NotingQueue(queue, due_times).send_wakeups((GreetingDue(id_), AT_ONCE) for id_ in "ab")
+    assert queue.sent == [(GreetingDue("a"), AT_ONCE), (GreetingDue("b"), AT_ONCE)]
     assert _waits_s(due_times) < 0.05
 
 
@@ -53,7 +53,7 @@ def test_a_delayed_message_is_due_after_its_delay(due_times: DueTimes) -> None:
 def test_a_batch_is_due_once_for_each_delay_in_it(due_times: DueTimes) -> None:
     """Delays are as the queue takes them: whole seconds, rounded up."""
     delays = (AT_ONCE, AT_ONCE, timedelta(seconds=0.4))
-    NotingQueue(FakeQueue(), due_times).send((Greet("a"), delay) for delay in delays)
+    NotingQueue(FakeQueue(), due_times).send_wakeups((GreetingDue("a"), delay) for delay in delays)
     assert _waits_s(due_times) < 0.1
     assert 0.8 < _waits_s(due_times) < 1.3
 
@@ -62,7 +62,7 @@ def test_what_was_not_sent_falls_never_due(due_times: DueTimes) -> None:
     queue = FakeQueue()
     queue.is_down = True
     with pytest.raises(Unavailable):
-        NotingQueue(queue, due_times).send([(Greet("a"), AT_ONCE)])
+        NotingQueue(queue, due_times).send_wakeups([(GreetingDue("a"), AT_ONCE)])
     due_times.add_delay(0.2)
     assert _waits_s(due_times) > 0.1
 

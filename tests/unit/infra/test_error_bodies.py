@@ -10,7 +10,9 @@ from infra.resources.gateway_responses import GATEWAY_RESPONSES, gateway_respons
 
 @pytest.mark.parametrize("kind", sorted(DEFAULTS))
 def test_every_answer_of_the_gateway_is_an_error_of_the_rest_api(kind: str) -> None:
-    body = json.loads(GatewayResponses(GATEWAY_RESPONSES).make(kind, message='a "quote"').body)
+    body = json.loads(
+        GatewayResponses(GATEWAY_RESPONSES).make_response(kind, message='a "quote"').body
+    )
     assert body.keys() == {"error", "message"}
     assert body["error"]
     assert body["message"]
@@ -28,11 +30,11 @@ def test_every_answer_of_the_gateway_is_an_error_of_the_rest_api(kind: str) -> N
     ],
 )
 def test_codes_and_statuses_fit(kind: str, status: int, code: str) -> None:
-    response = GatewayResponses(GATEWAY_RESPONSES).make(kind)
+    response = GatewayResponses(GATEWAY_RESPONSES).make_response(kind)
     assert (response.status, json.loads(response.body)["error"]) == (status, code)
 
 
 @pytest.mark.parametrize("kind", sorted(DEFAULTS))
 def test_pages_of_any_origin_may_read_what_the_gateway_says(kind: str) -> None:
-    headers = dict(GatewayResponses(gateway_responses()).make(kind).headers)
+    headers = dict(GatewayResponses(gateway_responses()).make_response(kind).headers)
     assert headers["Access-Control-Allow-Origin"] == "*"

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from infra.gateway.invocation import LambdaContext
 from infra.local.due_times import DueTimes
-from infra.local.poller import CONCURRENCY, Poller, failed_ids
+from infra.local.poller import CONCURRENCY, Poller, read_failed_ids
 
 Batch = list[dict[str, Any]]
 
@@ -175,4 +175,4 @@ def test_a_handler_that_hangs_does_not_keep_it_from_stopping() -> None:
     ],
 )
 def test_a_partial_response_is_read_as_lambda_reads_it(result: Any, failed: set[str]) -> None:
-    assert failed_ids(result, ["a", "b"]) == failed
+    assert read_failed_ids(result, ["a", "b"]) == failed

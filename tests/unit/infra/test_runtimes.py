@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from infra.package.runtimes import NoRuntimeError, check, read_lifecycles
+from infra.package.runtimes import NoRuntimeError, check_runtime, read_lifecycles
 
 KNOWN = {
     "python3.10": {"deprecated": "2026-10-31", "create-block": "2027-02-01"},
@@ -29,7 +29,7 @@ KNOWN = {
 def test_a_python_that_lambda_takes_is_packaged_for(
     python: tuple[int, int], today: date, said: str | None
 ) -> None:
-    found = check(python, today, KNOWN)
+    found = check_runtime(python, today, KNOWN)
     assert found is None if said is None else said in str(found)
 
 
@@ -40,7 +40,7 @@ def test_a_python_that_lambda_takes_no_more_is_refused_with_a_better_one(
     python: tuple[int, int], today: date
 ) -> None:
     with pytest.raises(NoRuntimeError, match=r"make PYTHON=python3\.14 setup package"):
-        check(python, today, KNOWN)
+        check_runtime(python, today, KNOWN)
 
 
 def test_there_is_a_list_of_what_lambda_runs_and_it_has_the_newest() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from infra.local.schedule import Schedule, scheduled_event
+from infra.local.schedule import Schedule, make_scheduled_event
 
 
 def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
@@ -50,5 +50,5 @@ def test_chalice_understands_the_event() -> None:
     def sweep(event: Any) -> None:
         seen.append((event.source, event.detail_type, event.region))
 
-    sweep(scheduled_event("waybill-api-sweep", "us-east-1"), None)
+    sweep(make_scheduled_event("waybill-api-sweep", "us-east-1"), None)
     assert seen == [("aws.events", "Scheduled Event", "us-east-1")]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from app import app
-from infra.package.project import Options, lay_out
+from infra.package.project import PackagingOptions, lay_out
 from infra.package.template import without_packaging
-from infra.template.expansion import expanded
+from infra.template.expansion import expand_template
 
 Template = dict[str, Any]
 
@@ -18,14 +18,14 @@ Template = dict[str, Any]
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """What `make package` writes to dist/sam.json."""
     project = tmp_path_factory.mktemp("package") / "project"
-    lay_out(project, Options())
+    lay_out(project, PackagingOptions())
     return without_packaging(app, project)
 
 
 @pytest.fixture(scope="session")
 def plain(template: Template) -> Template:
     """The same, expanded."""
-    return expanded(template, "s3://bucket/key", {"Stage": "one", "Secret": "/waybill/one"})
+    return expand_template(template, "s3://bucket/key", {"Stage": "one", "Secret": "/waybill/one"})
 
 
 @pytest.fixture(scope="session")

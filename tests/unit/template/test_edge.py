@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.template import watch
 from infra.template.edge import CACHING_DISABLED
-from infra.template.parameters import parameters
+from infra.template.parameters import make_parameters
 from tests.unit.template.test_lint import CFN_LINT
 from tests.unit.template.test_template import of_type, properties
 
@@ -58,12 +58,12 @@ def test_a_web_acl_is_an_option(resources: Value) -> None:
         "HasWebAcl",
         {"Ref": "WebAclArn"},
     ]
-    assert parameters()["WebAclArn"]["Default"] == ""
+    assert make_parameters()["WebAclArn"]["Default"] == ""
 
 
 def test_tables_can_be_protected_and_a_creation_can_be_rolled_back(resources: Value) -> None:
     """DynamoDB would refuse to delete a protected table of a stack that could not be made."""
-    assert parameters()["DeletionProtection"]["Default"] == "off"
+    assert make_parameters()["DeletionProtection"]["Default"] == "off"
     for table in of_type(resources, "AWS::DynamoDB::Table").values():
         protected = table["Properties"]["DeletionProtectionEnabled"]
         assert protected == {"Fn::If": ["ProtectsTables", True, False]}
@@ -89,7 +89,7 @@ def test_a_stage_beats_before_the_edge_cuts(template: Value) -> None:
 
 
 def test_the_edges_log_tells_who_came_and_no_token() -> None:
-    (delivery,) = of_type(watch.template()["Resources"], "AWS::Logs::Delivery").values()
+    (delivery,) = of_type(watch.make_template()["Resources"], "AWS::Logs::Delivery").values()
     fields = delivery["Properties"]["RecordFields"]
     assert {"c-ip", "sc-status", "cache-behavior-path-pattern"} <= set(fields)
     assert not set(fields) & set(TOKENS_IN)
@@ -97,7 +97,7 @@ def test_the_edges_log_tells_who_came_and_no_token() -> None:
 
 
 def test_logs_and_limits_are_off_unless_asked_for() -> None:
-    made = watch.template()
+    made = watch.make_template()
     defaults = {name: one.get("Default") for name, one in made["Parameters"].items()}
     assert (defaults["AccessLogs"], defaults["RequestsPerAddress"]) == ("off", 0)
     for name, resource in made["Resources"].items():
@@ -105,7 +105,7 @@ def test_logs_and_limits_are_off_unless_asked_for() -> None:
 
 
 def test_the_rate_is_of_one_address_and_a_sample_shows_nothing() -> None:
-    (acl,) = of_type(watch.template()["Resources"], "AWS::WAFv2::WebACL").values()
+    (acl,) = of_type(watch.make_template()["Resources"], "AWS::WAFv2::WebACL").values()
     found = acl["Properties"]
     assert found["Scope"] == "CLOUDFRONT"
     (rule,) = found["Rules"]
@@ -116,7 +116,7 @@ def test_the_rate_is_of_one_address_and_a_sample_shows_nothing() -> None:
 
 def test_it_is_clean(tmp_path: Path) -> None:
     path = tmp_path / "watch.json"
-    path.write_text(json.dumps(watch.template()))
+    path.write_text(json.dumps(watch.make_template()))
     ran = subprocess.run(
         [sys.executable, "-c", CFN_LINT, "--format", "parseable", str(path)],
         capture_output=True,

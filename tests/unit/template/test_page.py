@@ -7,15 +7,15 @@ import re
 import pytest
 
 from chalicelib.domain.events import LOGGED_FOR
-from chalicelib.domain.orders.chat import KEPT_FOR
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
+from chalicelib.domain.orders.chat import CHAT_KEPT_FOR
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, get_short_name
 from infra.conformance.gaps import GAPS
-from infra.docs.costs import PAGES, figures, rewritten
+from infra.docs.costs import PAGES, read_units, rewrite_page
 from infra.package.archive import MAX_BYTES
 from infra.package.cold import ALLOWED
 from infra.package.project import HOME
 from infra.template import alarms, watch
-from infra.template.parameters import parameters, tunable
+from infra.template.parameters import make_parameters, tunable_settings
 
 PAGE = (HOME / "docs" / "deploy.md").read_text()
 
@@ -35,18 +35,18 @@ def test_every_story_that_is_not_told_exists() -> None:
 def test_costs_are_what_the_figures_come_to() -> None:
     for page in PAGES:
         text = page.read_text()
-        assert rewritten(text) == text, "run `python -m infra.docs.costs`"
+        assert rewrite_page(text) == text, "run `python -m infra.docs.costs`"
         assert "| a million deliveries | $" in text
 
 
 def test_a_figure_that_is_not_there_is_missed() -> None:
-    assert figures("whole")["write units"] > 0
+    assert read_units("whole")["write units"] > 0
     with pytest.raises(KeyError):
-        figures("nothing")
+        read_units("nothing")
 
 
 def test_every_parameter_is_described() -> None:
-    for name in parameters().keys() - set(tunable().values()):
+    for name in make_parameters().keys() - set(tunable_settings().values()):
         assert f"`{name}`" in PAGE
 
 
@@ -63,7 +63,7 @@ def test_every_alarm_is_described_with_what_to_do() -> None:
         for name in re.findall(r"`(\w+)`", cells[1])
         if len(cells) == 5
     }
-    made = {**alarms.resources(), **watch.template()["Resources"]}
+    made = {**alarms.make_resources(), **watch.make_template()["Resources"]}
     names = [name for name, one in made.items() if one["Type"] == "AWS::CloudWatch::Alarm"]
     assert len(names) > 15
     for name in names:
@@ -73,7 +73,7 @@ def test_every_alarm_is_described_with_what_to_do() -> None:
 
 
 def test_every_parameter_of_the_watch_is_described() -> None:
-    for name in watch.template()["Parameters"]:
+    for name in watch.make_template()["Parameters"]:
         assert re.search(rf"`{name}`|\b{name}=", PAGE), name
 
 
@@ -81,8 +81,8 @@ def test_the_page_on_personal_data_knows_every_table_and_how_long_rows_live() ->
     page = (HOME / "docs" / "personal-data.md").read_text()
     kept = page.partition("## Erasing")[0]
     for model in MODELS:
-        name = short_name(model)
+        name = get_short_name(model)
         (row,) = (line for line in kept.splitlines() if re.match(rf"\| [^|]*`{name}`", line))
         assert ("(TTL)" in row) == (name in TTL_ATTRIBUTES), name
     assert f"{LOGGED_FOR.days} days and an hour (TTL)" in kept
-    assert f"{KEPT_FOR.days} days (TTL)" in kept
+    assert f"{CHAT_KEPT_FOR.days} days (TTL)" in kept

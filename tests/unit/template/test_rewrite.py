@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.gateway.paths import PathRule, rewrite, stage_rules
+from infra.gateway.paths import PathRule, rewrite_path, stage_rules
 from infra.local.options import STAGE
 from infra.resources.websocket_paths import PATHS
-from infra.template.edge import patterns
+from infra.template.edge import websocket_patterns
 from infra.template.rewrite import rewrite_function
 
 # Besides the contracts' own paths: two captures, a capture in the middle, signs of patterns.
@@ -93,7 +93,7 @@ def sent_on(returned: Any) -> tuple[str, dict[str, list[str]]] | Refusal | None:
 
 def expected(path: str, query: str) -> tuple[str, dict[str, list[str]]] | Refusal | None:
     """The same, by the local gateway."""
-    found = rewrite(RULES, path, parse_qs(query, keep_blank_values=True))
+    found = rewrite_path(RULES, path, parse_qs(query, keep_blank_values=True))
     if found and found.refusal:
         return found.refusal
     return (f"/{STAGE}", found.query) if found else None
@@ -188,7 +188,7 @@ def test_every_path_below_the_rest_stage_has_a_behaviour_of_its_own() -> None:
     assert below
     for rule in below:
         path = rule.pattern.rstrip("/").partition("{")[0]
-        assert any(pattern.rstrip("*").startswith(path) for pattern in patterns([rule]))
+        assert any(pattern.rstrip("*").startswith(path) for pattern in websocket_patterns([rule]))
 
 
 def test_the_function_is_small_enough(edge: Edge) -> None:

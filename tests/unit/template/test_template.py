@@ -11,25 +11,25 @@ import pytest
 
 from app import app
 from chalicelib.contracts.registry import CONTRACTS
-from chalicelib.domain.messaging.mailboxes import REMEMBERED_FOR
+from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.edge.sqs import BATCH_SIZE
 from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN
-from chalicelib.services.sweeper import PASS_EVERY, PASSES
-from chalicelib.services.wakeup_handler import HELD_PAUSE, HELD_TRIES
+from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
+from chalicelib.services.wakeup_handler import HELD_PAUSE, MAX_HELD_TRIES
 from chalicelib.settings import Settings
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, short_name
-from infra.local.moto_engine import moto_engine
-from infra.package.project import CONFIG, HOME, Options, lay_out
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, get_short_name
+from infra.local.moto_engine import run_moto
+from infra.package.project import CONFIG, HOME, PackagingOptions, lay_out
 from infra.package.template import without_packaging
-from infra.resources.aws_clients import client
+from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import GATEWAY_RESPONSES
 from infra.resources.tables import MAX_RECEIVES, VISIBILITY_TIMEOUT_S, create_all
 from infra.resources.websocket_paths import PATHS
 from infra.template.functions import CHECK, FUNCTIONS, HANDLERS
 from infra.template.guard import GUARD
 from infra.template.intrinsics import Value
-from infra.template.parameters import settings_read, tunable
+from infra.template.parameters import list_settings, tunable_settings
 
 PSEUDO = {
     "AWS::Partition": "aws",
@@ -112,7 +112,7 @@ def test_functions_run_on_arm_with_room_and_keep_their_logs_for_a_while(resource
 
 
 def test_a_sweep_has_time_for_all_its_passes_and_is_not_repeated(resources: Value) -> None:
-    waits = (PASSES - 1) * PASS_EVERY
+    waits = (PASSES - 1) * PASS_INTERVAL
     timeout = timedelta(seconds=properties(resources, "Sweep")["Timeout"])
     assert timeout > waits + timedelta(seconds=30)
     assert timeout.total_seconds() > 50
@@ -132,9 +132,9 @@ def test_tables_are_those_that_the_local_run_makes(resources: Value) -> None:
     """As an engine describes the tables that were made on it, not as it was asked for them."""
     tables = of_type(resources, "AWS::DynamoDB::Table")
     assert len(tables) == len(MODELS)
-    with moto_engine():
+    with run_moto():
         create_all("waybill-x", "waybill-x-wakeups", None)
-        dynamodb = client("dynamodb", None)
+        dynamodb = make_client("dynamodb", None)
         for table in tables.values():
             wanted = worded(table["Properties"], Stage="x")
             made = dynamodb.describe_table(TableName=wanted["TableName"])["Table"]
@@ -221,8 +221,8 @@ def test_late_wakeups_are_those_that_the_handler_says_are_late(resources: Value)
 
 def test_a_wakeup_is_tried_for_less_time_than_a_mailbox_remembers_it() -> None:
     received = timedelta(seconds=MAX_RECEIVES * VISIBILITY_TIMEOUT_S)
-    sent_on = COMMIT_WITHIN + HELD_TRIES * HELD_PAUSE
-    assert received + sent_on < REMEMBERED_FOR
+    sent_on = COMMIT_WITHIN + MAX_HELD_TRIES * HELD_PAUSE
+    assert received + sent_on < APPLIED_KEPT_FOR
 
 
 def test_the_websocket_stage_deploys_itself(template: Value, resources: Value) -> None:
@@ -424,13 +424,13 @@ def test_functions_find_the_tables_and_the_queue_of_their_stage(resources: Value
         variables = properties(resources, function.logical_id)["Environment"]["Variables"]
         env = worded(variables, Stage="one")
         assert env["QUEUE_NAME"] in names
-        assert {f"{env['TABLE_PREFIX']}-{short_name(model)}" for model in MODELS} <= names
+        assert {f"{env['TABLE_PREFIX']}-{get_short_name(model)}" for model in MODELS} <= names
 
 
 def test_what_is_not_given_is_the_settings_default(resources: Value) -> None:
     """Lambda's environment has no absent values, only empty ones."""
     variables = properties(resources, "Wake")["Environment"]["Variables"]
-    assert set(settings_read()) - set(variables) <= {
+    assert set(list_settings()) - set(variables) <= {
         "AWS_REGION",  # Lambda's
         "AWS_DEFAULT_REGION",  # Lambda's
         "AWS_ENDPOINT_URL",  # local runs
@@ -444,7 +444,7 @@ def test_what_is_not_given_is_the_settings_default(resources: Value) -> None:
 
 def test_every_tunable_setting_is_a_parameter(template: Value) -> None:
     """And is the application's default, but for the heartbeat, which only an edge asks for."""
-    for parameter in tunable().values():
+    for parameter in tunable_settings().values():
         default = "480" if parameter == "HeartbeatS" else ""
         assert template["Parameters"][parameter]["Default"] == default
 
@@ -553,7 +553,7 @@ def test_keys_by_url_are_allowed_by_the_package_for_it(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     project = tmp_path_factory.mktemp("jwks") / "project"
-    lay_out(project, Options(jwks=True))
+    lay_out(project, PackagingOptions(jwks=True))
     assert "PackagedForSecrets" not in without_packaging(app, project)["Rules"]
     assert "cryptography" in (project / "requirements.txt").read_text()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.orders.effects import STEPS
+from chalicelib.domain.orders.effects import EFFECTS
 from chalicelib.domain.orders.flow import (
     ADMIN,
     ASSIGNEE,
@@ -10,12 +10,12 @@ from chalicelib.domain.orders.flow import (
     OWNER,
     OWNER_OR_ADMIN,
     Flow,
-    Table,
-    joined,
+    TransitionTable,
+    merge_tables,
 )
 from chalicelib.domain.orders.model import Status
 
-TABLE: Table = {
+TRANSITIONS: TransitionTable = {
     Status.SEARCHING: {
         "offer": Status.OFFERED,
         "wait": Status.SEARCHING,
@@ -47,9 +47,9 @@ TABLE: Table = {
 }
 
 # The goods are with a courier who may never be heard of again.
-ADMINS: Table = {Status.IN_TRANSIT: {"cancel": Status.CANCELLED}}
+ADMIN_TRANSITIONS: TransitionTable = {Status.IN_TRANSIT: {"cancel": Status.CANCELLED}}
 
-MAY = {
+PERMISSIONS = {
     "offer": DISPATCHER,
     "wait": DISPATCHER,
     "give_up": DISPATCHER,
@@ -73,4 +73,11 @@ REPEATABLE: dict[str, Status] = {
     "cancel": Status.CANCELLED,
 }
 
-FLOW = Flow("delivery", joined(TABLE, ADMINS), MAY, REPEATABLE, STEPS, only_admins=ADMINS)
+FLOW = Flow(
+    "delivery",
+    merge_tables(TRANSITIONS, ADMIN_TRANSITIONS),
+    PERMISSIONS,
+    REPEATABLE,
+    EFFECTS,
+    admin_transitions=ADMIN_TRANSITIONS,
+)
