@@ -47,7 +47,8 @@ class Board:
         """The state in one line."""
         known = {word: n for word, n in self._ledger.count_by_status().items() if n}
         orders = ", ".join(f"{n} {word}" for word, n in known.items()) or "no orders yet"
-        return f"{self._time_since_start_s():5.1f} s  {orders}; {self._ledger.offers_timed_out} timed out"
+        lapsed = self._ledger.offers_timed_out
+        return f"{self._time_since_start_s():5.1f} s  {orders}; {lapsed} timed out"
 
     def make_table(self) -> Table:
         """The state as a table."""

@@ -56,7 +56,8 @@ _THAT_ORDER = """{"order_id": "'"$ORDER"'"}"""  # ends the quotes around the bod
 
 
 def _post_command(options: LocalOptions, path: str, token: str, body: str) -> str:
-    return f"{_get_command(options, path, token)} -w '\\n' -H 'Content-Type: application/json' -d '{body}'"
+    get = _get_command(options, path, token)
+    return f"{get} -w '\\n' -H 'Content-Type: application/json' -d '{body}'"
 
 
 def _get_command(options: LocalOptions, path: str, token: str) -> str:

@@ -42,7 +42,8 @@ def an_order_and_its_courier_agree(town: Town) -> Iterator[str]:
     occupied, orders = town.history.occupied, town.history.orders
     for order in orders.values():
         if order.occupied_courier_id and occupied.get(order.occupied_courier_id) != order.id:
-            yield f"{_brief(order)} is held by {order.occupied_courier_id}, who has {occupied.get(order.occupied_courier_id)}"
+            held = occupied.get(order.occupied_courier_id)
+            yield f"{_brief(order)} is held by {order.occupied_courier_id}, who has {held}"
     for courier_id, order_id in occupied.items():
         if orders[order_id].occupied_courier_id != courier_id:
             yield f"{courier_id} is busy with {_brief(orders[order_id])}"

@@ -27,7 +27,8 @@ def who_was_let_in_is_in_every_room(town: Town) -> Iterator[str]:
             if not there:
                 yield f"{socket.id} is not in {room}"
             elif there[0].subscriptions != connection.subscriptions:
-                yield f"{socket.id} hears {there[0].subscriptions} in {room}, not {connection.subscriptions}"
+                heard = there[0].subscriptions
+                yield f"{socket.id} hears {heard} in {room}, not {connection.subscriptions}"
         counts = connection.role is Role.COURIER and connection.subscriptions is None
         if counts and socket.id not in _sockets_of(town, socket.person_id):
             yield f"{socket.id} does not count as connected"
