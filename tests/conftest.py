@@ -32,7 +32,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("waybill")
 
 # After the environment is safe: some modules read it when imported.
-from infra.local.engine import EngineError, Ministack, is_port_free  # noqa: E402
+from infra.local.engine import EngineError, Ministack  # noqa: E402
+from infra.local.ports import is_port_free  # noqa: E402
 
 
 def free_port() -> int:

@@ -10,13 +10,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from infra.bench.report import cpu_of
-from infra.harness.stack_process import HOME, find_free_port
+from infra.harness.stack_process import HOME
+from infra.local.ports import find_free_port
+from infra.local.server_process import ServerProcess, ServerProcessError
 
 START_WITHIN_S = 30.0
 INSTALL_WITHIN_S = 240.0
@@ -39,48 +40,33 @@ class Contender:
         self.name = name
         self.path = path
         self.port = find_free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._folder = TemporaryDirectory(prefix="waybill-bench-")
+        self._server: ServerProcess | None = None
 
     def start(self, command: Sequence[str], env: Mapping[str, str], folder: Path = HOME) -> None:
-        """Returns once it accepts connections. Raises Unavailable."""
-        self._process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the bench, which then stops it
+        """Start the server; return once it accepts connections. Raises Unavailable."""
+        log = Path(self._folder.name, "log")
+        self._server = ServerProcess(
+            command, log, {**os.environ, **env}, folder=folder, stop_within_s=STOP_WITHIN_S
         )
-        give_up_at = time.monotonic() + START_WITHIN_S
-        while not _accepts(self.port):
-            if self._process.poll() is not None or time.monotonic() > give_up_at:
-                raise Unavailable(f"{self.name} did not start: {self._last_words()}")
-            time.sleep(0.05)
+        try:
+            self._server.start(lambda: _accepts(self.port), START_WITHIN_S)
+        except ServerProcessError as error:
+            last = str(error).strip().splitlines()[-1:] or ["it said nothing"]
+            raise Unavailable(f"{self.name} did not start: {last[0]}") from error
 
     def cpu_s(self) -> float | None:
-        """CPU seconds used so far, with the processes that it runs."""
-        if self._process is None:
+        """Return the CPU seconds used so far, with those of the processes that it runs."""
+        if self._server is None or self._server.pid is None:
             return None
-        used = [cpu_of(pid) for pid in (self._process.pid, *_children(self._process.pid))]
+        used = [cpu_of(pid) for pid in (self._server.pid, *_children(self._server.pid))]
         return sum(each for each in used if each is not None) if used[0] is not None else None
 
     def stop(self) -> None:
-        """End it. Harmless if it was never started."""
-        if self._process:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._log.close()
-
-    def _last_words(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        """Stop the server. Harmless if it was never started."""
+        if self._server is not None:
+            self._server.stop()
+        self._folder.cleanup()
 
 
 def floor() -> Contender:

@@ -23,8 +23,8 @@ from chalicelib.errors import Gone
 from chalicelib.settings import Settings
 from chalicelib.store.tables import bind_tables
 from infra.bench.meter import Meter
-from infra.harness.stack_process import find_free_port
 from infra.local.engine import Ministack
+from infra.local.ports import find_free_port
 from infra.local.tokens import mint_token
 from infra.resources.aws_clients import REGION, make_client
 from infra.resources.tables import create_tables

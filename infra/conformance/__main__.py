@@ -16,12 +16,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.conformance.cloud import ROOT, find_free_port, run_cloud
+from infra.conformance.cloud import ROOT, run_cloud
 from infra.conformance.deployment import HASTY, PATIENT, deploy_stage
 from infra.conformance.front import Front
 from infra.conformance.logs import find_complaints
 from infra.deploy.errors import DeployError
 from infra.local.engine import EngineError
+from infra.local.ports import find_free_port
 
 # What is left out is about the local gateway, the local run and the package themselves.
 STORIES = (

@@ -22,12 +22,13 @@ from statistics import median
 from urllib.request import urlopen
 
 from infra.bench.rounds import PARCEL, PLACE
-from infra.conformance.cloud import ROOT, find_free_port, run_cloud
+from infra.conformance.cloud import ROOT, run_cloud
 from infra.conformance.deployment import deploy_stage
 from infra.conformance.front import Front
 from infra.conformance.logs import read_invocations
 from infra.harness.clients import StackClient
 from infra.local.options import LocalOptions
+from infra.local.ports import find_free_port
 
 WARM_UP, ROUNDS = 5, 40
 QUIET_S = 25.0  # every timer of an order has come and found nothing to do
@@ -63,7 +64,7 @@ async def main(package: Path) -> None:
 async def _median_ms(
     once: Callable[[], Awaitable[None]], endpoint: str
 ) -> dict[str, tuple[float, float]]:
-    """How often each function runs for something, and how long."""
+    """Measure how often each function runs for one call of `once`, and its median milliseconds."""
     await _run_repeatedly(once, WARM_UP)
     before = set(read_invocations(endpoint))
     await _run_repeatedly(once, ROUNDS)

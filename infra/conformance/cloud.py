@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.gateway import GatewayConfig, bind
 from infra.local.engine import Ministack
+from infra.local.ports import find_free_port
 
 # Root, to ministack; the functions get credentials of their roles.
 ROOT = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -24,15 +24,9 @@ _SETTINGS = {
 
 @contextlib.contextmanager
 def run_cloud() -> Iterator[Ministack]:
-    """One that is gone afterwards, with all that was in it."""
+    """Run a ministack for as long as the block; all that was in it is gone afterwards."""
     with (
         TemporaryDirectory(prefix="waybill-conformance-") as folder,
         Ministack(find_free_port(), Path(folder), environment=_SETTINGS) as running,
     ):
         yield running
-
-
-def find_free_port() -> int:
-    """A port that nobody listens on."""
-    with contextlib.closing(bind(GatewayConfig(port=0))) as bound:
-        return int(bound.getsockname()[1])

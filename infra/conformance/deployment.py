@@ -71,14 +71,14 @@ def bring_up(folder: Path, endpoint: str, stage: str, **given: str) -> DeployedS
 
 @cache
 def clients_of(endpoint: str) -> Clients:
-    """The engine's clients, each made once: their models are large."""
+    """Return what makes the engine's clients, each of them once: their models are large."""
     return cache(partial(make_client, endpoint=endpoint))
 
 
 def adapt_template(
     endpoint: str, template: Template, code_uri: str, given: Mapping[str, str]
 ) -> Template:
-    """The template, expanded, since ministack can't; and four things that are not as on AWS.
+    """Expand the template, which ministack can't, and change four things that are not as on AWS.
 
     No name leads to the engine's @connections, so their address is its own. AWS lets whoever may
     SendMessage send a batch, which ministack holds to be an action of its own. AWS takes a number
@@ -106,7 +106,7 @@ def adapt_template(
 
 
 def drop_query_alarms(template: Template) -> Template:
-    """The template less the alarms that watch more than one metric."""
+    """Return the template without the alarms that watch more than one metric."""
     kept = {
         name: each
         for name, each in template["Resources"].items()

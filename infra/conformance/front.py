@@ -31,7 +31,7 @@ class EdgeAnswer:
     body: str
 
     def encode(self) -> bytes:
-        """The bytes of the response."""
+        """Return the bytes of the response."""
         head = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
         head += "Content-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n"
         head += f"Content-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
@@ -78,7 +78,7 @@ class Front:
                 await _await_first(*map(asyncio.ensure_future, ways))
 
     def rewrite_head(self, head: bytes) -> bytes | EdgeAnswer:
-        """The head for the engine, one request to a connection."""
+        """Rewrite a request's head for the engine, which takes one request to a connection."""
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
         upgrade = any(line.lower().startswith("upgrade:") for line in lines)

@@ -22,21 +22,21 @@ class Invocation(NamedTuple):
 
 
 def find_complaints(endpoint: str) -> Iterator[str]:
-    """Every logged line of an invocation that logged more than its start and end."""
+    """Yield every logged line but the routine ones: START, END and REPORT."""
     for group, line in read_lines(make_client("logs", endpoint)):
         if not line.startswith(_ROUTINE):
             yield f"{group}: {line}"
 
 
 def read_invocations(endpoint: str) -> Iterator[Invocation]:
-    """Every run of a function so far."""
+    """Yield every run of a function so far."""
     for group, line in read_lines(make_client("logs", endpoint)):
         if found := _REPORT.match(line):
             yield Invocation(group.rpartition("/")[2], found[1], int(found[2]))
 
 
 def read_lines(logs: Any, prefix: str = GROUPS) -> Iterator[tuple[str, str]]:
-    """Every line that a logs client reads, with the name of its log group."""
+    """Yield the log group's name and the text of every line that a logs client reads."""
     for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
         name = group["logGroupName"]
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):

@@ -55,7 +55,7 @@ def main() -> int:
 
 @contextmanager
 def _use_stack(console: Console) -> Iterator[tuple[LocalOptions, str]]:
-    """The one that serves on PORT, or one of its own."""
+    """Yield the options and secret of the Waybill on PORT, or of one that is started for this."""
     where = LocalOptions.from_env(os.environ)
     if is_serving(where.url):
         console.print(f"Using the Waybill at {where.url}.", highlight=False)

@@ -44,14 +44,14 @@ class Board:
             self._console.print(self.format_line(), soft_wrap=True)
 
     def format_line(self) -> str:
-        """The state in one line."""
+        """Return the state in one line."""
         known = {word: n for word, n in self._ledger.count_by_status().items() if n}
         orders = ", ".join(f"{n} {word}" for word, n in known.items()) or "no orders yet"
         lapsed = self._ledger.offers_timed_out
         return f"{self._time_since_start_s():5.1f} s  {orders}; {lapsed} timed out"
 
     def make_table(self) -> Table:
-        """The state as a table."""
+        """Return the state as a table."""
         table = Table(title=f"Waybill demo, {self._time_since_start_s():.0f} s", min_width=46)
         table.add_column("orders")
         table.add_column("", justify="right")
@@ -67,7 +67,7 @@ class Board:
 
 
 def collect_facts(ledger: Ledger, couriers: Sequence[SimulatedCourier]) -> dict[str, str]:
-    """What else is worth knowing, by name."""
+    """Return what the table shows below the orders: value by name."""
     busy = sum(courier.order is not None for courier in couriers)
     after_ms = [1000 * s for s in ledger.assigned_after_s]
     return {

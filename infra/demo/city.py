@@ -21,18 +21,18 @@ class City:
     random: Random
 
     def random_corner(self) -> Corner:
-        """Any corner."""
+        """Return any corner."""
         return self.random.randint(0, BLOCKS), self.random.randint(0, BLOCKS)
 
     def walk_towards(self, here: Corner, there: Corner, blocks: int) -> Corner:
-        """The corner that is `blocks` nearer, first along one street, then along the other."""
+        """Return the corner that is `blocks` nearer, first along one street, then the other."""
         north = _step_towards(here[0], there[0], blocks)
         east = _step_towards(here[1], there[1], blocks - abs(north - here[0]))
         return north, east
 
 
 def to_degrees(corner: Corner) -> tuple[float, float]:
-    """(latitude, longitude)"""
+    """Return a corner's (latitude, longitude)."""
     north, east = corner
     return (
         round(SOUTH_WEST[0] + north * BLOCK_M * _LAT_PER_M, 6),
@@ -41,7 +41,7 @@ def to_degrees(corner: Corner) -> tuple[float, float]:
 
 
 def address_of(corner: Corner) -> str:
-    """What the corner is called."""
+    """Return a corner's address, such as `2nd Street and 3rd Avenue`."""
     return f"{_ordinal(corner[0] + 1)} Street and {_ordinal(corner[1] + 1)} Avenue"
 
 

@@ -52,7 +52,7 @@ class Day:
 
     @property
     def people(self) -> list[SimulatedCourier | SimulatedCustomer]:
-        """Everybody."""
+        """Couriers and customers, all of them."""
         return [*self.couriers, *self.customers]
 
     async def run(self) -> None:

@@ -32,11 +32,11 @@ class Ledger:
     problems: list[str] = field(default_factory=list)
 
     def add_order(self, order_id: str) -> None:
-        """An order was made. Its frames may have told more already."""
+        """Note a new order. Its frames may have said more already."""
         self.status.setdefault(order_id, "placed")
 
     def record_status(self, order_id: str, word: str) -> None:
-        """Its customer was told of a status. After a cancel a frame may still be under way."""
+        """Note a status that an order's customer heard. After a cancel a frame may be under way."""
         before = self.status.get(order_id)
         if before == "cancelled" and word not in FINAL:
             return
@@ -45,10 +45,10 @@ class Ledger:
         self.status[order_id] = word
 
     def count_by_status(self) -> dict[str, int]:
-        """How many orders stand where, in the order of an order's life."""
+        """Count the orders of each status, in the order of an order's life."""
         counted = Counter(self.status.values())
         return {word: counted[word] for word in WORDS}
 
     def find_open_orders(self) -> list[str]:
-        """Orders that have reached no final status."""
+        """Return the ids of orders that have reached no final status."""
         return [id_ for id_, word in self.status.items() if word not in FINAL]

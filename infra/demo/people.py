@@ -73,8 +73,11 @@ class SimulatedCourier:
             self._drop_order(order_id)
 
     async def _check_free_for(self, order_id: str) -> None:
-        """Two at once would be the worst that a dispatcher can do. An order that was cancelled is
-        not told to its courier by spec 000, so the API is asked what became of it."""
+        """Note a problem if the courier has another order: two at once must not be.
+
+        Spec 000 tells a courier nothing of a cancelled order, so the API is asked what became of
+        it.
+        """
         if self.order in (None, order_id):
             return
         _, other = await self.client.get(f"orders/{self.order}")

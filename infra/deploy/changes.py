@@ -110,7 +110,10 @@ class ChangeSet:
             self.formation.delete_stack(StackName=self.stack_id)
 
     def find_result(self) -> bool | None:
-        """Whether it succeeded, by its own status; None while there is no end, or no word."""
+        """Return whether the change set succeeded, by its own status.
+
+        None while there is no end, or nothing is known of it.
+        """
         return _OVER.get(self._execution_status())
 
     def _execution_status(self) -> str:
@@ -143,7 +146,7 @@ class _End:
         return stack if self._is_over(stack) else None
 
     def _is_over(self, stack: Mapping[str, Any]) -> bool:
-        """Whether the change set itself says so: a stack may name none, or an older one."""
+        """Tell whether the change set itself says so: a stack may name none, or an older one."""
         if self._change.find_result() is not (stack["StackStatus"] in SUCCEEDED):
             return False
         if "ChangeSetId" not in stack:

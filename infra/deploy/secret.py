@@ -22,7 +22,7 @@ Clients = Callable[[str], Any]
 
 
 def parameter_name(stage: str) -> str:
-    """The parameter that says where a stage's secret is."""
+    """Return the name of the SSM parameter that says where a stage's secret is."""
     return f"/waybill/{stage}/secret"
 
 
@@ -103,7 +103,7 @@ def check_secret(clients: Clients, parameter: str, given: Mapping[str, str]) -> 
 
 
 def _settings_of(given: Mapping[str, str]) -> dict[str, str]:
-    """What parameters say, by the settings' own names."""
+    """Return the settings that parameters give, by the settings' own names."""
     return {name: given.get(parameter, "") for name, parameter in tunable_settings().items()}
 
 

@@ -25,7 +25,7 @@ _BEGINS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
 
 
 def _say_nothing(line: str) -> None:
-    """For who wants no remarks."""
+    """Drop a remark."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """As CloudFormation has it."""
+        """CloudFormation's name of the stack."""
         return f"waybill-{self.stage}"
 
     def deploy(
@@ -80,7 +80,7 @@ class Stack:
         return {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
 
     def _find_standing(self) -> Description | None:
-        """The stack as it is; None if there is none. Raises DeployError if it can't be changed."""
+        """Return the stack that is there, or None. Raises DeployError if it can't be changed."""
         try:
             found = self._describe_stack(self.name)
         except ClientError as error:
@@ -94,7 +94,7 @@ class Stack:
     def _choose_parameters(
         self, known: Collection[str], old: Mapping[str, str], given: Mapping[str, str]
     ) -> dict[str, str]:
-        """The parameters to send: what is given, and what has no value yet but needs one."""
+        """Return the parameters to send: those given, and those that need a first value."""
         if given.get("Stage", self.stage) != self.stage:
             raise DeployError(f"The stage is {self.stage}: Stage={given['Stage']} is another one.")
         if unknown := [name for name in given if name not in known]:
@@ -105,7 +105,7 @@ class Stack:
         return new
 
     def _secret_at(self, old: Mapping[str, str]) -> str:
-        """The SSM parameter that was given once, or the one that `make secret` makes."""
+        """Return the SSM parameter that was given once, or the one that `make secret` makes."""
         name = old.get("Secret", "")
         # ministack shows what the parameter holds, and not its name.
         return secret.parameter_name(self.stage) if ":secretsmanager:" in name or not name else name
@@ -119,7 +119,7 @@ class Stack:
             self.say(shortage)
 
     def _tables_held(self, template: Template) -> set[str]:
-        """The logical ids of the template's tables that the stack has."""
+        """Return the logical ids of the template's tables that the stack has."""
         formation = self.clients("cloudformation")
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=self.name)
         held = {
@@ -171,7 +171,7 @@ class Stack:
         return None
 
     def _find_obstacle(self) -> str | None:
-        """Why a change was refused: the stack may be another's since it was looked at."""
+        """Say why a change was refused: the stack may be another's since it was looked at."""
         try:
             return states.find_obstacle(self.name, self._describe_stack(self.name)["StackStatus"])
         except ClientError:
@@ -195,7 +195,7 @@ class Stack:
         return found
 
     def _find_failures(self, stack_id: str) -> Iterator[str]:
-        """What failed since the last change began, newest first."""
+        """Yield what failed since the last change began, newest first."""
         formation = self.clients("cloudformation")
         for page in formation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for event in page["StackEvents"]:
@@ -212,7 +212,7 @@ def _is_unborn(standing: Description | None) -> bool:
 
 
 def _parameters_of(standing: Description | None) -> dict[str, str]:
-    """What the stack was last given; nothing, if it was never made."""
+    """Return the parameters that the stack was last given; none, if it was never made."""
     if standing is None or _is_unborn(standing):
         return {}
     return {each["ParameterKey"]: each["ParameterValue"] for each in standing.get("Parameters", ())}

@@ -67,7 +67,7 @@ class Costs:
 
     @property
     def cells(self) -> list[str]:
-        """As the table has them, the sum last."""
+        """The amounts as the table has them, the sum last."""
         each = list(self)
         return [format_dollars(amount) for amount in [*each, sum(each)]]
 
@@ -84,13 +84,13 @@ def main(arguments: list[str]) -> int:
 
 
 def rewrite_page(page: str) -> str:
-    """A page with its tables as the figures have them."""
+    """Return a page with its tables as the figures have them."""
     tables = {"costs": make_costs_table, "billed": make_billed_table}
     return _PLACE.sub(lambda found: found[1] + tables[found[2]]() + found[3], page)
 
 
 def make_costs_table() -> str:
-    """What a million deliveries cost, a million positions, a courier's month, and idling."""
+    """Return the table of costs: a million deliveries, positions, heartbeats, a month, idling."""
     position = sum_positions()
     beat = sum_heartbeats()
     month = Costs(
@@ -111,7 +111,7 @@ def make_costs_table() -> str:
 
 
 def make_billed_table() -> str:
-    """How often functions run, and how long."""
+    """Return the table of how often functions run, and how long."""
     return _format_table(
         ["for one", "function", "runs", "milliseconds each, warm"],
         *(
@@ -128,7 +128,7 @@ def _format_table(head: list[str], *rows: list[str]) -> str:
 
 
 def sum_deliveries() -> Costs:
-    """Five REST requests each, and the frames."""
+    """Sum a million deliveries: five REST requests each, and the frames."""
     units = read_units("whole")
     runs = BILLED["delivery"]
     return Costs(
@@ -142,7 +142,10 @@ def sum_deliveries() -> Costs:
 
 
 def sum_positions() -> Costs:
-    """A message each, which is not answered; by socket it is one read more than by REST."""
+    """Sum a million positions by socket.
+
+    Each is a message that is not answered, and one read more than by REST.
+    """
     units = read_units("a position in the same cell")
     runs = BILLED["position"]
     return Costs(
@@ -154,7 +157,10 @@ def sum_positions() -> Costs:
 
 
 def sum_heartbeats() -> Costs:
-    """A message each and a connection's row. The sweep that sends it is paid for anyway."""
+    """Sum a million heartbeats: a message each, and a connection's row.
+
+    The sweep that sends them is paid for anyway.
+    """
     units = read_units("a heartbeat")
     return Costs(
         gateway=MESSAGE,
@@ -163,7 +169,10 @@ def sum_heartbeats() -> Costs:
 
 
 def sum_idle_month() -> Costs:
-    """The sweep waits between its passes, and waiting is billed; the alarms count as logs."""
+    """Sum a month of a stage that idles.
+
+    The sweep waits between its passes, and waiting is billed; the alarms count as logs.
+    """
     units = read_units("a pass of the sweep with nothing due")
     waits_ms = 1000 * (PASSES - 1) * PASS_INTERVAL.total_seconds()
     sweeps = _MONTH_MINUTES / 1e6
@@ -180,7 +189,7 @@ def sum_idle_month() -> Costs:
 
 
 def functions(runs: Runs) -> float:
-    """What a million of these cost in Lambda."""
+    """Return the dollars that a million of these cost in Lambda."""
     return sum(
         times * (INVOCATION + ms / 1000 * memory_gb(function) * GB_SECOND)
         for function, (times, ms) in runs.items()
@@ -188,20 +197,20 @@ def functions(runs: Runs) -> float:
 
 
 def logs(runs: Runs, requests: int) -> float:
-    """What a million of these cost in CloudWatch Logs."""
+    """Return the dollars that a million of these cost in CloudWatch Logs."""
     times = sum(times for times, _ in runs.values())
     return (times * _LIFECYCLE_BYTES + requests * _ACCESS_BYTES) * LOG_MB
 
 
 def memory_gb(function: str) -> float:
-    """The memory that a function is given."""
+    """Return the memory that a function is given."""
     stage = json.loads((HOME / CONFIG).read_text())["stages"][STAGE]
     own = stage["lambda_functions"][function].get("lambda_memory_size")
     return float(own or stage["lambda_memory_size"]) / 1024
 
 
 def read_units(label: str) -> dict[str, float]:
-    """The numbers of a row of docs/cost.md, by their columns. Raises KeyError for no such row."""
+    """Read a row of docs/cost.md: numbers by their columns. Raises KeyError for no such row."""
     head: list[str] = []
     for line in UNITS.read_text().splitlines():
         cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
@@ -220,7 +229,7 @@ def _parse_number(cell: str) -> float:
 
 
 def format_dollars(amount: float) -> str:
-    """$0.07, $3.20, $38."""
+    """Return an amount as the tables have it: $0.07, $3.20, $38."""
     if not amount:
         return "-"
     return f"${amount:.2f}" if amount < 10 else f"${amount:.0f}"

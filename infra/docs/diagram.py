@@ -33,17 +33,17 @@ def main(arguments: list[str]) -> int:
 
 
 def list_documents() -> list[Path]:
-    """The files that may hold diagrams."""
+    """Return the files that may hold diagrams."""
     return [HOME / "README.md", *sorted((HOME / "docs").rglob("*.md"))]
 
 
 def redraw_document(text: str) -> str:
-    """A document with its diagrams as the tables have them. Raises KeyError for no such flow."""
+    """Return a document with its diagrams drawn anew. Raises KeyError for a flow there is not."""
     return _PLACE.sub(lambda m: m[1] + draw_mermaid(FLOWS[m[2]]) + m[3], text)
 
 
 def draw_mermaid(flow: Flow) -> str:
-    """A flow as a state diagram in a code block."""
+    """Return a flow as a state diagram in a code block."""
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {flow.first_status.value}"]
     lines += [f"    {line}" for line in _draw_arrows(flow)]
     lines += [f"    {s.value} --> [*]" for s in flow.transitions if _is_final(flow, s)]

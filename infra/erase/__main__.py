@@ -81,7 +81,10 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _stage_environment(stage: str | None) -> dict[str, str]:
-    """What the functions of a stage are told of where things are. Raises ClientError."""
+    """Return the environment that leads to a stage, as its functions have it.
+
+    Nothing for None. Raises ClientError.
+    """
     if stage is None:
         return {}
     name = f"waybill-{stage}"

@@ -85,8 +85,11 @@ class Eraser:
         self.notes: list[str] = []
 
     def run(self) -> Iterator[ErasedRows]:
-        """Erase, a table at a time. Raises Unfinished before anything is written; Busy, and what
-        DynamoDB raises, in between: then it is to be run again."""
+        """Erase, a table at a time; yield what was done to each.
+
+        Raises CannotEraseYet before anything is written. Later it raises Busy, and what DynamoDB
+        raises: then it is to be run again.
+        """
         noted = rows.read_note(self._person_id)
         who = Redaction(self._person_id, noted or f"erased-{secrets.token_hex(6)}")
         orders = [order for order in rows.scan_orders() if who.owns(order)]
@@ -132,8 +135,11 @@ class Eraser:
         raise Busy("Somebody else wrote each time: run it again, it goes on where it was.")
 
     def _refuse_unfinished(self, orders: list[Order]) -> None:
-        """An order that just ended counts as well: word of it, and what it earns, may be on the
-        way, and would come in under the person's own name."""
+        """Raise CannotEraseYet for an order that is not finished, or just ended.
+
+        Word of the latter, and what it earns, may be on the way, and would come in under the
+        person's own name.
+        """
         unfinished = [str(order.id) for order in orders if not order.is_terminal]
         if unfinished:
             raise CannotEraseYet(
@@ -205,7 +211,7 @@ class Eraser:
         return ErasedRows("payouts", count, "kept under the pseudonym, without the account")
 
     def _move_ledger(self, who: Redaction) -> ErasedRows:
-        """A ledger's key is the person: each entry is written under the pseudonym, then deleted."""
+        """Write each entry under the pseudonym, then delete it: a ledger's key is the person."""
         entries = list(LedgerRow.query(self._person_id, consistent_read=True))
         for entry in entries:
             self._write_row(LedgerRow(who.pseudonym, entry.key, doc=entry.doc).save)
@@ -295,7 +301,7 @@ class Eraser:
         return ErasedRows("events", changed, "others': without what tells about them")
 
     def _delete_profile(self) -> ErasedRows:
-        """Last, with the note: after that nothing leads from the person to the pseudonym."""
+        """Delete the profile, then the note: afterwards nothing leads from person to pseudonym."""
         count = self._delete_row(rows.find_row(PersonRow, self._person_id))
         self._write_row(partial(rows.delete_note, self._person_id))
         return ErasedRows("people", count, "deleted")

@@ -35,13 +35,13 @@ class Redaction(msgspec.Struct, frozen=True):
     order_ids: frozenset[int] = frozenset()
 
     def owns(self, order: Order) -> bool:
-        """Whether an order is the person's, as customer or as courier."""
+        """Tell whether an order is the person's, as customer or as courier."""
         return bool(
             {order.details.customer_id, order.courier_id} & {self.person_id, self.pseudonym}
         )
 
     def redact_order(self, order: Order) -> Order:
-        """An order without the person, one version on if that changes it."""
+        """Return an order without the person, one version on if that changes it."""
         mine = order.courier_id == self.person_id
         after = replace(
             order,
@@ -58,22 +58,25 @@ class Redaction(msgspec.Struct, frozen=True):
             after = replace(after, trip=replace(after.trip, start=None))
         return replace(after, version=order.version + 1) if after != order else order
 
-    def redact_details(self, job: OrderDetails) -> OrderDetails:
-        """What was asked for. Where an order of a restaurant is picked up is no secret."""
-        if job.customer_id != self.person_id:
-            return job
+    def redact_details(self, details: OrderDetails) -> OrderDetails:
+        """Return an order's details without the person.
+
+        Where an order of a restaurant is picked up is no secret.
+        """
+        if details.customer_id != self.person_id:
+            return details
         return replace(
-            job,
+            details,
             customer_id=self.pseudonym,
-            customer=Contact(self.pseudonym) if job.customer else None,
-            pickup=job.pickup if job.merchant_id else Place(ERASED),
+            customer=Contact(self.pseudonym) if details.customer else None,
+            pickup=details.pickup if details.merchant_id else Place(ERASED),
             dropoff=Place(ERASED),
-            receiver_phone=ERASED if job.receiver_phone else None,
+            receiver_phone=ERASED if details.receiver_phone else None,
             notes=None,
         )
 
     def redact_event(self, event: Event) -> Event:
-        """An event of somebody else's log, or of an outbox, without the person."""
+        """Return an event of somebody else's log, or of an outbox, without the person."""
         data = self._redact_data(event) if self._concerns_event(event) else event.data
         return replace(
             event,
@@ -84,17 +87,19 @@ class Redaction(msgspec.Struct, frozen=True):
         )
 
     def redact_events(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Each of some events without the person."""
+        """Return events without the person."""
         return tuple(map(self.redact_event, events))
 
     def concerns_message(self, message: ChatMessage) -> bool:
-        """Whether a message is of a conversation of the person's. All of those go: what the other
-        side wrote tells about them as well."""
+        """Tell whether a message is of a conversation of the person's.
+
+        All of those go: what the other side wrote tells about them as well.
+        """
         among = {message.sender_id, *message.to}
         return self.person_id in among or message.order_id in self.order_ids
 
     def redact_rating(self, rating: Rating) -> Rating:
-        """The stars, which are in an average by now, without the words."""
+        """Return a rating without the words; the stars are in an average by now."""
         if self.person_id not in (rating.customer_id, rating.courier_id):
             return rating
         customer_id = self._replace_id(rating.customer_id) or ""
@@ -102,7 +107,7 @@ class Redaction(msgspec.Struct, frozen=True):
         return replace(rating, customer_id=customer_id, courier_id=courier_id, comment=None)
 
     def redact_payment(self, payment: Payment) -> Payment:
-        """An amount, when, by which method and under which transaction."""
+        """Return a payment with its amount, time, method and transaction only."""
         if payment.customer_id != self.person_id:
             return payment
         return replace(
@@ -115,7 +120,10 @@ class Redaction(msgspec.Struct, frozen=True):
         )
 
     def redact_payout(self, payout: Payout) -> Payout:
-        """An amount, when, and the bank's transaction; the account is the bank's to know."""
+        """Return a payout with its amount, time and the bank's transaction only.
+
+        The account is the bank's to know.
+        """
         if payout.courier_id != self.person_id:
             return payout
         return replace(
@@ -127,7 +135,7 @@ class Redaction(msgspec.Struct, frozen=True):
         )
 
     def redact_wallet(self, wallet: Wallet) -> Wallet:
-        """A balance under the pseudonym."""
+        """Return a balance under the pseudonym."""
         return replace(
             wallet, courier_id=self.pseudonym, entries=self._redact_entries(wallet.entries)
         )
@@ -148,8 +156,10 @@ class Redaction(msgspec.Struct, frozen=True):
         return replace(offer, courier_id=self.pseudonym, distance_m=None)
 
     def _redact_entries(self, outbox: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """The entries, with nothing to tell the person any more. None is left out: the newest
-        version told of is what wakeups wait for."""
+        """Return the entries, with nothing left to deliver to the person.
+
+        No entry is left out: wakeups wait for the newest version that is in the outbox.
+        """
         return tuple(
             Entry(
                 entry.version,
@@ -160,7 +170,7 @@ class Redaction(msgspec.Struct, frozen=True):
         )
 
     def _concerns_event(self, event: Event) -> bool:
-        """Whether an event's particulars may tell about the person."""
+        """Tell whether an event's particulars may speak of the person."""
         if event.details and event.details.customer_id == self.person_id:
             return True
         if event.courier and event.courier.id == self.person_id:
@@ -171,7 +181,7 @@ class Redaction(msgspec.Struct, frozen=True):
         return kind == "order" and rest.isdigit() and int(rest) in self.order_ids
 
     def _redact_data(self, event: Event) -> dict[str, Any]:
-        """An event's particulars: their form stays, as contracts still word them."""
+        """Return an event's particulars in their old form, as contracts still word them."""
         data = dict(event.data)
         if event.type == MESSAGE_SENT:
             said = _message_of(event)

@@ -39,12 +39,12 @@ _NOTE = "erasure#"
 
 
 def scan_rows(model: type[Any]) -> Iterator[Any]:
-    """Every row of a table, strongly consistent. Nothing but this tool scans."""
+    """Yield every row of a table, strongly consistent. Nothing but this tool scans."""
     yield from model.scan(consistent_read=True)
 
 
 def find_row(model: type[Any], *key: Any) -> Any:
-    """One row, strongly consistent; None if there is none."""
+    """Return one row, strongly consistent; None if there is none."""
     try:
         return model.get(*key, consistent_read=True)
     except DoesNotExist:
@@ -52,27 +52,27 @@ def find_row(model: type[Any], *key: Any) -> Any:
 
 
 def scan_orders() -> Iterator[Order]:
-    """Every order."""
+    """Return every order."""
     return (unpack(row.doc, Order) for row in scan_rows(OrderRow))
 
 
 def scan_payments() -> Iterator[Payment]:
-    """Every attempt to pay."""
+    """Return every attempt to pay."""
     return (msgspec.json.decode(row.doc, type=Payment) for row in scan_rows(PaymentRow))
 
 
 def scan_payouts() -> Iterator[Payout]:
-    """Every payout."""
+    """Return every payout."""
     return (msgspec.json.decode(row.doc, type=Payout) for row in scan_rows(PayoutRow))
 
 
 def scan_connections() -> Iterator[Connection]:
-    """Every socket that is noted as open."""
+    """Return every socket that is noted as open."""
     return (msgspec.json.decode(row.doc, type=Connection) for row in scan_rows(ConnectionRow))
 
 
 def read_note(person_id: str) -> str | None:
-    """The pseudonym of a person who is being erased; None where that has not begun."""
+    """Return the pseudonym of a person who is being erased; None where that has not begun."""
     row = find_row(PersonRow, _NOTE + person_id)
     return str(msgspec.json.decode(row.doc)["pseudonym"]) if row is not None else None
 
@@ -124,7 +124,7 @@ def rewrite_payout(who: Redaction, payout_id: str) -> None:
 
 
 def redact_mailbox_head(who: Redaction, row: MailboxRow) -> bytes | None:
-    """What the head of a mailbox is to say; None where it does not speak of the person."""
+    """Return a mailbox's head without the person; None where it does not speak of them."""
     before = unpack(row.doc, StoredHead) if row.doc else StoredHead()
     lags = {id_: lag for id_, lag in before.lags.items() if lag.person_id != who.person_id}
     after = replace(before, tail=who.redact_events(before.tail), lags=lags)
@@ -158,7 +158,7 @@ def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
 
 
 def stop_showing(row: CourierRow, person_id: str) -> None:
-    """No longer let a customer see where a courier is."""
+    """Stop showing a customer where a courier is."""
     shown = CourierRow.shown_to == person_id
     try:
         row.update(actions=[CourierRow.shown_to.remove()], condition=shown)
@@ -168,5 +168,5 @@ def stop_showing(row: CourierRow, person_id: str) -> None:
 
 
 def to_json(value: msgspec.Struct) -> str:
-    """A value as most rows hold it."""
+    """Return a value as most rows hold it."""
     return msgspec.json.encode(value).decode()

@@ -105,7 +105,7 @@ class Gateway:
 
     @property
     def connections(self) -> int:
-        """How many WebSocket connections are open."""
+        """The number of open WebSocket connections."""
         return len(self._sessions)
 
     async def start(self) -> None:

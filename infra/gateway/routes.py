@@ -15,7 +15,7 @@ class Match:
 
     @property
     def is_greedy(self) -> bool:
-        """Whether the route takes whatever no other has."""
+        """True for a route that takes whatever no other has."""
         return _is_greedy(self.pattern)
 
 

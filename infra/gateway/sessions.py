@@ -53,7 +53,7 @@ class Sessions:
 
     @property
     def are_served(self) -> bool:
-        """Whether the app has a WebSocket handler: without one Chalice deploys no such API."""
+        """True if the app has a WebSocket handler: without one Chalice deploys no such API."""
         return bool(self._handlers)
 
     def find_socket(self, connection_id: str) -> Socket | None:

@@ -25,13 +25,13 @@ class SocketOwner(Protocol):
     """Who hears from a socket."""
 
     def on_message(self, socket: Socket, text: str) -> None:
-        """A whole text message arrived."""
+        """Take a whole text message."""
 
     def on_activity(self, socket: Socket) -> None:
-        """Something other than a message arrived that counts as activity."""
+        """Take note of something other than a message that counts as activity."""
 
     def on_end(self, socket: Socket, closing: Closing) -> None:
-        """The connection is over; called once."""
+        """Take note that the connection is over; called once."""
 
 
 class Socket:
@@ -63,7 +63,7 @@ class Socket:
 
     @property
     def is_open(self) -> bool:
-        """Whether text can still be sent."""
+        """True while text can be sent."""
         return not self._has_ended and self._protocol.state is OPEN
 
     def receive_data(self, data: bytes) -> None:

@@ -35,7 +35,7 @@ class WorkerPool:
 
     @property
     def threads(self) -> int:
-        """How many threads exist, lost ones included."""
+        """The number of threads, lost ones included."""
         return self._threads
 
     def submit(self, job: Job) -> None:

@@ -52,7 +52,7 @@ class StackClient:
         self._http.close()
 
     async def receive_frames(self) -> AsyncIterator[Frame]:
-        """The frames that arrive, until the socket is closed."""
+        """Yield the frames that arrive, until the socket is closed."""
         assert self._socket, "connect first"
         try:
             while True:

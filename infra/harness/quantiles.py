@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that `share` of all values do not exceed; 0 where there is none."""
+    """Return the smallest value that `share` of all values do not exceed; 0 for no values."""
     if not values:
         return 0.0
     ordered = sorted(values)

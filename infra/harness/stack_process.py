@@ -1,4 +1,4 @@
-"""A Waybill of one's own: `python -m infra.local` as a child, on free ports, its data thrown away.
+"""A Waybill of one's own: `python -m infra.local` on free ports, its data thrown away.
 
 For the demo and the bench, which must neither disturb nor depend on what else is there.
 """
@@ -6,18 +6,17 @@ For the demo and the bench, which must neither disturb nor depend on what else i
 from __future__ import annotations
 
 import os
-import random
-import subprocess
 import sys
-import tempfile
-import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
-from infra.local.engine import is_port_free
 from infra.local.options import LocalOptions
+from infra.local.ports import find_free_port
 from infra.local.secret import read_checkout_secret
+from infra.local.server_process import ServerProcess, ServerProcessError
 
 HOME = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 30.0
@@ -25,7 +24,7 @@ STOPPED_WITHIN_S = 10.0
 
 
 class StackProcessError(Exception):
-    """It did not start; the text holds what it said."""
+    """The stack did not start; the text holds what it printed."""
 
 
 class StackProcess:
@@ -36,51 +35,26 @@ class StackProcess:
         self._settings = settings
 
     def __enter__(self) -> StackProcess:
-        self._folder = tempfile.TemporaryDirectory(prefix="waybill-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
-        port, engine_port = find_free_port(), find_free_port()
-        secret = read_checkout_secret(folder)
-        environment = {
-            **os.environ,
-            **self._settings,
-            "PORT": str(port),
-            "ENGINE_PORT": str(engine_port),
-            "STATE_DIR": str(folder),
-            "JWT_SECRET": secret,
-            "PYTHONUNBUFFERED": "1",
-        }
-        for name in ("ENDPOINT", "LOCALSTACK_HOST", "JWT_JWKS_URL", "JWT_ALGORITHMS"):
-            environment.pop(name, None)
-        self.options = LocalOptions(port=port, engine_port=engine_port, state_dir=folder)
-        self.secret = secret
-        self._log = folder / "waybill.log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self._module, "--owned"],
-                cwd=HOME,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the owner, who then stops it
+        with ExitStack() as stack:
+            made = TemporaryDirectory(prefix="waybill-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made))
+            self.options = LocalOptions(find_free_port(), find_free_port(), state_dir=folder)
+            self.secret = read_checkout_secret(folder)
+            server = ServerProcess(
+                [sys.executable, "-m", self._module],
+                folder / "waybill.log",
+                self._make_environment(),
+                folder=HOME,
+                owned=True,
+                stop_within_s=STOPPED_WITHIN_S,
             )
-        try:
-            self._await_ready()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            try:
+                server.start(lambda: is_serving(self.options.url), READY_WITHIN_S)
+            except ServerProcessError as error:
+                raise StackProcessError(f"Waybill did not start:\n{error}") from error
+            stack.callback(server.stop)
+            self._stack = stack.pop_all()
         return self
-
-    def read_log(self) -> str:
-        """Everything that it printed so far."""
-        return self._log.read_text()
-
-    def _await_ready(self) -> None:
-        give_up_at = time.monotonic() + READY_WITHIN_S
-        while not is_serving(self.options.url):
-            if self.process.poll() is not None or time.monotonic() > give_up_at:
-                raise StackProcessError(f"Waybill did not start:\n{self.read_log()}")
-            time.sleep(0.05)
 
     def __exit__(
         self,
@@ -88,29 +62,28 @@ class StackProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(STOPPED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
-        self._folder.cleanup()
+        self._stack.close()
+
+    def _make_environment(self) -> dict[str, str]:
+        environment = {
+            **os.environ,
+            **self._settings,
+            "PORT": str(self.options.port),
+            "ENGINE_PORT": str(self.options.engine_port),
+            "STATE_DIR": str(self.options.state_dir),
+            "JWT_SECRET": self.secret,
+            "PYTHONUNBUFFERED": "1",
+        }
+        # What a shell is set up with must lead neither to another engine nor to another issuer.
+        for name in ("ENDPOINT", "LOCALSTACK_HOST", "JWT_JWKS_URL", "JWT_ALGORITHMS"):
+            environment.pop(name, None)
+        return environment
 
 
 def is_serving(url: str) -> bool:
-    """Whether a Waybill serves there."""
+    """Tell whether a Waybill serves at a URL."""
     try:
         with urllib.request.urlopen(f"{url}/api/health", timeout=2) as answer:
             return b'"status":"ok"' in answer.read()
     except (OSError, ValueError):
         return False
-
-
-def find_free_port() -> int:
-    """A port that nobody listens on, outside the range that outgoing connections take from."""
-    for port in random.SystemRandom().sample(range(15_000, 30_000), 100):
-        if is_port_free(port):
-            return port
-    raise StackProcessError("There is no free port among a hundred.")

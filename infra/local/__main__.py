@@ -158,7 +158,10 @@ def _find_handler(options: LocalOptions, app: Chalice, name: str) -> Any:
 
 
 def _configure_logging() -> None:
-    """Time and text. Chalice leaves its app's logger alone if that writes to standard output."""
+    """Log time and text to standard output.
+
+    Chalice leaves its app's logger alone if that writes there.
+    """
     to_stdout = logging.StreamHandler(sys.stdout)
     to_stdout.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[to_stdout])

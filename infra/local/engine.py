@@ -1,16 +1,16 @@
-"""ministack as a child process: DynamoDB and SQS on a local port, state on disk."""
+"""ministack in a process of its own: DynamoDB and SQS on a local port, state on disk."""
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+
+from infra.local.ports import is_port_free
+from infra.local.server_process import ServerProcess, ServerProcessError
 
 HERE = Path(__file__).resolve().parent
 ENGINE_PYTHON = HERE.parents[1] / ".venv-engine" / "bin" / "python"
@@ -42,10 +42,15 @@ class Ministack:
         self.endpoint = f"http://127.0.0.1:{port}"
         self.log_path = state_dir / "engine.log"
         self._state_dir = state_dir
-        self._owned = owned
         self._python = python
         self._more = dict(environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ServerProcess(
+            [str(python), str(HERE / "engine_boot.py")],
+            self.log_path,
+            self._make_environment(),
+            owned=owned,
+            stop_within_s=STOPPED_WITHIN_S,
+        )
 
     def start(self) -> None:
         """Start the engine and wait until it answers. Raises EngineError."""
@@ -59,40 +64,19 @@ class Ministack:
                 f"ENDPOINT={self.endpoint} to use the engine that runs there."
             )
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        boot = [str(self._python), str(HERE / "engine_boot.py")]
-        with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*boot, "--owned"] if self._owned else boot,
-                stdin=subprocess.PIPE if self._owned else subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._make_environment(),
-                start_new_session=True,  # Ctrl-C is for the owner, who then stops the engine
-            )
         try:
-            self._await_healthy(self._process)
-        except BaseException:
-            self.stop()
-            raise
+            self._process.start(lambda: is_healthy(self.endpoint), HEALTHY_WITHIN_S)
+        except ServerProcessError as error:
+            raise EngineError(f"ministack did not start; its log is {self.log_path}.") from error
 
     def stop(self) -> None:
         """Stop the engine and wait until it has saved its state. Does nothing when stopped."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOPPED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        self._process.stop()
 
     @property
     def pid(self) -> int | None:
         """The process id while it runs."""
-        return self._process.pid if self._process is not None else None
+        return self._process.pid
 
     def _make_environment(self) -> dict[str, str]:
         return {
@@ -114,13 +98,6 @@ class Ministack:
             "DOCKER_HOST": "unix:///nonexistent",
             **self._more,
         }
-
-    def _await_healthy(self, process: subprocess.Popen[bytes]) -> None:
-        give_up_at = time.monotonic() + HEALTHY_WITHIN_S
-        while not is_healthy(self.endpoint):
-            if process.poll() is not None or time.monotonic() > give_up_at:
-                raise EngineError(f"ministack did not start; its log is {self.log_path}.")
-            time.sleep(0.02)
 
     def __enter__(self) -> Ministack:
         self.start()
@@ -144,14 +121,3 @@ def is_healthy(endpoint: str) -> bool:
         return True  # it speaks HTTP: LocalStack-compatible enough to try
     except (OSError, ValueError):
         return False
-
-
-def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Say whether this process could listen on a port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True

@@ -53,11 +53,11 @@ class LocalOptions:
 
     @property
     def url(self) -> str:
-        """Where clients find the application."""
+        """The URL at which clients find the application."""
         return f"http://127.0.0.1:{self.port}"
 
     def make_state_dir(self) -> None:
-        """Raises BadSetting when there can't be one."""
+        """Make the folder for what is kept. Raises BadSetting when there can't be one."""
         try:
             self.state_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:

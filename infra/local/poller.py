@@ -159,7 +159,7 @@ def read_failed_ids(result: Any, ids: list[str]) -> set[str]:
 
 
 def make_record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
-    """One record of a Lambda SQS event."""
+    """Return one record of a Lambda SQS event."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

@@ -61,7 +61,7 @@ class Schedule:
 
 
 def make_scheduled_event(rule: str, region: str) -> dict[str, Any]:
-    """The event that a rule with a rate sends."""
+    """Return the event that a rule with a rate sends."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

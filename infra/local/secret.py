@@ -17,7 +17,7 @@ def read_checkout_secret(state_dir: Path) -> str:
 
 
 def _write_once(path: Path, secret: str) -> None:
-    """Starts at the same time must agree, so the file appears complete or not at all."""
+    """Write the secret's file, complete or not at all: two starts at once must agree on it."""
     handle, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
     with open(handle, "w") as file:
         file.write(secret + "\n")

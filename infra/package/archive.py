@@ -30,7 +30,7 @@ _UNREAD = {".pyi", ".pyx", ".pxd", ".c", ".h", ".typed", ".rst", ".md"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def shrink(source: Path, target: Path) -> int:
+def shrink_zip(source: Path, target: Path) -> int:
     """Write a zip with what is needed of another; return its size in bytes."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
@@ -44,7 +44,7 @@ def shrink(source: Path, target: Path) -> int:
 
 
 def is_needed(name: str) -> bool:
-    """Whether a file of the zip is read in a Lambda function."""
+    """Tell whether a file of the zip is read in a Lambda function."""
     path = PurePosixPath(name)
     parts = path.parts
     if name.endswith("/") or path.suffix in _UNREAD or _NEVER.intersection(parts[:-1]):

@@ -40,7 +40,7 @@ class Package:
 
     @classmethod
     def find_in(cls, folder: Path) -> Package:
-        """The package that was built into a folder. Raises PackageError if there is none."""
+        """Return the package that was built into a folder. Raises PackageError if there is none."""
         made = cls(folder / "sam.json", folder / "deployment.zip")
         if not (made.template.exists() and made.archive.exists()):
             raise PackageError(f"There is no package in {folder}: make package.")
@@ -48,7 +48,7 @@ class Package:
 
     @property
     def digest(self) -> str:
-        """What tells its zip from another."""
+        """The hash by which its zip is told from another."""
         return sha256(self.archive.read_bytes()).hexdigest()
 
 
@@ -63,7 +63,7 @@ def build_package(out: Path, options: PackagingOptions) -> Package:
     _install_vendor(project, out / "dependencies", options)
     _chalice_package(project, packaged)
     made = Package(out / "sam.json", out / "deployment.zip")
-    size = archive.shrink(packaged / "deployment.zip", made.archive)
+    size = archive.shrink_zip(packaged / "deployment.zip", made.archive)
     if size > archive.MAX_BYTES and not options.jwks:
         raise PackageError(f"The zip has {size:,} bytes; {archive.MAX_BYTES:,} are allowed.")
     finished = template.read_template(packaged / "sam.json", made.digest)
@@ -72,7 +72,7 @@ def build_package(out: Path, options: PackagingOptions) -> Package:
 
 
 def this_architecture() -> str:
-    """Lambda's name for this machine's processor."""
+    """Return Lambda's name for this machine's processor."""
     return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 

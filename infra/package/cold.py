@@ -39,7 +39,7 @@ _ENVIRONMENT = {
 
 
 def measure_starts(archive: Path, runs: int = RUNS) -> dict[str, float]:
-    """Seconds of processor time for each line, the floor first."""
+    """Return seconds of processor time for each line, the floor first."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
         with zipfile.ZipFile(archive) as packed:

@@ -42,7 +42,7 @@ def lay_out(folder: Path, options: PackagingOptions) -> None:
 
 
 def read_configuration(options: PackagingOptions) -> dict[str, Any]:
-    """`.chalice/config.json`, for the architecture asked for."""
+    """Read `.chalice/config.json`, for the architecture asked for."""
     config: dict[str, Any] = json.loads((HOME / CONFIG).read_text())
     if options.architecture:
         config["stages"][STAGE]["lambda_architecture"] = options.architecture
@@ -50,7 +50,10 @@ def read_configuration(options: PackagingOptions) -> dict[str, Any]:
 
 
 def lock_path(options: PackagingOptions) -> Path:
-    """Where it says what is shipped. Public keys need cryptography, a third of the zip again."""
+    """Return the lock of what is shipped.
+
+    Public keys need cryptography, a third of the zip again.
+    """
     return HOME / ("requirements-jwks.lock" if options.jwks else "requirements.lock")
 
 

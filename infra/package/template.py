@@ -30,12 +30,12 @@ ZIP = "./deployment.zip"
 
 
 def read_template(packaged: Path, digest: str) -> dict[str, Any]:
-    """What `chalice package` wrote, finished for a zip with this digest."""
+    """Read what `chalice package` wrote, and finish it for a zip with this digest."""
     return finish(json.loads(packaged.read_text()), digest)
 
 
 def without_packaging(app: Chalice, project: Path, digest: str = "") -> dict[str, Any]:
-    """The same template from a laid out project, by the same parts of Chalice, without pip."""
+    """Make the same template from a laid out project, by the same parts of Chalice, without pip."""
     config = Config(
         chalice_stage=STAGE,
         user_provided_params={"chalice_app": app, "project_dir": str(project)},

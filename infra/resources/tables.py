@@ -99,7 +99,7 @@ def _create_table(dynamodb: Any, prefix: str, model: type[Model]) -> None:
 
 
 def table_definition(model: type[Model], prefix: str) -> dict[str, Any]:
-    """What CreateTable takes for a model, whether or not it is bound."""
+    """Return CreateTable's arguments for a model, whether or not it is bound."""
     schema = model._get_schema()
     wanted: dict[str, Any] = {
         "TableName": f"{prefix}-{get_short_name(model)}",
@@ -120,7 +120,7 @@ def table_definition(model: type[Model], prefix: str) -> dict[str, Any]:
 
 
 def _hash_first(keys: Iterable[Any]) -> list[Any]:
-    """pynamodb sorts attributes by name; AWS takes the partition key first."""
+    """Sort keys as AWS takes them, the partition key first; pynamodb sorts them by name."""
     return sorted(keys, key=lambda key: key["KeyType"])
 
 
@@ -136,7 +136,10 @@ def _await_active(dynamodb: Any, name: str) -> dict[str, Any]:
 
 
 def _check_shape(wanted: dict[str, Any], table: dict[str, Any]) -> None:
-    """A state directory outlives a version; say so before queries fail one by one."""
+    """Raise TablesDiffer for other keys: a state directory outlives a version.
+
+    Better here than when queries fail one by one.
+    """
     if keys_of(wanted) != keys_of(table):
         raise TablesDiffer(
             f"Table {table['TableName']} was made by another version: start over with `make clean` "

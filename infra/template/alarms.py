@@ -17,7 +17,7 @@ _PARKING = (API, MESSAGE, WAKE, SWEEP)  # the functions that may
 
 
 def make_resources() -> Value:
-    """Every alarm, by its logical id, and what counts the lines that one of them waits for."""
+    """Return every alarm by its logical id, and the filters that count what one waits for."""
     dead = {"QueueName": att("WakeupDeadLetters", "QueueName")}
     queue = {QUEUE: stage_name(QUEUE_NAME)}
     rest = {"ApiName": stage_name("rest"), "Stage": STAGE}
@@ -49,7 +49,7 @@ def make_resources() -> Value:
 def _alarm_on_metric(
     namespace: str, metric: str, of: Value, statistic: str, above: int, minutes: int
 ) -> Value:
-    """`metric` stands above a threshold for some minutes in a row."""
+    """Return an alarm that rings when `metric` stands above a threshold for minutes in a row."""
     return make_alarm(
         {
             "Namespace": namespace,
@@ -64,8 +64,10 @@ def _alarm_on_metric(
 
 
 def _alarm_on_throttles() -> Value:
-    """Calls to any table of the stage that DynamoDB would not serve at once: one query instead of
-    an alarm for each table and operation."""
+    """Return an alarm for calls to tables that DynamoDB would not serve at once.
+
+    One query instead of an alarm for each table and operation.
+    """
     names = (f"TableName = 'waybill-${{Stage}}-{get_short_name(model)}'" for model in MODELS)
     schema = 'SCHEMA("AWS/DynamoDB", Operation, TableName)'
     return _alarm_on_query(
@@ -74,19 +76,22 @@ def _alarm_on_throttles() -> Value:
 
 
 def _alarm_on_parked_line() -> Value:
-    """One line is enough, and is heard of once: the next minute is empty again."""
+    """Return an alarm for one line; the next minute is empty again, so it is heard of once."""
     return _alarm_on_query(f'SELECT SUM(Parked) FROM "{_NAMESPACE}"', 1)
 
 
 def _alarm_on_query(query: str, minutes: int) -> Value:
-    """What a query finds stands above nought for some minutes in a row. It is charged by the
-    metrics that it finds, and both of ours are there only once something was counted."""
+    """Return an alarm that rings when a query's result stands above nought for minutes in a row.
+
+    It is charged by the metrics that it finds, and both of ours are there only once something was
+    counted.
+    """
     metric = {"Id": "found", "Expression": sub(query), "Period": 60, "ReturnData": True}
     return make_alarm({"Metrics": [metric]}, 0, minutes)
 
 
 def _count_parked_lines() -> Value:
-    """What makes a number of such lines: no line, no metric, no charge."""
+    """Return the filters that count such lines: no line, no metric, no charge."""
     counted = {"MetricNamespace": sub(_NAMESPACE), "MetricName": "Parked", "MetricValue": "1"}
     return {
         f"{function.logical_id}Parked": {
@@ -102,7 +107,7 @@ def _count_parked_lines() -> Value:
 
 
 def make_alarm(of: Value, above: float, minutes: int) -> Value:
-    """An alarm over what `of` measures. It also says when all is well again."""
+    """Return an alarm over what `of` measures. It also says when all is well again."""
     topic = [when("HasAlarmTopic", ref("AlarmTopicArn"))]
     return {
         "Type": "AWS::CloudWatch::Alarm",

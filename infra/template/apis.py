@@ -37,7 +37,7 @@ _WAITS_FOR_LOG_ROLE = {
 
 
 def make_resources() -> Value:
-    """What is added to the APIs that Chalice makes."""
+    """Return what is added to the APIs that Chalice makes."""
     return {
         "RestAPI": {"Properties": _rest_properties()},
         "WebsocketAPI": {"Properties": {"Name": stage_name("websocket")}},
@@ -110,7 +110,10 @@ def _log_group(name: str) -> Value:
 
 
 def _log_role() -> Value:
-    """The one role by which a region's API Gateway logs. It is the account's: never deleted."""
+    """Return the role by which a region's API Gateway logs.
+
+    There is one for the whole account, so it is never deleted.
+    """
     condition = {"Condition": "CreatesGatewayLogRole"}
     kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     pushes = "arn:${AWS::Partition}:iam::aws:policy/service-role/"
@@ -145,7 +148,7 @@ def _log_role() -> Value:
 
 
 def make_outputs() -> Value:
-    """Where things are, besides what Chalice says."""
+    """Return the addresses, besides those that Chalice gives."""
     host = "${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
     return {
         "DirectWebsocketURL": {

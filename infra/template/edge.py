@@ -21,8 +21,11 @@ ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
 
 
 def make_resources() -> Value:
-    """The distribution and its function. No access log here: who wants one takes that of
-    template/watch.py, which holds no path and no query, and so no token."""
+    """Return the distribution and its function.
+
+    No access log here: who wants one takes that of template/watch.py, which holds no path and no
+    query, and so no token.
+    """
     return {
         "PathsFunction": {
             "Type": "AWS::CloudFront::Function",
@@ -47,7 +50,7 @@ def make_resources() -> Value:
 
 
 def make_outputs() -> Value:
-    """The host that clients use, and what infra.package.watch asks for."""
+    """Return the host that clients use, and the id that template/watch.py asks for."""
     host = when("HasDomain", ref("Domain"), att("Distribution", "DomainName"))
     return {
         "Host": {"Description": "The host of every literal path of the contracts.", "Value": host},
@@ -56,7 +59,7 @@ def make_outputs() -> Value:
 
 
 def websocket_patterns(rules: Sequence[PathRule]) -> list[str]:
-    """CloudFront's patterns for the WebSocket paths which the REST pattern would swallow.
+    """Return CloudFront's patterns for the WebSocket paths which the REST pattern would swallow.
 
     All others are the default behaviour's. What matches a pattern and no rule, the function
     refuses.

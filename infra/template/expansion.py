@@ -20,7 +20,7 @@ given some parameters."""
 
 
 def with_code(template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
-    """The template as AWS takes it, and expands it itself."""
+    """Return the template as AWS takes it, and expands it itself."""
     made = copy.deepcopy(template)
     for resource in made["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -29,7 +29,7 @@ def with_code(template: Template, code_uri: str, given: Mapping[str, str]) -> Te
 
 
 def expand_template(template: Template, code_uri: str, given: Mapping[str, str]) -> Template:
-    """The same, with `AWS::Serverless::*` expanded."""
+    """Return the template with its code, and with `AWS::Serverless::*` expanded."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # read when the translator is imported
     from samtranslator.translator.transform import transform
 

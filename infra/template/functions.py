@@ -32,7 +32,7 @@ FUNCTIONS = (*HANDLERS, CHECK)
 
 
 def make_resources() -> Value:
-    """What is added to each function, and its log group."""
+    """Return what is added to each function, and its log group."""
     added: Value = {}
     for function in FUNCTIONS:
         properties: Value = {"LoggingConfig": {"LogGroup": ref(function.log_group)}}

@@ -19,7 +19,7 @@ _WITHIN_S = 60 + 120 + 3 * 20
 
 
 def make_resources() -> Value:
-    """The question. It is asked again when anything of what is asked about changes."""
+    """Return the question. It is asked again when anything of what is asked about changes."""
     return {
         GUARD: {
             "Type": "Custom::SettingsCheck",
@@ -37,7 +37,7 @@ def make_resources() -> Value:
 
 
 def add_guard(resources: Value, package: str) -> Value:
-    """The resources, all waiting for the answer. `package`: what tells one zip from another."""
+    """Return the resources, all waiting for the answer. `package`: the zip's digest."""
     asked = resources[GUARD]["Properties"]
     about = {**asked["About"], "Package": package}
     return {
@@ -50,7 +50,7 @@ def add_guard(resources: Value, package: str) -> Value:
 
 
 def _waits_with_guard(resource: Value) -> str | list[str]:
-    """What a resource waits for: the guard, and what it waits for already."""
+    """Return what a resource waits for: the guard, and what it waits for already."""
     waits = resource.get("DependsOn", [])
     others = [waits] if isinstance(waits, str) else waits
     return [GUARD, *others] if others else GUARD

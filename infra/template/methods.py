@@ -15,7 +15,7 @@ _CAPTURE = re.compile(r"\{(\w+)\+?\}")
 
 
 def with_any(resources: Value) -> Value:
-    """The resources, with ANY on each path of the REST API."""
+    """Return the resources, with ANY on each path of the REST API."""
     api = resources["RestAPI"]
     body = api["Properties"]["DefinitionBody"]
     paths = {path: {**item, ANY: _any_method(path, item)} for path, item in body["paths"].items()}
@@ -24,7 +24,7 @@ def with_any(resources: Value) -> Value:
 
 
 def _any_method(path: str, item: Value) -> Value:
-    """What any of the path's methods does: all of them invoke the one function."""
+    """Return a path's ANY: all methods invoke the one function."""
     method = next(iter(item.values()))
     kept = {name: method[name] for name in ("responses", "x-amazon-apigateway-integration")}
     parameters = [

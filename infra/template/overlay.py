@@ -8,7 +8,10 @@ from infra.template.intrinsics import Value
 
 
 def overlay(*, with_jwks: bool = False) -> Value:
-    """What is merged into Chalice's template. `with_jwks`: the package can check public keys."""
+    """Return what is merged into Chalice's template.
+
+    `with_jwks`: the package can check public keys.
+    """
     return {
         "Description": "Waybill, a serverless realtime dispatch backend.",
         "Parameters": parameters.make_parameters(),

@@ -46,14 +46,14 @@ class _RecordingEnvironment(Mapping[str, str]):
 
 
 def list_settings() -> tuple[str, ...]:
-    """Every environment name that the application reads."""
+    """List every environment name that the application reads."""
     noting = _RecordingEnvironment({"JWT_SECRET": "-" * 32})
     Settings.from_env(noting)
     return tuple(noting.asked)
 
 
 def tunable_settings() -> dict[str, str]:
-    """The settings that may be given at deployment: environment name to parameter name."""
+    """Return the settings that a deployment may give: environment name to parameter name."""
     return {
         name: "".join(word.capitalize() for word in name.split("_"))
         for name in list_settings()
@@ -62,7 +62,7 @@ def tunable_settings() -> dict[str, str]:
 
 
 def make_environment() -> Value:
-    """The functions' environment. An empty text is a setting that is not set."""
+    """Return the functions' environment. An empty text is a setting that is not set."""
     secret = "{{resolve:secretsmanager:${Secret}:SecretString:%s}}"
     jwt = when("ByJwks", "", sub(secret % "JWT_SECRET"))
     return {
@@ -78,7 +78,7 @@ def make_environment() -> Value:
 
 
 def make_parameters() -> Value:
-    """The template's parameters."""
+    """Return the template's parameters."""
     return {
         "Stage": {
             "Type": "String",
@@ -142,7 +142,7 @@ def make_parameters() -> Value:
 
 
 def make_conditions() -> Value:
-    """The template's conditions."""
+    """Return the template's conditions."""
     return {
         "ByJwks": is_set(tunable_settings()["JWT_JWKS_URL"]),
         "HasDomain": is_set("Domain"),
@@ -154,7 +154,7 @@ def make_conditions() -> Value:
 
 
 def make_rules(*, with_jwks: bool) -> Value:
-    """What is refused before anything is changed."""
+    """Return the rules by which a deployment is refused before anything is changed."""
     found: Value = {
         "DomainTakesCertificate": _needs_rule(
             "Domain", "CertificateArn", "Domain needs CertificateArn, a certificate in us-east-1."
@@ -178,7 +178,7 @@ def make_rules(*, with_jwks: bool) -> Value:
 
 
 def _needs_rule(given: str, needed: str, why: str) -> Value:
-    """The rule that one parameter is not given without another."""
+    """Return the rule that one parameter is not given without another."""
     return {
         "RuleCondition": is_set(given),
         "Assertions": [{"Assert": is_set(needed), "AssertDescription": why}],

@@ -59,12 +59,12 @@ RIGHTS: dict[Function, Rights] = {
 
 
 def make_policies() -> dict[str, Value]:
-    """The policy of each function, by the function's name."""
+    """Return the policy of each function, by the function's name."""
     return {function.name: make_policy(function) for function in FUNCTIONS}
 
 
 def make_policy(function: Function) -> Value:
-    """The policy of one function; Chalice copies it into the template as it is."""
+    """Return the policy of one function; Chalice copies it into the template as it is."""
     rights = RIGHTS[function]
     statements = [
         _logs_statement(function),
@@ -92,7 +92,7 @@ def _logs_statement(function: Function) -> Value:
 
 
 def _table_statements(granted: Mapping[str, tuple[str, ...]]) -> list[Value]:
-    """One statement for each set of actions, one for all the indexes."""
+    """Return one statement for each set of actions, and one for all the indexes."""
     statements = [
         _allow(
             "dynamodb", actions, [_table_arn(name) for name in granted if granted[name] == actions]
@@ -117,7 +117,10 @@ def _queue_statement(actions: tuple[str, ...]) -> Value:
 
 
 def _connections_statement(methods: tuple[str, ...]) -> Value:
-    """Posting to, looking at or closing connections of this WebSocket API; ids are AWS's."""
+    """Allow posting to, looking at or closing connections of this WebSocket API.
+
+    Their ids are AWS's, so the statement is for all of them.
+    """
     api = f"{_ARN % 'execute-api'}${{WebsocketAPI}}/api"
     paths = [f"{api}/{method}/@connections/*" for method in methods]
     return _allow("execute-api", ("ManageConnections",), paths)

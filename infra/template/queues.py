@@ -15,7 +15,10 @@ QUEUE_NAME = "wakeups"
 
 
 def make_resources() -> Value:
-    """Both queues; the dead letters are encrypted like the rest, and outlive the queue's own."""
+    """Return both queues.
+
+    The dead letters are encrypted like the rest, and outlive the queue's own.
+    """
     return {
         QUEUE: {
             "Type": "AWS::SQS::Queue",

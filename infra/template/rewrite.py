@@ -85,9 +85,9 @@ function handler(event) {
 
 
 def rewrite_function(rules: Sequence[PathRule], stage: str) -> str:
-    """The function's source: a literal path becomes `/{stage}?…`, any other one 404.
+    """Return the function's source: a literal path becomes `/{stage}?…`, any other one 404.
 
-    It does as `infra.gateway.paths.rewrite` does, except that a captured text whose percent
+    It does as `infra.gateway.paths.rewrite_path` does, except that a captured text whose percent
     encoding is broken is refused here, at once.
     """
     status, body = GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"]

@@ -17,12 +17,12 @@ RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 
 
 def logical_id(model: type[Model]) -> str:
-    """A table's name in the template."""
+    """Return a table's name in the template."""
     return "".join(word.capitalize() for word in get_short_name(model).split("-")) + "Table"
 
 
 def make_resources() -> Value:
-    """Every table, kept when the stack goes (but not when its creation is rolled back).
+    """Return every table, kept when the stack goes (but not when its creation is rolled back).
 
     Those with indexes are made one after another: CloudFormation's reference of the type asks for
     it, as DynamoDB may refuse to make several at once.

@@ -32,7 +32,7 @@ ERRORS_IN_5_MIN = 10
 
 
 def make_template() -> Value:
-    """The template: an alarm; where asked for, access logs and a web ACL with a rate rule."""
+    """Return the template: an alarm; if asked for, access logs and a web ACL with a rate rule."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Waybill: what watches a stage's distribution, in us-east-1.",
@@ -97,7 +97,7 @@ def _in_virginia() -> Value:
 
 
 def _alarm_on_errors() -> Value:
-    """5xx answers as a number: of few requests, a rate is high at once."""
+    """Return an alarm for a number of 5xx answers: of few requests, a rate is high at once."""
     of = [
         {"Name": "DistributionId", "Value": ref("DistributionId")},
         {"Name": "Region", "Value": "Global"},
@@ -114,7 +114,7 @@ def _alarm_on_errors() -> Value:
 
 
 def _access_logs() -> Value:
-    """CloudFront's standard logging, of chosen fields, into a log group."""
+    """Return CloudFront's standard logging, of chosen fields, into a log group."""
     distribution = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/"
     source = sub(distribution + "${DistributionId}")
     return {

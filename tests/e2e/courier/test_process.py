@@ -8,7 +8,8 @@ from http.client import HTTPException
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from infra.local.engine import Ministack, is_port_free
+from infra.local.engine import Ministack
+from infra.local.ports import is_port_free
 from tests.e2e.conftest import RunStack
 from tests.e2e.courier.fault_line import a_fault_line
 from tests.e2e.courier.town import a_town, assigned, status

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.engine import is_port_free
+from infra.local.ports import is_port_free
 from tests.conftest import free_port
 from tests.e2e.conftest import RunStack
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.engine import Ministack, is_healthy, is_port_free
+from infra.local.engine import Ministack, is_healthy
+from infra.local.ports import is_port_free
 from infra.resources.aws_clients import make_client
 from tests.e2e.conftest import RunStack, Stack, wait_for
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.package.archive import is_needed, shrink
+from infra.package.archive import is_needed, shrink_zip
 from infra.package.project import HOME
 
 GIVEN = {
@@ -61,7 +61,7 @@ def test_what_is_shipped(name: str, needed: bool) -> None:
 
 
 def test_everything_is_compiled_and_never_checked_again(given: Path, tmp_path: Path) -> None:
-    shrink(given, tmp_path / "made.zip")
+    shrink_zip(given, tmp_path / "made.zip")
     with zipfile.ZipFile(tmp_path / "made.zip") as made:
         compiled = [name for name in made.namelist() if name.endswith(".pyc")]
         assert len(compiled) == 2
@@ -72,7 +72,7 @@ def test_everything_is_compiled_and_never_checked_again(given: Path, tmp_path: P
 
 
 def test_the_rest_is_left_out(given: Path, tmp_path: Path) -> None:
-    shrink(given, tmp_path / "made.zip")
+    shrink_zip(given, tmp_path / "made.zip")
     with zipfile.ZipFile(tmp_path / "made.zip") as made:
         names = set(made.namelist())
     assert {name for name in GIVEN if name not in names} == {
@@ -87,7 +87,7 @@ def test_the_rest_is_left_out(given: Path, tmp_path: Path) -> None:
 def test_the_same_input_makes_the_same_zip(given: Path, tmp_path: Path) -> None:
     """Or every deployment would replace every function."""
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
-    assert shrink(given, one) == shrink(given, two) == one.stat().st_size
+    assert shrink_zip(given, one) == shrink_zip(given, two) == one.stat().st_size
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -95,8 +95,8 @@ def test_who_packages_does_not_matter_either(given: Path, tmp_path: Path) -> Non
     """Neither what that process has imported before nor how it orders its sets."""
     with zipfile.ZipFile(given, "a") as made:
         made.writestr("chalicelib/m.py", "def f(text):\n    return '{' in text\n")
-    code = "import sys, pathlib; from infra.package.archive import shrink; "
-    code += "shrink(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+    code = "import sys, pathlib; from infra.package.archive import shrink_zip; "
+    code += "shrink_zip(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     found = set()
     for seed, before in (("1", ""), ("2", "import sys; sys.intern('{'); ")):
         target = tmp_path / f"{seed}.zip"

@@ -1,0 +1,30 @@
+"""Ports of 127.0.0.1: which are free."""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+
+# Outgoing connections take their ports from above this range: none of them can be in the way.
+_PORTS = range(15_000, 30_000)
+_TRIES = 100
+
+
+def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Tell whether this process could listen on a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def find_free_port() -> int:
+    """Return a port that nobody listens on. Raises OSError if there is none among a hundred."""
+    for port in random.SystemRandom().sample(_PORTS, _TRIES):
+        if is_port_free(port):
+            return port
+    raise OSError(errno.EADDRINUSE, f"There is no free port among {_TRIES}.")
