@@ -69,16 +69,20 @@ def _rest_properties() -> Value:
                 "LoggingLevel": "OFF",
             }
         ],
-        "GatewayResponses": {
-            name: {
-                **({"StatusCode": status} if status else {}),
-                "ResponseTemplates": {"application/json": body},
-                "ResponseParameters": {
-                    "Headers": {header: f"'{value}'" for header, value in HEADERS.items()}
-                },
-            }
-            for name, (status, body) in GATEWAY_RESPONSES.items()
-        },
+        "GatewayResponses": _gateway_responses(),
+    }
+
+
+def _gateway_responses() -> Value:
+    # API Gateway takes a text for an expression, unless it stands in single quotes.
+    headers = {header: f"'{value}'" for header, value in HEADERS.items()}
+    return {
+        name: {
+            **({"StatusCode": status} if status else {}),
+            "ResponseTemplates": {"application/json": body},
+            "ResponseParameters": {"Headers": headers},
+        }
+        for name, (status, body) in GATEWAY_RESPONSES.items()
     }
 
 
@@ -114,37 +118,32 @@ def _log_role() -> Value:
 
     There is one for the whole account, so it is never deleted.
     """
-    condition = {"Condition": "CreatesGatewayLogRole"}
-    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    common = {
+        "Condition": "CreatesGatewayLogRole",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+    }
     pushes = "arn:${AWS::Partition}:iam::aws:policy/service-role/"
     pushes += "AmazonAPIGatewayPushToCloudWatchLogs"
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "apigateway.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
+    role = {
+        "AssumeRolePolicyDocument": _trust("apigateway.amazonaws.com"),
+        "ManagedPolicyArns": [sub(pushes)],
     }
+    account = {"CloudWatchRoleArn": att("GatewayAccountRole", "Arn")}
     return {
-        "GatewayAccountRole": {
-            "Type": "AWS::IAM::Role",
-            **condition,
-            **kept,
-            "Properties": {
-                "AssumeRolePolicyDocument": trust,
-                "ManagedPolicyArns": [sub(pushes)],
-            },
-        },
-        "GatewayAccount": {
-            "Type": "AWS::ApiGateway::Account",
-            **condition,
-            **kept,
-            "Properties": {"CloudWatchRoleArn": att("GatewayAccountRole", "Arn")},
-        },
+        "GatewayAccountRole": {"Type": "AWS::IAM::Role", **common, "Properties": role},
+        "GatewayAccount": {"Type": "AWS::ApiGateway::Account", **common, "Properties": account},
     }
+
+
+def _trust(service: str) -> Value:
+    """Return the policy that lets a service take on the role."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def make_outputs() -> Value:

@@ -35,8 +35,7 @@ def make_resources() -> Value:
     """Return what is added to each function, and its log group."""
     added: Value = {}
     for function in FUNCTIONS:
-        properties: Value = {"LoggingConfig": {"LogGroup": ref(function.log_group)}}
-        added[function.logical_id] = {"Properties": properties}
+        added[function.logical_id] = {"Properties": _function_properties(function)}
         added[function.log_group] = {
             "Type": "AWS::Logs::LogGroup",
             "Properties": {
@@ -44,25 +43,33 @@ def make_resources() -> Value:
                 "RetentionInDays": ref("LogRetentionDays"),
             },
         }
-    # The `${Queue.Arn}` makes the mapping wait for the queue; Chalice's own text would not.
-    added[WAKE.logical_id]["Properties"]["Events"] = {
-        "WakeSqsEventSource": {
-            "Properties": {
-                "Queue": sub("${WakeupQueue.Arn}"),
-                "FunctionResponseTypes": ["ReportBatchItemFailures"],
-                # Without a limit SQS is read faster than an account's quota lets `wake` run, and
-                # each message that is throttled counts as received.
-                "ScalingConfig": {"MaximumConcurrency": ref("WakeConcurrency")},
-            }
-        }
-    }
-    # What the others have there is the address of an API that waits for this function's answer.
-    added[CHECK.logical_id]["Properties"]["Environment"] = {
-        "Variables": {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": ""}
-    }
-    # A sweep that fails is not repeated: the next one is due within a minute.
-    added[SWEEP.logical_id]["Properties"]["EventInvokeConfig"] = {
-        "MaximumRetryAttempts": 0,
-        "MaximumEventAgeInSeconds": 60,
-    }
     return added
+
+
+def _function_properties(function: Function) -> Value:
+    properties: Value = {"LoggingConfig": {"LogGroup": ref(function.log_group)}}
+    if function is WAKE:
+        properties["Events"] = {"WakeSqsEventSource": {"Properties": _queue_event_source()}}
+    if function is CHECK:
+        # The others have the address there of an API that waits for this function's answer.
+        properties["Environment"] = {
+            "Variables": {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": ""},
+        }
+    if function is SWEEP:
+        # A sweep that fails is not repeated: the next one is due within a minute.
+        properties["EventInvokeConfig"] = {
+            "MaximumRetryAttempts": 0,
+            "MaximumEventAgeInSeconds": 60,
+        }
+    return properties
+
+
+def _queue_event_source() -> Value:
+    return {
+        # The `${Queue.Arn}` makes the mapping wait for the queue; Chalice's own text would not.
+        "Queue": sub("${WakeupQueue.Arn}"),
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        # Without a limit SQS is read faster than an account's quota lets `wake` run, and each
+        # message that is throttled counts as received.
+        "ScalingConfig": {"MaximumConcurrency": ref("WakeConcurrency")},
+    }

@@ -80,6 +80,17 @@ def make_environment() -> Value:
 def make_parameters() -> Value:
     """Return the template's parameters."""
     return {
+        **_stage_parameters(),
+        **_edge_parameters(),
+        **_operating_parameters(),
+        **_limit_parameters(),
+        **_setting_parameters(),
+    }
+
+
+def _stage_parameters() -> Value:
+    """Return what every stage is given: its name and its secret."""
+    return {
         "Stage": {
             "Type": "String",
             "AllowedPattern": "[a-z][a-z0-9-]{0,19}",
@@ -91,6 +102,12 @@ def make_parameters() -> Value:
             "Type": "AWS::SSM::Parameter::Value<String>",
             "Description": "The SSM parameter that holds the ARN of the secret (docs/deploy.md).",
         },
+    }
+
+
+def _edge_parameters() -> Value:
+    """Return what CloudFront is given: a domain with its certificate, a web ACL."""
+    return {
         "Domain": _text_parameter(
             "A host name of yours for the distribution; empty: CloudFront's."
         ),
@@ -102,6 +119,12 @@ def make_parameters() -> Value:
             **_text_parameter("An AWS WAF web ACL for the distribution, of scope CLOUDFRONT."),
             "AllowedPattern": r"(arn:[a-z-]+:wafv2:us-east-1:\d{12}:global/webacl/.+)?",
         },
+    }
+
+
+def _operating_parameters() -> Value:
+    """Return how a stage is looked after: alarms, logs, protection."""
+    return {
         "AlarmTopicArn": _text_parameter("An SNS topic that hears of alarms."),
         "DeletionProtection": {
             "Type": "String",
@@ -122,6 +145,12 @@ def make_parameters() -> Value:
             "AllowedValues": [1, 3, 7, 14, 30, 60, 90, 180, 365],
             "Description": "How long logs are kept.",
         },
+    }
+
+
+def _limit_parameters() -> Value:
+    """Return how much at once a stage takes."""
+    return {
         "RequestsPerSecond": _number_parameter(1000, "REST requests a second, before 429."),
         "MessagesPerSecond": _number_parameter(5000, "WebSocket messages a second, before 429."),
         "WakeConcurrency": {
@@ -131,13 +160,17 @@ def make_parameters() -> Value:
             "MinValue": 2,
             "MaxValue": 1000,
         },
-        **{
-            parameter: {
-                **_text_parameter(f"{name}; empty: its default."),
-                "Default": _DEFAULTS.get(name, ""),
-            }
-            for name, parameter in tunable_settings().items()
-        },
+    }
+
+
+def _setting_parameters() -> Value:
+    """Return a parameter for each of the application's settings that a deployment may give."""
+    return {
+        parameter: {
+            **_text_parameter(f"{name}; empty: its default."),
+            "Default": _DEFAULTS.get(name, ""),
+        }
+        for name, parameter in tunable_settings().items()
     }
 
 

@@ -19,30 +19,28 @@ def make_resources() -> Value:
 
     The dead letters are encrypted like the rest, and outlive the queue's own.
     """
+    queue = {
+        "QueueName": stage_name(QUEUE_NAME),
+        "VisibilityTimeout": VISIBILITY_TIMEOUT_S,
+        "MessageRetentionPeriod": RETENTION_S,
+        "SqsManagedSseEnabled": True,
+        "RedrivePolicy": {
+            "deadLetterTargetArn": att(DEAD_LETTERS, "Arn"),
+            "maxReceiveCount": MAX_RECEIVES,
+        },
+    }
+    dead_letters = {
+        "QueueName": stage_name(f"{QUEUE_NAME}-dead"),
+        "MessageRetentionPeriod": DEAD_LETTER_RETENTION_S,
+        "SqsManagedSseEnabled": True,
+    }
+    return {QUEUE: _make_queue(queue), DEAD_LETTERS: _make_queue(dead_letters)}
+
+
+def _make_queue(properties: Value) -> Value:
     return {
-        QUEUE: {
-            "Type": "AWS::SQS::Queue",
-            "DeletionPolicy": "Delete",
-            "UpdateReplacePolicy": "Delete",
-            "Properties": {
-                "QueueName": stage_name(QUEUE_NAME),
-                "VisibilityTimeout": VISIBILITY_TIMEOUT_S,
-                "MessageRetentionPeriod": RETENTION_S,
-                "SqsManagedSseEnabled": True,
-                "RedrivePolicy": {
-                    "deadLetterTargetArn": att(DEAD_LETTERS, "Arn"),
-                    "maxReceiveCount": MAX_RECEIVES,
-                },
-            },
-        },
-        DEAD_LETTERS: {
-            "Type": "AWS::SQS::Queue",
-            "DeletionPolicy": "Delete",
-            "UpdateReplacePolicy": "Delete",
-            "Properties": {
-                "QueueName": stage_name(f"{QUEUE_NAME}-dead"),
-                "MessageRetentionPeriod": DEAD_LETTER_RETENTION_S,
-                "SqsManagedSseEnabled": True,
-            },
-        },
+        "Type": "AWS::SQS::Queue",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": properties,
     }

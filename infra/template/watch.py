@@ -55,6 +55,11 @@ def make_template() -> Value:
 
 
 def _parameters() -> Value:
+    return {**_stage_parameters(), **_log_parameters(), **_limit_parameters()}
+
+
+def _stage_parameters() -> Value:
+    """Return the stage that is watched, and who hears of it."""
     return {
         "Stage": {"Type": "String", "AllowedPattern": "[a-z][a-z0-9-]{0,19}"},
         "DistributionId": {
@@ -68,6 +73,11 @@ def _parameters() -> Value:
             "AllowedPattern": r"(arn:[a-z-]+:sns:us-east-1:\d{12}:.+)?",
             "Description": "An SNS topic in us-east-1 that hears of the alarm.",
         },
+    }
+
+
+def _log_parameters() -> Value:
+    return {
         "AccessLogs": {
             "Type": "String",
             "Default": "off",
@@ -79,6 +89,11 @@ def _parameters() -> Value:
             "Default": 30,
             "AllowedValues": [1, 3, 7, 14, 30, 60, 90, 180, 365],
         },
+    }
+
+
+def _limit_parameters() -> Value:
+    return {
         "RequestsPerAddress": {
             "Type": "Number",
             "Default": 0,
@@ -98,25 +113,30 @@ def _in_virginia() -> Value:
 
 def _alarm_on_errors() -> Value:
     """Return an alarm for a number of 5xx answers: of few requests, a rate is high at once."""
+    metrics = [
+        _edge_metric("requests", "Requests", "Sum"),
+        _edge_metric("percent", "5xxErrorRate", "Average"),
+        {"Id": "errors", "Expression": "requests * percent / 100", "ReturnData": True},
+    ]
+    return make_alarm({"Metrics": metrics}, ERRORS_IN_5_MIN, 1)
+
+
+def _edge_metric(id_: str, metric: str, statistic: str) -> Value:
     of = [
         {"Name": "DistributionId", "Value": ref("DistributionId")},
         {"Name": "Region", "Value": "Global"},
     ]
-
-    def read(id_: str, metric: str, statistic: str) -> Value:
-        found = {"Namespace": "AWS/CloudFront", "MetricName": metric, "Dimensions": of}
-        stat = {"Metric": found, "Period": 300, "Stat": statistic}
-        return {"Id": id_, "MetricStat": stat, "ReturnData": False}
-
-    errors = {"Id": "errors", "Expression": "requests * percent / 100", "ReturnData": True}
-    metrics = [read("requests", "Requests", "Sum"), read("percent", "5xxErrorRate", "Average")]
-    return make_alarm({"Metrics": [*metrics, errors]}, ERRORS_IN_5_MIN, 1)
+    found = {"Namespace": "AWS/CloudFront", "MetricName": metric, "Dimensions": of}
+    stat = {"Metric": found, "Period": 300, "Stat": statistic}
+    return {"Id": id_, "MetricStat": stat, "ReturnData": False}
 
 
 def _access_logs() -> Value:
     """Return CloudFront's standard logging, of chosen fields, into a log group."""
-    distribution = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/"
-    source = sub(distribution + "${DistributionId}")
+    return {**_access_log_group(), **_access_log_delivery()}
+
+
+def _access_log_group() -> Value:
     return {
         "AccessLogGroup": {
             "Type": "AWS::Logs::LogGroup",
@@ -128,77 +148,76 @@ def _access_logs() -> Value:
                 "RetentionInDays": ref("LogRetentionDays"),
             },
         },
-        "AccessLogSource": {
-            "Type": "AWS::Logs::DeliverySource",
-            "Condition": "Logs",
-            "Properties": {
-                "Name": stage_name("edge-access"),
-                "LogType": "ACCESS_LOGS",
-                "ResourceArn": source,
-            },
-        },
-        "AccessLogDestination": {
-            "Type": "AWS::Logs::DeliveryDestination",
-            "Condition": "Logs",
-            "Properties": {
-                "Name": stage_name("edge-access"),
-                "OutputFormat": "json",
-                # Not the group's own Arn, which ends in ":*" and means its streams.
-                "DestinationResourceArn": sub(
-                    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
-                    ":log-group:${AccessLogGroup}"
-                ),
-            },
-        },
+    }
+
+
+def _access_log_delivery() -> Value:
+    """Return the delivery's two ends, and what joins them."""
+    distribution = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/"
+    # Not the group's own Arn, which ends in ":*" and means its streams.
+    group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+    name = stage_name("edge-access")
+    source = {
+        "Name": name,
+        "LogType": "ACCESS_LOGS",
+        "ResourceArn": sub(distribution + "${DistributionId}"),
+    }
+    destination = {
+        "Name": name,
+        "OutputFormat": "json",
+        "DestinationResourceArn": sub(group + "${AccessLogGroup}"),
+    }
+    delivery = {
+        "DeliverySourceName": name,
+        "DeliveryDestinationArn": att("AccessLogDestination", "Arn"),
+        "RecordFields": list(FIELDS),
+    }
+    return {
+        "AccessLogSource": _log_resource("DeliverySource", source),
+        "AccessLogDestination": _log_resource("DeliveryDestination", destination),
         "AccessLogDelivery": {
-            "Type": "AWS::Logs::Delivery",
-            "Condition": "Logs",
+            **_log_resource("Delivery", delivery),
+            # The delivery names its source, which CloudFormation takes for no reference.
             "DependsOn": "AccessLogSource",
-            "Properties": {
-                "DeliverySourceName": stage_name("edge-access"),
-                "DeliveryDestinationArn": att("AccessLogDestination", "Arn"),
-                "RecordFields": list(FIELDS),
-            },
         },
     }
+
+
+def _log_resource(kind: str, properties: Value) -> Value:
+    return {"Type": f"AWS::Logs::{kind}", "Condition": "Logs", "Properties": properties}
 
 
 def _web_acl() -> Value:
     """Refuse an address that asks more than anybody needs; nothing else is looked at."""
-    name = stage_name("edge")
-
-    def seen_as(metric: str) -> Value:
-        return {
-            "CloudWatchMetricsEnabled": True,
-            "MetricName": metric,
-            "SampledRequestsEnabled": False,  # a sample would show paths and queries
-        }
-
-    rate = {
-        "RateBasedStatement": {
-            "AggregateKeyType": "IP",
-            "EvaluationWindowSec": 300,
-            "Limit": ref("RequestsPerAddress"),
-        }
+    properties = {
+        "Name": stage_name("edge"),
+        "Scope": "CLOUDFRONT",
+        "DefaultAction": {"Allow": {}},
+        "VisibilityConfig": _acl_metric("waybill-edge"),
+        "Rules": [
+            {
+                "Name": "requests-per-address",
+                "Priority": 0,
+                "Action": {"Block": {}},
+                "Statement": {
+                    "RateBasedStatement": {
+                        "AggregateKeyType": "IP",
+                        "EvaluationWindowSec": 300,
+                        "Limit": ref("RequestsPerAddress"),
+                    }
+                },
+                "VisibilityConfig": _acl_metric("waybill-edge-limited"),
+            }
+        ],
     }
     return {
-        "WebAcl": {
-            "Type": "AWS::WAFv2::WebACL",
-            "Condition": "Limits",
-            "Properties": {
-                "Name": name,
-                "Scope": "CLOUDFRONT",
-                "DefaultAction": {"Allow": {}},
-                "VisibilityConfig": seen_as("waybill-edge"),
-                "Rules": [
-                    {
-                        "Name": "requests-per-address",
-                        "Priority": 0,
-                        "Action": {"Block": {}},
-                        "Statement": rate,
-                        "VisibilityConfig": seen_as("waybill-edge-limited"),
-                    }
-                ],
-            },
-        },
+        "WebAcl": {"Type": "AWS::WAFv2::WebACL", "Condition": "Limits", "Properties": properties}
+    }
+
+
+def _acl_metric(name: str) -> Value:
+    return {
+        "CloudWatchMetricsEnabled": True,
+        "MetricName": name,
+        "SampledRequestsEnabled": False,  # a sample would show paths and queries
     }
