@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,22 +67,26 @@ async def _run_stories(engine: str, package: Path, arguments: list[str]) -> int:
                 "management_url": deployed.websocket_url,
                 "table_prefix": deployed.table_prefix,
             }
-        tests = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "pytest", "-n", "0", "-q", *arguments),
-            env={
-                **os.environ,
-                "WAYBILL_STAGES": json.dumps(stages),
-                "WAYBILL_ENGINE": engine,
-                "WAYBILL_JWT_SECRET": secret,
-            },
-        )
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, tests.send_signal, signal.SIGINT)
-        failed = await tests.wait()
+        environment = {
+            **os.environ,
+            "WAYBILL_STAGES": json.dumps(stages),
+            "WAYBILL_ENGINE": engine,
+            "WAYBILL_JWT_SECRET": secret,
+        }
+        failed = await _run_pytest(arguments, environment)
     if failed:
         print("\n".join([*find_complaints(engine)][-LOG_LINES:]))
     return failed
+
+
+async def _run_pytest(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run pytest until it ends, or SIGTERM interrupts it; return its exit code."""
+    command = (sys.executable, "-m", "pytest", "-n", "0", "-q", *arguments)
+    tests = await asyncio.create_subprocess_exec(*command, env=environment)
+    # Interrupted, it still tells what failed; terminated, it would not.
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, tests.send_signal, signal.SIGINT)
+    return await tests.wait()
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class ChangeSet:
         """Wait until its `Status` is no longer a pending one. Raises DeployError."""
         began = self.pace.now()
 
-        def look() -> Description | None:
+        def look_once() -> Description | None:
             try:
                 seen: Description = self.formation.describe_change_set(ChangeSetName=self.id)
             except ClientError as error:
@@ -82,7 +82,7 @@ class ChangeSet:
                 return None
             return None if seen["Status"].endswith(("_IN_PROGRESS", "_PENDING")) else seen
 
-        if found := self.pace.await_news(look):
+        if found := self.pace.await_news(look_once):
             return found
         raise DeployError(f"The change set {self.id} is not made after {WITHIN_S:.0f} s.")
 

@@ -68,14 +68,7 @@ class Stack:
         template = remains.take_over(dynamodb, template, self.stage, held, self.say)
         url = self._upload_package(package, template, bucket)
         kept = (old.keys() & template["Parameters"].keys()) - new.keys()
-        changed = self._execute_change(
-            [
-                *({"ParameterKey": name, "ParameterValue": value} for name, value in new.items()),
-                *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)),
-            ],
-            url,
-            standing,
-        )
+        changed = self._execute_change(_format_parameters(new, kept), url, standing)
         stack = changed or self._describe_stack(self.name)
         return {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
 
@@ -216,6 +209,14 @@ def _parameters_of(standing: Description | None) -> dict[str, str]:
     if standing is None or _is_unborn(standing):
         return {}
     return {each["ParameterKey"]: each["ParameterValue"] for each in standing.get("Parameters", ())}
+
+
+def _format_parameters(new: Mapping[str, str], kept: Collection[str]) -> list[dict[str, Any]]:
+    """Return CreateChangeSet's parameters: values of the new ones, and names of those kept."""
+    return [
+        *({"ParameterKey": name, "ParameterValue": value} for name, value in new.items()),
+        *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)),
+    ]
 
 
 def _zip_key(package: Package) -> str:

@@ -90,6 +90,19 @@ class Eraser:
         Raises CannotEraseYet before anything is written. Later it raises Busy, and what DynamoDB
         raises: then it is to be run again.
         """
+        who = self._begin()
+        # Sockets come first: whoever is still connected would write again what is gone.
+        yield self._delete_rooms()
+        yield self._end_connections()
+        yield from self._redact_books(who)
+        yield from self._remove_traces(who)
+        yield self._delete_profile()
+
+    def _begin(self) -> Redaction:
+        """Refuse who can't be erased yet; note the pseudonym, before anything else is written.
+
+        A run that was cut short has noted it already: the next one goes on with the same.
+        """
         noted = rows.read_note(self._person_id)
         who = Redaction(self._person_id, noted or f"erased-{secrets.token_hex(6)}")
         orders = [order for order in rows.scan_orders() if who.owns(order)]
@@ -100,14 +113,18 @@ class Eraser:
             self.notes.append(
                 f"In the books they are {who.pseudonym}, which is noted nowhere else."
             )
-        who = msgspec.structs.replace(who, order_ids=frozenset(order.id for order in orders))
-        yield self._delete_rooms()
-        yield self._end_connections()
+        return msgspec.structs.replace(who, order_ids=frozenset(order.id for order in orders))
+
+    def _redact_books(self, who: Redaction) -> Iterator[ErasedRows]:
+        """Put the pseudonym into what stays."""
         yield self._redact_orders(who)
         yield self._redact_payments(who)
         yield self._redact_payouts(who)
         yield self._move_ledger(who)
         yield self._move_wallet(who)
+
+    def _remove_traces(self, who: Redaction) -> Iterator[ErasedRows]:
+        """Take the person out of everything that is not of the books."""
         yield self._delete_chats(who)
         yield self._redact_ratings(who)
         yield self._delete_allowances()
@@ -117,7 +134,6 @@ class Eraser:
         yield self._redact_mailboxes(who)
         yield self._delete_events()
         yield self._redact_events(who)
-        yield self._delete_profile()
 
     def _write_row(self, write: Callable[[], object]) -> int:
         """Write one row, unless this only counts; how many were."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from chalice.app import Chalice
@@ -35,18 +36,7 @@ def load_app(target: str) -> Chalice:
     module_name, colon, attribute = target.partition(":")
     if not (module_name and colon and attribute):
         raise AppLoadError(f"{target!r} is not MODULE:APP; name both, such as app:app")
-    here = str(Path.cwd())
-    if sys.path[:1] != [here]:
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise
-        raise AppLoadError(
-            f"no module {module_name!r} in {here}; run this from the folder that holds it"
-        ) from error
-    app = getattr(module, attribute, None)
+    app = getattr(_import_module(module_name), attribute, None)
     if app is None:
         raise AppLoadError(f"module {module_name!r} has no attribute {attribute!r}")
     if not isinstance(app, Chalice):
@@ -60,6 +50,21 @@ def load_app(target: str) -> Chalice:
     return app
 
 
+def _import_module(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if sys.path[:1] != [here]:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # Some other module that this one imports is missing: that is the app's own error.
+        if error.name is None or not (name + ".").startswith(error.name + "."):
+            raise
+        raise AppLoadError(
+            f"no module {name!r} in {here}; run this from the folder that holds it"
+        ) from error
+
+
 def export_endpoint(host: str, port: int, stage: str) -> str:
     """Point this process's AWS SDKs at the gateway's @connections; return the endpoint.
 
@@ -71,13 +76,16 @@ def export_endpoint(host: str, port: int, stage: str) -> str:
 
 
 def make_thread_safe(app: Chalice) -> None:
-    """Give an app per-thread `current_request` and `lambda_context`, as `chalice local` does.
+    """Give an app per-thread `current_request` and `lambda_context`.
 
     Without it, concurrent requests read each other's. Calling it twice changes nothing.
     """
-    if not isinstance(app, _PerThread):
+    if not isinstance(app, _PerThreadState):
+        # Chalice keeps the request that is being served in two attributes of the app, and each
+        # handler holds on to that very object. Only its class can make properties of them, so the
+        # app gets a subclass of its own class. `chalice local` does the same (chalice.local).
         own = app.__class__
-        app.__class__ = type(own.__name__, (_PerThread, own), {})
+        app.__class__ = type(own.__name__, (_PerThreadState, own), {})
     # Chalice builds its middleware chain on the first call from a generator, which two threads
     # can't share: one would see no middleware.
     for handler in app.handler_map.values():
@@ -120,7 +128,9 @@ def format_authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-class _PerThread(LocalChalice):
+class _PerThreadState(LocalChalice):
+    """Chalice's own class for `current_request`, and the same for `lambda_context`."""
+
     _CONTEXT = threading.local()
 
     @property

@@ -80,7 +80,7 @@ class ManagementApi:
             return _error_response(GONE)
         return action(self, request, socket)
 
-    def _post(self, request: HttpRequest, socket: Socket) -> HttpResponse:
+    def _post_text(self, request: HttpRequest, socket: Socket) -> HttpResponse:
         if not request.body.isascii():
             try:
                 request.body.decode()
@@ -91,7 +91,7 @@ class ManagementApi:
         socket.lifetime.touch(self._clock())
         return HttpResponse(200, headers=(("x-amzn-RequestId", new_id()),))
 
-    def _get(self, request: HttpRequest, socket: Socket) -> HttpResponse:
+    def _get_info(self, request: HttpRequest, socket: Socket) -> HttpResponse:
         found = {
             "connectedAt": _format_time(socket.lifetime.connected_at_s),
             "identity": {
@@ -102,11 +102,11 @@ class ManagementApi:
         }
         return json_response(200, json.dumps(found), [("x-amzn-RequestId", new_id())])
 
-    def _delete(self, request: HttpRequest, socket: Socket) -> HttpResponse:
+    def _close_connection(self, request: HttpRequest, socket: Socket) -> HttpResponse:
         socket.close(DELETED)
         return HttpResponse(204, headers=(("x-amzn-RequestId", new_id()),))
 
-    _ACTIONS = {"POST": _post, "GET": _get, "DELETE": _delete}
+    _ACTIONS = {"POST": _post_text, "GET": _get_info, "DELETE": _close_connection}
 
 
 # Most posts go to connections that were posted to before.

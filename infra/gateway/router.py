@@ -85,11 +85,11 @@ class Router:
         if route.is_greedy:
             request.label = self._stage_path + route.pattern
 
-        def done(outcome: Outcome) -> None:
+        def respond(outcome: Outcome) -> None:
             exchange.respond(self._rest_response(outcome))
 
         name = f"{request.method} {route.pattern}"
-        self._invoker.invoke(name, partial(self._rest.handle, request, route), done)
+        self._invoker.invoke(name, partial(self._rest.handle, request, route), respond)
 
     def _rest_response(self, outcome: Outcome) -> HttpResponse:
         if outcome.timed_out:

@@ -153,12 +153,12 @@ class Sessions:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._disconnecting.add(future)
 
-        def done(outcome: Outcome) -> None:
+        def finish(outcome: Outcome) -> None:
             # Best effort, as on AWS: a failure is in the log and nowhere else.
             self._disconnecting.discard(future)
             if not future.done():
                 future.set_result(None)
 
         self._invoker.invoke(
-            "$disconnect", partial(self._handlers.call_handler, "$disconnect", event), done
+            "$disconnect", partial(self._handlers.call_handler, "$disconnect", event), finish
         )

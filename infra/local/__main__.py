@@ -101,15 +101,7 @@ class LocalStack:
         self._gateway = Gateway(
             app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )
-        self._poller = Poller(
-            make_client("sqs", self._endpoint, options.region, wait_s=LONG_POLL_S),
-            queue_url,
-            _find_handler(options, app, "wake"),
-            due_times,
-            wait_s=LONG_POLL_S if self._endpoint else 0,
-            pause_s=0 if self._endpoint else MOTO_PAUSE_S,
-            region=options.region,
-        )
+        self._poller = self._make_poller(app, queue_url, due_times)
         self._schedule = Schedule(_find_handler(options, app, "sweep"), region=options.region)
 
     async def run(self) -> None:
@@ -125,6 +117,19 @@ class LocalStack:
         await stopped.wait()
         self._schedule.stop()
         await asyncio.gather(self._gateway.stop(), asyncio.to_thread(self._poller.stop))
+
+    def _make_poller(self, app: Chalice, queue_url: str, due_times: DueTimes) -> Poller:
+        region = self._options.region
+        return Poller(
+            make_client("sqs", self._endpoint, region, wait_s=LONG_POLL_S),
+            queue_url,
+            _find_handler(self._options, app, "wake"),
+            due_times,
+            # A long poll at moto would hold its one lock, and with it every other call.
+            wait_s=LONG_POLL_S if self._endpoint else 0,
+            pause_s=0 if self._endpoint else MOTO_PAUSE_S,
+            region=region,
+        )
 
     def _start_engine(self, stack: ExitStack) -> None:
         options = self._options

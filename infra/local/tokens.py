@@ -46,16 +46,7 @@ def find_signing_secret(options: LocalOptions, env: Mapping[str, str]) -> str:
 def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
     """Print one token; return the exit code."""
     env = os.environ if env is None else env
-    parser = argparse.ArgumentParser(
-        prog="python -m infra.local.tokens", description="Print a token."
-    )
-    parser.add_argument("--role", default="customer")
-    parser.add_argument("--id", default="u1", help="the person's id (the claim `sub`)")
-    parser.add_argument("--name")
-    parser.add_argument("--phone")
-    parser.add_argument("--restaurants", help="restaurant ids, separated by commas")
-    parser.add_argument("--hours", type=float, default=VALID_S / 3600, help="how long it is valid")
-    given = parser.parse_args(arguments)
+    given = _parse_arguments(arguments)
     try:
         if env.get("JWT_JWKS_URL"):
             raise BadSetting("JWT_JWKS_URL is set: tokens come from that issuer, not from here.")
@@ -76,6 +67,19 @@ def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = Non
     )
     print(token)
     return 0
+
+
+def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.tokens", description="Print a token."
+    )
+    parser.add_argument("--role", default="customer")
+    parser.add_argument("--id", default="u1", help="the person's id (the claim `sub`)")
+    parser.add_argument("--name")
+    parser.add_argument("--phone")
+    parser.add_argument("--restaurants", help="restaurant ids, separated by commas")
+    parser.add_argument("--hours", type=float, default=VALID_S / 3600, help="how long it is valid")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
