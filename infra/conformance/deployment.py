@@ -11,9 +11,9 @@ from types import MappingProxyType
 from infra.deploy import secret
 from infra.deploy.secret import Clients
 from infra.deploy.stack import Stack
-from infra.local.options import STAGE as API_STAGE
 from infra.package.build import Package
 from infra.resources.aws_clients import make_client
+from infra.resources.stage import API_STAGE
 from infra.template.expansion import Template, expand_template
 from infra.template.parameters import tunable_settings
 

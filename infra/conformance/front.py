@@ -15,12 +15,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from infra.conformance.deployment import DeployedStage
 from infra.gateway.paths import rewrite_path, stage_rules
-from infra.local.options import STAGE
 from infra.resources.gateway_responses import GATEWAY_RESPONSES
+from infra.resources.stage import API_STAGE
 from infra.resources.websocket_paths import PATHS
 
 _HEAD_BYTES = 64 * 1024
-_RULES = stage_rules(STAGE, PATHS)
+_RULES = stage_rules(API_STAGE, PATHS)
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Front:
         if socket is not None:
             base = urlsplit(self._deployed.websocket_url).path
             return f"{base}?{urlencode(socket.query, doseq=True)}"
-        if path.startswith(f"/{STAGE}/"):
-            return self._engine.path + target[len(STAGE) + 1 :]
+        if path.startswith(f"/{API_STAGE}/"):
+            return self._engine.path + target[len(API_STAGE) + 1 :]
         return _NOT_FOUND
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
-from infra.local.options import HEARTBEAT_S
 from infra.package.project import CONFIG, STAGE
+from infra.resources.stage import HEARTBEAT_S
 from infra.template import alarms
 from infra.template.apis import REST_LOG, WEBSOCKET_LOG
 

@@ -30,12 +30,13 @@ from infra.local.banner import format_banner
 from infra.local.due_times import DueTimes, NotingQueue
 from infra.local.engine import EngineError, Ministack, is_healthy
 from infra.local.engine_boot import stop_with_owner
-from infra.local.options import STAGE, LocalOptions, export_environment
+from infra.local.options import LocalOptions, export_environment
 from infra.local.poller import Poller
 from infra.local.schedule import Schedule
 from infra.local.tokens import find_signing_secret
 from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import gateway_responses
+from infra.resources.stage import API_STAGE
 from infra.resources.tables import TablesDiffer, create_all
 from infra.resources.websocket_paths import PATHS
 
@@ -97,7 +98,7 @@ class LocalStack:
         due_times = DueTimes()
         wiring.use(build(settings, due_times))
         app = load_app(f"{options.app_module}:app")
-        config = GatewayConfig(port=options.port, stage=STAGE, edge_idle_s=EDGE_IDLE_S)
+        config = GatewayConfig(port=options.port, stage=API_STAGE, edge_idle_s=EDGE_IDLE_S)
         self._gateway = Gateway(
             app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )
@@ -148,7 +149,7 @@ class LocalStack:
 
 def _bind_port(options: LocalOptions) -> socket.socket:
     try:
-        return bind(GatewayConfig(port=options.port, stage=STAGE))
+        return bind(GatewayConfig(port=options.port, stage=API_STAGE))
     except PortError as error:
         raise PortError(
             f"Port {options.port} (PORT) is in use: stop what uses it, or set PORT to a free one."

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from chalicelib.settings import BadSetting
 from infra.resources.aws_clients import REGION
+from infra.resources.stage import API_STAGE, HEARTBEAT_S
 
-STAGE = "api"
-HEARTBEAT_S = "480"  # a deployed stage's default: the edge cuts after 600
 ENGINES = ("ministack", "moto")
 # A shell that is set up for AWS must not lead a local run there.
 _LEADS_ELSEWHERE = (
@@ -74,7 +73,7 @@ def export_environment(
         env.pop(name, None)
     if endpoint is not None:
         env["AWS_ENDPOINT_URL"] = endpoint
-    env["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{options.url}/{STAGE}"
+    env["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{options.url}/{API_STAGE}"
     env["AWS_DEFAULT_REGION"] = env["AWS_REGION"] = options.region
     env.setdefault("HEARTBEAT_S", HEARTBEAT_S)
     env["AWS_EC2_METADATA_DISABLED"] = "true"

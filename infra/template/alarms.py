@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, get_short_name
-from infra.local.options import STAGE
+from infra.resources.stage import API_STAGE
 from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
 from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 from infra.template.queues import QUEUE_NAME
@@ -20,8 +20,8 @@ def make_resources() -> Value:
     """Return every alarm by its logical id, and the filters that count what one waits for."""
     dead = {"QueueName": att("WakeupDeadLetters", "QueueName")}
     queue = {QUEUE: stage_name(QUEUE_NAME)}
-    rest = {"ApiName": stage_name("rest"), "Stage": STAGE}
-    socket = {"ApiId": ref("WebsocketAPI"), "Stage": STAGE}
+    rest = {"ApiName": stage_name("rest"), "Stage": API_STAGE}
+    socket = {"ApiId": ref("WebsocketAPI"), "Stage": API_STAGE}
     visible = "ApproximateNumberOfMessagesVisible"
     found = {
         "DeadLettersAlarm": _alarm_on_metric("AWS/SQS", visible, dead, "Maximum", 0, 1),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from infra.local.options import STAGE
 from infra.resources.gateway_responses import GATEWAY_RESPONSES, HEADERS
+from infra.resources.stage import API_STAGE
 from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 
 # Never the query or the path as it came: both may hold a token.
@@ -148,7 +148,7 @@ def _trust(service: str) -> Value:
 
 def make_outputs() -> Value:
     """Return the addresses, besides those that Chalice gives."""
-    host = "${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
+    host = "${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + API_STAGE
     return {
         "DirectWebsocketURL": {
             "Description": "Without the literal paths: add ?contract=…&token=…",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infra.gateway.paths import PathRule, stage_rules
-from infra.local.options import STAGE
+from infra.resources.stage import API_STAGE
 from infra.resources.websocket_paths import PATHS
 from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 from infra.template.rewrite import rewrite_function
@@ -13,7 +13,7 @@ from infra.template.rewrite import rewrite_function
 # CloudFront's managed policies; the ids are the same in every account.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-REST_PATHS = f"/{STAGE}/*"
+REST_PATHS = f"/{API_STAGE}/*"
 # Whatever CloudFront can be told of. Without a word it keeps an error for 10 s, and its key is the
 # path alone: one person's 404 or 502 would be everybody's (CloudFront, "HTTP 4xx and 5xx status
 # codes that CloudFront caches").
@@ -37,7 +37,7 @@ def make_resources() -> Value:
                     "Comment": "The contracts' literal WebSocket paths, as the stage's query.",
                     "Runtime": "cloudfront-js-2.0",
                 },
-                "FunctionCode": rewrite_function(stage_rules(STAGE, PATHS), STAGE),
+                "FunctionCode": rewrite_function(stage_rules(API_STAGE, PATHS), API_STAGE),
             },
         },
         "Distribution": {
@@ -67,7 +67,7 @@ def websocket_patterns(rules: Sequence[PathRule]) -> list[str]:
     found: list[str] = []
     for rule in rules:
         path = rule.pattern.rstrip("/")
-        if not f"{path}/".startswith(f"/{STAGE}/"):
+        if not f"{path}/".startswith(f"/{API_STAGE}/"):
             continue
         before, captures, _ = path.partition("{")
         found += [f"{before}*"] if captures else [path, f"{path}/"]
@@ -75,7 +75,7 @@ def websocket_patterns(rules: Sequence[PathRule]) -> list[str]:
 
 
 def _distribution_config() -> Value:
-    socket = websocket_patterns(stage_rules(STAGE, PATHS))
+    socket = websocket_patterns(stage_rules(API_STAGE, PATHS))
     return {
         "Enabled": True,
         "Comment": stage_name("edge"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.options import STAGE
+from infra.resources.stage import API_STAGE
 from infra.template import alarms, apis, edge, functions, guard, methods, parameters, queues, tables
 from infra.template.intrinsics import Value
 
@@ -42,7 +42,7 @@ def finish(merged: Value, package: str) -> Value:
     del resources["WebsocketAPIDeployment"]
     stage = resources["WebsocketAPIStage"]
     kept = {k: v for k, v in stage["Properties"].items() if k != "DeploymentId"}
-    assert kept["StageName"] == STAGE
+    assert kept["StageName"] == API_STAGE
     routes = [n for n, each in resources.items() if each["Type"] == "AWS::ApiGatewayV2::Route"]
     resources["WebsocketAPIStage"] = {**stage, "Properties": kept, "DependsOn": routes}
     return {**merged, "Resources": guard.add_guard(methods.with_any(resources), package)}

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chalicelib.settings import Settings
-from infra.local.options import HEARTBEAT_S, STAGE
+from infra.resources.stage import API_STAGE, HEARTBEAT_S
 from infra.template.intrinsics import Value, is_set, ref, stage_name, sub, when
 from infra.template.queues import QUEUE_NAME
 
 SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
 SECRET = "Secret"
-# Settings whose default here is not the application's own. CloudFront cuts what the server leaves
-# silent for 10 min, and a pass of the sweep may come a minute late.
+# Settings whose default here is not the application's own.
 _DEFAULTS = {"HEARTBEAT_S": HEARTBEAT_S}
 # What the template itself or Lambda says; a parameter for them would only be a way to err.
 _OTHERWISE_SET = {
@@ -69,7 +68,7 @@ def make_environment() -> Value:
         "TABLE_PREFIX": sub("waybill-${Stage}"),
         "QUEUE_NAME": stage_name(QUEUE_NAME),
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": sub(
-            "https://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + STAGE
+            "https://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + API_STAGE
         ),
         "JWT_SECRET": jwt,
         "PAYMENT_WEBHOOK_SECRET": sub(secret % "PAYMENT_WEBHOOK_SECRET"),
@@ -82,9 +81,9 @@ def make_parameters() -> Value:
     return {
         **_stage_parameters(),
         **_edge_parameters(),
-        **_operating_parameters(),
+        **_log_and_alarm_parameters(),
         **_limit_parameters(),
-        **_setting_parameters(),
+        **_parameters_for_settings(),
     }
 
 
@@ -122,7 +121,7 @@ def _edge_parameters() -> Value:
     }
 
 
-def _operating_parameters() -> Value:
+def _log_and_alarm_parameters() -> Value:
     """Return how a stage is looked after: alarms, logs, protection."""
     return {
         "AlarmTopicArn": _text_parameter("An SNS topic that hears of alarms."),
@@ -163,7 +162,7 @@ def _limit_parameters() -> Value:
     }
 
 
-def _setting_parameters() -> Value:
+def _parameters_for_settings() -> Value:
     """Return a parameter for each of the application's settings that a deployment may give."""
     return {
         parameter: {

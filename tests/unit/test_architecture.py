@@ -93,6 +93,12 @@ def test_the_application_never_imports_infra_nor_the_gateway_the_application() -
         assert not [name for name in imports(path) if name.startswith("chalicelib")], path
 
 
+def test_a_template_for_aws_needs_nothing_of_the_local_run() -> None:
+    for room in ("resources", "template", "package"):
+        for path in sources(HOME / "infra" / room):
+            assert not [n for n in imports(path) if n.startswith("infra.local")], path
+
+
 def test_nothing_scans_a_table() -> None:
     for path in [*sources(APP), HOME / "app.py"]:
         assert "scan" not in set(attributes(path)), path

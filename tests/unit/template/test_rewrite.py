@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.gateway.paths import PathRule, rewrite_path, stage_rules
-from infra.local.options import STAGE
+from infra.resources.stage import API_STAGE
 from infra.resources.websocket_paths import PATHS
 from infra.template.edge import websocket_patterns
 from infra.template.rewrite import rewrite_function
@@ -25,7 +25,7 @@ ODD = (
     PathRule("/mid/{name}/end/", {"contract": "mid"}),
     PathRule("/a.b+c(d)$", {"contract": "signs"}),
 )
-RULES = stage_rules(STAGE, (*PATHS, *ODD))
+RULES = stage_rules(API_STAGE, (*PATHS, *ODD))
 
 # Reads one event a line, as CloudFront gives them, and writes what the function returns.
 DRIVER = """
@@ -42,7 +42,7 @@ class Edge:
     """The function, running."""
 
     def __init__(self) -> None:
-        code = rewrite_function(RULES, STAGE) + DRIVER
+        code = rewrite_function(RULES, API_STAGE) + DRIVER
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(["node", "-e", code], text=True, **pipes)  # type: ignore[call-overload]
 
@@ -96,7 +96,7 @@ def expected(path: str, query: str) -> tuple[str, dict[str, list[str]]] | Refusa
     found = rewrite_path(RULES, path, parse_qs(query, keep_blank_values=True))
     if found and found.refusal:
         return found.refusal
-    return (f"/{STAGE}", found.query) if found else None
+    return (f"/{API_STAGE}", found.query) if found else None
 
 
 SEGMENTS = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=12).map(
@@ -139,7 +139,7 @@ def test_every_path_of_the_contracts_leads_to_its_contract(
     found = sent_on(edge.asked(path, "token=t&contract=none"))
     assert found is not None
     assert found == expected(path, "token=t&contract=none")
-    assert found[0] == f"/{STAGE}"
+    assert found[0] == f"/{API_STAGE}"
     assert found[1]["contract"] == [rule.query["contract"]]
 
 
@@ -184,7 +184,9 @@ def test_broken_encoding_in_a_capture_is_refused(edge: Edge) -> None:
 
 
 def test_every_path_below_the_rest_stage_has_a_behaviour_of_its_own() -> None:
-    below = [rule for rule in stage_rules(STAGE, PATHS) if rule.pattern.startswith(f"/{STAGE}")]
+    below = [
+        rule for rule in stage_rules(API_STAGE, PATHS) if rule.pattern.startswith(f"/{API_STAGE}")
+    ]
     assert below
     for rule in below:
         path = rule.pattern.rstrip("/").partition("{")[0]
@@ -193,4 +195,4 @@ def test_every_path_below_the_rest_stage_has_a_behaviour_of_its_own() -> None:
 
 def test_the_function_is_small_enough(edge: Edge) -> None:
     """CloudFront quota: 10 KB."""
-    assert len(rewrite_function(stage_rules(STAGE, PATHS), STAGE).encode()) < 10_240
+    assert len(rewrite_function(stage_rules(API_STAGE, PATHS), API_STAGE).encode()) < 10_240
