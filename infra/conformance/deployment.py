@@ -32,7 +32,7 @@ _MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
 @dataclass(frozen=True)
 class DeployedStage:
-    """Where the APIs of a stack are on the engine."""
+    """The addresses of a stack's APIs on the engine, and its tables' prefix."""
 
     rest_url: str
     websocket_url: str

@@ -25,7 +25,7 @@ _RULES = stage_rules(API_STAGE, PATHS)
 
 @dataclass(frozen=True)
 class EdgeAnswer:
-    """What the function answers itself."""
+    """An answer of the CloudFront function itself."""
 
     status: int
     body: str
@@ -42,7 +42,7 @@ _NOT_FOUND = EdgeAnswer(404, GATEWAY_RESPONSES["MISSING_AUTHENTICATION_TOKEN"][1
 
 
 class Front:
-    """Listens on a port of 127.0.0.1 and leads to a deployment."""
+    """A port of 127.0.0.1 that leads to a deployment."""
 
     def __init__(self, port: int, deployed: DeployedStage) -> None:
         self._port = port
@@ -85,6 +85,8 @@ class Front:
         led = self._rewrite_target(target, upgrade)
         if isinstance(led, EdgeAnswer):
             return led
+        # What follows is copied as it comes, so a second request on the same connection would reach
+        # the engine with its path as it was.
         if not upgrade:
             lines = [line for line in lines if not line.lower().startswith("connection:")]
             lines.insert(0, "Connection: close")

@@ -1,4 +1,4 @@
-"""What the functions logged, from the engine's CloudWatch Logs."""
+"""Read from the engine's CloudWatch Logs what the functions logged."""
 
 from __future__ import annotations
 

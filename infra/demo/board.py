@@ -1,4 +1,4 @@
-"""What is seen of the city while it works: a table on a terminal, lines elsewhere."""
+"""Show the city while it works: as a table on a terminal, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINE_EVERY_S = 2.0
 
 
 class Board:
-    """Shows the ledger until cancelled."""
+    """The board: shows the ledger until it is cancelled."""
 
     def __init__(
         self, console: Console, ledger: Ledger, couriers: Sequence[SimulatedCourier]

@@ -24,8 +24,10 @@ _THREADS = 32
 
 
 class Day:
-    """The people of one run. Their ids are new, so that a day does not see another's couriers'
-    orders."""
+    """The people of one run.
+
+    Their ids are new, so that one day's couriers are not offered another day's orders.
+    """
 
     def __init__(
         self, options: DemoOptions, where: LocalOptions, secret: str, console: Console

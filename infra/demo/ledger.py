@@ -1,4 +1,4 @@
-"""What the city has seen: every order's way, every courier's hands, and what went wrong."""
+"""The book of the city: the status of every order, counts, and what went wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = (
 
 @dataclass
 class Ledger:
-    """Filled in by people from their frames."""
+    """The book that people fill in from their frames."""
 
     status: dict[str, str] = field(default_factory=dict)  # by order id, as its customer hears it
     offers_timed_out: int = 0

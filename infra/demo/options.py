@@ -1,4 +1,4 @@
-"""What the environment says about the demo."""
+"""The demo's options, read from the environment."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _HELD = ("assigned", "accepted", "arrived", "picked_up")
 
 
 class SimulatedCourier:
-    """Reports a position a second, and does one delivery at a time."""
+    """A courier who reports a position a second and does one delivery at a time."""
 
     def __init__(
         self, client: StackClient, city: City, ledger: Ledger, options: DemoOptions, random: Random
@@ -89,6 +89,7 @@ class SimulatedCourier:
     async def _answer_offer(self, offer: Frame) -> None:
         await asyncio.sleep(self._random.uniform(*_THINKING_S))
         order_id, chance = offer["order_id"], self._random.random()
+        # While the courier was thinking, the offer may have lapsed.
         if self.order != order_id:
             return
         if chance < self._options.accept or self.willing:
@@ -135,7 +136,7 @@ class SimulatedCourier:
 
 
 class SimulatedCustomer:
-    """Orders, sees it through, and orders again."""
+    """A customer who orders, waits until the order has ended, and orders again."""
 
     def __init__(
         self, client: StackClient, city: City, ledger: Ledger, options: DemoOptions, random: Random

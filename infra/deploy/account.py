@@ -1,4 +1,4 @@
-"""What the account and its Region allow a stage: the role that logs, and the quotas.
+"""Look at what an account and its Region allow a stage: the role that logs, the quotas.
 
 Quotas differ by Region and by the account's age. They are read where that is allowed; nothing is
 refused for them, as a small stage is well off with little.

@@ -31,7 +31,7 @@ Description = dict[str, Any]
 
 @dataclass(frozen=True)
 class PollingPace:
-    """How often to look, and the clock that is looked at."""
+    """The seconds between two looks, and the clock."""
 
     poll_s: float = 3.0
     sleep: Callable[[float], None] = time.sleep
@@ -97,7 +97,7 @@ class ChangeSet:
             # A request that got no answer is sent again, and then it is executed already.
             if code_of(error) not in _BEGUN or not self._execution_status().startswith("EXECUTE_"):
                 raise
-        if found := self.pace.await_news(_End(self)):
+        if found := self.pace.await_news(_OwnEnd(self)):
             return found
         raise DeployError(
             f"There is no end of {self.id} after {WITHIN_S:.0f} s; it may still come."
@@ -126,8 +126,8 @@ class ChangeSet:
         return str(seen.get("ExecutionStatus", ""))
 
 
-class _End:
-    """Looks for the end that a change set brought about, passing over anybody else's."""
+class _OwnEnd:
+    """A look for the end that a change set brought about, and nobody else's."""
 
     def __init__(self, change: ChangeSet) -> None:
         self._change = change

@@ -1,4 +1,4 @@
-"""What an earlier stack of the same stage has left: its tables, which a new one takes over.
+"""Take over the tables that an earlier stack of the same stage has left.
 
 Tables outlive their stack. CloudFormation takes over what is there if the template names it
 literally and retains it; it compares nothing, so that is done here.

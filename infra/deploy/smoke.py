@@ -77,6 +77,7 @@ def url_of(host: str) -> str:
 
 
 def _find_secret(stage: str, env: Mapping[str, str]) -> str:
+    # What is said for this run comes before what is kept anywhere.
     if given := env.get("SECRET"):
         return given
     if stage:

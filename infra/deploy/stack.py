@@ -30,9 +30,10 @@ def _say_nothing(line: str) -> None:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stage's stack, where `clients` lead. While it changes it is looked at every `poll_s`.
+    """A stage's stack in the account where `clients` lead.
 
-    `say` hears what a person should know and nothing is refused for.
+    While the stack changes it is looked at every `poll_s`. `say` is given what a person should
+    know, but what is no reason to refuse the deployment.
     """
 
     clients: Clients
@@ -60,6 +61,7 @@ class Stack:
         packaged = json.loads(package.template.read_text())
         old = _parameters_of(standing)
         new = self._choose_parameters(packaged["Parameters"], old, given)
+        # Before anything is uploaded, and before CloudFormation, which looks at a secret late.
         secret.check_secret(self.clients, new["Secret"], {**old, **new})
         self._name_shortages(packaged["Parameters"], {**old, **new})
         template = prepare(packaged, f"s3://{bucket}/{_zip_key(package)}", {**old, **new})

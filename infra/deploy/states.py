@@ -1,4 +1,4 @@
-"""What a stack's status means for the next deployment, and the command that helps."""
+"""Say what a stack's status means for the next deployment, and the command that helps."""
 
 from __future__ import annotations
 

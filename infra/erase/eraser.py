@@ -1,8 +1,8 @@
-"""What becomes of a person, table by table.
+"""Erase a person, table by table.
 
 Each step may be done again: it finds what is left of the person, and the same pseudonym, which is
-noted before anything else is written and forgotten after everything else. So whoever was stopped,
-or lost a race against the live system, runs it once more.
+noted before anything else is written and deleted after everything else. So a run that was stopped,
+or lost a race against the live system, is started once more.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class CannotEraseYet(Exception):
 
 
 class Busy(Exception):
-    """Somebody else wrote each time: what is left is for another run."""
+    """Another writer was quicker each time: what is left is for another run."""
 
 
 class ErasedRows(msgspec.Struct, frozen=True):
-    """What was done to a table: to how many rows."""
+    """The number of a table's rows that were changed, and how."""
 
     table: str
     rows: int
@@ -65,8 +65,11 @@ class ErasedRows(msgspec.Struct, frozen=True):
 
 
 class Eraser:
-    """Takes a person out of every table. `close` None: sockets can't be closed from here. `dry`:
-    only count. `notes` are what else is to be said, once it has run."""
+    """The erasing of one person from every table.
+
+    `close` None: sockets can't be closed from here. `dry`: only count. `notes` are what else is to
+    be said, once it has run.
+    """
 
     def __init__(
         self,
@@ -179,6 +182,7 @@ class Eraser:
     def _end_connections(self) -> ErasedRows:
         """Close sockets, and let them hear nothing, even those that can't be closed."""
         mine = [one for one in rows.scan_connections() if self._is_theirs(one)]
+        # Closed before their rows are deleted: afterwards nobody would know their ids.
         unclosed = sum(not self._close_socket(one.id) for one in mine)
         for one in mine:
             self._write_row(partial(rows.delete_connection, one, self._person_id))
@@ -229,6 +233,7 @@ class Eraser:
     def _move_ledger(self, who: Redaction) -> ErasedRows:
         """Write each entry under the pseudonym, then delete it: a ledger's key is the person."""
         entries = list(LedgerRow.query(self._person_id, consistent_read=True))
+        # Written before it is deleted: a run that is cut short between the two writes it again.
         for entry in entries:
             self._write_row(LedgerRow(who.pseudonym, entry.key, doc=entry.doc).save)
             self._write_row(entry.delete)

@@ -1,4 +1,4 @@
-"""What is left of each thing once a person is out of it. Pure: nothing is read or written here.
+"""Take a person out of orders, events, payments and the like. Pure: no row is read or written.
 
 What belongs to the books stays, with a pseudonym for the person: orders, earnings, payments. What
 tells about them goes: names, phones, pictures, addresses, coordinates, free text. A thing that does
@@ -27,8 +27,10 @@ _NOWHERE = {"lat": 0.0, "lng": 0.0}
 
 
 class Redaction(msgspec.Struct, frozen=True):
-    """A person, the pseudonym that takes their place, and the orders that were theirs, on either
-    side: those that name them, or that name the pseudonym already."""
+    """A person, the pseudonym that takes their place, and the ids of their orders.
+
+    Theirs are orders that name them on either side, or that name the pseudonym already.
+    """
 
     person_id: str
     pseudonym: str

@@ -1,4 +1,4 @@
-"""Rows that may speak of a person: how they are found, and written back without them."""
+"""Find the rows that may speak of a person, and write them back without them."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ def delete_note(person_id: str) -> None:
 
 def delete_connection(connection: Connection, person_id: str) -> None:
     """Take a socket out of the rooms and mailboxes where it hears, and drop its row."""
+    # Its row last: by that an interrupted run finds the socket again.
     store = ConnectionTable()
     for room in {*connection.rooms, person_room(person_id)}:
         store.remove_from_room(room, connection.id)
@@ -138,6 +139,7 @@ def rewrite_head(who: Redaction, mailbox: str, now: datetime) -> None:
     doc = redact_mailbox_head(who, row) if row is not None else None
     if row is None or doc is None:
         return
+    # No one serves it now, and it still says what was read.
     free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < to_epoch_ms(now))
     unchanged = MailboxRow.doc == row.doc
     try:
@@ -150,6 +152,7 @@ def rewrite_head(who: Redaction, mailbox: str, now: datetime) -> None:
 
 def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
     """Write a run of events back, unless it has expired meanwhile."""
+    # An update without the condition would make the row anew, and it would never expire.
     try:
         row.update(actions=[EventRow.doc.set(pack(events))], condition=EventRow.seq.exists())
     except UpdateError as error:
@@ -159,6 +162,7 @@ def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
 
 def stop_showing(row: CourierRow, person_id: str) -> None:
     """Stop showing a customer where a courier is."""
+    # Meanwhile the courier may have taken another customer's order: that one may go on looking.
     shown = CourierRow.shown_to == person_id
     try:
         row.update(actions=[CourierRow.shown_to.remove()], condition=shown)

@@ -1,4 +1,4 @@
-"""Which core this process runs on, and when its threads take turns there."""
+"""Hold this process to one core, where its threads take turns at less cost."""
 
 from __future__ import annotations
 

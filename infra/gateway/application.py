@@ -1,4 +1,4 @@
-"""A Chalice app made ready to serve: loaded by name, safe under threads, its handlers at hand."""
+"""Load a Chalice app by name, make it safe under threads, and find its WebSocket handlers."""
 
 from __future__ import annotations
 

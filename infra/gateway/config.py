@@ -1,4 +1,4 @@
-"""What can be set on the gateway, with AWS's quotas as defaults."""
+"""Settings of the gateway, with AWS's quotas as defaults."""
 
 from __future__ import annotations
 

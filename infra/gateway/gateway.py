@@ -13,8 +13,8 @@ from chalice.app import Chalice
 
 from infra.gateway.application import WebSocketHandlers, format_authority, make_thread_safe
 from infra.gateway.config import GatewayConfig
+from infra.gateway.http_connection import HttpConnection
 from infra.gateway.invocation import Invoker
-from infra.gateway.listener import HttpConnection
 from infra.gateway.management import ManagementApi
 from infra.gateway.paths import PathRule
 from infra.gateway.responses import GatewayResponse, GatewayResponses, Wording
@@ -82,7 +82,7 @@ class Gateway:
         self._clock = clock
         self._responses = GatewayResponses(gateway_responses)
         self._bound = bound
-        self._listeners: set[HttpConnection] = set()
+        self._open_connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -113,11 +113,14 @@ class Gateway:
         loop = asyncio.get_running_loop()
         if self._bound is None:
             self._bound = bind(self.config)
+        # Before a worker runs the app: not even the first two requests may share its state.
         make_thread_safe(self._app)
         self._pool = WorkerPool(self.config.workers, self.config.max_workers, self.config.max_queue)
         router = self._make_router(loop)
         self._server = await loop.create_server(
-            lambda: HttpConnection(loop, self.config, self._responses, router, self._listeners),
+            lambda: HttpConnection(
+                loop, self.config, self._responses, router, self._open_connections
+            ),
             sock=self._bound,
             backlog=BACKLOG,
         )
@@ -131,27 +134,28 @@ class Gateway:
         """
         if self._server is None or self._sweeper is None:
             return
+        # No new connection first: a socket that opened while the others close would be left open.
         self._server.close()
         self._sweeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._sweeper
         await self._sessions.stop(self.config.stop_timeout_s)
         await self._await_closes()
-        for listener in list(self._listeners):
-            listener.transport.abort()
+        for connection in list(self._open_connections):
+            connection.transport.abort()
         self._pool.stop()
         self._server = None
 
     def sweep(self) -> None:
         """Apply time limits now; happens by itself every `sweep_interval_s`."""
         self._sessions.sweep()
-        for listener in list(self._listeners):
-            listener.close_if_idle()
+        for connection in list(self._open_connections):
+            connection.close_if_idle()
 
     async def _await_closes(self) -> None:
         """Let clients read their close frame: an abort could take it from them."""
         for _ in range(DRAIN_STEPS):
-            if not any(listener.is_websocket for listener in self._listeners):
+            if not any(connection.is_websocket for connection in self._open_connections):
                 return
             await asyncio.sleep(0.01)
 

@@ -76,6 +76,7 @@ class Invoker:
             self._pool.submit(run)
         except PoolFullError:
             log.error("%s was not run: too many calls wait for a thread", name)
+            # Later, and not now: the caller has not yet noted what it waits for.
             self._loop.call_soon(done, FAILED)
             return
         self._awaited[run] = None
@@ -87,6 +88,7 @@ class Invoker:
         try:
             self._loop.call_soon_threadsafe(self._finish_run, run, outcome)
         except RuntimeError:
+            # The loop is closed: the gateway stopped without this handler, and nobody waits for it.
             log.debug("%s ended after the gateway stopped", run.name)
 
     def _finish_run(self, run: _Run, outcome: Outcome) -> None:
@@ -120,6 +122,9 @@ class _Run:
         self.done = done
         self.deadline_s = deadline_s
         self._lock = threading.Lock()
+        # waiting → running → ended. The loop gives up on a run that is late: one that waits for a
+        # thread becomes expired and is never begun, one that runs becomes lost. Thread and loop
+        # decide under the lock, so that the outcome is either reported or given up, never both.
         self._state = "waiting"
 
     def __call__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the gateway makes of a WebSocket handler's result: pure, one function per route kind."""
+"""Judge a WebSocket handler's result as API Gateway does: pure, one function per route kind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def judge_connect(outcome: Outcome) -> Handshake:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back after a message: an error's wording, a body, or neither."""
+    """The answer to a message: an error's wording, a body, or nothing."""
 
     error: str | None = None
     body: str | None = None
@@ -76,6 +76,7 @@ def _status_of(outcome: Outcome) -> int | None:
     if outcome.failed or not isinstance(result, dict) or not _is_json(result):
         return None
     status = result.get("statusCode")
+    # API Gateway takes "200" for 200, but neither true nor 200.0.
     if isinstance(status, str) and status.isascii() and status.isdigit():
         status = int(status)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:

@@ -1,4 +1,4 @@
-"""How long a connection lives and how fast connections come: pure, on a given time."""
+"""Limits of a connection's life and of new connections a second: pure, on a given time."""
 
 from __future__ import annotations
 

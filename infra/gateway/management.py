@@ -63,6 +63,7 @@ class ManagementApi:
 
     def handle(self, request: HttpRequest, connection_id: str) -> HttpResponse:
         """Answer one request as API Gateway does, errors with a type that SDKs read."""
+        # The signature comes first, as at AWS: an unsigned caller learns nothing about connections.
         authorization = request.find_header("authorization")
         if authorization is None:
             return _error_response(UNSIGNED)

@@ -17,8 +17,11 @@ _CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True)
 class Demand:
-    """A query value that a client which gives the name must give: else its request is refused, one
-    for a WebSocket too, with a status and a JSON text."""
+    """A query name and the one value that is taken for it.
+
+    Another value is refused with a status and a JSON text, for a WebSocket too. A request without
+    the name passes.
+    """
 
     name: str
     value: str
@@ -71,8 +74,11 @@ class PathRule:
 
 @dataclass(frozen=True)
 class RewrittenPath:
-    """A path that leads to the stage: the rule's pattern (safe to log), the query to use, the
-    refusal if the rule has one for this query, and what those hear who ask for no WebSocket."""
+    """A path that leads to the stage.
+
+    `pattern` is the rule's, safe to log; `query` the one to use. `refusal` is the answer if the
+    rule refuses this query, `otherwise` the answer to a request that asks for no WebSocket.
+    """
 
     pattern: str
     query: dict[str, list[str]]

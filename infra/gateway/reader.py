@@ -1,4 +1,7 @@
-"""Reads HTTP/1.1 requests from bytes; does no I/O."""
+"""Read HTTP/1.1 requests from bytes, by httptools and within AWS's limits; do no I/O.
+
+httptools parses; what is here counts sizes while it does, and refuses what API Gateway refuses.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ EXPECTATION = Refusal("BAD_REQUEST", 417, "Expectation Failed")
 
 
 class RequestReader:
-    """Turns the bytes of one connection into requests.
+    """The reader of one connection.
 
     After an upgrade request `remainder` holds the bytes that follow it; after a Refusal nothing
     more is read.
@@ -59,6 +62,8 @@ class RequestReader:
         """Return what the bytes complete, in order; a Refusal comes last."""
         if self._is_over:
             return []
+        # httptools calls back for complete headers only: without this count a client could send one
+        # header for ever, and all of it would be kept.
         if self._in_head:
             self._fed += len(data)
         try:
@@ -140,6 +145,7 @@ class RequestReader:
                 self._expects_continue = True
         if hosts > 1 or (hosts == 0 and self._parser.get_http_version() == "1.1"):
             return NO_HOST
+        # Refused before a byte of the body is read; the first 19 digits say enough.
         if length.isdigit() and int(length[:19]) > self._config.body_limit_bytes:
             return BODY_TOO_LARGE
         return None

@@ -17,7 +17,7 @@ Wording = tuple[int | None, str]
 
 @dataclass(frozen=True)
 class DefaultResponse:
-    """What AWS answers for one response type."""
+    """AWS's own answer for one response type."""
 
     status: int
     message: str | None

@@ -27,7 +27,7 @@ _AUTH_RESPONSES = {401: "UNAUTHORIZED", 403: "ACCESS_DENIED", 500: "AUTHORIZER_F
 
 
 class RestApi:
-    """Answers the app's routes. `match` runs anywhere, `handle` blocks and belongs on a thread."""
+    """The app's routes. `match_route` runs anywhere; `handle` blocks and belongs on a thread."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RestApi:
         )
         path = event["path"]
         try:
-            gateway = _Invocation(self._app, self._authorizer, event, context)
+            gateway = _OneRequest(self._app, self._authorizer, event, context)
             result = gateway.handle_request(request.method, path, event["headers"], request.body)
             return _make_response(result, event["requestContext"])
         except LocalGatewayException as refusal:
@@ -139,8 +139,11 @@ def _result_body(result: dict[str, Any]) -> bytes:
         raise MalformedResultError(f"a body that is not base64: {error}") from error
 
 
-class _Invocation(LocalGateway):
-    """LocalGateway for one request: authorizes, answers preflights, calls the app."""
+class _OneRequest(LocalGateway):
+    """LocalGateway for one request: authorizes, answers preflights, calls the app.
+
+    It would build the event and the context itself, in Chalice's own shape: it gets ours instead.
+    """
 
     def __init__(
         self, app: Chalice, authorizer: Authorizer, event: Event, context: LambdaContext

@@ -1,4 +1,4 @@
-"""Leads each request to the WebSocket API, the @connections API or the REST API."""
+"""Lead each request to the WebSocket API, the @connections API or the REST API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from infra.gateway import upgrade
 from infra.gateway.config import GatewayConfig
 from infra.gateway.events import Peer
 from infra.gateway.frames import INTERNAL_SERVER_ERROR, error_frame
+from infra.gateway.http_connection import Exchange
 from infra.gateway.http_messages import (
     HeaderError,
     HttpRequest,
@@ -21,7 +22,6 @@ from infra.gateway.identifiers import new_id
 from infra.gateway.invocation import Invoker, Outcome
 from infra.gateway.lambda_result import Handshake
 from infra.gateway.limits import ConnectRate
-from infra.gateway.listener import Exchange
 from infra.gateway.management import ManagementApi
 from infra.gateway.paths import PathRule, rewrite_path, stage_rules
 from infra.gateway.responses import GatewayResponses
@@ -79,6 +79,7 @@ class Router:
         route = None
         if path == self._stage_path or path.startswith(self._stage_path + "/"):
             route = self._rest.match_route(request.method, path[len(self._stage_path) :] or "/")
+        # A greedy route would take the literal WebSocket paths too; the edge leads them elsewhere.
         if route is None or (route.is_greedy and rewrite_path(self._rules, path, {})):
             exchange.respond(self._no_route(request, path))
             return
@@ -134,6 +135,7 @@ class Router:
     def _on_decision(
         self, request: HttpRequest, exchange: Exchange, peer: Peer, answer: Handshake
     ) -> None:
+        # `$connect` may have taken seconds, and the client may be gone.
         if exchange.is_abandoned:
             if answer.is_accepted:
                 self._sessions.disconnect_unopened(peer)

@@ -1,4 +1,4 @@
-"""Which Chalice route a REST request leads to."""
+"""Match REST requests with Chalice's routes, as API Gateway does."""
 
 from __future__ import annotations
 

@@ -106,6 +106,7 @@ class Sessions:
 
     def on_end(self, socket: Socket, closing: Closing) -> None:
         """Forget a connection and run `$disconnect`."""
+        # Before `$disconnect` runs: a post to this connection is a 410 from now on, as at AWS.
         self._open.pop(socket.peer.connection_id, None)
         self._run_disconnect(socket.peer, closing)
 

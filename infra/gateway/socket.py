@@ -22,7 +22,7 @@ _frame_log.setLevel(logging.WARNING)
 
 
 class SocketOwner(Protocol):
-    """Who hears from a socket."""
+    """The owner of sockets, which is told what comes in by them."""
 
     def on_message(self, socket: Socket, text: str) -> None:
         """Take a whole text message."""
@@ -69,6 +69,7 @@ class Socket:
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the network."""
         protocol = self._protocol
+        # After its end the protocol takes no more bytes, and raises for them.
         if protocol.reader.eof:
             return
         protocol.receive_data(data)
@@ -83,6 +84,7 @@ class Socket:
 
     def send_text(self, data: bytes) -> bool:
         """Send UTF-8 text in one frame; False if the client's send buffer is full."""
+        # The transport buffers what a client does not read, without bound: refuse it before that.
         limit = self._config.send_buffer_bytes
         if self._transport.get_write_buffer_size() + len(data) > limit:
             return False
@@ -152,6 +154,8 @@ class Socket:
     def _end_once(self, closing: Closing) -> None:
         if self._has_ended:
             return
+        # A socket has several ends, which may come one after another (a close frame, the TCP
+        # connection's end, a limit): `$disconnect` runs for the first of them only.
         self._has_ended = True
         self._parts = []
         if not self._transport.is_closing():

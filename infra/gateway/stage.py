@@ -1,4 +1,4 @@
-"""What `.chalice/config.json` gives to the functions of a stage."""
+"""Set the environment that `.chalice/config.json` gives to the functions of a stage."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ class WorkerPool:
         with self._lock:
             if self._pending >= self._max_queue:
                 raise PoolFullError
+            # Counted under the lock: two submits at once must not start one thread too many.
             start = self._pending >= self._idle and self._threads < self._max_threads()
             self._threads += start
             self._pending += 1
@@ -92,4 +93,5 @@ class WorkerPool:
                     return
                 self._pending -= 1
             job()
+            # Or this thread, while it waits, would keep alive what the last job refers to.
             del job

@@ -23,7 +23,7 @@ Answer = tuple[int, Any]
 
 
 class StackClient:
-    """A courier or a customer, on spec 000's path unless said. One REST request at a time."""
+    """A courier or a customer, by spec 000 unless another path is given. One request at a time."""
 
     def __init__(
         self, options: LocalOptions, secret: str, role: str, id_: str, pool: ThreadPoolExecutor

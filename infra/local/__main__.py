@@ -1,4 +1,4 @@
-"""`python -m infra.local`: the whole of Waybill on this machine, one port, one process and a child.
+"""`python -m infra.local`: the whole of Waybill on this machine, at one port.
 
 The engine, tables and queue, the gateway (REST, WebSocket, @connections), the queue's poller and
 the schedule. Ends on SIGTERM or Ctrl-C and takes the engine with it. `--owned`: ends with standard
@@ -78,7 +78,7 @@ def main(build: Build = build_waybill) -> int:
 
 
 class LocalStack:
-    """Everything that runs. What must end after the loop is left to the stack."""
+    """Everything that runs. What must end after the loop is pushed on `stack`."""
 
     def __init__(self, options: LocalOptions, stack: ExitStack, build: Build) -> None:
         self._began_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is printed when the local run is ready: one line, then commands to paste."""
+"""The text that is printed when the local run is ready: one line, then commands to paste."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def _listen_command(options: LocalOptions, path: str, token: str) -> str:
 
 
 def _token_command(env: Mapping[str, str], role: str, person_id: str) -> str:
+    # Tokens of another issuer can't be made here, only named.
     if env.get("JWT_JWKS_URL"):
         return f"...  # a {role}'s token of your issuer"
     state_dir = f"STATE_DIR={shlex.quote(env['STATE_DIR'])} " if env.get("STATE_DIR") else ""

@@ -1,4 +1,4 @@
-"""Runs ministack in its own interpreter; imports nothing of this project.
+"""Run ministack in its own interpreter; import nothing of this project.
 
 `--owned`: standard input is a pipe that only the owner holds. When the owner ends, however it ends,
 the pipe does too, and the engine is told to save its state and stop.

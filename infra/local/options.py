@@ -1,4 +1,4 @@
-"""What the environment says about running locally, and what the application is then told."""
+"""Options of a local run, read from the environment; and the environment of the application."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ def export_environment(
     env["AWS_EC2_METADATA_DISABLED"] = "true"
     env.setdefault("AWS_ACCESS_KEY_ID", "local")
     env.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+    # A secret of one's own beside JWKS would let in tokens that the issuer never signed.
     if not env.get("JWT_JWKS_URL") and not env.get("JWT_SECRET"):
         env["JWT_SECRET"] = secret
 

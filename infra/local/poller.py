@@ -1,4 +1,4 @@
-"""What AWS does between a queue and a Lambda function: poll, invoke, delete what succeeded.
+"""Do what AWS does between a queue and a Lambda function: poll, invoke, delete what succeeded.
 
 A batch that fails stays invisible for the queue's visibility timeout and comes again; the queue's
 redrive policy moves it to the dead-letter queue in the end.
@@ -104,7 +104,10 @@ class Poller:
                 log.warning("can't receive wakeups: %s", error)
             self._stopping.wait(RETRY_AFTER_S)
             return False
+        # What is received but not handled comes again after the visibility timeout.
         if messages and not self._stopping.is_set():
+            # One batch too many waits here, invisible, rather than to run beside the others: Lambda
+            # has a limit too.
             self._slots.acquire()
             # A daemon, unlike an executor's: a handler that hangs must not keep the process.
             threading.Thread(
@@ -143,6 +146,7 @@ class Poller:
         try:
             self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
         except (BotoCoreError, ClientError) as error:
+            # They come again, as at AWS, and a wakeup that comes twice does nothing more.
             if not self._stopping.is_set():
                 log.warning("can't delete %d handled wakeups: %s", len(entries), error)
 

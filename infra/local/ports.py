@@ -1,4 +1,4 @@
-"""Ports of 127.0.0.1: which are free."""
+"""Free ports of 127.0.0.1."""
 
 from __future__ import annotations
 

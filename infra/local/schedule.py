@@ -51,6 +51,8 @@ class Schedule:
     def _call_periodically(self) -> None:
         due_at = time.monotonic()
         while not self._stopping.wait(max(0.0, due_at - time.monotonic())):
+            # From when it was due, so that the minutes do not drift; but after a machine's sleep
+            # the ones that were missed are not made up for.
             due_at = max(due_at + self._every_s, time.monotonic())
             context = LambdaContext(self._function_name, timeout_s=self._every_s)
             try:

@@ -22,6 +22,7 @@ def _write_once(path: Path, secret: str) -> None:
     with open(handle, "w") as file:
         file.write(secret + "\n")
     try:
+        # A link never replaces, as a rename does: of two starts the first wins, and both read it.
         os.link(draft, path)
     except FileExistsError:
         pass

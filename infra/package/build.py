@@ -87,6 +87,7 @@ def _install_vendor(project: Path, kept: Path, options: PackagingOptions) -> Non
         dependencies.install_dependencies(locked, Platform(stage["lambda_architecture"]), kept)
     except DependenciesError as error:
         raise PackageError(str(error)) from error
+    # Links, as they are some thousands of files; what reads them writes none.
     shutil.copytree(kept, project / "vendor", copy_function=os.link)
     locked.write_text("# All of it is in vendor/.\n")
 

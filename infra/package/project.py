@@ -20,7 +20,10 @@ REQUIREMENTS = "requirements.txt"
 
 @dataclass(frozen=True)
 class PackagingOptions:
-    """`architecture` None: as the configuration says. `jwks`: tokens may be checked by JWKS."""
+    """Choices of a package.
+
+    `architecture` None: as the configuration says. `jwks`: tokens may be checked by public keys.
+    """
 
     architecture: str | None = None
     jwks: bool = False

@@ -1,4 +1,4 @@
-"""The Pythons that Lambda runs, and until when: cfn-lint keeps the list."""
+"""The versions of Python that Lambda runs, and until when: cfn-lint keeps the list."""
 
 from __future__ import annotations
 

@@ -59,12 +59,14 @@ def without_packaging(app: Chalice, project: Path, digest: str = "") -> dict[str
 
 
 class _NamesTheZip(BaseDeployStep):  # type: ignore[misc,unused-ignore]
+    """The build step that writes the zip's name; Chalice's own would make the zip."""
+
     def handle_deploymentpackage(self, config: Config, resource: models.DeploymentPackage) -> None:
         resource.filename = ZIP
 
 
 class _Services:
-    """What Chalice asks an AWS client for when it writes a template."""
+    """The two answers that Chalice wants of an AWS client when it writes a template."""
 
     region_name = "us-east-1"
 

@@ -77,6 +77,7 @@ def _create_queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
     except ClientError as error:
         if "Exist" not in error.response["Error"]["Code"]:  # QueueNameExists, QueueAlreadyExists
             raise
+    # An older version made it with other attributes.
     url = str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
     sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     return url
@@ -85,6 +86,7 @@ def _create_queue(sqs: Any, name: str, attributes: dict[str, str]) -> str:
 def _create_table(dynamodb: Any, prefix: str, model: type[Model]) -> None:
     wanted = table_definition(model, prefix)
     name = wanted["TableName"]
+    # Create first and look second: between a look and a creation another start could create it.
     try:
         table = dynamodb.create_table(**wanted)["TableDescription"]
     except ClientError as error:

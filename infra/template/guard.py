@@ -1,4 +1,4 @@
-"""What everything else of a stack waits for: the settings and the secret could be used.
+"""The guard that everything else of a stack waits for: are settings and secret of use?
 
 CloudFormation looks at `{{resolve:secretsmanager:…}}` only when it comes to a resource that holds
 one, and never at what it says. So a function of ours is made first, with the settings of all the

@@ -1,4 +1,4 @@
-"""What is asked of whoever deploys, and the environment that the functions get of it."""
+"""The parameters of a deployment, and the environment that the functions get of them."""
 
 from __future__ import annotations
 

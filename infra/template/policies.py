@@ -1,4 +1,4 @@
-"""What each function may do: exact tables, indexes, queues, log group and management paths.
+"""The policy of each function: exact tables, indexes, queues, log group, management paths.
 
 `test_policies.py` runs the handlers and compares what they ask AWS for with what is here.
 """

@@ -1,4 +1,4 @@
-"""What can stand in us-east-1 only, wherever the stage is: a small template beside the stage's.
+"""The template of what can stand in us-east-1 only, wherever the stage is.
 
 CloudFront's metrics, its access logs' deliveries and its web ACLs all live in that region. It is
 made by `python -m infra.package.watch`, deployed by hand, and nothing of a stage needs it.

@@ -33,7 +33,7 @@ def without_tokens(path: str) -> str:
 
 
 class RequestHandler(Protocol):
-    """What answers requests."""
+    """A taker of requests: the router."""
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         """Answer, now or later, through the exchange."""
@@ -42,44 +42,48 @@ class RequestHandler(Protocol):
 class Exchange:
     """The answer to one request: a response, or a WebSocket. Only the first one counts."""
 
-    def __init__(self, listener: HttpConnection, request: HttpRequest) -> None:
-        self._listener = listener
+    def __init__(self, connection: HttpConnection, request: HttpRequest) -> None:
+        self._connection = connection
         self._request = request
-        self._started_s = listener.loop.time()
+        self._started_s = connection.loop.time()
         self._is_open = True
 
     @property
     def is_abandoned(self) -> bool:
         """True when the client is gone, so that nothing can be answered."""
-        return self._listener.transport.is_closing()
+        return self._connection.transport.is_closing()
 
     def respond(self, response: HttpResponse) -> None:
         """Send the response."""
         if self._is_open:
             self._is_open = False
             self._log_access(response.status)
-            self._listener.respond(self._request, response)
+            self._connection.respond(self._request, response)
 
     def upgrade(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
         """Send a 101 and let the socket read what follows."""
         if self._is_open:
             self._is_open = False
             self._log_access(101)
-            self._listener.become_websocket(head, opened)
+            self._connection.become_websocket(head, opened)
 
     def _log_access(self, status: int) -> None:
         # Never the query and no header: both carry tokens.
         if access_log.isEnabledFor(logging.INFO):
             request = self._request
             label = request.label or without_tokens(request.path)
-            ms = (self._listener.loop.time() - self._started_s) * 1000
+            ms = (self._connection.loop.time() - self._started_s) * 1000
             safe = label.encode("ascii", "backslashreplace").decode()
             method = request.method if request.method in METHODS else "(unknown method)"
             access_log.info("%s %s %d %.1f ms", method, safe, status, ms)
 
 
 class HttpConnection(asyncio.Protocol):
-    """The asyncio protocol behind every connection."""
+    """The asyncio protocol of one TCP connection.
+
+    Requests are answered in the order in which they came: a pipelined one waits until the one
+    before it has its response.
+    """
 
     transport: asyncio.Transport
 
@@ -89,13 +93,13 @@ class HttpConnection(asyncio.Protocol):
         config: GatewayConfig,
         responses: GatewayResponses,
         handler: RequestHandler,
-        listeners: set[HttpConnection],
+        open_connections: set[HttpConnection],
     ) -> None:
         self.loop = loop
         self._config = config
         self._responses = responses
         self._handler = handler
-        self._listeners = listeners
+        self._open_connections = open_connections
         self._waiting: deque[HttpRequest | Refusal] = deque()
         self._is_busy = False
         self._is_draining = False
@@ -112,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         source_ip = peer[0] if isinstance(peer, tuple) else ""
         self._reader = RequestReader(self._config, source_ip, self._send_continue)
-        self._listeners.add(self)
+        self._open_connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._socket is not None:
@@ -129,7 +133,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_ending = True
-        self._listeners.discard(self)
+        self._open_connections.discard(self)
         self._waiting.clear()
         if self._socket is not None:
             self._socket.on_connection_lost()
@@ -157,6 +161,7 @@ class HttpConnection(asyncio.Protocol):
         """Become a WebSocket."""
         self.transport.write(head)
         self._socket = opened(self.transport)
+        # A client may send frames before it has the 101. They were held, and come before others.
         early, self._early = self._early, b""
         self._resume_reading()
         if early:
@@ -164,6 +169,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _read_requests(self, data: bytes) -> None:
         self._last_used_s = self.loop.time()
+        # More requests may come while one is being answered (pipelining): they wait in order.
         self._waiting.extend(self._reader.feed(data))
         if self._reader.has_upgraded:
             self._is_upgrading = True
@@ -185,6 +191,7 @@ class HttpConnection(asyncio.Protocol):
         while self._waiting and not (self._is_busy or self._is_ending):
             item = self._waiting.popleft()
             if isinstance(item, Refusal):
+                # What follows an unreadable request can't be told from its rest.
                 self._write_refusal(item)
                 break
             self._is_busy = True
@@ -216,6 +223,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             data = response.serialize(keep_alive=keep_alive, head_only=head_only)
         except HeaderError:
+            # An app's own header could split the message and make a second response of its rest.
             log.exception("a response was replaced")
             failure = self._responses.make_response("INTEGRATION_FAILURE")
             data = failure.serialize(keep_alive=keep_alive, head_only=head_only)
