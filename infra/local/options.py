@@ -79,7 +79,7 @@ def export_environment(
     env["AWS_EC2_METADATA_DISABLED"] = "true"
     env.setdefault("AWS_ACCESS_KEY_ID", "local")
     env.setdefault("AWS_SECRET_ACCESS_KEY", "local")
-    # A secret of one's own beside JWKS would let in tokens that the issuer never signed.
+    # Settings want one of the two. Beside JWKS a secret would only seem to be of use.
     if not env.get("JWT_JWKS_URL") and not env.get("JWT_SECRET"):
         env["JWT_SECRET"] = secret
 
