@@ -32,7 +32,7 @@ MS_GOALS = {ORDER: 55.0}
 
 
 def measure(rounds: int = ROUNDS) -> Report:
-    """Measure. Raises ChildError where Waybill does not start."""
+    """Measure. Raises StackProcessError where Waybill does not start."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
         path = Path(folder) / "calls"
         with StackProcess(

@@ -24,7 +24,7 @@ _RATIO = "× engine (p50)"
 
 
 def measure() -> Report:
-    """Measure. Raises BadSetting, and ChildError where Waybill does not start."""
+    """Measure. Raises BadSetting, and StackProcessError where Waybill does not start."""
     rounds = rounds_from(os.environ)
     with StackProcess(DELIVERY_OFFER_TTL_S="60") as child:
         bench = Bench(child.options, child.secret)

@@ -42,7 +42,7 @@ def run_moto() -> Iterator[None]:
 
 
 def start_moto() -> None:
-    """Begin as moto_engine() does and never end: a thread left over must not reach AWS."""
+    """Begin as run_moto() does and never end: a thread left over must not reach AWS."""
     # moto has hooked this very object into botocore when it was imported: another object in its
     # place would never be called.
     botocore_stubber.__class__ = _LockedStubber

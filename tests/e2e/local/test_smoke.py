@@ -43,9 +43,9 @@ def test_a_stage_that_does_not_know_the_secret_fails(stack: Stack) -> None:
 def test_tokens_may_come_from_an_issuer(stack: Stack, tmp_path: Path) -> None:
     script = tmp_path / "issuer.py"
     script.write_text(
-        "import json, os, sys\nfrom infra.local.tokens import mint\n"
+        "import json, os, sys\nfrom infra.local.tokens import mint_token\n"
         f"claims = json.loads(os.environ['CLAIMS'])\n"
-        f"print(mint({SECRET!r}, sys.argv[1], sys.argv[2], **claims))\n"
+        f"print(mint_token({SECRET!r}, sys.argv[1], sys.argv[2], **claims))\n"
     )
     command = f"{sys.executable} {script} {{role}} {{id}}"
     done = smoke(stack, *ONE, "--tokens", command, SECRET="", PYTHONPATH=str(HOME))
