@@ -1,0 +1,22 @@
+"""People: profiles and restaurants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.services.people.profiles import Profiles
+from chalicelib.services.people.restaurants import Restaurants
+from chalicelib.wiring.parts import Parts
+
+
+@dataclass(frozen=True)
+class People:
+    """What the edge needs of this room."""
+
+    profiles: Profiles
+    restaurants: Restaurants
+
+
+def build_people(parts: Parts) -> People:
+    """Build the room."""
+    return People(Profiles(parts.people, parts.couriers), Restaurants(parts.restaurants))
