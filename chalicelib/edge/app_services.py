@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
@@ -30,8 +31,7 @@ from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
 
 
-@dataclass(frozen=True)
-class Services:
+class Services(msgspec.Struct, frozen=True):
     """The services, the contracts by name, and `authenticate`: a token becomes an actor. Each
     message that comes too early has a `patience` of its own.
     `provider` knows what the payment provider has signed, pages of `origins` may call us,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.orders.dispatch_policy import Policy
 from chalicelib.services.dispatch.broadcast import Calling, Calls
@@ -16,8 +17,7 @@ from chalicelib.wiring.messaging import Messaging
 from chalicelib.wiring.parts import Parts
 
 
-@dataclass(frozen=True)
-class Dispatch:
+class Dispatch(msgspec.Struct, frozen=True):
     """What the other rooms need of this one."""
 
     holding: Holding

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.contracts.feed.events import worded
 from chalicelib.contracts.renderer import ContractRenderer
@@ -23,8 +24,7 @@ from chalicelib.store.failures import FAULTS
 from chalicelib.wiring.parts import THREADS, Parts
 
 
-@dataclass(frozen=True)
-class Messaging:
+class Messaging(msgspec.Struct, frozen=True):
     """What the other rooms need of this one. `renderer` words frames for services."""
 
     renderer: ContractRenderer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.services.money.earnings import Earnings, Wallets
 from chalicelib.services.money.payments import Payments
@@ -11,8 +11,7 @@ from chalicelib.wiring.messaging import Messaging
 from chalicelib.wiring.parts import Parts
 
 
-@dataclass(frozen=True)
-class Money:
+class Money(msgspec.Struct, frozen=True):
     """What the other rooms and the edge need of this one."""
 
     earnings: Earnings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.domain.rate_limits import LIMITS
 from chalicelib.services.orders.chat import Chats
@@ -19,8 +19,7 @@ from chalicelib.wiring.parts import Parts
 from chalicelib.wiring.positions import Positions
 
 
-@dataclass(frozen=True)
-class Orders:
+class Orders(msgspec.Struct, frozen=True):
     """What the other rooms and the edge need of this one."""
 
     customer: Ordering

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypedDict
 
 import botocore.config
+import msgspec
 from pynamodb.connection import Connection as DatabaseConnection
 
 from chalicelib.domain.ids import IdSource, new_id
@@ -56,8 +56,7 @@ class Replacements(TypedDict, total=False):
     sleep: Callable[[float], object] | None
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """Time, threads, ids, tables, the queue and the gateway: everything that touches the world."""
 
     clock: ports.Clock

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
 from chalicelib.wiring.parts import Parts
 
 
-@dataclass(frozen=True)
-class People:
+class People(msgspec.Struct, frozen=True):
     """What the edge needs of this room."""
 
     profiles: Profiles

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.money.fares import Tariff
 from chalicelib.services.orders.courier_status import Follower
@@ -16,8 +17,7 @@ from chalicelib.wiring.messaging import Messaging
 from chalicelib.wiring.parts import Parts
 
 
-@dataclass(frozen=True)
-class Positions:
+class Positions(msgspec.Struct, frozen=True):
     """What measures rides, and what hears of each fix, in this order."""
 
     tariffs: Mapping[str, Tariff]
