@@ -27,4 +27,4 @@ class LazyAuthenticator:
             from chalicelib.edge.auth import Authenticator
 
             self._authenticator = Authenticator(self._settings, self._clock)
-        return self._authenticator.actor(token)
+        return self._authenticator.authenticate(token)

@@ -1,25 +1,25 @@
 """Puts everything together: the only package that knows everyone, and it holds no behaviour.
 
-`parts` are what touches the world, a module for each room of services builds that room, and
-`application` joins the rooms.
+parts.py makes what touches the world, a module for each room of services builds that room, and
+application.py joins the rooms.
 """
 
 from __future__ import annotations
 
 import threading
 
-from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.app_services import Services
 from chalicelib.settings import Settings
 from chalicelib.wiring.application import build
-from chalicelib.wiring.parts import wakeup_queue
+from chalicelib.wiring.parts import build_wakeup_queue
 
-__all__ = ["build", "use", "wakeup_queue", "waybill"]
+__all__ = ["build", "build_wakeup_queue", "use", "waybill"]
 
-_built: Waybill | None = None
+_built: Services | None = None
 _building = threading.Lock()
 
 
-def waybill() -> Waybill:
+def waybill() -> Services:
     """Return the application, built once a cold start from the environment."""
     global _built
     with _building:
@@ -28,7 +28,7 @@ def waybill() -> Waybill:
         return _built
 
 
-def use(services: Waybill | None) -> None:
+def use(services: Services | None) -> None:
     """Serve from these services, instead of those of the environment; None: back to those."""
     global _built
     with _building:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.contracts.base import Contract
-from chalicelib.contracts.food.socketio import FoodOverSocketIO
+from chalicelib.contracts.food.socketio import FoodSocketIOContract
 from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.contracts.renderer import ContractRenderer
-from chalicelib.edge.app_services import Waybill
+from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.payment_signature import ProviderSignature
-from chalicelib.edge.hurry import Patience
+from chalicelib.edge.hurry import WaitBudget
 from chalicelib.edge.lazy_auth import LazyAuthenticator
 from chalicelib.settings import Settings
-from chalicelib.wiring.dispatch import build_dispatch, build_holding
+from chalicelib.wiring.dispatch import build_dispatch, build_releaser
 from chalicelib.wiring.messaging import build_messaging
 from chalicelib.wiring.money import build_money
 from chalicelib.wiring.orders import build_orders
@@ -27,44 +27,44 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-def build(settings: Settings, **given: Unpack[Replacements]) -> Waybill:
+def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
     """Build the application. What is given replaces the real part."""
     parts = build_parts(settings, given)
     contracts = build_contracts(settings)
     renderer = ContractRenderer(contracts, settings.heartbeat)
-    holding = build_holding(parts)
-    messaging = build_messaging(settings, parts, renderer, holding)
+    releaser = build_releaser(parts)
+    messaging = build_messaging(settings, parts, renderer, releaser)
     money = build_money(parts, messaging)
-    dispatch = build_dispatch(settings, parts, messaging, holding, [money.earnings.follow])
+    dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
     positions = build_positions(settings, parts, messaging, dispatch)
     orders = build_orders(settings, parts, messaging, money, dispatch, positions)
     rides = build_rides(settings, parts, dispatch, orders, positions)
     people = build_people(parts)
     greeting = build_greeting(parts, messaging, orders)
-    return Waybill(
+    return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
-        patience=lambda: Patience(parts.allowances, parts.sleep, parts.clock),
-        provider=ProviderSignature(settings.payment_webhook_secret, parts.clock),
-        origins=settings.cors_origins,
+        make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
+        payment_signature=ProviderSignature(settings.payment_webhook_secret, parts.clock),
+        cors_origins=settings.cors_origins,
         contracts=contracts,
-        ordering=orders.customer,
-        delivery=orders.courier,
-        fleet=orders.status,
+        customer_orders=orders.customer,
+        courier_orders=orders.courier,
+        courier_status=orders.status,
         chats=orders.chats,
         ratings=orders.ratings,
-        pool=dispatch.pool,
+        open_pool=dispatch.pool,
         rides=rides,
         rides_ws_create=settings.rides_ws_create,
         payments=money.payments,
         payouts=money.payouts,
         profiles=people.profiles,
         restaurants=people.restaurants,
-        feeds=messaging.history,
-        announcing=messaging.announcements,
-        presence=messaging.connections,
-        broadcast=messaging.fanout,
-        greeting=greeting,
-        waking=build_wakeup_handler(parts, messaging, money, dispatch, greeting),
+        event_history=messaging.history,
+        announcements=messaging.announcements,
+        connections=messaging.connections,
+        fanout=messaging.fanout,
+        welcome=greeting,
+        wakeup_handler=build_wakeup_handler(parts, messaging, money, dispatch, greeting),
         sweeper=build_sweeper(parts),
         queue=parts.queue,
         queue_name=settings.queue_name,
@@ -74,4 +74,4 @@ def build(settings: Settings, **given: Unpack[Replacements]) -> Waybill:
 
 def build_contracts(settings: Settings) -> dict[str, Contract]:
     """List the contracts by name, with those that have settings."""
-    return {**CONTRACTS, "socketio": FoodOverSocketIO(settings.socketio_ping_interval)}
+    return {**CONTRACTS, "socketio": FoodSocketIOContract(settings.socketio_ping_interval)}

@@ -6,48 +6,48 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from chalicelib.contracts.feed.events import worded
+from chalicelib.contracts.feed.events import is_feed_event
 from chalicelib.contracts.renderer import ContractRenderer
-from chalicelib.services.dispatch.holding import Holding
-from chalicelib.services.messaging.announcements import Announcing
-from chalicelib.services.messaging.connections import Presence
-from chalicelib.services.messaging.event_counts import Counting
-from chalicelib.services.messaging.event_history import Feeds
-from chalicelib.services.messaging.fanout import Broadcast
+from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.messaging.announcements import Announcements
+from chalicelib.services.messaging.connections import ConnectionRegistry
+from chalicelib.services.messaging.event_counts import EventCounter
+from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.mailboxes import Mailboxes
-from chalicelib.services.messaging.outbox import Publishing
+from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.messaging.outbox_loader import OutboxLoader
-from chalicelib.services.messaging.posting import Posting
-from chalicelib.services.messaging.relay import Relay
+from chalicelib.services.messaging.posting import EventPoster
+from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
 from chalicelib.wiring.parts import THREADS, Parts
 
 
-class Messaging(msgspec.Struct, frozen=True):
-    """What the other rooms need of this one. `renderer` words frames for services."""
+class MessagingServices(msgspec.Struct, frozen=True):
+    """What other rooms and the edge need of messaging."""
 
     renderer: ContractRenderer
     loader: OutboxLoader
-    connections: Presence
-    fanout: Broadcast
+    connections: ConnectionRegistry
+    fanout: FanOut
     mailboxes: Mailboxes
-    relay: Relay
-    outboxes: Publishing
-    history: Feeds
-    announcements: Announcing
+    relay: OutboxRelay
+    outboxes: OutboxWriter
+    history: EventHistory
+    announcements: Announcements
 
 
 def build_messaging(
-    settings: Settings, parts: Parts, renderer: ContractRenderer, holding: Holding
-) -> Messaging:
-    """Build the room. `holding` is told which couriers have come and gone."""
-    connections = _build_connections(settings, parts, renderer, holding)
+    settings: Settings, parts: Parts, renderer: ContractRenderer, releaser: CourierReleaser
+) -> MessagingServices:
+    """Build the services of messaging. The registry has `releaser` let couriers go who are gone."""
+    connections = _build_connections(settings, parts, renderer, releaser)
     loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats)
     mailboxes = _build_mailboxes(parts, renderer, connections, loader)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
-    relay = Relay(mailboxes, ThreadPoolExecutor(THREADS, thread_name_prefix="relay"))
-    fanout = Broadcast(
+    relay = OutboxRelay(mailboxes, ThreadPoolExecutor(THREADS, thread_name_prefix="relay"))
+    fanout = FanOut(
         parts.orders,
         parts.connections,
         connections,
@@ -57,30 +57,30 @@ def build_messaging(
         parts.threads,
         parts.clock,
     )
-    return Messaging(
+    return MessagingServices(
         renderer=renderer,
         loader=loader,
         connections=connections,
         fanout=fanout,
         mailboxes=mailboxes,
         relay=relay,
-        outboxes=Publishing(relay, parts.queue, parts.clock, parts.retries),
-        history=Feeds(
+        outboxes=OutboxWriter(relay, parts.queue, parts.clock, parts.retries),
+        history=EventHistory(
             parts.mailboxes, parts.connections, parts.counters, parts.threads, parts.clock
         ),
-        announcements=Announcing(fanout, parts.clock),
+        announcements=Announcements(fanout, parts.clock),
     )
 
 
 def _build_connections(
-    settings: Settings, parts: Parts, renderer: ContractRenderer, holding: Holding
-) -> Presence:
-    return Presence(
+    settings: Settings, parts: Parts, renderer: ContractRenderer, releaser: CourierReleaser
+) -> ConnectionRegistry:
+    return ConnectionRegistry(
         parts.connections,
         parts.couriers,
         parts.gateway,
         parts.queue,
-        holding,
+        releaser,
         settings.auth_deadline,
         {"feed": settings.feed_stale},
         renderer.find_heartbeat,
@@ -92,12 +92,12 @@ def _build_connections(
 
 
 def _build_mailboxes(
-    parts: Parts, renderer: ContractRenderer, connections: Presence, loader: OutboxLoader
+    parts: Parts, renderer: ContractRenderer, connections: ConnectionRegistry, loader: OutboxLoader
 ) -> Mailboxes:
-    posting = Posting(
+    posting = EventPoster(
         parts.gateway,
         renderer.render_event,
-        connections.forget,
+        connections.remove_connection,
         FAULTS,
         parts.threads,
         parts.clock,
@@ -106,8 +106,8 @@ def _build_mailboxes(
         parts.mailboxes,
         posting,
         loader.load_outbox,
-        connections.cut_off,
-        Counting(parts.counters, worded).tally,
+        connections.close_or_raise,
+        EventCounter(parts.counters, is_feed_event).count_events,
         FAULTS,
         parts.clock,
     )

@@ -1,4 +1,4 @@
-"""What the rooms are built on: time, threads, ids, tables, the queue and the gateway."""
+"""Parts: what touches the world. Time, threads, ids, tables, the queue and the gateway."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ import botocore.config
 import msgspec
 from pynamodb.connection import Connection as DatabaseConnection
 
-from chalicelib.domain.ids import IdSource, new_id
+from chalicelib.domain.ids import IdSource, make_id
 from chalicelib.domain.retries import Retries
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.services import ports
 from chalicelib.settings import Settings
 from chalicelib.store import tables
-from chalicelib.store.allowances import Allowances
-from chalicelib.store.chats import Chats
-from chalicelib.store.connections import Connections
-from chalicelib.store.counters import Counters
-from chalicelib.store.couriers import Couriers
-from chalicelib.store.mailboxes import Mailboxes
-from chalicelib.store.orders import Orders
-from chalicelib.store.payments import Payments
-from chalicelib.store.people import People
-from chalicelib.store.ratings import Ratings
-from chalicelib.store.restaurants import Restaurants
-from chalicelib.store.wallets import Wallets
+from chalicelib.store.allowances import AllowanceTable
+from chalicelib.store.chats import ChatTable
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.counters import CounterTable
+from chalicelib.store.couriers import CourierTable
+from chalicelib.store.mailboxes import MailboxTable
+from chalicelib.store.orders import OrderTable
+from chalicelib.store.payments import PaymentTable
+from chalicelib.store.people import PeopleTable
+from chalicelib.store.ratings import RatingTable
+from chalicelib.store.restaurants import RestaurantTable
+from chalicelib.store.wallets import WalletTable
 
 # Threads wait for the network, not for a CPU: queries of one ring, posts to one person's sockets.
 THREADS = 16
 
 
 class Replacements(TypedDict, total=False):
-    """What `build` is given in place of the real part. Tests give a clock, a gateway and faults.
+    """Parts that `build` takes instead of the real ones. Tests give a clock, a gateway, faults.
 
-    `database` is what tables.bind() returned, if that has been done. `pause` waits for so many
+    `database` is what bind_tables() returned, if that has been done. `pause` waits for so many
     seconds before a change that was beaten is tried again, and `sleep` (or else `pause`) before a
     message that came too early is.
     """
 
     clock: ports.Clock
     ids: IdSource | None
-    gateway: ports.Gateway | None
-    queue: ports.Queue | None
+    gateway: ports.FrameSender | None
+    queue: ports.WakeupSender | None
     orders: ports.OrderStore | None
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
@@ -57,7 +57,7 @@ class Replacements(TypedDict, total=False):
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """Time, threads, ids, tables, the queue and the gateway: everything that touches the world."""
+    """What services are built on. Tables stand here by their ports."""
 
     clock: ports.Clock
     ids: IdSource
@@ -65,8 +65,8 @@ class Parts(msgspec.Struct, frozen=True):
     sleep: Callable[[float], object]
     retries: Retries
     threads: ThreadPoolExecutor
-    gateway: ports.Gateway
-    queue: ports.Queue
+    gateway: ports.FrameSender
+    queue: ports.WakeupSender
     orders: ports.OrderStore
     couriers: ports.CourierStore
     people: ports.PeopleStore
@@ -83,7 +83,7 @@ class Parts(msgspec.Struct, frozen=True):
 
 def build_parts(settings: Settings, given: Replacements) -> Parts:
     """Make the parts, but for those that are given."""
-    database = given.get("database") or tables.bind(
+    database = given.get("database") or tables.bind_tables(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
     clock, pause = given.get("clock", utc_now), given.get("pause", time.sleep)
@@ -91,33 +91,33 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="waybill")
     return Parts(
         clock=clock,
-        ids=given.get("ids") or (lambda: new_id(clock())),
+        ids=given.get("ids") or (lambda: make_id(clock())),
         pause=pause,
         sleep=given.get("sleep") or pause,
         retries=retries,
         threads=threads,
-        gateway=given.get("gateway") or _connections_api(database.session, settings),
-        queue=given.get("queue") or wakeup_queue(database.session, settings),
-        orders=given.get("orders") or Orders(database),
-        couriers=Couriers(threads, retries, clock),
-        people=People(retries),
-        restaurants=Restaurants(),
-        ratings=Ratings(database, retries),
-        chats=Chats(),
-        allowances=Allowances(),
-        connections=given.get("connections") or Connections(),
-        mailboxes=given.get("mailboxes") or Mailboxes(),
-        counters=Counters(threads),
-        wallets=Wallets(database),
-        payments=Payments(),
+        gateway=given.get("gateway") or _build_gateway(database.session, settings),
+        queue=given.get("queue") or build_wakeup_queue(database.session, settings),
+        orders=given.get("orders") or OrderTable(database),
+        couriers=CourierTable(threads, retries, clock),
+        people=PeopleTable(retries),
+        restaurants=RestaurantTable(),
+        ratings=RatingTable(database, retries),
+        chats=ChatTable(),
+        allowances=AllowanceTable(),
+        connections=given.get("connections") or ConnectionTable(),
+        mailboxes=given.get("mailboxes") or MailboxTable(),
+        counters=CounterTable(threads),
+        wallets=WalletTable(database),
+        payments=PaymentTable(),
     )
 
 
-def _connections_api(session: Any, settings: Settings) -> ConnectionsApi:
+def _build_gateway(session: Any, settings: Settings) -> ConnectionsApi:
     return ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
 
 
-def wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
+def build_wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
     """Make the queue of the wakeups, over a botocore session."""
     config = botocore.config.Config(
         connect_timeout=2,

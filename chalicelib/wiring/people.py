@@ -9,13 +9,13 @@ from chalicelib.services.people.restaurants import Restaurants
 from chalicelib.wiring.parts import Parts
 
 
-class People(msgspec.Struct, frozen=True):
-    """What the edge needs of this room."""
+class PeopleServices(msgspec.Struct, frozen=True):
+    """What the edge needs of people."""
 
     profiles: Profiles
     restaurants: Restaurants
 
 
-def build_people(parts: Parts) -> People:
-    """Build the room."""
-    return People(Profiles(parts.people, parts.couriers), Restaurants(parts.restaurants))
+def build_people(parts: Parts) -> PeopleServices:
+    """Build the services of people."""
+    return PeopleServices(Profiles(parts.people, parts.couriers), Restaurants(parts.restaurants))

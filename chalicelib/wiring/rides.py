@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from chalicelib.services.rides.requests import Rides
+from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
-from chalicelib.wiring.dispatch import Dispatch
-from chalicelib.wiring.orders import Orders
+from chalicelib.wiring.dispatch import DispatchServices
+from chalicelib.wiring.orders import OrderServices
 from chalicelib.wiring.parts import Parts
-from chalicelib.wiring.positions import Positions
+from chalicelib.wiring.positions import PositionServices
 
 
 def build_rides(
-    settings: Settings, parts: Parts, dispatch: Dispatch, orders: Orders, positions: Positions
-) -> Rides:
-    """Build the room."""
-    return Rides(
+    settings: Settings,
+    parts: Parts,
+    dispatch: DispatchServices,
+    orders: OrderServices,
+    positions: PositionServices,
+) -> RideService:
+    """Build the service of rides."""
+    return RideService(
         parts.people,
         orders.customer,
         orders.courier,

@@ -1,21 +1,23 @@
-"""What happens by itself: connections are greeted, wakeups handled, the sweep made."""
+"""Wakeups: what the queue and the schedule set off."""
 
 from __future__ import annotations
 
 from chalicelib.domain.events import Outbox
-from chalicelib.services.messaging.greeting import Greeting
+from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.sweeper import Sweeper
-from chalicelib.services.wakeup_handler import Waking
-from chalicelib.wiring.dispatch import Dispatch
-from chalicelib.wiring.messaging import Messaging
-from chalicelib.wiring.money import Money
-from chalicelib.wiring.orders import Orders
+from chalicelib.services.wakeup_handler import WakeupHandler
+from chalicelib.wiring.dispatch import DispatchServices
+from chalicelib.wiring.messaging import MessagingServices
+from chalicelib.wiring.money import MoneyServices
+from chalicelib.wiring.orders import OrderServices
 from chalicelib.wiring.parts import Parts
 
 
-def build_greeting(parts: Parts, messaging: Messaging, orders: Orders) -> Greeting:
-    """Build what greets new connections."""
-    return Greeting(
+def build_greeting(
+    parts: Parts, messaging: MessagingServices, orders: OrderServices
+) -> GreetingService:
+    """Build the service that greets new connections."""
+    return GreetingService(
         parts.connections,
         messaging.connections,
         messaging.mailboxes,
@@ -28,15 +30,19 @@ def build_greeting(parts: Parts, messaging: Messaging, orders: Orders) -> Greeti
 
 
 def build_wakeup_handler(
-    parts: Parts, messaging: Messaging, money: Money, dispatch: Dispatch, greeting: Greeting
-) -> Waking:
-    """Build what handles each wakeup off the queue."""
+    parts: Parts,
+    messaging: MessagingServices,
+    money: MoneyServices,
+    dispatch: DispatchServices,
+    greeting: GreetingService,
+) -> WakeupHandler:
+    """Build the service that handles each wakeup."""
 
     def settle(outbox: Outbox) -> None:
-        dispatch.orders.settle(outbox)
-        money.earnings.settle(outbox)
+        dispatch.orders.release_if_delivered(outbox)
+        money.earnings.book_if_delivered(outbox)
 
-    return Waking(
+    return WakeupHandler(
         messaging.loader.load_outbox,
         messaging.relay,
         settle,
@@ -51,5 +57,5 @@ def build_wakeup_handler(
 
 
 def build_sweeper(parts: Parts) -> Sweeper:
-    """Build what lists what is due and queues it."""
+    """Build the service that queues what is due."""
     return Sweeper(parts.orders, parts.connections, parts.queue, parts.clock)

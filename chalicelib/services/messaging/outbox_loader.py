@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.domain.events import Outbox
-from chalicelib.domain.money.payments import key_of as payment_key
-from chalicelib.domain.orders.chat import key_of as message_key
+from chalicelib.domain.money.payments import parse_payment_id
+from chalicelib.domain.orders.chat import parse_message_key
 from chalicelib.errors import NotFound
 from chalicelib.services.ports import ChatStore, OrderStore, PaymentStore, WalletStore
 
@@ -21,9 +21,9 @@ class OutboxLoader:
         self._payments = payments
         self._chats = chats
         self._loaders: dict[str, Callable[[str], Outbox | None]] = {
-            "order": lambda id_: orders.get(int(id_)).told,
-            "wallet": lambda id_: wallets.get(id_).told,
-            "payout": lambda id_: wallets.payout(id_).told,
+            "order": lambda id_: orders.get_order(int(id_)).outbox,
+            "wallet": lambda id_: wallets.get_wallet(id_).outbox,
+            "payout": lambda id_: wallets.get_payout(id_).outbox,
             "payment": self._load_payment,
             "chat": self._load_message,
         }
@@ -38,10 +38,10 @@ class OutboxLoader:
             return None
 
     def _load_payment(self, payment_id: str) -> Outbox | None:
-        key = payment_key(payment_id)
-        payment = self._payments.get(*key) if key else None
-        return payment.told if payment else None
+        key = parse_payment_id(payment_id)
+        payment = self._payments.get_attempt(*key) if key else None
+        return payment.outbox if payment else None
 
     def _load_message(self, message_id: str) -> Outbox | None:
-        message = self._chats.get(*message_key(message_id))
-        return message.told if message else None
+        message = self._chats.get_message(*parse_message_key(message_id))
+        return message.outbox if message else None
