@@ -1,9 +1,10 @@
-"""Everything an edge may call, in one hand. wiring.build() makes it."""
+"""Services: everything an edge may call, in one hand. wiring.build() makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
@@ -30,12 +31,14 @@ from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
 
 
-@dataclass(frozen=True)
-class Services:
-    """The services, the contracts by name, and `authenticate`: a token becomes an actor. Each
-    message that comes too early has a `patience` of its own.
-    `provider` knows what the payment provider has signed, pages of `origins` may call us,
-    wakeups are sent by `queue`, and `queue_name` is its name."""
+class Services(msgspec.Struct, frozen=True):
+    """The services that an edge calls, and the contracts by name.
+
+    `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. Each message that
+    comes too early waits within a budget of its own, of `make_wait_budget`. `payment_signature`
+    verifies what the payment provider sends. Pages of `cors_origins` may call us. Wakeups are sent
+    by `queue`, whose name is `queue_name`.
+    """
 
     authenticate: Callable[[str | None], Actor]
     make_wait_budget: Callable[[], WaitBudget]
@@ -67,4 +70,4 @@ class Services:
 
 
 ServicesFactory = Callable[[], Services]
-"""Builds it at the first call: a cold start imports and connects no more than it must."""
+"""Builds the services at the first call: a cold start connects no sooner than it must."""

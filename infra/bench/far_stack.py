@@ -25,7 +25,7 @@ def build_far(settings: Settings, due_times: DueTimes) -> Services:
     database = tables.bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
     SlowDatabase(database.client, log)
     session = database.session
-    queue = NotingQueue(wiring.wakeup_queue(session, settings), due_times)
+    queue = NotingQueue(wiring.build_wakeup_queue(session, settings), due_times)
     gateway = ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
     return wiring.build(
         settings,

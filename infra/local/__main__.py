@@ -53,7 +53,7 @@ Build = Callable[[Settings, DueTimes], Services]
 def build_waybill(settings: Settings, due_times: DueTimes) -> Services:
     """Make the application as it is, less for its queue."""
     database = tables.bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
-    queue = NotingQueue(wiring.wakeup_queue(database.session, settings), due_times)
+    queue = NotingQueue(wiring.build_wakeup_queue(database.session, settings), due_times)
     return wiring.build(settings, database=database, queue=queue)
 
 

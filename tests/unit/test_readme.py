@@ -15,6 +15,7 @@ from infra.local.banner import format_banner
 from infra.local.options import LocalOptions
 
 README = (HOME / "README.md").read_text()
+SETTINGS = (HOME / "docs" / "settings.md").read_text()
 SECRET = {"JWT_SECRET": "x" * 32}
 READERS: list[tuple[Callable[[Mapping[str, str]], object], dict[str, str]]] = [
     (Settings.from_env, SECRET),
@@ -38,8 +39,8 @@ class Asked(dict[str, str]):
 
 
 def settings_table() -> Iterator[tuple[str, str]]:
-    """(variable, default) of README's tables, one variable at a time."""
-    for row in re.findall(r"^\| (`[A-Z][A-Z_0-9`, ]+) \|([^|]*)\|", README, re.MULTILINE):
+    """(variable, default) of the settings' tables, one variable at a time."""
+    for row in re.findall(r"^\| (`[A-Z][A-Z_0-9`, ]+) \|([^|]*)\|", SETTINGS, re.MULTILINE):
         names, defaults = re.findall(r"`(\w+)`", row[0]), row[1].strip().split(", ")
         if len(defaults) != len(names):
             defaults = [row[1].strip()] * len(names)

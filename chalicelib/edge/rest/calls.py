@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 from chalice.app import Request
 
 from chalicelib.contracts import json_text
@@ -20,8 +20,7 @@ from chalicelib.edge.bearer import read_bearer_token
 from chalicelib.errors import Forbidden, InvalidInput, NotFound
 
 
-@dataclass(frozen=True)
-class PublicCall:
+class PublicCall(msgspec.Struct, frozen=True):
     """A request that no token was asked of."""
 
     services: Services
@@ -58,8 +57,7 @@ class PublicCall:
         return given
 
 
-@dataclass(frozen=True)
-class Call(PublicCall):
+class Call(PublicCall, frozen=True):
     """A request whose token was checked: `actor` is the person who asks."""
 
     actor: Actor

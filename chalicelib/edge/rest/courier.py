@@ -24,16 +24,16 @@ def set_availability(call: Call) -> Reply:
 
 
 def record_location(call: Call) -> Reply:
-    """Record the courier's position; `stored` is false if it was too old or too vague."""
+    """Record the courier's position; `stored` is false if a newer one is known."""
     fix = read_location(call.read_body(), call.now)
-    return {"stored": call.services.courier_status.record_fix(call.actor, fix) is not None}
+    courier = call.services.courier_status.record_fix(call.actor, fix)
+    return {"stored": courier is not None}
 
 
 def accept_order(call: Call) -> Reply:
     """Accept the order that is offered to the courier."""
-    return render_delivery_order(
-        call.services.courier_orders.accept_order(call.actor, _read_own_order_id(call))
-    )
+    order = call.services.courier_orders.accept_order(call.actor, _read_own_order_id(call))
+    return render_delivery_order(order)
 
 
 def step_view(command: Command) -> View:
@@ -41,9 +41,8 @@ def step_view(command: Command) -> View:
 
     def take_step(call: Call) -> Reply:
         order_id = _read_own_order_id(call)
-        return render_delivery_order(
-            call.services.courier_orders.take_step(call.actor, order_id, command)
-        )
+        order = call.services.courier_orders.take_step(call.actor, order_id, command)
+        return render_delivery_order(order)
 
     return take_step
 
@@ -51,7 +50,9 @@ def step_view(command: Command) -> View:
 def get_active_order(call: Call) -> Reply:
     """Show the order that the courier has at hand."""
     order = call.services.customer_orders.poll_active_order(call.actor.id)
-    return {"active": True, "order": render_delivery_order(order)} if order else {"active": False}
+    if order is None:
+        return {"active": False}
+    return {"active": True, "order": render_delivery_order(order)}
 
 
 def _read_own_order_id(call: Call) -> int:

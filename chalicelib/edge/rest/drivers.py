@@ -17,8 +17,8 @@ from chalicelib.edge.rest.routes import Route
 
 def place_driver_order(call: Call) -> Reply:
     """Place an order for the nearest driver, for the customer who asks."""
-    job = read_hail_order(call.read_body(), call.actor.id, call.now)
-    return 201, render_hail_order(call.services.customer_orders.place_order(job))
+    details = read_hail_order(call.read_body(), call.actor.id, call.now)
+    return 201, render_hail_order(call.services.customer_orders.place_order(details))
 
 
 def list_driver_orders(call: Call) -> Reply:
@@ -28,17 +28,15 @@ def list_driver_orders(call: Call) -> Reply:
 
 def accept_driver_order(call: Call, order_id: str) -> Reply:
     """Accept the order that is offered to the driver."""
-    return render_hail_order(
-        call.services.courier_orders.accept_order(call.actor, read_order_id(order_id))
-    )
+    order = call.services.courier_orders.accept_order(call.actor, read_order_id(order_id))
+    return render_hail_order(order)
 
 
 def decline_driver_order(call: Call, order_id: str) -> Reply:
     """Decline the order that is offered to the driver."""
     id_ = read_order_id(order_id)
-    return render_declined_order(
-        call.services.courier_orders.take_step(call.actor, id_, commands.Decline())
-    )
+    order = call.services.courier_orders.take_step(call.actor, id_, commands.Decline())
+    return render_declined_order(order)
 
 
 ROUTES = (

@@ -28,7 +28,7 @@ MAX_PERSON_ID = 128  # no token names a longer one
 
 
 def get_stats(call: Call) -> Reply:
-    """Show how many connections and people are there now."""
+    """Show how many people and connections listen now, and how many events nobody has heard."""
     return render_stats(call.services.event_history.compute_stats(), call.now)
 
 
@@ -60,10 +60,8 @@ def list_events(call: Call, user_id: str) -> Reply:
 def get_summary(call: Call) -> Reply:
     """Show the counts of a day's events: by type, by source, by level."""
     day = read_day(call.read_query("date"), call.now)
-    return {
-        "status": "success",
-        "data": render_day_summary(day, call.services.event_history.list_counts(day)),
-    }
+    counts = call.services.event_history.list_counts(day)
+    return {"status": "success", "data": render_day_summary(day, counts)}
 
 
 def list_critical_events(call: Call) -> Reply:
@@ -71,9 +69,8 @@ def list_critical_events(call: Call) -> Reply:
     query = call.read_query("hours", "limit")
     hours = read_bound(query, "hours", CRITICAL_HOURS, MAX_CRITICAL_HOURS)
     limit = read_bound(query, "limit", CRITICAL_EVENTS, MAX_CRITICAL_EVENTS)
-    return render_critical_events(
-        hours, call.services.event_history.list_critical_events(hours, limit)
-    )
+    events = call.services.event_history.list_critical_events(hours, limit)
+    return render_critical_events(hours, events)
 
 
 def _permit(actor: Actor, person_id: str) -> None:

@@ -14,7 +14,7 @@ from chalicelib.edge.rest.routes import PublicRoute, Route
 
 def get_profile(call: Call) -> Reply:
     """Show the profile of the person who asks."""
-    return _profile_body(call.services.profiles.get_own_profile(call.actor))
+    return _render_profile(call.services.profiles.get_own_profile(call.actor))
 
 
 def put_profile(call: Call) -> Reply:
@@ -28,7 +28,7 @@ def put_profile(call: Call) -> Reply:
         vehicle=read_optional_text(body.get("vehicle"), "vehicle"),
         vehicle_type=read_optional_text(body.get("vehicle_type"), "vehicle_type", 40),
     )
-    return _profile_body(call.services.profiles.save_own_profile(call.actor, person))
+    return _render_profile(call.services.profiles.save_own_profile(call.actor, person))
 
 
 def check_health(call: PublicCall) -> Reply:
@@ -36,7 +36,7 @@ def check_health(call: PublicCall) -> Reply:
     return {"status": "ok"}
 
 
-def _profile_body(person: Person) -> dict[str, Any]:
+def _render_profile(person: Person) -> dict[str, Any]:
     return omit_none(
         id=person.id,
         name=person.name,

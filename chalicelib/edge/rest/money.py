@@ -28,32 +28,28 @@ def initiate_payment(call: Call) -> Reply:
     """Initiate the payment of an order, for its customer."""
     body = call.read_body()
     order_id, method = read_order_id(body.get("order_id")), read_method(body)
-    payment = call.services.payments.initiate_payment(
-        call.actor, order_id, method, read_upi_id(body)
-    )
+    upi_id = read_upi_id(body)
+    payment = call.services.payments.initiate_payment(call.actor, order_id, method, upi_id)
     return 201, render_payment(payment)
 
 
-def settle_payment(call: PublicCall, payment_id: str) -> Reply:
-    """Take the payment provider's verdict on a payment. Its signature stands for a token."""
-    call.services.payment_signature.verify_signature(
-        _join_signatures(call.request), call.request.raw_body
-    )
+def apply_payment_result(call: PublicCall, payment_id: str) -> Reply:
+    """Apply the payment provider's word on a payment. Its signature stands for a token."""
+    signatures = _join_signatures(call.request)
+    call.services.payment_signature.verify_signature(signatures, call.request.raw_body)
     body = call.read_body()
     if read_payment_id(body) != payment_id:  # the URL is not signed, the body is
         raise Unauthenticated("The signature is of another payment.")
-    return render_payment(
-        call.services.payments.apply_result(payment_id, read_payment_result(body))
-    )
+    payment = call.services.payments.apply_result(payment_id, read_payment_result(body))
+    return render_payment(payment)
 
 
 def request_payout(call: Call) -> Reply:
     """Request a payout from the courier's wallet to a bank account."""
     body = call.read_body()
     amount_minor, account = read_amount(body), read_account(body)
-    return 201, render_payout(
-        call.services.payouts.request_payout(call.actor, amount_minor, account)
-    )
+    payout = call.services.payouts.request_payout(call.actor, amount_minor, account)
+    return 201, render_payout(payout)
 
 
 def approve_payout(call: Call, payout_id: str) -> Reply:
@@ -77,7 +73,7 @@ def _join_signatures(request: Request) -> str | None:
 
 ROUTES = (
     Route("POST", "/v1/payments", initiate_payment, Role.CUSTOMER),
-    PublicRoute("POST", "/v1/payments/{payment_id}/webhook", settle_payment),
+    PublicRoute("POST", "/v1/payments/{payment_id}/webhook", apply_payment_result),
     Route("POST", "/v1/payouts", request_payout, Role.COURIER),
     Route("POST", "/v1/admin/payouts/{payout_id}/approve", approve_payout, Role.ADMIN),
     Route("POST", "/v1/admin/payouts/{payout_id}/complete", complete_payout, Role.ADMIN),

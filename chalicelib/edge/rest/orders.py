@@ -13,34 +13,31 @@ from chalicelib.edge.rest.routes import Route
 
 def place_order(call: Call) -> Reply:
     """Place a delivery for the customer who asks."""
-    job = read_delivery_order(call.read_body(), call.actor.id, call.now)
-    return 201, render_order(call.services.customer_orders.place_order(job))
+    details = read_delivery_order(call.read_body(), call.actor.id, call.now)
+    return 201, render_order(call.services.customer_orders.place_order(details))
 
 
 def get_order(call: Call, order_id: str) -> Reply:
     """Show an order to somebody who may see it."""
-    return render_order(
-        call.services.customer_orders.get_order(call.actor, read_order_id(order_id))
-    )
+    order = call.services.customer_orders.get_order(call.actor, read_order_id(order_id))
+    return render_order(order)
 
 
 def cancel_order(call: Call, order_id: str) -> Reply:
     """Cancel an order, for its customer or an admin."""
     reason = read_optional_text(call.read_body().get("reason"), "reason")
-    return render_order(
-        call.services.customer_orders.cancel_order(call.actor, read_order_id(order_id), reason)
-    )
+    id_ = read_order_id(order_id)
+    return render_order(call.services.customer_orders.cancel_order(call.actor, id_, reason))
 
 
 def retry_order(call: Call, order_id: str) -> Reply:
     """Search a courier again for an order that found none."""
-    return render_order(
-        call.services.customer_orders.retry_search(call.actor, read_order_id(order_id))
-    )
+    order = call.services.customer_orders.retry_search(call.actor, read_order_id(order_id))
+    return render_order(order)
 
 
 def assign_order(call: Call, order_id: str) -> Reply:
-    """Offer an order to the courier whom an admin names."""
+    """Give an order to the courier whom an admin names, on duty or not."""
     courier_id = read_text(call.read_body().get("courier_id"), "courier_id", 128)
     id_ = read_order_id(order_id)
     return render_order(call.services.customer_orders.assign_courier(call.actor, id_, courier_id))
@@ -53,9 +50,8 @@ def get_active_order(call: Call) -> Reply:
         return {"active": False}
     body = {"active": True, "order": render_order(order)}
     if order.occupied_courier_id:
-        body["assigned_driver"] = render_courier(
-            call.services.profiles.get_profile(order.occupied_courier_id)
-        )
+        courier = call.services.profiles.get_profile(order.occupied_courier_id)
+        body["assigned_driver"] = render_courier(courier)
     return body
 
 

@@ -19,8 +19,8 @@ def order_food(call: Call, restaurant_id: str) -> Reply:
     """Order a meal of a restaurant, for the customer who asks."""
     id_ = _read_restaurant_id(restaurant_id)
     pickup = call.services.restaurants.get_pickup_place(id_)
-    job = read_food_order(call.read_body(), id_, pickup, call.actor.id, call.now)
-    return 201, render_food_order(call.services.customer_orders.place_order(job))
+    details = read_food_order(call.read_body(), id_, pickup, call.actor.id, call.now)
+    return 201, render_food_order(call.services.customer_orders.place_order(details))
 
 
 def put_restaurant(call: Call, restaurant_id: str) -> Reply:

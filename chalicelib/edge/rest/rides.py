@@ -46,14 +46,16 @@ def pay_ride(call: Call) -> Reply:
 
 def get_ride(call: Call, ride_id: str) -> Reply:
     """Show a ride to somebody who may see it."""
-    return render_ride(call.services.rides.get_ride(call.actor, read_order_id(ride_id, "ride_id")))
+    id_ = read_order_id(ride_id, "ride_id")
+    return render_ride(call.services.rides.get_ride(call.actor, id_))
 
 
 def list_ride_chats(call: Call, ride_id: str) -> Reply:
     """List a page of the messages between rider and driver."""
     before = read_before(call.read_query("before"))
     id_ = read_order_id(ride_id, "ride_id")
-    return render_conversation(call.services.chats.list_messages(call.actor, id_, before))
+    messages = call.services.chats.list_messages(call.actor, id_, before)
+    return render_conversation(messages)
 
 
 def announce(call: Call) -> Reply:

@@ -34,14 +34,14 @@ class Route:
 
     def __init__(self, method: str, path: str, view: View, *roles: Role) -> None:
         self.method, self.path = method, path
-        self._view, self._roles = view, roles
+        self.view, self.roles = view, roles
 
     def call_view(
         self, services: Services, request: Request, parameters: Mapping[str, str]
     ) -> Reply:
         """Authorize a request, before the view reads anything of it, and call the view."""
-        actor = authorize(services, request, self._roles)
-        return self._view(Call(services, request, actor), **parameters)
+        actor = authorize(services, request, self.roles)
+        return self.view(Call(services, request, actor), **parameters)
 
 
 class PublicRoute:
@@ -49,13 +49,13 @@ class PublicRoute:
 
     def __init__(self, method: str, path: str, view: PublicView) -> None:
         self.method, self.path = method, path
-        self._view = view
+        self.view = view
 
     def call_view(
         self, services: Services, request: Request, parameters: Mapping[str, str]
     ) -> Reply:
         """Call the view."""
-        return self._view(PublicCall(services, request), **parameters)
+        return self.view(PublicCall(services, request), **parameters)
 
 
 def add_routes(

@@ -1,0 +1,46 @@
+"""Frames by the contract's name: what services say, in the words of each connection's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from chalicelib.contracts.base import Contract, SocketMessage
+from chalicelib.domain.events import Event
+from chalicelib.domain.messaging.connections import Connection, Heartbeat, Subscriber
+from chalicelib.domain.orders.model import Order
+from chalicelib.errors import WaybillError
+
+
+class ContractRenderer:
+    """Renders events and frames. `keepalive_every` is how often a contract without a heartbeat of
+    its own gives a sign of life; zero is never."""
+
+    def __init__(self, contracts: Mapping[str, Contract], keepalive_every: timedelta) -> None:
+        self._contracts = contracts
+        self._keepalive_every = keepalive_every
+
+    def render_event(self, listener: Subscriber, event: Event) -> Sequence[str]:
+        """Render an event for a listener. A contract that is gone since is silent: its listeners'
+        rows may outlive it by a deployment."""
+        contract = self._contracts.get(listener.contract)
+        return contract.render_event(event, listener) if contract else ()
+
+    def render_first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+        """Render what a new connection is told first; `offered` is its courier's open offer."""
+        return self._contracts[connection.contract].first_frames(connection, offered)
+
+    def render_last_frames(self, connection: Connection, error: WaybillError) -> Sequence[str]:
+        """Render why a connection is closed."""
+        return self._contracts[connection.contract].error_frames(SocketMessage(), error)
+
+    def list_rooms(self, connection: Connection) -> Sequence[str]:
+        """List the rooms, beyond the person's own, in which a connection listens."""
+        return self._contracts[connection.contract].rooms_for(connection)
+
+    def find_heartbeat(self, contract_name: str) -> Heartbeat | None:
+        """Find a contract's own heartbeat; else the keepalive, where one is asked for."""
+        contract = self._contracts[contract_name]
+        if contract.heartbeat or not self._keepalive_every or not contract.keepalive_frame:
+            return contract.heartbeat
+        return Heartbeat(self._keepalive_every, contract.keepalive_frame)

@@ -1,0 +1,30 @@
+"""Tokens, without pyjwt until there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.people import Actor
+from chalicelib.services.ports import Clock
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.edge.auth import Authenticator
+
+
+class LazyAuthenticator:
+    """Imports edge.auth, and pyjwt with it, at the first token: wakeups and the sweep never see
+    one."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._authenticator: Authenticator | None = None
+
+    def authenticate(self, token: str | None) -> Actor:
+        """Return the person whom a token names. Raises Unauthenticated, Unavailable."""
+        if self._authenticator is None:
+            from chalicelib.edge.auth import Authenticator
+
+            self._authenticator = Authenticator(self._settings, self._clock)
+        return self._authenticator.authenticate(token)

@@ -1,0 +1,77 @@
+"""The application: its rooms, one after another, and the services of them that the edge calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib.contracts.base import Contract
+from chalicelib.contracts.food.socketio import FoodSocketIOContract
+from chalicelib.contracts.registry import CONTRACTS
+from chalicelib.contracts.renderer import ContractRenderer
+from chalicelib.edge.app_services import Services
+from chalicelib.edge.aws.payment_signature import ProviderSignature
+from chalicelib.edge.hurry import WaitBudget
+from chalicelib.edge.lazy_auth import LazyAuthenticator
+from chalicelib.settings import Settings
+from chalicelib.wiring.dispatch import build_dispatch, build_releaser
+from chalicelib.wiring.messaging import build_messaging
+from chalicelib.wiring.money import build_money
+from chalicelib.wiring.orders import build_orders
+from chalicelib.wiring.parts import Replacements, build_parts
+from chalicelib.wiring.people import build_people
+from chalicelib.wiring.positions import build_positions
+from chalicelib.wiring.rides import build_rides
+from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
+    """Build the application. What is given replaces the real part."""
+    parts = build_parts(settings, given)
+    contracts = build_contracts(settings)
+    renderer = ContractRenderer(contracts, settings.heartbeat)
+    releaser = build_releaser(parts)
+    messaging = build_messaging(settings, parts, renderer, releaser)
+    money = build_money(parts, messaging)
+    dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
+    positions = build_positions(settings, parts, messaging, dispatch)
+    orders = build_orders(settings, parts, messaging, money, dispatch, positions)
+    rides = build_rides(settings, parts, dispatch, orders, positions)
+    people = build_people(parts)
+    greeting = build_greeting(parts, messaging, orders)
+    return Services(
+        authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
+        make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
+        payment_signature=ProviderSignature(settings.payment_webhook_secret, parts.clock),
+        cors_origins=settings.cors_origins,
+        contracts=contracts,
+        customer_orders=orders.customer,
+        courier_orders=orders.courier,
+        courier_status=orders.status,
+        chats=orders.chats,
+        ratings=orders.ratings,
+        open_pool=dispatch.pool,
+        rides=rides,
+        rides_ws_create=settings.rides_ws_create,
+        payments=money.payments,
+        payouts=money.payouts,
+        profiles=people.profiles,
+        restaurants=people.restaurants,
+        event_history=messaging.history,
+        announcements=messaging.announcements,
+        connections=messaging.connections,
+        fanout=messaging.fanout,
+        welcome=greeting,
+        wakeup_handler=build_wakeup_handler(parts, messaging, money, dispatch, greeting),
+        sweeper=build_sweeper(parts),
+        queue=parts.queue,
+        queue_name=settings.queue_name,
+        clock=parts.clock,
+    )
+
+
+def build_contracts(settings: Settings) -> dict[str, Contract]:
+    """List the contracts by name, with those that have settings."""
+    return {**CONTRACTS, "socketio": FoodSocketIOContract(settings.socketio_ping_interval)}

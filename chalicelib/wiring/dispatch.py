@@ -1,0 +1,103 @@
+"""Dispatch: finding a courier for an order, and writing orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chalicelib.domain.orders.dispatch_policy import DispatchPolicy
+from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifier
+from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.open_pool import OpenPool
+from chalicelib.services.dispatch.order_commits import CommitListener, OrderWriter
+from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.settings import Settings
+from chalicelib.wiring.messaging import MessagingServices
+from chalicelib.wiring.parts import Parts
+
+
+class DispatchServices(msgspec.Struct, frozen=True):
+    """What other rooms and the edge need of dispatch."""
+
+    releaser: CourierReleaser
+    orders: OrderWriter
+    sequential: SequentialDispatch
+    pool: OpenPool
+
+
+def build_releaser(parts: Parts) -> CourierReleaser:
+    """Build what messaging, which is built before the rest of dispatch, needs of it."""
+    return CourierReleaser(parts.orders, parts.couriers, parts.queue, parts.clock)
+
+
+def build_dispatch(
+    settings: Settings,
+    parts: Parts,
+    messaging: MessagingServices,
+    releaser: CourierReleaser,
+    listeners: Sequence[CommitListener],
+) -> DispatchServices:
+    """Build the services of dispatch. `listeners` hear of each commit, after those of dispatch."""
+    policies = build_policies(settings)
+    pool = OpenPool(
+        parts.orders,
+        parts.couriers,
+        parts.connections,
+        messaging.fanout,
+        settings.food_ready_ttl,
+        parts.clock,
+    )
+    notifier = NearbyNotifier(messaging.fanout, policies, parts.clock)
+    orders = OrderWriter(
+        parts.orders,
+        parts.couriers,
+        messaging.relay,
+        parts.queue,
+        parts.clock,
+        (pool.on_committed, notifier.on_committed, *listeners),
+        parts.retries,
+    )
+    nearby = NearbyDispatch(parts.couriers, orders, parts.clock)
+    sequential = SequentialDispatch(
+        parts.orders, parts.couriers, orders, policies, nearby, parts.clock, parts.pause
+    )
+    return DispatchServices(releaser, orders, sequential, pool)
+
+
+def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
+    """List by flow how couriers are searched."""
+    radius_m, fix_max_age = settings.dispatch_radius_m, settings.fix_max_age
+    return {
+        "delivery": DispatchPolicy(
+            flow="delivery",
+            offer_ttl=settings.delivery_offer_ttl,
+            radius_m=radius_m,
+            fix_max_age=fix_max_age,
+            exclude=settings.dispatch_exclude,
+        ),
+        "hail": DispatchPolicy(
+            flow="hail",
+            offer_ttl=settings.hail_offer_ttl,
+            radius_m=radius_m,
+            fix_max_age=fix_max_age,
+            search_ttl=settings.hail_search_ttl,
+            ask_again=True,
+        ),
+        "ride": DispatchPolicy(
+            flow="ride",
+            offer_ttl=settings.ride_search_ttl,
+            radius_m=radius_m,
+            fix_max_age=fix_max_age,
+            search_ttl=settings.ride_search_ttl,
+            is_broadcast=True,
+        ),
+        # Nobody is searched: a pool hears of it. The driver it is assigned to has as long to
+        # collect it.
+        "food": DispatchPolicy(
+            flow="food",
+            offer_ttl=settings.food_ready_ttl,
+            radius_m=radius_m,
+            fix_max_age=fix_max_age,
+        ),
+    }

@@ -1,0 +1,113 @@
+"""Messaging: who is connected, and how events reach them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from chalicelib.contracts.feed.events import is_feed_event
+from chalicelib.contracts.renderer import ContractRenderer
+from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.messaging.announcements import Announcements
+from chalicelib.services.messaging.connections import ConnectionRegistry
+from chalicelib.services.messaging.event_counts import EventCounter
+from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.fanout import FanOut
+from chalicelib.services.messaging.mailboxes import Mailboxes
+from chalicelib.services.messaging.outbox import OutboxWriter
+from chalicelib.services.messaging.outbox_loader import OutboxLoader
+from chalicelib.services.messaging.posting import EventPoster
+from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.settings import Settings
+from chalicelib.store.failures import FAULTS
+from chalicelib.wiring.parts import THREADS, Parts
+
+
+class MessagingServices(msgspec.Struct, frozen=True):
+    """What other rooms and the edge need of messaging."""
+
+    renderer: ContractRenderer
+    loader: OutboxLoader
+    connections: ConnectionRegistry
+    fanout: FanOut
+    mailboxes: Mailboxes
+    relay: OutboxRelay
+    outboxes: OutboxWriter
+    history: EventHistory
+    announcements: Announcements
+
+
+def build_messaging(
+    settings: Settings, parts: Parts, renderer: ContractRenderer, releaser: CourierReleaser
+) -> MessagingServices:
+    """Build the services of messaging. The registry has `releaser` let couriers go who are gone."""
+    connections = _build_connections(settings, parts, renderer, releaser)
+    loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats)
+    mailboxes = _build_mailboxes(parts, renderer, connections, loader)
+    # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
+    relay = OutboxRelay(mailboxes, ThreadPoolExecutor(THREADS, thread_name_prefix="relay"))
+    fanout = FanOut(
+        parts.orders,
+        parts.connections,
+        connections,
+        parts.gateway,
+        renderer.render_event,
+        parts.queue,
+        parts.threads,
+        parts.clock,
+    )
+    return MessagingServices(
+        renderer=renderer,
+        loader=loader,
+        connections=connections,
+        fanout=fanout,
+        mailboxes=mailboxes,
+        relay=relay,
+        outboxes=OutboxWriter(relay, parts.queue, parts.clock, parts.retries),
+        history=EventHistory(
+            parts.mailboxes, parts.connections, parts.counters, parts.threads, parts.clock
+        ),
+        announcements=Announcements(fanout, parts.clock),
+    )
+
+
+def _build_connections(
+    settings: Settings, parts: Parts, renderer: ContractRenderer, releaser: CourierReleaser
+) -> ConnectionRegistry:
+    return ConnectionRegistry(
+        parts.connections,
+        parts.couriers,
+        parts.gateway,
+        parts.queue,
+        releaser,
+        settings.auth_deadline,
+        {"feed": settings.feed_stale},
+        renderer.find_heartbeat,
+        renderer.render_last_frames,
+        parts.threads,
+        parts.clock,
+        parts.retries,
+    )
+
+
+def _build_mailboxes(
+    parts: Parts, renderer: ContractRenderer, connections: ConnectionRegistry, loader: OutboxLoader
+) -> Mailboxes:
+    posting = EventPoster(
+        parts.gateway,
+        renderer.render_event,
+        connections.remove_connection,
+        FAULTS,
+        parts.threads,
+        parts.clock,
+    )
+    return Mailboxes(
+        parts.mailboxes,
+        posting,
+        loader.load_outbox,
+        connections.close_or_raise,
+        EventCounter(parts.counters, is_feed_event).count_events,
+        FAULTS,
+        parts.clock,
+    )

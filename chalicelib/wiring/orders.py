@@ -1,0 +1,105 @@
+"""Orders: what customers and couriers do with them, and what people say of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chalicelib.domain.rate_limits import DEFAULT_LIMITS
+from chalicelib.services.orders.chat import ChatService
+from chalicelib.services.orders.courier import CourierOrders
+from chalicelib.services.orders.courier_status import CourierStatusService
+from chalicelib.services.orders.customer import CustomerOrders
+from chalicelib.services.orders.event_details import EventDetails
+from chalicelib.services.orders.ratings import RatingService
+from chalicelib.settings import Settings
+from chalicelib.wiring.dispatch import DispatchServices
+from chalicelib.wiring.messaging import MessagingServices
+from chalicelib.wiring.money import MoneyServices
+from chalicelib.wiring.parts import Parts
+from chalicelib.wiring.positions import PositionServices
+
+
+class OrderServices(msgspec.Struct, frozen=True):
+    """What other rooms and the edge need of orders."""
+
+    customer: CustomerOrders
+    courier: CourierOrders
+    status: CourierStatusService
+    chats: ChatService
+    ratings: RatingService
+
+
+def build_orders(
+    settings: Settings,
+    parts: Parts,
+    messaging: MessagingServices,
+    money: MoneyServices,
+    dispatch: DispatchServices,
+    positions: PositionServices,
+) -> OrderServices:
+    """Build the services of orders."""
+    customer = _build_customer(parts, dispatch)
+    courier = _build_courier(parts, money, dispatch, positions)
+    status = CourierStatusService(
+        parts.couriers,
+        courier,
+        dispatch.releaser,
+        positions.listeners,
+        settings.fix_max_accuracy_m,
+        settings.fix_max_age,
+        parts.clock,
+    )
+    return OrderServices(
+        customer=customer,
+        courier=courier,
+        status=status,
+        chats=_build_chats(parts, messaging, customer),
+        ratings=RatingService(parts.ratings, customer, parts.clock),
+    )
+
+
+def _build_customer(parts: Parts, dispatch: DispatchServices) -> CustomerOrders:
+    return CustomerOrders(
+        parts.orders,
+        parts.couriers,
+        parts.people,
+        parts.mailboxes,
+        dispatch.orders,
+        dispatch.sequential,
+        dispatch.releaser,
+        parts.ids,
+        parts.clock,
+        parts.retries,
+    )
+
+
+def _build_courier(
+    parts: Parts, money: MoneyServices, dispatch: DispatchServices, positions: PositionServices
+) -> CourierOrders:
+    return CourierOrders(
+        parts.people,
+        dispatch.orders,
+        dispatch.sequential,
+        dispatch.releaser,
+        EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
+        # What a command lacks until the order's flow has completed it.
+        {"ride": positions.meter.complete_command, "food": dispatch.pool.complete_command},
+        parts.clock,
+    )
+
+
+def _build_chats(
+    parts: Parts, messaging: MessagingServices, customer: CustomerOrders
+) -> ChatService:
+    return ChatService(
+        parts.chats,
+        parts.allowances,
+        customer,
+        messaging.relay,
+        parts.queue,
+        DEFAULT_LIMITS,
+        parts.ids,
+        parts.threads,
+        parts.clock,
+        parts.retries,
+    )

@@ -1,0 +1,137 @@
+"""Parts: what touches the world. Time, threads, ids, tables, the queue and the gateway."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import Any, TypedDict
+
+import botocore.config
+import msgspec
+from pynamodb.connection import Connection as DatabaseConnection
+
+from chalicelib.domain.ids import IdSource, make_id
+from chalicelib.domain.retries import Retries
+from chalicelib.edge.aws.connections_api import ConnectionsApi
+from chalicelib.edge.aws.queue import WakeupQueue
+from chalicelib.services import ports
+from chalicelib.settings import Settings
+from chalicelib.store import tables
+from chalicelib.store.allowances import AllowanceTable
+from chalicelib.store.chats import ChatTable
+from chalicelib.store.connections import ConnectionTable
+from chalicelib.store.counters import CounterTable
+from chalicelib.store.couriers import CourierTable
+from chalicelib.store.mailboxes import MailboxTable
+from chalicelib.store.orders import OrderTable
+from chalicelib.store.payments import PaymentTable
+from chalicelib.store.people import PeopleTable
+from chalicelib.store.ratings import RatingTable
+from chalicelib.store.restaurants import RestaurantTable
+from chalicelib.store.wallets import WalletTable
+
+# Threads wait for the network, not for a CPU: queries of one ring, posts to one person's sockets.
+THREADS = 16
+
+
+class Replacements(TypedDict, total=False):
+    """Parts that `build` takes instead of the real ones. Tests give a clock, a gateway, faults.
+
+    `database` is what bind_tables() returned, if that has been done. `pause` waits for so many
+    seconds before a change that was beaten is tried again, and `sleep` (or else `pause`) before a
+    message that came too early is.
+    """
+
+    clock: ports.Clock
+    ids: IdSource | None
+    gateway: ports.FrameSender | None
+    queue: ports.WakeupSender | None
+    orders: ports.OrderStore | None
+    mailboxes: ports.MailboxStore | None
+    connections: ports.ConnectionStore | None
+    database: DatabaseConnection | None
+    pause: Callable[[float], object]
+    sleep: Callable[[float], object] | None
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What services are built on. Tables stand here by their ports."""
+
+    clock: ports.Clock
+    ids: IdSource
+    pause: Callable[[float], object]
+    sleep: Callable[[float], object]
+    retries: Retries
+    threads: ThreadPoolExecutor
+    gateway: ports.FrameSender
+    queue: ports.WakeupSender
+    orders: ports.OrderStore
+    couriers: ports.CourierStore
+    people: ports.PeopleStore
+    restaurants: ports.RestaurantStore
+    ratings: ports.RatingStore
+    chats: ports.ChatStore
+    allowances: ports.AllowanceStore
+    connections: ports.ConnectionStore
+    mailboxes: ports.MailboxStore
+    counters: ports.CounterStore
+    wallets: ports.WalletStore
+    payments: ports.PaymentStore
+
+
+def build_parts(settings: Settings, given: Replacements) -> Parts:
+    """Make the parts, but for those that are given."""
+    database = given.get("database") or tables.bind_tables(
+        settings.table_prefix, settings.aws_region, settings.aws_endpoint
+    )
+    clock, pause = given.get("clock", utc_now), given.get("pause", time.sleep)
+    retries = Retries(pause, clock)
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="waybill")
+    return Parts(
+        clock=clock,
+        ids=given.get("ids") or (lambda: make_id(clock())),
+        pause=pause,
+        sleep=given.get("sleep") or pause,
+        retries=retries,
+        threads=threads,
+        gateway=given.get("gateway") or _build_gateway(database.session, settings),
+        queue=given.get("queue") or build_wakeup_queue(database.session, settings),
+        orders=given.get("orders") or OrderTable(database),
+        couriers=CourierTable(threads, retries, clock),
+        people=PeopleTable(retries),
+        restaurants=RestaurantTable(),
+        ratings=RatingTable(database, retries),
+        chats=ChatTable(),
+        allowances=AllowanceTable(),
+        connections=given.get("connections") or ConnectionTable(),
+        mailboxes=given.get("mailboxes") or MailboxTable(),
+        counters=CounterTable(threads),
+        wallets=WalletTable(database),
+        payments=PaymentTable(),
+    )
+
+
+def _build_gateway(session: Any, settings: Settings) -> ConnectionsApi:
+    return ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
+
+
+def build_wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
+    """Make the queue of the wakeups, over a botocore session."""
+    config = botocore.config.Config(
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+        max_pool_connections=tables.POOL_SIZE,
+        tcp_keepalive=True,
+    )
+    client = session.create_client(
+        "sqs", settings.aws_region, endpoint_url=settings.aws_endpoint, config=config
+    )
+    return WakeupQueue(client, settings.queue_name)
+
+
+def utc_now() -> datetime:
+    """Return the time, aware."""
+    return datetime.now(timezone.utc)

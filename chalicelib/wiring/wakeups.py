@@ -1,0 +1,61 @@
+"""Wakeups: what the queue and the schedule set off."""
+
+from __future__ import annotations
+
+from chalicelib.domain.events import Outbox
+from chalicelib.services.messaging.greeting import GreetingService
+from chalicelib.services.sweeper import Sweeper
+from chalicelib.services.wakeup_handler import WakeupHandler
+from chalicelib.wiring.dispatch import DispatchServices
+from chalicelib.wiring.messaging import MessagingServices
+from chalicelib.wiring.money import MoneyServices
+from chalicelib.wiring.orders import OrderServices
+from chalicelib.wiring.parts import Parts
+
+
+def build_greeting(
+    parts: Parts, messaging: MessagingServices, orders: OrderServices
+) -> GreetingService:
+    """Build the service that greets new connections."""
+    return GreetingService(
+        parts.connections,
+        messaging.connections,
+        messaging.mailboxes,
+        orders.customer,
+        parts.gateway,
+        messaging.renderer.render_first_frames,
+        messaging.renderer.list_rooms,
+        parts.clock,
+    )
+
+
+def build_wakeup_handler(
+    parts: Parts,
+    messaging: MessagingServices,
+    money: MoneyServices,
+    dispatch: DispatchServices,
+    greeting: GreetingService,
+) -> WakeupHandler:
+    """Build the service that handles each wakeup."""
+
+    def settle(outbox: Outbox) -> None:
+        dispatch.orders.release_if_delivered(outbox)
+        money.earnings.book_if_delivered(outbox)
+
+    return WakeupHandler(
+        messaging.loader.load_outbox,
+        messaging.relay,
+        settle,
+        dispatch.sequential,
+        greeting,
+        messaging.connections,
+        messaging.fanout,
+        parts.queue,
+        parts.threads,
+        parts.clock,
+    )
+
+
+def build_sweeper(parts: Parts) -> Sweeper:
+    """Build the service that queues what is due."""
+    return Sweeper(parts.orders, parts.connections, parts.queue, parts.clock)
