@@ -26,9 +26,12 @@ from infra.local.moto_engine import run_moto
 from infra.resources.aws_clients import REGION, make_client
 from infra.resources.tables import create_queues, create_tables
 from tests.conftest import SECRET
+from tests.quick_moto import speed_up
 
 if TYPE_CHECKING:
     from tests.functional.world import World
+
+speed_up()
 
 PREFIX = "waybill"
 QUEUE = "waybill-wakeups"
