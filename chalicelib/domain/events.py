@@ -98,6 +98,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         return now < (self.valid_until or self.at + DELIVERABLE_FOR)
 
 
+def draft_event(type_: str, to: str, stream: str, now: datetime, **fields: Any) -> Event:
+    """Make an event that has no number yet: it gets its version and ordinal as its aggregate is
+    written, or none where it is posted at once and kept nowhere. `fields` are others of Event."""
+    return Event(type=type_, to=to, stream=stream, version=0, ordinal=0, at=now, **fields)
+
+
 class Entry(msgspec.Struct, frozen=True):
     """The events of one version, as an order keeps them until they are relayed."""
 
