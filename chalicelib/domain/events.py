@@ -93,6 +93,13 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         """The order this is about. Only for events whose stream is an order's."""
         return int(self.stream.partition("#")[2])
 
+    @property
+    def order_details(self) -> OrderDetails:
+        """The details of the order this is about. Only for events that are delivered: the order's
+        own copies have none."""
+        assert self.details is not None, "events of orders are delivered with the order's details"
+        return self.details
+
     def is_current(self, now: datetime) -> bool:
         """Whether it is still worth telling."""
         return now < (self.valid_until or self.at + DELIVERABLE_FOR)
