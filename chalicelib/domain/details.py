@@ -1,4 +1,4 @@
-"""What an order is about, and never changes: where from, where to, for whom."""
+"""What an order is about, which never changes: where from, where to, for whom. And its offers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OrderItem(msgspec.Struct, frozen=True):
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """What a trip will come to, as far as one can tell before it."""
+    """The distance, time and price of a trip, as far as they can be told before it."""
 
     distance_m: float
     duration_s: int
@@ -50,7 +50,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
     """A measured trip: where it began, at which reading of the courier's odometer, and, once it is
-    over, what it came to."""
+    over, its distance, time and price."""
 
     odometer_m: float = 0.0
     distance_m: float = 0.0
@@ -60,7 +60,7 @@ class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was asked for. Set when the order is placed and never changed.
+    """What a customer ordered. Set when the order is placed and never changed.
 
     `flow` names the transition table and the dispatch policy; `kind` is the customer's own word for
     what is wanted (spec 004: order_type). `customer` is what couriers are shown of the one who
@@ -88,7 +88,7 @@ class OrderDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TripRequest(msgspec.Struct, frozen=True):
-    """A ride as it is asked for."""
+    """A trip as a customer asks for it, before it is an order."""
 
     pickup: Place
     dropoff: Place
@@ -108,5 +108,5 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     distance_m: float | None = None
 
     def has_expired(self, now: datetime) -> bool:
-        """An offer is good until its deadline and not a moment longer."""
+        """Say whether the offer is over: it is good until its deadline and not a moment longer."""
         return now >= self.expires_at

@@ -93,9 +93,22 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         """The order this is about. Only for events whose stream is an order's."""
         return int(self.stream.partition("#")[2])
 
+    @property
+    def order_details(self) -> OrderDetails:
+        """The details of the order this is about. Only for events that are delivered: the order's
+        own copies have none."""
+        assert self.details is not None, "events of orders are delivered with the order's details"
+        return self.details
+
     def is_current(self, now: datetime) -> bool:
         """Whether it is still worth telling."""
         return now < (self.valid_until or self.at + DELIVERABLE_FOR)
+
+
+def draft_event(type_: str, to: str, stream: str, now: datetime, **fields: Any) -> Event:
+    """Make an event that has no number yet: it gets its version and ordinal as its aggregate is
+    written, or none where it is posted at once and kept nowhere. `fields` are others of Event."""
+    return Event(type=type_, to=to, stream=stream, version=0, ordinal=0, at=now, **fields)
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -20,14 +20,14 @@ Point = tuple[float, float]
 
 
 def measure_distance_m(a: Point, b: Point) -> float:
-    """The great-circle distance between two (latitude, longitude) points: haversine."""
+    """Measure the great circle between two (latitude, longitude) points, in metres: haversine."""
     lat1, lng1, lat2, lng2 = map(radians, (*a, *b))
     h = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lng2 - lng1) / 2) ** 2
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(h)))
 
 
 def compute_bearing(a: Point, b: Point) -> float:
-    """The direction in which `b` lies from `a`: degrees clockwise from north, below 360."""
+    """Compute the direction in which `b` lies from `a`: degrees clockwise from north, below 360."""
     lat1, lng1, lat2, lng2 = map(radians, (*a, *b))
     east = sin(lng2 - lng1) * cos(lat2)
     north = cos(lat1) * sin(lat2) - sin(lat1) * cos(lat2) * cos(lng2 - lng1)
@@ -35,12 +35,12 @@ def compute_bearing(a: Point, b: Point) -> float:
 
 
 def find_cell(point: Point) -> str:
-    """The H3 cell that a point lies in."""
+    """Return the H3 cell that a point lies in."""
     return str(h3.latlng_to_cell(point[0], point[1], CELL_RESOLUTION))
 
 
 def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], float]]:
-    """Cells outward from a point until the radius is covered.
+    """Yield the cells outward from a point, ring by ring, until the radius is covered.
 
     Yields (cells of ring k, metres around the point that rings 0…k surely cover): as far as the
     edge of its own cell, and from there across k rings. Cells that are surely out of reach are left
@@ -58,7 +58,7 @@ def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], fl
 
 
 def _measure_to_cell_m(point: Point, cell: str) -> float:
-    """How far a point is from a cell, at the least: as far as from its middle, less the way from
+    """Measure the least metres from a point to a cell: as far as to its middle, less the way from
     there to its farthest corner."""
     middle = h3.cell_to_latlng(cell)
     reach_m = max(measure_distance_m(middle, corner) for corner in h3.cell_to_boundary(cell))
@@ -66,7 +66,7 @@ def _measure_to_cell_m(point: Point, cell: str) -> float:
 
 
 def _measure_to_edge_m(point: Point, cell: str) -> float:
-    """How far a point is from the nearest edge of its cell, on the plane around it."""
+    """Measure the metres from a point to the nearest edge of its cell, on the plane around it."""
     lat, lng = point
     m_per_degree = radians(1) * EARTH_RADIUS_M
     corners = [
@@ -81,7 +81,7 @@ def _measure_to_edge_m(point: Point, cell: str) -> float:
 
 
 def _measure_to_segment_m(a: Point, b: Point) -> float:
-    """The distance of (0, 0) from the segment a-b."""
+    """Measure the distance of (0, 0) from the segment a-b."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     along = -(a[0] * dx + a[1] * dy) / ((dx * dx + dy * dy) or 1.0)
     t = min(1.0, max(0.0, along))

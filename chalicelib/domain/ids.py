@@ -14,7 +14,7 @@ MAX_ID = 2**53 - 1
 
 
 def make_id(now: datetime) -> int:
-    """A new id: milliseconds since 2024, then 12 random bits.
+    """Make a new id: milliseconds since 2024, then 12 random bits.
 
     Two made in one millisecond may meet, once in 4,096: rows are put on the condition that there
     is none, and the loser draws again.
@@ -24,7 +24,7 @@ def make_id(now: datetime) -> int:
 
 
 def parse_id(text: object) -> int | None:
-    """The id that a client names, as a number or its decimal digits; None where it is neither."""
+    """Read the id that a client names, as a number or its decimal digits; None if it is neither."""
     if isinstance(text, int) and not isinstance(text, bool):
         return text if 0 < text <= MAX_ID else None
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 16:

@@ -1,4 +1,8 @@
-"""How far a courier has come: what their fixes add up to, less what only a receiver moved."""
+"""How far a courier has come: the way between fixes, less what only the receiver moved.
+
+Steps shorter than MIN_MOVE_M are not added one by one, but measured from the last counted point: so
+a slow walk counts, and a receiver that wanders around one place does not.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,21 @@ MIN_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds on
 
 
 class TrackPoint(msgspec.Struct, frozen=True):
-    """Where a courier was, and when (epoch seconds)."""
+    """A place where a courier was, and when (epoch seconds)."""
 
     point: Point
     at_s: int
 
 
 class Odometer(msgspec.Struct, frozen=True):
-    """Metres that are added up, and the marks since; the first of them is counted already."""
+    """Metres that are counted, and the points since; the way to the first of them is counted."""
 
     counted_m: float = 0.0
     track: tuple[TrackPoint, ...] = ()
 
     @property
     def reading_m(self) -> float:
-        """All the way, in metres."""
+        """The whole way, in metres."""
         return self.counted_m + _measure_track(self.track)[0]
 
     @property
@@ -41,14 +45,15 @@ class Odometer(msgspec.Struct, frozen=True):
         )
 
     def fold_track(self) -> Odometer:
-        """The same reading, with no more marks than it takes to go on."""
+        """Return the odometer with the same reading and no more points than it takes to go on: one
+        or two."""
         metres, kept = _measure_track(self.track)
         return Odometer(round(self.counted_m + metres, 1), kept)
 
 
 def _measure_track(track: Sequence[TrackPoint]) -> tuple[float, tuple[TrackPoint, ...]]:
-    """The metres along a track, and what is left of it: the mark up to which they are counted,
-    and the last one."""
+    """Measure the metres along a track. Returns them with what is left of the track: the point up
+    to which they are counted, and the last one."""
     if not track:
         return 0.0, ()
     metres, counted, last = 0.0, track[0], track[0]

@@ -7,6 +7,7 @@ from enum import Enum
 
 import msgspec
 
+from chalicelib.domain.geo import Point
 from chalicelib.domain.odometer import Odometer
 
 _NOWHERE_DEG = 1e-5  # a metre
@@ -39,8 +40,8 @@ ROLE_WORDS: dict[str, Role] = {
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The one who asks, as their token says. `role` is None where the token names none, `until` is
-    when the token ends: nothing is done for its bearer from then on."""
+    """The one who asks, as their token says. `role` is None where the token names none; after
+    `token_ends_at` nothing is done for its bearer."""
 
     id: str
     role: Role | None
@@ -104,12 +105,18 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     altitude: float | None = None
 
     @property
+    def point(self) -> Point:
+        """The position as (latitude, longitude)."""
+        return self.lat, self.lng
+
+    @property
     def is_real_place(self) -> bool:
-        """Whether somebody may be there: 0/0 is what receivers tell before they know."""
+        """False for 0/0, which is what receivers tell before they know where they are."""
         return abs(self.lat) > _NOWHERE_DEG or abs(self.lng) > _NOWHERE_DEG
 
     def is_vague(self, most_m: float) -> bool:
-        """Whether it may be further off than `most_m`; an unknown accuracy is taken for good."""
+        """Say whether the receiver may be more than `most_m` metres off. An unknown accuracy is
+        taken for a good one: most phones send none."""
         return self.accuracy is not None and self.accuracy > most_m
 
 
@@ -124,9 +131,9 @@ class LastShown(msgspec.Struct, frozen=True):
 class Courier(msgspec.Struct, frozen=True):
     """A courier as dispatch sees one. Free means available and holding no order.
 
-    `shown_to` is the customer who may follow their fixes. `fix_came_at` is when the fix reached
-    us, `alive_at` when they last gave another sign of life: both by our own clock. `listed` says
-    whether the index of free couriers has them.
+    `visible_to` is the customer who may follow the fixes live. `fix_received_at` is when the fix
+    reached us, `alive_at` when the courier last gave another sign of life: both by our own clock.
+    `is_indexed` says whether the index of free couriers has this one.
     """
 
     id: str
@@ -144,10 +151,16 @@ class Courier(msgspec.Struct, frozen=True):
     last_shown: LastShown | None = None
 
     @property
+    def point(self) -> Point | None:
+        """The last position as (latitude, longitude); None where there was none."""
+        return self.fix.point if self.fix else None
+
+    @property
     def is_free(self) -> bool:
+        """True while the courier may be given an order."""
         return self.available and self.order_id is None
 
     @property
     def located_at(self) -> datetime | None:
-        """When their position was known, by our clock: phones' differ."""
+        """The time at which the position was known, by our clock: phones' differ."""
         return self.fix_received_at or (self.fix.at if self.fix else None)

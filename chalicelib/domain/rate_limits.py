@@ -1,4 +1,4 @@
-"""How often one person may do what."""
+"""How often one person may do a thing."""
 
 from __future__ import annotations
 

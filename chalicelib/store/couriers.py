@@ -523,7 +523,7 @@ def _is_live(socket: str, now: datetime) -> bool:
 
 
 def _make_fix_actions(fix: Fix, now: datetime, counts: bool, token: str) -> list[Action]:
-    mark = TrackPoint((fix.lat, fix.lng), max(0, int(fix.at.timestamp())))
+    mark = TrackPoint(fix.point, max(0, int(fix.at.timestamp())))
     return [
         *_make_position_actions(fix, now, counts),
         CourierRow.fix_token.set(token),
@@ -536,7 +536,7 @@ def _make_position_actions(fix: Fix, now: datetime, counts: bool) -> list[Action
     return [
         CourierRow.fix.set(_encode_json(fix)),
         CourierRow.fix_at.set(to_epoch_ms(fix.at)),
-        CourierRow.cell.set(find_cell((fix.lat, fix.lng))),
+        CourierRow.cell.set(find_cell(fix.point)),
         CourierRow.fix_came_at.set(to_epoch_ms(now)),
         *([CourierRow.heard_at.set(to_epoch_ms(now))] if counts else []),
     ]

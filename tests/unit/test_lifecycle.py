@@ -14,25 +14,12 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.flow import (
-    ADMIN,
-    ASSIGNEE,
-    CALLED,
-    COURIER,
-    DISPATCHER,
-    HOLDER,
-    OWNER,
-    OWNER_OR_ADMIN,
-)
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.flows.delivery import FLOW
-from chalicelib.domain.orders.lifecycle import (
-    OUTBOX_VERSIONS,
-    advance_order,
-    create_order,
-    seal_order,
-)
+from chalicelib.domain.orders.lifecycle import advance_order, create_order, seal_order
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
+from chalicelib.domain.orders.permissions import RULES, Permission
+from chalicelib.domain.outbox import OUTBOX_VERSIONS
 from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import Conflict, Forbidden, InvalidTransition, NotFound, OfferGone
 from tests.builders import NOW, a_contact, a_job, an_offer, an_order
@@ -55,20 +42,27 @@ COMMANDS: dict[str, Command] = {
     "reach": commands.ReachDropoff(),
     "deliver": commands.Deliver(),
 }
-MAY: dict[str, Actor] = {
-    DISPATCHER: SYSTEM,
-    ASSIGNEE: DAN,
-    OWNER: CARA,
-    OWNER_OR_ADMIN: CARA,
-    ADMIN: ADA,
+MAY: dict[Permission, Actor] = {
+    Permission.DISPATCHER: SYSTEM,
+    Permission.ASSIGNEE: DAN,
+    Permission.OWNER: CARA,
+    Permission.OWNER_OR_ADMIN: CARA,
+    Permission.ADMIN: ADA,
 }
+REPEATED = [
+    (Status.ACCEPTED, "accept"),
+    (Status.AT_PICKUP, "arrive"),
+    (Status.IN_TRANSIT, "pick_up"),
+    (Status.DONE, "deliver"),
+    (Status.CANCELLED, "cancel"),
+]
 STATUSES = sorted(FLOW.transitions)
 LEGAL = [(status, verb) for status in STATUSES for verb in FLOW.transitions[status]]
 ILLEGAL = [
     (status, verb)
     for status in STATUSES
     for verb in COMMANDS
-    if verb not in FLOW.transitions[status] and FLOW.repeatable.get(verb) is not status
+    if verb not in FLOW.transitions[status] and (status, verb) not in REPEATED
 ]
 
 
@@ -113,16 +107,18 @@ def test_any_other_step_raises_and_changes_nothing(status: Status, verb: str) ->
     assert frozen(order) == before
 
 
-@pytest.mark.parametrize("verb", sorted(FLOW.repeatable))
-def test_asking_again_for_the_step_just_taken_changes_nothing(verb: str) -> None:
+@pytest.mark.parametrize(("status", "verb"), REPEATED)
+def test_asking_again_for_the_step_just_taken_changes_nothing(status: Status, verb: str) -> None:
     """S0-39"""
-    order = an_order(FLOW.repeatable[verb], courier_id="dan")
+    order = an_order(status, courier_id="dan")
     after, told = step(order, verb)
     assert after is order
     assert told == ()
 
 
-@pytest.mark.parametrize("verb", [v for v, may in FLOW.permissions.items() if may == ASSIGNEE])
+@pytest.mark.parametrize(
+    "verb", [v for v, may in FLOW.permissions.items() if may == Permission.ASSIGNEE]
+)
 @pytest.mark.parametrize("status", STATUSES)
 def test_only_the_assignee_takes_a_courier_s_steps(status: Status, verb: str) -> None:
     """S0-40: never offered, 403; offered and moved on, 409. Whatever the status is."""
@@ -286,7 +282,7 @@ def _holds(before: Order, after: Order, told: tuple[Event, ...]) -> None:
     assert len(after.entries) <= OUTBOX_VERSIONS
 
 
-COURIERS = {ASSIGNEE, HOLDER, COURIER, CALLED}
+COURIERS = {Permission.ASSIGNEE, Permission.HOLDER, Permission.COURIER, Permission.NEARBY_COURIER}
 WAITING = [
     (flow.name, status)
     for flow in FLOWS.values()
@@ -295,7 +291,7 @@ WAITING = [
         {flow.permissions[verb] for verb, to in steps.items() if verb in ("offer", "accept")}
     ]
     if status not in TERMINAL_STATUSES
-    and may & {*COURIERS, DISPATCHER}
+    and may & {*COURIERS, Permission.DISPATCHER}
     and steps.get("accept") != status
 ]
 UNFINISHED = [
@@ -326,7 +322,7 @@ def test_an_admin_can_end_whatever_is_not_finished(flow: str, status: Status) ->
 def test_what_only_admins_may_is_not_there_for_others(flow: str, status: Status) -> None:
     for verb in FLOWS[flow].admin_transitions.get(status, {}):
         order = an_order(status, details=a_job(flow=flow, merchant_id="789"))
-        actor = CARA if FLOWS[flow].permissions[verb] == OWNER_OR_ADMIN else DAN
+        actor = CARA if FLOWS[flow].permissions[verb] == Permission.OWNER_OR_ADMIN else DAN
         with pytest.raises((InvalidTransition, NotFound)) as refused:
             advance_order(order, COMMANDS[verb], actor, NOW)
         if isinstance(refused.value, InvalidTransition):
@@ -339,11 +335,16 @@ def test_where_a_courier_is_waited_for_the_dispatcher_ends_it() -> None:
     for flow, status in WAITING:
         ends = {"expire", "give_up"} & set(FLOWS[flow].transitions[status])
         assert ends, (flow, status)
-        assert {FLOWS[flow].permissions[verb] for verb in ends} == {DISPATCHER}
+        assert {FLOWS[flow].permissions[verb] for verb in ends} == {Permission.DISPATCHER}
+
+
+def test_every_permission_has_a_rule() -> None:
+    assert set(RULES) == set(Permission)
 
 
 def test_every_flow_s_table_is_whole() -> None:
     for flow in FLOWS.values():
+        assert set(flow.repeats) <= set(flow.permissions), flow.name
         verbs = {verb for steps in flow.transitions.values() for verb in steps}
         assert verbs <= set(flow.effects), flow.name
         assert verbs <= set(flow.permissions), flow.name

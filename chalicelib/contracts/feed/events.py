@@ -18,7 +18,7 @@ from chalicelib.contracts.base import omit_none
 from chalicelib.contracts.feed import money as feed_money
 from chalicelib.contracts.moments import format_iso
 from chalicelib.contracts.money import to_major_units
-from chalicelib.domain import etas, events
+from chalicelib.domain import events, travel
 from chalicelib.domain.details import Contact, OrderDetails
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.charges import quote_price
@@ -110,15 +110,15 @@ def _render_order_created(event: Event) -> Data:
         "delivery_fee": to_major_units(cost.fee_minor),
         "total_with_fee": to_major_units(cost.total_minor),
         "delivery_address": job.dropoff.address,
-        "estimated_delivery_time": f"{etas.PROMISED_MIN} minutes",
+        "estimated_delivery_time": f"{travel.PROMISED_MIN} minutes",
         "created_at": format_iso(job.created_at),
     }
 
 
 def _render_delivery_accepted(event: Event) -> Data:
     job, courier = _event_details(event), _courier_contact(event)
-    to_pickup = event.data.get("pickup_minutes", etas.TO_PICKUP_MIN)
-    way = etas.way_m(job.pickup.point, job.dropoff.point)
+    to_pickup = event.data.get("pickup_minutes", travel.TO_PICKUP_MIN)
+    way = travel.measure_way_m(job.pickup.point, job.dropoff.point)
     return {
         "delivery_id": str(event.order_id),
         "delivery_boy_id": courier.id,
@@ -127,7 +127,8 @@ def _render_delivery_accepted(event: Event) -> Data:
         "vehicle_type": courier.vehicle_type or "",
         "accepted_at": format_iso(event.at),
         "estimated_pickup_time": to_pickup,
-        "estimated_delivery_time": to_pickup + etas.minutes(way, etas.TO_DROPOFF_MIN),
+        "estimated_delivery_time": to_pickup
+        + travel.estimate_minutes_or(way, travel.TO_DROPOFF_MIN),
     }
 
 
@@ -195,7 +196,7 @@ def _render_order_confirmed(event: Event) -> Data:
         "order_id": str(event.order_id),
         "confirmation_time": format_iso(event.at),
         "shop_name": event.data.get("shop_name") or _event_details(event).merchant_id or "",
-        "estimated_ready_time": format_iso(event.at + timedelta(minutes=etas.TO_READY_MIN)),
+        "estimated_ready_time": format_iso(event.at + timedelta(minutes=travel.TO_READY_MIN)),
     }
 
 
@@ -203,7 +204,7 @@ def _render_order_ready(event: Event) -> Data:
     return {
         "order_id": str(event.order_id),
         "ready_at": format_iso(event.at),
-        "pickup_by": format_iso(event.at + timedelta(minutes=etas.TO_PICKUP_MIN)),
+        "pickup_by": format_iso(event.at + timedelta(minutes=travel.TO_PICKUP_MIN)),
     }
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from chalicelib.contracts.base import omit_none, read_number, read_optional_text
 from chalicelib.domain.details import Contact, OrderDetails, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.money.fares import to_whole_minutes
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order, OrderView, Status
 from chalicelib.domain.people import Role
+from chalicelib.domain.travel import to_whole_minutes
 from chalicelib.errors import InvalidInput
 
 FINDING, ARRIVING, DRIVING, COMPLETED, CANCELED = (

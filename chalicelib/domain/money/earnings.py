@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from chalicelib.domain.etas import PROMISED_MIN, way_m
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.travel import PROMISED_MIN, measure_way_m
 
 BASE_MINOR = 50_00
 NEAR_M = 2_500  # the base pays this far
@@ -55,7 +55,8 @@ class MonthlyRecord(msgspec.Struct, frozen=True):
 def compute_earning(order: Order) -> EarningBreakdown:
     """What a delivered order earns. Where its places are unknown, the base."""
     beyond_m = max(
-        0.0, (way_m(order.details.pickup.point, order.details.dropoff.point) or 0.0) - NEAR_M
+        0.0,
+        (measure_way_m(order.details.pickup.point, order.details.dropoff.point) or 0.0) - NEAR_M,
     )
     return EarningBreakdown(BASE_MINOR, round(beyond_m * PER_KM_MINOR / 1000))
 

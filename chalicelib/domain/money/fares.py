@@ -1,19 +1,17 @@
-"""What a ride costs, and how long it takes: estimates before it, the bill after it."""
+"""What a ride costs: the estimate before it, the bill after it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from math import ceil
 
 import msgspec
 
 from chalicelib.domain.details import Estimate
 from chalicelib.domain.geo import Point, measure_distance_m
+from chalicelib.domain.travel import ROAD_FACTOR, estimate_travel_s
 
 STANDARD = "standard"  # spec 001, request_ride: vehicle_type
-ROAD_FACTOR = 1.3  # roads are that much longer than the crow's line
-SPEED_M_S = 25_000 / 3600  # through a city
 
 
 class Tariff(msgspec.Struct, frozen=True):
@@ -40,18 +38,6 @@ def normalize_vehicle_type(vehicle_type: str | None) -> str:
 
 def estimate_trip(pickup: Point, dropoff: Point, tariff: Tariff) -> Estimate:
     """What a trip will come to, from the crow's line."""
-    metres = measure_distance_m(pickup, dropoff) * ROAD_FACTOR
-    seconds = metres / SPEED_M_S
+    crow_m = measure_distance_m(pickup, dropoff)
+    metres, seconds = crow_m * ROAD_FACTOR, estimate_travel_s(crow_m)
     return Estimate(metres, ceil(seconds), tariff.compute_fare_minor(metres, seconds))
-
-
-def estimate_eta_minutes(start: Point | None, end: Point | None) -> int | None:
-    """Whole minutes from here to there, at least 1; None where either is unknown."""
-    if start is None or end is None:
-        return None
-    return max(1, ceil(measure_distance_m(start, end) * ROAD_FACTOR / SPEED_M_S / 60))
-
-
-def to_whole_minutes(seconds: float) -> int:
-    """Whole minutes, at least 1."""
-    return max(1, ceil(timedelta(seconds=seconds) / timedelta(minutes=1)))

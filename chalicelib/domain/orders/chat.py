@@ -17,8 +17,8 @@ CHAT_KEPT_FOR = timedelta(days=90)
 
 
 class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message, the `nth` about its order. `to` is everybody who is told: both sides, on all
-    devices."""
+    """One message, the `nth` about its order. `to` are its recipients: both sides, each on all
+    devices. A message never changes, so that it is an outbox of its own."""
 
     id: int
     order_id: int
@@ -31,16 +31,17 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def stream(self) -> str:
-        """The stream name of this message's events: each is an outbox of its own."""
+        """The stream name of this message's events."""
         return f"chat#{self.order_id}#{self.id}"
 
     @property
     def outbox(self) -> Outbox:
-        """What is told of it."""
+        """The message's events for both sides."""
         return self.make_outbox_for(self.to)
 
     def make_outbox_for(self, person_ids: Collection[str]) -> Outbox:
-        """The part of it that some of those are told."""
+        """Make the outbox with the events for some of the recipients. The numbers of the events are
+        the same as in the whole outbox: they are parts of their ids."""
         data = {"message": msgspec.to_builtins(self)}
         events = tuple(
             Event(MESSAGE_SENT, to, self.stream, version=1, ordinal=n, at=self.at, data=data)
@@ -51,6 +52,6 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def parse_message_key(name: str) -> tuple[int, int]:
-    """The order and the message that `{order}#{message}`, a stream's name less its kind, is of."""
+    """Read the ids of order and message from a stream's name less its kind: `{order}#{message}`."""
     order_id, _, message_id = name.partition("#")
     return int(order_id), int(message_id)

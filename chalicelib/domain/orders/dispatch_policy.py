@@ -1,4 +1,4 @@
-"""Whom to ask next. Pure: couriers in, an order of asking out."""
+"""Which couriers may be asked for an order, and who comes first. Pure: it reads nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from chalicelib.domain.geo import Point, measure_distance_m
 from chalicelib.domain.people import Courier
 
-# Whoever has no open socket is still taken to be there for so long after a sign of life.
+# A courier without an open socket is still taken to be there for so long after a sign of life.
 PRESENT_FOR = timedelta(minutes=15)
 _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -18,12 +18,12 @@ _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 class DispatchPolicy(msgspec.Struct, frozen=True):
     """How one flow looks for couriers.
 
-    `offer_ttl` is how long one courier has; `search_ttl` None means: give up as soon as nobody
-    is left to ask, else keep looking that long, every `search_every`: less than a sweep's pass, so
-    that each pass finds one whose wakeup was lost. While it looks, `ask_again` lets it ask those
-    who were asked before, when nobody else is left. `exclude` says who is passed over: "all" that
-    were asked in this search, or the "last" one only. Where it `calls`, it asks all at once and the
-    first has it.
+    `offer_ttl` is the time that one courier has to answer. `search_ttl` None gives up as soon as
+    nobody is left to ask; else the search goes on that long, with a look every `search_every`:
+    less than a sweep's pass, so that each pass finds an order whose wakeup was lost. While the
+    search goes on, `ask_again` lets it ask those who were asked before, when nobody else is left.
+    `exclude` names who is passed over: "all" who were asked in this search, or the "last" one only.
+    `is_broadcast` opens the order to all couriers near by at once, and the first one has it.
     """
 
     flow: str
@@ -38,18 +38,17 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
 
 
 def measure_to_pickup_m(courier: Courier, pickup: Point | None) -> float | None:
-    """Metres from a courier's last fix to the pickup; None where either is unknown."""
-    fix = courier.fix
-    return measure_distance_m((fix.lat, fix.lng), pickup) if fix and pickup else None
+    """Measure the metres from a courier's last fix to the pickup; None where either is unknown."""
+    return measure_distance_m(courier.point, pickup) if courier.point and pickup else None
 
 
 def is_located(courier: Courier, max_age: timedelta, now: datetime) -> bool:
-    """Whether a courier's position is known and fresh."""
+    """Say whether a courier's position is known, and no older than `max_age`."""
     return courier.located_at is not None and now - courier.located_at <= max_age
 
 
 def is_reachable(courier: Courier, now: datetime) -> bool:
-    """Whether a courier is there to be asked: connected, or lately heard of."""
+    """Say whether a courier is there to be asked: connected, or lately heard of."""
     signs = (courier.alive_at or courier.idle_since, courier.fix_received_at)
     return courier.connected or any(now - at <= PRESENT_FOR for at in signs if at)
 
@@ -57,23 +56,24 @@ def is_reachable(courier: Courier, now: datetime) -> bool:
 def is_eligible(
     courier: Courier, pickup: Point | None, policy: DispatchPolicy, now: datetime
 ) -> bool:
-    """Whether a courier may be asked: free, and near by a fresh fix where distance counts; else
-    there at all."""
+    """Say whether a courier may be asked: free, and near by a fix that is not old. Without a
+    pickup point distance does not count, and it is enough that they are there."""
     if not courier.is_free:
         return False
     if pickup is None:
         return is_reachable(courier, now)
-    if courier.fix is None or not is_located(courier, policy.fix_max_age, now):
+    if courier.point is None or not is_located(courier, policy.fix_max_age, now):
         return False
-    return measure_distance_m((courier.fix.lat, courier.fix.lng), pickup) <= policy.radius_m
+    return measure_distance_m(courier.point, pickup) <= policy.radius_m
 
 
 def rank_couriers(couriers: Iterable[Courier], pickup: Point | None) -> list[Courier]:
-    """Connected first (an offer to nobody's socket is time wasted), then nearest, then longest
-    idle, then by id. Without a pickup point distance does not count (spec 000, S0-42)."""
+    """Sort couriers, the best first: those who are connected (an offer to nobody's socket is time
+    wasted), then the nearest, then who has been idle longest, then by id. Without a pickup point
+    distance does not count (spec 000, S0-42)."""
 
-    def key(c: Courier) -> tuple[bool, float, datetime, str]:
-        near = measure_distance_m((c.fix.lat, c.fix.lng), pickup) if pickup and c.fix else 0.0
-        return (not c.connected, near, c.idle_since or _NEVER, c.id)
+    def sort_key(courier: Courier) -> tuple[bool, float, datetime, str]:
+        distance_m = measure_to_pickup_m(courier, pickup) or 0.0
+        return not courier.connected, distance_m, courier.idle_since or _NEVER, courier.id
 
-    return sorted(couriers, key=key)
+    return sorted(couriers, key=sort_key)

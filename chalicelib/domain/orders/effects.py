@@ -1,7 +1,11 @@
-"""How each step changes an order, and what is told of it. Flows pick theirs from here."""
+"""What each step changes of an order, and the events of it. Flows pick theirs from here.
+
+An effect gets the order in its new status already (domain/orders/lifecycle.py).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +13,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.details import Offer
-from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.events import Event, draft_event, order_stream
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flow import Effect, Transition
@@ -17,140 +21,147 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.errors import OfferGone
 
 
-def draft_order_event(order: Order, type_: str, to: str, now: datetime, **more: Any) -> Event:
-    return Event(
-        type=type_,
-        to=to,
-        stream=order_stream(order.id),
-        version=0,
-        ordinal=0,
-        at=now,
-        status=order.status.value,
-        **more,
-    )
+def draft_order_event(order: Order, type_: str, to: str, now: datetime, **fields: Any) -> Event:
+    """Make an event of an order for one recipient, with the status that the order has now."""
+    status = order.status.value
+    return draft_event(type_, to, order_stream(order.id), now, status=status, **fields)
 
 
-def draft_for_customer(order: Order, type_: str, now: datetime, **more: Any) -> Event:
-    return draft_order_event(order, type_, order.details.customer_id, now, **more)
+def draft_for_customer(order: Order, type_: str, now: datetime, **fields: Any) -> Event:
+    """Make an event of an order for its customer."""
+    return draft_order_event(order, type_, order.details.customer_id, now, **fields)
 
 
-def _with_offer(
-    order: Order, c: commands.MakeOffer | commands.AssignCourier, now: datetime
+def draft_copies(
+    order: Order, type_: str, recipients: Iterable[str], now: datetime, **fields: Any
+) -> tuple[Event, ...]:
+    """Make one event of an order for several recipients: a copy for each."""
+    return tuple(draft_order_event(order, type_, to, now, **fields) for to in recipients)
+
+
+def make_offer(order: Order, command: commands.MakeOffer, now: datetime) -> Transition:
+    """Offer the order to a courier. A courier whose offer has expired loses it only now, as
+    someone else is asked: they have heard OFFER_TIMED_OUT before."""
+    order, drafts = _put_before_courier(order, command, now)
+    expired_id = command.expired_courier_id
+    if expired_id is None:
+        return order, drafts
+    data = {"lapsed": True}  # not taken away by hand
+    lost = draft_order_event(order, events.OFFER_REASSIGNED, expired_id, now, data=data)
+    return order, (lost, *drafts)
+
+
+def assign_courier(order: Order, command: commands.AssignCourier, now: datetime) -> Transition:
+    """Offer the order to the courier whom an admin names, whoever has it now."""
+    previous_id = order.courier_id
+    order, drafts = _put_before_courier(order, command, now)
+    if previous_id is None:
+        return order, drafts
+    return order, (draft_order_event(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
+
+
+def _put_before_courier(
+    order: Order, command: commands.MakeOffer | commands.AssignCourier, now: datetime
 ) -> Transition:
-    """Put the order before a courier; both sides hear of it."""
-    courier_id = c.courier_id
-    offer = Offer(order.offers_made + 1, courier_id, c.expires_at, c.distance_m)
-    after = replace(
+    """Open the order's next offer, to one courier; both sides hear of it."""
+    courier_id = command.courier_id
+    offer = Offer(order.offers_made + 1, courier_id, command.expires_at, command.distance_m)
+    order = replace(
         order,
         courier_id=courier_id,
         courier=None,
         offer=offer,
         offers_made=offer.seq,
-        offered_to=(*(c for c in order.offered_to if c != courier_id), courier_id),
-        excluded=(*(c for c in order.excluded if c != courier_id), courier_id),
+        offered_to=_with_last(order.offered_to, courier_id),
+        excluded=_with_last(order.excluded, courier_id),
         next_search_at=None,
     )
-    made = draft_order_event(
-        after, events.OFFER_MADE, courier_id, now, offer=offer, valid_until=offer.expires_at
+    due_at = offer.expires_at
+    return order, (
+        draft_order_event(
+            order, events.OFFER_MADE, courier_id, now, offer=offer, valid_until=due_at
+        ),
+        draft_for_customer(order, events.ORDER_OFFERED, now, offer=offer),
     )
-    return after, (made, draft_for_customer(after, events.ORDER_OFFERED, now, offer=offer))
 
 
-def make_offer(order: Order, moved: Order, c: commands.MakeOffer, now: datetime) -> Transition:
-    after, told = _with_offer(moved, c, now)
-    if c.expired_courier_id:
-        lapsed = {"lapsed": True}  # not taken away by hand: its courier has heard OFFER_TIMED_OUT
-        gone = draft_order_event(
-            after, events.OFFER_REASSIGNED, c.expired_courier_id, now, data=lapsed
-        )
-        told = (gone, *told)
-    return after, told
+def _with_last(courier_ids: tuple[str, ...], last_id: str) -> tuple[str, ...]:
+    """Add an id as the last one. Dispatch never asks the last of `excluded` next."""
+    return (*(id_ for id_ in courier_ids if id_ != last_id), last_id)
 
 
-def assign_courier(
-    order: Order, moved: Order, c: commands.AssignCourier, now: datetime
-) -> Transition:
-    if order.occupied_courier_id == c.courier_id:
-        return order, ()
-    after, told = _with_offer(moved, c, now)
-    if order.occupied_courier_id:
-        told = (
-            draft_order_event(after, events.OFFER_REASSIGNED, order.occupied_courier_id, now),
-            *told,
-        )
-    return after, told
+def accept_offer(order: Order, command: commands.Accept, now: datetime) -> Transition:
+    """Give the order to the courier to whom it is offered. Raises OfferGone."""
+    _check_offer(order, now)
+    order = replace(order, courier=command.courier, offer=None)
+    return order, (draft_for_customer(order, events.ORDER_ACCEPTED, now, courier=order.courier),)
 
 
-def accept_offer(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Transition:
+def decline_offer(order: Order, command: commands.Decline, now: datetime) -> Transition:
+    """Take the order from the courier who will not have it. Raises OfferGone."""
+    _check_offer(order, now)
+    order = replace(order, courier_id=None, offer=None)
+    return order, (draft_for_customer(order, events.ORDER_DECLINED, now),)
+
+
+def _check_offer(order: Order, now: datetime) -> None:
+    # The deadline counts by the clock, not by the timer: that one may come late.
     if order.offer is None or order.offer.has_expired(now):
         raise OfferGone("This offer has lapsed.")
-    after = replace(moved, courier=c.courier, offer=None)
-    return after, (draft_for_customer(after, events.ORDER_ACCEPTED, now, courier=c.courier),)
 
 
-def decline_offer(order: Order, moved: Order, c: commands.Decline, now: datetime) -> Transition:
-    if order.offer is None or order.offer.has_expired(now):
-        raise OfferGone("This offer has lapsed.")
-    after = replace(moved, courier_id=None, offer=None)
-    return after, (draft_for_customer(after, events.ORDER_DECLINED, now),)
-
-
-def expire_offer(order: Order, moved: Order, c: commands.ExpireOffer, now: datetime) -> Transition:
+def expire_offer(order: Order, command: commands.ExpireOffer, now: datetime) -> Transition:
+    """End the open offer, whose courier has let it pass; they hear of it."""
     offer = order.offer
-    if offer is None or offer.seq != c.seq or not offer.has_expired(now):
-        return order, ()
-    after = replace(moved, courier_id=None, offer=None)
-    return after, (
-        draft_order_event(after, events.OFFER_TIMED_OUT, offer.courier_id, now, offer=offer),
-    )
+    assert offer is not None, "an offer that is over is a repeat: see domain/orders/repeats.py"
+    order = replace(order, courier_id=None, offer=None)
+    expired = draft_order_event(order, events.OFFER_TIMED_OUT, offer.courier_id, now, offer=offer)
+    return order, (expired,)
 
 
-def wait_for_courier(
-    order: Order, moved: Order, c: commands.WaitForCourier, now: datetime
-) -> Transition:
-    after = replace(moved, next_search_at=c.next_search_at)
-    return after, ()
+def wait_for_courier(order: Order, command: commands.WaitForCourier, now: datetime) -> Transition:
+    """Set when to look for couriers again. Nobody hears of it."""
+    return replace(order, next_search_at=command.next_search_at), ()
 
 
-def give_up_search(order: Order, moved: Order, c: commands.GiveUp, now: datetime) -> Transition:
-    after = replace(moved, next_search_at=None)
-    told = [draft_for_customer(after, events.ORDER_UNSERVED, now)]
-    if c.expired_courier_id:
-        told.insert(0, draft_order_event(after, events.SEARCH_FAILED, c.expired_courier_id, now))
-    return after, tuple(told)
+def give_up_search(order: Order, command: commands.GiveUp, now: datetime) -> Transition:
+    """End the search; the courier whose expired offer was the last hears of it, too."""
+    order = replace(order, next_search_at=None)
+    drafts = (draft_for_customer(order, events.ORDER_UNSERVED, now),)
+    expired_id = command.expired_courier_id
+    if expired_id is None:
+        return order, drafts
+    return order, (draft_order_event(order, events.SEARCH_FAILED, expired_id, now), *drafts)
 
 
-def retry_search(order: Order, moved: Order, c: commands.RetrySearch, now: datetime) -> Transition:
-    return replace(moved, excluded=(), courier_id=None, search_until=c.search_until), ()
+def retry_search(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
+    """Begin a new search, in which everybody may be asked again."""
+    until = command.search_until
+    return replace(order, excluded=(), courier_id=None, search_until=until), ()
 
 
-def cancel_order(order: Order, moved: Order, c: commands.Cancel, now: datetime) -> Transition:
-    after = replace(moved, offer=None, next_search_at=None)
-    data = {"reason": c.reason} if c.reason else {}
-    told = [draft_for_customer(after, events.ORDER_CANCELLED, now, data=data)]
-    if order.occupied_courier_id:
-        told.append(
-            draft_order_event(
-                after, events.ORDER_CANCELLED, order.occupied_courier_id, now, data=data
-            )
-        )
-    return after, tuple(told)
+def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Transition:
+    """Call the order off; its customer hears of it, and the courier who has it, if anybody."""
+    order = replace(order, offer=None, next_search_at=None)
+    data = {"reason": command.reason} if command.reason else {}
+    recipients = [id_ for id_ in (order.details.customer_id, order.courier_id) if id_]
+    return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
 
 
-def reach_dropoff(
-    order: Order, moved: Order, c: commands.ReachDropoff, now: datetime
-) -> Transition:
-    after = replace(moved, timeline={**moved.timeline, "reached": now})
-    return after, (draft_for_customer(after, events.DROPOFF_REACHED, now, courier=after.courier),)
+def reach_dropoff(order: Order, command: commands.ReachDropoff, now: datetime) -> Transition:
+    """Note that the courier is at the drop-off. The status stays: the order is not handed over."""
+    order = replace(order, timeline={**order.timeline, "reached": now})
+    return order, (draft_for_customer(order, events.DROPOFF_REACHED, now, courier=order.courier),)
 
 
 def notify_only(type_: str) -> Effect:
-    """A step that changes nothing but the status, and one thing to tell the customer."""
+    """Make the effect of a step that changes nothing but the status, and that the customer hears
+    of by one event of this type."""
 
-    def step(order: Order, moved: Order, c: Command, now: datetime) -> Transition:
-        return moved, (draft_for_customer(moved, type_, now, courier=moved.courier),)
+    def notify_customer(order: Order, command: Command, now: datetime) -> Transition:
+        return order, (draft_for_customer(order, type_, now, courier=order.courier),)
 
-    return step
+    return notify_customer
 
 
 EFFECTS: dict[str, Effect] = {

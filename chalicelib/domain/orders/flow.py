@@ -1,4 +1,4 @@
-"""What a flow is: its transition table, who may take which step, and how a step is taken."""
+"""What a flow is: its transition table, who may take which step, and what each step changes."""
 
 from __future__ import annotations
 
@@ -10,37 +10,35 @@ import msgspec
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.permissions import Permission
 
 TransitionTable = Mapping[Status, Mapping[str, Status]]
-Transition = tuple[Order, tuple[Event, ...]]
-Effect = Callable[[Order, Order, Any, datetime], Transition]
-"""(the order before, the order with its new status, the command, now) -> what comes of it."""
+"""Status -> the steps that it has, by their verbs, and the status that each leads to."""
 
-# Who may take a step.
-ASSIGNEE, OWNER, OWNER_OR_ADMIN, ADMIN, MERCHANT, COURIER, DISPATCHER = (
-    "the courier who has it",
-    "its customer",
-    "its customer or an admin",
-    "an admin",
-    "its merchant",
-    "any courier",
-    "the dispatcher",
-)
-# The same where an order does not exist for those who have no part in it (spec 001, room isolation)
-CALLED, HOLDER = "a courier who was called to it", "the courier who has it, and no other knows"
+Transition = tuple[Order, tuple[Event, ...]]
+"""An order after a step, and the events of that step, which are numbered on commit."""
+
+Effect = Callable[[Order, Any, datetime], Transition]
+"""(the order, in its new status already; the command; now) -> the order changed, and its events."""
+
+IsRepeat = Callable[[Order, Any, datetime], bool]
+"""(the order, the command, now) -> whether the order is already what the command makes of it."""
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """One kind of order, as data. `repeatable` names, for each step that may be asked for again
-    without harm, the status that it leads to. `on_duty` says that only couriers who are available
-    take such orders; where it is false, whoever holds no other order may. `shows_fixes` lets the
-    customer follow the courier who has it, live. `only_admins` are those steps of the table that
-    are there for admins alone: a way out of each state in which somebody may never come back."""
+    """One kind of order, as data.
+
+    `repeats` names, for each step that may be asked for again without harm, how to tell that it is
+    a repeat. `requires_duty` says that only couriers who are available take such orders; where it
+    is false, any courier who holds no other order may. `shows_fixes` lets the customer follow the
+    courier who has the order, live. `admin_transitions` are those steps of the table that are there
+    for admins alone: a way out of each state in which somebody may never come back.
+    """
 
     name: str
     transitions: TransitionTable
-    permissions: Mapping[str, str]
-    repeatable: Mapping[str, Status]
+    permissions: Mapping[str, Permission]
+    repeats: Mapping[str, IsRepeat]
     effects: Mapping[str, Effect]
     first_status: Status = Status.SEARCHING
     requires_duty: bool = True
@@ -48,9 +46,14 @@ class Flow(msgspec.Struct, frozen=True):
     admin_transitions: TransitionTable = {}
 
     def get_steps(self, status: Status, is_admin: bool) -> Mapping[str, Status]:
-        """The steps that an order in this status may take, and where each leads."""
+        """Return the steps that an order in this status may take, and where each leads."""
         hidden = {} if is_admin else self.admin_transitions.get(status, {})
         return {verb: to for verb, to in self.transitions[status].items() if verb not in hidden}
+
+    def is_repeat(self, order: Order, command: Any, now: datetime) -> bool:
+        """Say whether a command asks for a step whose result is there already."""
+        is_repeat = self.repeats.get(command.verb)
+        return is_repeat is not None and is_repeat(order, command, now)
 
 
 def merge_tables(table: TransitionTable, more: TransitionTable) -> TransitionTable:

@@ -1,4 +1,4 @@
-"""An order: how far a job has come, and what has lately been told of it."""
+"""An order: what it is about, how far it has come, and its outbox."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ class Status(str, Enum):
     UNSERVED = "unserved"
 
 
+# A courier has accepted the order and is not done with it.
 WITH_COURIER = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
 TERMINAL_STATUSES = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The state of one order. `version` counts commits, from 1; `outbox` holds the events of the
-    last of them, so that state and events are one write.
+    """The state of one order. `version` counts commits, from 1; `entries` holds the events of the
+    newest of them, so that state and events are one write.
 
-    `offered_to` is everybody it was ever offered to; `excluded` those not to be asked again in
-    this search; `unheard` those of the called who may not have heard, and are called once more
-    when they are seen. `next_search_at` and `search_until` are set while it waits for a courier: to
-    be found, or to collect what is ready.
+    `offered_to` names all couriers to whom the order was ever offered, in this search or before;
+    `excluded` those who are not to be asked again in this search; `unconfirmed` those of a
+    broadcast order who may not have heard of it, and are told again once they are seen.
+    `next_search_at` and `search_until` are set while the order waits for a courier: to be found,
+    or to collect what is ready. `timeline` has the time of each status, and of what has no status
+    of its own: placed, reached, departed, handed_back.
     """
 
     id: int
@@ -62,22 +65,22 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_terminal(self) -> bool:
-        """No longer anybody's concern, unless its owner tries again."""
+        """True once no more steps are left, but for a retry of an unserved order."""
         return self.status in TERMINAL_STATUSES
 
     @property
     def occupied_courier_id(self) -> str | None:
-        """The courier that this order occupies, by an offer or by work; else None."""
+        """The courier who may take no other order because of this one, by an offer or by work."""
         return None if self.is_terminal else self.courier_id
 
     @property
     def is_open(self) -> bool:
-        """Anybody's in its pool to take."""
+        """True while every courier of the flow's pool may take the order."""
         return self.status is Status.READY and self.courier_id is None
 
     @property
     def deadline_at(self) -> datetime | None:
-        """When somebody must look at this order again, if ever."""
+        """The time at which the dispatcher must act on this order; None if it need not."""
         if self.status is Status.OFFERED and self.offer:
             return self.offer.expires_at
         if self.status is Status.READY:
@@ -86,12 +89,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def outbox(self) -> Outbox:
-        """What has lately been told of this order."""
+        """The newest entries with what they need to be delivered."""
         return Outbox(order_stream(self.id), self.details, self.entries)
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """An order as those in it see it; `eta_minutes` is until the courier is where they drive to."""
+    """An order as those in it see it. After `eta_minutes` its courier is where they drive to."""
 
     order: Order
     eta_minutes: int | None = None

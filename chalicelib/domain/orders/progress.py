@@ -1,4 +1,4 @@
-"""What the customer is told of a courier on the way: when it departs, where it is, how long yet."""
+"""What the customer hears of a courier on the way: departure, positions, minutes left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain import etas, events
+from chalicelib.domain import events, travel
 from chalicelib.domain.details import Place
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import measure_distance_m
@@ -22,30 +22,31 @@ DEPARTED = "departed"
 
 
 class RemainingTrip(msgspec.Struct, frozen=True):
-    """How far it is yet, in metres (None: unknown) and minutes."""
+    """What is left of a trip: metres (None: unknown) and minutes."""
 
     distance_m: float | None
     minutes: int
 
 
 def is_due(seen: LastShown | None, order_id: int, now: datetime) -> bool:
-    """Whether it is time to look at an order's courier again."""
+    """Say whether it is time to show an order's courier to its customer again."""
     return seen is None or seen.order_id != order_id or now - seen.at >= SHOW_INTERVAL
 
 
 def is_being_delivered(order: Order, courier_id: str) -> bool:
-    """Whether this courier is bringing this order."""
+    """Say whether this courier is bringing this order."""
     return order.status is Status.IN_TRANSIT and order.courier_id == courier_id
 
 
 def estimate_remaining(order: Order, fix: Fix) -> RemainingTrip:
-    """How far it is from a fix to the door."""
-    way = etas.way_m((fix.lat, fix.lng), order.details.dropoff.point)
-    return RemainingTrip(way, etas.minutes(way, etas.TO_DROPOFF_MIN))
+    """Estimate the way from a fix to the door."""
+    way_m = travel.measure_way_m(fix.point, order.details.dropoff.point)
+    return RemainingTrip(way_m, travel.estimate_minutes_or(way_m, travel.TO_DROPOFF_MIN))
 
 
 def note_departure(order: Order, fix: Fix, now: datetime) -> Transition:
-    """Note the first fix after the pickup; once it is noted, nothing."""
+    """Note the first fix after the pickup. A departure that is noted already is no change: the
+    order as it is, and no events."""
     if DEPARTED in order.timeline:
         return order, ()
     after = replace(order, timeline={**order.timeline, DEPARTED: now}, updated_at=now)
@@ -55,7 +56,7 @@ def note_departure(order: Order, fix: Fix, now: datetime) -> Transition:
 
 
 def draft_position(order: Order, fix: Fix, now: datetime) -> Event:
-    """Where the courier is now."""
+    """Make the event of where the courier is."""
     data = {"fix": msgspec.to_builtins(fix)}
     return draft_for_customer(order, events.POSITION_NOTED, now, data=data, details=order.details)
 
@@ -63,11 +64,12 @@ def draft_position(order: Order, fix: Fix, now: datetime) -> Event:
 def draft_eta_change(
     order: Order, seen: LastShown | None, outlook: RemainingTrip, now: datetime
 ) -> Event | None:
-    """The minutes that are left, if they are others than were told."""
-    told = seen.minutes if seen and seen.order_id == order.id else None
-    if told is None or told == outlook.minutes or outlook.distance_m is None:
+    """Make the event of the minutes that are left; None if they are as they were last shown, or the
+    way is not known."""
+    shown = seen.minutes if seen and seen.order_id == order.id else None
+    if shown is None or shown == outlook.minutes or outlook.distance_m is None:
         return None
-    data = {**_encode_remaining(outlook), "previous_minutes": told}
+    data = {**_encode_remaining(outlook), "previous_minutes": shown}
     return draft_for_customer(order, events.ETA_CHANGED, now, data=data, details=order.details)
 
 
@@ -77,11 +79,10 @@ def _encode_remaining(found: RemainingTrip) -> dict[str, Any]:
 
 
 def _find_nearer_place(order: Order, fix: Fix) -> Place:
-    """The end of the way that a fix is nearer to."""
+    """Return the end of the way that a fix is nearer to."""
     pickup, dropoff = order.details.pickup, order.details.dropoff
     if pickup.point is None or dropoff.point is None:
         return dropoff if dropoff.point else pickup
-    here = (fix.lat, fix.lng)
     return min(
-        (dropoff, pickup), key=lambda p: measure_distance_m(here, p.point) if p.point else 0.0
+        (dropoff, pickup), key=lambda p: measure_distance_m(fix.point, p.point) if p.point else 0.0
     )

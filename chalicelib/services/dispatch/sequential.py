@@ -180,9 +180,7 @@ class SequentialDispatch:
             certain = [
                 c
                 for c in found
-                if c.connected
-                and c.fix
-                and measure_distance_m((c.fix.lat, c.fix.lng), pickup) <= covered_m
+                if c.connected and c.fix and measure_distance_m(c.fix.point, pickup) <= covered_m
             ]
             if certain:
                 return rank_couriers(certain, pickup)

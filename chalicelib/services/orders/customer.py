@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from chalicelib.domain.details import Offer, OrderDetails
 from chalicelib.domain.ids import IdSource
-from chalicelib.domain.orders import commands, lifecycle
+from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
-from chalicelib.domain.orders.lifecycle import advance_order
+from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale
@@ -59,7 +60,7 @@ class CustomerOrders:
         """Place an order under a new id. Raises Stale if the id is taken, or its courier's row."""
         now = self._clock()
         until = self._dispatching.compute_search_end(job.flow, now)
-        order, told = lifecycle.create_order(self._ids(), job, now, until)
+        order, told = create_order(self._ids(), job, now, until)
         try:
             if order.status is not Status.SEARCHING:
                 return self._changes.commit_order(None, order, told)
@@ -81,7 +82,7 @@ class CustomerOrders:
     def get_order(self, actor: Actor, order_id: int) -> Order:
         """Read an order. NotFound for everybody who has no part in it."""
         order = self._dispatching.expire_if_due(self._orders.get_order(order_id))
-        if not lifecycle.can_see(order, actor):
+        if not can_see(order, actor):
             raise NotFound("There is no such order.")
         return order
 

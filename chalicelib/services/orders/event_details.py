@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chalicelib.domain import etas, events
+from chalicelib.domain import events, travel
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.model import Order
@@ -41,8 +41,8 @@ class EventDetails:
         return tuple(replace(e, data={**e.data, **found.get(e.type, {})}) for e in told)
 
     def _find_pickup_minutes(self, order: Order) -> dict[str, Any]:
-        way = etas.way_m(self._find_last_point(order), order.details.pickup.point)
-        return {"pickup_minutes": etas.minutes(way, etas.TO_PICKUP_MIN)}
+        way = travel.measure_way_m(self._find_last_point(order), order.details.pickup.point)
+        return {"pickup_minutes": travel.estimate_minutes_or(way, travel.TO_PICKUP_MIN)}
 
     def _find_shop_name(self, order: Order) -> dict[str, Any]:
         shop = (
@@ -57,7 +57,7 @@ class EventDetails:
     def _find_last_point(self, order: Order) -> Point | None:
         """Where the courier of an order was last seen."""
         courier = self._couriers.get_eventually(order.courier_id) if order.courier_id else None
-        return (courier.fix.lat, courier.fix.lng) if courier and courier.fix else None
+        return courier.point if courier else None
 
     def _find_payment_status(self, order: Order) -> dict[str, Any]:
         return {"payment_status": self._payment_status(order)}

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from chalicelib.domain.details import Trip
 from chalicelib.domain.geo import Point, measure_distance_m
-from chalicelib.domain.money.fares import Tariffs, estimate_eta_minutes, normalize_vehicle_type
+from chalicelib.domain.money.fares import Tariffs, normalize_vehicle_type
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.dispatch_policy import is_located
 from chalicelib.domain.orders.model import WITH_COURIER, Order, Status
 from chalicelib.domain.people import Courier, Fix
+from chalicelib.domain.travel import estimate_minutes
 from chalicelib.errors import CourierBusy, NoTariff, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
 
@@ -88,14 +89,14 @@ class RideMeter:
         if self._start_radius_m:
             self._check_at_pickup(order, courier, now)
         eta = _estimate_minutes(courier, order.details.dropoff.point)
-        start = (courier.fix.lat, courier.fix.lng) if courier.fix else None
-        return commands.PickUp(Trip(courier.odometer.reading_m, start=start), eta)
+        trip = Trip(courier.odometer.reading_m, start=courier.point)
+        return commands.PickUp(trip, eta)
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
         pickup, fix = order.details.pickup.point, courier.fix
         if fix is None or not is_located(courier, MAX_FIX_AGE, now):
             raise NotAtPickup("Your last location is too old to say that you are at the pickup.")
-        away_m = measure_distance_m((fix.lat, fix.lng), pickup) if pickup else 0.0
+        away_m = measure_distance_m(fix.point, pickup) if pickup else 0.0
         if away_m > self._start_radius_m:
             raise NotAtPickup("You are not at the pickup.", distance_m=round(away_m))
 
@@ -106,7 +107,7 @@ def _compute_least_m(order: Order, start: Point | None, end: Fix | None) -> floa
     estimated = order.details.estimate.distance_m if order.details.estimate else 0.0
     if end is None:
         return estimated
-    return min(estimated, measure_distance_m(start, (end.lat, end.lng))) if start else 0.0
+    return min(estimated, measure_distance_m(start, end.point)) if start else 0.0
 
 
 def _estimate_eta(order: Order, courier: Courier) -> int | None:
@@ -116,4 +117,4 @@ def _estimate_eta(order: Order, courier: Courier) -> int | None:
 
 
 def _estimate_minutes(courier: Courier, to: Point | None) -> int | None:
-    return estimate_eta_minutes((courier.fix.lat, courier.fix.lng) if courier.fix else None, to)
+    return estimate_minutes(courier.point, to)

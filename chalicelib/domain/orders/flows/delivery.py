@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from chalicelib.domain.orders.effects import EFFECTS
-from chalicelib.domain.orders.flow import (
-    ADMIN,
-    ASSIGNEE,
-    DISPATCHER,
-    OWNER,
-    OWNER_OR_ADMIN,
-    Flow,
-    TransitionTable,
-    merge_tables,
-)
+from chalicelib.domain.orders.flow import Flow, IsRepeat, TransitionTable, merge_tables
 from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.permissions import Permission
+from chalicelib.domain.orders.repeats import (
+    has_reached_dropoff,
+    is_nothing_to_expire,
+    is_offered_to_assignee,
+    stands_in,
+)
 
 TRANSITIONS: TransitionTable = {
     Status.SEARCHING: {
@@ -50,34 +48,37 @@ TRANSITIONS: TransitionTable = {
 ADMIN_TRANSITIONS: TransitionTable = {Status.IN_TRANSIT: {"cancel": Status.CANCELLED}}
 
 PERMISSIONS = {
-    "offer": DISPATCHER,
-    "wait": DISPATCHER,
-    "give_up": DISPATCHER,
-    "expire": DISPATCHER,
-    "accept": ASSIGNEE,
-    "decline": ASSIGNEE,
-    "arrive": ASSIGNEE,
-    "pick_up": ASSIGNEE,
-    "reach": ASSIGNEE,
-    "deliver": ASSIGNEE,
-    "cancel": OWNER_OR_ADMIN,
-    "retry": OWNER,
-    "assign": ADMIN,
+    "offer": Permission.DISPATCHER,
+    "wait": Permission.DISPATCHER,
+    "give_up": Permission.DISPATCHER,
+    "expire": Permission.DISPATCHER,
+    "accept": Permission.ASSIGNEE,
+    "decline": Permission.ASSIGNEE,
+    "arrive": Permission.ASSIGNEE,
+    "pick_up": Permission.ASSIGNEE,
+    "reach": Permission.ASSIGNEE,
+    "deliver": Permission.ASSIGNEE,
+    "cancel": Permission.OWNER_OR_ADMIN,
+    "retry": Permission.OWNER,
+    "assign": Permission.ADMIN,
 }
 
-REPEATABLE: dict[str, Status] = {
-    "accept": Status.ACCEPTED,
-    "arrive": Status.AT_PICKUP,
-    "pick_up": Status.IN_TRANSIT,
-    "deliver": Status.DONE,
-    "cancel": Status.CANCELLED,
+REPEATS: dict[str, IsRepeat] = {
+    "expire": is_nothing_to_expire,
+    "accept": stands_in(Status.ACCEPTED),
+    "arrive": stands_in(Status.AT_PICKUP),
+    "pick_up": stands_in(Status.IN_TRANSIT),
+    "reach": has_reached_dropoff,
+    "deliver": stands_in(Status.DONE),
+    "cancel": stands_in(Status.CANCELLED),
+    "assign": is_offered_to_assignee,
 }
 
 FLOW = Flow(
     "delivery",
     merge_tables(TRANSITIONS, ADMIN_TRANSITIONS),
     PERMISSIONS,
-    REPEATABLE,
+    REPEATS,
     EFFECTS,
     admin_transitions=ADMIN_TRANSITIONS,
 )

@@ -16,22 +16,24 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.effects import draft_order_event, reach_dropoff
+from chalicelib.domain.orders.effects import draft_copies, draft_order_event, reach_dropoff
 from chalicelib.domain.orders.flow import (
-    ADMIN,
-    ASSIGNEE,
-    COURIER,
-    DISPATCHER,
-    MERCHANT,
-    OWNER_OR_ADMIN,
     Effect,
     Flow,
+    IsRepeat,
     Transition,
     TransitionTable,
     merge_tables,
 )
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.permissions import Permission
 from chalicelib.domain.orders.progress import DEPARTED
+from chalicelib.domain.orders.repeats import (
+    has_reached_dropoff,
+    is_with_assignee,
+    is_with_taker,
+    stands_in,
+)
 from chalicelib.errors import OfferGone
 
 TRANSITIONS: TransitionTable = {
@@ -49,6 +51,8 @@ TRANSITIONS: TransitionTable = {
         "give_up": Status.UNSERVED,
     },
     Status.IN_TRANSIT: {
+        # There for a second courier's sake, who is late: their accept is answered OfferGone by its
+        # effect, as on a ready order. The first one's is a repeat, see REPEATS.
         "accept": Status.IN_TRANSIT,
         "reach": Status.IN_TRANSIT,
         "deliver": Status.DONE,
@@ -67,101 +71,104 @@ ADMIN_TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
-    "confirm": MERCHANT,
-    "prepare": MERCHANT,
-    "make_ready": MERCHANT,
-    "reject": MERCHANT,
-    "cancel": OWNER_OR_ADMIN,
-    "accept": COURIER,
-    "assign": ADMIN,
-    "pick_up": ASSIGNEE,
-    "reach": ASSIGNEE,
-    "deliver": ASSIGNEE,
-    "give_up": DISPATCHER,
+    "confirm": Permission.MERCHANT,
+    "prepare": Permission.MERCHANT,
+    "make_ready": Permission.MERCHANT,
+    "reject": Permission.MERCHANT,
+    "cancel": Permission.OWNER_OR_ADMIN,
+    "accept": Permission.COURIER,
+    "assign": Permission.ADMIN,
+    "pick_up": Permission.ASSIGNEE,
+    "reach": Permission.ASSIGNEE,
+    "deliver": Permission.ASSIGNEE,
+    "give_up": Permission.DISPATCHER,
 }
 
-REPEATABLE: dict[str, Status] = {
-    "confirm": Status.CONFIRMED,
-    "prepare": Status.PREPARING,
-    "make_ready": Status.READY,
-    "reject": Status.CANCELLED,
-    "cancel": Status.CANCELLED,
-    "pick_up": Status.IN_TRANSIT,
-    "deliver": Status.DONE,
+REPEATS: dict[str, IsRepeat] = {
+    "confirm": stands_in(Status.CONFIRMED),
+    "prepare": stands_in(Status.PREPARING),
+    "make_ready": stands_in(Status.READY),
+    "reject": stands_in(Status.CANCELLED),
+    "cancel": stands_in(Status.CANCELLED),
+    "accept": is_with_taker,
+    "assign": is_with_assignee,
+    "pick_up": stands_in(Status.IN_TRANSIT),
+    "reach": has_reached_dropoff,
+    "deliver": stands_in(Status.DONE),
 }
 
 
-def draft_for_both(order: Order, type_: str, now: datetime, **more: Any) -> tuple[Event, ...]:
-    """The customer's copy and the restaurant's."""
-    to = [order.details.customer_id]
+def draft_for_customer_and_restaurant(
+    order: Order, type_: str, now: datetime, **fields: Any
+) -> tuple[Event, ...]:
+    """Make one event for the customer and, in their common mailbox, those of the restaurant."""
+    recipients = [order.details.customer_id]
     if order.details.merchant_id is not None:
-        to.append(restaurant_mailbox(order.details.merchant_id))
-    return tuple(
-        draft_order_event(order, type_, one, now, courier=order.courier, **more) for one in to
-    )
+        recipients.append(restaurant_mailbox(order.details.merchant_id))
+    return draft_copies(order, type_, recipients, now, courier=order.courier, **fields)
 
 
-def draft_for_all(order: Order, type_: str, now: datetime, **more: Any) -> tuple[Event, ...]:
-    """The same, and the copy of the courier who has it, if anybody."""
-    told = draft_for_both(order, type_, now, **more)
+def draft_for_all(order: Order, type_: str, now: datetime, **fields: Any) -> tuple[Event, ...]:
+    """Make one event for customer and restaurant and the courier who has the order, if anybody."""
+    drafts = draft_for_customer_and_restaurant(order, type_, now, **fields)
     courier_id = order.courier_id
     if courier_id is None or courier_id == order.details.customer_id:
-        return told
-    return *told, draft_order_event(order, type_, courier_id, now, courier=order.courier, **more)
+        return drafts
+    copies = draft_copies(order, type_, [courier_id], now, courier=order.courier, **fields)
+    return drafts + copies
 
 
 def notify_all(type_: str) -> Effect:
-    """A step that changes nothing but the status, and one thing to tell everybody involved."""
+    """Make the effect of a step that changes nothing but the status, and that everybody involved
+    hears of by one event of this type."""
 
-    def step(order: Order, moved: Order, c: Command, now: datetime) -> Transition:
-        return moved, draft_for_all(moved, type_, now)
+    def notify(order: Order, command: Command, now: datetime) -> Transition:
+        return order, draft_for_all(order, type_, now)
 
-    return step
-
-
-def make_order_ready(
-    order: Order, moved: Order, c: commands.MakeReady, now: datetime
-) -> Transition:
-    after = replace(moved, search_until=c.collect_until)
-    return after, draft_for_all(after, events.ORDER_READY, now)
+    return notify
 
 
-def cancel_order(order: Order, moved: Order, c: commands.Cancel, now: datetime) -> Transition:
-    data = {"reason": c.reason} if c.reason else {}
-    return moved, draft_for_all(moved, events.ORDER_CANCELLED, now, data=data)
+def make_order_ready(order: Order, command: commands.MakeReady, now: datetime) -> Transition:
+    """Open the order to the pool, for as long as somebody may yet collect it."""
+    order = replace(order, search_until=command.collect_until)
+    return order, draft_for_all(order, events.ORDER_READY, now)
 
 
-def take_from_pool(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Transition:
-    """The first courier has it, and is on the way with it at once (spec 002, order-accepted)."""
-    if order.courier_id not in (None, c.courier.id):
+def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Transition:
+    """Call the order off; everybody involved hears of it, with the reason."""
+    data = {"reason": command.reason} if command.reason else {}
+    return order, draft_for_all(order, events.ORDER_CANCELLED, now, data=data)
+
+
+def take_from_pool(order: Order, command: commands.Accept, now: datetime) -> Transition:
+    """Give the order to the first courier who asks, and send them on the way with it at once
+    (spec 002, order-accepted). Raises OfferGone if it is another's."""
+    courier = command.courier
+    if order.courier_id not in (None, courier.id):
         raise OfferGone("Order is no longer available.")
-    if order.status is Status.IN_TRANSIT:
-        return order, ()
-    after = replace(moved, courier_id=c.courier.id, courier=c.courier)
-    claimed = draft_order_event(after, events.ORDER_CLAIMED, c.courier.id, now, courier=c.courier)
-    return after, (claimed, *draft_for_both(after, events.ORDER_ACCEPTED, now))
+    order = replace(order, courier_id=courier.id, courier=courier)
+    claimed = draft_order_event(order, events.ORDER_CLAIMED, courier.id, now, courier=courier)
+    drafts = draft_for_customer_and_restaurant(order, events.ORDER_ACCEPTED, now)
+    return order, (claimed, *drafts)
 
 
-def assign_from_pool(
-    order: Order, moved: Order, c: commands.AssignCourier, now: datetime
-) -> Transition:
-    """Give it to one courier, whoever has it now; it is ready until they set off with it."""
-    if order.courier_id == c.courier_id:
-        return order, ()
-    courier = c.courier or Contact(c.courier_id)
-    under_way = {Status.IN_TRANSIT.value, "reached", DEPARTED}  # of the one before
-    after = replace(
-        moved,
-        courier_id=c.courier_id,
+def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetime) -> Transition:
+    """Give the order to one courier, whoever has it now; it is ready until they set off with it."""
+    previous_id = order.courier_id
+    courier_id, courier = command.courier_id, command.courier or Contact(command.courier_id)
+    under_way = {Status.IN_TRANSIT.value, "reached", DEPARTED}  # times of the courier before
+    order = replace(
+        order,
+        courier_id=courier_id,
         courier=courier,
-        search_until=c.expires_at,
-        timeline={name: at for name, at in moved.timeline.items() if name not in under_way},
+        search_until=command.expires_at,
+        timeline={name: at for name, at in order.timeline.items() if name not in under_way},
     )
-    assigned = draft_order_event(after, events.ORDER_ASSIGNED, c.courier_id, now, courier=courier)
-    told = (assigned, *draft_for_both(after, events.ORDER_ASSIGNED, now))
-    if order.courier_id is None:
-        return after, told
-    return after, (draft_order_event(after, events.OFFER_REASSIGNED, order.courier_id, now), *told)
+    assigned = draft_order_event(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
+    drafts = (assigned, *draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now))
+    if previous_id is None:
+        return order, drafts
+    return order, (draft_order_event(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
 
 
 EFFECTS: dict[str, Effect] = {
@@ -182,7 +189,7 @@ FLOW = Flow(
     "food",
     merge_tables(TRANSITIONS, ADMIN_TRANSITIONS),
     PERMISSIONS,
-    REPEATABLE,
+    REPEATS,
     EFFECTS,
     first_status=Status.PENDING,
     requires_duty=False,

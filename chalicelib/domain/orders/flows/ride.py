@@ -1,4 +1,4 @@
-"""Flow `ride`: spec 001. All couriers near by are called, and whoever accepts first has it."""
+"""Flow `ride`: spec 001. An order is open to all couriers near by; whoever accepts first has it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,16 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.effects import (
+    draft_copies,
     draft_for_customer,
     draft_order_event,
     give_up_search,
     reach_dropoff,
 )
-from chalicelib.domain.orders.flow import (
-    CALLED,
-    DISPATCHER,
-    HOLDER,
-    OWNER_OR_ADMIN,
-    Effect,
-    Flow,
-    Transition,
-    TransitionTable,
-)
+from chalicelib.domain.orders.flow import Effect, Flow, IsRepeat, Transition, TransitionTable
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.permissions import Permission
+from chalicelib.domain.orders.repeats import has_reached_dropoff, stands_in
 
 TRANSITIONS: TransitionTable = {
     Status.SEARCHING: {
@@ -60,95 +54,105 @@ TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
-    "open": DISPATCHER,
-    "give_up": DISPATCHER,
-    "accept": CALLED,
-    "decline": HOLDER,  # never possible: going off duty does not give a ride up
-    "arrive": HOLDER,
-    "pick_up": HOLDER,
-    "reach": HOLDER,
-    "deliver": HOLDER,
-    "hand_back": HOLDER,
-    "withdraw": HOLDER,
-    "cancel": OWNER_OR_ADMIN,
+    "open": Permission.DISPATCHER,
+    "give_up": Permission.DISPATCHER,
+    "accept": Permission.NEARBY_COURIER,
+    "decline": Permission.HOLDER,  # never possible: going off duty does not give a ride up
+    "arrive": Permission.HOLDER,
+    "pick_up": Permission.HOLDER,
+    "reach": Permission.HOLDER,
+    "deliver": Permission.HOLDER,
+    "hand_back": Permission.HOLDER,
+    "withdraw": Permission.HOLDER,
+    "cancel": Permission.OWNER_OR_ADMIN,
 }
 
 # To start, to complete or to cancel a second time is an error: spec 001 says what state each needs.
-REPEATABLE: dict[str, Status] = {"accept": Status.ACCEPTED, "arrive": Status.AT_PICKUP}
+REPEATS: dict[str, IsRepeat] = {
+    "accept": stands_in(Status.ACCEPTED),
+    "arrive": stands_in(Status.AT_PICKUP),
+    "reach": has_reached_dropoff,
+}
 
 
-def draft_for_both(
+def draft_for_customer_and_courier(
     order: Order, type_: str, now: datetime, eta_minutes: int | None = None
 ) -> tuple[Event, ...]:
-    """The customer's copy, and the courier's: all who take part hear of each step."""
-    more: dict[str, Any] = {"courier": order.courier}
+    """Make the customer's event, and the courier's copy, which is a COURIER_STEPPED: all who take
+    part hear of each step."""
+    fields: dict[str, Any] = {"courier": order.courier}
     if eta_minutes is not None:
-        more["data"] = {"eta_minutes": eta_minutes}
-    told = draft_for_customer(order, type_, now, **more)
+        fields["data"] = {"eta_minutes": eta_minutes}
+    draft = draft_for_customer(order, type_, now, **fields)
     if order.courier_id is None:
-        return (told,)
-    return told, draft_order_event(order, events.COURIER_STEPPED, order.courier_id, now, **more)
+        return (draft,)
+    copy = draft_order_event(order, events.COURIER_STEPPED, order.courier_id, now, **fields)
+    return draft, copy
 
 
-def add_nearby_couriers(
-    order: Order, moved: Order, c: commands.OpenToNearby, now: datetime
-) -> Transition:
-    called = (*order.offered_to, *c.courier_ids)
-    after = replace(
-        moved, offered_to=called, unconfirmed=c.unconfirmed, next_search_at=c.next_search_at
+def add_nearby_couriers(order: Order, command: commands.OpenToNearby, now: datetime) -> Transition:
+    """Let more couriers take the order. They are told after the commit, and of no event that is
+    kept (services/dispatch/broadcast.py)."""
+    order = replace(
+        order,
+        offered_to=(*order.offered_to, *command.courier_ids),
+        unconfirmed=command.unconfirmed,
+        next_search_at=command.next_search_at,
     )
-    return after, ()
+    return order, ()
 
 
-def accept_order(order: Order, moved: Order, c: commands.Accept, now: datetime) -> Transition:
-    after = replace(moved, courier_id=c.courier.id, courier=c.courier, next_search_at=None)
-    return after, draft_for_both(after, events.ORDER_ACCEPTED, now, c.eta_minutes)
+def accept_order(order: Order, command: commands.Accept, now: datetime) -> Transition:
+    """Give the order to the first courier who accepts."""
+    courier = command.courier
+    order = replace(order, courier_id=courier.id, courier=courier, next_search_at=None)
+    eta_minutes = command.eta_minutes
+    return order, draft_for_customer_and_courier(order, events.ORDER_ACCEPTED, now, eta_minutes)
 
 
-def start_trip(order: Order, moved: Order, c: commands.PickUp, now: datetime) -> Transition:
-    after = replace(moved, trip=c.trip)
-    return after, draft_for_both(after, events.ORDER_PICKED_UP, now, c.eta_minutes)
+def arrive_at_pickup(order: Order, command: commands.Arrive, now: datetime) -> Transition:
+    """Note that the courier is at the pickup."""
+    return order, draft_for_customer_and_courier(order, events.COURIER_ARRIVED, now)
 
 
-def finish_trip(order: Order, moved: Order, c: commands.Deliver, now: datetime) -> Transition:
-    after = replace(moved, trip=c.trip)
-    return after, draft_for_both(after, events.ORDER_DELIVERED, now)
+def start_trip(order: Order, command: commands.PickUp, now: datetime) -> Transition:
+    """Begin the trip, from the reading that the odometer has."""
+    order = replace(order, trip=command.trip)
+    eta_minutes = command.eta_minutes
+    return order, draft_for_customer_and_courier(order, events.ORDER_PICKED_UP, now, eta_minutes)
 
 
-def hand_back_order(order: Order, moved: Order, c: commands.HandBack, now: datetime) -> Transition:
-    """Everybody is called anew, but whoever gave it back."""
-    after = replace(
-        moved,
+def finish_trip(order: Order, command: commands.Deliver, now: datetime) -> Transition:
+    """End the trip, with its way and its fare."""
+    order = replace(order, trip=command.trip)
+    return order, draft_for_customer_and_courier(order, events.ORDER_DELIVERED, now)
+
+
+def hand_back_order(order: Order, command: commands.HandBack, now: datetime) -> Transition:
+    """Take the order from its courier and search anew: everybody may be asked but that courier."""
+    excluded = (*order.excluded, order.courier_id) if order.courier_id else order.excluded
+    order = replace(
+        order,
         courier_id=None,
         courier=None,
         offered_to=(),
         unconfirmed=(),
-        excluded=(*order.excluded, *((order.courier_id,) if order.courier_id else ())),
-        search_until=c.search_until,
-        timeline={**moved.timeline, "handed_back": now},
+        excluded=excluded,
+        search_until=command.search_until,
+        timeline={**order.timeline, "handed_back": now},
     )
-    return after, (draft_for_customer(after, events.ORDER_REOPENED, now),)
+    return order, (draft_for_customer(order, events.ORDER_REOPENED, now),)
 
 
 def call_off_order(
-    order: Order, moved: Order, c: commands.Cancel | commands.Withdraw, now: datetime
+    order: Order, command: commands.Cancel | commands.Withdraw, now: datetime
 ) -> Transition:
-    """Either side cancels; both hear of it."""
-    after = replace(moved, next_search_at=None)
-    data = {"by": c.by if isinstance(c, commands.Cancel) else "courier"}
-    data |= {"reason": c.reason} if c.reason else {}
-    told = [draft_for_customer(after, events.ORDER_CANCELLED, now, data=data)]
-    if order.occupied_courier_id:
-        told.append(
-            draft_order_event(
-                after, events.ORDER_CANCELLED, order.occupied_courier_id, now, data=data
-            )
-        )
-    return after, tuple(told)
-
-
-def arrive_at_pickup(order: Order, moved: Order, c: commands.Arrive, now: datetime) -> Transition:
-    return moved, draft_for_both(moved, events.COURIER_ARRIVED, now)
+    """Call the order off, as either side or as an admin; both sides hear who did it."""
+    order = replace(order, next_search_at=None)
+    data = {"by": command.by if isinstance(command, commands.Cancel) else "courier"}
+    data |= {"reason": command.reason} if command.reason else {}
+    recipients = [id_ for id_ in (order.details.customer_id, order.courier_id) if id_]
+    return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
 
 
 EFFECTS: dict[str, Effect] = {
@@ -164,4 +168,4 @@ EFFECTS: dict[str, Effect] = {
     "give_up": give_up_search,
 }
 
-FLOW = Flow("ride", TRANSITIONS, PERMISSIONS, REPEATABLE, EFFECTS, shows_fixes=True)
+FLOW = Flow("ride", TRANSITIONS, PERMISSIONS, REPEATS, EFFECTS, shows_fixes=True)
