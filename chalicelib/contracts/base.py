@@ -11,10 +11,11 @@ import msgspec
 from chalicelib.contracts import json_text
 from chalicelib.contracts.visible import is_blank
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Heartbeat, RequestLimit, Subscriber
+from chalicelib.domain.messaging.connections import Connection, Heartbeat, Subscriber
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import ClientRequest, RefreshToken
 from chalicelib.domain.people import Role
+from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.errors import InvalidInput, WaybillError
 
 MAX_TEXT = 500
@@ -59,7 +60,7 @@ class Contract(Protocol):
     greeting_comes_first: bool = False
     heartbeat: Heartbeat | None = None
     keepalive_frame: str | None = None
-    rate_limit: RequestLimit | None = None
+    rate_limit: RateLimit | None = None
 
     def check_handshake(self, query: Mapping[str, str]) -> None:
         """Look at a handshake's query. Raises InvalidInput to refuse it."""

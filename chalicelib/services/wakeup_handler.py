@@ -37,7 +37,7 @@ from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.greeting import GreetingService
-from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.sweeper import IsOutOfTime, is_never_out_of_time

@@ -11,7 +11,8 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.messaging.connections import Connection, Subscriber
-from chalicelib.domain.messaging.mailboxes import MailboxSubscriber, encode_arrival
+from chalicelib.domain.messaging.mailboxes import MailboxSubscriber
+from chalicelib.domain.messaging.pending import encode_arrival
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale, TooManySockets
 from chalicelib.store.clock import from_epoch_ms

@@ -22,7 +22,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
-from chalicelib.domain.messaging.mailboxes import Mailbox, SubscriberLag
+from chalicelib.domain.messaging.cursors import SubscriberLag
+from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.errors import Stale
 from chalicelib.store import mailbox_subscribers as listeners
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
-from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow

@@ -15,7 +15,7 @@ import pytest
 from chalicelib.domain.events import PAYMENT_FAILED, Event
 from chalicelib.errors import NotFound
 from chalicelib.services.messaging.event_history import EventHistory
-from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.counters import CounterTable
 from chalicelib.store.mailboxes import MailboxTable

@@ -15,7 +15,7 @@ from chalicelib.domain.events import ORDER_ACCEPTED, Event
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.messaging.mailboxes import MAX_APPLIED, STUCK_AFTER
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailbox_subscribers import MAX_PENDING
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable

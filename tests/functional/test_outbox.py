@@ -13,7 +13,7 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import CourierTaken
-from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.wiring import build

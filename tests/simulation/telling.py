@@ -9,7 +9,7 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
-from chalicelib.services.messaging.mailboxes import LEASE_TIME
+from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailboxes import MailboxTable
 from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
 from tests.simulation.history import Identity, identity_of

@@ -29,7 +29,6 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.messaging.connections import (
     Connection,
-    RequestLimit,
     Subscriber,
     person_room,
     pool_room,
@@ -46,6 +45,7 @@ from chalicelib.domain.orders.requests import (
     TakeStep,
 )
 from chalicelib.domain.people import Role
+from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
 
 GET_AVAILABLE = "get-available-orders"
@@ -76,7 +76,7 @@ class FoodContract(Contract):
     """The plain form. The other overrides how messages become frames, and back."""
 
     roles = frozenset({Role.CUSTOMER, Role.COURIER, Role.MERCHANT})
-    rate_limit = RequestLimit(
+    rate_limit = RateLimit(
         max_requests=20, window=timedelta(seconds=10)
     )  # spec 002 leaves the figure open
     keepalive_frame = encode_frame(

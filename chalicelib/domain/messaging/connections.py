@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -46,7 +45,6 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     recent_requests: tuple[int, ...] = msgspec.field(default=(), name="asked_at")
     token_ends_at: datetime | None = msgspec.field(default=None, name="until")
     start_cursors: dict[str, dict[str, int]] = msgspec.field(default={}, name="starts")
-    state: dict[str, Any] = {}
 
     @property
     def ends_at(self) -> datetime:
@@ -73,13 +71,6 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
     interval: timedelta
     frame: str
-
-
-class RequestLimit(msgspec.Struct, frozen=True):
-    """How much a connection may ask: at most `most` in any time of length `within`."""
-
-    max_requests: int
-    window: timedelta
 
 
 class Subscriber(msgspec.Struct, frozen=True):

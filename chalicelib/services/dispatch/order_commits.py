@@ -12,12 +12,13 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import FOLLOWED_UP, ORDER_DELIVERED, Event, Outbox, order_stream
+from chalicelib.domain.events import ORDER_DELIVERED, Event, Outbox, order_stream
 from chalicelib.domain.messaging.wakeups import OfferDue, SearchDue, Wakeup
 from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
 from chalicelib.domain.orders import lifecycle
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.retries import Retries
+from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER, relay_shortcut
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, WakeupSender
 
@@ -25,16 +26,6 @@ log = logging.getLogger(__name__)
 
 CommitListener = Callable[[Order | None, Order], None]
 """Is told of each change after its commit: the order before it, None if it is new, and after."""
-
-RELAY_AFTER = timedelta(seconds=5)
-COMMIT_WITHIN = timedelta(seconds=30)  # longer than an invocation that may yet commit lives
-
-
-def relay_shortcut(told: tuple[Event, ...]) -> tuple[str, ...]:
-    """Those who are told, where telling them is all that is to be done; else nobody."""
-    if any(event.type in FOLLOWED_UP for event in told):
-        return ()
-    return tuple(dict.fromkeys(event.to for event in told))
 
 
 class OrderWriter:

@@ -1,21 +1,41 @@
-"""One change of a wallet, a payout or a payment, as order_commits.py does it for orders.
+"""Commit, then deliver: the one way an aggregate that is its own outbox is written.
 
-The wakeup goes out first, state and events are one write, and everybody is told at once.
+ 1. wakeup   The relay wakeup goes onto the queue. If that fails, nothing was written.
+ 2. commit   The aggregate is written with its entries in it, in one write.
+ 3. deliver  The newest entry is delivered at once. Failing here harms nobody.
+
+Whoever dies after step 1 is made up for by the wakeup. It may also come before the commit, or find
+that the commit never came: it waits until COMMIT_WITHIN has passed, and then ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
-from chalicelib.domain.events import Entry, Outbox
-from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
+from chalicelib.domain.events import FOLLOWED_UP, Entry, Event, Outbox
+from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup
 from chalicelib.domain.retries import Retries
-from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN, RELAY_AFTER, relay_shortcut
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, WakeupSender
 
 T = TypeVar("T")
+
+RELAY_AFTER = timedelta(seconds=5)  # the commit and its delivery are mostly done by then
+COMMIT_WITHIN = timedelta(seconds=30)  # longer than an invocation that may yet commit lives
+
+
+def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
+    """List the recipients of a version whose relay wakeup may end without reading the aggregate,
+    once their mailboxes show that all of them have been delivered to.
+
+    An empty tuple means "no shortcut", not "nobody": what follows from some events must be seen to
+    by the wakeup, too, whoever has been delivered to.
+    """
+    if any(event.type in FOLLOWED_UP for event in events):
+        return ()
+    return tuple(dict.fromkeys(event.to for event in events))
 
 
 class OutboxWriter:
@@ -30,24 +50,35 @@ class OutboxWriter:
         self._clock = clock
 
     def commit_outbox(
-        self, before: Outbox, after: Outbox, write: Callable[[tuple[Entry, ...]], None]
+        self,
+        before: Outbox,
+        after: Outbox,
+        write: Callable[[tuple[Entry, ...]], None],
+        *,
+        more_wakeups: Sequence[tuple[Wakeup, timedelta]] = (),
     ) -> None:
-        """Let `write` write the aggregate with the outbox entries it is given, then tell of it.
+        """Let `write` write the aggregate with the outbox entries it is given, then deliver the
+        newest. `more_wakeups` are sent with the relay's, in one call.
 
         Raises Stale (nothing was written) or Unavailable.
         """
-        now = self._clock()
-        entries = self._relay.keep_undelivered(before, after.entries, now)
-        told = entries[-1].events if entries else ()
-        wakeup = RelayWakeup(
-            after.stream, after.newest_version, now + COMMIT_WITHIN, recipients=relay_shortcut(told)
+        entries = self._relay.keep_undelivered(before, after.entries, self._clock())
+        events = entries[-1].events if entries else ()
+        self._queue.send_wakeups(
+            [self.make_relay_wakeup(after.stream, after.newest_version, events), *more_wakeups]
         )
-        self._queue.send_wakeups([(wakeup, RELAY_AFTER)])
         write(entries)
         self._relay.deliver_now(Outbox(after.stream, after.details, entries))
 
+    def make_relay_wakeup(
+        self, stream: str, version: int, events: Sequence[Event]
+    ) -> tuple[Wakeup, timedelta]:
+        """Make the wakeup that a commit of `version` with these events relies on."""
+        until = self._clock() + COMMIT_WITHIN
+        return RelayDue(stream, version, until, recipients=relay_shortcut(events)), RELAY_AFTER
+
     def retry_change(self, change: Callable[[], T]) -> T:
-        """Do it again, after a pause, whenever it was beaten to the write. `change` looks first
-        whether it is done: of a write whose answer got lost, and after which another wrote, that
-        is the only sign. Raises Unavailable if it is beaten for too long."""
+        """Call `change` again, after a pause, whenever another write came first. `change` must look
+        first whether it is done: of a write whose answer got lost, and after which another wrote,
+        that is the only sign. Raises Unavailable if it is beaten for too long."""
         return self._retries.retry_while_stale(change)

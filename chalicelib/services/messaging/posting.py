@@ -1,4 +1,4 @@
-"""Posting the events of a log to those who listen, side by side: each gets as far as it can."""
+"""Posting the events of a log to its subscribers, side by side: each gets as far as it can."""
 
 from __future__ import annotations
 
@@ -10,45 +10,51 @@ from typing import NamedTuple
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Subscriber
-from chalicelib.domain.messaging.mailboxes import DeliveryResult, Mailbox
+from chalicelib.domain.messaging.cursors import DeliveryResult
+from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
 from chalicelib.services.ports import Clock, FrameSender, RenderEvent
 
 log = logging.getLogger(__name__)
 
 RemoveConnection = Callable[[str, str, str], None]
-"""Drops a connection that is gone, by its id, whose it was, and the mailbox where it was found."""
+"""Removes a connection that is gone: its id, its person's, and the mailbox where it was found."""
 
 SkipEvent = Callable[[str, Event], bool]
-"""Whether an event has become pointless for the connection of that id."""
+"""Tells whether an event has become pointless for the connection of that id."""
 
 EngineFaults = tuple[type[Exception], ...]
 """What the engine raises when it does not answer: worth another try, whatever was asked."""
 
 
+def skip_nothing(connection_id: str, event: Event) -> bool:
+    """Deliver every event to every connection."""
+    return False
+
+
 class PostingResult(NamedTuple):
-    """How far the listeners got that are still there, and the engine's fault that stopped one."""
+    """How far the subscribers got that are still there, and the engine's fault that stopped one."""
 
     results: list[DeliveryResult]
     fault: Exception | None
 
 
 class EventPoster:
-    """Posts to the listeners of a mailbox. Whatever goes wrong with one of them, or with one event,
-    keeps no other from being told."""
+    """Posts to the subscribers of a mailbox. Whatever goes wrong with one of them, or with one
+    event, keeps no other subscriber from being posted to."""
 
     def __init__(
         self,
-        gateway: FrameSender,
-        words: RenderEvent,
-        forget: RemoveConnection,
+        sender: FrameSender,
+        render_event: RenderEvent,
+        remove_connection: RemoveConnection,
         faults: EngineFaults,
         pool: ThreadPoolExecutor,
         clock: Clock,
     ) -> None:
-        self._gateway = gateway
-        self._words = words
-        self._forget = forget
+        self._sender = sender
+        self._render_event = render_event
+        self._remove_connection = remove_connection
         self._faults = faults
         self._pool = pool
         self._clock = clock
@@ -56,121 +62,137 @@ class EventPoster:
     def post_events(
         self,
         box: Mailbox,
-        listeners: Sequence[Subscriber],
+        subscribers: Sequence[Subscriber],
         events: Sequence[Event],
         skip: SkipEvent,
         until: datetime,
     ) -> PostingResult:
-        """Post to each listener those of `events` (in order) that `box` owes it, less what `skip`
-        says. No post begins after `until`."""
+        """Post to each subscriber those of `events` (in order) that are undelivered to it in
+        `box`, less what `skip` names. No post begins after `until`."""
 
-        def post_to(listener: Subscriber) -> _Progress:
-            turn = _Progress(box, listener)
-            self._post_to_subscriber(turn, events, skip, until)
-            return turn
+        def post_to(subscriber: Subscriber) -> _Progress:
+            progress = _Progress(box, subscriber)
+            self._post_to_subscriber(progress, events, skip, until)
+            return progress
 
-        if len(listeners) == 1:  # as nearly always: without a thread
-            turns = [post_to(listeners[0])]
+        if len(subscribers) == 1:  # as nearly always: without a thread
+            all_progress = [post_to(subscribers[0])]
         else:
-            turns = list(self._pool.map(post_to, listeners))
-        fault = next((turn.fault for turn in turns if turn.fault), None)
-        return PostingResult([turn.result for turn in turns if not turn.gone], fault)
+            all_progress = list(self._pool.map(post_to, subscribers))
+        fault = next((one.fault for one in all_progress if one.fault), None)
+        return PostingResult([one.result for one in all_progress if not one.is_gone], fault)
 
     def _post_to_subscriber(
-        self, turn: _Progress, events: Sequence[Event], skip: SkipEvent, until: datetime
+        self, progress: _Progress, events: Sequence[Event], skip: SkipEvent, until: datetime
     ) -> None:
+        """Post one event after the other, until one can't be posted or there is no time. The
+        cursor moves past an event only when it is posted or left out, so whoever continues, now or
+        after a crash, begins with the first event that was not."""
         for event in events:
-            if not turn.box.is_undelivered(turn.listener, event):
-                turn.cursor = event.seq
+            if not progress.box.is_undelivered(progress.subscriber, event):
+                progress.cursor = event.seq
                 continue
             if self._clock() > until:
                 return
-            if not self._post_event(turn, event, skip, until):
+            if not self._post_event(progress, event, skip, until):
                 return
-            if turn.suspect is None:
-                turn.cursor = event.seq
-        if turn.suspect is None:
-            turn.cursor = turn.box.last_seq
+            if progress.suspect is None:
+                progress.cursor = event.seq
+        if progress.suspect is None:
+            progress.cursor = progress.box.last_seq
         else:
-            turn.failed = True  # nothing came after it that could prove it
+            progress.failed = True  # no event came after the suspect that could prove it
 
-    def _post_event(self, turn: _Progress, event: Event, skip: SkipEvent, until: datetime) -> bool:
-        """Post one event to one listener. Returns whether the next one may follow."""
-        listener = turn.listener
+    def _post_event(
+        self, progress: _Progress, event: Event, skip: SkipEvent, until: datetime
+    ) -> bool:
+        """Post one event to one subscriber. Returns whether the next one may follow."""
+        subscriber = progress.subscriber
         try:
-            if skip(listener.connection_id, event):
+            if skip(subscriber.connection_id, event):
                 return True
-            for frame in self._words(listener, event):
+            for frame in self._render_event(subscriber, event):
                 if self._clock() > until:
                     return False
-                self._gateway.post_frame(listener.connection_id, frame)
-            turn.posted.append(event)
-            self._park_suspect(turn)
+                self._sender.post_frame(subscriber.connection_id, frame)
+            progress.posted.append(event)
+            self._park_suspect(progress)
         except Gone:
-            return self._remove_subscriber(turn)
+            return self._remove_subscriber(progress)
         except PostFailed:
-            if not self._is_event_suspect(turn):
-                turn.failed = True
-                return False
-            if not turn.tried_again:
-                turn.tried_again = True
-                return self._post_event(turn, event, skip, until)
-            turn.suspect = event
+            return self._handle_failed_post(progress, event, skip, until)
         except FrameTooLarge:
-            log.error("frame too large: event %s, contract %s", event.type, listener.contract)
+            log.error("frame too large: event %s, contract %s", event.type, subscriber.contract)
         except self._faults as fault:
-            turn.fault = fault
+            progress.fault = fault
             return False
         except Exception:
-            # A contract that has no words for this event now may have some after a deployment; but
-            # nobody else, and nothing that comes after, can wait for that.
-            log.exception("parked: event %s, contract %s", event.type, listener.contract)
+            # A contract that can't render this event now may after a deployment; but nobody else,
+            # and nothing that comes after, can wait for that.
+            log.exception("parked: event %s, contract %s", event.type, subscriber.contract)
         return True
 
-    def _remove_subscriber(self, turn: _Progress) -> bool:
-        listener = turn.listener
-        self._forget(listener.connection_id, listener.person_id, turn.box.person_id)
-        turn.gone = True
+    def _remove_subscriber(self, progress: _Progress) -> bool:
+        subscriber = progress.subscriber
+        self._remove_connection(
+            subscriber.connection_id, subscriber.person_id, progress.box.person_id
+        )
+        progress.is_gone = True
         return False
 
-    def _is_event_suspect(self, turn: _Progress) -> bool:
-        """Whether the event that can't be posted, and not posting itself, may be what fails: it has
-        ended one connection after the other, and @connections knows this one and says so."""
-        if (
-            turn.posted
-            or turn.suspect
-            or not turn.box.is_stuck_at_event(turn.listener, self._clock())
-        ):
+    def _handle_failed_post(
+        self, progress: _Progress, event: Event, skip: SkipEvent, until: datetime
+    ) -> bool:
+        """Stop here, as a rule: the event is tried again later. Only where the event itself may be
+        what fails, post it once more now, and if that fails, too, go on without it: it is suspect
+        until the next event either goes through or fails as well."""
+        if not self._is_event_suspect(progress):
+            progress.failed = True
+            return False
+        if not progress.was_tried_again:
+            progress.was_tried_again = True
+            return self._post_event(progress, event, skip, until)
+        progress.suspect = event
+        return True
+
+    def _is_event_suspect(self, progress: _Progress) -> bool:
+        """Tell whether the event that can't be posted, and not posting itself, may be what fails:
+        it has stopped one connection after the other, and @connections knows this one and says
+        so."""
+        box, subscriber = progress.box, progress.subscriber
+        if progress.posted or progress.suspect:
+            return False
+        if not box.is_stuck_at_event(subscriber, self._clock()):
             return False
         try:
-            return self._gateway.get_last_active(turn.listener.connection_id) is not None
+            return self._sender.get_last_active(subscriber.connection_id) is not None
         except Gone:
             return False  # found out by the next post
 
     @staticmethod
-    def _park_suspect(turn: _Progress) -> None:
-        """An event that ended one connection after the other, while the next event goes through on
-        this one, is itself at fault: it is left out. (Were posting down, the next would fail.)"""
-        if turn.suspect:
-            contract = turn.listener.contract
-            log.error("parked: event %s can't be posted, contract %s", turn.suspect.type, contract)
-            turn.suspect = None
+    def _park_suspect(progress: _Progress) -> None:
+        """Leave a suspect out for good, now that the event after it went through on the same
+        connection. (Were posting down, that one would have failed, too.)"""
+        if progress.suspect:
+            type_, contract = progress.suspect.type, progress.subscriber.contract
+            log.error("parked: event %s can't be posted, contract %s", type_, contract)
+            progress.suspect = None
 
 
 class _Progress:
-    """What came of posting to one listener so far."""
+    """How far posting to one subscriber has got."""
 
-    def __init__(self, box: Mailbox, listener: Subscriber) -> None:
+    def __init__(self, box: Mailbox, subscriber: Subscriber) -> None:
         self.box = box
-        self.listener = listener
-        self.cursor = box.get_lowest_cursor(listener)
+        self.subscriber = subscriber
+        self.cursor = box.get_lowest_cursor(subscriber)
         self.posted: list[Event] = []
         self.suspect: Event | None = None  # the event that may be what can't be posted
-        self.tried_again = False
+        self.was_tried_again = False
         self.failed = False
-        self.gone = False
+        self.is_gone = False
         self.fault: Exception | None = None
 
     @property
     def result(self) -> DeliveryResult:
-        return DeliveryResult(self.listener, self.cursor, tuple(self.posted), self.failed)
+        return DeliveryResult(self.subscriber, self.cursor, tuple(self.posted), self.failed)

@@ -1,8 +1,9 @@
-"""The relay: everybody whom an outbox concerns is told, at once and, if that fails, again."""
+"""The relay: an outbox is delivered to everybody it concerns, at once and, if that fails, again."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 
 
 class OutboxRelay:
-    """Tells the recipients of an outbox, each through their own mailbox."""
+    """Delivers an outbox to its recipients, each through their own mailbox, side by side: no
+    recipient waits for another's lease."""
 
     def __init__(self, mailboxes: Mailboxes, pool: ThreadPoolExecutor) -> None:
         """`pool` must be another than the mailboxes': its tasks wait for theirs."""
@@ -23,87 +25,99 @@ class OutboxRelay:
         self._pool = pool
 
     def deliver_now(self, outbox: Outbox) -> None:
-        """Tell the recipients of the newest version, side by side. Never raises: what is committed
-        is committed, and the relay wakeup that was sent before does again what fails here."""
+        """Deliver to the recipients of the newest version. Never raises: what is committed is
+        committed, and the relay wakeup that was sent before does again what fails here."""
+
+        def deliver(person_id: str) -> bool:
+            try:
+                self._mailboxes.deliver_outbox(person_id, outbox)
+            except PostFailed as error:
+                log.info("relay of %s is left to its wakeup: %s", outbox.pending_id, error)
+            except Exception:
+                log.warning("relay of %s is left to its wakeup", outbox.pending_id, exc_info=True)
+            return True
+
         newest = Outbox(outbox.stream, outbox.details, outbox.entries[-1:])
-        first, others = newest.list_recipients()[:1], newest.list_recipients()[1:]
-        jobs = [self._pool.submit(self._try_deliver, person_id, outbox) for person_id in others]
-        for person_id in first:
-            self._try_deliver(person_id, outbox)
-        for job in jobs:
-            job.result()
-
-    def _try_deliver(self, person_id: str, outbox: Outbox) -> None:
-        try:
-            self._mailboxes.deliver_outbox(person_id, outbox)
-        except PostFailed as error:
-            log.info("relay of %s is left to its wakeup: %s", outbox.pending_id, error)
-        except Exception:
-            log.warning("relay of %s is left to its wakeup", outbox.pending_id, exc_info=True)
-
-    def is_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
-        """Whether all of these have been told of a version: half a read unit each."""
-        return all(
-            self._mailboxes.is_delivered(person_id, stream, version) for person_id in person_ids
-        )
+        self._run_for_all(deliver, newest.list_recipients())
 
     def deliver_again(self, outbox: Outbox) -> bool:
-        """Tell whoever has not been told. True when nobody is left; False if a mailbox is held by
-        another, who may yet fail, or changes hands too fast.
+        """Deliver to whoever has not been delivered to. Returns True when nobody is left; False if
+        a mailbox is leased by another, who may yet fail, or changes hands too fast.
 
-        Everybody is tried before anything is raised: what nobody expected, or else PostFailed if
-        somebody's socket could not be posted to now.
+        Raises PostFailed if somebody's connection can't be posted to now.
         """
-        finished = True
-        failures: list[Exception] = []
-        for person_id in outbox.list_recipients():
-            try:
-                finished = self._deliver_again(person_id, outbox) and finished
-            except Exception as error:  # noqa: BLE001 - raised below: one must not stop the others
-                failures.append(error)
-        if failures:
-            raise min(failures, key=lambda error: isinstance(error, PostFailed))
-        return finished
 
-    def _deliver_again(self, person_id: str, outbox: Outbox) -> bool:
-        if self._mailboxes.is_delivered(
-            person_id, outbox.stream, outbox.find_newest_version(person_id)
-        ):
-            return True
-        try:
-            return self._mailboxes.deliver_outbox(person_id, outbox)
-        except Stale:
-            return False
+        def deliver(person_id: str) -> bool:
+            version = outbox.find_newest_version(person_id)
+            if self._mailboxes.is_delivered(person_id, outbox.stream, version):
+                return True
+            try:
+                return self._mailboxes.deliver_outbox(person_id, outbox)
+            except Stale:
+                return False
+
+        return self._run_for_all(deliver, outbox.list_recipients())
+
+    def is_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
+        """Tell whether a version has been delivered to all of these: half a read unit each."""
+        return all(self._mailboxes.is_delivered(id_, stream, version) for id_ in person_ids)
 
     def keep_undelivered(
         self, before: Outbox, entries: tuple[Entry, ...], now: datetime
     ) -> tuple[Entry, ...]:
-        """The entries that an outbox is to have, with those it may not lose yet: an entry leaves
-        only once it is in its recipients' mailboxes. An old one is: its wakeups have long been
-        handled, or lie in the dead-letter queue with an alarm."""
+        """Return the entries that an outbox is to be written with: `entries`, and those of
+        `before` that must not be dropped yet.
+
+        An entry is dropped only once the log of each recipient has it: until then a mailbox may
+        list it as pending, and whoever holds the lease must be able to read it. An entry older
+        than APPLIED_KEPT_FOR is dropped: its wakeups have been handled long ago, or lie in the
+        dead-letter queue with an alarm.
+        """
         oldest_kept = entries[0].version if entries else 0
-        young = tuple(
+        leaving = tuple(
             e for e in before.entries if e.version < oldest_kept and now - e.at < APPLIED_KEPT_FOR
         )
-        return (*self.deliver_or_keep(before, young), *entries) if young else entries
+        if not leaving or self._log_entries(before, leaving):
+            return entries
+        return (*leaving, *entries)
 
-    def deliver_or_keep(self, outbox: Outbox, dropped: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """Which of the entries that an outbox is about to lose are not in every mailbox yet, after
-        having tried. A mailbox that another holds is left to them: they read the outbox later, so
-        that it must still have what they were left. A socket that can't be posted to keeps nothing
-        here, once its person's log has the events."""
-        leaving, finished = Outbox(outbox.stream, None, dropped), True
-        for person_id in leaving.list_recipients():
-            newest = leaving.find_newest_version(person_id)
-            if not self._mailboxes.is_logged(person_id, outbox.stream, newest):
-                finished = self._try_append(person_id, outbox) and finished
-        return () if finished else dropped
+    def _log_entries(self, outbox: Outbox, leaving: tuple[Entry, ...]) -> bool:
+        """Tell whether every recipient's log has the entries that are about to be dropped, after
+        having tried to append them where it has not.
 
-    def _try_append(self, person_id: str, outbox: Outbox) -> bool:
-        """Whether a person's log has an outbox's events, after having tried to put them there."""
-        try:
-            return self._mailboxes.deliver_outbox(person_id, outbox)
-        except Stale:
-            return False
-        except PostFailed:  # it is in the log, and some socket of theirs is behind; theirs alone
-            return True
+        A mailbox that another has leased counts as not having them: the holder may read the outbox
+        after us. A connection that can't be posted to does not matter here.
+        """
+        dropped = Outbox(outbox.stream, None, leaving)
+
+        def log_entries(person_id: str) -> bool:
+            version = dropped.find_newest_version(person_id)
+            if self._mailboxes.is_logged(person_id, outbox.stream, version):
+                return True
+            try:
+                return self._mailboxes.deliver_outbox(person_id, outbox)
+            except Stale:
+                return False
+            except PostFailed:  # the log has it; one connection of theirs is behind, alone
+                return True
+
+        return self._run_for_all(log_entries, dropped.list_recipients())
+
+    def _run_for_all(self, call: Callable[[str], bool], person_ids: Sequence[str]) -> bool:
+        """Call for each person side by side, the first one on this thread; tell whether all
+        returned True. Everybody is tried before anything is raised: what nobody expected, or else
+        PostFailed."""
+
+        def attempt(person_id: str) -> bool | Exception:
+            try:
+                return call(person_id)
+            except Exception as error:  # noqa: BLE001 - raised below: one must not stop the others
+                return error
+
+        jobs = [self._pool.submit(attempt, person_id) for person_id in person_ids[1:]]
+        outcomes = [attempt(person_id) for person_id in person_ids[:1]]
+        outcomes += [job.result() for job in jobs]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if failures:
+            raise min(failures, key=lambda error: isinstance(error, PostFailed))
+        return all(outcomes)

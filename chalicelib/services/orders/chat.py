@@ -14,7 +14,7 @@ from chalicelib.domain.people import Actor
 from chalicelib.domain.rate_limits import CHAT, RateLimit
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import InvalidTransition, RateLimited
-from chalicelib.services.dispatch.order_commits import RELAY_AFTER
+from chalicelib.services.messaging.outbox import RELAY_AFTER
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, WakeupSender

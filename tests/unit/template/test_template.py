@@ -14,7 +14,7 @@ from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.edge.sqs import BATCH_SIZE
-from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN
+from chalicelib.services.messaging.outbox import COMMIT_WITHIN
 from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
 from chalicelib.services.wakeup_handler import HELD_PAUSE, MAX_HELD_TRIES
 from chalicelib.settings import Settings
