@@ -1,4 +1,8 @@
-"""Open sockets and the rooms they listen in."""
+"""Open connections, and the rooms that they are in.
+
+A person's room is their mailbox: its subscribers are in the mailbox's head, so that the write that
+takes its lease finds them, too. Every other room is a partition of the rooms table.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.due import Due
@@ -21,11 +25,10 @@ from chalicelib.domain.messaging.connections import (
     parse_mailbox_room,
 )
 from chalicelib.domain.people import Role
-from chalicelib.store import mailbox_subscribers as listeners
+from chalicelib.store import mailbox_subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
-from chalicelib.store.failures import is_lost_race
 from chalicelib.store.mailboxes import MailboxTable
-from chalicelib.store.saving import save_if
+from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 
@@ -33,19 +36,20 @@ _PAGE = 100
 
 
 class ConnectionTable:
-    """The connections and rooms tables. Rows past their age are never returned."""
+    """The connections and rooms tables. A row that is older than any connection can be counts as
+    gone: DynamoDB deletes it some time later."""
 
     def insert_connection(self, connection: Connection) -> None:
-        """Note a new socket."""
+        """Write a new connection."""
         encode_connection(connection).save()
 
     def get_connection(self, connection_id: str, now: datetime) -> Connection | None:
-        """Read a socket's row, strongly consistent; None once it is gone or void."""
+        """Read a connection, strongly consistent; None once it is gone or void."""
         connection = self.get_at_any_age(connection_id)
         return None if connection is None or connection.is_void(now) else connection
 
     def get_at_any_age(self, connection_id: str) -> Connection | None:
-        """Read a socket's row whatever its age: what it was in must be left."""
+        """Read a connection though it may be void: it must leave its rooms all the same."""
         try:
             row = ConnectionRow.get(connection_id, consistent_read=True)
         except DoesNotExist:
@@ -64,49 +68,36 @@ class ConnectionTable:
         return written
 
     def delete_connection(self, connection_id: str) -> None:
-        """Forget a socket. Harmless if it is forgotten already."""
+        """Delete a connection. Harmless if it is deleted already."""
         ConnectionRow(connection_id).delete()
 
     def add_to_room(self, room: str, connection: Connection) -> None:
-        """Let a socket hear what is said in a room: what it asked for last, whichever message
-        gets here first. Harmless twice. Raises TooManySockets."""
+        """Subscribe a connection to a room. Harmless twice; of two writes the one with the newer
+        version of the connection stays, in whatever order they come. Raises TooManySockets and
+        Stale, for a mailbox."""
         if mailbox := parse_mailbox_room(room):
-            listeners.add_subscriber(mailbox, connection)
+            mailbox_subscribers.add_subscriber(mailbox, connection)
             return
-        known: Condition = RoomRow.version.does_not_exist()
-        try:
-            row = encode_room_row(room, connection)
-            row.save(condition=known | (RoomRow.version <= connection.version))
-        except PutError as error:
-            if not is_lost_race(error):
-                raise
+        unknown: Condition = RoomRow.version.does_not_exist()
+        row = encode_room_row(room, connection)
+        save_once(row, unknown | (RoomRow.version <= connection.version))
 
     def remove_from_room(self, room: str, connection_id: str) -> None:
-        """Take a socket out of a room. Harmless if it was not there."""
+        """Take a connection out of a room. Harmless if it was not there."""
         if mailbox := parse_mailbox_room(room):
-            listeners.remove_subscriber(mailbox, connection_id)
+            mailbox_subscribers.remove_subscriber(mailbox, connection_id)
         else:
             RoomRow(room, connection_id).delete()
 
     def list_subscribers(self, room: str, now: datetime) -> list[Subscriber]:
-        """Everybody in a room, strongly consistent: one read."""
+        """List everybody in a room, strongly consistent: one read."""
         if mailbox := parse_mailbox_room(room):
             return MailboxTable().get_mailbox(mailbox).list_subscribers(now)
         rows = RoomRow.query(room, consistent_read=True)
-        return [
-            Subscriber(
-                row.connection_id,
-                row.person_id,
-                row.contract,
-                _decode_subscriptions(row.hears),
-                Role(row.role) if row.role else None,
-            )
-            for row in rows
-            if row.expires > now.timestamp()
-        ]
+        return [_decode_room_row(row) for row in rows if row.expires > now.timestamp()]
 
     def list_due(self, now: datetime) -> Iterator[Due[str]]:
-        """Sockets whose liveness is to be looked at: the longest overdue of each shard first, the
+        """List the connections that are to be checked: the longest overdue of each shard first, the
         shards in turns. A shard that can't be read is raised in the end."""
 
         def read(shard: int) -> Iterator[Due[str]]:
@@ -117,43 +108,39 @@ class ConnectionTable:
         return read_in_turns(read)
 
 
-def _encode_subscriptions(connection: Connection) -> str | None:
-    return (
-        None
-        if connection.subscriptions is None
-        else msgspec.json.encode(connection.subscriptions).decode()
-    )
-
-
-def _decode_subscriptions(hears: str | None) -> tuple[str, ...] | None:
-    return None if hears is None else msgspec.json.decode(hears, type=tuple[str, ...])
-
-
-def _get_expiry(connection: Connection) -> int:
-    return int(connection.ends_at.timestamp())
-
-
 def encode_connection(connection: Connection) -> ConnectionRow:
-    """A connection as its row."""
+    """Encode a connection as its row."""
     return ConnectionRow(
         connection_id=connection.id,
         doc=msgspec.json.encode(connection).decode(),
         version=connection.version,
-        expires=_get_expiry(connection),
+        expires=int(connection.ends_at.timestamp()),
         check_shard=crc32(connection.id.encode()) % SHARDS,
         check_at=to_epoch_ms(connection.check_at or connection.connected_at + CHECK_INTERVAL),
     )
 
 
 def encode_room_row(room: str, connection: Connection) -> RoomRow:
-    """A connection as a listener in a room."""
+    """Encode a connection as a room's subscriber."""
+    types = connection.subscriptions
     return RoomRow(
         room=room,
         connection_id=connection.id,
         person_id=connection.person_id,
         contract=connection.contract,
-        hears=_encode_subscriptions(connection),
+        hears=None if types is None else msgspec.json.encode(types).decode(),
         role=connection.role.value if connection.role else None,
         version=connection.version,
         expires=ceil(connection.subscribed_until.timestamp()),
+    )
+
+
+def _decode_room_row(row: RoomRow) -> Subscriber:
+    types = row.hears
+    return Subscriber(
+        row.connection_id,
+        row.person_id,
+        row.contract,
+        None if types is None else msgspec.json.decode(types, type=tuple[str, ...]),
+        Role(row.role) if row.role else None,
     )

@@ -1,7 +1,7 @@
 """Counters of events, each day's in shards, so that no partition takes all writes.
 
 What is added must not be added twice when an answer gets lost and the SDK sends the write again. So
-a row keeps the tokens of the last writes, each in one of SLOTS places, and a write whose token is
+a row keeps the tokens of the last writes, each in one of TOKEN_SLOTS places, and a write whose token is
 there is refused. Only if another write took that very place in between is something counted twice.
 """
 
@@ -12,17 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
 from secrets import randbelow, token_urlsafe
 
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.messaging.event_stats import EventCount
-from chalicelib.store.failures import is_lost_race
+from chalicelib.store.saving import try_update
 from chalicelib.store.tables import SHARDS, CounterRow
 
 _KEPT_FOR = timedelta(days=400)
 _LOGGED, _DELIVERED = "logged:", "heard:"
-TOKEN_SLOTS = 16  # of tokens in a row: some 130 bytes
+TOKEN_SLOTS = 16  # in a row: some 130 bytes
 
 
 class CounterTable:
@@ -36,41 +35,38 @@ class CounterTable:
         rows: dict[tuple[date, int], list[Action]] = {}
         for count in counts:
             actions = rows.setdefault((count.day, count.shard % SHARDS), [])
-            for name, number in ((_LOGGED, count.logged), (_DELIVERED, count.delivered)):
+            for prefix, number in ((_LOGGED, count.logged), (_DELIVERED, count.delivered)):
                 if number:
-                    actions.append(Path([name + count.type]).add(number))
+                    actions.append(Path([prefix + count.type]).add(number))
         for (day, shard), actions in rows.items():
             actions.append(CounterRow.expires.set(_get_expiry(day)))
             _add_once(CounterRow(_row_key(day, shard)), actions)
 
     def list_counts(self, day: date) -> list[EventCount]:
-        """All counters of a day, strongly consistent."""
+        """List all counters of a day, strongly consistent."""
         shards = self._pool.map(lambda shard: _read_shard(day, shard), range(SHARDS))
         return [count for counts in shards for count in counts]
 
 
 def _add_once(row: CounterRow, actions: list[Action]) -> None:
-    """Apply actions to a row, however often the SDK sends them."""
+    """Apply actions to a row, however often the SDK sends them. A write that finds its own token
+    there is refused: it is done, and only its answer got lost."""
     slot, token = Path([f"w{randbelow(TOKEN_SLOTS):x}"]), token_urlsafe(4)
-    try:
-        row.update(
-            actions=[*actions, slot.set(token)], condition=slot.does_not_exist() | (slot != token)
-        )
-    except UpdateError as error:
-        if not is_lost_race(error):  # else it is done: its answer got lost
-            raise
+    try_update(row, [*actions, slot.set(token)], slot.does_not_exist() | (slot != token))
 
 
 def _read_shard(day: date, shard: int) -> list[EventCount]:
+    """Read the counters of a shard. Their attributes are named by types of event, so no model has
+    them: the row is read as it is."""
     found = CounterRow._get_connection().get_item(_row_key(day, shard), consistent_read=True)
     item = found.get("Item", {})
 
-    def number(name: str) -> int:
+    def read_number(name: str) -> int:
         return int(item[name]["N"]) if name in item else 0
 
     types = {name.partition(":")[2] for name in item if name.startswith((_LOGGED, _DELIVERED))}
     return [
-        EventCount(day, type_, shard, number(_LOGGED + type_), number(_DELIVERED + type_))
+        EventCount(day, type_, shard, read_number(_LOGGED + type_), read_number(_DELIVERED + type_))
         for type_ in types
     ]
 

@@ -1,4 +1,9 @@
-"""Who hears a mailbox: a map in its head, so that one write takes the lease and finds them all."""
+"""A mailbox's subscribers, and what it lists as pending: two attributes of its head's row.
+
+Both are written without the lease, by connections that come and go and by whoever leaves something
+to the holder; and taking the lease reads them in the same write. That is what lets a newcomer
+subscribe with its arrival pending in one write (rule 7 of services/messaging/mailboxes.py).
+"""
 
 from __future__ import annotations
 
@@ -16,138 +21,129 @@ from chalicelib.domain.messaging.pending import encode_arrival
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale, TooManySockets
 from chalicelib.store.clock import from_epoch_ms
-from chalicelib.store.failures import is_lost_race
+from chalicelib.store.saving import try_update
 from chalicelib.store.tables import MailboxRow
 
 MAX_SUBSCRIBERS = 100  # of one mailbox: a head with more would cost too much to write
-MAX_PENDING = (
-    200  # marks in one head: DynamoDB takes at most 300 operators in an expression, and 4 KB
-)
-_NO_MAP = "ValidationException"  # what a write into a map is told where there is none
+MAX_PENDING = 200  # DynamoDB takes at most 300 operators in an expression, and 4 KB
+_NO_MAP = "ValidationException"  # the answer to a write into a map where there is none
 
 
-def append_pending(mark: str) -> Action:
-    """The addition of a mark to what is to be taken in."""
-    action: Action = MailboxRow.todo.set((MailboxRow.todo | []).append([mark]))
+def append_pending(pending_id: str) -> Action:
+    """Make the action that adds to what is pending."""
+    action: Action = MailboxRow.todo.set((MailboxRow.todo | []).append([pending_id]))
     return action
 
 
-def can_append(mark: str) -> Condition:
-    """That there is room for a mark, and that it is not there yet."""
-    todo: Any = MailboxRow.todo
-    room: Condition = todo.does_not_exist() | ((size(todo) < MAX_PENDING) & ~todo.contains(mark))
-    return room
+def can_append(pending_id: str) -> Condition:
+    """Make the condition that there is room for a pending id, and that it is not there yet."""
+    pending: Any = MailboxRow.todo
+    condition: Condition = pending.does_not_exist() | (
+        (size(pending) < MAX_PENDING) & ~pending.contains(pending_id)
+    )
+    return condition
 
 
 def add_subscriber(mailbox: str, connection: Connection) -> None:
-    """Let a socket hear a mailbox: what it asked for last, whichever message gets here first. Where
-    it begins is left to the holder of the lease in the same write. Harmless twice.
+    """Subscribe a connection to a mailbox, with its arrival pending, in one write. Harmless twice;
+    of two writes the one with the newer version of the connection stays, in whatever order they
+    come. Raises TooManySockets, and Stale where it can't be written.
 
-    Raises TooManySockets, and Stale where it can't be written.
+    A mailbox has no map of subscribers until it has the first one, and DynamoDB writes into no map
+    that is not there. So this is tried as usual, then as the first, and then (as another may have
+    been the first meanwhile) once more as usual.
     """
-    mine, todo = MailboxRow.listeners[connection.id], MailboxRow.todo
-    few: Condition = MailboxRow.listeners.does_not_exist() | (
-        size(MailboxRow.listeners) < MAX_SUBSCRIBERS
-    )
-    room: Condition = todo.does_not_exist() | (size(todo) < MAX_PENDING)
-    listener, arrival = (
-        encode_subscriber(mailbox, connection),
-        append_pending(encode_arrival(connection, mailbox)),
-    )
+    subscriber = encode_subscriber(mailbox, connection)
+    arrival = append_pending(encode_arrival(connection, mailbox))
+    entry = MailboxRow.listeners[connection.id]
     for _ in range(2):
         try:
-            MailboxRow(mailbox).update(
-                actions=[mine.set(listener), arrival],
-                condition=((mine.does_not_exist() & few) | (mine["v"] < connection.version)) & room,
-            )
-        except UpdateError as error:
-            if is_lost_race(error):
+            if not try_update(
+                MailboxRow(mailbox), [entry.set(subscriber), arrival], _can_add(connection)
+            ):
                 _check_refusal(mailbox, connection)
-                return
+            return
+        except UpdateError as error:
             if error.cause_response_code != _NO_MAP:
                 raise
-            if _create_map(mailbox, connection.id, listener, arrival):
-                return
-        else:
+        created = MailboxRow.listeners.set({connection.id: subscriber})
+        no_map: Condition = MailboxRow.listeners.does_not_exist()
+        if try_update(MailboxRow(mailbox), [created, arrival], no_map):
             return
     raise Stale
 
 
-def _create_map(
-    mailbox: str, connection_id: str, listener: dict[str, Any], arrival: Action
-) -> bool:
-    """Make the map, with the first who hears. False if there is one by now."""
-    try:
-        MailboxRow(mailbox).update(
-            actions=[MailboxRow.listeners.set({connection_id: listener}), arrival],
-            condition=MailboxRow.listeners.does_not_exist(),
-        )
-    except UpdateError as error:
-        if is_lost_race(error):
-            return False
-        raise
-    return True
+def _can_add(connection: Connection) -> Condition:
+    """Make the condition that a connection is new and there is room for it, or that it is there in
+    an older version; and that there is room for its arrival."""
+    entry, pending = MailboxRow.listeners[connection.id], MailboxRow.todo
+    few: Condition = MailboxRow.listeners.does_not_exist() | (
+        size(MailboxRow.listeners) < MAX_SUBSCRIBERS
+    )
+    room: Condition = pending.does_not_exist() | (size(pending) < MAX_PENDING)
+    new_or_newer = (entry.does_not_exist() & few) | (entry["v"] < connection.version)
+    condition: Condition = new_or_newer & room
+    return condition
 
 
 def _check_refusal(mailbox: str, connection: Connection) -> None:
-    """Find out why a socket was not let in. It may have been before, and asked for the same or for
-    something newer. Raises TooManySockets, Stale."""
+    """Find out why a connection could not be added. It may be there already, in this version or a
+    newer one: then all is well. Raises TooManySockets, Stale."""
     row = MailboxRow.get(mailbox, consistent_read=True)
-    listening = row.listeners.as_dict() if row.listeners else {}
-    one = listening.get(connection.id)
-    if one and int(one["v"]) >= connection.version:
+    entries = row.listeners.as_dict() if row.listeners else {}
+    entry = entries.get(connection.id)
+    if entry and int(entry["v"]) >= connection.version:
         return
-    if one is None and len(listening) >= MAX_SUBSCRIBERS:
+    if entry is None and len(entries) >= MAX_SUBSCRIBERS:
         raise TooManySockets
     raise Stale
 
 
 def remove_subscriber(mailbox: str, connection_id: str) -> None:
-    """Take a socket out. Harmless if it was not there."""
-    mine = MailboxRow.listeners[connection_id]
-    try:
-        MailboxRow(mailbox).update(actions=[mine.remove()], condition=mine.exists())
-    except UpdateError as error:
-        if not is_lost_race(error):
-            raise
+    """Take a connection out of a mailbox. Harmless if it was not there."""
+    entry = MailboxRow.listeners[connection_id]
+    try_update(MailboxRow(mailbox), [entry.remove()], entry.exists())
 
 
 def encode_subscriber(mailbox: str, connection: Connection) -> dict[str, Any]:
-    """A connection as a mailbox's head has it: short, as it is written with it each time."""
-    whose, role, hears = connection.person_id, connection.role, connection.subscriptions
+    """Encode a connection as its entry in a mailbox's head: short, as it is written, and paid for,
+    with each event."""
+    person_id, role, types = connection.person_id, connection.role, connection.subscriptions
     return {
         "c": connection.contract,
         "v": connection.version,
         "x": ceil(connection.subscribed_until.timestamp()),
-        **({"p": whose} if whose != mailbox else {}),
+        **({"p": person_id} if person_id != mailbox else {}),
         **({"r": role.value} if role else {}),
-        **({"h": msgspec.json.encode(hears).decode()} if hears is not None else {}),
+        **({"h": msgspec.json.encode(types).decode()} if types is not None else {}),
     }
 
 
-def estimate_size(hearing: tuple[MailboxSubscriber, ...]) -> int:
-    """About how many bytes of a head they take."""
+def estimate_size(subscribers: tuple[MailboxSubscriber, ...]) -> int:
+    """Estimate how many bytes of a head its subscribers take."""
     return sum(
         50 + len(one.subscriber.connection_id) + sum(map(len, one.subscriber.subscriptions or ()))
-        for one in hearing
+        for one in subscribers
     )
 
 
 def decode_subscribers(row: MailboxRow) -> tuple[MailboxSubscriber, ...]:
-    """Those who hear, with when their connections have certainly ended."""
+    """Decode the subscribers in a head's row."""
+    entries = row.listeners.as_dict() if row.listeners else {}
     return tuple(
         MailboxSubscriber(
-            _decode_subscriber(str(row.person_id), id_, one), from_epoch_ms(1000 * int(one["x"]))
+            _decode_subscriber(str(row.person_id), id_, entry),
+            from_epoch_ms(1000 * int(entry["x"])),
         )
-        for id_, one in (row.listeners.as_dict() if row.listeners else {}).items()
+        for id_, entry in entries.items()
     )
 
 
-def _decode_subscriber(mailbox: str, connection_id: str, one: dict[str, Any]) -> Subscriber:
+def _decode_subscriber(mailbox: str, connection_id: str, entry: dict[str, Any]) -> Subscriber:
     return Subscriber(
         connection_id,
-        one.get("p", mailbox),
-        one["c"],
-        msgspec.json.decode(one["h"], type=tuple[str, ...]) if "h" in one else None,
-        Role(one["r"]) if "r" in one else None,
+        entry.get("p", mailbox),
+        entry["c"],
+        msgspec.json.decode(entry["h"], type=tuple[str, ...]) if "h" in entry else None,
+        Role(entry["r"]) if "r" in entry else None,
     )

@@ -46,3 +46,15 @@ def save_once(row: Model, absent: Condition) -> None:
     except PutError as error:
         if not is_lost_race(error):
             raise
+
+
+def try_update(row: Model, actions: Sequence[Action], condition: Condition) -> bool:
+    """Update a row where a condition holds of the one that is there; `row` is what it is then.
+    Returns False, and nothing is written, where it does not."""
+    try:
+        row.update(actions=list(actions), condition=condition)
+    except UpdateError as error:
+        if is_lost_race(error):
+            return False
+        raise
+    return True

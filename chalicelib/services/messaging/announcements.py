@@ -1,22 +1,23 @@
-"""Announcements: something for everybody who is connected on a contract."""
+"""Announcements: one text for everybody who is connected on a contract."""
 
 from __future__ import annotations
 
-from chalicelib.domain.events import ANNOUNCEMENT, Event
+from chalicelib.domain.events import ANNOUNCEMENT
 from chalicelib.domain.messaging.connections import list_public_rooms
+from chalicelib.domain.outbox import draft_event
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock
 
 
 class Announcements:
-    """Announces. Nothing of it is kept."""
+    """Posts announcements. They are not kept: whoever is offline misses them."""
 
-    def __init__(self, broadcast: FanOut, clock: Clock) -> None:
-        self._broadcast = broadcast
+    def __init__(self, fanout: FanOut, clock: Clock) -> None:
+        self._fanout = fanout
         self._clock = clock
 
     def post_announcement(self, contract: str, text: str) -> None:
-        """Say it on every connection of a contract."""
-        event = Event(ANNOUNCEMENT, "", "", 0, 0, self._clock(), data={"text": text})
+        """Post a text to every connection of a contract."""
+        event = draft_event(ANNOUNCEMENT, "", "", self._clock(), text=text)
         for room in list_public_rooms(contract):
-            self._broadcast.post_to_room(room, event)
+            self._fanout.post_to_room(room, event)
