@@ -58,7 +58,7 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-FOLLOWED_UP = frozenset({ORDER_DELIVERED})  # its courier is let go, and earns
+FOLLOWED_UP = frozenset({ORDER_DELIVERED})  # more follows: its courier is released, and earns
 
 _ORDER = "order#"
 
@@ -67,11 +67,11 @@ LOGGED_FOR = timedelta(days=8)  # and how long it can be looked up: spec 003 ask
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that happened to an order, for one person.
+    """Something that happened to an order (or wallet, payment ...), for one recipient.
 
-    (stream, version, ordinal) says which fact it is; `seq` is its place in the recipient's
-    mailbox and with them its id on the wire: (to, seq). `job` is attached when it is relayed,
-    so that the order's own copy of the event stays small.
+    (stream, version, ordinal) says which fact it is. `seq` is its place in the recipient's log, and
+    (to, seq) its id on the wire. `details` are attached when it is appended to the log, so that the
+    order's own copy of the event stays small.
     """
 
     type: str
@@ -90,7 +90,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def order_id(self) -> int:
-        """The order this is about. Only for events whose stream is an order's."""
+        """The order that the event is about. Only for events whose stream is an order's."""
         return int(self.stream.partition("#")[2])
 
     @property
@@ -101,7 +101,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.details
 
     def is_current(self, now: datetime) -> bool:
-        """Whether it is still worth telling."""
+        """Tell whether the event is still worth delivering."""
         return now < (self.valid_until or self.at + DELIVERABLE_FOR)
 
 
@@ -112,7 +112,7 @@ def draft_event(type_: str, to: str, stream: str, now: datetime, **fields: Any) 
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The events of one version, as an order keeps them until they are relayed."""
+    """The events of one version of an aggregate, kept in its row until every log has them."""
 
     version: int
     at: datetime
@@ -120,42 +120,43 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Outbox(msgspec.Struct, frozen=True):
-    """What an aggregate has lately told: the stream's name, its job, its newest entries."""
+    """The newest entries of an aggregate, with its stream's name and, of an order, its details."""
 
     stream: str
-    details: OrderDetails | None = msgspec.field(name="job")
+    details: OrderDetails | None
     entries: tuple[Entry, ...]
 
     @property
     def newest_version(self) -> int:
-        """The newest version told of, 0 where nothing is."""
+        """The newest version that has events, 0 where none has."""
         return max((entry.version for entry in self.entries), default=0)
 
     @property
     def pending_id(self) -> str:
-        """This outbox as it is left to another: versioned, so that a later one is another mark."""
+        """The outbox as a mailbox lists it as pending. It names the version, so that a later one
+        is pending by itself."""
         return f"{self.stream}@{self.newest_version}"
 
     def find_newest_version(self, person_id: str) -> int:
-        """The newest version that one person is told of, 0 where there is none."""
+        """Return the newest version that has an event for a person, 0 where none has."""
         mine = (e.version for e in self.entries if any(one.to == person_id for one in e.events))
         return max(mine, default=0)
 
     def find_event(self, type_: str) -> Event | None:
-        """An event of some type, None if it tells of none."""
+        """Find an event of some type, the oldest first; None if there is none."""
         events = (event for entry in self.entries for event in entry.events)
         return next((event for event in events if event.type == type_), None)
 
     def list_recipients(self) -> tuple[str, ...]:
-        """Everybody who is told something, once each, in order of first mention."""
+        """List everybody who has an event here, once each, in order of first mention."""
         return tuple(dict.fromkeys(e.to for entry in self.entries for e in entry.events))
 
 
 def order_stream(order_id: int) -> str:
-    """The stream name of an order's events."""
+    """Name the stream of an order's events."""
     return f"{_ORDER}{order_id}"
 
 
 def parse_order_id(stream: str) -> int | None:
-    """Which order a stream is of; None for those of other things."""
+    """Read which order a stream is of; None for the streams of other things."""
     return int(stream.removeprefix(_ORDER)) if stream.startswith(_ORDER) else None

@@ -23,7 +23,7 @@ from chalicelib.domain.rate_limits import RateLimit
 
 Clock = Callable[[], datetime]
 RenderEvent = Callable[[Subscriber, Event], Sequence[str]]
-"""How a listener's contract words an event: frames, or none where it is silent."""
+"""Renders an event in the words of a subscriber's contract: frames, or none where it is silent."""
 
 
 class OrderStore(Protocol):
@@ -121,17 +121,24 @@ class MailboxStore(Protocol):
     def get_mailbox(self, person_id: str) -> Mailbox: ...
     def get_eventually(self, person_id: str) -> Mailbox: ...
     def acquire_lease(
-        self, person_id: str, holder: str, now: datetime, until: datetime, mark: str | None = None
+        self,
+        person_id: str,
+        holder: str,
+        now: datetime,
+        until: datetime,
+        pending_id: str | None = None,
     ) -> Mailbox | None: ...
-    def enqueue_for_holder(self, person_id: str, mark: str, now: datetime) -> bool: ...
+    def enqueue_for_holder(self, person_id: str, pending_id: str, now: datetime) -> bool: ...
     def list_events_before(self, person_id: str, seq: int | None, limit: int) -> list[Event]: ...
     def list_critical_events(self, day: date, since: datetime, limit: int) -> list[Event]: ...
     def list_events_from(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]: ...
     def iterate_events_since(
         self, mailbox: Mailbox, at: datetime, limit: int
     ) -> Iterator[Event]: ...
-    def release_lease(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> bool: ...
-    def release_partial(self, mailbox: Mailbox, holder: str, done: int, now: datetime) -> None: ...
+    def release_lease(self, mailbox: Mailbox, holder: str, applied: int, now: datetime) -> bool: ...
+    def release_partial(
+        self, mailbox: Mailbox, holder: str, applied: int, now: datetime
+    ) -> None: ...
 
 
 class CounterStore(Protocol):
@@ -160,15 +167,15 @@ class FrameSender(Protocol):
         """Send a text frame. Raises Gone, PostFailed, FrameTooLarge."""
 
     def post_frames(self, posts: Sequence[tuple[str, str]]) -> Sequence[Exception | None]:
-        """Send a text frame to each of many connections, side by side. Returns what `post` would
-        have raised, for each."""
+        """Send a text frame to each of many connections, side by side. Returns for each what
+        `post_frame` would have raised, or None."""
 
     def is_connected(self, connection_id: str) -> bool:
-        """Whether the connection is still there."""
+        """Tell whether the connection is still there."""
 
     def get_last_active(self, connection_id: str) -> datetime | None:
-        """When something last came from a connection or went to it; None where that can't be told.
-        Raises Gone."""
+        """Return when something last came from a connection or went to it; None where that can't
+        be told. Raises Gone."""
 
     def close_connection(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open."""

@@ -1,7 +1,11 @@
-"""The sweep: lists what is due, in case a wakeup was lost, and hands it to the queue in shares.
+"""The sweep: lists what is due, in case a wakeup was lost, and puts it on the queue.
 
-It does nothing else, so that what is due is worked off by as many Lambdas as there are. What the
-queue has of it already is not put there again by each pass: see Handed.
+It does nothing else: what is due is worked off by as many Lambdas as there are, and a pass that
+lists takes as long for 10 as for 10,000. What a pass lists and what a wakeup says is the same: this
+is to be looked at. Whoever looks finds out whether there is something to do.
+
+What is on the queue already stays due until it is handled, so it would be listed again by each
+pass: see EnqueuedMemory.
 """
 
 from __future__ import annotations
@@ -23,76 +27,77 @@ log = logging.getLogger(__name__)
 PASSES = 4  # EventBridge can't tick under a minute
 PASS_INTERVAL = timedelta(seconds=15)  # spec 000, Notes: every 15 s with a 15 s cutoff
 
-ORDERS_PER_WAKEUP = (
-    20  # orders in one wakeup: one after the other, 50 ms each where couriers are searched
-)
-CONNECTIONS_PER_WAKEUP = 64  # connections in one wakeup: side by side, a post each
-_WAKEUPS_PER_CALL = 10  # wakeups in one call, as SQS takes them
-_MAX_REMEMBERED = 200_000  # ids remembered of a kind: 50 MB; the next pass goes on
+ORDERS_PER_WAKEUP = 20  # one after the other, 50 ms each where couriers are searched
+CONNECTIONS_PER_WAKEUP = 64  # side by side, a post each
+_WAKEUPS_PER_CALL = 10  # AWS quota: messages in one call of SQS
+_MAX_REMEMBERED = 200_000  # ids of a kind: 50 MB; what is beyond is left to the next pass
 _FIRST_REPEAT = timedelta(seconds=30)
 _LONGEST_REPEAT = timedelta(minutes=16)
-_STUCK_AFTER = timedelta(seconds=90)  # it was handed on three times by then
+_STUCK_AFTER = timedelta(seconds=90)  # it was enqueued three times by then
 
 IsOutOfTime = Callable[[], bool]
-"""Whether so little of the invocation's time is left that nothing more should be begun."""
+"""Tells whether so little of the invocation's time is left that nothing more should be begun."""
 
 T = TypeVar("T", int, str)
 
 
 def is_never_out_of_time() -> bool:
-    """There is time enough."""
+    """Always leave time enough."""
     return False
 
 
 class _Enqueued(NamedTuple):
-    """That an id is handed on for the deadline `at`, since when, and when it may be again."""
+    """One id was enqueued for its deadline `at`: since when, and when it may be again."""
 
-    deadline: datetime
+    at: datetime
     since: datetime
     repeat_at: datetime
 
 
 class EnqueuedMemory(Generic[T]):
-    """Remembers what this process handed on, by id and deadline. What is still due is handed on
-    again after a pause that doubles: while its message waits for an hour, it is queued nine times
-    by one process, and each that is too many costs the one read that finds it not due any more.
+    """Remembers what this process enqueued, by id and deadline.
 
-    Another process, or one that was started anew, remembers nothing: that is one time more.
+    What is still due is enqueued again after a pause that doubles. While its message waits for an
+    hour, one process enqueues it nine times; each time too many costs the one read that finds it
+    not due any more. Another process, or one that was started anew, remembers nothing: that is one
+    time more.
     """
 
     def __init__(self) -> None:
-        self._hands: dict[T, _Enqueued] = {}
+        self._records: dict[T, _Enqueued] = {}
 
     def may_enqueue(self, due: Due[T], now: datetime) -> bool:
-        """Whether to hand it on now."""
-        known = self._find_record(due)
-        return now >= known.repeat_at if known else len(self._hands) < _MAX_REMEMBERED
+        """Tell whether an id may be enqueued now."""
+        record = self._find_record(due)
+        return now >= record.repeat_at if record else len(self._records) < _MAX_REMEMBERED
 
     def record_enqueued(self, due: Due[T], now: datetime) -> None:
-        """Note that it was handed on."""
-        known = self._find_record(due)
-        since = known.since if known else now
+        """Remember that an id was enqueued."""
+        record = self._find_record(due)
+        since = record.since if record else now
         pause = min(max(now - since, _FIRST_REPEAT), _LONGEST_REPEAT)
-        self._hands[due.id] = _Enqueued(due.at, since, now + pause)
+        self._records[due.id] = _Enqueued(due.at, since, now + pause)
 
     def is_stuck(self, due: Due[T], now: datetime) -> bool:
-        """Whether it was handed on for this deadline long ago, and again since."""
-        known = self._find_record(due)
-        return known is not None and now - known.since >= _STUCK_AFTER
-
-    def _find_record(self, due: Due[T]) -> _Enqueued | None:
-        known = self._hands.get(due.id)
-        return known if known and known.deadline == due.at else None
+        """Tell whether an id was enqueued for this deadline long ago, and again since."""
+        record = self._find_record(due)
+        return record is not None and now - record.since >= _STUCK_AFTER
 
     def drop_old(self, now: datetime) -> None:
-        """Forget what was not listed when it could have been handed on again: it is done."""
+        """Forget the ids that were not listed when they could have been enqueued again: they are
+        done."""
         oldest = now - 4 * PASS_INTERVAL
-        self._hands = {id_: hand for id_, hand in self._hands.items() if hand.repeat_at > oldest}
+        self._records = {id_: one for id_, one in self._records.items() if one.repeat_at > oldest}
+
+    def _find_record(self, due: Due[T]) -> _Enqueued | None:
+        """Find what is remembered of an id. With another deadline it is due for another reason."""
+        record = self._records.get(due.id)
+        return record if record and record.at == due.at else None
 
 
 @dataclass(frozen=True)
 class _DueKind(Generic[T]):
-    """How one kind of what is due is handed on: `size` ids in a `wakeup`, until a time."""
+    """How one kind of what is due is enqueued: `size` ids in a wakeup, until a time."""
 
     memory: EnqueuedMemory[T]
     make_wakeup: Callable[[tuple[T, ...]], Wakeup]
@@ -110,49 +115,55 @@ class Sweeper:
         self._connections = connections
         self._queue = queue
         self._clock = clock
-        self._looks, self._beats = EnqueuedMemory[int](), EnqueuedMemory[str]()
+        self._orders_memory = EnqueuedMemory[int]()
+        self._connections_memory = EnqueuedMemory[str]()
 
     def run_passes(
-        self, sleep: Callable[[float], object], out_of_time: IsOutOfTime = is_never_out_of_time
+        self, sleep: Callable[[float], object], is_out_of_time: IsOutOfTime = is_never_out_of_time
     ) -> None:
-        """Make PASSES passes, PASS_EVERY apart. Raises Overdue in the end if any failed, as nothing
-        else would tell of it."""
+        """Make PASSES passes, PASS_INTERVAL apart. A failed one does not stop the next. Raises
+        Overdue in the end if any failed, as nothing else would tell of it."""
         failed = 0
         for n in range(PASSES):
             if n:
                 sleep(PASS_INTERVAL.total_seconds())
-            failed += not self._try_pass(out_of_time)
-            if out_of_time():
+            failed += not self._try_pass(is_out_of_time)
+            if is_out_of_time():
                 break
         if failed:
             raise Overdue(f"{failed} passes of the sweep failed; each is in the log")
 
-    def _try_pass(self, out_of_time: IsOutOfTime) -> bool:
+    def _try_pass(self, is_out_of_time: IsOutOfTime) -> bool:
         try:
-            self.run_pass(out_of_time)
+            self.run_pass(is_out_of_time)
         except Exception:
             log.exception("sweep: the rest waits for the next pass")
             return False
         return True
 
-    def run_pass(self, out_of_time: IsOutOfTime = is_never_out_of_time) -> None:
-        """One pass: hand on all that is due now, or what there is time for. Heartbeats come first
-        and have half of the time, so that no number of orders keeps a socket from its ping.
+    def run_pass(self, is_out_of_time: IsOutOfTime = is_never_out_of_time) -> None:
+        """Enqueue all that is due now, or what there is time for. Connections come first and have
+        half of the time, so that no number of orders keeps a connection from its heartbeat.
 
-        Raises the first failure after both have been tried; Overdue for what has been handed on
-        several times and is still due.
+        Raises the first failure after both kinds have been tried; Overdue for what has been
+        enqueued several times and is still due.
         """
         now, failures = self._clock(), []
-        beats = _DueKind(
-            self._beats, ConnectionsDue, CONNECTIONS_PER_WAKEUP, now + PASS_INTERVAL / 2
+        connections = _DueKind(
+            self._connections_memory,
+            ConnectionsDue,
+            CONNECTIONS_PER_WAKEUP,
+            until=now + PASS_INTERVAL / 2,
         )
-        looks = _DueKind(self._looks, OrdersDue, ORDERS_PER_WAKEUP, now + PASS_INTERVAL)
-        for hand_on in (
-            partial(self._enqueue_due, self._connections.list_due, beats, out_of_time),
-            partial(self._enqueue_due, self._orders.list_due, looks, out_of_time),
+        orders = _DueKind(
+            self._orders_memory, OrdersDue, ORDERS_PER_WAKEUP, until=now + PASS_INTERVAL
+        )
+        for enqueue in (
+            partial(self._enqueue_due, self._connections.list_due, connections, is_out_of_time),
+            partial(self._enqueue_due, self._orders.list_due, orders, is_out_of_time),
         ):
             try:
-                hand_on()
+                enqueue()
             except Exception as error:  # noqa: BLE001 - raised below: one must not stop the other
                 failures.append(error)
         if failures:
@@ -160,39 +171,41 @@ class Sweeper:
 
     def _enqueue_due(
         self,
-        due: Callable[[datetime], Iterable[Due[T]]],
-        share: _DueKind[T],
-        out_of_time: IsOutOfTime,
+        list_due: Callable[[datetime], Iterable[Due[T]]],
+        kind: _DueKind[T],
+        is_out_of_time: IsOutOfTime,
     ) -> None:
-        """Hand on what is listed and may be, as it is read. Raises Overdue, and what the listing
-        or the queue raises, in the end if it can be."""
-        share.memory.drop_old(self._clock())
+        """Enqueue what is listed, as it is read: the first is handled while the last is not listed
+        yet. Raises Overdue and what the listing or the queue raises, but only in the end: what is
+        read already is enqueued."""
+        kind.memory.drop_old(self._clock())
         waiting: list[Due[T]] = []
         stuck: list[T] = []
         try:
-            for one in due(self._clock()):
+            for due in list_due(self._clock()):
                 now = self._clock()
-                if out_of_time() or now >= share.until:
+                if is_out_of_time() or now >= kind.until:
                     break
-                if share.memory.is_stuck(one, now):
-                    stuck.append(one.id)
-                if share.memory.may_enqueue(one, now):
-                    waiting.append(one)
-                if len(waiting) == share.size * _WAKEUPS_PER_CALL:
-                    self._send_batch(share, waiting)
+                if kind.memory.is_stuck(due, now):
+                    stuck.append(due.id)
+                if kind.memory.may_enqueue(due, now):
+                    waiting.append(due)
+                if len(waiting) == kind.size * _WAKEUPS_PER_CALL:
+                    self._send_batch(kind, waiting)
                     waiting = []
         finally:
-            self._send_batch(share, waiting)
+            self._send_batch(kind, waiting)
         if stuck:
             raise Overdue(f"{len(stuck)} still due long after they were handed on: {stuck[:10]}")
 
-    def _send_batch(self, share: _DueKind[T], dues: list[Due[T]]) -> None:
-        """One call. What could not be sent is not noted, and comes with the next pass."""
-        if not dues:
+    def _send_batch(self, kind: _DueKind[T], batch: list[Due[T]]) -> None:
+        """Send as many wakeups as one call takes. What could not be sent is not remembered, and
+        comes with the next pass."""
+        if not batch:
             return
-        ids = [due.id for due in dues]
-        shares = [tuple(ids[n : n + share.size]) for n in range(0, len(ids), share.size)]
-        self._queue.send_wakeups([(share.make_wakeup(some), timedelta(0)) for some in shares])
+        ids = [due.id for due in batch]
+        shares = [tuple(ids[n : n + kind.size]) for n in range(0, len(ids), kind.size)]
+        self._queue.send_wakeups([(kind.make_wakeup(share), timedelta(0)) for share in shares])
         now = self._clock()
-        for due in dues:
-            share.memory.record_enqueued(due, now)
+        for due in batch:
+            kind.memory.record_enqueued(due, now)

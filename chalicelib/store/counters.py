@@ -1,8 +1,9 @@
 """Counters of events, each day's in shards, so that no partition takes all writes.
 
 What is added must not be added twice when an answer gets lost and the SDK sends the write again. So
-a row keeps the tokens of the last writes, each in one of TOKEN_SLOTS places, and a write whose token is
-there is refused. Only if another write took that very place in between is something counted twice.
+a row keeps the tokens of the last writes, each in one of TOKEN_SLOTS places, and a write whose
+token is there is refused. Only if another write took that very place in between is something
+counted twice.
 """
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
-"""Connections, mailboxes and wakeups as plain data: who listens, how far each was told."""
+"""Connections, mailboxes and wakeups as plain data: who subscribes, and to where each has been
+delivered to."""

@@ -1,4 +1,4 @@
-"""What can be said about events in the mass: counts, pages, and who listens."""
+"""Counts of events, pages of a log, and figures of who is subscribed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chalicelib.domain.events import Event
 
 
 class EventCount(msgspec.Struct, frozen=True):
-    """Some events of one type, logged on one day for people of one shard; and how many of them a
-    subscriber was told of."""
+    """How many events of one type were logged on one day, for the people of one shard; and how many
+    of them were delivered to a subscriber."""
 
     day: date
     type: str
@@ -21,14 +21,15 @@ class EventCount(msgspec.Struct, frozen=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Some of a person's events; `next_seq` leads on, None where there are no more."""
+    """Some of a person's events, the newest first. `next_seq` is where the next page begins; None
+    where there is none."""
 
     events: list[Event]
     next_seq: int | None = None
 
 
 class DeliveryStats(msgspec.Struct, frozen=True):
-    """Who listens now, and what waits for those who do not."""
+    """How many connections are subscribed now, and how many events wait for somebody to be."""
 
     connections: int
     people: int

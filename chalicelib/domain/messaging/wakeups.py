@@ -1,4 +1,11 @@
-"""Wakeups: what must be done later, whoever is alive then. Each is safe to handle twice."""
+"""Wakeups: messages on the queue that say what must be looked at, and not what must be done.
+
+Each is sent before what it relies on is written, with a delay, and may come too early, too late,
+twice, or for something that never happened. Whoever handles one looks first what is so by then
+(services/wakeup_handler.py). So a wakeup is safe to repeat, and one too many costs only a read.
+
+The sweep's wakeups (OrdersDue, ConnectionsDue) are for those that got lost.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +18,11 @@ from chalicelib.domain.messaging.connections import Subscriber
 
 
 class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
-    """Tell whatever of this stream has not been told yet.
+    """Deliver whatever of this stream has not been delivered yet.
 
-    It is sent before the commit: until `awaited_until`, `version` may still come. `to` are those
-    who are told of that version, if there is no more to do than to tell them: a look at their
-    mailboxes then says whether it is done. `tries` counts how often it was sent on unfinished.
+    It is sent before the commit: until `awaited_until`, `version` may still come. `recipients` are
+    those of that version, if there is no more to do than to deliver to them: a look at their
+    mailboxes then tells whether it is done. `tries` counts how often it was sent on unfinished.
     """
 
     stream: str
@@ -26,7 +33,7 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
 
 
 class OfferDue(msgspec.Struct, frozen=True, tag="expire"):
-    """The `seq`-th offer of an order lapses at `due`."""
+    """The `seq`-th offer of an order expires at `due_at`."""
 
     order_id: int
     seq: int
@@ -57,7 +64,7 @@ class AuthenticationDue(msgspec.Struct, frozen=True, tag="auth_deadline"):
 
 
 class TokenEndDue(msgspec.Struct, frozen=True, tag="token_end"):
-    """The token of whoever speaks on a connection ends at `until`, unless it has been prolonged:
+    """The token of whoever speaks on a connection ends at `ends_at`, unless it has been extended:
     then another such wakeup is on its way."""
 
     connection_id: str
@@ -65,7 +72,7 @@ class TokenEndDue(msgspec.Struct, frozen=True, tag="token_end"):
 
 
 class FanOutDue(msgspec.Struct, frozen=True, tag="fan_out"):
-    """Post one unkept event to these listeners: a share of a large room."""
+    """Post one event that is not kept to these subscribers: a share of a large room."""
 
     event: Event
     subscribers: tuple[Subscriber, ...] = msgspec.field(name="listeners")
@@ -90,7 +97,7 @@ class ConnectionsDue(msgspec.Struct, frozen=True, tag="beats"):
 
 
 class CloseDue(msgspec.Struct, frozen=True, tag="hang_up"):
-    """Close the socket of a connection that is forgotten here, and could not be closed then.
+    """Close the socket of a connection that has no row any more, and could not be closed then.
 
     `tries` counts how often it was sent on unfinished.
     """
@@ -119,17 +126,18 @@ _LONGEST_PAUSE = timedelta(minutes=15)  # AWS quota: what SQS can delay a messag
 
 
 def compute_pause(tries: int) -> timedelta:
-    """How long a wakeup waits that could not be finished: 5 s, then twice as long each time."""
+    """Compute how long an unfinished wakeup waits: 5 s, then twice as long each time, 15 min at
+    most."""
     doubled: int = 2 ** min(tries, 10)
     return min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE)
 
 
 def encode_wakeup(wakeup: Wakeup) -> str:
-    """A wakeup as the body of a queue message."""
+    """Encode a wakeup as the body of a queue message."""
     return msgspec.json.encode(wakeup).decode()
 
 
 def decode_wakeup(body: str) -> Wakeup:
-    """The wakeup in a queue message. Raises msgspec.ValidationError or DecodeError."""
+    """Decode the body of a queue message. Raises msgspec.ValidationError or DecodeError."""
     wakeup: Wakeup = msgspec.json.decode(body, type=Wakeup)
     return wakeup

@@ -1,4 +1,4 @@
-"""Counts events as they are logged. Counting never hinders telling: what fails is only logged."""
+"""Counting events as they are logged. Counting never hinders delivering: what fails is logged."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from chalicelib.services.ports import CounterStore
 log = logging.getLogger(__name__)
 
 IsCounted = Callable[[Event], bool]
-"""Whether spec 003 has words for an event: the others are not counted."""
+"""Tells whether spec 003 has words for an event: the others are not counted."""
 
-_Key = tuple[date, str, int]
+_Key = tuple[date, str, int]  # day, type, shard of the recipient
 
 
 class EventCounter:
-    """Keeps the counters."""
+    """Counts events by day and type."""
 
-    def __init__(self, store: CounterStore, worded: IsCounted) -> None:
+    def __init__(self, store: CounterStore, is_counted: IsCounted) -> None:
         self._store = store
-        self._worded = worded
+        self._is_counted = is_counted
 
-    def count_events(self, logged: Sequence[Event], heard: Sequence[Event]) -> None:
-        """Count events that were put into logs, and those that subscribers were told of."""
-        put, told = self._count_by_key(logged), self._count_by_key(heard)
-        counts = [EventCount(*key, logged=put[key], delivered=told[key]) for key in put | told]
+    def count_events(self, logged: Sequence[Event], delivered: Sequence[Event]) -> None:
+        """Count events that were appended to logs, and those that subscribers were delivered."""
+        logged_by_key, delivered_by_key = self._count_by_key(logged), self._count_by_key(delivered)
+        counts = [
+            EventCount(*key, logged=logged_by_key[key], delivered=delivered_by_key[key])
+            for key in logged_by_key | delivered_by_key
+        ]
         if not counts:
             return
         try:
@@ -42,5 +45,5 @@ class EventCounter:
         return Counter(
             (event.at.date(), event.type, crc32(event.to.encode()))
             for event in events
-            if self._worded(event)
+            if self._is_counted(event)
         )
