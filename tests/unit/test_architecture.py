@@ -70,6 +70,14 @@ def test_every_file_belongs_to_a_layer() -> None:
     assert layers == set(MAY_IMPORT)
 
 
+def test_messaging_knows_no_room_above_it() -> None:
+    """What it needs of dispatch and orders it states as protocols."""
+    above = ("dispatch", "orders", "rides", "money", "people")
+    for path in sources(APP / "services" / "messaging"):
+        rooms = {name.split(".")[2] for name in imports(path) if "chalicelib.services." in name}
+        assert not rooms & set(above), path
+
+
 def test_domain_and_contracts_know_nothing_of_the_outside() -> None:
     import sys
 

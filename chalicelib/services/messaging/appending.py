@@ -1,6 +1,6 @@
 """Step 2 of delivering: append to a mailbox's log what its head lists as pending.
 
-Nothing is written here. Which place an event gets depends only on what is stored: the head, the
+Nothing is written here. Rule 2 of mailboxes.py is kept here: which place an event gets depends only on what is stored: the head, the
 order of `pending`, and the outboxes. The successor of a holder that died does the same again and
 comes to the same places.
 """
@@ -45,14 +45,15 @@ class LogAppender:
         self._clock = clock
 
     def apply_pending(self, lease: MailboxLease) -> None:
-        """Apply each pending id, the earliest first. Raises the engine's faults."""
+        """Apply each pending id, the earliest first. Raises the engine's faults: the ids from there
+        on stay pending (rule 3)."""
         for pending_id in lease.list_pending():
             self._apply_or_park(lease, pending_id)
             lease.count_applied()
 
     def _apply_or_park(self, lease: MailboxLease, pending_id: str) -> None:
-        """Apply one pending id. One that can't be applied must not stop the others: it is parked,
-        and its own relay wakeup comes to it again and ends in the dead-letter queue."""
+        """Apply one pending id. One that can't be applied must not stop the others (rule 8): it
+        is parked, and its own relay wakeup comes to it again and ends in the dead-letter queue."""
         try:
             if parse_arrival(pending_id) is None:
                 self._append_stream(lease, *parse_stream_version(pending_id))

@@ -116,7 +116,7 @@ class GreetingService:
         is_greeted = connection.greeted
         if is_greeted and all(self._mailboxes.is_up_to_date(box, connection) for box in mailboxes):
             return
-        with self._mailboxes.leased(connection.person_id) as lease:
+        with self._mailboxes.hold_lease(connection.person_id) as lease:
             lease.skip = self._is_outdated
             current = self._connections.get_connection(connection.id, self._clock())
             if current and current.greeted:  # by another, who may have died before this line

@@ -73,7 +73,7 @@ class MailboxLease:
 
     def count_applied(self) -> None:
         """Count the next pending id as applied. It is counted only afterwards: one that could not
-        be read now must stay pending, or its events would never be delivered."""
+        be read now must stay pending, or its events would never be delivered (rule 3)."""
         self._applied += 1
 
     def enqueue_outbox(self, outbox: Outbox) -> None:

@@ -46,9 +46,12 @@ Where it may crash, and what happens then (tests/functional/test_crash_points.py
 
  before_commit   Nothing was written. The relay wakeup finds nothing new.
  after_commit    The relay wakeup, sent before the commit, does steps 1 to 4 some seconds later.
+ before_lease    The same.
  after_lease     The lease runs out after LEASE_TIME; the wakeup takes it and does what is pending.
- during_post     The same; the frame goes out again with the same id.
- before_release  The same: a duplicate frame with the same id.
+ during_post     The same; the frame goes out, then or again, with the same id.
+ after_post      The same: a duplicate frame with the same id.
+ before_release  The same.
+ after_release   All is done. The wakeup reads that in the head.
 
 Subscribing may end halfway, too (tests/functional/test_joining.py): after the connection's row is
 written, its wakeup subscribes it; after that, the next holder finds its arrival and delivers.
@@ -170,7 +173,7 @@ class Mailboxes:
             lease.check_delivered(connection.id)
 
     @contextmanager
-    def leased(self, person_id: str) -> Iterator[MailboxLease]:
+    def hold_lease(self, person_id: str) -> Iterator[MailboxLease]:
         """Hold a mailbox's lease while a block runs; then do steps 2 to 4, and end the lease.
 
         Within the block nothing else is posted to the person's connections by way of the mailbox.
@@ -253,7 +256,7 @@ class Mailboxes:
         """Step 3: post the events past its cursor to each subscriber, and note how far each got.
 
         A subscriber that can't be posted to now falls behind alone; LeaseEnding is raised only for
-        one that would have been posted to, had there been time.
+        one that would have been posted to, had there been time (rule 6).
         """
         box, now = lease.box, self._clock()
         behind = [one for one in box.list_subscribers(now) if box.is_behind(one)]

@@ -11,7 +11,7 @@ that the commit never came: it waits until COMMIT_WITHIN has passed, and then en
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chalicelib.domain.events import FOLLOWED_UP, Entry, Event, Outbox
@@ -38,6 +38,15 @@ def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.to for event in events))
 
 
+def make_relay_wakeup(
+    stream: str, version: int, events: Sequence[Event], now: datetime
+) -> tuple[Wakeup, timedelta]:
+    """Make the wakeup that a commit of `version`, with these events, relies on."""
+    awaited_until = now + COMMIT_WITHIN
+    wakeup = RelayDue(stream, version, awaited_until, recipients=relay_shortcut(events))
+    return wakeup, RELAY_AFTER
+
+
 class OutboxWriter:
     """Writes aggregates that are their own outboxes."""
 
@@ -50,32 +59,17 @@ class OutboxWriter:
         self._clock = clock
 
     def commit_outbox(
-        self,
-        before: Outbox,
-        after: Outbox,
-        write: Callable[[tuple[Entry, ...]], None],
-        *,
-        more_wakeups: Sequence[tuple[Wakeup, timedelta]] = (),
+        self, before: Outbox, after: Outbox, write: Callable[[tuple[Entry, ...]], None]
     ) -> None:
         """Let `write` write the aggregate with the outbox entries it is given, then deliver the
-        newest. `more_wakeups` are sent with the relay's, in one call.
-
-        Raises Stale (nothing was written) or Unavailable.
-        """
-        entries = self._relay.keep_undelivered(before, after.entries, self._clock())
+        newest. Raises Stale (nothing was written) or Unavailable."""
+        now = self._clock()
+        entries = self._relay.keep_undelivered(before, after.entries, now)
         events = entries[-1].events if entries else ()
-        self._queue.send_wakeups(
-            [self.make_relay_wakeup(after.stream, after.newest_version, events), *more_wakeups]
-        )
+        wakeup = make_relay_wakeup(after.stream, after.newest_version, events, now)
+        self._queue.send_wakeups([wakeup])
         write(entries)
         self._relay.deliver_now(Outbox(after.stream, after.details, entries))
-
-    def make_relay_wakeup(
-        self, stream: str, version: int, events: Sequence[Event]
-    ) -> tuple[Wakeup, timedelta]:
-        """Make the wakeup that a commit of `version` with these events relies on."""
-        until = self._clock() + COMMIT_WITHIN
-        return RelayDue(stream, version, until, recipients=relay_shortcut(events)), RELAY_AFTER
 
     def retry_change(self, change: Callable[[], T]) -> T:
         """Call `change` again, after a pause, whenever another write came first. `change` must look

@@ -86,8 +86,8 @@ class EventPoster:
         self, progress: _Progress, events: Sequence[Event], skip: SkipEvent, until: datetime
     ) -> None:
         """Post one event after the other, until one can't be posted or there is no time. The
-        cursor moves past an event only when it is posted or left out, so whoever continues, now or
-        after a crash, begins with the first event that was not."""
+        cursor moves past an event only when it is posted or left out: whoever continues, now or
+        after a crash, begins with the first event that was not (rule 5 of mailboxes.py)."""
         for event in events:
             if not progress.box.is_undelivered(progress.subscriber, event):
                 progress.cursor = event.seq
