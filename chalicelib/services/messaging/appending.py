@@ -1,8 +1,8 @@
 """Step 2 of delivering: append to a mailbox's log what its head lists as pending.
 
-Nothing is written here. Rule 2 of mailboxes.py is kept here: which place an event gets depends only on what is stored: the head, the
-order of `pending`, and the outboxes. The successor of a holder that died does the same again and
-comes to the same places.
+Nothing is written here, and rule 2 of mailboxes.py is kept here: which place an event gets depends
+only on what is stored: the head, the order of `pending`, and the outboxes. The successor of a
+holder that died does the same again and comes to the same places.
 """
 
 from __future__ import annotations

@@ -68,10 +68,10 @@ class OutboxRelay:
         """Return the entries that an outbox is to be written with: `entries`, and those of
         `before` that must not be dropped yet.
 
-        Rule 4 of mailboxes.py: an entry is dropped only once the log of each recipient has it. Until then a mailbox may
-        list it as pending, and whoever holds the lease must be able to read it. An entry older
-        than APPLIED_KEPT_FOR is dropped: its wakeups have been handled long ago, or lie in the
-        dead-letter queue with an alarm.
+        Rule 4 of mailboxes.py: an entry is dropped only once the log of each recipient has it.
+        Until then a mailbox may list it as pending, and whoever holds the lease must be able to
+        read it. An entry older than APPLIED_KEPT_FOR is dropped: its wakeups have been handled long
+        ago, or lie in the dead-letter queue with an alarm.
         """
         oldest_kept = entries[0].version if entries else 0
         leaving = tuple(
