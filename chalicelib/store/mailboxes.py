@@ -27,8 +27,8 @@ from chalicelib.errors import Stale
 from chalicelib.store import mailbox_subscribers as listeners
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
+from chalicelib.store.conditional import save_once
 from chalicelib.store.failures import is_lost_race
-from chalicelib.store.saving import save_once
 from chalicelib.store.tables import EventRow, MailboxRow
 
 log = logging.getLogger(__name__)

@@ -24,6 +24,7 @@ from tests.fakes import Clock, Message, RecordingQueue
 from tests.functional.conftest import PREFIX, Engine
 from tests.functional.row_stories import SETTINGS, place_of
 from tests.functional.world import Socket, Someone, World
+from tests.ledgers import list_bookings
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 ROWS = SAMPLES / "rows"
@@ -102,7 +103,7 @@ def balance_of(world: World, courier_id: str) -> int:
     """A courier's balance in minor units; it must be what the ledger adds up to."""
     store = WalletTable(world.engine.connection)
     balance = store.get_wallet(courier_id).balance_minor
-    booked = store.list_bookings(courier_id, 100)
+    booked = list_bookings(store, courier_id, 100)
     assert balance == sum(booking.amount_minor for booking in booked)
     return balance
 
