@@ -21,7 +21,7 @@ from chalicelib.contracts.money import to_major_units
 from chalicelib.domain import events, travel
 from chalicelib.domain.details import Contact, OrderDetails
 from chalicelib.domain.events import Event
-from chalicelib.domain.money.charges import quote_price
+from chalicelib.domain.money.pricing import quote_price
 from chalicelib.domain.money.payouts import mask_account
 
 Data = dict[str, Any]
