@@ -1,4 +1,4 @@
-"""Everything that can be said no to.
+"""Every error that the application raises on purpose, and the HTTP status of those with one.
 
 WaybillError                     code               http_status
 ├── InvalidInput                 invalid_input      400   the request itself is wrong
@@ -36,7 +36,7 @@ from typing import Any
 
 
 class WaybillError(Exception):
-    """An answer that is not a success. `details` may be shown to the client."""
+    """An answer that is not a success. `message` and `details` are for the client to see."""
 
     code = "error"
     http_status = 500
@@ -86,7 +86,7 @@ class Conflict(WaybillError):
 
 
 class InvalidTransition(Conflict):
-    """`step` is not possible in `status`; `allowed` are the steps that are."""
+    """A step that is not possible in an order's status; `allowed` are the steps that are."""
 
     code = "invalid_transition"
 
@@ -136,20 +136,20 @@ class Unavailable(WaybillError):
 
 
 class Unanswered(Unavailable):
-    """A write that the database did not answer, however often it was asked. `written` says so in
-    the answer's details."""
+    """A write that the database did not answer, however often the SDK sent it. `written` in the
+    details tells the client that it may be done."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, written="unknown")
 
 
 class Stale(Exception):
-    """The row changed since it was read: read again and decide again."""
+    """A row changed since it was read, and nothing was written: read again and decide again."""
 
 
 class CourierContended(Stale):
-    """Another write held the row of `courier_id` at the moment of a claim; nothing was written, and
-    whether the courier is free nobody knows."""
+    """Another write held the row of a courier at the moment of a claim: nothing was written, and
+    nobody knows whether the courier is free."""
 
     def __init__(self, courier_id: str) -> None:
         super().__init__(courier_id)
@@ -157,7 +157,7 @@ class CourierContended(Stale):
 
 
 class CourierTaken(Exception):
-    """A claim on `courier_id` lost its race; nothing was written."""
+    """A claim on a courier lost its race: nothing was written, and another may be asked."""
 
     def __init__(self, courier_id: str) -> None:
         super().__init__(courier_id)
@@ -165,11 +165,11 @@ class CourierTaken(Exception):
 
 
 class AlreadyBooked(Stale):
-    """A wallet has an entry of this key: whoever looks again finds it."""
+    """A wallet has a booking of this key. It is Stale, as whoever looks again finds the booking."""
 
 
 class TooManySockets(Exception):
-    """One more would be too many for one mailbox."""
+    """A socket that would be one too many for its mailbox."""
 
 
 class Gone(Exception):
@@ -185,8 +185,10 @@ class FrameTooLarge(Exception):
 
 
 class Unfinished(Exception):
-    """A wakeup that has been sent on too often: from now on the queue counts how often it fails."""
+    """A wakeup that has sent itself on too often: it fails from now on, so that the queue counts
+    its receives and the alarm on the dead letters rings."""
 
 
 class Overdue(Exception):
-    """A sweep that failed, or that finds something still due long after it was handed on."""
+    """A sweep that failed, or that finds something still due long after it was put on the queue:
+    the sweep's alarm rings."""

@@ -1,18 +1,21 @@
-"""What the environment says. The only reader of `os.environ` in the application."""
+"""What the environment says. The only reader of `os.environ` in the application.
+
+Each setting's default is its field's own, in `Settings`; below it stand the environment's names and
+what each of them takes.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
-T = TypeVar("T")
-
-
+DEFAULT_QUEUE_NAME = "waybill-wakeups"
 # Vehicle type, base, per km, per minute: in minor units.
 DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
 
@@ -22,7 +25,7 @@ class BadSetting(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Every setting of the application, parsed. Units are in the types."""
+    """Every setting of the application, parsed. Units are in the types and names."""
 
     jwt_secret: str = ""
     jwt_jwks_url: str = ""
@@ -33,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
     cors_origins: tuple[str, ...] = ("*",)
     payment_webhook_secret: str = ""
     table_prefix: str = "waybill"
-    queue_name: str = "waybill-wakeups"
+    queue_name: str = DEFAULT_QUEUE_NAME
     aws_region: str = "us-east-1"
     aws_endpoint: str | None = None
     connections_endpoint: str = ""
@@ -59,63 +62,124 @@ class Settings(msgspec.Struct, frozen=True):
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read the settings. Raises BadSetting with one line that says what to do."""
         env = os.environ if env is None else env
-        jwks = env.get("JWT_JWKS_URL", "")
-        secret = env.get("JWT_SECRET", "")
-        if not secret and not jwks:
-            raise BadSetting("JWT_SECRET (or JWT_JWKS_URL) must be set.")
-        if secret and len(secret) < 32:
-            raise BadSetting("JWT_SECRET must have at least 32 characters.")
+        secret, jwks_url = _read_token_keys(env)
         return cls(
             jwt_secret=secret,
-            jwt_jwks_url=jwks,
-            jwt_algorithms=_parse_algorithms(env, jwks),
-            jwt_issuer=env.get("JWT_ISSUER", ""),
-            jwt_audience=env.get("JWT_AUDIENCE", ""),
-            jwt_leeway=timedelta(seconds=_parse_number(env, "JWT_LEEWAY_S", 10, 0, 300)),
+            jwt_jwks_url=jwks_url,
+            jwt_algorithms=_parse_algorithms(env, jwks_url),
             cors_origins=_parse_origins(env),
-            payment_webhook_secret=env.get("PAYMENT_WEBHOOK_SECRET", ""),
-            table_prefix=env.get("TABLE_PREFIX", "waybill"),
             queue_name=read_queue_name(env),
-            aws_region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
+            aws_region=_read_region(env),
             aws_endpoint=_find_aws_endpoint(env),
-            connections_endpoint=env.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", ""),
-            dispatch_radius_m=_parse_number(env, "DISPATCH_RADIUS_M", 5000, 1, 100_000),
-            dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", ("all", "last")),
-            fix_max_age=_parse_seconds(env, "FIX_MAX_AGE_S", 120),
-            fix_max_accuracy_m=_parse_number(env, "FIX_MAX_ACCURACY_M", 200, 1, 100_000),
-            delivery_offer_ttl=_parse_seconds(env, "DELIVERY_OFFER_TTL_S", 15),
-            hail_offer_ttl=_parse_seconds(env, "HAIL_OFFER_TTL_S", 300),
-            hail_search_ttl=_parse_seconds(env, "HAIL_SEARCH_TTL_S", 1800),
-            ride_search_ttl=_parse_seconds(env, "RIDE_SEARCH_TTL_S", 300),
-            food_ready_ttl=_parse_seconds(env, "FOOD_READY_TTL_S", 7200),
-            start_ride_radius_m=_parse_number(env, "START_RIDE_RADIUS_M", 200, 0, 100_000),
+            dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
             ride_tariffs=_parse_tariffs(env),
-            rides_ws_create=_parse_choice(env, "RIDES_WS_CREATE", ("accept", "reject")) == "accept",
-            reallocate_on_driver_cancel=_parse_choice(
-                env, "REALLOCATE_ON_DRIVER_CANCEL", ("false", "true")
-            )
-            == "true",
-            auth_deadline=_parse_seconds(env, "AUTH_DEADLINE_S", 10),
-            feed_stale=_parse_seconds(env, "FEED_STALE_S", 90),
-            socketio_ping_interval=_parse_seconds(
-                env, "SOCKETIO_PING_INTERVAL_S", 300, _MAX_IDLE_S
+            rides_ws_create=_parse_choice(env, "RIDES_WS_CREATE", "accept", "reject") == "accept",
+            reallocate_on_driver_cancel=(
+                _parse_choice(env, "REALLOCATE_ON_DRIVER_CANCEL", "false", "true") == "true"
             ),
-            heartbeat=timedelta(seconds=_parse_number(env, "HEARTBEAT_S", 0, 0, _MAX_IDLE_S)),
+            **_read_texts(env),
+            **_parse_times(env),
+            **_parse_distances(env),
         )
 
 
+_MIN_SECRET = 32  # characters: a shorter key than HS256's digest can be guessed more easily
+_DAY_S = 86_400
+# AWS quotas: API Gateway and CloudFront close what is idle for 10 min. A ping may be late.
+_MAX_IDLE_S = 540
+
+# Settings that are plain texts: field and environment name.
+_TEXTS = (
+    ("jwt_issuer", "JWT_ISSUER"),
+    ("jwt_audience", "JWT_AUDIENCE"),
+    ("payment_webhook_secret", "PAYMENT_WEBHOOK_SECRET"),
+    ("table_prefix", "TABLE_PREFIX"),
+    ("connections_endpoint", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
+)
+# Settings that are times: field, environment name, and the fewest and most seconds it takes.
+_TIMES = (
+    ("jwt_leeway", "JWT_LEEWAY_S", 0, 300),
+    ("fix_max_age", "FIX_MAX_AGE_S", 1, _DAY_S),
+    ("delivery_offer_ttl", "DELIVERY_OFFER_TTL_S", 1, _DAY_S),
+    ("hail_offer_ttl", "HAIL_OFFER_TTL_S", 1, _DAY_S),
+    ("hail_search_ttl", "HAIL_SEARCH_TTL_S", 1, _DAY_S),
+    ("ride_search_ttl", "RIDE_SEARCH_TTL_S", 1, _DAY_S),
+    ("food_ready_ttl", "FOOD_READY_TTL_S", 1, _DAY_S),
+    ("auth_deadline", "AUTH_DEADLINE_S", 1, _DAY_S),
+    ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
+    ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
+    ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
+)
+# Settings that are distances: field, environment name, and the fewest and most metres it takes.
+_DISTANCES = (
+    ("dispatch_radius_m", "DISPATCH_RADIUS_M", 1, 100_000),
+    ("fix_max_accuracy_m", "FIX_MAX_ACCURACY_M", 1, 100_000),
+    ("start_ride_radius_m", "START_RIDE_RADIUS_M", 0, 100_000),
+)
+_DEFAULTS = Settings()
+
+
 def read_queue_name(env: Mapping[str, str] | None = None) -> str:
-    """The wakeup queue's name; app.py needs it when it is imported, before all else is known."""
-    return (os.environ if env is None else env).get("QUEUE_NAME", "waybill-wakeups")
+    """Read the wakeup queue's name: app.py needs it as it is imported, when nothing else may be
+    read yet."""
+    return (os.environ if env is None else env).get("QUEUE_NAME", DEFAULT_QUEUE_NAME)
 
 
-_MAX_IDLE_S = 540  # AWS quotas: 10 min, of API Gateway and of CloudFront; a ping may be late
+def parse_number(
+    env: Mapping[str, str], name: str, default: float, fewest: float, most: float
+) -> float:
+    """Parse a number within its limits; the default where none is given. Raises BadSetting."""
+    given = env.get(name)
+    if not given:
+        return default
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan  # within no limits
+    if not fewest <= value <= most:
+        raise BadSetting(f"{name} takes a number from {fewest:g} to {most:g}, not {given!r}.")
+    return value
+
+
+def _read_texts(env: Mapping[str, str]) -> dict[str, Any]:
+    return {field: env.get(name, getattr(_DEFAULTS, field)) for field, name in _TEXTS}
+
+
+def _parse_times(env: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for field, name, fewest, most in _TIMES:
+        default: timedelta = getattr(_DEFAULTS, field)
+        seconds = parse_number(env, name, default.total_seconds(), fewest, most)
+        found[field] = timedelta(seconds=seconds)
+    return found
+
+
+def _parse_distances(env: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        field: parse_number(env, name, getattr(_DEFAULTS, field), fewest, most)
+        for field, name, fewest, most in _DISTANCES
+    }
+
+
+def _read_token_keys(env: Mapping[str, str]) -> tuple[str, str]:
+    """Read the secret and the URL of public keys by which tokens are checked: one of them must be
+    there. Raises BadSetting."""
+    secret, jwks_url = env.get("JWT_SECRET", ""), env.get("JWT_JWKS_URL", "")
+    if not secret and not jwks_url:
+        raise BadSetting("JWT_SECRET (or JWT_JWKS_URL) must be set.")
+    if secret and len(secret) < _MIN_SECRET:
+        raise BadSetting(f"JWT_SECRET must have at least {_MIN_SECRET} characters.")
+    return secret, jwks_url
+
+
+# What a secret signs, and what a public key checks: RFC 7518's names.
 _SYMMETRIC = {"HS256", "HS384", "HS512"}
 _ASYMMETRIC = {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
 
 
 def _parse_algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
-    """The algorithms that a token may use: secrets and public keys are never mixed."""
+    """Parse the algorithms that a token may use. Secrets and public keys are never mixed: a token
+    signed with a public key as if it were a secret would pass. Raises BadSetting."""
     given = env.get("JWT_ALGORITHMS") or ("RS256,ES256" if jwks else "HS256")
     names = tuple(n.strip() for n in given.split(",") if n.strip())
     known = _ASYMMETRIC if jwks else _SYMMETRIC
@@ -126,8 +190,9 @@ def _parse_algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
 
 
 def _parse_origins(env: Mapping[str, str]) -> tuple[str, ...]:
-    """The origins whose pages may call us, worded as browsers do; `*`: all."""
-    given = env.get("CORS_ORIGINS") or "*"
+    """Parse the origins whose pages may call us, written as browsers do; `*`: all. Raises
+    BadSetting."""
+    given = env.get("CORS_ORIGINS") or ",".join(_DEFAULTS.cors_origins)
     origins = [part.strip() for part in given.split(",")]
     if origins == ["*"]:
         return ("*",)
@@ -142,7 +207,7 @@ def _parse_origins(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _normalize_origin(origin: str) -> str:
-    """Lower the case and leave out a scheme's usual port."""
+    """Write an origin as browsers do: in lower case, without its scheme's usual port."""
     lower = origin.lower()
     for scheme, port in (("http://", ":80"), ("https://", ":443")):
         if lower.startswith(scheme):
@@ -156,8 +221,12 @@ _ORIGIN_PATTERN = re.compile(
 )
 
 
+def _read_region(env: Mapping[str, str]) -> str:
+    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or _DEFAULTS.aws_region
+
+
 def _find_aws_endpoint(env: Mapping[str, str]) -> str | None:
-    """The LocalStack-compatible endpoint, if one is named; AWS itself needs none."""
+    """Find the LocalStack-compatible endpoint that is named, if any; AWS itself needs none."""
     if env.get("AWS_ENDPOINT_URL"):
         return env["AWS_ENDPOINT_URL"]
     if env.get("LOCALSTACK_HOST"):
@@ -167,17 +236,18 @@ def _find_aws_endpoint(env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _parse_choice(env: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
-    """One of these words; the first is the default."""
-    given = env.get(name) or words[0]
-    if given not in words:
-        raise BadSetting(f"{name} takes one of {', '.join(words)}, not {given!r}.")
+def _parse_choice(env: Mapping[str, str], name: str, default: str, other: str) -> str:
+    """Parse one of two words; the default where none is given. Raises BadSetting."""
+    given = env.get(name) or default
+    if given not in (default, other):
+        raise BadSetting(f"{name} takes one of {default}, {other}, not {given!r}.")
     return given
 
 
 def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], ...]:
-    """`standard=250/120/25,…`: for each vehicle type what a ride begins with, and what a km and a
-    minute add, in minor units. Types that are not named keep their prices."""
+    """Parse `standard=250/120/25,…`: for each vehicle type what a ride begins with, and what a km
+    and a minute add, in minor units. Types that are not named keep their prices. Raises
+    BadSetting."""
     found = {tariff[0]: tariff for tariff in DEFAULT_TARIFFS}
     for part in filter(None, env.get("RIDE_TARIFFS", "").split(",")):
         match = _TARIFF_PATTERN.fullmatch(part.strip())
@@ -191,37 +261,3 @@ def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], .
 
 
 _TARIFF_PATTERN = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
-
-
-def _parse_seconds(
-    env: Mapping[str, str], name: str, default: int, most: int = 86_400
-) -> timedelta:
-    return timedelta(seconds=_parse_number(env, name, default, 1, most))
-
-
-def _parse_number(
-    env: Mapping[str, str], name: str, default: float, low: float, high: float
-) -> float:
-    return _parse_if_given(
-        env, name, default, float, lambda n: low <= n <= high, f"{low:g} to {high:g}"
-    )
-
-
-def _parse_if_given(
-    env: Mapping[str, str],
-    name: str,
-    default: T,
-    parse: Callable[[str], T],
-    good: Callable[[T], bool],
-    takes: str,
-) -> T:
-    if not env.get(name):
-        return default
-    try:
-        value = parse(env[name])
-    except ValueError:
-        value = default
-    else:
-        if good(value):
-            return value
-    raise BadSetting(f"{name} takes a number from {takes}, not {env[name]!r}.")

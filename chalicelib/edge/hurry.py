@@ -55,7 +55,7 @@ class WaitBudget:
 
     def _pause_if_allowed(self, name: str, limit: RateLimit) -> bool:
         if name not in self._allowed:
-            self._allowed[name] = self._allowances.take(name, limit, self._clock())
+            self._allowed[name] = self._allowances.try_use(name, limit, self._clock())
         if not self._left or not self._allowed[name]:
             return False
         self._sleep(self._left.pop(0))

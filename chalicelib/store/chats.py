@@ -1,4 +1,4 @@
-"""Messages, by order and in order of time."""
+"""Chat messages: a partition an order, in order of time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import msgspec
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, ChatMessage
-from chalicelib.store.saving import save_if
+from chalicelib.store.conditional import save_if
 from chalicelib.store.tables import ChatRow
 
 
 class ChatTable:
-    """The chats table."""
+    """Reads and writes the chats table."""
 
     def insert_message(self, message: ChatMessage) -> None:
-        """Keep a message. Raises Stale if there is another of that id, whatever it says; a write
-        whose answer got lost is sent again by the SDK and finds itself done."""
+        """Insert a message. Raises Stale if another has its id, even one of the same words: two
+        messages must not become one."""
         row = ChatRow(
             message.order_id,
             message.id,
@@ -35,10 +35,11 @@ class ChatTable:
             return None
 
     def list_newest(self, order_id: int, limit: int, before: int | None) -> list[ChatMessage]:
-        """The newest messages, before one of them if said, newest first, at most `limit`."""
-        older = ChatRow.message_id < before if before is not None else None
+        """List an order's newest messages, newest first, strongly consistent, at most `limit`;
+        only those older than the message `before`, where one is given."""
+        is_older = ChatRow.message_id < before if before is not None else None
         rows = ChatRow.query(
-            order_id, older, consistent_read=True, scan_index_forward=False, limit=limit
+            order_id, is_older, consistent_read=True, scan_index_forward=False, limit=limit
         )
         return [_decode_message(row) for row in rows]
 

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 
 
 def to_epoch_ms(at: datetime) -> int:
-    """Epoch milliseconds."""
+    """Convert an aware time to epoch milliseconds."""
     return int(at.timestamp() * 1000)
 
 
 def from_epoch_ms(value: int | float) -> datetime:
-    """The aware UTC time of epoch milliseconds."""
+    """Convert epoch milliseconds to an aware UTC time."""
     return datetime.fromtimestamp(value / 1000, tz=timezone.utc)

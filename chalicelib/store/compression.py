@@ -1,9 +1,11 @@
-"""Values as rows hold them where size is money: JSON, compressed with a dictionary.
+"""A versioned format of documents in rows, where size is money: JSON, compressed with a dictionary.
+
+The first byte of a document names its dictionary. A row can't be read in the console: `python -m
+infra.deploy.unpack` reads one by hand.
 
 DynamoDB charges a write for each started kilobyte. An order with its timeline, its courier and the
 events of its last versions is 2 to 4 KB of JSON, which says most things several times, and about
-0.5 KB packed. The dictionary holds what all of them say; a third of what is left without it.
-`python -m infra.deploy.unpack` reads a row by hand.
+0.5 KB packed. The dictionary holds what all of them say: without it they are half as large again.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ import msgspec
 T = TypeVar("T")
 
 _ZLIB_LEVEL = 6  # 9 saves not one byte of an order, 1 a third less
-_RAW_DEFLATE_BITS = -15  # no header: the first byte says which dictionary it was
+# zlib's window of 32 KB; negative: without zlib's header, as our first byte is header enough.
+_RAW_DEFLATE_BITS = -15
 
-# Rows are unreadable without it: never change one, add another with the next letter. What is said
-# most often stands last, where zlib reaches it with the fewest bits.
+# A dictionary that changes makes every row of it unreadable: never change one, add another with the
+# next letter. What is said most often stands last, where zlib reaches it with the fewest bits.
 _DICTIONARIES = {
     b"a": b'"deliveries":"on_time":"rewarded":false}}"months":{"20'
     b'"newest":[{"key":"earning#"order_id":"parts":{"base":"distance_bonus":0,"on_time_bonus":0,'
@@ -50,7 +53,7 @@ _NEWEST_DICTIONARY = b"a"
 
 
 def pack(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
-    """A value as it is stored; the same value always gives the same bytes."""
+    """Pack a value into the bytes that a row holds. The same value always gives the same bytes."""
     deflate = zlib.compressobj(
         _ZLIB_LEVEL,
         zlib.DEFLATED,
@@ -63,12 +66,12 @@ def pack(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
 
 
 def unpack(packed: bytes, kind: type[T]) -> T:
-    """The value that was packed."""
+    """Unpack a value. Raises KeyError, zlib.error or msgspec.DecodeError for what is none."""
     return msgspec.json.decode(unpack_json(packed), type=kind)
 
 
 def unpack_json(packed: bytes) -> bytes:
-    """The JSON that was packed. Raises KeyError or zlib.error for what was not."""
+    """Unpack a value's JSON. Raises KeyError or zlib.error for what is none."""
     inflate = zlib.decompressobj(_RAW_DEFLATE_BITS, _DICTIONARIES[packed[:1]])
     plain = inflate.decompress(packed[1:])
     if not inflate.eof:

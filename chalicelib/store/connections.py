@@ -27,8 +27,8 @@ from chalicelib.domain.messaging.connections import (
 from chalicelib.domain.people import Role
 from chalicelib.store import mailbox_subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.conditional import save_if, save_once
 from chalicelib.store.mailboxes import MailboxTable
-from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 

@@ -17,7 +17,7 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.messaging.event_stats import EventCount
-from chalicelib.store.saving import try_update
+from chalicelib.store.conditional import try_update
 from chalicelib.store.tables import SHARDS, CounterRow
 
 _KEPT_FOR = timedelta(days=400)

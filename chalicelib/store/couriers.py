@@ -23,8 +23,8 @@ from chalicelib.domain.people import Courier, Fix, LastShown
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import NotOnline, RateLimited, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.conditional import update_if
 from chalicelib.store.failures import is_lost_race
-from chalicelib.store.saving import update_if
 from chalicelib.store.tables import SHARDS, CourierRow
 
 _PER_CELL = 100  # free couriers read of one cell at a time

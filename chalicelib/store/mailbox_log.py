@@ -20,7 +20,7 @@ from chalicelib.domain.events import CRITICAL, LOGGED_FOR, Event
 from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.saving import save_once
+from chalicelib.store.conditional import save_once
 from chalicelib.store.tables import EventRow
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from chalicelib.domain.messaging.pending import encode_arrival
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale, TooManySockets
 from chalicelib.store.clock import from_epoch_ms
-from chalicelib.store.saving import try_update
+from chalicelib.store.conditional import try_update
 from chalicelib.store.tables import MailboxRow
 
 MAX_SUBSCRIBERS = 100  # of one mailbox: a head with more would cost too much to write

@@ -28,7 +28,7 @@ from chalicelib.store import mailbox_log
 from chalicelib.store import mailbox_subscribers as subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.saving import try_update
+from chalicelib.store.conditional import try_update
 from chalicelib.store.tables import MailboxRow
 
 _PAGE = 100

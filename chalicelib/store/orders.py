@@ -19,8 +19,8 @@ from chalicelib.errors import CourierContended, CourierTaken, NotFound, Stale
 from chalicelib.store import couriers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
+from chalicelib.store.conditional import save_if
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
-from chalicelib.store.saving import save_if
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow
 

@@ -1,4 +1,4 @@
-"""Payments: each attempt to pay for an order is a row under it."""
+"""Payments: each attempt to pay for an order is a row in the order's partition."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import msgspec
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.money.payments import Payment
-from chalicelib.store.saving import save_if
+from chalicelib.store.conditional import save_if
 from chalicelib.store.tables import PaymentRow
 
 
 class PaymentTable:
-    """The payments table."""
+    """Reads and writes the payments table."""
 
     def get_attempt(self, order_id: int, attempt: int) -> Payment | None:
         """Read one attempt, strongly consistent; None if there is none."""
@@ -24,16 +24,15 @@ class PaymentTable:
         return _decode_payment(row)
 
     def get_latest(self, order_id: int) -> Payment | None:
-        """The last attempt to pay for an order, strongly consistent; None if there is none."""
+        """Read the last attempt to pay for an order, strongly consistent; None if there is none."""
         rows = PaymentRow.query(
             order_id, consistent_read=True, scan_index_forward=False, limit=1, page_size=1
         )
         return next((_decode_payment(row) for row in rows), None)
 
     def commit_payment(self, before: Payment | None, after: Payment) -> None:
-        """Write `after` if the attempt is still `before` (None: not there). A write whose answer
-        got lost is sent again by the SDK and finds itself done. Raises Stale."""
-        unchanged = (
+        """Write `after` if the attempt is still `before` (None: not there). Raises Stale."""
+        is_before = (
             PaymentRow.version == before.version if before else PaymentRow.order_id.does_not_exist()
         )
         row = PaymentRow(
@@ -43,7 +42,7 @@ class PaymentTable:
             version=after.version,
             commit=uuid4().hex,
         )
-        save_if(row, unchanged | (PaymentRow.commit == row.commit))
+        save_if(row, is_before | (PaymentRow.commit == row.commit))
 
 
 def _decode_payment(row: PaymentRow) -> Payment:

@@ -1,4 +1,4 @@
-"""Profiles."""
+"""People's profiles, with the ratings that couriers got."""
 
 from __future__ import annotations
 
@@ -11,45 +11,55 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.people import Person
 from chalicelib.domain.retries import Retries
-from chalicelib.store.saving import save_if
+from chalicelib.store.conditional import save_if
 from chalicelib.store.tables import PersonRow
 
 
 class PeopleTable:
-    """The people table."""
+    """Reads and writes the people table.
+
+    A profile has two writers: its person, and whoever rates them. So each write is of a version,
+    and a row of a profile is made and checked by the same two functions wherever it is written.
+    """
 
     def __init__(self, retries: Retries | None = None) -> None:
         self._retries = retries or Retries()
 
-    def get(self, person_id: str) -> Person | None:
+    def get_person(self, person_id: str) -> Person | None:
         """Read a profile, strongly consistent; None if there is none."""
         return self.get_with_version(person_id)[0]
 
     @staticmethod
     def get_with_version(person_id: str) -> tuple[Person | None, int]:
-        """A profile and which version it is, 0 where there is none."""
-        row = _find_row(person_id)
-        return (msgspec.json.decode(row.doc, type=Person), int(row.version)) if row else (None, 0)
+        """Read a profile and its version, strongly consistent; (None, 0) if there is none."""
+        try:
+            row = PersonRow.get(person_id, consistent_read=True)
+        except DoesNotExist:
+            return None, 0
+        return msgspec.json.decode(row.doc, type=Person), int(row.version)
 
     @staticmethod
     def make_row(person: Person, version: int) -> PersonRow:
-        """A profile as it is to be written."""
+        """Make the row of a version of a profile."""
         doc = msgspec.json.encode(person).decode()
         return PersonRow(person_id=person.id, doc=doc, version=version, commit=uuid4().hex)
 
     @staticmethod
     def make_version_condition(row: PersonRow, version: int) -> Condition:
-        """That a profile is of a version, 0: not there; or was written by this very row."""
-        known: Condition = (
+        """Make the condition to write a row on: the profile in the table is of `version` (0: there
+        is none), or the SDK has written this very row already."""
+        is_read: Condition = (
             PersonRow.version == version if version else PersonRow.person_id.does_not_exist()
         )
-        either: Condition = known | (PersonRow.commit == row.commit)
+        is_mine: Condition = PersonRow.commit == row.commit
+        either: Condition = is_read | is_mine
         return either
 
-    def put(self, wanted: Person) -> Person:
-        """Write a profile; ratings are kept as they are. Returns what is stored."""
+    def save_person(self, wanted: Person) -> Person:
+        """Write a profile and return what is stored: ratings stay as they are, as they are not
+        their person's to say. Raises Unavailable if others write it all the time."""
 
-        def write() -> Person:
+        def try_save() -> Person:
             found, version = self.get_with_version(wanted.id)
             known = found or Person(wanted.id)
             person = replace(wanted, rating_sum=known.rating_sum, rating_count=known.rating_count)
@@ -57,11 +67,4 @@ class PeopleTable:
             save_if(row, self.make_version_condition(row, version))
             return person
 
-        return self._retries.retry_while_stale(write)
-
-
-def _find_row(person_id: str) -> PersonRow | None:
-    try:
-        return PersonRow.get(person_id, consistent_read=True)
-    except DoesNotExist:
-        return None
+        return self._retries.retry_while_stale(try_save)

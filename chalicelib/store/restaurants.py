@@ -10,9 +10,9 @@ from chalicelib.store.tables import RestaurantRow
 
 
 class RestaurantTable:
-    """The restaurants table."""
+    """Reads and writes the restaurants table."""
 
-    def get(self, restaurant_id: str) -> Restaurant | None:
+    def get_restaurant(self, restaurant_id: str) -> Restaurant | None:
         """Read a profile, strongly consistent; None if there is none."""
         try:
             row = RestaurantRow.get(restaurant_id, consistent_read=True)
@@ -20,6 +20,7 @@ class RestaurantTable:
             return None
         return msgspec.json.decode(row.doc, type=Restaurant)
 
-    def put(self, restaurant: Restaurant) -> None:
-        """Write a profile whole; the last writer wins, as nothing in it rests on what was there."""
+    def save_restaurant(self, restaurant: Restaurant) -> None:
+        """Write a profile whole. The last writer wins: nothing in it rests on what was there, so
+        it needs no condition."""
         RestaurantRow(restaurant.id, doc=msgspec.json.encode(restaurant).decode()).save()

@@ -13,10 +13,11 @@ T = TypeVar("T")
 
 
 def read_in_turns(read: Callable[[int], Iterator[T]]) -> Iterator[T]:
-    """Read one row of each shard after the other, beginning with any of them: whoever reads less
-    than all there is, or reads at the same time as another, does not always read the same.
+    """Yield one row of each shard after the other, until all are read.
 
-    A shard that can't be read keeps nobody from the others; its failure is raised in the end.
+    The first shard is drawn by lot: readers that stop early, or that read at the same time, must
+    not all get the same rows. A shard that can't be read keeps nobody from the others: the first
+    failure is raised when all others have been read.
     """
     first = random.randrange(SHARDS)
     turns = deque(read((first + n) % SHARDS) for n in range(SHARDS))

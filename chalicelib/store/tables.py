@@ -3,13 +3,15 @@
 An index attribute is present only while the row belongs in that index, so an index holds what is
 due, active or free, and nothing else. Indexes project keys only: a hit is read again, strongly
 consistent, before anything is decided on it.
+
+`commit` is a token of the write that made a row's version. The SDK sends a write again whose answer
+got lost, and the second one meets the first one's row: by the token it finds that row its own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from botocore.config import Config
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
@@ -19,15 +21,11 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.connection import Connection
-from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.store.failures import Database, retry_conflicts
-
-POOL_SIZE = 50  # connections of a client: more than threads ever wait for answers at once
-SHARDS = 8  # of every time-ordered index, so that no partition takes all writes
+# A time-ordered index has one hot end: so many partitions share the writes there.
+SHARDS = 8
 
 
 class _ByDeadline(GlobalSecondaryIndex["OrderRow"]):
@@ -67,16 +65,15 @@ class _ByMerchant(GlobalSecondaryIndex["OrderRow"]):
 
 
 class OrderRow(Model):
-    """An order; `doc` is domain.orders.Order, packed, its last versions' events in it."""
+    """An order; `doc` is domain.orders.model.Order, packed, its outbox in it."""
 
     class Meta:
         table_name = "orders"
-        billing_mode = "PAY_PER_REQUEST"
 
     order_id = NumberAttribute(hash_key=True)
     version = NumberAttribute()
     doc = BinaryAttribute(legacy_encoding=False)
-    commit = UnicodeAttribute()  # of the write that made this version: sent twice, it knows itself
+    commit = UnicodeAttribute()
     deadline_shard = NumberAttribute(null=True)  # while an offer or a search is pending
     deadline_at = NumberAttribute(null=True)  # epoch ms
     active_customer = UnicodeAttribute(null=True)  # while not terminal
@@ -108,13 +105,16 @@ class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
 
 
 class CourierRow(Model):
-    """What a courier is doing. `free_shard` is there only while available and holding no order, and
-    only with it a row is in the indexes: `cell` may always be written. Whoever can't be asked any
-    more is taken out as they are read: of the cells by `cell`, of both indexes by `free_shard`."""
+    """What a courier is doing, an attribute each: several writers change some of them, and none
+    should wait for another.
+
+    `free_shard` is there only while the courier is available and holds no order, and only with it a
+    row is in the indexes: `cell` may always be written. Readers of the indexes take out couriers
+    who can't be asked any more: of the cells by `cell`, of both indexes by `free_shard`.
+    """
 
     class Meta:
         table_name = "couriers"
-        billing_mode = "PAY_PER_REQUEST"
 
     courier_id = UnicodeAttribute(hash_key=True)
     available = BooleanAttribute(null=True)
@@ -127,40 +127,36 @@ class CourierRow(Model):
     fix_came_at = NumberAttribute(null=True)  # epoch ms, by ours
     vague = BooleanAttribute(null=True)  # true while the fix is one that a good one must displace
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
-    fix_token = UnicodeAttribute(null=True)  # of the write of this fix: sent twice, it knows itself
+    fix_token = UnicodeAttribute(null=True)  # as `commit`, of the write of this fix
     cell = UnicodeAttribute(null=True)  # of the fix
     track: Any = ListAttribute(null=True)  # of the fixes not yet in the odometer, 12 bytes each
     odometer_m = NumberAttribute(null=True)
     shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes
     free_shard = NumberAttribute(null=True)
     idle_since = NumberAttribute(null=True)  # epoch ms
-    seen = UnicodeAttribute(null=True)  # JSON of domain.people.Sighting
+    seen = UnicodeAttribute(null=True)  # JSON of domain.people.LastShown
 
     by_cell = _ByCell()
     by_idle = _ByIdle()
 
 
 class PersonRow(Model):
-    """A profile."""
+    """A person's profile, with the sum of their ratings; `doc` is JSON of domain.people.Person."""
 
     class Meta:
         table_name = "people"
-        billing_mode = "PAY_PER_REQUEST"
 
     person_id = UnicodeAttribute(hash_key=True)
     doc = UnicodeAttribute()
     version = NumberAttribute()
-    commit = UnicodeAttribute(
-        null=True
-    )  # of the write of this version: sent twice, it knows itself
+    commit = UnicodeAttribute(null=True)
 
 
 class RestaurantRow(Model):
-    """Where a restaurant's orders are picked up."""
+    """A restaurant's profile, which says where its orders are picked up."""
 
     class Meta:
         table_name = "restaurants"
-        billing_mode = "PAY_PER_REQUEST"
 
     restaurant_id = UnicodeAttribute(hash_key=True)
     doc = UnicodeAttribute()  # JSON of domain.people.Restaurant
@@ -171,33 +167,30 @@ class ChatRow(Model):
 
     class Meta:
         table_name = "chats"
-        billing_mode = "PAY_PER_REQUEST"
 
     order_id = NumberAttribute(hash_key=True)
     message_id = NumberAttribute(range_key=True)
-    doc = UnicodeAttribute()  # JSON of domain.chats.Message
-    commit = UnicodeAttribute()  # of the write: sent twice, it knows itself
+    doc = UnicodeAttribute()  # JSON of domain.orders.chat.ChatMessage
+    commit = UnicodeAttribute()
     expires = NumberAttribute()  # epoch s, TTL
 
 
 class RatingRow(Model):
-    """What a customer thought of the courier of one order."""
+    """A customer's rating of the courier of one order."""
 
     class Meta:
         table_name = "ratings"
-        billing_mode = "PAY_PER_REQUEST"
 
     order_id = NumberAttribute(hash_key=True)
     doc = UnicodeAttribute()  # JSON of domain.people.Rating
-    commit = UnicodeAttribute(null=True)  # of the write: sent twice, it knows itself
+    commit = UnicodeAttribute(null=True)
 
 
 class AllowanceRow(Model):
-    """How much of a limit somebody has used."""
+    """How much of a rate limit somebody has used."""
 
     class Meta:
         table_name = "allowances"
-        billing_mode = "PAY_PER_REQUEST"
 
     name = UnicodeAttribute(hash_key=True)  # of the limit and the person
     uses = UnicodeSetAttribute(null=True)  # a token each: one that is sent twice is there once
@@ -215,18 +208,15 @@ class _ByCheck(GlobalSecondaryIndex["ConnectionRow"]):
 
 
 class ConnectionRow(Model):
-    """A WebSocket: whose, in which contract, and what that contract remembers of it."""
+    """A WebSocket: whose it is, and in which contract."""
 
     class Meta:
         table_name = "connections"
-        billing_mode = "PAY_PER_REQUEST"
 
     connection_id = UnicodeAttribute(hash_key=True)
-    doc = UnicodeAttribute()  # JSON of domain.connections.Connection
+    doc = UnicodeAttribute()  # JSON of domain.messaging.connections.Connection
     version = NumberAttribute()
-    commit = UnicodeAttribute(
-        null=True
-    )  # of the write of this version: sent twice, it knows itself
+    commit = UnicodeAttribute(null=True)
     expires = NumberAttribute()  # epoch s, TTL
     check_shard = NumberAttribute()
     check_at = NumberAttribute()  # epoch ms: when its liveness is looked at next
@@ -235,17 +225,16 @@ class ConnectionRow(Model):
 
 
 class RoomRow(Model):
-    """One listener in one room of many. Who hears one person's mailbox, its head knows."""
+    """A subscriber of a room of many. The subscribers of a mailbox are in the mailbox's head."""
 
     class Meta:
         table_name = "rooms"
-        billing_mode = "PAY_PER_REQUEST"
 
     room = UnicodeAttribute(hash_key=True)
     connection_id = UnicodeAttribute(range_key=True)
     person_id = UnicodeAttribute()
     contract = UnicodeAttribute()
-    hears = UnicodeAttribute(null=True)  # JSON of the types it asked for; absent: all
+    hears = UnicodeAttribute(null=True)  # JSON of the types it subscribes to; absent: all
     version = NumberAttribute(null=True)  # of the connection when it joined
     role = UnicodeAttribute(null=True)
     expires = NumberAttribute()  # epoch s, TTL
@@ -256,17 +245,14 @@ class MailboxRow(Model):
 
     class Meta:
         table_name = "mailboxes"
-        billing_mode = "PAY_PER_REQUEST"
 
     person_id = UnicodeAttribute(hash_key=True)
     lease = UnicodeAttribute(null=True)  # the holder's token
     lease_until = NumberAttribute(null=True)  # epoch ms
     ended = UnicodeAttribute(null=True)  # the token of the last holder who let go
-    todo: Any = ListAttribute(
-        null=True
-    )  # marks (domain/messaging/mailboxes.py): what the holder is to take in
-    doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.Head, packed
-    listeners: Any = MapAttribute(null=True)  # by connection id: store/mailbox_subscribers.py
+    todo: Any = ListAttribute(null=True)  # pending ids: what the holder has to apply
+    doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.StoredHead, packed
+    listeners: Any = MapAttribute(null=True)  # subscribers (store/mailbox_subscribers.py), by id
 
 
 class _ByCritical(GlobalSecondaryIndex["EventRow"]):
@@ -283,22 +269,20 @@ class EventRow(Model):
 
     class Meta:
         table_name = "events"
-        billing_mode = "PAY_PER_REQUEST"
 
     person_id = UnicodeAttribute(hash_key=True)
     seq = NumberAttribute(range_key=True)
     doc = BinaryAttribute(legacy_encoding=False)  # a list of domain.events.Event, packed
     expires = NumberAttribute()  # epoch s, TTL
-    critical_day = UnicodeAttribute(
-        null=True
-    )  # 2026-01-27#3: day and shard, if its last is critical
+    # 2026-01-27#3: day and shard, if the last event of the run is critical
+    critical_day = UnicodeAttribute(null=True)
     critical_at = NumberAttribute(null=True)  # epoch ms
 
     by_critical = _ByCritical()
 
 
 class CounterRow(Model):
-    """How many events of each type came on one day, to the people of one of the day's shards.
+    """How many events of each type were logged on one day, for the people of one shard.
 
     There are two numbers for each type, and the tokens of the last writes, under names made of
     them: store/counters.py has both.
@@ -306,66 +290,57 @@ class CounterRow(Model):
 
     class Meta:
         table_name = "counters"
-        billing_mode = "PAY_PER_REQUEST"
 
     day = UnicodeAttribute(hash_key=True)  # 2026-01-27#3
     expires = NumberAttribute(null=True)  # epoch s, TTL
 
 
 class WalletRow(Model):
-    """The balance of one courier."""
+    """A courier's wallet: the balance, and the bookings of its last write."""
 
     class Meta:
         table_name = "wallets"
-        billing_mode = "PAY_PER_REQUEST"
 
     courier_id = UnicodeAttribute(hash_key=True)
-    doc = BinaryAttribute(legacy_encoding=False)  # domain.wallets.Wallet, packed
+    doc = BinaryAttribute(legacy_encoding=False)  # domain.money.wallets.Wallet, packed
     version = NumberAttribute()
-    commit = UnicodeAttribute()  # of the write that made this version: sent twice, it knows itself
+    commit = UnicodeAttribute()
 
 
 class LedgerRow(Model):
-    """One entry of a wallet's ledger, never changed. The newest are in the wallet itself."""
+    """A booking of a wallet, never changed. The latest ones are still in the wallet."""
 
     class Meta:
         table_name = "ledger"
-        billing_mode = "PAY_PER_REQUEST"
 
     courier_id = UnicodeAttribute(hash_key=True)
     key = UnicodeAttribute(range_key=True)  # what it is booked for
-    doc = UnicodeAttribute()  # JSON of domain.wallets.Booking
+    doc = UnicodeAttribute()  # JSON of domain.money.wallets.Booking
 
 
 class PayoutRow(Model):
-    """One payout."""
+    """A payout; its booking is in its courier's wallet."""
 
     class Meta:
         table_name = "payouts"
-        billing_mode = "PAY_PER_REQUEST"
 
     payout_id = UnicodeAttribute(hash_key=True)
-    doc = UnicodeAttribute()  # JSON of domain.payouts.Payout
+    doc = UnicodeAttribute()  # JSON of domain.money.payouts.Payout
     version = NumberAttribute()
-    commit = UnicodeAttribute(
-        null=True
-    )  # of the write of this version: sent twice, it knows itself
+    commit = UnicodeAttribute(null=True)
 
 
 class PaymentRow(Model):
-    """One attempt to pay for an order."""
+    """An attempt to pay for an order."""
 
     class Meta:
         table_name = "payments"
-        billing_mode = "PAY_PER_REQUEST"
 
     order_id = NumberAttribute(hash_key=True)
     attempt = NumberAttribute(range_key=True)
-    doc = UnicodeAttribute()  # JSON of domain.payments.Payment
+    doc = UnicodeAttribute()  # JSON of domain.money.payments.Payment
     version = NumberAttribute()
-    commit = UnicodeAttribute(
-        null=True
-    )  # of the write of this version: sent twice, it knows itself
+    commit = UnicodeAttribute(null=True)
 
 
 MODELS: tuple[type[Model], ...] = (
@@ -395,43 +370,10 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "chats": "expires",
 }
 
+# Of before the tables are bound: their names have a prefix then.
 _SHORT_NAMES = {model: str(model.Meta.table_name) for model in MODELS}
 
 
-def bind_tables(prefix: str, region: str, endpoint: str | None, client: Any = None) -> Connection:
-    """Point every table at `{prefix}-{name}` over one connection, and return that connection.
-
-    pynamodb would make a client for each model, 45 ms each, and at the first use: by many threads
-    at once, if they are the first. `client` is one of an earlier call. Timeouts are short because
-    a Lambda invocation is: a call that takes 3 s is better tried again.
-    """
-    shared = Database(
-        region=region,
-        host=endpoint,
-        connect_timeout_seconds=2,
-        read_timeout_seconds=5,
-        max_retry_attempts=3,
-        max_pool_connections=POOL_SIZE,
-    )
-    if client:
-        shared._client = client
-    else:
-        # botocore composes a long one anew for every call, a tenth of what a call costs.
-        defaults = Config(user_agent="waybill", tcp_keepalive=True)
-        shared.session.set_default_client_config(defaults)
-        retry_conflicts(shared.client)
-    for model in MODELS:
-        meta: Any = model.Meta
-        meta.table_name = f"{prefix}-{_SHORT_NAMES[model]}"
-        meta.region, meta.host = region, endpoint
-        model._connection = None
-        table = model._get_connection()
-        shared.add_meta_table(table.get_meta_table())
-        table.connection = shared
-        assert isinstance(table, TableConnection)
-    return shared
-
-
 def get_short_name(model: type[Model]) -> str:
-    """The table's name without the deployment's prefix."""
+    """Get a table's name without the deployment's prefix."""
     return _SHORT_NAMES[model]

@@ -1,30 +1,30 @@
 """Wallets, their ledgers and payouts.
 
-A balance changes with its newest entries in one write, of the wallet; they are put into the ledger
-before the next write takes them out of it.
+A balance changes together with its newest bookings in one write, of the wallet: they are a part of
+the wallet's document first. The next write of the wallet takes them out of it, and only once they
+are rows of the ledger. So a wallet and its ledger agree whoever dies between two writes, and the
+usual write is one row and no transaction.
 """
 
 from __future__ import annotations
 
-from itertools import islice
 from uuid import uuid4
 
 import msgspec
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
-from pynamodb.transactions import TransactWrite
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.money.payouts import Payout
-from chalicelib.domain.money.wallets import Booking, Wallet
-from chalicelib.errors import NotFound, Stale
+from chalicelib.domain.money.wallets import Wallet
+from chalicelib.errors import NotFound
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.failures import read_cancellation
-from chalicelib.store.saving import save_if, save_once
+from chalicelib.store.conditional import save_if, save_once, transaction
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 
 
 class WalletTable:
-    """The wallets, ledger and payouts tables."""
+    """Reads and writes the wallets, ledger and payouts tables."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -38,8 +38,12 @@ class WalletTable:
         return unpack(row.doc, Wallet)
 
     def has_booking(self, wallet: Wallet, key: str) -> bool:
-        """Whether something is booked in a wallet as it was read, or was before: a wallet that is
-        still the same when it is written did not book it either."""
+        """Tell whether a key is booked in a wallet as it was read, or was before.
+
+        The wallet must be read first and the ledger after it. A booking that is in neither was not
+        made before the read; one that is made after it changes the wallet's version, so that
+        whoever writes on the strength of this answer fails with Stale.
+        """
         if any(booking.key == key for booking in wallet.latest_bookings):
             return True
         try:
@@ -48,47 +52,31 @@ class WalletTable:
             return False
         return True
 
-    def list_bookings(self, courier_id: str, limit: int) -> list[Booking]:
-        """The entries of a ledger, strongly consistent, by key, at most `limit`."""
-        newest = self.get_wallet(
-            courier_id
-        ).latest_bookings  # first: they may be put into the ledger meanwhile
-        rows = LedgerRow.query(courier_id, consistent_read=True, limit=limit)
-        written = (msgspec.json.decode(row.doc, type=Booking) for row in islice(rows, limit))
-        found = {booking.key: booking for booking in (*newest, *written)}
-        return [found[key] for key in sorted(found)][:limit]
-
     def commit_wallet(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
         """Write `after` if the wallet is still `before`, with the payout that it is for, if any.
 
-        A write whose answer got lost is sent again by the SDK and finds itself done, unless
-        another wrote meanwhile: that is Stale, too, and whoever tries again has to look whether
-        the entries are booked. Raises Stale if the wallet changed meanwhile; it, and the payout,
-        are not written then.
+        Raises Stale if the wallet changed meanwhile; then neither is written. It is Stale as well
+        if this write was done, its answer got lost, and another wrote before the SDK sent it
+        again: whoever tries again has to look first whether the bookings are there.
         """
-        for booking in before.latest_bookings:
-            row = LedgerRow(before.courier_id, booking.key, doc=_encode_json(booking))
-            save_once(row, LedgerRow.key.does_not_exist())
-        unchanged = (
-            WalletRow.version == before.version
-            if before.version
-            else WalletRow.courier_id.does_not_exist()
-        )
+        # The order matters: `after` no longer has these bookings, so they must be rows by then.
+        self._move_to_ledger(before)
         wallet_row = _make_wallet_row(after)
-        unchanged |= WalletRow.commit == wallet_row.commit
         if payout is None:
-            save_if(wallet_row, unchanged)
+            save_if(wallet_row, _is_wallet(before, wallet_row))
             return
         payout_row = _make_payout_row(payout)
-        new = PayoutRow.payout_id.does_not_exist() | (PayoutRow.commit == payout_row.commit)
-        try:
-            with TransactWrite(connection=self._connection) as write:
-                write.save(wallet_row, condition=unchanged)
-                write.save(payout_row, condition=new)
-        except TransactWriteError as error:
-            if read_cancellation(error) is None:
-                raise
-            raise Stale from None
+        is_new = PayoutRow.payout_id.does_not_exist() | (PayoutRow.commit == payout_row.commit)
+        with transaction(self._connection) as write:
+            write.save(wallet_row, condition=_is_wallet(before, wallet_row))
+            write.save(payout_row, condition=is_new)
+
+    @staticmethod
+    def _move_to_ledger(wallet: Wallet) -> None:
+        """Make ledger rows of a wallet's latest bookings. Whoever did so before wrote the same."""
+        for booking in wallet.latest_bookings:
+            row = LedgerRow(wallet.courier_id, booking.key, doc=_encode_json(booking))
+            save_once(row, LedgerRow.key.does_not_exist())
 
     def get_payout(self, payout_id: str) -> Payout:
         """Read a payout, strongly consistent. Raises NotFound."""
@@ -99,10 +87,21 @@ class WalletTable:
         return msgspec.json.decode(row.doc, type=Payout)
 
     def update_payout(self, before: Payout, after: Payout) -> None:
-        """Write `after` if the payout is still `before`; sent twice, it finds itself done. Raises
-        Stale."""
+        """Write `after` if the payout is still `before`. Raises Stale."""
         row = _make_payout_row(after)
         save_if(row, (PayoutRow.version == before.version) | (PayoutRow.commit == row.commit))
+
+
+def _is_wallet(before: Wallet, row: WalletRow) -> Condition:
+    """Make the condition that the table has `before` still, or this very row already."""
+    is_before: Condition = (
+        WalletRow.version == before.version
+        if before.version
+        else WalletRow.courier_id.does_not_exist()
+    )
+    is_mine: Condition = WalletRow.commit == row.commit
+    either: Condition = is_before | is_mine
+    return either
 
 
 def _make_wallet_row(wallet: Wallet) -> WalletRow:
@@ -112,9 +111,8 @@ def _make_wallet_row(wallet: Wallet) -> WalletRow:
 
 
 def _make_payout_row(payout: Payout) -> PayoutRow:
-    return PayoutRow(
-        payout.id, doc=_encode_json(payout), version=payout.version, commit=uuid4().hex
-    )
+    doc = _encode_json(payout)
+    return PayoutRow(payout.id, doc=doc, version=payout.version, commit=uuid4().hex)
 
 
 def _encode_json(value: msgspec.Struct) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.services.money.earnings import Earnings, WalletService
+from chalicelib.services.money.earnings import Earnings
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
+from chalicelib.services.money.wallets import WalletService
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
 

@@ -18,12 +18,12 @@ from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.services import ports
 from chalicelib.settings import Settings
-from chalicelib.store import tables
 from chalicelib.store.allowances import AllowanceTable
 from chalicelib.store.chats import ChatTable
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.counters import CounterTable
 from chalicelib.store.couriers import CourierTable
+from chalicelib.store.database import POOL_SIZE, bind_tables
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.payments import PaymentTable
@@ -83,7 +83,7 @@ class Parts(msgspec.Struct, frozen=True):
 
 def build_parts(settings: Settings, given: Replacements) -> Parts:
     """Make the parts, but for those that are given."""
-    database = given.get("database") or tables.bind_tables(
+    database = given.get("database") or bind_tables(
         settings.table_prefix, settings.aws_region, settings.aws_endpoint
     )
     clock, pause = given.get("clock", utc_now), given.get("pause", time.sleep)
@@ -123,7 +123,7 @@ def build_wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
         connect_timeout=2,
         read_timeout=5,
         retries={"total_max_attempts": 3, "mode": "standard"},
-        max_pool_connections=tables.POOL_SIZE,
+        max_pool_connections=POOL_SIZE,
         tcp_keepalive=True,
     )
     client = session.create_client(

@@ -13,7 +13,7 @@ from chalicelib import wiring
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import Settings
-from chalicelib.store import tables
+from chalicelib.store.database import bind_tables
 from infra.bench.delays import CallLog, SlowDatabase, SlowGateway, SlowQueue
 from infra.local.__main__ import main
 from infra.local.due_times import DueTimes, NotingQueue
@@ -22,7 +22,7 @@ from infra.local.due_times import DueTimes, NotingQueue
 def build_far(settings: Settings, due_times: DueTimes) -> Services:
     """Make the application over clients that are delayed."""
     log = CallLog(Path(os.environ["FAR_CALLS"]))
-    database = tables.bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    database = bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
     SlowDatabase(database.client, log)
     session = database.session
     queue = NotingQueue(wiring.build_wakeup_queue(session, settings), due_times)

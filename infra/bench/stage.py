@@ -21,7 +21,7 @@ from chalicelib import wiring
 from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
 from chalicelib.errors import Gone
 from chalicelib.settings import Settings
-from chalicelib.store.tables import bind_tables
+from chalicelib.store.database import bind_tables
 from infra.bench.meter import Meter
 from infra.local.engine import Ministack
 from infra.local.ports import find_free_port

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import BadSetting, Settings
-from chalicelib.store.tables import bind_tables
+from chalicelib.store.database import bind_tables
 from infra.erase.eraser import Busy, CannotEraseYet, Close, ErasedRows, Eraser
 from infra.resources.aws_clients import make_client
 

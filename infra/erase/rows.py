@@ -19,10 +19,10 @@ from chalicelib.errors import Stale
 from chalicelib.store import orders
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.compression import pack, unpack
+from chalicelib.store.conditional import save_if, save_once
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.failures import is_lost_race
 from chalicelib.store.mailboxes import StoredHead
-from chalicelib.store.saving import save_if, save_once
 from chalicelib.store.tables import (
     ConnectionRow,
     CourierRow,

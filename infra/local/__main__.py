@@ -24,7 +24,7 @@ from chalice.app import Chalice
 from chalicelib import wiring
 from chalicelib.edge.app_services import Services
 from chalicelib.settings import BadSetting, Settings
-from chalicelib.store import tables
+from chalicelib.store.database import bind_tables
 from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
 from infra.local.banner import format_banner
 from infra.local.due_times import DueTimes, NotingQueue
@@ -52,7 +52,7 @@ Build = Callable[[Settings, DueTimes], Services]
 
 def build_waybill(settings: Settings, due_times: DueTimes) -> Services:
     """Make the application as it is, less for its queue."""
-    database = tables.bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
+    database = bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
     queue = NotingQueue(wiring.build_wakeup_queue(database.session, settings), due_times)
     return wiring.build(settings, database=database, queue=queue)
 

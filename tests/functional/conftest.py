@@ -20,7 +20,7 @@ from pynamodb.connection import Connection
 
 from chalicelib import wiring
 from chalicelib.settings import Settings
-from chalicelib.store.tables import bind_tables
+from chalicelib.store.database import bind_tables
 from infra.local.engine import Ministack
 from infra.local.moto_engine import run_moto
 from infra.resources.aws_clients import REGION, make_client

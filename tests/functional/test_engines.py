@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pynamodb.exceptions import PutError
 
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, PersonRow, bind_tables, get_short_name
+from chalicelib.store.database import bind_tables
+from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, PersonRow, get_short_name
 from infra.resources.tables import (
     MAX_RECEIVES,
     TablesDiffer,

@@ -29,6 +29,7 @@ from tests.functional.test_feed_delivery import deliver
 from tests.functional.test_money import SECRET as PROVIDER
 from tests.functional.test_money import pay, webhook
 from tests.functional.world import Someone, World, log_of
+from tests.ledgers import list_bookings
 
 LONG = 20 * 60  # past the last wakeup of an order
 PICTURE = "https://pictures.test/pia-lindqvist.png"
@@ -326,7 +327,7 @@ def test_the_books_still_add_up(stage: World) -> None:
     list(tool.run())
     pseudonym = pseudonym_in(tool)
     assert wallets.get_wallet(pseudonym).balance_minor == balance
-    assert sum(one.amount_minor for one in wallets.list_bookings(pseudonym, 100)) == balance
+    assert sum(one.amount_minor for one in list_bookings(wallets, pseudonym, 100)) == balance
     assert any(str(balance) in note for note in tool.notes)
 
 

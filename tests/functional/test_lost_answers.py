@@ -37,6 +37,7 @@ from tests.functional.conftest import _on_moto
 from tests.functional.feeds import a_feed, a_profile
 from tests.functional.test_money import SECRET, pay, webhook
 from tests.functional.world import Answer, Someone, World
+from tests.ledgers import list_bookings
 
 TOLD = ("mailboxes", "events")  # whose writes tests/functional/test_crash_points.py looks after
 FAR = dict(zip(("dropoff_lat", "dropoff_lng"), north_of(DEPOT, 5000), strict=True))
@@ -216,7 +217,7 @@ def facts(scene: Scene) -> dict[str, Any]:
             for c in couriers
         },
         "wallet": (wallets.get_wallet("dan").balance_minor, wallets.get_wallet("dan").months),
-        "ledger": [(b.key, b.balance_minor) for b in wallets.list_bookings("dan", 100)],
+        "ledger": [(b.key, b.balance_minor) for b in list_bookings(wallets, "dan", 100)],
         "put away": LedgerRow.count("dan"),
         "payments": [json.loads(row.doc).get("status", "initiated") for row in PaymentRow.scan()],
         "payouts": [json.loads(row.doc).get("status", "requested") for row in PayoutRow.scan()],
@@ -241,7 +242,7 @@ def check_sound(scene: Scene) -> None:
     holders = {o.occupied_courier_id: id_ for id_, o in orders.items() if o.occupied_courier_id}
     held = {id_: of[1] for id_, of in found["couriers"].items() if of[1] is not None}
     assert held == holders
-    bookings = WalletTable(scene.world.engine.connection).list_bookings("dan", 100)
+    bookings = list_bookings(WalletTable(scene.world.engine.connection), "dan", 100)
     assert found["wallet"][0] == sum(booking.amount_minor for booking in bookings)
     earned = sum(booking.key.startswith("earning#") for booking in bookings)
     delivered = sum(o.status.value == "done" for o in orders.values())
@@ -440,7 +441,7 @@ def test_a_limit_is_used_once_however_often_the_write_is_sent() -> None:
         client = scene.world.engine.connection.client
         for nth in range(3):
             with Weather(client, WRITES, lose=0 if nth else 1) as lost:
-                assert allowances.take("dan", limit, NOW)
+                assert allowances.try_use("dan", limit, NOW)
             assert lost.lost
-        assert not allowances.take("dan", limit, NOW)
-        assert allowances.take("dan", limit, NOW + limit.window)
+        assert not allowances.try_use("dan", limit, NOW)
+        assert allowances.try_use("dan", limit, NOW + limit.window)

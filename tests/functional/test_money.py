@@ -26,6 +26,7 @@ from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.test_feed_delivery import deliver
 from tests.functional.world import Answer, Someone, World
+from tests.ledgers import list_bookings
 
 SECRET = "what-the-provider-and-we-know"
 EARNINGS = ("earning_recorded", "bonus_earned", "wallet_updated")
@@ -42,7 +43,7 @@ def paying(make_world: MakeWorld) -> World:
 def ledger_of(world: World, courier_id: str) -> list[int]:
     """The amounts in a courier's ledger."""
     store = WalletTable(world.engine.connection)
-    return [booking.amount_minor for booking in store.list_bookings(courier_id, 100)]
+    return [booking.amount_minor for booking in list_bookings(store, courier_id, 100)]
 
 
 def balance_of(world: World, courier_id: str) -> int:

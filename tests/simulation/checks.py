@@ -14,6 +14,7 @@ from chalicelib.domain.money.payouts import Payout, PayoutStatus
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.store.mailboxes import MailboxTable
+from tests.ledgers import list_bookings
 from tests.simulation.gateway import FOR_EVER_S
 from tests.simulation.history import DECODERS
 from tests.simulation.joining import JOINING
@@ -177,7 +178,7 @@ def _payments(town: Town) -> list[Payment]:
 
 def _bookings(town: Town, wallet: Wallet) -> list[wallets.Booking]:
     """Read a ledger as others see it: its rows, and what is still in the wallet."""
-    return town.ledger.list_bookings(wallet.courier_id, 1000)
+    return list_bookings(town.ledger, wallet.courier_id, 1000)
 
 
 # Wakeups

@@ -23,7 +23,7 @@ from chalicelib.edge import sockets
 from chalicelib.edge import sqs as wakes
 from chalicelib.errors import CourierTaken, Overdue, PostFailed, Stale, WaybillError
 from chalicelib.settings import Settings
-from chalicelib.store.tables import bind_tables
+from chalicelib.store.database import bind_tables
 from chalicelib.store.wallets import WalletTable
 from infra.local.tokens import mint_token
 from tests.conftest import SECRET

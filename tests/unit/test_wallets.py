@@ -13,7 +13,7 @@ from chalicelib.domain import events
 from chalicelib.domain.details import Place
 from chalicelib.domain.money import earnings, wallets
 from chalicelib.domain.money.earnings import MonthlyRecord
-from chalicelib.domain.money.wallets import Wallet, WalletChange
+from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import AlreadyBooked, BalanceTooLow
 from tests.builders import DEPOT, NOW, a_job, an_order, north_of
@@ -65,16 +65,16 @@ def test_a_months_bonus_is_booked_once_and_told_after_the_earning_that_reached_i
     """S3-12."""
     wallet, bonuses = Wallet("dan"), []
     for n in range(25):
-        change = wallets.book_earning(wallet, a_delivered_order(n + 1), NOW)
-        bonuses += [event for event in change.events if event.type == events.BONUS_EARNED]
+        wallet = wallets.book_earning(wallet, a_delivered_order(n + 1), NOW)
+        told = wallet.entries[-1].events
+        bonuses += [event for event in told if event.type == events.BONUS_EARNED]
         if n == 19:
-            assert [event.type for event in change.events] == [
+            assert [event.type for event in told] == [
                 events.EARNING_RECORDED,
                 events.WALLET_UPDATED,
                 events.BONUS_EARNED,
                 events.WALLET_UPDATED,
             ]
-        wallet = change.wallet
     assert [event.data["period"] for event in bonuses] == ["2031-05"]
     assert wallet.balance_minor == 25 * 50_00 + 50_00
 
@@ -82,10 +82,10 @@ def test_a_months_bonus_is_booked_once_and_told_after_the_earning_that_reached_i
 def test_a_wallet_never_has_a_key_twice() -> None:
     """Whoever forgot to look is stopped by what the wallet itself still has."""
     order = a_delivered_order()
-    wallet = wallets.book_earning(Wallet("dan"), order, NOW).wallet
+    wallet = wallets.book_earning(Wallet("dan"), order, NOW)
     with pytest.raises(AlreadyBooked):
         wallets.book_earning(wallet, order, NOW)
-    wallet = wallets.reserve_payout(wallet, "payout_1", 10_00, NOW).wallet
+    wallet = wallets.reserve_payout(wallet, "payout_1", 10_00, NOW)
     with pytest.raises(AlreadyBooked):
         wallets.reserve_payout(wallet, "payout_1", 10_00, NOW)
 
@@ -107,34 +107,34 @@ def test_a_balance_is_the_sum_of_its_ledger_and_never_negative(
     wallet, ledger = Wallet("dan"), {}
     for n, (kind, amount, took_min) in enumerate(steps):
         try:
-            change = _step(wallet, n, kind, amount, took_min)
+            after = _step(wallet, n, kind, amount, took_min)
         except BalanceTooLow:
             assert kind == "reserve"
             assert amount > wallet.balance_minor
             continue
-        _check_told(wallet, change)
-        for booking in change.wallet.latest_bookings:
+        _check_told(wallet, after)
+        for booking in after.latest_bookings:
             assert booking.key not in ledger
             ledger[booking.key] = booking.amount_minor
-        wallet = change.wallet
+        wallet = after
         assert wallet.balance_minor == sum(ledger.values()) >= 0
         assert len(wallet.entries) <= 3
 
 
-def _step(wallet: Wallet, n: int, kind: str, amount: float, took_min: float) -> WalletChange:
+def _step(wallet: Wallet, n: int, kind: str, amount: float, took_min: float) -> Wallet:
     if kind == "earn":
         return wallets.book_earning(wallet, a_delivered_order(n + 1, amount, took_min), NOW)
     return wallets.reserve_payout(wallet, f"payout_{n}", int(amount), NOW)
 
 
-def _check_told(before: Wallet, change: WalletChange) -> None:
+def _check_told(before: Wallet, after: Wallet) -> None:
     """Every booking has its wallet_updated, and the balances form a chain."""
-    updates = [e.data for e in change.events if e.type == events.WALLET_UPDATED]
+    updates = [e.data for e in after.entries[-1].events if e.type == events.WALLET_UPDATED]
     balances = [
         before.balance_minor,
-        *(booking.balance_minor for booking in change.wallet.latest_bookings),
+        *(booking.balance_minor for booking in after.latest_bookings),
     ]
     assert [(u["previous_minor"], u["balance_minor"]) for u in updates] == list(pairwise(balances))
-    for event in change.events:
+    for event in after.entries[-1].events:
         if event.type == events.EARNING_RECORDED:
             assert sum(event.data["parts"].values()) == event.data["amount_minor"]

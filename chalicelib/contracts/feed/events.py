@@ -21,8 +21,8 @@ from chalicelib.contracts.money import to_major_units
 from chalicelib.domain import events, travel
 from chalicelib.domain.details import Contact, OrderDetails
 from chalicelib.domain.events import Event
-from chalicelib.domain.money.charges import quote_price
 from chalicelib.domain.money.payouts import mask_account
+from chalicelib.domain.money.pricing import quote_price
 
 Data = dict[str, Any]
 

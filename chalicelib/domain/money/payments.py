@@ -13,9 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.events import Entry, Event, Outbox
+from chalicelib.domain.events import Entry, Event, Outbox, draft_event
 from chalicelib.domain.ids import parse_id
-from chalicelib.domain.outbox import append_entry, draft_event
+from chalicelib.domain.outbox import seal
 from chalicelib.errors import Conflict
 
 CURRENCY = "INR"
@@ -32,8 +32,11 @@ class PaymentStatus(str, Enum):
 
 
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`version` counts commits; `outbox` holds the events of the last of them. `token` is of the
-    request that began it, which knows it by that."""
+    """One attempt to pay for an order.
+
+    `version` counts its writes; `entries` are the events of the last of them. `token` is drawn by
+    the request that began the payment: a request whose write got no answer knows its own by it.
+    """
 
     order_id: int
     attempt: int
@@ -52,17 +55,17 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def id(self) -> str:
-        """Its id on the wire: it says where the payment is kept."""
+        """The payment's id on the wire: it holds the key by which the payment is stored."""
         return f"{_ID_PREFIX}{self.order_id}_{self.attempt}"
 
     @property
     def outbox(self) -> Outbox:
-        """What has lately been told of this payment."""
+        """The events of the payment's last versions."""
         return Outbox(payment_stream(self.id), None, self.entries)
 
 
 class PaymentResult(msgspec.Struct, frozen=True):
-    """What a provider says of a payment."""
+    """What a provider says of a payment: completed by a transaction, or failed with an error."""
 
     status: PaymentStatus
     transaction_id: str | None = None
@@ -70,59 +73,58 @@ class PaymentResult(msgspec.Struct, frozen=True):
 
 
 def payment_stream(payment_id: str) -> str:
-    """The stream name of a payment's events."""
+    """Name the stream of a payment's events."""
     return f"{_STREAM_PREFIX}{payment_id}"
 
 
 def parse_payment_id(payment_id: str) -> tuple[int, int] | None:
-    """(order id, attempt) of a payment's id; None if it can't be one."""
+    """Parse a payment's id into (order id, attempt); None if it can't be one."""
+    if not payment_id.startswith(_ID_PREFIX):
+        return None
     order, _, attempt = payment_id.removeprefix(_ID_PREFIX).partition("_")
     order_id, number = parse_id(order), parse_id(attempt)
-    good = payment_id.startswith(_ID_PREFIX) and order_id and number
-    return (order_id, number) if good and order_id and number else None
+    return (order_id, number) if order_id and number else None
 
 
 def initiate_payment(payment: Payment) -> Payment:
-    """A new payment as it is to be written."""
+    """Return a new payment as it is to be written, with the event that tells of it."""
     return _with_event(payment, events.PAYMENT_INITIATED, payment.initiated_at, currency=CURRENCY)
 
 
-def apply_result(payment: Payment, verdict: PaymentResult, now: datetime) -> Payment:
-    """Note what the provider says; the same again changes nothing. Raises Conflict for a verdict
-    that contradicts an earlier one."""
-    if payment.status is PaymentStatus.INITIATED:
-        done = replace(
-            payment,
-            status=verdict.status,
-            transaction_id=verdict.transaction_id,
-            error=verdict.error,
-            finished_at=now,
-        )
-        if verdict.status is PaymentStatus.COMPLETED:
-            told = {"upi_id": payment.upi_id, "transaction_id": verdict.transaction_id}
-            return _with_event(done, events.PAYMENT_COMPLETED, now, **told)
-        return _with_event(done, events.PAYMENT_FAILED, now, error=verdict.error)
-    if verdict.status is not payment.status or verdict.transaction_id != payment.transaction_id:
-        raise Conflict("This payment is final, and ended otherwise.")
-    return payment
+def apply_result(payment: Payment, result: PaymentResult, now: datetime) -> Payment:
+    """Return a payment after its provider's result; the same one again changes nothing.
+
+    Raises Conflict for a result that contradicts an earlier one: what is final stays, as money may
+    have moved by it.
+    """
+    if payment.status is not PaymentStatus.INITIATED:
+        if (result.status, result.transaction_id) != (payment.status, payment.transaction_id):
+            raise Conflict("This payment is final, and ended otherwise.")
+        return payment
+    finished = replace(
+        payment,
+        status=result.status,
+        transaction_id=result.transaction_id,
+        error=result.error,
+        finished_at=now,
+    )
+    if result.status is PaymentStatus.FAILED:
+        return _with_event(finished, events.PAYMENT_FAILED, now, error=result.error)
+    by = {"upi_id": payment.upi_id, "transaction_id": result.transaction_id}
+    return _with_event(finished, events.PAYMENT_COMPLETED, now, **by)
 
 
 def _with_event(payment: Payment, type_: str, now: datetime, **more: Any) -> Payment:
-    told = _draft_payment_event(payment, type_, now, **more)
-    version = payment.version + 1
-    outbox = append_entry(payment.entries, version, now, (told,))
-    return replace(payment, version=version, entries=outbox)
+    return seal(payment, [_draft_payment_event(payment, type_, now, **more)], now)
 
 
 def _draft_payment_event(payment: Payment, type_: str, now: datetime, **more: Any) -> Event:
-    return draft_event(
-        type_,
-        payment.customer_id,
-        payment_stream(payment.id),
-        now,
-        payment_id=payment.id,
-        order_id=payment.order_id,
-        amount_minor=payment.amount_minor,
-        method=payment.method,
+    """Draft an event to the one who pays; of `more`, None is left out."""
+    data = {
+        "payment_id": payment.id,
+        "order_id": payment.order_id,
+        "amount_minor": payment.amount_minor,
+        "method": payment.method,
         **{name: value for name, value in more.items() if value is not None},
-    )
+    }
+    return draft_event(type_, payment.customer_id, payment_stream(payment.id), now, data=data)

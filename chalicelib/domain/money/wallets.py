@@ -1,31 +1,34 @@
-"""A courier's wallet: a balance, and an append-only ledger whose entries add up to it.
+"""A courier's wallet: a balance, and an append-only ledger of bookings that add up to it.
 
-An entry's key says what it is for, so that nothing is booked twice: whoever books looks for it in
-the ledger, and a key that the wallet itself still has is refused here. Minor units throughout; a
-balance is never negative.
+A booking's key says what it is for, so that nothing is booked twice: whoever books looks for the
+key in the ledger first, and a key among the wallet's own latest bookings is refused here. Minor
+units throughout; a balance is never negative.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.events import Entry, Event, Outbox
+from chalicelib.domain.events import Entry, Event, Outbox, draft_event
 from chalicelib.domain.money import earnings
 from chalicelib.domain.money.earnings import EarningBreakdown, MonthlyRecord
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.outbox import append_entry, draft_event
+from chalicelib.domain.outbox import seal
 from chalicelib.errors import AlreadyBooked, BalanceTooLow
 
+# A delivery is booked in the month of its delivery, and a wakeup may come when the next has begun.
 MONTHS_KEPT = 3
+PAYOUT_REQUESTED = "payout_requested"  # a reason for a change of a balance; no event has its name
 _STREAM_PREFIX = "wallet#"
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """One entry of the ledger. `balance_minor` is the balance after it."""
+    """One line of the ledger. `balance_minor` is the balance after it."""
 
     key: str
     amount_minor: int
@@ -35,9 +38,12 @@ class Booking(msgspec.Struct, frozen=True):
 
 
 class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`version` counts commits; `outbox` holds the events of the last of them, and `newest` the
-    entries of the very last, which are not in the ledger yet: so that a balance changes with them
-    in one write."""
+    """What a courier has earned and not set aside yet.
+
+    `version` counts its writes; `entries` are the events of the last of them. `latest_bookings` are
+    the bookings of the very last write, which are not in the ledger yet: a balance and its bookings
+    change in one write that way.
+    """
 
     courier_id: str
     balance_minor: int = 0
@@ -48,132 +54,120 @@ class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def outbox(self) -> Outbox:
-        """What has lately been told of this wallet."""
+        """The events of the wallet's last versions."""
         return Outbox(wallet_stream(self.courier_id), None, self.entries)
 
 
-class WalletChange(msgspec.Struct, frozen=True):
-    """A wallet as it is to be written, and what is told of it."""
-
-    wallet: Wallet
-    events: tuple[Event, ...] = ()
-
-
 def wallet_stream(courier_id: str) -> str:
-    """The stream name of a wallet's events."""
+    """Name the stream of a wallet's events."""
     return f"{_STREAM_PREFIX}{courier_id}"
 
 
 def make_earning_key(order_id: int) -> str:
-    """What the earning of an order is booked under."""
+    """Make the key of the booking of what an order earned."""
     return f"earning#{order_id}"
 
 
 def make_payout_key(payout_id: str) -> str:
-    """What a payout is booked under."""
+    """Make the key of the booking of what a payout set aside."""
     return f"payout#{payout_id}"
 
 
-def book_earning(wallet: Wallet, order: Order, now: datetime) -> WalletChange:
-    """Book what a delivered order earns, and the month's bonus if that reaches it. Raises
-    AlreadyBooked if the wallet has it among its newest entries."""
+def book_earning(wallet: Wallet, order: Order, now: datetime) -> Wallet:
+    """Return a wallet with what a delivered order earned, and with the month's bonus if this order
+    reaches it. Raises AlreadyBooked if the earning is among the latest bookings."""
     _check_not_booked(wallet, make_earning_key(order.id))
-    parts, period = (
-        earnings.compute_earning(order),
-        earnings.format_period(earnings.get_delivery_time(order)),
-    )
-    month = wallet.months.get(period, MonthlyRecord()).with_delivery(earnings.was_on_time(order))
-    due = month.deserves_bonus
-    months = {**wallet.months, period: replace(month, rewarded=month.rewarded or due)}
-    kept = dict(sorted(months.items())[-MONTHS_KEPT:])
-    change = _add_booking(
-        WalletChange(replace(wallet, months=kept, latest_bookings=())),
+    breakdown = earnings.compute_earning(order)
+    month = earnings.format_period(earnings.get_delivery_time(order))
+    record = wallet.months.get(month, MonthlyRecord()).with_delivery(earnings.was_on_time(order))
+
+    after, updated = _add_booking(
+        replace(wallet, latest_bookings=()),
         make_earning_key(order.id),
-        parts.amount_minor,
+        breakdown.amount_minor,
         events.EARNING_RECORDED,
         now,
     )
-    change = _add_earning_event(change, order.id, parts, now)
-    if due:
-        change = _add_bonus(change, period, now)
-    return _seal_change(change, now)
+    drafts = [_draft_earning_event(after, order.id, breakdown, now), updated]
+    if record.deserves_bonus:
+        # The record says that it is booked: the key alone would not do, as a bonus is not looked
+        # for in the ledger.
+        record = replace(record, rewarded=True)
+        after, updated = _add_booking(
+            after,
+            f"bonus#{earnings.ON_TIME}#{month}",
+            earnings.BONUS_MINOR,
+            events.BONUS_EARNED,
+            now,
+        )
+        drafts += [_draft_bonus_event(after, month, now), updated]
+    return seal(_with_record(after, month, record), drafts, now)
 
 
-def reserve_payout(
-    wallet: Wallet, payout_id: str, amount_minor: int, now: datetime
-) -> WalletChange:
-    """Set an amount aside for a payout. Raises BalanceTooLow, AlreadyBooked."""
-    _check_not_booked(wallet, make_payout_key(payout_id))
+def reserve_payout(wallet: Wallet, payout_id: str, amount_minor: int, now: datetime) -> Wallet:
+    """Return a wallet with an amount set aside for a payout. Raises BalanceTooLow; AlreadyBooked if
+    that is among the latest bookings."""
+    key = make_payout_key(payout_id)
+    _check_not_booked(wallet, key)
     if amount_minor > wallet.balance_minor:
         raise BalanceTooLow("This is more than the balance.")
-    change = WalletChange(replace(wallet, latest_bookings=()))
-    change = _add_booking(
-        change, make_payout_key(payout_id), -amount_minor, "payout_requested", now
-    )
-    return _seal_change(change, now)
+    wallet = replace(wallet, latest_bookings=())
+    after, updated = _add_booking(wallet, key, -amount_minor, PAYOUT_REQUESTED, now)
+    return seal(after, [updated], now)
 
 
 def _check_not_booked(wallet: Wallet, key: str) -> None:
+    """Raise AlreadyBooked for a key of the latest bookings. They are not in the ledger yet, and a
+    caller who asked the ledger only would book them twice."""
     if any(booking.key == key for booking in wallet.latest_bookings):
         raise AlreadyBooked(key)
 
 
 def _add_booking(
-    change: WalletChange, key: str, amount_minor: int, reason: str, now: datetime
-) -> WalletChange:
-    """One entry more, and the wallet_updated that goes with every change of a balance."""
-    wallet = change.wallet
-    _check_not_booked(wallet, key)
+    wallet: Wallet, key: str, amount_minor: int, reason: str, now: datetime
+) -> tuple[Wallet, Event]:
+    """Return a wallet with one booking more, and the draft of the event that goes with every
+    change of a balance."""
     balance = wallet.balance_minor + amount_minor
-    told = draft_event(
-        events.WALLET_UPDATED,
-        wallet.courier_id,
-        wallet_stream(wallet.courier_id),
-        now,
-        previous_minor=wallet.balance_minor,
-        balance_minor=balance,
-        reason=reason,
-    )
-    booked = (*wallet.latest_bookings, Booking(key, amount_minor, balance, reason, now))
-    return WalletChange(
-        replace(wallet, balance_minor=balance, latest_bookings=booked),
-        (*change.events, told),
-    )
+    booking = Booking(key, amount_minor, balance, reason, now)
+    bookings = (*wallet.latest_bookings, booking)
+    after = replace(wallet, balance_minor=balance, latest_bookings=bookings)
+    data = {
+        "previous_minor": wallet.balance_minor,
+        "balance_minor": balance,
+        "reason": reason,
+    }
+    return after, _draft_wallet_event(wallet, events.WALLET_UPDATED, now, data)
 
 
-def _add_earning_event(
-    change: WalletChange, order_id: int, parts: EarningBreakdown, now: datetime
-) -> WalletChange:
-    told = draft_event(
-        events.EARNING_RECORDED,
-        change.wallet.courier_id,
-        wallet_stream(change.wallet.courier_id),
-        now,
-        order_id=order_id,
-        parts=msgspec.to_builtins(parts),
-        amount_minor=parts.amount_minor,
-        balance_minor=change.wallet.balance_minor,
-    )
-    return replace(change, events=(told, *change.events))
+def _with_record(wallet: Wallet, month: str, record: MonthlyRecord) -> Wallet:
+    """Return a wallet with a month's record; of the others, the newest few stay."""
+    months = sorted({**wallet.months, month: record}.items())
+    return replace(wallet, months=dict(months[-MONTHS_KEPT:]))
 
 
-def _add_bonus(change: WalletChange, period: str, now: datetime) -> WalletChange:
-    key = f"bonus#{earnings.ON_TIME}#{period}"
-    booked = _add_booking(change, key, earnings.BONUS_MINOR, events.BONUS_EARNED, now)
-    told = draft_event(
-        events.BONUS_EARNED,
-        booked.wallet.courier_id,
-        wallet_stream(booked.wallet.courier_id),
-        now,
-        kind=earnings.ON_TIME,
-        period=period,
-        amount_minor=earnings.BONUS_MINOR,
-        balance_minor=booked.wallet.balance_minor,
-    )
-    return replace(booked, events=(*change.events, told, booked.events[-1]))
+def _draft_earning_event(
+    wallet: Wallet, order_id: int, breakdown: EarningBreakdown, now: datetime
+) -> Event:
+    data = {
+        "order_id": order_id,
+        "parts": msgspec.to_builtins(breakdown),
+        "amount_minor": breakdown.amount_minor,
+        "balance_minor": wallet.balance_minor,
+    }
+    return _draft_wallet_event(wallet, events.EARNING_RECORDED, now, data)
 
 
-def _seal_change(change: WalletChange, now: datetime) -> WalletChange:
-    version = change.wallet.version + 1
-    outbox = append_entry(change.wallet.entries, version, now, change.events)
-    return replace(change, wallet=replace(change.wallet, version=version, entries=outbox))
+def _draft_bonus_event(wallet: Wallet, month: str, now: datetime) -> Event:
+    data = {
+        "kind": earnings.ON_TIME,
+        "period": month,
+        "amount_minor": earnings.BONUS_MINOR,
+        "balance_minor": wallet.balance_minor,
+    }
+    return _draft_wallet_event(wallet, events.BONUS_EARNED, now, data)
+
+
+def _draft_wallet_event(wallet: Wallet, type_: str, now: datetime, data: dict[str, Any]) -> Event:
+    """Draft an event to the courier whose wallet it is."""
+    return draft_event(type_, wallet.courier_id, wallet_stream(wallet.courier_id), now, data=data)

@@ -27,7 +27,7 @@ from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.permissions import can_see, check_permission
-from chalicelib.domain.outbox import OUTBOX_VERSIONS, append_entry
+from chalicelib.domain.outbox import append_entry
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import InvalidTransition, NotFound
 
@@ -98,7 +98,5 @@ def seal_order(before: Order | None, after: Order, drafts: tuple[Event, ...]) ->
     """Return an order as it is to be written: one version on, the new events numbered in its
     outbox. A change without events leaves the entries as they are."""
     version = before.version + 1 if before else 1
-    entries = after.entries[-OUTBOX_VERSIONS:]
-    if drafts:
-        entries = append_entry(after.entries, version, after.updated_at, drafts)
+    entries = append_entry(after.entries, version, after.updated_at, drafts)
     return replace(after, version=version, entries=entries)

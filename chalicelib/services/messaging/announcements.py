@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.events import ANNOUNCEMENT
+from chalicelib.domain.events import ANNOUNCEMENT, draft_event
 from chalicelib.domain.messaging.connections import list_public_rooms
-from chalicelib.domain.outbox import draft_event
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from secrets import token_urlsafe
 
 from msgspec.structs import replace
@@ -14,48 +15,66 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.people import Actor
 from chalicelib.errors import NotFound, Stale
 from chalicelib.services.messaging.outbox import OutboxWriter
-from chalicelib.services.money.earnings import WalletService
+from chalicelib.services.money.wallets import WalletService
 from chalicelib.services.ports import Clock, WalletStore
 
 
 class Payouts:
-    """What couriers have paid out to them."""
+    """Takes requests for payouts and leads them to their transfer."""
 
     def __init__(
         self,
         wallets: WalletService,
         store: WalletStore,
-        publishing: OutboxWriter,
+        outbox_writer: OutboxWriter,
         ids: IdSource,
         clock: Clock,
     ) -> None:
         self._wallets = wallets
         self._store = store
-        self._publishing = publishing
+        self._outbox_writer = outbox_writer
         self._ids = ids
         self._clock = clock
 
     def request_payout(self, actor: Actor, amount_minor: int, bank_account: str) -> Payout:
-        """Set money aside to be transferred. Raises BalanceTooLow."""
+        """Set an amount of the actor's wallet aside to be transferred. Raises BalanceTooLow."""
         now, token = self._clock(), token_urlsafe(9)
 
-        def reserve() -> Payout:
+        def reserve_once() -> Payout:
             id_ = f"payout_{self._ids()}"
             payout = Payout(id_, actor.id, amount_minor, bank_account, now, token=token)
-            wallet = self._wallets.get_wallet(actor.id)
-            try:
-                change = wallets.reserve_payout(wallet, id_, amount_minor, now)
-                self._wallets.commit_change(wallet, change, payout)
-            except Stale:
-                # Before it is tried again: it is booked where the write was done, not answered,
-                # and another came after. A payout of that id may also be somebody else's.
-                found = self._find_payout(id_)
-                if found and found.token == token:
-                    return found
-                raise
-            return payout
+            return self._reserve_payout(payout, now)
 
-        return self._publishing.retry_change(reserve)
+        return self._outbox_writer.retry_change(reserve_once)
+
+    def approve_payout(self, payout_id: str) -> Payout:
+        """Approve a payout; again changes nothing. Raises NotFound."""
+        return self._change_payout(
+            payout_id, lambda payout: payouts.approve_payout(payout, self._clock())
+        )
+
+    def complete_payout(self, payout_id: str, transaction_id: str) -> Payout:
+        """Note that a payout was transferred; again changes nothing. Raises NotFound, Conflict."""
+        return self._change_payout(
+            payout_id,
+            lambda payout: payouts.complete_payout(payout, transaction_id, self._clock()),
+        )
+
+    def _reserve_payout(self, payout: Payout, now: datetime) -> Payout:
+        """Write a payout and book it, in one transaction. Raises Stale where neither was done."""
+        wallet = self._wallets.get_wallet(payout.courier_id)
+        after = wallets.reserve_payout(wallet, payout.id, payout.amount_minor, now)
+        try:
+            self._wallets.commit_wallet(wallet, after, payout)
+        except Stale:
+            # It may be done all the same: written, not answered, and another wrote the wallet
+            # before the SDK sent it again. A second try would set the amount aside twice. And the
+            # payout that is found may be another's, who drew the same id: the token tells.
+            found = self._find_payout(payout.id)
+            if found is None or found.token != payout.token:
+                raise
+            return found
+        return payout
 
     def _find_payout(self, payout_id: str) -> Payout | None:
         try:
@@ -63,26 +82,18 @@ class Payouts:
         except NotFound:
             return None
 
-    def approve_payout(self, payout_id: str) -> Payout:
-        """Approve a payout; again changes nothing. Raises NotFound."""
-        return self._change_payout(payout_id, lambda p: payouts.approve_payout(p, self._clock()))
+    def _change_payout(self, payout_id: str, change: Callable[[Payout], Payout]) -> Payout:
+        """Write what `change` makes of a payout; it returns the same object for no change."""
 
-    def complete_payout(self, payout_id: str, transaction_id: str) -> Payout:
-        """Note that a payout was transferred; again changes nothing. Raises NotFound, Conflict."""
-        return self._change_payout(
-            payout_id, lambda p: payouts.complete_payout(p, transaction_id, self._clock())
-        )
-
-    def _change_payout(self, payout_id: str, step: Callable[[Payout], Payout]) -> Payout:
-        def change() -> Payout:
+        def change_once() -> Payout:
             before = self._store.get_payout(payout_id)
-            after = step(before)
+            after = change(before)
 
             def write(entries: tuple[Entry, ...]) -> None:
                 self._store.update_payout(before, replace(after, entries=entries))
 
             if after is not before:
-                self._publishing.commit_outbox(before.outbox, after.outbox, write)
+                self._outbox_writer.commit_outbox(before.outbox, after.outbox, write)
             return after
 
-        return self._publishing.retry_change(change)
+        return self._outbox_writer.retry_change(change_once)

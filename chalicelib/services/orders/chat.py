@@ -73,7 +73,7 @@ class ChatService:
         """The order that somebody wants to write about. The limit is of attempts, so that it can be
         taken from while the order is read. Raises as `send` does."""
         name = f"{CHAT}#{actor.id}"
-        taking = self._pool.submit(self._allowances.take, name, self._limit, self._clock())
+        taking = self._pool.submit(self._allowances.try_use, name, self._limit, self._clock())
         try:
             order = self._ordering.get_order(actor, order_id)
         finally:

@@ -83,7 +83,7 @@ class CourierOrders:
 
 def read_contact(people: PeopleStore, actor: Actor) -> Contact:
     """What others are shown of somebody: their profile, else what their token says."""
-    person = people.get(actor.id) or Person(actor.id)
+    person = people.get_person(actor.id) or Person(actor.id)
     return Contact(
         id=actor.id,
         name=person.name or actor.name,

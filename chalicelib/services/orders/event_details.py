@@ -46,7 +46,9 @@ class EventDetails:
 
     def _find_shop_name(self, order: Order) -> dict[str, Any]:
         shop = (
-            self._restaurants.get(order.details.merchant_id) if order.details.merchant_id else None
+            self._restaurants.get_restaurant(order.details.merchant_id)
+            if order.details.merchant_id
+            else None
         )
         return {"shop_name": shop.name} if shop else {}  # else its id: contracts/feed/events.py
 

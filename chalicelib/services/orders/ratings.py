@@ -28,5 +28,5 @@ class RatingService:
         if order.status is not Status.DONE or order.courier_id is None:
             raise InvalidTransition(order.status.value, "rate", ())
         rating = Rating(order_id, order.courier_id, actor.id, stars, self._clock(), comment)
-        self._ratings.rate(rating)
+        self._ratings.insert_rating(rating)
         return rating

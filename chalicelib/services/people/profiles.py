@@ -1,4 +1,4 @@
-"""Profiles: everybody's own."""
+"""Profiles of people: each may read and write their own."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from chalicelib.services.ports import CourierStore, PeopleStore
 
 
 class Profiles:
-    """Reads and writes profiles."""
+    """Reads and writes people's profiles."""
 
     def __init__(self, people: PeopleStore, couriers: CourierStore) -> None:
         self._people = people
         self._couriers = couriers
 
     def get_own_profile(self, actor: Actor) -> Person:
-        """The actor's profile, filled in from the token where it says nothing."""
-        person = self._people.get(actor.id) or Person(actor.id)
+        """Get the actor's profile; their token fills in what it does not say."""
+        person = self.get_profile(actor.id)
         return replace(person, name=person.name or actor.name, phone=person.phone or actor.phone)
 
     def get_profile(self, person_id: str) -> Person:
-        """Somebody's profile; an empty one where there is none."""
-        return self._people.get(person_id) or Person(person_id)
+        """Get a person's profile; an empty one where there is none."""
+        return self._people.get_person(person_id) or Person(person_id)
 
     def has_profile(self, person_id: str) -> bool:
-        """Whether somebody has a profile."""
-        return self._people.get(person_id) is not None
+        """Tell whether a person has a profile."""
+        return self._people.get_person(person_id) is not None
 
     def save_own_profile(self, actor: Actor, person: Person) -> Person:
-        """Write the actor's profile; creates the person. Dispatch learns what a courier drives."""
-        written = self._people.put(person)
+        """Write the actor's profile and return what is stored; ratings stay as they are.
+
+        A courier's vehicle type is copied to where dispatch reads it, as a search for couriers
+        can't afford to read their profiles. If that fails, the courier has to save once more.
+        """
+        saved = self._people.save_person(person)
         if actor.role is Role.COURIER:
             self._couriers.set_vehicle_type(actor.id, person.vehicle_type)
-        return written
+        return saved
