@@ -19,10 +19,10 @@ from botocore.config import Config
 from botocore.session import Session
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
-from infra.bench.contenders import Contender, Unavailable
 from infra.bench.report import Report, Row, at_most, median, ratio
+from infra.harness.server_process import ServerProcess, Unavailable
 
-GOAL = 0.4
+GOAL = 0.3
 """Of boto3's CPU, at most."""
 ROUNDS = 7
 POSTS = 200
@@ -42,7 +42,7 @@ Post = Callable[[], object]
 def measure(rounds: int = ROUNDS, posts: int = POSTS) -> Report:
     """Measure the three of them, so many posts a round."""
     report = Report(f"Posting: client CPU in µs a post; posts per second from {THREADS} threads")
-    sink = Contender("sink", "/api")
+    sink = ServerProcess("sink", "/api")
     try:
         sink.start([sys.executable, "-m", "infra.bench.sink"], {"PORT": str(sink.port)})
         report.rows = _rows(sink.port, rounds, posts)

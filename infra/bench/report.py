@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,15 +43,3 @@ def at_most(what: str, figure: float | None, goal: float) -> str:
 def _verdict(what: str, figure: float | None, goal: str, is_met: bool) -> str:
     found = "no figure" if figure is None else f"{figure:.3g}"
     return f"Goal, {what}: {found}, {goal}: {'met' if is_met else 'missed'}."
-
-
-def cpu_of(pid: int) -> float | None:
-    """CPU seconds a process has used; None where the system does not tell.
-
-    Linux has a clock for every process, counting nanoseconds; its id is made as glibc's
-    clock_getcpuclockid() makes it.
-    """
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return None

@@ -1,4 +1,4 @@
-"""A WebSocket load client in a process of its own: `python -m infra.bench.load`.
+"""A WebSocket load client in a process of its own: `python -m benchmarks.load`.
 
 Reads commands, answers each; one JSON object a line. It does little enough to outrun every server
 that is measured here (each answer says how busy it was): no library, masks of zeros, and frames
@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, cast
 
-from infra.bench.loop import run
+from benchmarks.loop import run
 
 AT_ONCE = 50
 DRAIN_S = 10.0

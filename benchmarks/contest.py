@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from infra.bench import contenders
-from infra.bench.contenders import Contender, Unavailable
+from benchmarks import contenders
 from infra.bench.report import Report, Row, at_least, at_most, median, ratio
 from infra.harness.quantiles import quantile
+from infra.harness.server_process import ServerProcess, Unavailable
 from infra.harness.stack_process import HOME
 
 SOCKETS = (1, 10, 100, 500)
@@ -62,7 +62,7 @@ class Trial(NamedTuple):
     """What is measured, of whom, and how to do a round of it."""
 
     what: str
-    server: Contender
+    server: ServerProcess
     round: Callable[[], Round]
 
 
@@ -70,14 +70,14 @@ class Trial(NamedTuple):
 class Servers:
     """Who is measured; `peer` where it is there."""
 
-    floor: Contender
-    ours: Contender
-    peer: Contender | None
+    floor: ServerProcess
+    ours: ServerProcess
+    peer: ServerProcess | None
 
-    def all(self) -> list[Contender]:
+    def all(self) -> list[ServerProcess]:
         return [self.floor, self.ours, *([self.peer] if self.peer else [])]
 
-    def gateways(self) -> list[Contender]:
+    def gateways(self) -> list[ServerProcess]:
         """Those that have @connections."""
         return self.all()[1:]
 
@@ -87,7 +87,7 @@ class Load:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "infra.bench.load"],
+            [sys.executable, "-m", "benchmarks.load"],
             cwd=HOME,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -96,7 +96,7 @@ class Load:
         )
         self.errors: list[str] = []
 
-    def do(self, what: str, server: Contender, **arguments: Any) -> dict[str, Any]:
+    def do(self, what: str, server: ServerProcess, **arguments: Any) -> dict[str, Any]:
         """Have it do something to a server, and wait for the outcome."""
         assert self._process.stdin
         assert self._process.stdout
@@ -136,7 +136,7 @@ class Contest:
             for server in everyone:
                 self._fill(server, sockets)
             self._take_turns(self._echoes(sockets), sockets, ROUNDS)
-            if sockets == 1 and contenders.python_of_offline():
+            if sockets == 1 and contenders.find_offline_python():
                 self._take_turns(self._python_echoes(), 1, ROUNDS)
         fans = [Trial(_FAN, each, partial(self._fan, each)) for each in everyone]
         self._take_turns(fans, SOCKETS[-1], FAN_ROUNDS)
@@ -150,7 +150,7 @@ class Contest:
     def _warm_up(self) -> None:
         for server in self._servers.all():
             self._fill(server, 1)
-        python = self._python_echoes() if contenders.python_of_offline() else []
+        python = self._python_echoes() if contenders.find_offline_python() else []
         for trial in [*self._echoes(1), *python]:
             trial.round()
 
@@ -187,12 +187,12 @@ class Contest:
                 theirs.sort(key=lambda other: other["what"] != row["what"])
                 row[column] = ratio(row["per_s"], theirs[0]["per_s"] if theirs else None)
 
-    def _fill(self, server: Contender, sockets: int) -> dict[str, Any]:
+    def _fill(self, server: ServerProcess, sockets: int) -> dict[str, Any]:
         more = sockets - self._sockets[server.name]
         self._sockets[server.name] = sockets
         return self._load.do("open", server, sockets=more)
 
-    def _connect(self, server: Contender) -> Round:
+    def _connect(self, server: ServerProcess) -> Round:
         cpu_s = server.cpu_s()
         opened = self._load.do("open", server, sockets=CONNECTS)
         cpu_us = _cpu_us(server, cpu_s, CONNECTS)
@@ -201,7 +201,7 @@ class Contest:
             CONNECTS / opened["seconds"], cpu_us=cpu_us, errors=sum(opened["errors"].values())
         )
 
-    def _echo(self, server: Contender, action: str, sockets: int) -> Round:
+    def _echo(self, server: ServerProcess, action: str, sockets: int) -> Round:
         text = json.dumps({"action": action, "data": {"lat": 52.52, "lng": 13.405, "n": 1234567}})
         cpu_s = server.cpu_s()
         done = self._load.do("echo", server, text=text, seconds=ROUND_S, sockets=sockets)
@@ -215,7 +215,7 @@ class Contest:
             sum(done["errors"].values()),
         )
 
-    def _fan(self, server: Contender) -> Round:
+    def _fan(self, server: ServerProcess) -> Round:
         cpu_s = server.cpu_s()
         done = self._load.do("fan", server, text='{"action": "fan", "data": {"n": 1234567}}')
         received = len(done["latencies"])
@@ -235,18 +235,21 @@ def measure() -> Report:
     _allow_many_files()
     with ExitStack() as stack:
         try:
-            floor, ours = _in(stack, contenders.floor), _in(stack, contenders.gateway)
+            floor, ours = (
+                _start_in(stack, contenders.start_floor),
+                _start_in(stack, contenders.start_gateway),
+            )
         except Unavailable as error:
             report.notes.append(f"skipped: {error}")
             return report
         try:
-            peer = _in(stack, contenders.offline)
+            peer = _start_in(stack, contenders.start_offline)
         except Unavailable as error:
             peer = None
             report.notes.append(f"skipped: {error}")
         load = Load()
         stack.callback(load.stop)
-        if peer and not contenders.python_of_offline():
+        if peer and not contenders.find_offline_python():
             report.notes.append("skipped: serverless-offline's Python, which it can't run here")
         servers = Servers(floor, ours, peer)
         contest = Contest(load, servers)
@@ -267,7 +270,7 @@ def _verdicts(rows: Sequence[Row], servers: Servers) -> list[str]:
     return [*said, at_most("our errors", sum(row["errors"] for row in ours), 0)]
 
 
-def _in(stack: ExitStack, start: Callable[[], Contender]) -> Contender:
+def _start_in(stack: ExitStack, start: Callable[[], ServerProcess]) -> ServerProcess:
     server = start()
     stack.callback(server.stop)
     return server
@@ -287,14 +290,14 @@ def _row(trial: Trial, sockets: int, rounds: Sequence[Round]) -> Row:
     }
 
 
-def _matches(other: Row, row: Row, server: Contender) -> bool:
+def _matches(other: Row, row: Row, server: ServerProcess) -> bool:
     """Whether that server did the same with as many sockets; the floor has one kind of echo."""
     kinds = (row["what"], _RETURNED if row["what"] == _THROUGH else row["what"])
     is_alike = other["what"] in kinds and other["sockets"] == row["sockets"]
     return bool(is_alike and other["server"] == server.name)
 
 
-def _cpu_us(server: Contender, before_s: float | None, count: int) -> float | None:
+def _cpu_us(server: ServerProcess, before_s: float | None, count: int) -> float | None:
     after_s = server.cpu_s()
     if before_s is None or after_s is None or not count:
         return None
