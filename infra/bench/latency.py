@@ -18,8 +18,8 @@ from infra.harness.stack_process import StackProcess
 
 WITHIN_S = 45.0
 _WARM_UP = 10
-GOALS = {ORDER: 12.0, ACCEPT: 8.0, CHAT: 6.0}
-"""Engine round trips that it is to take at most."""
+GOALS = {ORDER: 9.0, ACCEPT: 8.0, CHAT: 6.0}
+"""Engine round trips that a story is to take, at most."""
 _RATIO = "× engine (p50)"
 
 
