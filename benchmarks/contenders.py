@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.harness.server_process import ServerProcess, Unavailable
-from infra.harness.stack_process import HOME, free_port
+from infra.harness.stack_process import HOME, find_free_port
 
 INSTALL_WITHIN_S = 240.0
 
@@ -46,8 +46,8 @@ def start_offline() -> ServerProcess:
     made = ServerProcess("serverless-offline", "/")
     env = {
         "WEBSOCKET_PORT": str(made.port),
-        "HTTP_PORT": str(free_port()),
-        "LAMBDA_PORT": str(free_port()),
+        "HTTP_PORT": str(find_free_port()),
+        "LAMBDA_PORT": str(find_free_port()),
         "PYTHON_RUNTIME": find_offline_python() or "python3.9",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",

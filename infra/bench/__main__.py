@@ -15,7 +15,7 @@ from chalicelib.settings import BadSetting
 from infra.bench import cost, far, growth, latency, posting
 from infra.bench.printing import print_report, write_reports
 from infra.bench.report import Report
-from infra.harness.stack_process import HOME, ChildError
+from infra.harness.stack_process import HOME, StackProcessError
 
 RESULT = HOME / "dist" / "bench.json"
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in _chosen(arguments):
             reports[name] = SECTIONS[name]()
             print_report(reports[name])
-    except (BadSetting, ChildError) as error:
+    except (BadSetting, StackProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

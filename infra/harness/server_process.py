@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.harness.stack_process import HOME, free_port
+from infra.harness.stack_process import HOME, find_free_port
 
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
@@ -26,7 +26,7 @@ class ServerProcess:
     def __init__(self, name: str, path: str) -> None:
         self.name = name
         self.path = path
-        self.port = free_port()
+        self.port = find_free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
 

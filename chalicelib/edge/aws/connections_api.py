@@ -28,7 +28,7 @@ _AT_ONCE = 64  # posts of one fan-out; as many connections wait for the next
 
 
 class ConnectionsApi:
-    """Implement services.ports.Gateway against a stage's `url` (https://…/stage)."""
+    """Implement services.ports.FrameSender against a stage's `url` (https://…/stage)."""
 
     def __init__(
         self, url: str, session: Session, region: str, sleep: Callable[[float], None] = time.sleep
@@ -39,16 +39,16 @@ class ConnectionsApi:
         self._signer = Signer(session, region, self._pool.host)
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="post")
 
-    def post(self, connection_id: str, frame: str) -> None:
+    def post_frame(self, connection_id: str, frame: str) -> None:
         """Send a text frame. 429, 5xx and no answer are tried again with jitter.
 
         Raises Gone (410), FrameTooLarge (413), PostFailed (anything else, in the end).
         """
-        [failure] = self.post_all([(connection_id, frame)])
+        [failure] = self.post_frames([(connection_id, frame)])
         if failure:
             raise failure
 
-    def post_all(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
+    def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
         """Send a text frame to each of many connections, side by side. Returns what `post` would
         have raised, for each. The time for trying again is that of one post."""
         began = time.monotonic()
@@ -61,11 +61,11 @@ class ConnectionsApi:
         # One alone, as nearly always, goes without a thread.
         return list((map if len(posts) == 1 else self._threads.map)(try_post, posts))
 
-    def alive(self, connection_id: str) -> bool:
+    def is_connected(self, connection_id: str) -> bool:
         """Look whether a connection is still there; if that can't be told, it counts as alive."""
         return self._final_status("GET", connection_id, time.monotonic()) != 410
 
-    def last_active(self, connection_id: str) -> datetime | None:
+    def get_last_active(self, connection_id: str) -> datetime | None:
         """Read when something last came from a connection or went to it; None where that can't be
         told. Asked once. Raises Gone."""
         try:
@@ -76,7 +76,7 @@ class ConnectionsApi:
         except (NoAnswer, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def close(self, connection_id: str) -> None:
+    def close_connection(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open:
         403 or 429, 5xx, no answer."""
         status = self._final_status("DELETE", connection_id, time.monotonic())

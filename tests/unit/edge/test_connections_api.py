@@ -109,7 +109,7 @@ def answers(status: int) -> Answer:
 
 
 def test_a_frame_is_one_signed_post(api: Api, gateway: ConnectionsApi) -> None:
-    gateway.post("a/b+c=", '{"text": "ü"}')
+    gateway.post_frame("a/b+c=", '{"text": "ü"}')
     ((method, path, body, headers),) = api.requests
     assert (method, path) == ("POST", "/api/@connections/a%2Fb%2Bc%3D")
     assert body == '{"text": "ü"}'.encode()
@@ -122,7 +122,7 @@ def test_posts_one_after_another_go_over_one_connection() -> None:
     with a_peer() as peer:
         client = client_of(peer)
         for _ in range(3):
-            client.post(ID, "x")
+            client.post_frame(ID, "x")
         assert [len(seen) for seen in peer.requests] == [3]
 
 
@@ -131,7 +131,7 @@ def test_what_may_pass_is_tried_again_after_growing_pauses(
     api: Api, gateway: ConnectionsApi, slept: list[float], status: int
 ) -> None:
     api.statuses = [status, status, 200]
-    gateway.post("c=", "x")
+    gateway.post_frame("c=", "x")
     assert len(api.requests) == 3
     first, second = slept
     assert 0.025 <= first <= 0.05
@@ -141,7 +141,7 @@ def test_what_may_pass_is_tried_again_after_growing_pauses(
 def test_pauses_have_jitter(api: Api, gateway: ConnectionsApi, slept: list[float]) -> None:
     for _ in range(5):
         api.statuses = [429, 200]
-        gateway.post("c=", "x")
+        gateway.post_frame("c=", "x")
     assert len(set(slept)) == 5
 
 
@@ -151,7 +151,7 @@ def test_what_does_not_pass_fails_in_the_end(
 ) -> None:
     api.statuses = [status]
     with pytest.raises(PostFailed, match=str(status or "nothing")):
-        gateway.post("c=", "x")
+        gateway.post_frame("c=", "x")
     assert len(api.requests) == 4
 
 
@@ -163,15 +163,15 @@ def test_what_can_not_pass_is_not_tried_again(
 ) -> None:
     api.statuses = [status]
     with pytest.raises(error):
-        gateway.post("c=", "x")
+        gateway.post_frame("c=", "x")
     assert len(api.requests) == 1
 
 
 def test_a_connection_that_had_ended_is_replaced_without_a_pause(slept: list[float]) -> None:
     with a_peer([says(OK), hangs_up]) as peer:
         client = a_client(peer.url, slept.append)
-        client.post(ID, "x")
-        client.post(ID, "x")
+        client.post_frame(ID, "x")
+        client.post_frame(ID, "x")
         assert len(peer.requests) == 2
     assert slept == []
 
@@ -179,15 +179,15 @@ def test_a_connection_that_had_ended_is_replaced_without_a_pause(slept: list[flo
 def test_a_peer_that_keeps_hanging_up_has_answered_nothing() -> None:
     with a_peer(*[[hangs_up]] * 4) as peer:
         with pytest.raises(PostFailed, match="nothing"):
-            client_of(peer).post(ID, "x")
+            client_of(peer).post_frame(ID, "x")
         assert len(peer.requests) == 4
 
 
 def test_a_server_that_is_not_there_fails_a_post(slept: list[float]) -> None:
     nobody = a_client("http://127.0.0.1:9/api", slept.append)
     with pytest.raises(PostFailed):
-        nobody.post("c=", "x")
-    assert nobody.alive("c=")
+        nobody.post_frame("c=", "x")
+    assert nobody.is_connected("c=")
 
 
 # Posts to many
@@ -198,7 +198,7 @@ def test_what_is_posted_to_many_at_once_fails_for_each_as_it_would_alone(
 ) -> None:
     api.statuses = [410, 413, 429, 400, 200]
     posts = [(f"c{n}", f"hello {n}") for n in range(5)]
-    failures = gateway.post_all(posts)
+    failures = gateway.post_frames(posts)
     assert sorted(type(failure).__name__ for failure in failures) == [
         "FrameTooLarge",
         "Gone",
@@ -219,15 +219,15 @@ def test_each_of_many_is_posted_once_and_its_failure_has_its_place(
 ) -> None:
     posts = [(f"c{n}", f"frame {n}") for n in range(200)]
     api.status_of = {f"c{n}": 410 for n in range(0, 200, 3)}
-    failures = gateway.post_all(posts)
+    failures = gateway.post_frames(posts)
     assert [isinstance(failure, Gone) for failure in failures] == [n % 3 == 0 for n in range(200)]
     assert sorted(body.decode() for _, _, body, _ in api.requests) == sorted(f for _, f in posts)
 
 
 def test_one_is_posted_to_as_many_are(api: Api, gateway: ConnectionsApi) -> None:
-    assert [*gateway.post_all([("c1", "hello")]), *gateway.post_all([])] == [None]
+    assert [*gateway.post_frames([("c1", "hello")]), *gateway.post_frames([])] == [None]
     api.statuses = [410]
-    [failure] = gateway.post_all([("c1", "hello")])
+    [failure] = gateway.post_frames([("c1", "hello")])
     assert isinstance(failure, Gone)
 
 
@@ -240,7 +240,7 @@ def test_as_many_wait_for_their_answers_as_may_and_no_more() -> None:
 
     with a_peer(*[[together] * 3] * AT_ONCE) as peer:
         posts = [(f"c{n}", "x") for n in range(2 * AT_ONCE)]
-        assert client_of(peer).post_all(posts) == [None] * len(posts)
+        assert client_of(peer).post_frames(posts) == [None] * len(posts)
         assert len(peer.requests) == AT_ONCE
 
 
@@ -248,7 +248,7 @@ def test_connections_are_left_to_the_next_fan_out() -> None:
     with a_peer() as peer:
         client = client_of(peer)
         for _ in range(3):
-            assert client.post_all([(f"c{n}", "x") for n in range(20)]) == [None] * 20
+            assert client.post_frames([(f"c{n}", "x") for n in range(20)]) == [None] * 20
         assert len(peer.requests) <= 20
 
 
@@ -256,12 +256,12 @@ def test_connections_that_end_take_no_post_with_them() -> None:
     with a_peer([says(OK), hangs_up], [hangs_up], [answers(503), hangs_up]) as peer:
         client = client_of(peer)
         for _ in range(2):
-            assert client.post_all([(f"c{n}", "x") for n in range(5)]) == [None] * 5
+            assert client.post_frames([(f"c{n}", "x") for n in range(5)]) == [None] * 5
 
 
 def test_a_server_that_is_not_there_fails_each_of_many(slept: list[float]) -> None:
     nobody = a_client("http://127.0.0.1:9/api", slept.append)
-    failures = nobody.post_all([("c1", "hello"), ("c2", "hello")])
+    failures = nobody.post_frames([("c1", "hello"), ("c2", "hello")])
     assert [type(failure) for failure in failures] == [PostFailed, PostFailed]
 
 
@@ -270,7 +270,7 @@ def test_a_stalled_post_is_over_in_time_and_holds_up_no_other() -> None:
     over = threading.Event()
     with a_peer([lambda client: over.wait(5)]) as peer:
         began = time.monotonic()
-        failures = client_of(peer).post_all([(f"c{n}", "x") for n in range(3)])
+        failures = client_of(peer).post_frames([(f"c{n}", "x") for n in range(3)])
         assert time.monotonic() - began < 3
         over.set()
     assert sorted(type(failure).__name__ for failure in failures) == [
@@ -286,14 +286,14 @@ def test_a_stalled_post_is_over_in_time_and_holds_up_no_other() -> None:
 def test_a_connection_is_gone_only_when_aws_says_so(api: Api, gateway: ConnectionsApi) -> None:
     for status, alive in ((200, True), (410, False), (403, True), (500, True), (0, True)):
         api.statuses = [status]
-        assert gateway.alive("c=") is alive
+        assert gateway.is_connected("c=") is alive
     assert {request[0] for request in api.requests} == {"GET"}
 
 
 def test_closing_one_that_is_gone_is_harmless(api: Api, gateway: ConnectionsApi) -> None:
     for status in (204, 410):
         api.statuses = [status]
-        gateway.close("c=")
+        gateway.close_connection("c=")
     assert {request[0] for request in api.requests} == {"DELETE"}
 
 
@@ -304,7 +304,7 @@ def test_one_that_may_still_be_open_is_not_closed(
     """AWS answers 204, or 410 for one that is gone; anything else closes nothing."""
     api.statuses = [status] * 4
     with pytest.raises(PostFailed):
-        gateway.close("c=")
+        gateway.close_connection("c=")
 
 
 LAST_ACTIVE = [
@@ -322,7 +322,7 @@ def test_when_a_connection_was_last_active(
     api: Api, gateway: ConnectionsApi, body: bytes, at_s: float | None
 ) -> None:
     api.body = body
-    found = gateway.last_active("abc=")
+    found = gateway.get_last_active("abc=")
     assert (found.timestamp() if found else None) == at_s
 
 
@@ -331,7 +331,7 @@ def test_a_connection_that_can_not_be_looked_at_may_be_there(
 ) -> None:
     api.statuses[:] = [410]
     with pytest.raises(Gone):
-        gateway.last_active("abc=")
+        gateway.get_last_active("abc=")
     for status in (403, 429, 500, 0):
         api.statuses[:] = [status]
-        assert gateway.last_active("abc=") is None
+        assert gateway.get_last_active("abc=") is None
