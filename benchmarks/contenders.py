@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.harness.server_process import ServerProcess, Unavailable
+from infra.harness.server_process import ServerProcess, ServerUnavailable
 from infra.harness.stack_process import HOME, find_free_port
 
 INSTALL_WITHIN_S = 240.0
@@ -41,7 +41,7 @@ def start_offline() -> ServerProcess:
     node = shutil.which("node")
     npm = shutil.which("npm")
     if not node or not npm:
-        raise Unavailable("serverless-offline: there is no node with npm")
+        raise ServerUnavailable("serverless-offline: there is no node with npm")
     _install(npm)
     made = ServerProcess("serverless-offline", "/")
     env = {
@@ -92,8 +92,10 @@ def _install(npm: str) -> None:
             command, cwd=_INSTALLED, capture_output=True, text=True, timeout=INSTALL_WITHIN_S
         )
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"serverless-offline: npm took over {error.timeout:.0f} s") from error
+        raise ServerUnavailable(
+            f"serverless-offline: npm took over {error.timeout:.0f} s"
+        ) from error
     if done.returncode:
         said = (done.stderr.strip() or "nothing").splitlines()[0]
-        raise Unavailable(f"serverless-offline: npm can't install it: {said}")
+        raise ServerUnavailable(f"serverless-offline: npm can't install it: {said}")
     mark.write_bytes(wanted)

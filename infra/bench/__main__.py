@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reports: dict[str, Report] = {}
     signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended
     try:
-        for name in _chosen(arguments):
+        for name in _parse_sections(arguments):
             reports[name] = SECTIONS[name]()
             print_report(reports[name])
     except (BadSetting, StackProcessError) as error:
@@ -49,7 +49,7 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _chosen(arguments: Sequence[str] | None) -> list[str]:
+def _parse_sections(arguments: Sequence[str] | None) -> list[str]:
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     parser.add_argument("section", nargs="*", help=f"of {', '.join(SECTIONS)}; all by default")
     chosen: list[str] = parser.parse_args(arguments).section

@@ -14,7 +14,7 @@ class Call(NamedTuple):
     ended_at: float
 
 
-def longest_chain(calls: Iterable[Call], began_at: float, last: Call) -> list[Call]:
+def find_longest_chain(calls: Iterable[Call], began_at: float, last: Call) -> list[Call]:
     """Return the most calls that came one after another from a time to a last call, in order.
 
     Calls that overlap count once. Among chains of as many calls, the one that took longest is

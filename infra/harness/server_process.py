@@ -16,7 +16,7 @@ START_WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
 
 
-class Unavailable(Exception):
+class ServerUnavailable(Exception):
     """Raised for a server that can't be run here; the text says why."""
 
 
@@ -44,7 +44,7 @@ class ServerProcess:
         give_up_at = time.monotonic() + START_WITHIN_S
         while not _accepts(self.port):
             if self._process.poll() is not None or time.monotonic() > give_up_at:
-                raise Unavailable(f"{self.name} did not start: {self._last_words()}")
+                raise ServerUnavailable(f"{self.name} did not start: {self._last_words()}")
             time.sleep(0.05)
 
     def cpu_s(self) -> float | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.bench.critical_path import Call, longest_chain
+from infra.bench.critical_path import Call, find_longest_chain
 from infra.bench.delays import CallLog, read_calls
 
 POST = Call("post", 30, 40)
 
 
 def names(*calls: Call, began_at: float = 0) -> list[str]:
-    return [call.name for call in longest_chain(calls, began_at, POST)]
+    return [call.name for call in find_longest_chain(calls, began_at, POST)]
 
 
 def test_calls_one_after_another_are_all_on_the_path() -> None:
