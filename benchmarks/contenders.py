@@ -11,8 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.harness.server_process import ServerProcess, ServerUnavailable
-from infra.harness.stack_process import HOME, find_free_port
+from infra.harness.measured_server import MeasuredServer, ServerUnavailable
+from infra.harness.stack_process import HOME
+from infra.local.ports import find_free_port
 
 INSTALL_WITHIN_S = 240.0
 
@@ -22,28 +23,28 @@ _RECIPE = Path(__file__).parent / "offline"
 _INSTALLED = HOME / ".local" / "bench" / "offline"
 
 
-def start_floor() -> ServerProcess:
+def start_floor() -> MeasuredServer:
     """Start an aiohttp echo. Raises Unavailable."""
-    made = ServerProcess("aiohttp", "/api")
+    made = MeasuredServer("aiohttp", "/api")
     return _start(made, [sys.executable, "-m", "benchmarks.floor"], {"PORT": str(made.port)})
 
 
-def start_gateway() -> ServerProcess:
+def start_gateway() -> MeasuredServer:
     """Start our gateway with the echo app. Raises Unavailable."""
-    made = ServerProcess("gateway", "/api")
+    made = MeasuredServer("gateway", "/api")
     command = [sys.executable, "-m", "infra.gateway", "benchmarks.echo:app", "--quiet"]
     options = ["--one-core", "--route-response", "--port", str(made.port)]
     return _start(made, [*command, *options], {})
 
 
-def start_offline() -> ServerProcess:
+def start_offline() -> MeasuredServer:
     """Start serverless-offline with the same handlers in its own process. Raises Unavailable."""
     node = shutil.which("node")
     npm = shutil.which("npm")
     if not node or not npm:
         raise ServerUnavailable("serverless-offline: there is no node with npm")
     _install(npm)
-    made = ServerProcess("serverless-offline", "/")
+    made = MeasuredServer("serverless-offline", "/")
     env = {
         "WEBSOCKET_PORT": str(made.port),
         "HTTP_PORT": str(find_free_port()),
@@ -68,8 +69,8 @@ def find_offline_python() -> str | None:
 
 
 def _start(
-    made: ServerProcess, command: Sequence[str], env: Mapping[str, str], folder: Path = HOME
-) -> ServerProcess:
+    made: MeasuredServer, command: Sequence[str], env: Mapping[str, str], folder: Path = HOME
+) -> MeasuredServer:
     try:
         made.start(command, env, folder)
     except BaseException:

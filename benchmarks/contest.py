@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from benchmarks import contenders
 from infra.bench.report import Report, Row, judge_at_least, judge_at_most, median_of_known, ratio
+from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 from infra.harness.quantiles import quantile
-from infra.harness.server_process import ServerProcess, ServerUnavailable
 from infra.harness.stack_process import HOME
 
 SOCKETS = (1, 10, 100, 500)
@@ -61,7 +61,7 @@ class Trial(NamedTuple):
     """What is measured, of whom, and how to do a round of it."""
 
     what: str
-    server: ServerProcess
+    server: MeasuredServer
     round: Callable[[], Round]
 
 
@@ -69,14 +69,14 @@ class Trial(NamedTuple):
 class Servers:
     """Who is measured; `peer` where it is there."""
 
-    floor: ServerProcess
-    ours: ServerProcess
-    peer: ServerProcess | None
+    floor: MeasuredServer
+    ours: MeasuredServer
+    peer: MeasuredServer | None
 
-    def list_all(self) -> list[ServerProcess]:
+    def list_all(self) -> list[MeasuredServer]:
         return [self.floor, self.ours, *([self.peer] if self.peer else [])]
 
-    def list_gateways(self) -> list[ServerProcess]:
+    def list_gateways(self) -> list[MeasuredServer]:
         """List the servers that have @connections."""
         return self.list_all()[1:]
 
@@ -95,7 +95,7 @@ class LoadProcess:
         )
         self.errors: list[str] = []
 
-    def send_command(self, what: str, server: ServerProcess, **arguments: Any) -> dict[str, Any]:
+    def send_command(self, what: str, server: MeasuredServer, **arguments: Any) -> dict[str, Any]:
         """Have it do something to a server, and wait for the outcome."""
         assert self._process.stdin
         assert self._process.stdout
@@ -188,12 +188,12 @@ class Contest:
                 theirs.sort(key=lambda other: other["what"] != row["what"])
                 row[column] = ratio(row["per_s"], theirs[0]["per_s"] if theirs else None)
 
-    def _open_sockets(self, server: ServerProcess, sockets: int) -> dict[str, Any]:
+    def _open_sockets(self, server: MeasuredServer, sockets: int) -> dict[str, Any]:
         more = sockets - self._sockets[server.name]
         self._sockets[server.name] = sockets
         return self._load.send_command("open", server, sockets=more)
 
-    def _play_connects(self, server: ServerProcess) -> Round:
+    def _play_connects(self, server: MeasuredServer) -> Round:
         cpu_s = server.cpu_s()
         opened = self._load.send_command("open", server, sockets=CONNECTS)
         cpu_us = _cpu_us(server, cpu_s, CONNECTS)
@@ -202,7 +202,7 @@ class Contest:
             CONNECTS / opened["seconds"], cpu_us=cpu_us, errors=sum(opened["errors"].values())
         )
 
-    def _play_echoes(self, server: ServerProcess, action: str, sockets: int) -> Round:
+    def _play_echoes(self, server: MeasuredServer, action: str, sockets: int) -> Round:
         text = json.dumps({"action": action, "data": {"lat": 52.52, "lng": 13.405, "n": 1234567}})
         cpu_s = server.cpu_s()
         done = self._load.send_command("echo", server, text=text, seconds=ROUND_S, sockets=sockets)
@@ -216,7 +216,7 @@ class Contest:
             sum(done["errors"].values()),
         )
 
-    def _play_fan_out(self, server: ServerProcess) -> Round:
+    def _play_fan_out(self, server: MeasuredServer) -> Round:
         cpu_s = server.cpu_s()
         done = self._load.send_command(
             "fan", server, text='{"action": "fan", "data": {"n": 1234567}}'
@@ -273,7 +273,7 @@ def _judge_rows(rows: Sequence[Row], servers: Servers) -> list[str]:
     return [*said, judge_at_most("our errors", sum(row["errors"] for row in ours), 0)]
 
 
-def _start_in(stack: ExitStack, start: Callable[[], ServerProcess]) -> ServerProcess:
+def _start_in(stack: ExitStack, start: Callable[[], MeasuredServer]) -> MeasuredServer:
     server = start()
     stack.callback(server.stop)
     return server
@@ -293,14 +293,14 @@ def _make_row(trial: Trial, sockets: int, rounds: Sequence[Round]) -> Row:
     }
 
 
-def _matches(other: Row, row: Row, server: ServerProcess) -> bool:
+def _matches(other: Row, row: Row, server: MeasuredServer) -> bool:
     """Look whether a server did the same with as many sockets; the floor has one kind of echo."""
     kinds = (row["what"], _RETURNED if row["what"] == _THROUGH else row["what"])
     is_alike = other["what"] in kinds and other["sockets"] == row["sockets"]
     return bool(is_alike and other["server"] == server.name)
 
 
-def _cpu_us(server: ServerProcess, before_s: float | None, count: int) -> float | None:
+def _cpu_us(server: MeasuredServer, before_s: float | None, count: int) -> float | None:
     after_s = server.cpu_s()
     if before_s is None or after_s is None or not count:
         return None

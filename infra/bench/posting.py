@@ -20,7 +20,7 @@ from botocore.session import Session
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from infra.bench.report import Report, Row, judge_at_most, median_of_known, ratio
-from infra.harness.server_process import ServerProcess, ServerUnavailable
+from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 
 GOAL = 0.3
 """Of boto3's CPU, at most."""
@@ -42,7 +42,7 @@ Post = Callable[[], object]
 def measure(rounds: int = ROUNDS, posts: int = POSTS) -> Report:
     """Measure the three of them, so many posts a round."""
     report = Report(f"Posting: client CPU in µs a post; posts per second from {THREADS} threads")
-    sink = ServerProcess("sink", "/api")
+    sink = MeasuredServer("sink", "/api")
     try:
         sink.start([sys.executable, "-m", "infra.bench.sink"], {"PORT": str(sink.port)})
         report.rows = _measure_ways(sink.port, rounds, posts)

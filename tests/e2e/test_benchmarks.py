@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import contenders
 from benchmarks.contest import LoadProcess
-from infra.harness.server_process import ServerProcess, ServerUnavailable
+from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 
 SOCKETS = 3
 
@@ -24,7 +24,7 @@ def load() -> Iterator[LoadProcess]:
 
 @pytest.mark.parametrize("start", [contenders.start_gateway, contenders.start_floor])
 def test_a_server_under_load_answers_all_and_the_client_notes_it(
-    start: Callable[[], ServerProcess], load: LoadProcess
+    start: Callable[[], MeasuredServer], load: LoadProcess
 ) -> None:
     with ExitStack() as stack:
         server = start()
@@ -65,7 +65,7 @@ def test_without_node_there_is_no_peer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _start_nothing() -> None:
-    nothing = ServerProcess("nothing", "/")
+    nothing = MeasuredServer("nothing", "/")
     try:
         nothing.start(["python3", "-m", "no_such_module"], {})
     finally:
