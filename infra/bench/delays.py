@@ -17,7 +17,7 @@ from typing import Any
 
 from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.services.ports import FrameSender, WakeupSender
-from infra.bench.critical_path import Call
+from infra.bench.critical_path import AwsCall
 
 POST, SEND = "post", "SendMessageBatch"
 DELAYS_MS = {
@@ -38,16 +38,16 @@ class CallLog:
         self._path = path
         self._lock = threading.Lock()
 
-    def add(self, call: Call) -> None:
+    def add(self, call: AwsCall) -> None:
         """Write a line."""
         with self._lock, self._path.open("a") as file:
             file.write(f"{call.name} {call.began_at!r} {call.ended_at!r}\n")
 
 
-def read_calls(path: Path) -> list[Call]:
+def read_calls(path: Path) -> list[AwsCall]:
     """Read what a CallLog has written."""
     parts = (line.split() for line in path.read_text().splitlines())
-    return [Call(name, float(began), float(ended)) for name, began, ended in parts]
+    return [AwsCall(name, float(began), float(ended)) for name, began, ended in parts]
 
 
 class SlowDatabase:
@@ -66,7 +66,7 @@ class SlowDatabase:
 
     def _note(self, **_: Any) -> None:
         operation, began_at = self._began.call
-        self._log.add(Call(operation, began_at, time.perf_counter()))
+        self._log.add(AwsCall(operation, began_at, time.perf_counter()))
 
 
 class SlowQueue:
@@ -122,4 +122,4 @@ def _delay(name: str, log: CallLog) -> Iterator[None]:
     try:
         yield
     finally:
-        log.add(Call(name, began_at, time.perf_counter()))
+        log.add(AwsCall(name, began_at, time.perf_counter()))

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.bench.critical_path import Call, find_longest_chain
+from infra.bench.critical_path import AwsCall, find_longest_chain
 from infra.bench.delays import ASSUMED, POST, read_calls
 from infra.bench.report import Report, Row, judge_at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, REPLY, Bench, Samples, Span
@@ -44,7 +44,7 @@ def measure(rounds: int = ROUNDS) -> Report:
     return _make_report(bench.samples, calls)
 
 
-def _make_report(samples: Samples, calls: Sequence[Call]) -> Report:
+def _make_report(samples: Samples, calls: Sequence[AwsCall]) -> Report:
     report = Report(f"Far: milliseconds from request to frame, delayed by {ASSUMED}")
     for what in (ORDER, ACCEPT, REPLY, CHAT):
         chains = [_names_on_path(calls, span) for span in samples.spans[what]]
@@ -61,7 +61,7 @@ def _make_report(samples: Samples, calls: Sequence[Call]) -> Report:
     return report
 
 
-def _names_on_path(calls: Sequence[Call], span: Span) -> tuple[str, ...]:
+def _names_on_path(calls: Sequence[AwsCall], span: Span) -> tuple[str, ...]:
     """Name the calls one after another that end with the post of the frame: the one that was over
     when the frame came."""
     posts = [call for call in calls if call.name == POST]
