@@ -120,9 +120,11 @@ class ChatService:
         return found[::-1]
 
     def _commit_message(self, message: ChatMessage) -> ChatMessage:
-        self._chats.insert_message(message)
-        # The other side waits for it: the sender's own devices must not hold it up.
+        """Write a message and deliver it. The other side waits for it, so its mailbox is leased
+        while the message is written; the sender's own devices must not hold it up."""
+        writing = self._pool.submit(self._chats.insert_message, message)
         others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
-        for first_or_last in (others, (message.sender_id,)):
-            self._relay.deliver_now(message.make_outbox_for(first_or_last))
+        self._relay.deliver_now(message.make_outbox_for(others), writing)
+        writing.result()
+        self._relay.deliver_now(message.make_outbox_for((message.sender_id,)))
         return message
