@@ -20,7 +20,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 
 	--generate-hashes --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fuzz demo bench package lock secret deploy smoke bench-cold conformance \
+.PHONY: help setup run test check fuzz demo bench package lock secret deploy smoke bench-gateways bench-cold conformance \
 	simulate-faults token clean
 
 help: ## this list
@@ -43,8 +43,11 @@ check: setup ## format, lint, types, architecture
 demo: setup ## a day of orders, watched
 	@exec $(BIN)/python -m infra.demo
 
-bench: setup ## measure it
+bench: setup ## how long frames take here and as far from AWS as a region is wide, posts, costs
 	@exec $(BIN)/python -m infra.bench
+
+bench-gateways: setup ## the local gateway under load, beside serverless-offline
+	@exec $(BIN)/python -m benchmarks
 
 package: setup ## dist/sam.json and dist/deployment.zip for AWS (JWKS=1: with public keys; OUT=folder)
 	@$(BIN)/python -m infra.package $(if $(JWKS),--jwks) $(if $(OUT),--out '$(OUT)')

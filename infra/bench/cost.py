@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from infra.bench.meter import Bill
 from infra.bench.report import Report, Row
 from infra.bench.scenes import SCENES, Cast, Step
-from infra.bench.stage import HEARTBEAT, Stage, stage
+from infra.bench.stage import HEARTBEAT, Stage, open_stage
 
 LATER_S = 7.0  # past the relay wakeup of a step
 TIMERS_S = 310.0  # past the longest timer of an offer
@@ -26,11 +26,11 @@ GOALS: dict[str, tuple[float | None, float | None]] = {  # at most (write units,
 
 
 def measure() -> Report:
-    """Some orders of every flow, on an engine of its own: about 20 s."""
+    """Measure some orders of every flow, on an engine of their own: about 20 s."""
     report = Report("Cost: DynamoDB units, calls, posts to connections, wakeups sent")
-    with stage() as on:
-        report.rows += measured(on, SCENES)
-    report.notes += [_verdict(row) for row in report.rows if row["what"] in GOALS]
+    with open_stage() as on:
+        report.rows += measure_flows(on, SCENES)
+    report.notes += [_judge_row(row) for row in report.rows if row["what"] in GOALS]
     report.notes.append(
         "Writes as the engine reports them, with indexes; reads by DynamoDB's rules from what was "
         f"read. Orders are the mean of {ROUNDS} of the same people, after {WARM_UP} others."
@@ -38,67 +38,69 @@ def measure() -> Report:
     return report
 
 
-def measured(on: Stage, flows: Iterable[str]) -> Iterator[Row]:
-    """What an order of each of these flows takes, and what there is much of."""
+def measure_flows(on: Stage, flows: Iterable[str]) -> Iterator[Row]:
+    """Measure what an order of each of these flows takes, and what there is much of."""
     for flow in flows:
         cast = Cast(on, flow)
-        yield from _order(flow, on, cast)
-        cast.off_duty()
-    yield from _others(on)
+        yield from _measure_order(flow, on, cast)
+        cast.go_off_duty()
+    yield from _measure_others(on)
 
 
-def _order(name: str, on: Stage, cast: Cast) -> list[Row]:
-    """An order of people who had some before: what is put off to every other order, or so, counts
-    with a part of it."""
+def _measure_order(name: str, on: Stage, cast: Cast) -> list[Row]:
+    """Measure an order of people who had some before: what is put off to every other order, or so,
+    counts with a part of it."""
     for _ in range(WARM_UP):
-        for _ in _billed(on, SCENES[name](cast)):
+        for _ in _bill_steps(on, SCENES[name](cast)):
             pass
     bills: dict[str, Bill] = {}
     for _ in range(ROUNDS):
-        for step, bill in _billed(on, SCENES[name](cast)):
+        for step, bill in _bill_steps(on, SCENES[name](cast)):
             bills[step] = bills.get(step, Bill()) + bill
-    rows = [_row(f"{name}: {step}", bill, ROUNDS) for step, bill in bills.items()]
-    return [*rows, _row(f"{name}: whole", sum(bills.values(), Bill()), ROUNDS)]
+    rows = [_make_row(f"{name}: {step}", bill, ROUNDS) for step, bill in bills.items()]
+    return [*rows, _make_row(f"{name}: whole", sum(bills.values(), Bill()), ROUNDS)]
 
 
-def _billed(on: Stage, steps: Iterator[Step]) -> Iterator[tuple[str, Bill]]:
-    """Each step with its wakeups; then the timers that were left."""
+def _bill_steps(on: Stage, steps: Iterator[Step]) -> Iterator[tuple[str, Bill]]:
+    """Take each step with its wakeups, and its bill; then the timers that were left."""
     for name, act in steps:
-        with on.meter.measuring() as bill:
+        with on.meter.open_bill() as bill:
             act()
             on.pass_time(LATER_S)
         yield name, bill
-    with on.meter.measuring() as timers:
+    with on.meter.open_bill() as timers:
         on.pass_time(TIMERS_S)
     yield "timers left", timers
 
 
-def _others(on: Stage) -> Iterator[Row]:
-    """What there is much of: positions, and looking whether anything is due."""
+def _measure_others(on: Stage) -> Iterator[Row]:
+    """Measure what there is much of: positions, heartbeats, an idle look of the sweep."""
     cast = Cast(on, "walker")
-    cast.on_duty()
+    cast.go_on_duty()
     for what, north in ((FIX, 0.0001), ("a fix in another cell", 0.05)):
         on.pass_time(2)
-        with on.meter.measuring() as bill:
-            cast.fix(north)
-        yield _row(what, bill)
+        with on.meter.open_bill() as bill:
+            cast.send_fix(north)
+        yield _make_row(what, bill)
     on.connect("walker-courier", "courier", cast.courier)
     on.pass_time(2)
-    with on.meter.measuring() as bill:
-        on.say("walker-courier", {"event": "location.update", "data": {"lat": 13.02, "lng": 77.6}})
-    yield _row("a fix by socket", bill)
+    with on.meter.open_bill() as bill:
+        on.send_frame(
+            "walker-courier", {"event": "location.update", "data": {"lat": 13.02, "lng": 77.6}}
+        )
+    yield _make_row("a fix by socket", bill)
     on.now += HEARTBEAT
-    with on.meter.measuring() as bill:
+    with on.meter.open_bill() as bill:
         on.waybill.connections.check_connection("walker-courier")
-    yield _row(BEAT, bill)
+    yield _make_row(BEAT, bill)
     on.waybill.sweeper.run_pass()  # what is due by now: heartbeats of those who are connected
     on.pass_time(0)
-    with on.meter.measuring() as bill:
+    with on.meter.open_bill() as bill:
         on.waybill.sweeper.run_pass()
-    yield _row(SWEEP, bill)
+    yield _make_row(SWEEP, bill)
 
 
-def _row(what: str, bill: Bill, rounds: int = 1) -> Row:
+def _make_row(what: str, bill: Bill, rounds: int = 1) -> Row:
     return {
         "what": what,
         "write_units": bill.write / rounds,
@@ -109,8 +111,8 @@ def _row(what: str, bill: Bill, rounds: int = 1) -> Row:
     }
 
 
-def _verdict(row: Row) -> str:
-    """Whether a goal is met."""
+def _judge_row(row: Row) -> str:
+    """Say whether a row's goals are met."""
     parts = [
         f"{row[kind]:g} {kind.partition('_')[0]} units, at most {goal:g}: "
         + ("met" if row[kind] <= goal else "MISSED")

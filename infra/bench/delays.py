@@ -1,7 +1,8 @@
-"""Answers of AWS as late as they come within one region, and a record of every call.
+"""Clients of AWS that are as slow as within one region, and a record of every call.
 
-Delays are put before the calls of the clients that are given, by botocore's own events; nothing
-else of the process waits.
+A delay comes before each call of the clients that are given, by botocore's own events and by ports
+put around ours. Nothing else in the process waits: the poller and the gateway are the engine's
+neighbours still.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.services.ports import FrameSender, WakeupSender
-from infra.bench.critical_path import Call
+from infra.bench.critical_path import AwsCall
 
 POST, SEND = "post", "SendMessageBatch"
 DELAYS_MS = {
@@ -26,7 +27,7 @@ DELAYS_MS = {
     SEND: 8,
     POST: 12,
 }
-"""Assumed, in milliseconds. A call of the engine takes as long as it takes besides."""
+"""Assumed, in milliseconds; what the local engine takes itself comes on top."""
 ASSUMED = "4 ms an item call, 6 ms a query or batch, 9 ms a transaction, 8 ms a send, 12 ms a post"
 
 
@@ -37,16 +38,16 @@ class CallLog:
         self._path = path
         self._lock = threading.Lock()
 
-    def add(self, call: Call) -> None:
+    def add(self, call: AwsCall) -> None:
         """Write a line."""
         with self._lock, self._path.open("a") as file:
             file.write(f"{call.name} {call.began_at!r} {call.ended_at!r}\n")
 
 
-def read_calls(path: Path) -> list[Call]:
+def read_calls(path: Path) -> list[AwsCall]:
     """Read what a CallLog has written."""
     parts = (line.split() for line in path.read_text().splitlines())
-    return [Call(name, float(began), float(ended)) for name, began, ended in parts]
+    return [AwsCall(name, float(began), float(ended)) for name, began, ended in parts]
 
 
 class SlowDatabase:
@@ -65,60 +66,60 @@ class SlowDatabase:
 
     def _note(self, **_: Any) -> None:
         operation, began_at = self._began.call
-        self._log.add(Call(operation, began_at, time.perf_counter()))
+        self._log.add(AwsCall(operation, began_at, time.perf_counter()))
 
 
 class SlowQueue:
-    """Implement services.ports.Queue: delay each send of another queue, and log it."""
+    """Implement services.ports.WakeupSender: delay each send of another queue, and log it."""
 
     def __init__(self, queue: WakeupSender, log: CallLog) -> None:
         self._queue = queue
         self._log = log
 
     def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
-        """Send wakeups later."""
-        with _delayed(SEND, self._log):
+        """Send wakeups, after the delay."""
+        with _delay(SEND, self._log):
             self._queue.send_wakeups(wakeups)
 
 
 class SlowGateway:
-    """Implement services.ports.Gateway: delay each request of another gateway, and log it."""
+    """Implement services.ports.FrameSender: delay each request of another gateway, and log it."""
 
     def __init__(self, gateway: FrameSender, log: CallLog) -> None:
         self._gateway = gateway
         self._log = log
 
     def post_frame(self, connection_id: str, frame: str) -> None:
-        """Post later."""
-        with _delayed(POST, self._log):
+        """Post, after the delay."""
+        with _delay(POST, self._log):
             self._gateway.post_frame(connection_id, frame)
 
     def post_frames(self, posts: Sequence[tuple[str, str]]) -> Sequence[Exception | None]:
-        """Post later, side by side."""
-        with _delayed(POST, self._log):
+        """Post to many, after the delay of one: they go side by side."""
+        with _delay(POST, self._log):
             return self._gateway.post_frames(posts)
 
     def is_connected(self, connection_id: str) -> bool:
-        """Look later."""
-        with _delayed(POST, self._log):
+        """Look, after the delay."""
+        with _delay(POST, self._log):
             return self._gateway.is_connected(connection_id)
 
     def get_last_active(self, connection_id: str) -> datetime | None:
-        """Look later."""
-        with _delayed(POST, self._log):
+        """Look, after the delay."""
+        with _delay(POST, self._log):
             return self._gateway.get_last_active(connection_id)
 
     def close_connection(self, connection_id: str) -> None:
-        """Close later."""
-        with _delayed(POST, self._log):
+        """Close, after the delay."""
+        with _delay(POST, self._log):
             self._gateway.close_connection(connection_id)
 
 
 @contextmanager
-def _delayed(name: str, log: CallLog) -> Iterator[None]:
+def _delay(name: str, log: CallLog) -> Iterator[None]:
     began_at = time.perf_counter()
     time.sleep(DELAYS_MS[name] / 1000)
     try:
         yield
     finally:
-        log.add(Call(name, began_at, time.perf_counter()))
+        log.add(AwsCall(name, began_at, time.perf_counter()))

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.bench.critical_path import Call, longest_chain
+from infra.bench.critical_path import AwsCall, find_longest_chain
 from infra.bench.delays import ASSUMED, POST, read_calls
-from infra.bench.report import Report, Row, at_most
+from infra.bench.report import Report, Row, judge_at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, REPLY, Bench, Samples, Span
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess
@@ -41,35 +41,35 @@ def measure(rounds: int = ROUNDS) -> Report:
             bench = Bench(far.options, far.secret)
             asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
         calls = read_calls(path)
-    return _report(bench.samples, calls)
+    return _make_report(bench.samples, calls)
 
 
-def _report(samples: Samples, calls: Sequence[Call]) -> Report:
+def _make_report(samples: Samples, calls: Sequence[AwsCall]) -> Report:
     report = Report(f"Far: milliseconds from request to frame, delayed by {ASSUMED}")
     for what in (ORDER, ACCEPT, REPLY, CHAT):
         chains = [_names_on_path(calls, span) for span in samples.spans[what]]
-        report.rows.append(_row(what, samples.ms_of(what), chains))
+        report.rows.append(_make_row(what, samples.ms_of(what), chains))
         if chains:
             [(names, times)] = Counter(chains).most_common(1)
             path = " → ".join(names)
             report.notes.append(f"{what}: {path} ({times} of {len(chains)} times).")
     for row in report.rows:
         if goal := CALL_GOALS.get(row["what"]):
-            report.notes.append(at_most(f"{row['what']}: {_CALLS}", row[_CALLS], goal))
+            report.notes.append(judge_at_most(f"{row['what']}: {_CALLS}", row[_CALLS], goal))
         if goal_ms := MS_GOALS.get(row["what"]):
-            report.notes.append(at_most(f"{row['what']}: p50 in ms", row["p50_ms"], goal_ms))
+            report.notes.append(judge_at_most(f"{row['what']}: p50 in ms", row["p50_ms"], goal_ms))
     return report
 
 
-def _names_on_path(calls: Sequence[Call], span: Span) -> tuple[str, ...]:
+def _names_on_path(calls: Sequence[AwsCall], span: Span) -> tuple[str, ...]:
     """Name the calls one after another that end with the post of the frame: the one that was over
     when the frame came."""
     posts = [call for call in calls if call.name == POST]
     last = min(posts, key=lambda post: abs(post.ended_at - span.ended_at))
-    return tuple(call.name for call in longest_chain(calls, span.began_at, last))
+    return tuple(call.name for call in find_longest_chain(calls, span.began_at, last))
 
 
-def _row(what: str, ms: Sequence[float], chains: Sequence[Sequence[str]]) -> Row:
+def _make_row(what: str, ms: Sequence[float], chains: Sequence[Sequence[str]]) -> Row:
     return {
         "what": what,
         "n": len(ms),

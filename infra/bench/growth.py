@@ -1,4 +1,4 @@
-"""Whether an operation costs more when there is more: couriers, orders, connections.
+"""Does an operation cost more where there is more: couriers, orders, connections?
 
 Rows are put in by the store's own encoders, spread over cells and shards as a city's would be, and
 around the place where the operations happen there are always the same few couriers.
@@ -28,7 +28,7 @@ from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow
 from infra.bench.report import Report, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
-from infra.bench.stage import Stage, stage
+from infra.bench.stage import Stage, open_stage
 from infra.resources.aws_clients import make_client
 
 SIZES = (1_000, 10_000, 100_000)
@@ -42,64 +42,68 @@ _WAITING = 50  # one order of so many waits for an answer; the others are on the
 
 
 def measure() -> Report:
-    """One row for each size and operation."""
+    """Measure each operation at each size: a row of both."""
     report = Report("Growth: what an operation takes when there is more of everything")
-    with stage() as on:
-        _by_size(on, report)
-    with stage() as on:
-        _by_sockets(on, report)
-    with stage() as on:
-        _by_crowd(on, report)
-    report.notes += _slopes(report.rows)
+    with open_stage() as on:
+        _measure_by_size(on, report)
+    with open_stage() as on:
+        _measure_by_sockets(on, report)
+    with open_stage() as on:
+        _measure_by_crowd(on, report)
+    report.notes += _describe_growth(report.rows)
     return report
 
 
-def _by_size(on: Stage, report: Report) -> None:
+def _measure_by_size(on: Stage, report: Report) -> None:
     load, there = Loading(on), 0
     give_up_at = time.monotonic() + LOAD_WITHIN_S
     for size in SIZES:
-        done = load.couriers(there, size, give_up_at) and load.orders(there, size, give_up_at)
+        done = load.add_couriers(there, size, give_up_at) and load.add_orders(
+            there, size, give_up_at
+        )
         if not done:
             report.notes.append(f"{size:,} could not be loaded within {LOAD_WITHIN_S:.0f} s.")
             return
         there = size
-        report.rows += _operations(on, f"{size:,} couriers and orders", f"size{size}")
+        report.rows += _measure_operations(on, f"{size:,} couriers and orders", f"size{size}")
 
 
-def _by_sockets(on: Stage, report: Report) -> None:
+def _measure_by_sockets(on: Stage, report: Report) -> None:
     load, there = Loading(on), 0
     for size in SOCKETS:
-        load.sockets(there, size)
+        load.add_sockets(there, size)
         there = size
-        report.rows += _operations(on, f"{size:,} connections", f"sockets{size}")
+        report.rows += _measure_operations(on, f"{size:,} connections", f"sockets{size}")
 
 
-def _by_crowd(on: Stage, report: Report) -> None:
-    """What does grow: everybody in the cell is read to find the nearest, up to a hundred."""
+def _measure_by_crowd(on: Stage, report: Report) -> None:
+    """Measure what does grow: all in the cell are read to find the nearest, up to a hundred."""
     load, there = Loading(on), 0
     for size in CROWDS:
-        load.crowd(there, size - 1)  # and the one who is online
+        load.add_crowd(there, size - 1)  # and the one who is online
         there = size - 1
         of = f"{size:,} free couriers in the cell"
-        report.rows += [r for r in _operations(on, of, f"crowd{size}") if r["what"] == ASSIGN]
+        report.rows += [
+            r for r in _measure_operations(on, of, f"crowd{size}") if r["what"] == ASSIGN
+        ]
 
 
-def _operations(on: Stage, size: str, name: str) -> Iterator[Row]:
-    """Each operation once, done by a new customer and a new courier, who stand at the pickup."""
+def _measure_operations(on: Stage, size: str, name: str) -> Iterator[Row]:
+    """Do each operation once, by a new customer and a new courier, who stand at the pickup."""
     cast = Cast(on, name)
-    cast.on_duty()
+    cast.go_on_duty()
     on.connect(f"{name}-customer", "customer", cast.customer)
     on.connect(f"{name}-courier", "courier", cast.courier)
     on.pass_time(2)
     operations: tuple[tuple[str, Callable[[], Any]], ...] = (
-        ("fix", lambda: cast.fix(0.0001)),
-        (ASSIGN, lambda: cast.place("orders", PARCEL)),
-        ("accept", lambda: cast.do("accept")),
+        ("fix", lambda: cast.send_fix(0.0001)),
+        (ASSIGN, lambda: cast.place_order("orders", PARCEL)),
+        ("accept", lambda: cast.take_step("accept")),
         ("sweep", on.waybill.sweeper.run_pass),
-        ("deliver", lambda: _finish(cast)),
+        ("deliver", lambda: _deliver_order(cast)),
     )
     for what, act in operations:
-        with on.meter.measuring() as bill:
+        with on.meter.open_bill() as bill:
             act()
         yield {
             "what": what,
@@ -110,16 +114,16 @@ def _operations(on: Stage, size: str, name: str) -> Iterator[Row]:
             "posts": bill.posts,
         }
     on.pass_time(20)
-    cast.off_duty()
+    cast.go_off_duty()
 
 
-def _finish(cast: Cast) -> None:
+def _deliver_order(cast: Cast) -> None:
     for step in ("arrived", "picked", "delivered"):
-        cast.do(step)
+        cast.take_step(step)
 
 
-def _slopes(rows: list[Row]) -> Iterator[str]:
-    """What each operation takes at the greatest size, less at the smallest."""
+def _describe_growth(rows: list[Row]) -> Iterator[str]:
+    """Say what each operation takes at the greatest size, less what it takes at the smallest."""
     for kind in ("couriers and orders", "connections", "in the cell"):
         of_kind = [row for row in rows if row["of"].endswith(kind)]
         for what in dict.fromkeys(row["what"] for row in of_kind):
@@ -139,25 +143,25 @@ class Loading:
         self._on = on
         self._client = make_client("dynamodb", on.endpoint)
 
-    def couriers(self, first: int, upto: int, give_up_at: float) -> bool:
-        """Free couriers, _PER_CELL in each cell, none within reach of the pickup."""
-        return self._put((self._courier(n) for n in range(first, upto)), give_up_at)
+    def add_couriers(self, first: int, upto: int, give_up_at: float) -> bool:
+        """Add free couriers, _PER_CELL in each cell, none within reach of the pickup."""
+        return self._put_rows((self._make_courier(n) for n in range(first, upto)), give_up_at)
 
-    def orders(self, first: int, upto: int, give_up_at: float) -> bool:
-        """Orders on their way, each of its own customer; one of _WAITING waits for an answer."""
-        return self._put((self._order(n) for n in range(first, upto)), give_up_at)
+    def add_orders(self, first: int, upto: int, give_up_at: float) -> bool:
+        """Add orders on their way, each of its own customer; one of _WAITING awaits an answer."""
+        return self._put_rows((self._make_order(n) for n in range(first, upto)), give_up_at)
 
-    def crowd(self, first: int, upto: int) -> bool:
-        """Free couriers who all stand at the pickup, with nothing open."""
-        rows = (self._courier_at(f"crowd-{n}", HERE) for n in range(first, upto))
-        return self._put(rows, time.monotonic() + LOAD_WITHIN_S)
+    def add_crowd(self, first: int, upto: int) -> bool:
+        """Add free couriers who all stand at the pickup, with nothing open."""
+        rows = (self._make_courier_at(f"crowd-{n}", HERE) for n in range(first, upto))
+        return self._put_rows(rows, time.monotonic() + LOAD_WITHIN_S)
 
-    def sockets(self, first: int, upto: int) -> bool:
-        """Connections of couriers, each in the room of its person."""
-        rows = (row for n in range(first, upto) for row in self._socket(n))
-        return self._put(rows, time.monotonic() + LOAD_WITHIN_S)
+    def add_sockets(self, first: int, upto: int) -> bool:
+        """Add connections of couriers, each in the room of its person."""
+        rows = (row for n in range(first, upto) for row in self._make_socket(n))
+        return self._put_rows(rows, time.monotonic() + LOAD_WITHIN_S)
 
-    def _put(self, rows: Iterable[Model], give_up_at: float) -> bool:
+    def _put_rows(self, rows: Iterable[Model], give_up_at: float) -> bool:
         waiting = iter(rows)
         while batch := list(islice(waiting, 25)):
             if time.monotonic() > give_up_at:
@@ -169,12 +173,12 @@ class Loading:
             self._client.batch_write_item(RequestItems=asked)
         return True
 
-    def _courier(self, n: int) -> CourierRow:
+    def _make_courier(self, n: int) -> CourierRow:
         place = n // _PER_CELL
         at = (20.0 + _STEP * (place % 300), 60.0 + _STEP * (place // 300))
-        return self._courier_at(f"courier-{n}", at)
+        return self._make_courier_at(f"courier-{n}", at)
 
-    def _courier_at(self, id_: str, at: tuple[float, float]) -> CourierRow:
+    def _make_courier_at(self, id_: str, at: tuple[float, float]) -> CourierRow:
         fix = Fix(at[0], at[1], self._on.now)
         return CourierRow(
             courier_id=id_,
@@ -187,7 +191,7 @@ class Loading:
             idle_since=to_epoch_ms(fix.at),
         )
 
-    def _order(self, n: int) -> Model:
+    def _make_order(self, n: int) -> Model:
         now, waits = self._on.now, n % _WAITING == 0
         job = OrderDetails(
             "delivery", f"customer-{n}", Place("1 Depot Road"), Place("2 Door Street"), now
@@ -203,7 +207,7 @@ class Loading:
         )
         return order_rows.encode_order(order)
 
-    def _socket(self, n: int) -> Iterable[Model]:
+    def _make_socket(self, n: int) -> Iterable[Model]:
         id_, person = f"loaded-{n}", f"listener-{n}"
         connection = Connection(
             id=id_,

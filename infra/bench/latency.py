@@ -11,38 +11,38 @@ import time
 from collections.abc import Mapping
 
 from chalicelib.settings import BadSetting
-from infra.bench.report import Report, Row, at_most
+from infra.bench.report import Report, Row, judge_at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, Bench, Samples
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess
 
 WITHIN_S = 45.0
 _WARM_UP = 10
-GOALS = {ORDER: 12.0, ACCEPT: 8.0, CHAT: 6.0}
-"""Engine round trips that it is to take at most."""
+GOALS = {ORDER: 9.0, ACCEPT: 8.0, CHAT: 6.0}
+"""Engine round trips that a story is to take, at most."""
 _RATIO = "× engine (p50)"
 
 
 def measure() -> Report:
     """Measure. Raises BadSetting, and StackProcessError where Waybill does not start."""
-    rounds = rounds_from(os.environ)
+    rounds = read_rounds(os.environ)
     with StackProcess(DELIVERY_OFFER_TTL_S="60") as child:
         bench = Bench(child.options, child.secret)
         asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
-    rows = _rows(bench.samples)
-    return Report("Latency: milliseconds from request to frame", rows, _verdicts(rows))
+    rows = _make_rows(bench.samples)
+    return Report("Latency: milliseconds from request to frame", rows, _judge_rows(rows))
 
 
-def rounds_from(env: Mapping[str, str]) -> int:
-    """How many rounds to measure. Raises BadSetting."""
+def read_rounds(env: Mapping[str, str]) -> int:
+    """Read how many rounds to measure. Raises BadSetting."""
     given = env.get("ROUNDS") or "200"
     if given.isascii() and given.isdigit() and 1 <= int(given) <= 10_000:
         return int(given)
     raise BadSetting(f"ROUNDS takes a number from 1 to 10000, not {given!r}.")
 
 
-def _rows(samples: Samples) -> list[Row]:
-    """p50 and p99 of each, and how many of the engine's round trips that is."""
+def _make_rows(samples: Samples) -> list[Row]:
+    """Work out p50 and p99 of each story, and how many of the engine's round trips that is."""
     rows: list[Row] = []
     base = 0.0
     for what in samples.spans:
@@ -61,9 +61,9 @@ def _rows(samples: Samples) -> list[Row]:
     return rows
 
 
-def _verdicts(rows: list[Row]) -> list[str]:
+def _judge_rows(rows: list[Row]) -> list[str]:
     return [
-        at_most(f"{row['what']}: {_RATIO}", row[_RATIO], GOALS[row["what"]])
+        judge_at_most(f"{row['what']}: {_RATIO}", row[_RATIO], GOALS[row["what"]])
         for row in rows
         if row["what"] in GOALS
     ]

@@ -43,7 +43,7 @@ class Bill:
         """Write units."""
         return sum(units for _, units, reads in self.lines if not reads)
 
-    def add(self, units: Units, reads: bool) -> None:
+    def add_call(self, units: Units, reads: bool) -> None:
         """Note one call."""
         self.calls += 1
         self.lines += [(where, n, reads) for where, n in units.items()]
@@ -58,97 +58,105 @@ class Bill:
 
 
 class Meter:
-    """Attach it to a botocore DynamoDB client; what is done within `measuring` is its bill."""
+    """Counts the calls of a botocore DynamoDB client; those within `open_bill` are its bill."""
 
     def __init__(self, client: Any) -> None:
         self._bill = Bill()
         self._lock = threading.Lock()
         for operation in (*READS, *WRITES):
-            client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", self._asked)
-            client.meta.events.register(f"after-call.dynamodb.{operation}", self._answered)
+            client.meta.events.register(
+                f"before-parameter-build.dynamodb.{operation}", self._note_request
+            )
+            client.meta.events.register(f"after-call.dynamodb.{operation}", self._note_answer)
 
     @contextmanager
-    def measuring(self) -> Iterator[Bill]:
-        """A bill that is complete when the block ends."""
+    def open_bill(self) -> Iterator[Bill]:
+        """Open a bill; it is complete when the block ends."""
         bill, self._bill = Bill(), Bill()
         yield bill
         with self._lock:
             bill.__dict__.update(self._bill.__dict__)
             self._bill = Bill()
 
-    def posted(self) -> None:
+    def count_post(self) -> None:
         """Count a post to a connection."""
         with self._lock:
             self._bill.posts += 1
 
-    def woken(self, messages: int) -> None:
+    def count_wakeups(self, messages: int) -> None:
         """Count messages sent to the queue."""
         with self._lock:
             self._bill.wakeups += messages
 
     @staticmethod
-    def _asked(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def _note_request(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         params["ReturnConsumedCapacity"] = "INDEXES"
         context["asked"] = params
 
-    def _answered(
+    def _note_answer(
         self, parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any
     ) -> None:
         asked, operation = context["asked"], model.name
         reads = operation in READS
-        units = _read(operation, asked, parsed) if reads else _written(asked, parsed)
+        units = (
+            _units_of_read(operation, asked, parsed) if reads else _units_of_write(asked, parsed)
+        )
         with self._lock:
-            self._bill.add(units, reads)
+            self._bill.add_call(units, reads)
 
 
-def _read(operation: str, asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
+def _units_of_read(operation: str, asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
     if operation == "BatchGetItem":
-        return _read_batch(asked, got)
+        return _units_of_batch(asked, got)
     items = [got["Item"]] if got.get("Item") else got.get("Items", [])
     sizes = [item_bytes(item) for item in items]
-    name = ".".join(filter(None, (_name(asked), asked.get("IndexName"))))
+    name = ".".join(filter(None, (_name_with_person(asked), asked.get("IndexName"))))
     consistent = bool(asked.get("ConsistentRead"))
     return {name: read_units(sizes, consistent=consistent, together=operation == "Query")}
 
 
-def _read_batch(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
+def _units_of_batch(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
     units: Units = {}
     for table, wanted in asked["RequestItems"].items():
         found = [item_bytes(item) for item in got.get("Responses", {}).get(table, [])]
         found += [0] * (len(wanted["Keys"]) - len(found))  # what is not there costs one too
         consistent = bool(wanted.get("ConsistentRead"))
-        units[_short(table)] = read_units(found, consistent=consistent)
+        units[_short_name(table)] = read_units(found, consistent=consistent)
     return units
 
 
-def _written(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
+def _units_of_write(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
     if "Error" in got:
-        return _refused(asked)
+        return _units_of_refusal(asked)
     reported = got["ConsumedCapacity"]
     units: Units = {}
     for one in reported if isinstance(reported, list) else [reported]:
         indexes = one.get("GlobalSecondaryIndexes", {})
         for index, part in indexes.items():
-            units[f"{_short(one['TableName'])}.{index}"] = part["CapacityUnits"]
+            units[f"{_short_name(one['TableName'])}.{index}"] = part["CapacityUnits"]
         rest = one["CapacityUnits"] - sum(part["CapacityUnits"] for part in indexes.values())
-        units[_name(asked) if "TableName" in asked else _short(one["TableName"])] = rest
+        units[
+            _name_with_person(asked) if "TableName" in asked else _short_name(one["TableName"])
+        ] = rest
     return units
 
 
-def _refused(asked: Mapping[str, Any]) -> Units:
+def _units_of_refusal(asked: Mapping[str, Any]) -> Units:
     if "TransactItems" not in asked:
-        return {_name(asked): 1.0}
+        return {_name_with_person(asked): 1.0}
     ops = [op for item in asked["TransactItems"] for op in item.values()]
-    return {name: 2.0 * n for name, n in Counter(_short(op["TableName"]) for op in ops).items()}
+    return {
+        name: 2.0 * n for name, n in Counter(_short_name(op["TableName"]) for op in ops).items()
+    }
 
 
-def _name(asked: Mapping[str, Any]) -> str:
-    """The table; where each person has a part of it, also whose."""
-    table, key = _short(asked["TableName"]), asked.get("Key") or asked.get("Item")
+def _name_with_person(asked: Mapping[str, Any]) -> str:
+    """Name the table; where each person has a part of it, also whose."""
+    table, key = _short_name(asked["TableName"]), asked.get("Key") or asked.get("Item")
     if key and table in ("mailboxes", "events"):
         return f"{table}:{key['person_id']['S']}"
     return table
 
 
-def _short(table: str) -> str:
+def _short_name(table: str) -> str:
     return table.rpartition("-")[2]

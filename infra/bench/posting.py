@@ -19,10 +19,10 @@ from botocore.config import Config
 from botocore.session import Session
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
-from infra.bench.contenders import Contender, Unavailable
-from infra.bench.report import Report, Row, at_most, median, ratio
+from infra.bench.report import Report, Row, judge_at_most, median_of_known, ratio
+from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 
-GOAL = 0.4
+GOAL = 0.3
 """Of boto3's CPU, at most."""
 ROUNDS = 7
 POSTS = 200
@@ -42,22 +42,22 @@ Post = Callable[[], object]
 def measure(rounds: int = ROUNDS, posts: int = POSTS) -> Report:
     """Measure the three of them, so many posts a round."""
     report = Report(f"Posting: client CPU in µs a post; posts per second from {THREADS} threads")
-    sink = Contender("sink", "/api")
+    sink = MeasuredServer("sink", "/api")
     try:
         sink.start([sys.executable, "-m", "infra.bench.sink"], {"PORT": str(sink.port)})
-        report.rows = _rows(sink.port, rounds, posts)
+        report.rows = _measure_ways(sink.port, rounds, posts)
         [ours] = [row[_RATIO] for row in report.rows if row["what"] == _OURS]
-        report.notes.append(at_most(f"{_OURS}: {_RATIO}", ours, GOAL))
-    except Unavailable as error:
+        report.notes.append(judge_at_most(f"{_OURS}: {_RATIO}", ours, GOAL))
+    except ServerUnavailable as error:
         report.notes.append(f"skipped: {error}")
     finally:
         sink.stop()
     return report
 
 
-def _rows(port: int, rounds: int, posts: int) -> list[Row]:
+def _measure_ways(port: int, rounds: int, posts: int) -> list[Row]:
     with ExitStack() as stack:
-        ways = _ways(port, stack)
+        ways = _make_ways(port, stack)
         threads = stack.enter_context(ThreadPoolExecutor(THREADS))
         cpu_us: dict[str, list[float]] = {name: [] for name in ways}
         per_s: dict[str, list[float]] = {name: [] for name in ways}
@@ -65,22 +65,22 @@ def _rows(port: int, rounds: int, posts: int) -> list[Row]:
             _repeat(post, _WARM_UP)
         for _ in range(rounds):
             for name, post in ways.items():
-                cpu_us[name].append(_cpu_us(post, posts))
+                cpu_us[name].append(_measure_cpu_us(post, posts))
                 if name != _FLOOR:  # has one connection
-                    per_s[name].append(_per_s(post, posts, threads))
-    base = median(cpu_us[_BOTO3])
+                    per_s[name].append(_measure_rate(post, posts, threads))
+    base = median_of_known(cpu_us[_BOTO3])
     return [
         {
             "what": name,
-            "cpu_us": median(cpu_us[name]),
-            _RATIO: ratio(median(cpu_us[name]), base),
-            "per_s": median(per_s[name]),
+            "cpu_us": median_of_known(cpu_us[name]),
+            _RATIO: ratio(median_of_known(cpu_us[name]), base),
+            "per_s": median_of_known(per_s[name]),
         }
         for name in ways
     ]
 
 
-def _ways(port: int, stack: ExitStack) -> dict[str, Post]:
+def _make_ways(port: int, stack: ExitStack) -> dict[str, Post]:
     endpoint = f"http://127.0.0.1:{port}/api"
     session = Session()
     session.set_credentials("local", "local")
@@ -108,13 +108,13 @@ def _ways(port: int, stack: ExitStack) -> dict[str, Post]:
     }
 
 
-def _cpu_us(post: Post, posts: int) -> float:
+def _measure_cpu_us(post: Post, posts: int) -> float:
     began_s = time.process_time()
     _repeat(post, posts)
     return 1e6 * (time.process_time() - began_s) / posts
 
 
-def _per_s(post: Post, posts: int, threads: ThreadPoolExecutor) -> float:
+def _measure_rate(post: Post, posts: int, threads: ThreadPoolExecutor) -> float:
     began_at = time.perf_counter()
     share = posts // THREADS
     list(threads.map(lambda _: _repeat(post, share), range(THREADS)))

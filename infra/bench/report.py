@@ -1,9 +1,8 @@
-"""What a section of the bench has to say: rows of one table, and what it left out and why."""
+"""A section's report: the rows of one table, and notes on goals and on what was left out."""
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,46 +12,34 @@ Row = dict[str, Any]
 
 @dataclass
 class Report:
-    """Rows have the same keys, which are the columns; a value of None has no figure."""
+    """One table: its rows have the same keys, the columns. None stands where there is no figure."""
 
     title: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def median(values: Sequence[float | None]) -> float | None:
-    """The median of what could be measured; None where nothing could."""
+def median_of_known(values: Sequence[float | None]) -> float | None:
+    """Take the median of what could be measured; None where nothing could."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:
-    """How many times `whole` `part` is; None where that has no meaning."""
+    """Divide, where that has a meaning; else None."""
     return part / whole if part is not None and whole else None
 
 
-def at_least(what: str, figure: float | None, goal: float) -> str:
+def judge_at_least(what: str, figure: float | None, goal: float) -> str:
     """Say whether a figure is as large as it is to be."""
-    return _verdict(what, figure, f"at least {goal:g}", figure is not None and figure >= goal)
+    return _word_verdict(what, figure, f"at least {goal:g}", figure is not None and figure >= goal)
 
 
-def at_most(what: str, figure: float | None, goal: float) -> str:
+def judge_at_most(what: str, figure: float | None, goal: float) -> str:
     """Say whether a figure is as small as it is to be."""
-    return _verdict(what, figure, f"at most {goal:g}", figure is not None and figure <= goal)
+    return _word_verdict(what, figure, f"at most {goal:g}", figure is not None and figure <= goal)
 
 
-def _verdict(what: str, figure: float | None, goal: str, is_met: bool) -> str:
+def _word_verdict(what: str, figure: float | None, goal: str, is_met: bool) -> str:
     found = "no figure" if figure is None else f"{figure:.3g}"
     return f"Goal, {what}: {found}, {goal}: {'met' if is_met else 'missed'}."
-
-
-def cpu_of(pid: int) -> float | None:
-    """CPU seconds a process has used; None where the system does not tell.
-
-    Linux has a clock for every process, counting nanoseconds; its id is made as glibc's
-    clock_getcpuclockid() makes it.
-    """
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return None

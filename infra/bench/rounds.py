@@ -1,5 +1,9 @@
-"""The rounds that are measured: order to courier, acceptance to customer, message to answer and to
-the other side, engine, gateway."""
+"""The stories that are timed, over and over: `latency` and `far` tell the same ones.
+
+An order until its courier hears of it, an acceptance until its customer does, a message until its
+answer, a chat message until the other side has it; beside them the engine's and the gateway's own
+time.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from infra.bench.talks import Talks
 from infra.harness.clients import Frame, StackClient
 from infra.local.options import LocalOptions
 
+# Beside the pickup, so that one cell is searched (docs/calls.md counts the same).
 PLACE = {"lat": 52.52, "lng": 13.4099}
 PARCEL = {
     "pickup_address": "Mill 1",
@@ -42,7 +47,7 @@ class Span(NamedTuple):
 
     @property
     def ms(self) -> float:
-        """How long it took."""
+        """Milliseconds from the beginning to the end."""
         return 1000 * (self.ended_at - self.began_at)
 
 
@@ -54,12 +59,12 @@ class Samples:
         default_factory=lambda: {what: [] for what in (ENGINE, GATEWAY, ORDER, ACCEPT, REPLY, CHAT)}
     )
 
-    def add(self, what: str, began_at: float) -> None:
+    def add_sample(self, what: str, began_at: float) -> None:
         """Note that something that began then (perf_counter) is over."""
         self.spans[what].append(Span(began_at, time.perf_counter()))
 
     def ms_of(self, what: str) -> list[float]:
-        """Milliseconds that it took, each time."""
+        """List how many milliseconds something took, each time."""
         return [span.ms for span in self.spans[what]]
 
 
@@ -85,7 +90,7 @@ class Bench:
         """Measure so many rounds, or fewer if `until` (monotonic) comes first."""
         await asyncio.gather(self._ana.connect(), self._ben.connect())
         try:
-            await self._talks.begin(warm_up + rounds)
+            await self._talks.bring_together(warm_up + rounds)
             status, body = await self._ben.post("courier/availability", available=True, **PLACE)
             assert status == 200, body
             of_ana, of_ben = self._ana.receive_frames(), self._ben.receive_frames()
@@ -94,39 +99,39 @@ class Bench:
                     self.samples = Samples()
                 if time.monotonic() > until:
                     break
-                await self._round(of_ana, of_ben)
+                await self._play_round(of_ana, of_ben)
         finally:
-            await asyncio.gather(self._ana.close(), self._ben.close(), self._talks.end())
+            await asyncio.gather(self._ana.close(), self._ben.close(), self._talks.hang_up())
 
-    async def _round(self, of_ana: AsyncIterator[Frame], of_ben: AsyncIterator[Frame]) -> None:
+    async def _play_round(self, of_ana: AsyncIterator[Frame], of_ben: AsyncIterator[Frame]) -> None:
         began_at = time.perf_counter()
         await asyncio.to_thread(self._read_from_engine)
-        self.samples.add(ENGINE, began_at)
+        self.samples.add_sample(ENGINE, began_at)
 
         began_at = time.perf_counter()
         await self._ana.get("me")
-        self.samples.add(GATEWAY, began_at)
+        self.samples.add_sample(GATEWAY, began_at)
 
-        if talk := self._talks.next():
+        if talk := self._talks.next_talk():
             began_at = time.perf_counter()
-            await talk.look()
-            self.samples.add(REPLY, began_at)
+            await talk.ask_state()
+            self.samples.add_sample(REPLY, began_at)
 
             began_at = time.perf_counter()
-            await talk.say()
-            self.samples.add(CHAT, began_at)
-            await talk.settle()
+            await talk.write_message()
+            self.samples.add_sample(CHAT, began_at)
+            await talk.await_answer()
 
         began_at = time.perf_counter()
         placing = asyncio.create_task(self._ana.post("orders", **PARCEL))
-        order_id = await _until(of_ben, lambda f: f["event"] == "order.assigned")
-        self.samples.add(ORDER, began_at)
+        order_id = await _await_frame(of_ben, lambda f: f["event"] == "order.assigned")
+        self.samples.add_sample(ORDER, began_at)
         await placing
 
         began_at = time.perf_counter()
         accepting = asyncio.create_task(self._ben.post("courier/orders/accept", order_id=order_id))
-        await _until(of_ana, lambda f: f["data"]["status"] == "accepted")
-        self.samples.add(ACCEPT, began_at)
+        await _await_frame(of_ana, lambda f: f["data"]["status"] == "accepted")
+        self.samples.add_sample(ACCEPT, began_at)
         await accepting
         await self._ana.post(f"orders/{order_id}/cancel")  # the shortest way to a free courier
 
@@ -136,8 +141,8 @@ class Bench:
         )
 
 
-async def _until(frames: AsyncIterator[Frame], wanted: Callable[[Frame], bool]) -> Any:
-    """The order id of the first frame that is wanted."""
+async def _await_frame(frames: AsyncIterator[Frame], wanted: Callable[[Frame], bool]) -> Any:
+    """Wait for the first frame that is wanted; return its order id."""
     async for frame in frames:
         if wanted(frame):
             return frame["data"]["order_id"]

@@ -1,5 +1,7 @@
-"""One order of every flow, step by step, between people with profiles and addresses of ordinary
-length, everybody online."""
+"""One order of every flow, told step by step.
+
+Its people have profiles and addresses of ordinary length, and all of them are online.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from infra.bench.stage import Refused, Stage, token
+from infra.bench.stage import CallRefused, Stage, mint_stage_token
 
 HERE = (12.9716, 77.5946)
 DOOR = (12.9789, 77.6412)
@@ -59,97 +61,102 @@ class Cast:
     def __init__(self, on: Stage, name: str) -> None:
         self.on = on
         self.name = name
-        self.customer = token("customer", f"{name}-customer")
-        self.courier = token("courier", f"{name}-courier")
-        self.owner = token("merchant", f"{name}-owner", restaurant_ids=[f"{name}-restaurant"])
+        self.customer = mint_stage_token("customer", f"{name}-customer")
+        self.courier = mint_stage_token("courier", f"{name}-courier")
+        self.owner = mint_stage_token(
+            "merchant", f"{name}-owner", restaurant_ids=[f"{name}-restaurant"]
+        )
         self.order = ""
-        on.rest("PUT", "me", self.customer, {"name": "Asha Rao", "phone": "+919812345678"})
-        on.rest("PUT", "me", self.courier, PROFILE)
+        on.call_rest("PUT", "me", self.customer, {"name": "Asha Rao", "phone": "+919812345678"})
+        on.call_rest("PUT", "me", self.courier, PROFILE)
 
-    def on_duty(self, at: tuple[float, float] = HERE) -> None:
-        """The courier is available there."""
+    def go_on_duty(self, at: tuple[float, float] = HERE) -> None:
+        """Make the courier available at a point."""
         here = {"available": True, "lat": at[0], "lng": at[1]}
-        self.on.rest("POST", "courier/availability", self.courier, here)
+        self.on.call_rest("POST", "courier/availability", self.courier, here)
 
-    def off_duty(self) -> None:
-        """The courier is out of the others' way."""
-        self.on.rest("POST", "courier/availability", self.courier, {"available": False})
+    def go_off_duty(self) -> None:
+        """Take the courier out of the others' way."""
+        self.on.call_rest("POST", "courier/availability", self.courier, {"available": False})
 
-    def fix(self, north: float = 0.0) -> None:
-        """The courier is at the pickup, or so many degrees further north."""
+    def send_fix(self, north: float = 0.0) -> None:
+        """Send a position of the courier: at the pickup, or so many degrees further north."""
         at = {"lat": HERE[0] + north, "lng": HERE[1]}
         more = {"heading": 87.5, "speed": 7.2, "accuracy": 6.0}
-        self.on.rest("POST", "courier/location", self.courier, {**at, **more})
+        self.on.call_rest("POST", "courier/location", self.courier, {**at, **more})
 
-    def place(self, path: str, body: Mapping[str, Any]) -> None:
-        """The customer places an order by REST."""
-        made = self.on.rest("POST", path, self.customer, body)
+    def place_order(self, path: str, body: Mapping[str, Any]) -> None:
+        """Place the customer's order by REST."""
+        made = self.on.call_rest("POST", path, self.customer, body)
         self.order = str(made.get("order_id") or made["id"])
 
-    def do(self, what: str) -> None:
-        """The courier takes a step by REST."""
-        self.on.rest("POST", f"courier/orders/{what}", self.courier, {"order_id": self.order})
+    def take_step(self, what: str) -> None:
+        """Take one of the courier's steps by REST."""
+        self.on.call_rest("POST", f"courier/orders/{what}", self.courier, {"order_id": self.order})
 
-    def say(self, who: str, event: str, **data: Any) -> Any:
-        """Somebody speaks over their socket; the answer's data. Raises Refused."""
-        answers = [json.loads(f) for f in self.on.say(f"{self.name}-{who}", _said(event, data))]
+    def send_message(self, who: str, event: str, **data: Any) -> Any:
+        """Send a message over somebody's socket; return the answer's data. Raises CallRefused."""
+        answers = [
+            json.loads(f)
+            for f in self.on.send_frame(f"{self.name}-{who}", _make_message(event, data))
+        ]
         if any(a["event"] == "error" or a["data"].get("status") == "error" for a in answers):
-            raise Refused(f"{event}: {answers}")
+            raise CallRefused(f"{event}: {answers}")
         return answers[-1]["data"] if answers else {}
 
 
-def _said(event: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+def _make_message(event: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"event": event, "data": data}
 
 
-def delivery(cast: Cast) -> Iterator[Step]:
-    """Spec 000."""
-    cast.on_duty()
+def play_delivery(cast: Cast) -> Iterator[Step]:
+    """Deliver a parcel (spec 000)."""
+    cast.go_on_duty()
     cast.on.connect(f"{cast.name}-customer", "customer", cast.customer)
     cast.on.connect(f"{cast.name}-courier", "courier", cast.courier)
-    yield "create, assign", lambda: cast.place("orders", PARCEL)
-    yield "accept", lambda: cast.do("accept")
-    yield "arrive", lambda: cast.do("arrived")
-    yield "pick up", lambda: cast.do("picked")
-    yield "deliver", lambda: cast.do("delivered")
+    yield "create, assign", lambda: cast.place_order("orders", PARCEL)
+    yield "accept", lambda: cast.take_step("accept")
+    yield "arrive", lambda: cast.take_step("arrived")
+    yield "pick up", lambda: cast.take_step("picked")
+    yield "deliver", lambda: cast.take_step("delivered")
 
 
-def hail(cast: Cast) -> Iterator[Step]:
-    """Spec 004; its customer on spec 000's socket."""
-    cast.on_duty()
+def play_hail(cast: Cast) -> Iterator[Step]:
+    """Deliver a driver's order (spec 004), its customer on spec 000's socket."""
+    cast.go_on_duty()
     cast.on.connect(f"{cast.name}-customer", "customer", cast.customer)
     cast.on.connect(f"{cast.name}-courier", "drivers", cast.courier)
-    accept = lambda: cast.on.rest("POST", f"driver/orders/{cast.order}/accept", cast.courier)  # noqa: E731
-    yield "create, offer", lambda: cast.place("driver-orders", HAIL)
+    accept = lambda: cast.on.call_rest("POST", f"driver/orders/{cast.order}/accept", cast.courier)  # noqa: E731
+    yield "create, offer", lambda: cast.place_order("driver-orders", HAIL)
     yield "accept", accept
-    yield "arrive", lambda: cast.do("arrived")
-    yield "pick up", lambda: cast.do("picked")
-    yield "deliver", lambda: cast.do("delivered")
+    yield "arrive", lambda: cast.take_step("arrived")
+    yield "pick up", lambda: cast.take_step("picked")
+    yield "deliver", lambda: cast.take_step("delivered")
 
 
-def ride(cast: Cast) -> Iterator[Step]:
-    """Spec 001: one driver near by is called."""
+def play_ride(cast: Cast) -> Iterator[Step]:
+    """Drive somebody (spec 001): it is offered to one driver near by."""
     for who, bearer in (("customer", cast.customer), ("courier", cast.courier)):
         cast.on.connect(f"{cast.name}-{who}", "rides")
-        cast.say(who, "authenticate", token=bearer)
-    cast.say("courier", "go_online")
+        cast.send_message(who, "authenticate", token=bearer)
+    cast.send_message("courier", "go_online")
     here = {"latitude": HERE[0], "longitude": HERE[1]}
-    cast.say("courier", "update_location", **here)
+    cast.send_message("courier", "update_location", **here)
 
     def request() -> None:
-        cast.order = str(cast.say("customer", "request_ride", **RIDE)["ride_id"])
+        cast.order = str(cast.send_message("customer", "request_ride", **RIDE)["ride_id"])
 
     yield "request, call", request
-    yield "accept", lambda: cast.say("courier", "accept_ride", ride_id=cast.order)
+    yield "accept", lambda: cast.send_message("courier", "accept_ride", ride_id=cast.order)
     cast.on.pass_time(2)
-    cast.say("courier", "update_location", **here)
-    yield "start", lambda: cast.say("courier", "start_ride", ride_id=cast.order)
-    yield "complete", lambda: cast.say("courier", "complete_ride", ride_id=cast.order)
+    cast.send_message("courier", "update_location", **here)
+    yield "start", lambda: cast.send_message("courier", "start_ride", ride_id=cast.order)
+    yield "complete", lambda: cast.send_message("courier", "complete_ride", ride_id=cast.order)
 
 
-def food(cast: Cast) -> Iterator[Step]:
-    """Spec 002, plain JSON."""
-    cast.on_duty()
+def play_food(cast: Cast) -> Iterator[Step]:
+    """Deliver a meal (spec 002, plain JSON)."""
+    cast.go_on_duty()
     for who, bearer in (
         ("customer", cast.customer),
         ("owner", cast.owner),
@@ -158,14 +165,21 @@ def food(cast: Cast) -> Iterator[Step]:
         cast.on.connect(f"{cast.name}-{who}", "food", bearer)
 
     def update(who: str, status: str) -> Callable[[], Any]:
-        return lambda: cast.say(who, "update-order-status", orderId=int(cast.order), status=status)
+        return lambda: cast.send_message(
+            who, "update-order-status", orderId=int(cast.order), status=status
+        )
 
-    yield "create", lambda: cast.place(f"restaurants/{cast.name}-restaurant/orders", MEAL)
+    yield "create", lambda: cast.place_order(f"restaurants/{cast.name}-restaurant/orders", MEAL)
     yield "confirm", update("owner", "confirmed")
     yield "prepare", update("owner", "preparing")
     yield "ready, shown to the pool", update("owner", "ready_for_pickup")
-    yield "accept", lambda: cast.say("courier", "accept-order", orderId=int(cast.order))
+    yield "accept", lambda: cast.send_message("courier", "accept-order", orderId=int(cast.order))
     yield "deliver", update("courier", "delivered")
 
 
-SCENES: Mapping[str, Scene] = {"delivery": delivery, "hail": hail, "ride": ride, "food": food}
+SCENES: Mapping[str, Scene] = {
+    "delivery": play_delivery,
+    "hail": play_hail,
+    "ride": play_ride,
+    "food": play_food,
+}

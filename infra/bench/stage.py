@@ -37,8 +37,8 @@ Later = list[tuple[datetime, int, str]]
 """Wakeups: when they are due, in which order they were sent, their bodies."""
 
 
-class Refused(Exception):
-    """A call that was to succeed did not; the text says how it was answered."""
+class CallRefused(Exception):
+    """Raised when a call that was to succeed did not; the text says how it was answered."""
 
 
 class Stage:
@@ -67,30 +67,30 @@ class Stage:
 
     # People
 
-    def rest(self, method: str, path: str, token: str, body: Any = None) -> Any:
-        """One REST call. Raises Refused."""
+    def call_rest(self, method: str, path: str, token: str, body: Any = None) -> Any:
+        """Make a REST call; return the answer's JSON. Raises CallRefused."""
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         raw = json.dumps(body or {}).encode() if method != "GET" else b""
         answer = self._client.http.request(method, f"/v1/{path}", headers, raw)
         if answer.status_code >= 400:
-            raise Refused(f"{method} {path}: {answer.status_code} {answer.body!r}")
+            raise CallRefused(f"{method} {path}: {answer.status_code} {answer.body!r}")
         return answer.json_body
 
     def connect(self, id_: str, contract: str, token: str = "", **query: str) -> None:
         """Open a socket and greet it."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        event = _event("CONNECT", id_, int(self.now.timestamp() * 1000))
+        event = _make_event("CONNECT", id_, int(self.now.timestamp() * 1000))
         event |= {"headers": headers, "queryStringParameters": {"contract": contract, **query}}
         answer = self._client.lambda_.invoke("websocket_connect", event).payload
         if answer["statusCode"] >= 300:
-            raise Refused(f"{contract}: {answer}")
+            raise CallRefused(f"{contract}: {answer}")
         self._frames[id_] = []
         self.pass_time(0)
 
-    def say(self, id_: str, message: Mapping[str, Any]) -> list[str]:
-        """Send a frame; the frames that came to the same socket."""
+    def send_frame(self, id_: str, message: Mapping[str, Any]) -> list[str]:
+        """Send a frame; return the frames that came to the same socket."""
         before = len(self._frames[id_])
-        event = {**_event("MESSAGE", id_, 0), "body": json.dumps(message)}
+        event = {**_make_event("MESSAGE", id_, 0), "body": json.dumps(message)}
         self._client.lambda_.invoke("websocket_message", event)
         return self._frames[id_][before:]
 
@@ -106,12 +106,12 @@ class Stage:
             self._client.lambda_.invoke("wake", self._client.events.generate_sqs_event([first[2]]))
         self.now = until
 
-    # services.ports.Queue and Gateway
+    # services.ports.WakeupSender and FrameSender
 
     def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Keep wakeups until time has passed."""
         sent = list(wakeups)
-        self.meter.woken(len(sent))
+        self.meter.count_wakeups(len(sent))
         with self._lock:
             for wakeup, delay in sent:
                 self._sent += 1
@@ -122,7 +122,7 @@ class Stage:
         if connection_id not in self._frames:
             raise Gone(connection_id)
         self._frames[connection_id].append(frame)
-        self.meter.posted()
+        self.meter.count_post()
 
     def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
         """Count posts."""
@@ -132,11 +132,11 @@ class Stage:
         return [None if id_ in self._frames else Gone(id_) for id_, _ in posts]
 
     def is_connected(self, connection_id: str) -> bool:
-        """Whether a socket was opened."""
+        """Look whether a socket is open."""
         return connection_id in self._frames
 
     def get_last_active(self, connection_id: str) -> None:
-        """Not told here."""
+        """Tell nothing: it is not known here."""
 
     def close_connection(self, connection_id: str) -> None:
         """End a socket."""
@@ -144,8 +144,8 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """A stage on a ministack that is started for it and thrown away."""
+def open_stage() -> Iterator[Stage]:
+    """Make a stage on a ministack that is started for it and thrown away."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # Chalice wants one
@@ -159,12 +159,12 @@ def stage() -> Iterator[Stage]:
             wiring.use(None)
 
 
-def token(role: str, id_: str, **claims: Any) -> str:
-    """A token for the stage."""
+def mint_stage_token(role: str, id_: str, **claims: Any) -> str:
+    """Mint a token for the stage."""
     return mint_token(SECRET, role, id_, **claims)
 
 
-def _event(kind: str, id_: str, connected_at: int) -> dict[str, Any]:
+def _make_event(kind: str, id_: str, connected_at: int) -> dict[str, Any]:
     route = {"CONNECT": "$connect", "MESSAGE": "$default"}[kind]
     context: Mapping[str, Any] = {
         "routeKey": route,

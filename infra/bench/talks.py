@@ -1,6 +1,6 @@
 """Riders and drivers of one ride each, who take turns to write to each other (spec 001).
 
-Nobody may write more than five times a minute, so that it takes many of them.
+Nobody may write more than five times a minute, so many pairs are needed.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Side:
         self._frames: AsyncIterator[Frame] = self.client.receive_frames()
 
     async def ask(self, event: str, **data: object) -> Frame:
-        """Send an event; the data of its response."""
+        """Send an event; return the data of its response."""
         await self.client.send(event, **data)
         answer: Frame = await self.hear(f"{event}_response")
         assert answer["status"] == "success", answer
         return answer
 
     async def hear(self, event: str) -> Frame:
-        """The data of the next frame of that event; others are passed over."""
+        """Wait for the next frame of an event, past others; return its data."""
         async for frame in self._frames:
             if frame["event"] == event:
                 return dict(frame["data"])
@@ -51,25 +51,25 @@ class Side:
 
 
 class Talk:
-    """What one says to the other: once."""
+    """One message from one side to the other, to be written once."""
 
     def __init__(self, ride_id: str, speaker: Side, listener: Side) -> None:
         self._ride_id = ride_id
         self._speaker = speaker
         self._listener = listener
 
-    async def look(self) -> None:
+    async def ask_state(self) -> None:
         """Ask how the ride stands, and have the answer."""
         await self._speaker.ask("get_ride_state", ride_id=self._ride_id)
 
-    async def say(self) -> None:
-        """Write, and have it arrive at the other side."""
+    async def write_message(self) -> None:
+        """Write a message, and wait until the other side has it."""
         await self._speaker.client.send(
             "send_chat_message", ride_id=self._ride_id, message="Where are you?"
         )
         await self._listener.hear("chat_message")
 
-    async def settle(self) -> None:
+    async def await_answer(self) -> None:
         """Wait for the answer to what was written."""
         heard = self._speaker.hear("send_chat_message_response")
         answer = await asyncio.wait_for(heard, _SETTLED_WITHIN_S)
@@ -77,14 +77,14 @@ class Talk:
 
 
 class Talks:
-    """Enough pairs for so many messages, or as many as there may be."""
+    """Pairs with something to write: enough for so many messages, or MOST_PAIRS of them."""
 
     def __init__(self, person: Callable[[str, str], StackClient]) -> None:
         self._person = person
         self._sides: list[Side] = []
         self._waiting: deque[Talk] = deque()
 
-    async def begin(self, messages: int) -> None:
+    async def bring_together(self, messages: int) -> None:
         """Bring pairs together, each on a ride that is accepted."""
         for n in range(min(MOST_PAIRS, -(-messages // (2 * _EACH)))):
             rider, driver = (
@@ -98,10 +98,10 @@ class Talks:
             await driver.ask("accept_ride", ride_id=ride_id)
             self._waiting += [Talk(ride_id, rider, driver), Talk(ride_id, driver, rider)] * _EACH
 
-    def next(self) -> Talk | None:
-        """Somebody with something to say; None once all have said what they may."""
+    def next_talk(self) -> Talk | None:
+        """Take a message that is still to be written; None once all are."""
         return self._waiting.popleft() if self._waiting else None
 
-    async def end(self) -> None:
-        """Hang up."""
+    async def hang_up(self) -> None:
+        """Close everybody's socket."""
         await asyncio.gather(*(side.client.close() for side in self._sides))

@@ -17,12 +17,12 @@ WRITE_UNIT_BYTES = 1024
 
 
 def item_bytes(item: Mapping[str, Value]) -> int:
-    """The size of an item: its attributes' names and values."""
+    """Add up the size of an item: its attributes' names and values."""
     return sum(_text(name) + value_bytes(value) for name, value in item.items())
 
 
 def value_bytes(value: Value) -> int:
-    """The size of one attribute's value."""
+    """Size one attribute's value."""
     ((kind, content),) = value.items()
     if kind == "S":
         return _text(content)
@@ -40,7 +40,7 @@ def value_bytes(value: Value) -> int:
 
 
 def read_units(sizes: Iterable[int], *, consistent: bool, together: bool = False) -> float:
-    """What reading items of these sizes costs: each rounded up to 4 KB, or `together`, as a query
+    """Price the reading of items of these sizes: each rounded up to 4 KB, or `together`, as a query
     does. Half of it where the read is only eventually consistent. Nothing found costs one unit."""
     sizes = list(sizes)
     found = [sum(sizes)] if together else sizes or [0]
@@ -49,7 +49,7 @@ def read_units(sizes: Iterable[int], *, consistent: bool, together: bool = False
 
 
 def write_units(size: int) -> int:
-    """What one write of an item of that size costs."""
+    """Price one write of an item of that size."""
     return max(1, ceil(size / WRITE_UNIT_BYTES))
 
 
@@ -58,6 +58,6 @@ def _text(text: str) -> int:
 
 
 def _number(digits: str) -> int:
-    """About one byte for two significant digits, one more, and one for a minus."""
+    """Size a number: a byte for two significant digits, one more, and one for a minus."""
     significant = digits.lstrip("-").replace(".", "").strip("0")
     return ceil(len(significant) / 2) + 1 + digits.startswith("-")

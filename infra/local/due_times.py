@@ -52,7 +52,7 @@ class DueTimes:
 
 
 class NotingQueue:
-    """Implement services.ports.Queue: send by another queue, then note when each wakeup is due.
+    """Implement services.ports.WakeupSender: send by another queue, then note what falls due when.
 
     Noted only once it is sent: a poller that came before it would find nothing, and not come again.
     """

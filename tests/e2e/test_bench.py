@@ -2,65 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-
 import pytest
 
-from infra.bench import contenders, posting
+from infra.bench import far, posting
 from infra.bench.__main__ import main
-from infra.bench.contenders import Contender, Unavailable
-from infra.bench.gateway import Load
-
-SOCKETS = 3
-
-
-@pytest.fixture
-def load() -> Iterator[Load]:
-    made = Load()
-    yield made
-    made.stop()
-
-
-@pytest.mark.parametrize("start", [contenders.gateway, contenders.floor])
-def test_a_server_under_load_answers_all_and_the_client_notes_it(
-    start: Callable[[], Contender], load: Load
-) -> None:
-    with ExitStack() as stack:
-        server = start()
-        stack.callback(server.stop)
-        load.do("group", server, host="127.0.0.1", port=server.port, path=server.path)
-        load.do("open", server, sockets=SOCKETS)
-        for action in ("connections", "returned"):
-            text = json.dumps({"action": action})
-            done = load.do("echo", server, text=text, seconds=0.05, sockets=SOCKETS)
-            assert len(done["latencies"]) >= done["count"] >= SOCKETS
-        done = load.do("fan", server, text='{"action": "fan"}')
-        assert len(done["latencies"]) == SOCKETS
-        load.do("close", server)
-    assert load.errors == []
-
-
-def test_errors_are_counted_by_what_they_say(load: Load) -> None:
-    with ExitStack() as stack:
-        server = contenders.gateway()
-        stack.callback(server.stop)
-        load.do("group", server, host="127.0.0.1", port=server.port, path=server.path)
-        load.do("open", server, sockets=1)
-        load.do("echo", server, text="not what the handler reads", seconds=0.05, sockets=1)
-    assert load.errors == ["gateway, echo: 1 × a frame that says 'Internal server error'"]
-
-
-def test_a_server_that_does_not_start_says_why() -> None:
-    with pytest.raises(Unavailable, match=r"nothing did not start: .*No module named"):
-        _start_nothing()
-
-
-def test_without_node_there_is_no_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(Unavailable, match="there is no node"):
-        contenders.offline()
+from infra.bench.rounds import ACCEPT, CHAT, ORDER, REPLY
 
 
 def test_posting_is_measured_beside_boto3_and_a_floor() -> None:
@@ -72,12 +18,14 @@ def test_posting_is_measured_beside_boto3_and_a_floor() -> None:
 def test_a_section_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["speed"])
-    assert "only latency, posting, gateway" in capsys.readouterr().err
+    assert "only latency, far, posting" in capsys.readouterr().err
 
 
-def _start_nothing() -> None:
-    nothing = Contender("nothing", "/")
-    try:
-        nothing.start(["python3", "-m", "no_such_module"], {})
-    finally:
-        nothing.stop()
+def test_far_stories_are_measured_with_the_calls_that_each_waits_for() -> None:
+    report = far.measure(rounds=2)
+    assert [row["what"] for row in report.rows] == [ORDER, ACCEPT, REPLY, CHAT]
+    assert all(row["n"] == 2 for row in report.rows)
+    for row in report.rows:
+        path = next(note for note in report.notes if note.startswith(f"{row['what']}: "))
+        assert "post (" in path
+        assert row["p50_ms"] > 12 + 4 * (row["calls one after another"] - 1)

@@ -10,8 +10,8 @@ from chalicelib import wiring
 from chalicelib.domain.orders.model import Status
 from chalicelib.store.orders import encode_order
 from chalicelib.store.tables import OrderRow
-from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measured
-from infra.bench.scenes import Cast, ride
+from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measure_flows
+from infra.bench.scenes import Cast, play_ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
 from infra.docs.costs import read_units
@@ -26,7 +26,7 @@ def on(ministack: Ministack) -> Iterator[Stage]:
 
 
 def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage) -> None:
-    rows = {row["what"]: row for row in measured(on, ("delivery",))}
+    rows = {row["what"]: row for row in measure_flows(on, ("delivery",))}
     for what in (DELIVERY, FIX, SWEEP):
         write, read = GOALS[what]
         assert write is None or rows[what]["write_units"] <= write, rows
@@ -40,16 +40,16 @@ def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage)
 
 def test_a_position_on_a_trip_is_one_write_unit_in_any_cell(on: Stage) -> None:
     cast = Cast(on, "ride")
-    for name, act in ride(cast):
+    for name, act in play_ride(cast):
         act()
         if name == "start":
             break
     on.pass_time(2)
-    cast.fix(0.001)  # the first on the trip is shown on the feed
+    cast.send_fix(0.001)  # the first on the trip is shown on the feed
     for north in (0.002, 0.05, 0.1):
         on.pass_time(2)
-        with on.meter.measuring() as bill:
-            cast.fix(north)
+        with on.meter.open_bill() as bill:
+            cast.send_fix(north)
         assert bill.write == 1
 
 
@@ -59,7 +59,7 @@ def test_an_items_size_is_what_the_engine_charges_for(on: Stage) -> None:
         notes = "".join(chr(33 + (n * i * 7919 + i * i) % 90) for i in range(length))
         row = encode_order(an_order(Status.DONE, id=n + 1))
         row.commit = notes
-        with on.meter.measuring() as bill:
+        with on.meter.open_bill() as bill:
             row.save()
         assert bill.write == write_units(item_bytes(row.serialize()))
 
@@ -67,6 +67,6 @@ def test_an_items_size_is_what_the_engine_charges_for(on: Stage) -> None:
 def test_a_refused_write_costs_as_one_that_was_not(on: Stage) -> None:
     row = encode_order(an_order(Status.DONE))
     row.save()
-    with on.meter.measuring() as bill, pytest.raises(Exception, match="conditional"):
+    with on.meter.open_bill() as bill, pytest.raises(Exception, match="conditional"):
         row.save(condition=OrderRow.order_id.does_not_exist())
     assert (bill.calls, bill.write) == (1, 1)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
+from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, MAX_MESSAGES, ChatMessage
 from chalicelib.domain.people import Role
 from chalicelib.errors import Stale
 from chalicelib.store.chats import ChatTable
+from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.tables import ChatRow
+from tests.functional.conftest import MakeWorld
 from tests.functional.rides import WISH, a_driver, a_ride, a_rider, enter, request
 from tests.functional.world import World
 
@@ -57,6 +62,78 @@ def test_two_messages_that_draw_one_id_are_two_whatever_they_say(world: World) -
     ChatTable().insert_message(message)
     with pytest.raises(Stale):
         ChatTable().insert_message(message)
+
+
+class HastyHolder(MailboxTable):
+    """Another holder of one mailbox: is left what comes, looks for it too early, and is gone."""
+
+    def __init__(self, person_id: str) -> None:
+        self.person_id = person_id
+        self.was_left: list[str | None] = []
+
+    def acquire_lease(
+        self,
+        person_id: str,
+        holder: str,
+        now: datetime,
+        until: datetime,
+        pending_id: str | None = None,
+    ) -> Mailbox | None:
+        if person_id == self.person_id and pending_id and not self.was_left:
+            return None
+        return super().acquire_lease(person_id, holder, now, until, pending_id)
+
+    def enqueue_for_holder(self, person_id: str, pending_id: str, now: datetime) -> bool:
+        if person_id == self.person_id and not self.was_left:
+            self.was_left.append(pending_id)
+            return True
+        return super().enqueue_for_holder(person_id, pending_id, now)
+
+
+def test_a_message_that_was_looked_for_before_it_was_written_is_delivered_at_once(
+    make_world: MakeWorld,
+) -> None:
+    """The mailbox is leased while the message is written; who holds it may be faster."""
+    holder = HastyHolder("nobody yet")
+    world = make_world(mailboxes=holder)
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    holder.person_id = driver.person.id
+    sent = rider.did("send_chat_message", ride_id=ride_id, message="I'm here!")
+    assert holder.was_left == [f"chat#{ride_id}#{sent['chat_id']}@1"]
+    assert [m["message"] for m in driver.heard("chat_message")] == ["I'm here!"]
+
+
+class RepeatingIds:
+    """Ids in turn; the next is one that was drawn before, once that is asked for."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.repeated = 0
+
+    def __call__(self) -> int:
+        again, self.repeated = self.repeated, 0
+        if again:
+            return again
+        self.last += 1
+        return self.last
+
+
+def test_a_message_that_can_not_be_written_is_told_to_nobody(make_world: MakeWorld) -> None:
+    """Another has its id: it draws the next, and holds up nobody's mailbox."""
+    ids = RepeatingIds()
+    world = make_world(ids=ids)
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    first = rider.did("send_chat_message", ride_id=ride_id, message="first")
+    ids.repeated = int(first["chat_id"])
+    second = rider.did("send_chat_message", ride_id=ride_id, message="second")
+    assert int(second["chat_id"]) == int(first["chat_id"]) + 1
+    assert [m["message"] for m in driver.heard("chat_message")] == ["first", "second"]
+    for client in (rider, driver):
+        box = MailboxTable().get_mailbox(client.person.id)
+        assert not box.is_leased(world.clock.now)
+        assert box.pending == ()
 
 
 def test_a_message_waits_for_who_is_away(world: World) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from chalicelib.settings import Settings
-from infra.bench.latency import rounds_from
+from infra.bench.latency import read_rounds
 from infra.demo.options import DemoOptions
 from infra.docs.diagram import HOME, draw_mermaid, list_documents, redraw_document
 from infra.local.banner import format_banner
@@ -22,7 +22,7 @@ READERS: list[tuple[Callable[[Mapping[str, str]], object], dict[str, str]]] = [
     (Settings.from_env, {"JWT_JWKS_URL": "https://issuer.example/keys"}),
     (LocalOptions.from_env, {}),
     (DemoOptions.from_env, {}),
-    (rounds_from, {}),
+    (read_rounds, {}),
 ]
 
 

@@ -1,7 +1,6 @@
 """Posting to connections: the @connections API, signed, over pooled HTTP connections.
 
-Not through the service client: a post is one POST to one path, and the client's model, serialiser
-and endpoint rules cost ten times the rest of it.
+Not through boto3's client, whose model, serialiser and endpoint rules cost seven times as much.
 """
 
 from __future__ import annotations
@@ -10,135 +9,110 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from botocore.session import Session
 
+from chalicelib.edge.aws.http_pool import HttpPool, NoAnswer
 from chalicelib.edge.aws.sigv4 import Signer
-from chalicelib.edge.aws.volley import volley
-from chalicelib.edge.aws.wire import NoAnswer, Wire, encoded, length_of
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
 
-_TRIES = 4
-_FIRST_PAUSE_S = 0.05
+_PAUSES_S = (0.05, 0.2, 0.8)  # before another try, at most: with jitter
 # None begins later. Connecting (0.5 s; with TLS 1 s more), a stale connection found out (0.25 s)
-# and the answer (2 s) come after it: a post takes under 5 s, as the lease of a
-# mailbox assumes (services/messaging/mailboxes.py).
+# and the answer (2 s) come after it: a post takes under 5 s, as the lease of a mailbox assumes
+# (services/messaging/mailboxes.py).
 _LAST_TRY_S = 1.0
-_AT_ONCE = 64  # as many connections wait for the next posts
-_SERVICE = "execute-api"
-_UNREACHABLE = "@connections can't be reached"
-_AGENT = ("user-agent", "waybill")
+_AT_ONCE = 64  # posts of one fan-out; as many connections wait for the next
 
 
 class ConnectionsApi:
-    """Implements services.ports.Gateway against `endpoint` (https://…/stage)."""
+    """Implement services.ports.FrameSender against a stage's `url` (https://…/stage)."""
 
     def __init__(
-        self,
-        endpoint: str,
-        session: Session,
-        region: str,
-        sleep: Callable[[float], None] = time.sleep,
+        self, url: str, session: Session, region: str, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._sleep = sleep
-        self._path = urlsplit(endpoint).path.rstrip("/") + "/@connections/"
-        self._wire = Wire(endpoint, keep=_AT_ONCE)
-        self._signer = Signer(session, _SERVICE, region, self._wire.host)
+        self._path = urlsplit(url).path.rstrip("/") + "/@connections/"
+        self._pool = HttpPool(url, keep=_AT_ONCE)
+        self._signer = Signer(session, region, self._pool.host)
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="post")
 
     def post_frame(self, connection_id: str, frame: str) -> None:
-        """Send a text frame. 429 and 5xx are tried again with jitter.
+        """Send a text frame. 429, 5xx and no answer are tried again with jitter.
 
         Raises Gone (410), FrameTooLarge (413), PostFailed (anything else, in the end).
         """
-        failure = _failure(connection_id, self._request("POST", connection_id, frame.encode()))
+        [failure] = self.post_frames([(connection_id, frame)])
         if failure:
             raise failure
 
     def post_frames(self, posts: Sequence[tuple[str, str]]) -> list[Exception | None]:
-        """Send a text frame to each of many connections, side by side from this thread, as `post`
-        does. Returns what that would have raised, for each."""
-        if len(posts) == 1:
-            [(id_, frame)] = posts
-            return [_failure(id_, self._request("POST", id_, frame.encode()))]
-        statuses, began = [0] * len(posts), time.monotonic()
-        waiting = list(range(len(posts)))
-        for n in range(_TRIES):
-            if not waiting or not self._may_try(n, began):
-                break
-            messages = (self._message("POST", posts[i][0], posts[i][1].encode()) for i in waiting)
-            for i, status in zip(waiting, volley(self._wire, messages, _AT_ONCE), strict=True):
-                statuses[i] = status
-            waiting = [i for i in waiting if _may_pass(statuses[i])]
-        return [_failure(id_, status) for (id_, _), status in zip(posts, statuses, strict=True)]
+        """Send a text frame to each of many connections, side by side. Returns what `post` would
+        have raised, for each. The time for trying again is that of one post."""
+        began = time.monotonic()
+
+        def try_post(post: tuple[str, str]) -> Exception | None:
+            connection_id, frame = post
+            status = self._final_status("POST", connection_id, began, frame.encode())
+            return _failure(connection_id, status)
+
+        # One alone, as nearly always, goes without a thread.
+        return list((map if len(posts) == 1 else self._threads.map)(try_post, posts))
 
     def is_connected(self, connection_id: str) -> bool:
-        """Whether the connection is still there; where that can't be told, it counts as alive."""
-        return self._request("GET", connection_id) != 410
+        """Look whether a connection is still there; if that can't be told, it counts as alive."""
+        return self._final_status("GET", connection_id, time.monotonic()) != 410
 
     def get_last_active(self, connection_id: str) -> datetime | None:
-        """When something last came from a connection or went to it; None where that can't be told.
-        Asked once. Raises Gone."""
+        """Read when something last came from a connection or went to it; None where that can't be
+        told. Asked once. Raises Gone."""
         try:
-            answer = self._wire.ask(self._message("GET", connection_id, b""))
-        except NoAnswer:
-            return None
-        if answer.status == 410:
-            raise Gone(connection_id)
-        try:
-            told = json.loads(answer.body or b"")["lastActiveAt"]
-            return datetime.fromisoformat(told.replace("Z", "+00:00"))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            status, body = self._request("GET", connection_id)
+            if status == 410:
+                raise Gone(connection_id)
+            return datetime.fromisoformat(json.loads(body)["lastActiveAt"].replace("Z", "+00:00"))
+        except (NoAnswer, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def close_connection(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open:
         403 or 429, 5xx, no answer."""
-        status = self._request("DELETE", connection_id)
-        if status != 410 and not 200 <= status < 300:
-            raise PostFailed(f"@connections answered {status}" if status else _UNREACHABLE)
+        status = self._final_status("DELETE", connection_id, time.monotonic())
+        failure = _failure(connection_id, status)
+        if failure and not isinstance(failure, Gone):
+            raise failure
 
-    def _request(self, method: str, connection_id: str, body: bytes = b"") -> int:
-        """The status in the end; 0 where there was no answer."""
-        status, began = 0, time.monotonic()
-        for n in range(_TRIES):
-            if not self._may_try(n, began):
+    def _final_status(
+        self, method: str, connection_id: str, began: float, body: bytes = b""
+    ) -> int:
+        """Request until there is an answer that counts; return its status, 0 where there is none.
+        Only the first try may begin later than _LAST_TRY_S after `began`."""
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                status, _ = self._request(method, connection_id, body)
+            except NoAnswer:
+                status = 0
+            may_pass = status in (0, 429) or status >= 500
+            if not may_pass or pause_s is None:
                 break
-            status = self._once(method, connection_id, body)
-            if not _may_pass(status):
+            self._sleep(random.uniform(0.5, 1.0) * pause_s)
+            if time.monotonic() - began > _LAST_TRY_S:
                 break
         return status
 
-    def _may_try(self, n: int, began: float) -> bool:
-        """Whether there is time for the n-th try, after a pause that grows."""
-        if n:
-            self._sleep(random.uniform(0.5, 1.0) * _FIRST_PAUSE_S * 4 ** (n - 1))
-        return time.monotonic() - began <= _LAST_TRY_S
-
-    def _once(self, method: str, connection_id: str, body: bytes) -> int:
-        """One request; 0 where there was no answer."""
-        try:
-            return self._wire.ask(self._message(method, connection_id, body)).status
-        except NoAnswer:
-            return 0
-
-    def _message(self, method: str, connection_id: str, body: bytes) -> bytes:
+    def _request(self, method: str, connection_id: str, body: bytes = b"") -> tuple[int, bytes]:
         path = self._path + quote(connection_id, safe="")
-        headers = self._signer.sign(method, path, body)
-        return encoded(method, path, [*headers, _AGENT, length_of(body)], body)
-
-
-def _may_pass(status: int) -> bool:
-    """Whether another try may go better."""
-    return status in (0, 429) or status >= 500
+        headers = self._signer.sign(method, path, body) | {"user-agent": "waybill"}
+        return self._pool.exchange((method, path, body, headers))
 
 
 def _failure(connection_id: str, status: int) -> Exception | None:
+    if 200 <= status < 300:
+        return None
     if status == 410:
         return Gone(connection_id)
     if status == 413:
         return FrameTooLarge(connection_id)
-    if status == 0:
-        return PostFailed(_UNREACHABLE)
-    return PostFailed(f"@connections answered {status}") if status >= 300 else None
+    return PostFailed(f"@connections answered {status or 'nothing'}")

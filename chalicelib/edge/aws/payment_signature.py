@@ -27,16 +27,16 @@ class ProviderSignature:
         self._clock = clock
 
     def verify_signature(self, header: str | None, body: str | bytes) -> None:
-        """Raises Unauthenticated unless the provider signed this body, less than 5 min ago."""
+        """Verify that the provider signed this body, at most 5 min ago. Raises Unauthenticated."""
         raw = body.encode() if isinstance(body, str) else body
         parts = _parse_header(header or "")
-        expected = [self._expected_signature(at, raw) for at in parts["t"] if self._is_recent(at)]
+        expected = [self._make_signature(at, raw) for at in parts["t"] if self._is_recent(at)]
         given = [text.lower().encode("ascii", "replace") for text in parts["v1"]]
         genuine = [hmac.compare_digest(one, other) for one in expected for other in given]
         if not (self._secret and any(genuine)):
             raise Unauthenticated("The signature is not valid.")
 
-    def _expected_signature(self, signed_at: str, raw: bytes) -> bytes:
+    def _make_signature(self, signed_at: str, raw: bytes) -> bytes:
         signed = f"{signed_at}.".encode() + raw
         return hmac.new(self._secret, signed, hashlib.sha256).hexdigest().encode()
 
@@ -47,7 +47,7 @@ class ProviderSignature:
 
 
 def _parse_header(header: str) -> Mapping[str, Iterable[str]]:
-    """The values of `t` and of `v1`; one that no name stands before belongs to the name before."""
+    """Read the values of `t` and of `v1`; one without a name belongs to the name before it."""
     found: dict[str, list[str]] = {"t": [], "v1": []}
     name = ""
     for part in filter(None, _SEPARATORS.split(header)):

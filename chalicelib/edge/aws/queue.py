@@ -20,7 +20,7 @@ _ATTRIBUTE_BYTES = 64  # more than it takes
 
 
 class WakeupQueue:
-    """Implements services.ports.Queue. `client` is a botocore SQS client."""
+    """Implement services.ports.WakeupSender. `client` is a botocore SQS client."""
 
     def __init__(self, client: Any, queue_name: str) -> None:
         self._client = client
@@ -52,7 +52,7 @@ def sqs_delay_s(delay: timedelta) -> int:
 
 
 def due_at(record: Mapping[str, Any]) -> float | None:
-    """When a record of a Lambda event was due, in epoch seconds; None if that is not said."""
+    """Read when a record of a Lambda event was due, in epoch seconds; None if that is not said."""
     delay = record.get("messageAttributes", {}).get(_DELAY, {}).get("stringValue")
     sent_ms = record.get("attributes", {}).get("SentTimestamp")
     return None if delay is None or sent_ms is None else int(sent_ms) / 1000 + float(delay)
@@ -69,7 +69,7 @@ def _make_entry(n: int, wakeup: Wakeup, delay: timedelta) -> dict[str, Any]:
 
 
 def _split_into_calls(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The entries in as few calls as take them, in their order."""
+    """Split entries into as few calls as take them, in their order."""
     call: list[dict[str, Any]] = []
     size = 0
     for entry in entries:

