@@ -1,4 +1,4 @@
-"""Ways to fail: a part that dies at a call, and AWS not answering, or refusing for now."""
+"""Ways to fail: a crash at a call, and AWS not answering, or refusing for now."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ class Crash(BaseException):
     """The process ends here. No `except Exception` stops it."""
 
 
-class Mortal:
-    """Stands before a store, queue or gateway; dies `before` or `after` the call it is told of."""
+class CrashingProxy:
+    """A store, queue or gateway behind which the process ends, `before` or `after` one call."""
 
     def __init__(self, part: Any) -> None:
         self._part = part
-        self._doom: tuple[str, str] | None = None
+        self._crash_point: tuple[str, str] | None = None
         self.calls: list[str] = []
 
-    def die(self, when: str, call: str) -> None:
-        """Die once, `before` or `after` the next call of that name."""
-        self._doom = (when, call)
+    def crash_at(self, when: str, call: str) -> None:
+        """Crash once, `before` or `after` the next call of that name."""
+        self._crash_point = (when, call)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         found = getattr(self._part, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls.append(name)
-            self._die_if(("before", name))
+            self._crash_if(("before", name))
             answer = found(*args, **kwargs)
-            self._die_if(("after", name))
+            self._crash_if(("after", name))
             return answer
 
         return call
 
-    def _die_if(self, doom: tuple[str, str]) -> None:
-        if self._doom == doom:
-            self._doom = None
-            raise Crash(*doom)
+    def _crash_if(self, point: tuple[str, str]) -> None:
+        if self._crash_point == point:
+            self._crash_point = None
+            raise Crash(*point)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from rich.table import Table
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.database import bind_tables
-from infra.erase.eraser import Busy, CannotEraseYet, Close, ErasedRows, Eraser
+from infra.erase.eraser import CannotEraseYet, Close, ErasedRows, Eraser
+from infra.erase.writer import Busy
 from infra.resources.aws_clients import make_client
 
 _MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"

@@ -23,7 +23,7 @@ from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Rating
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS
-from chalicelib.errors import PostFailed, Stale
+from chalicelib.errors import PostFailed
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.tables import (
     AllowanceRow,
@@ -39,10 +39,9 @@ from chalicelib.store.tables import (
 )
 from infra.erase import rows
 from infra.erase.redaction import Redaction
+from infra.erase.writer import RowWriter
 
 _SETTLED_AFTER = APPLIED_KEPT_FOR + timedelta(minutes=1)  # an order's last wakeups have run by then
-_TRIES = 6
-_PAUSE_S = 3.0  # a mailbox is served for seconds
 
 Close = Callable[[str], None]
 """Closes a connection by its id. Raises PostFailed."""
@@ -50,10 +49,6 @@ Close = Callable[[str], None]
 
 class CannotEraseYet(Exception):
     """The person can't be erased yet; the text says what must end first."""
-
-
-class Busy(Exception):
-    """Another writer was quicker each time: what is left is for another run."""
 
 
 class ErasedRows(msgspec.Struct, frozen=True):
@@ -83,8 +78,7 @@ class Eraser:
         self._person_id = person_id
         self._close = close
         self._clock = clock
-        self._sleep = sleep
-        self._dry = dry
+        self._writer = RowWriter(sleep, dry=dry)
         self.notes: list[str] = []
 
     def run(self) -> Iterator[ErasedRows]:
@@ -111,8 +105,8 @@ class Eraser:
         orders = [order for order in rows.scan_orders() if who.owns(order)]
         self._refuse_unfinished(orders)
         self._refuse_owed()
-        self._change_row(rows.write_note, self._person_id, who.pseudonym)
-        if not self._dry:
+        self._writer.change_row(rows.write_note, self._person_id, who.pseudonym)
+        if not self._writer.dry:
             self.notes.append(
                 f"In the books they are {who.pseudonym}, which is noted nowhere else."
             )
@@ -137,21 +131,6 @@ class Eraser:
         yield self._redact_mailboxes(who)
         yield self._delete_events()
         yield self._redact_events(who)
-
-    def _write_row(self, write: Callable[[], object]) -> int:
-        """Write one row, unless this only counts; how many were."""
-        if not self._dry:
-            write()
-        return 1
-
-    def _change_row(self, change: Callable[..., None], *arguments: object) -> int:
-        """Change one row that is read first; again where somebody else wrote meanwhile."""
-        for _ in range(1 if self._dry else _TRIES):
-            try:
-                return self._write_row(partial(change, *arguments))
-            except Stale:
-                self._sleep(_PAUSE_S)
-        raise Busy("Somebody else wrote each time: run it again, it goes on where it was.")
 
     def _refuse_unfinished(self, orders: list[Order]) -> None:
         """Raise CannotEraseYet for an order that is not finished, or just ended.
@@ -185,7 +164,7 @@ class Eraser:
         # Closed before their rows are deleted: afterwards nobody would know their ids.
         unclosed = sum(not self._close_socket(one.id) for one in mine)
         for one in mine:
-            self._write_row(partial(rows.delete_connection, one, self._person_id))
+            self._writer.write_row(partial(rows.delete_connection, one, self._person_id))
         if unclosed:
             self.notes.append(
                 f"{unclosed} sockets could not be closed. They hear nothing any more, and end "
@@ -198,7 +177,7 @@ class Eraser:
         return self._person_id in (connection.person_id, vouched)
 
     def _close_socket(self, connection_id: str) -> bool:
-        if self._dry:
+        if self._writer.dry:
             return True
         if self._close is None:
             return False
@@ -210,24 +189,26 @@ class Eraser:
 
     def _delete_rooms(self) -> ErasedRows:
         mine = [row for row in rows.scan_rows(RoomRow) if row.person_id == self._person_id]
-        return ErasedRows("rooms", sum(self._write_row(row.delete) for row in mine), "deleted")
+        return ErasedRows(
+            "rooms", sum(self._writer.write_row(row.delete) for row in mine), "deleted"
+        )
 
     def _redact_orders(self, who: Redaction) -> ErasedRows:
         named = [order.id for order in rows.scan_orders() if who.redact_order(order) != order]
-        count = sum(self._change_row(rows.rewrite_order, who, id_) for id_ in named)
+        count = sum(self._writer.change_row(rows.rewrite_order, who, id_) for id_ in named)
         done = "kept under a pseudonym, without names, phones, addresses, coordinates, notes"
         return ErasedRows("orders", count, done)
 
     def _redact_payments(self, who: Redaction) -> ErasedRows:
         mine = [one for one in rows.scan_payments() if one.customer_id == self._person_id]
         count = sum(
-            self._change_row(rows.rewrite_payment, who, p.order_id, p.attempt) for p in mine
+            self._writer.change_row(rows.rewrite_payment, who, p.order_id, p.attempt) for p in mine
         )
         return ErasedRows("payments", count, "kept under the pseudonym, without the payer's UPI id")
 
     def _redact_payouts(self, who: Redaction) -> ErasedRows:
         mine = [one.id for one in rows.scan_payouts() if one.courier_id == self._person_id]
-        count = sum(self._change_row(rows.rewrite_payout, who, id_) for id_ in mine)
+        count = sum(self._writer.change_row(rows.rewrite_payout, who, id_) for id_ in mine)
         return ErasedRows("payouts", count, "kept under the pseudonym, without the account")
 
     def _move_ledger(self, who: Redaction) -> ErasedRows:
@@ -235,8 +216,8 @@ class Eraser:
         entries = list(LedgerRow.query(self._person_id, consistent_read=True))
         # Written before it is deleted: a run that is cut short between the two writes it again.
         for entry in entries:
-            self._write_row(LedgerRow(who.pseudonym, entry.key, doc=entry.doc).save)
-            self._write_row(entry.delete)
+            self._writer.write_row(LedgerRow(who.pseudonym, entry.key, doc=entry.doc).save)
+            self._writer.write_row(entry.delete)
         return ErasedRows("ledger", len(entries), "kept under the pseudonym")
 
     def _move_wallet(self, who: Redaction) -> ErasedRows:
@@ -246,8 +227,8 @@ class Eraser:
         wallet = unpack(row.doc, Wallet)
         moved = pack(who.redact_wallet(wallet))
         kept = {"version": row.version, "commit": row.commit}
-        self._write_row(WalletRow(who.pseudonym, doc=moved, **kept).save)
-        self._write_row(row.delete)
+        self._writer.write_row(WalletRow(who.pseudonym, doc=moved, **kept).save)
+        self._writer.write_row(row.delete)
         if wallet.balance_minor:
             self.notes.append(
                 f"A balance of {wallet.balance_minor} (minor units) was not paid out."
@@ -261,7 +242,7 @@ class Eraser:
             if who.concerns_message(msgspec.json.decode(row.doc, type=ChatMessage))
         ]
         done = "deleted, both sides of their conversations"
-        return ErasedRows("chats", sum(self._write_row(row.delete) for row in mine), done)
+        return ErasedRows("chats", sum(self._writer.write_row(row.delete) for row in mine), done)
 
     def _redact_ratings(self, who: Redaction) -> ErasedRows:
         changed = 0
@@ -270,29 +251,31 @@ class Eraser:
             after = who.redact_rating(before)
             if after != before:
                 row.doc = rows.to_json(after)
-                changed += self._write_row(row.save)
+                changed += self._writer.write_row(row.save)
         return ErasedRows("ratings", changed, "kept under the pseudonym, without the words")
 
     def _delete_allowances(self) -> ErasedRows:
         names = [f"{limit}#{self._person_id}" for limit in DEFAULT_LIMITS]
         found = [row for row in (rows.find_row(AllowanceRow, name) for name in names) if row]
         return ErasedRows(
-            "allowances", sum(self._write_row(row.delete) for row in found), "deleted"
+            "allowances", sum(self._writer.write_row(row.delete) for row in found), "deleted"
         )
 
     def _delete_courier(self) -> ErasedRows:
         row = rows.find_row(CourierRow, self._person_id)
-        return ErasedRows("couriers", self._delete_row(row), "deleted: positions, duty")
+        return ErasedRows("couriers", self._writer.delete_row(row), "deleted: positions, duty")
 
     def _stop_showing(self) -> ErasedRows:
         shown = [row for row in rows.scan_rows(CourierRow) if row.shown_to == self._person_id]
         for row in shown:
-            self._write_row(partial(rows.stop_showing, row, self._person_id))
+            self._writer.write_row(partial(rows.stop_showing, row, self._person_id))
         return ErasedRows("couriers", len(shown), "others': no longer shown to them")
 
     def _delete_mailbox(self) -> ErasedRows:
         return ErasedRows(
-            "mailboxes", self._delete_row(rows.find_row(MailboxRow, self._person_id)), "deleted"
+            "mailboxes",
+            self._writer.delete_row(rows.find_row(MailboxRow, self._person_id)),
+            "deleted",
         )
 
     def _redact_mailboxes(self, who: Redaction) -> ErasedRows:
@@ -302,7 +285,7 @@ class Eraser:
             if row.person_id != self._person_id and rows.redact_mailbox_head(who, row) is not None
         ]
         for id_ in others:
-            self._change_row(self._redact_head, who, id_)
+            self._writer.change_row(self._redact_head, who, id_)
         return ErasedRows("mailboxes", len(others), "others': without what tells about them")
 
     def _redact_head(self, who: Redaction, mailbox: str) -> None:
@@ -310,7 +293,9 @@ class Eraser:
 
     def _delete_events(self) -> ErasedRows:
         mine = list(EventRow.query(self._person_id, consistent_read=True))
-        return ErasedRows("events", sum(self._write_row(row.delete) for row in mine), "deleted")
+        return ErasedRows(
+            "events", sum(self._writer.write_row(row.delete) for row in mine), "deleted"
+        )
 
     def _redact_events(self, who: Redaction) -> ErasedRows:
         changed = 0
@@ -318,14 +303,11 @@ class Eraser:
             before = unpack(row.doc, tuple[Event, ...])
             after = who.redact_events(before)
             if row.person_id != self._person_id and after != before:
-                changed += self._write_row(partial(rows.rewrite_events, row, after))
+                changed += self._writer.write_row(partial(rows.rewrite_events, row, after))
         return ErasedRows("events", changed, "others': without what tells about them")
 
     def _delete_profile(self) -> ErasedRows:
         """Delete the profile, then the note: afterwards nothing leads from person to pseudonym."""
-        count = self._delete_row(rows.find_row(PersonRow, self._person_id))
-        self._write_row(partial(rows.delete_note, self._person_id))
+        count = self._writer.delete_row(rows.find_row(PersonRow, self._person_id))
+        self._writer.write_row(partial(rows.delete_note, self._person_id))
         return ErasedRows("people", count, "deleted")
-
-    def _delete_row(self, row: PersonRow | MailboxRow | CourierRow | None) -> int:
-        return self._write_row(row.delete) if row is not None else 0

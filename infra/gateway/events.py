@@ -173,15 +173,15 @@ def _connection_fields(peer: Peer, request_id: str, now_s: float) -> Event:
 def _integration_headers(
     headers: Iterable[tuple[str, str]], peer: Peer, now_s: float
 ) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for name, value in headers:
         lowered = name.lower()
         if lowered not in HOP_HEADERS:
-            found.setdefault(CANONICAL_NAMES.get(lowered, name), []).append(value)
-    found.setdefault("Host", [peer.domain_name])
-    found.setdefault("X-Amzn-Trace-Id", [trace_id(now_s)])
-    forwarded = [*found.get("X-Forwarded-For", []), peer.source_ip]
-    found["X-Forwarded-For"] = [", ".join(forwarded)]
-    found["X-Forwarded-Port"] = ["443"]
-    found["X-Forwarded-Proto"] = ["https"]
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+            by_name.setdefault(CANONICAL_NAMES.get(lowered, name), []).append(value)
+    by_name.setdefault("Host", [peer.domain_name])
+    by_name.setdefault("X-Amzn-Trace-Id", [trace_id(now_s)])
+    forwarded = [*by_name.get("X-Forwarded-For", []), peer.source_ip]
+    by_name["X-Forwarded-For"] = [", ".join(forwarded)]
+    by_name["X-Forwarded-Port"] = ["443"]
+    by_name["X-Forwarded-Proto"] = ["https"]
+    return dict(sorted(by_name.items(), key=lambda item: item[0].lower()))

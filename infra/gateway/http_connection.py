@@ -60,12 +60,12 @@ class Exchange:
             self._log_access(response.status)
             self._connection.respond(self._request, response)
 
-    def upgrade(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
+    def upgrade(self, head: bytes, open_socket: Callable[[asyncio.Transport], Socket]) -> None:
         """Send a 101 and let the socket read what follows."""
         if self._is_open:
             self._is_open = False
             self._log_access(101)
-            self._connection.become_websocket(head, opened)
+            self._connection.become_websocket(head, open_socket)
 
     def _log_access(self, status: int) -> None:
         # Never the query and no header: both carry tokens.
@@ -157,10 +157,12 @@ class HttpConnection(asyncio.Protocol):
         if not self._is_draining:
             self._answer_waiting()
 
-    def become_websocket(self, head: bytes, opened: Callable[[asyncio.Transport], Socket]) -> None:
+    def become_websocket(
+        self, head: bytes, open_socket: Callable[[asyncio.Transport], Socket]
+    ) -> None:
         """Become a WebSocket."""
         self.transport.write(head)
-        self._socket = opened(self.transport)
+        self._socket = open_socket(self.transport)
         # A client may send frames before it has the 101. They were held, and come before others.
         early, self._early = self._early, b""
         self._resume_reading()

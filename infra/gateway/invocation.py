@@ -16,7 +16,7 @@ from infra.gateway.workers import PoolFullError, WorkerPool
 log = logging.getLogger("waybill.gateway")
 
 Call = Callable[[], Any]
-Done = Callable[["Outcome"], None]
+OnOutcome = Callable[["Outcome"], None]
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,15 @@ class Invoker:
         self._awaited: dict[_Run, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def invoke(self, name: str, call: Call, done: Done) -> None:
-        """Call a handler on a thread; `done` gets the outcome on the loop, within the timeout."""
-        run = _Run(self, name, call, done, self._loop.time() + self._timeout_s)
+    def invoke(self, name: str, call: Call, on_outcome: OnOutcome) -> None:
+        """Call a handler on a thread; `on_outcome` gets the result on the loop, in time."""
+        run = _Run(self, name, call, on_outcome, self._loop.time() + self._timeout_s)
         try:
             self._pool.submit(run)
         except PoolFullError:
             log.error("%s was not run: too many calls wait for a thread", name)
             # Later, and not now: the caller has not yet noted what it waits for.
-            self._loop.call_soon(done, FAILED)
+            self._loop.call_soon(on_outcome, FAILED)
             return
         self._awaited[run] = None
         if self._timer is None:
@@ -93,7 +93,7 @@ class Invoker:
 
     def _finish_run(self, run: _Run, outcome: Outcome) -> None:
         del self._awaited[run]
-        run.done(outcome)
+        run.on_outcome(outcome)
 
     def _expire_overdue(self) -> None:
         """Give up on those whose time is over, and come back for the next one's."""
@@ -105,21 +105,21 @@ class Invoker:
                 return
             if run.give_up():
                 del self._awaited[run]
-                self._loop.call_soon(run.done, TIMED_OUT)
+                self._loop.call_soon(run.on_outcome, TIMED_OUT)
 
 
 class _Run:
     """The state of one invocation, shared by the loop and a thread."""
 
-    __slots__ = ("_call", "_invoker", "_lock", "_state", "deadline_s", "done", "name")
+    __slots__ = ("_call", "_invoker", "_lock", "_state", "deadline_s", "name", "on_outcome")
 
     def __init__(
-        self, invoker: Invoker, name: str, call: Call, done: Done, deadline_s: float
+        self, invoker: Invoker, name: str, call: Call, on_outcome: OnOutcome, deadline_s: float
     ) -> None:
         self._invoker = invoker
         self.name = name
         self._call = call
-        self.done = done
+        self.on_outcome = on_outcome
         self.deadline_s = deadline_s
         self._lock = threading.Lock()
         # waiting → running → ended. The loop gives up on a run that is late: one that waits for a

@@ -49,7 +49,7 @@ class RequestReader:
         self._source_ip = source_ip
         self._send_continue = send_continue
         self._parser = httptools.HttpRequestParser(self)
-        self._done: list[HttpRequest | Refusal] = []
+        self._complete: list[HttpRequest | Refusal] = []
         self._refusal: Refusal | None = None
         self._in_head = True
         self._fed = 0
@@ -75,11 +75,11 @@ class RequestReader:
             self._refusal = self._refusal or MALFORMED
         if self._refusal is None and self._in_head:
             self._refusal = self._judge_size(self._fed)
-        done, self._done = self._done, []
+        complete, self._complete = self._complete, []
         if self._refusal is not None:
             self._is_over = True
-            done.append(self._refusal)
-        return done
+            complete.append(self._refusal)
+        return complete
 
     def on_message_begin(self) -> None:
         self._start_message()
@@ -111,7 +111,7 @@ class RequestReader:
         if self._refusal is not None:
             return
         version = self._parser.get_http_version()
-        self._done.append(
+        self._complete.append(
             HttpRequest(
                 method=self._parser.get_method().decode("ascii"),
                 target=_origin_form(self._target.decode("latin-1")),

@@ -97,19 +97,19 @@ def _event_headers(
     sent: Iterable[tuple[str, str]], source_ip: str, now_s: float
 ) -> dict[str, list[str]]:
     """Return values by name: well-known names in AWS's case, others as the client sent them."""
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     spelled: dict[str, str] = {}
     for name, value in sent:
         lowered = name.lower()
         if lowered not in _NOT_PASSED_ON:
             name = spelled.setdefault(lowered, CANONICAL_NAMES.get(lowered, name))
-            found.setdefault(name, []).append(value)
-    found.setdefault("X-Amzn-Trace-Id", [trace_id(now_s)])
-    forwarded = [*found.get("X-Forwarded-For", []), source_ip]
-    found["X-Forwarded-For"] = [", ".join(forwarded)]
-    found["X-Forwarded-Port"] = ["443"]
-    found["X-Forwarded-Proto"] = ["https"]
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+            by_name.setdefault(name, []).append(value)
+    by_name.setdefault("X-Amzn-Trace-Id", [trace_id(now_s)])
+    forwarded = [*by_name.get("X-Forwarded-For", []), source_ip]
+    by_name["X-Forwarded-For"] = [", ".join(forwarded)]
+    by_name["X-Forwarded-Port"] = ["443"]
+    by_name["X-Forwarded-Proto"] = ["https"]
+    return dict(sorted(by_name.items(), key=lambda item: item[0].lower()))
 
 
 # The load balancer's own: they describe one connection, not the request.

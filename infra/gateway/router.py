@@ -104,8 +104,8 @@ class Router:
         if rewritten is None:
             return self._refuse_unknown(request)
         request.label = rewritten.pattern
-        said = rewritten.refusal or rewritten.otherwise
-        return _edge_response(said) if said else upgrade.UPGRADE_REQUIRED
+        answer = rewritten.refusal or rewritten.otherwise
+        return _edge_response(answer) if answer else upgrade.UPGRADE_REQUIRED
 
     def _refuse_unknown(self, request: HttpRequest) -> HttpResponse:
         """Refuse what no route serves; API Gateway takes `Authorization` for a signature then."""
@@ -129,8 +129,8 @@ class Router:
             exchange.respond(json_response(429, '{"message":"Too Many Requests"}'))
         else:
             peer = self._make_peer(request)
-            decided = partial(self._on_decision, request, exchange, peer)
-            self._sessions.run_connect(peer, request.headers, rewritten.query, decided)
+            on_decision = partial(self._on_decision, request, exchange, peer)
+            self._sessions.run_connect(peer, request.headers, rewritten.query, on_decision)
 
     def _on_decision(
         self, request: HttpRequest, exchange: Exchange, peer: Peer, answer: Handshake
@@ -163,9 +163,9 @@ class Router:
         )
 
 
-def _edge_response(said: tuple[int, str]) -> HttpResponse:
+def _edge_response(answer: tuple[int, str]) -> HttpResponse:
     """Word what the rewriting function answers itself, for pages of any origin to read."""
-    return json_response(*said, [("Access-Control-Allow-Origin", "*")])
+    return json_response(*answer, [("Access-Control-Allow-Origin", "*")])
 
 
 def _refusal_response(answer: Handshake, peer: Peer) -> HttpResponse:

@@ -61,17 +61,17 @@ class Sessions:
         return self._open.get(connection_id)
 
     def run_connect(
-        self, peer: Peer, headers: Headers, query: Query, decided: Callable[[Handshake], None]
+        self, peer: Peer, headers: Headers, query: Query, on_decision: Callable[[Handshake], None]
     ) -> None:
-        """Run `$connect`; `decided` hears later (or now, without such a route) what to answer."""
+        """Run `$connect`; pass the answer to `on_decision`, now if there is no such route."""
         if "$connect" not in self._handlers:
-            decided(ACCEPTED)
+            on_decision(ACCEPTED)
             return
         event = connect_event(peer, self._ids(), self._clock(), headers, query)
         self._invoker.invoke(
             "$connect",
             partial(self._handlers.call_handler, "$connect", event),
-            lambda outcome: decided(judge_connect(outcome)),
+            lambda outcome: on_decision(judge_connect(outcome)),
         )
 
     def open_socket(self, transport: asyncio.Transport, peer: Peer) -> Socket:

@@ -17,7 +17,7 @@ from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow
-from tests.faults import Crash, Mortal, answers_lost, conflicts
+from tests.faults import Crash, CrashingProxy, answers_lost, conflicts
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.feeds import a_feed, a_profile
 from tests.functional.world import Socket, Someone, World, log_of
@@ -30,8 +30,8 @@ class Stage:
     """cara has an order that is offered to dan; what tells her of it can die."""
 
     def __init__(self, make_world: MakeWorld, engine: Engine) -> None:
-        self.orders = Mortal(OrderTable(engine.connection))
-        self.mailboxes = Mortal(MailboxTable())
+        self.orders = CrashingProxy(OrderTable(engine.connection))
+        self.mailboxes = CrashingProxy(MailboxTable())
         self.world: World = make_world(orders=self.orders, mailboxes=self.mailboxes)
         self.dan, self.cara = self.world.courier(), self.world.customer()
         self.hers: Socket = self.world.connect(self.cara)
@@ -64,7 +64,7 @@ def once(items: list[str]) -> list[str]:
     return [item for n, item in enumerate(items) if n == 0 or items[n - 1] != item]
 
 
-def doomed_post(when: str) -> Callable[[Stage], None]:
+def crash_while_posting(when: str) -> Callable[[Stage], None]:
     def arm(stage: Stage) -> None:
         gateway, post = stage.world.gateway, stage.world.gateway.before_post
 
@@ -80,21 +80,21 @@ def doomed_post(when: str) -> Callable[[Stage], None]:
 
 
 CRASHES: dict[str, tuple[Callable[[Stage], None], int]] = {
-    "after_commit": (lambda s: s.orders.die("after", "commit_order"), 1),
-    "before_lease": (lambda s: s.mailboxes.die("before", "acquire_lease"), 1),
-    "after_lease": (lambda s: s.mailboxes.die("after", "acquire_lease"), 1),
-    "during_post": (doomed_post("before"), 1),
-    "after_post": (doomed_post("after"), 2),
-    "before_release": (lambda s: s.mailboxes.die("before", "release_lease"), 2),
-    "after_release": (lambda s: s.mailboxes.die("after", "release_lease"), 1),
+    "after_commit": (lambda s: s.orders.crash_at("after", "commit_order"), 1),
+    "before_lease": (lambda s: s.mailboxes.crash_at("before", "acquire_lease"), 1),
+    "after_lease": (lambda s: s.mailboxes.crash_at("after", "acquire_lease"), 1),
+    "during_post": (crash_while_posting("before"), 1),
+    "after_post": (crash_while_posting("after"), 2),
+    "before_release": (lambda s: s.mailboxes.crash_at("before", "release_lease"), 2),
+    "after_release": (lambda s: s.mailboxes.crash_at("after", "release_lease"), 1),
 }
 
 
 @pytest.mark.parametrize("name", CRASHES)
 def test_after_a_crash_the_wakeup_tells_it_by_the_same_id(stage: Stage, name: str) -> None:
     """P-04: within a minute; a duplicate is the same event of the log, told again"""
-    doom, frames = CRASHES[name]
-    doom(stage)
+    crash, frames = CRASHES[name]
+    crash(stage)
     with pytest.raises(Crash):
         stage.step("accept")
     stage.world.pass_time(60)
@@ -106,8 +106,8 @@ def test_after_a_crash_the_wakeup_tells_it_by_the_same_id(stage: Stage, name: st
 @pytest.mark.parametrize("name", CRASHES)
 def test_what_happens_after_a_crash_is_told_after_it(stage: Stage, name: str) -> None:
     """P-05: the next steps find a mailbox whose holder is dead, and leave them to the next one."""
-    doom, _ = CRASHES[name]
-    doom(stage)
+    crash, _ = CRASHES[name]
+    crash(stage)
     with pytest.raises(Crash):
         stage.step("accept")
     for verb in ("arrived", "picked", "delivered"):
@@ -122,7 +122,7 @@ def test_what_happens_after_a_crash_is_told_after_it(stage: Stage, name: str) ->
 
 def test_before_commit_nothing_was_written_and_nothing_is_told(stage: Stage) -> None:
     """before_commit: the wakeup finds nothing new, and ends."""
-    stage.orders.die("before", "commit_order")
+    stage.orders.crash_at("before", "commit_order")
     with pytest.raises(Crash):
         stage.step("accept")
     assert stage.world.order(stage.order_id).version == 1
@@ -154,10 +154,10 @@ def test_a_commit_slower_than_its_wakeup_is_told_all_the_same(stage: Stage) -> N
 
 
 def test_the_wakeup_itself_may_die_and_comes_again(stage: Stage) -> None:
-    stage.orders.die("after", "commit_order")
+    stage.orders.crash_at("after", "commit_order")
     with pytest.raises(Crash):
         stage.step("accept")
-    stage.mailboxes.die("after", "acquire_lease")
+    stage.mailboxes.crash_at("after", "acquire_lease")
     with pytest.raises(Crash):
         stage.world.pass_time(6)  # the message is received, and its receiver is gone
     stage.step("arrived")  # left to the dead holder, with a wakeup of its own
@@ -170,7 +170,7 @@ def test_a_courier_whose_delivery_died_is_let_go_by_the_wakeup(stage: Stage) -> 
     """They are let go after the order is done, and nobody else gets the order meanwhile."""
     for verb in ("accept", "arrived", "picked"):
         stage.step(verb)
-    stage.orders.die("after", "commit_order")
+    stage.orders.crash_at("after", "commit_order")
     with pytest.raises(Crash):
         stage.step("delivered")
     assert stage.world.order(stage.order_id).is_terminal
@@ -186,7 +186,7 @@ def test_a_greeting_that_dies_is_greeted_again(stage: Stage) -> None:
     stage.step("accept")
     again = stage.world.connect(stage.cara, greet=False)
     wakeup = stage.world.queue.waiting[-1].wakeup
-    stage.mailboxes.die("after", "acquire_lease")
+    stage.mailboxes.crash_at("after", "acquire_lease")
     with pytest.raises(Crash):
         stage.world.waybill.wakeup_handler.handle_wakeup(wakeup)
     stage.world.pass_time(12)  # its message was never deleted: it comes again
@@ -314,7 +314,7 @@ def ask_again_if_need_be(stage: Stage, verb: str) -> None:
 
 def three_orders(stage: Stage, dice: Random) -> None:
     """Hers, one after the other to the door, while whoever tells her keeps dying."""
-    dooms = [doom for doom, _ in CRASHES.values()]
+    crashes = [crash for crash, _ in CRASHES.values()]
     for _ in range(3):
         let_time_pass(stage)
         stage.world.courier("dan")  # where they are by now
@@ -325,7 +325,7 @@ def three_orders(stage: Stage, dice: Random) -> None:
             stage.order_id = str(active.id if active else None)
         for verb in STEPS:
             if dice.random() < 0.7:
-                dice.choice(dooms)(stage)
+                dice.choice(crashes)(stage)
             ask_again_if_need_be(stage, verb)
             with suppress(Crash):
                 stage.world.pass_time(dice.choice((0, 0, 1, 6, 12)))

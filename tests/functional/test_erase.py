@@ -17,7 +17,8 @@ from chalicelib.store.compression import unpack_json
 from chalicelib.store.tables import MODELS, ChatRow, MailboxRow, RatingRow
 from chalicelib.store.wallets import WalletTable
 from infra.erase.__main__ import run_eraser
-from infra.erase.eraser import Busy, CannotEraseYet, ErasedRows, Eraser
+from infra.erase.eraser import CannotEraseYet, ErasedRows, Eraser
+from infra.erase.writer import Busy
 from tests.builders import DEPOT, north_of
 from tests.faults import Crash
 from tests.functional.conftest import MakeWorld

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.errors import PostFailed
 from chalicelib.store.mailboxes import MailboxTable
-from tests.faults import Crash, Mortal
+from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.world import Someone, World
@@ -110,12 +110,12 @@ def test_what_waited_longer_than_a_day_is_not_told(world: World) -> None:
 def test_an_event_that_is_told_again_has_the_same_id(make_world: MakeWorld) -> None:
     """S3-09: unique, and stable across redelivery. Whoever told it dies before it is noted; one
     socket can't be posted to at first."""
-    mailboxes = Mortal(MailboxTable())
+    mailboxes = CrashingProxy(MailboxTable())
     world = make_world(mailboxes=mailboxes)
     cara = a_profile(world, world.customer("cara"))
     sockets = [a_feed(world, cara, *ALL), a_feed(world, cara, *ALL)]
     world.gateway.fail(sockets[1].id, PostFailed("for now"))
-    mailboxes.die("before", "release_lease")
+    mailboxes.crash_at("before", "release_lease")
     with pytest.raises(Crash):
         world.place(cara)
     world.pass_time(60)

@@ -16,7 +16,7 @@ from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT
-from tests.faults import Crash, Mortal, answers_lost
+from tests.faults import Crash, CrashingProxy, answers_lost
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.kitchen import HANDSHAKE, Kitchen, Packets, Plain, an_owner, names, placed
@@ -57,13 +57,13 @@ def test_what_happened_before_and_is_told_after_opening_is_told_to_both(
     make_world: MakeWorld, dynamo: Engine
 ) -> None:
     """Whoever accepted died, and the relay comes by its wakeup."""
-    orders = Mortal(OrderTable(dynamo.connection))
+    orders = CrashingProxy(OrderTable(dynamo.connection))
     world = make_world(orders=orders)
     cara, dan = world.customer("cara"), world.courier("dan")
     one = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    orders.die("after", "commit_order")
+    orders.crash_at("after", "commit_order")
     with pytest.raises(Crash):
         world.step("accept", order, dan)
     world.clock.advance(4.5)
@@ -82,7 +82,7 @@ def test_what_happened_before_and_is_told_after_opening_is_told_to_both(
 def test_a_greeting_that_died_half_way_lets_in_at_the_same_place(
     make_world: MakeWorld, when: str, call: str
 ) -> None:
-    connections = Mortal(ConnectionTable())
+    connections = CrashingProxy(ConnectionTable())
     world = make_world(connections=connections)
     cara, dan = world.customer("cara"), world.courier("dan")
     one = world.connect(cara)
@@ -90,7 +90,7 @@ def test_a_greeting_that_died_half_way_lets_in_at_the_same_place(
     world.pass_time(6)
     two = world.connect(cara, greet=False)
     greet = greet_of(world)
-    connections.die(when, call)
+    connections.crash_at(when, call)
     with pytest.raises(Crash):
         world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
     world.clock.advance(1)
@@ -223,8 +223,8 @@ def is_admission(before: Any, after: Any) -> bool:
     return bool(after.person_id and not before.person_id)
 
 
-class DiesAdmitting(Mortal):
-    """Connections; whoever admits one dies right after its row is written, once."""
+class CrashingAdmission(CrashingProxy):
+    """Connections that crash once, right after the row of an admitted one is written."""
 
     def __init__(self, part: Any) -> None:
         super().__init__(part)
@@ -249,7 +249,7 @@ def test_whoever_is_admitted_in_band_is_let_in_though_the_process_dies(
     make_world: MakeWorld,
 ) -> None:
     """Contract rides."""
-    world = make_world(connections=DiesAdmitting(ConnectionTable()))
+    world = make_world(connections=CrashingAdmission(ConnectionTable()))
     cara = world.someone(Role.CUSTOMER, "cara")
     register(world, cara)
     socket = world.connect(None, "rides")
@@ -270,7 +270,7 @@ def test_whoever_is_admitted_in_band_is_let_in_though_the_process_dies(
 def test_whoever_is_admitted_over_socketio_is_let_in_though_the_process_dies(
     make_world: MakeWorld,
 ) -> None:
-    world = make_world(connections=DiesAdmitting(ConnectionTable()))
+    world = make_world(connections=CrashingAdmission(ConnectionTable()))
     kitchen = Kitchen(world)
     client = Packets(world)
     with pytest.raises(Crash):
@@ -308,11 +308,11 @@ def test_an_admission_whose_wakeup_can_not_be_sent_is_refused_and_writes_nothing
 
 def test_whoever_was_told_subscribed_hears_though_the_process_dies(make_world: MakeWorld) -> None:
     """Contract feed: between the answer and the joining with what was asked for."""
-    connections = Mortal(ConnectionTable())
+    connections = CrashingProxy(ConnectionTable())
     world = make_world(connections=connections)
     cara = a_profile(world, world.customer("cara"))
     socket = a_feed(world, cara)
-    connections.die("before", "add_to_room")
+    connections.crash_at("before", "add_to_room")
     with pytest.raises(Crash):
         socket.say({"type": "subscribe", "events": ["order_created"]})
     assert socket.frames[-1]["type"] == "subscription_updated"

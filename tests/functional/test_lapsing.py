@@ -14,7 +14,7 @@ from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import Someone, World
 
 
-class Night(OrderTable):
+class UnreadableOrders(OrderTable):
     """A store in which one order can't be read."""
 
     broken = 0
@@ -138,7 +138,7 @@ def test_one_broken_order_stops_no_other_and_each_is_looked_at(
     make_world: MakeWorld, dynamo: Engine
 ) -> None:
     """S0-37"""
-    orders = Night(dynamo.connection)
+    orders = UnreadableOrders(dynamo.connection)
     world = make_world(orders=orders)
     ids = []
     for n in range(4):

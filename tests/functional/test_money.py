@@ -21,7 +21,7 @@ from chalicelib.errors import PostFailed
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.wallets import WalletTable
 from tests.builders import DEPOT, north_of
-from tests.faults import Crash, Mortal
+from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.test_feed_delivery import deliver
@@ -170,7 +170,7 @@ def test_an_earlier_wakeup_and_the_deliverer_book_an_earning_once(
 ) -> None:
     """It comes while the deliverer still tells the customer: of a step whose telling failed, or of
     a delivery that armed it and then could not be written."""
-    orders = Mortal(OrderTable(dynamo.connection))
+    orders = CrashingProxy(OrderTable(dynamo.connection))
     world = make_world(orders=orders)
     dan, cara = a_profile(world, world.courier("dan")), world.customer("cara")
     hers, order_id = world.connect(cara), world.place(cara)["id"]
@@ -182,7 +182,7 @@ def test_an_earlier_wakeup_and_the_deliverer_book_an_earning_once(
     world.step("picked", order_id, dan)
     if why == "the first try failed":
         world.pass_time(60)
-        orders.die("before", "commit_order")
+        orders.crash_at("before", "commit_order")
         with pytest.raises(Crash):
             world.step("delivered", order_id, dan)
     world.clock.advance(4.9)

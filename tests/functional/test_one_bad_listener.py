@@ -20,7 +20,7 @@ from chalicelib.store.mailbox_subscribers import MAX_PENDING
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow, OrderRow
-from tests.faults import Crash, Mortal
+from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import Socket, Someone, World, log_of
 
@@ -98,13 +98,13 @@ def test_a_client_whose_socket_stalled_comes_again_and_is_served_from_its_place(
 
 def test_nobodys_request_fails_for_a_socket_of_somebody_else(make_world: MakeWorld) -> None:
     """The events of the first steps are in nobody's log yet when the last one is taken."""
-    mailboxes = Mortal(MailboxTable())
+    mailboxes = CrashingProxy(MailboxTable())
     world = make_world(mailboxes=mailboxes)
     cara, dan = world.customer("cara"), world.courier("dan")
     hers = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    mailboxes.die("before", "release_lease")
+    mailboxes.crash_at("before", "release_lease")
     with pytest.raises(Crash):
         world.step("accept", order, dan)
     world.queue.waiting.clear()
@@ -337,13 +337,13 @@ def test_a_busy_mailbox_is_told_no_old_step_again(world: World) -> None:
 
 def test_what_comes_an_hour_late_is_told_all_the_same(make_world: MakeWorld) -> None:
     """The wakeups wait while Lambda is throttled: no age makes an event one that was told."""
-    mailboxes = Mortal(MailboxTable())
+    mailboxes = CrashingProxy(MailboxTable())
     world = make_world(mailboxes=mailboxes)
     cara, dan = world.customer("cara"), world.courier("dan")
     hers = world.connect(cara)
     order = world.place(cara)["id"]
     world.pass_time(6)
-    mailboxes.die("before", "acquire_lease")
+    mailboxes.crash_at("before", "acquire_lease")
     with pytest.raises(Crash):
         world.step("accept", order, dan)
     later(world, cara, hours=1)

@@ -19,7 +19,7 @@ from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import ConnectionRow, CourierRow
 from chalicelib.store.wallets import WalletTable
 from tests.builders import DEPOT, north_of
-from tests.faults import Crash, Mortal
+from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.hails import hail
 from tests.functional.kitchen import Kitchen
@@ -32,7 +32,7 @@ class Left:
     """dan has delivered; whoever did it for him died, and its wakeups are lost."""
 
     def __init__(self, make_world: MakeWorld, engine: Engine) -> None:
-        orders = Mortal(OrderTable(engine.connection))
+        orders = CrashingProxy(OrderTable(engine.connection))
         self.world: World = make_world(orders=orders)
         self.engine = engine
         self.dan, self.cara = self.world.courier(), self.world.customer()
@@ -41,7 +41,7 @@ class Left:
         for verb in ("accept", "arrived", "picked"):
             assert self.world.step(verb, self.order, self.dan).status == 200
         self.world.pass_time(60)
-        orders.die("after", "commit_order")
+        orders.crash_at("after", "commit_order")
         with pytest.raises(Crash):
             self.world.step("delivered", self.order, self.dan)
         self.world.queue.waiting.clear()

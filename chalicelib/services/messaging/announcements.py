@@ -17,6 +17,6 @@ class Announcements:
 
     def post_announcement(self, contract: str, text: str) -> None:
         """Post a text to every connection of a contract."""
-        event = draft_event(ANNOUNCEMENT, "", "", self._clock(), text=text)
+        event = draft_event(ANNOUNCEMENT, "", "", self._clock(), data={"text": text})
         for room in list_public_rooms(contract):
             self._fanout.post_to_room(room, event)
