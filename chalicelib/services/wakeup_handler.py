@@ -21,7 +21,7 @@ the next pass. They never fail, and never are sent on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -66,6 +66,9 @@ MAX_POST_TRIES = 200  # more than fit into the 24 h for which an event is worth 
 DelayedWakeup = tuple[Wakeup, timedelta]
 """A wakeup as it is to be sent on, and after what pause."""
 
+FollowUp = Callable[[Outbox], None]
+"""Makes up for what a writer that died did not do after its commit."""
+
 RetriedWakeup = TypeVar("RetriedWakeup", RelayDue, GreetingDue, CloseDue)
 T = TypeVar("T")
 
@@ -73,16 +76,16 @@ T = TypeVar("T")
 class WakeupHandler:
     """Handles one wakeup.
 
-    `follow_up` does what follows from an outbox's events, once, however often it is called. `pool`
-    checks connections side by side, as each may take a post; orders are checked one by one, as
-    checking one uses the pool, too.
+    `follow_ups` do in turn what follows from an outbox's events, each of them once, however often
+    it is called. `pool` checks connections side by side, as each may take a post; orders are
+    checked one by one, as checking one uses the pool, too.
     """
 
     def __init__(
         self,
         load_outbox: Callable[[str], Outbox | None],
         relay: OutboxRelay,
-        follow_up: Callable[[Outbox], None],
+        follow_ups: Sequence[FollowUp],
         dispatch: SequentialDispatch,
         greeting: GreetingService,
         registry: ConnectionRegistry,
@@ -93,7 +96,7 @@ class WakeupHandler:
     ) -> None:
         self._load_outbox = load_outbox
         self._relay = relay
-        self._follow_up = follow_up
+        self._follow_ups = follow_ups
         self._dispatch = dispatch
         self._greeting = greeting
         self._registry = registry
@@ -211,7 +214,8 @@ class WakeupHandler:
         """Follow up and deliver: that one of them fails must not keep the other from being done."""
         failure = None
         try:
-            self._follow_up(outbox)
+            for follow_up in self._follow_ups:
+                follow_up(outbox)
         except Exception as error:  # noqa: BLE001 - raised below
             failure = error
         delayed = self._deliver_again(wakeup, outbox)

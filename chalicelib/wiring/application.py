@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from chalicelib.contracts.base import Contract
 from chalicelib.contracts.food.socketio import FoodSocketIOContract
@@ -12,13 +15,15 @@ from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.payment_signature import ProviderSignature
 from chalicelib.edge.hurry import WaitBudget
 from chalicelib.edge.lazy_auth import LazyAuthenticator
+from chalicelib.services.messaging.greeting import GreetingService
+from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
-from chalicelib.wiring.dispatch import build_dispatch, build_releaser
-from chalicelib.wiring.messaging import build_messaging
-from chalicelib.wiring.money import build_money
-from chalicelib.wiring.orders import build_orders
-from chalicelib.wiring.parts import Replacements, build_parts
-from chalicelib.wiring.people import build_people
+from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
+from chalicelib.wiring.messaging import MessagingServices, build_messaging
+from chalicelib.wiring.money import MoneyServices, build_money
+from chalicelib.wiring.orders import OrderServices, build_orders
+from chalicelib.wiring.parts import Parts, Replacements, build_parts
+from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.positions import build_positions
 from chalicelib.wiring.rides import build_rides
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
@@ -27,44 +32,78 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
+class Rooms(msgspec.Struct, frozen=True):
+    """What each room has built."""
+
+    contracts: Mapping[str, Contract]
+    messaging: MessagingServices
+    money: MoneyServices
+    dispatch: DispatchServices
+    orders: OrderServices
+    rides: RideService
+    people: PeopleServices
+    greeting: GreetingService
+
+
 def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
     """Build the application. What is given replaces the real part."""
     parts = build_parts(settings, given)
+    return build_services(settings, parts, build_rooms(settings, parts))
+
+
+def build_rooms(settings: Settings, parts: Parts) -> Rooms:
+    """Build the rooms, each after those that it calls."""
     contracts = build_contracts(settings)
     renderer = ContractRenderer(contracts, settings.heartbeat)
+    # Of dispatch, messaging calls this alone: a courier whose last socket has gone may have an
+    # order that is over.
     releaser = build_releaser(parts)
     messaging = build_messaging(settings, parts, renderer, releaser)
+    # Before dispatch, whose commits book what a courier has earned.
     money = build_money(parts, messaging)
     dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
     positions = build_positions(settings, parts, messaging, dispatch)
     orders = build_orders(settings, parts, messaging, money, dispatch, positions)
-    rides = build_rides(settings, parts, dispatch, orders, positions)
-    people = build_people(parts)
-    greeting = build_greeting(parts, messaging, orders)
+    return Rooms(
+        contracts=contracts,
+        messaging=messaging,
+        money=money,
+        dispatch=dispatch,
+        orders=orders,
+        rides=build_rides(settings, parts, dispatch, orders, positions),
+        people=build_people(parts),
+        greeting=build_greeting(parts, messaging, orders),
+    )
+
+
+def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
+    """Put what the edge calls into one hand."""
+    messaging, money = rooms.messaging, rooms.money
+    dispatch, orders = rooms.dispatch, rooms.orders
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
         payment_signature=ProviderSignature(settings.payment_webhook_secret, parts.clock),
         cors_origins=settings.cors_origins,
-        contracts=contracts,
+        contracts=rooms.contracts,
         customer_orders=orders.customer,
         courier_orders=orders.courier,
         courier_status=orders.status,
         chats=orders.chats,
         ratings=orders.ratings,
         open_pool=dispatch.pool,
-        rides=rides,
+        rides=rooms.rides,
         rides_ws_create=settings.rides_ws_create,
         payments=money.payments,
         payouts=money.payouts,
-        profiles=people.profiles,
-        restaurants=people.restaurants,
+        profiles=rooms.people.profiles,
+        restaurants=rooms.people.restaurants,
         event_history=messaging.history,
         announcements=messaging.announcements,
         connections=messaging.connections,
         fanout=messaging.fanout,
-        welcome=greeting,
-        wakeup_handler=build_wakeup_handler(parts, messaging, money, dispatch, greeting),
+        welcome=rooms.greeting,
+        wakeup_handler=build_wakeup_handler(parts, messaging, money, dispatch, rooms.greeting),
         sweeper=build_sweeper(parts),
         queue=parts.queue,
         queue_name=settings.queue_name,

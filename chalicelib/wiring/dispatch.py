@@ -40,14 +40,7 @@ def build_dispatch(
 ) -> DispatchServices:
     """Build the services of dispatch. `listeners` hear of each commit, after those of dispatch."""
     policies = build_policies(settings)
-    pool = OpenPool(
-        parts.orders,
-        parts.couriers,
-        parts.connections,
-        messaging.fanout,
-        settings.food_ready_ttl,
-        parts.clock,
-    )
+    pool = _build_pool(settings, parts, messaging)
     notifier = NearbyNotifier(messaging.fanout, policies, parts.clock)
     orders = OrderWriter(
         parts.orders,
@@ -65,39 +58,39 @@ def build_dispatch(
     return DispatchServices(releaser, orders, sequential, pool)
 
 
+def _build_pool(settings: Settings, parts: Parts, messaging: MessagingServices) -> OpenPool:
+    return OpenPool(
+        parts.orders,
+        parts.couriers,
+        parts.connections,
+        messaging.fanout,
+        settings.food_ready_ttl,
+        parts.clock,
+    )
+
+
 def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
     """List by flow how couriers are searched."""
-    radius_m, fix_max_age = settings.dispatch_radius_m, settings.fix_max_age
+    near = (settings.dispatch_radius_m, settings.fix_max_age)
     return {
         "delivery": DispatchPolicy(
-            flow="delivery",
-            offer_ttl=settings.delivery_offer_ttl,
-            radius_m=radius_m,
-            fix_max_age=fix_max_age,
-            exclude=settings.dispatch_exclude,
+            "delivery", settings.delivery_offer_ttl, *near, exclude=settings.dispatch_exclude
         ),
         "hail": DispatchPolicy(
-            flow="hail",
-            offer_ttl=settings.hail_offer_ttl,
-            radius_m=radius_m,
-            fix_max_age=fix_max_age,
+            "hail",
+            settings.hail_offer_ttl,
+            *near,
             search_ttl=settings.hail_search_ttl,
             ask_again=True,
         ),
         "ride": DispatchPolicy(
-            flow="ride",
-            offer_ttl=settings.ride_search_ttl,
-            radius_m=radius_m,
-            fix_max_age=fix_max_age,
+            "ride",
+            settings.ride_search_ttl,
+            *near,
             search_ttl=settings.ride_search_ttl,
             is_broadcast=True,
         ),
-        # Nobody is searched: a pool hears of it. The driver it is assigned to has as long to
+        # Nobody is searched: a pool hears of it. The driver to whom it is assigned has as long to
         # collect it.
-        "food": DispatchPolicy(
-            flow="food",
-            offer_ttl=settings.food_ready_ttl,
-            radius_m=radius_m,
-            fix_max_age=fix_max_age,
-        ),
+        "food": DispatchPolicy("food", settings.food_ready_ttl, *near),
     }

@@ -47,16 +47,7 @@ def build_messaging(
     mailboxes = _build_mailboxes(parts, renderer, connections, loader)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
     relay = OutboxRelay(mailboxes, ThreadPoolExecutor(THREADS, thread_name_prefix="relay"))
-    fanout = FanOut(
-        parts.orders,
-        parts.connections,
-        connections,
-        parts.gateway,
-        renderer.render_event,
-        parts.queue,
-        parts.threads,
-        parts.clock,
-    )
+    fanout = _build_fanout(parts, renderer, connections)
     return MessagingServices(
         renderer=renderer,
         loader=loader,
@@ -88,6 +79,21 @@ def _build_connections(
         parts.threads,
         parts.clock,
         parts.retries,
+    )
+
+
+def _build_fanout(
+    parts: Parts, renderer: ContractRenderer, connections: ConnectionRegistry
+) -> FanOut:
+    return FanOut(
+        parts.orders,
+        parts.connections,
+        connections,
+        parts.gateway,
+        renderer.render_event,
+        parts.queue,
+        parts.threads,
+        parts.clock,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.events import Outbox
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
@@ -37,15 +36,10 @@ def build_wakeup_handler(
     greeting: GreetingService,
 ) -> WakeupHandler:
     """Build the service that handles each wakeup."""
-
-    def settle(outbox: Outbox) -> None:
-        dispatch.orders.release_if_delivered(outbox)
-        money.earnings.book_if_delivered(outbox)
-
     return WakeupHandler(
         messaging.loader.load_outbox,
         messaging.relay,
-        settle,
+        (dispatch.orders.release_if_delivered, money.earnings.book_if_delivered),
         dispatch.sequential,
         greeting,
         messaging.connections,
