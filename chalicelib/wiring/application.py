@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.contracts.base import Contract
-from chalicelib.contracts.food.socketio import FoodSocketIOContract
-from chalicelib.contracts.registry import CONTRACTS
+from chalicelib.contracts.registry import build_contracts
 from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.payment_signature import ProviderSignature
@@ -70,8 +68,3 @@ def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
         queue_name=settings.queue_name,
         clock=parts.clock,
     )
-
-
-def build_contracts(settings: Settings) -> dict[str, Contract]:
-    """List the contracts by name, with those that have settings."""
-    return {**CONTRACTS, "socketio": FoodSocketIOContract(settings.socketio_ping_interval)}
