@@ -49,7 +49,7 @@ class ChatService:
         self._pool = pool
         self._clock = clock
 
-    def send_wakeups(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
+    def send_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
         """Write to the other side, while the order is not finished.
 
         Raises NotFound for outsiders, InvalidTransition once it is over, RateLimited.
