@@ -1,17 +1,24 @@
-"""What a contract is: a table of readers, a table of writers, and what is absent is silence."""
+"""The layout of a contract: a table of messages, a table of writers; what is absent is silence.
+
+`messages` says for each message that clients send who may send it, how it becomes a request, and
+how it is answered. `writers` says for each type of event which frames it becomes, and for whom.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from chalicelib.contracts import json_text
 from chalicelib.contracts.visible import is_blank
+from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Heartbeat, Subscriber
+from chalicelib.domain.messaging.mailboxes import RESTAURANT_PREFIX
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import ClientRequest, RefreshToken
 from chalicelib.domain.people import Role
@@ -22,14 +29,13 @@ MAX_TEXT = 500
 MAX_TOKEN = 8192
 REFRESH, REFRESHED = "refresh", "refreshed"
 
-Writer = Callable[[Event], Mapping[str, Any]]
-Reader = Callable[[Mapping[str, Any], datetime], ClientRequest]
+Data = Mapping[str, Any]
 
 
 class SocketMessage(msgspec.Struct, frozen=True):
     """One thing asked over a socket: by which message, and what the client wants echoed.
 
-    `paced`: whether it counts where the contract sets a pace.
+    `is_rate_limited`: whether the message counts where the contract limits them.
     """
 
     name: str = ""
@@ -38,20 +44,78 @@ class SocketMessage(msgspec.Struct, frozen=True):
     is_rate_limited: bool = True
 
 
-class Contract(Protocol):
-    """One wire contract, for one kind of client.
+class MessageType(msgspec.Struct, frozen=True):
+    """One message that clients send.
 
-    `roles` may speak it. Where `in_band` is true a connection may open without a token, and the
-    client authenticates with its first message; where `asks_first` is true, it is admitted by
-    that message only, even if its token came with the handshake. With `known_only` that takes a
-    profile; with `selective` a connection hears only the types of event that it asks for.
-    `heartbeat` is what its connections are told regularly, `pace` how much each may ask.
-    `sign_of_life` is a frame of ours that says nothing, which its clients may ignore: what keeps a
-    silent connection open where HEARTBEAT_S asks for that.
-    Where it `speaks_first`, no answer comes before its first frames.
-    Inherit for the defaults.
+    `roles` may send it. `read` makes a request of its data, or None where nothing is asked but an
+    answer; raises InvalidInput, Forbidden, NotFound. `answer` makes the answer's data of what the
+    request came to (edge/socket_requests.py says what that is), or None for silence. `echo` reads
+    what the answer repeats of the message.
     """
 
+    roles: frozenset[Role]
+    read: Callable[[Data, Connection, datetime], ClientRequest | None]
+    answer: Callable[[Any, Connection, SocketMessage], Data | None]
+    echo: Callable[[Data], Any] | None = None
+
+
+class Writer(msgspec.Struct, frozen=True):
+    """One frame that an event becomes: its name on the wire and its data, None for silence.
+
+    Events with another audience than the writer's don't become this frame; None takes them all.
+    """
+
+    name: str
+    render: Callable[[Event], Data | None]
+    audience: Role | None = None
+
+
+# Types of event that only couriers are told of.
+_FOR_COURIERS = frozenset(
+    {
+        events.OFFER_MADE,
+        events.OFFER_TIMED_OUT,
+        events.OFFER_REASSIGNED,
+        events.SEARCH_FAILED,
+        events.ORDER_OPENED,
+        events.ORDER_TAKEN,
+        events.ORDER_CLAIMED,
+        events.COURIER_STEPPED,
+    }
+)
+
+
+def find_audience(event: Event) -> Role | None:
+    """Find the role that a copy of an event is meant for: somebody may have two, on two sockets.
+    None is for everybody.
+
+    Events drafted since say it themselves. Those of rows written before, which are delivered
+    within their mailbox's two hours or shown as history, are judged by type and recipient.
+    """
+    if event.audience is not None or event.details is None:
+        return event.audience
+    if event.type in _FOR_COURIERS:
+        return Role.COURIER
+    if event.to.startswith(RESTAURANT_PREFIX):
+        return Role.MERCHANT
+    return Role.CUSTOMER if event.to == event.details.customer_id else Role.COURIER
+
+
+class Contract(ABC):
+    """One wire contract, for one kind of client.
+
+    `roles` may speak it; `paths` are its literal WebSocket paths. With `authenticates_by_message`
+    a connection may open without a token, and its first message brings one; with
+    `requires_auth_message` it is admitted by that message only, even if a token came with the
+    handshake. `requires_profile` lets nobody authenticate who has no profile; with `subscribes` a
+    connection hears only the types of event that it asks for. `heartbeat` is what its connections
+    are told regularly, `keepalive_frame` a frame that says nothing, for clients to ignore, where
+    HEARTBEAT_S asks for signs of life. A connection that is silent for `client_timeout` is closed.
+    `rate_limit` is how much each may ask. Where the `greeting_comes_first`, no answer comes before
+    the first frames. Inherit for the defaults.
+    """
+
+    paths: tuple[str, ...] = ()
     roles: frozenset[Role]
     authenticates_by_message: bool = False
     requires_auth_message: bool = False
@@ -60,35 +124,66 @@ class Contract(Protocol):
     greeting_comes_first: bool = False
     heartbeat: Heartbeat | None = None
     keepalive_frame: str | None = None
+    client_timeout: timedelta | None = None
     rate_limit: RateLimit | None = None
 
+    def __init__(
+        self, messages: Mapping[str, MessageType], writers: Mapping[str, Sequence[Writer]]
+    ) -> None:
+        self.messages = messages
+        self.writers = writers
+
     def check_handshake(self, query: Mapping[str, str]) -> None:
-        """Look at a handshake's query. Raises InvalidInput to refuse it."""
+        """Check a handshake's query. Raises InvalidInput to refuse it."""
         return
 
     def rooms_for(self, connection: Connection) -> Sequence[str]:
-        """The rooms, beyond the person's own, that a greeted connection listens in."""
+        """List the rooms, beyond the person's own, in which a greeted connection listens."""
+        return ()
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """What a new connection hears first; `offered` is the open offer of its courier."""
+        """Make what a new connection is told first; `offered` is its courier's open offer."""
+        return ()
+
+    def is_for(self, event: Event, listener: Subscriber) -> bool:
+        """Say whether an event concerns a listener of this contract at all."""
+        return True
+
+    @abstractmethod
+    def encode_event(self, name: str, data: Data) -> str:
+        """Encode a frame, in the contract's envelope."""
 
     def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
-        """The frames for an event; none where the contract is silent."""
+        """Render the frames of an event by the contract's writers, in their order."""
+        if not self.is_for(event, listener):
+            return ()
+        writers = self.writers.get(event.type, ())
+        drafts = ((w.name, w.render(event)) for w in writers if is_writer_for(w, event))
+        return tuple(self.encode_event(name, data) for name, data in drafts if data is not None)
 
+    @abstractmethod
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """What a client asks. Raises InvalidInput, or Refused where the answer must name it."""
+        """Read what a client asks. Raises InvalidInput, or RequestError where the answer must name
+        the message."""
 
+    @abstractmethod
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """The frames that say that it was done; `result` is what edge.desk made of the ask."""
+        """Make the frames of the answer; `result` is what edge/socket_requests.py returned."""
 
+    @abstractmethod
     def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """The frames that say no; `request` is empty if it could not be read at all."""
+        """Make the frames that say no; `request` is empty if the message could not be read."""
 
     def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
-        """Whether the socket is closed after this refusal."""
+        """Say whether the socket is closed after this error."""
         return False
+
+
+def is_writer_for(writer: Writer, event: Event) -> bool:
+    """Say whether a writer is for this copy of an event."""
+    return writer.audience is None or writer.audience is find_audience(event)
 
 
 class RequestError(Exception):

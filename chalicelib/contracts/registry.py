@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol
 
 from chalicelib.contracts.base import Contract
 from chalicelib.contracts.courier import socket as courier
@@ -14,17 +15,32 @@ from chalicelib.contracts.drivers import socket as drivers
 from chalicelib.contracts.feed import socket as feed
 from chalicelib.contracts.food import socket as food
 from chalicelib.contracts.food.orders import render_food_order
+from chalicelib.contracts.food.socketio import FoodSocketIOContract
 from chalicelib.contracts.rides import socket as rides
 from chalicelib.domain.orders.model import Order
 
-CONTRACTS: dict[str, Contract] = {
-    "courier": courier.COURIER,
-    "customer": courier.CUSTOMER,
-    "feed": feed.FEED,
-    "drivers": drivers.DRIVERS,
-    "food": food.FOOD,
-    rides.NAME: rides.RIDES,
-}
+
+class ContractSettings(Protocol):
+    """What of the settings is the contracts'."""
+
+    @property
+    def feed_stale(self) -> timedelta: ...
+    @property
+    def socketio_ping_interval(self) -> timedelta: ...
+
+
+def build_contracts(settings: ContractSettings) -> dict[str, Contract]:
+    """Make the contracts, by the name that connections carry."""
+    return {
+        "courier": courier.COURIER,
+        "customer": courier.CUSTOMER,
+        "feed": feed.FeedContract(settings.feed_stale),
+        "drivers": drivers.DRIVERS,
+        "food": food.FOOD,
+        "socketio": FoodSocketIOContract(settings.socketio_ping_interval),
+        rides.NAME: rides.RIDES,
+    }
+
 
 # How an order of each flow is shown by REST, where that is not spec 000's way.
 ORDER_RENDERERS: dict[str, Callable[[Order], dict[str, Any]]] = {"food": render_food_order}

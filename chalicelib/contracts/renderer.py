@@ -38,6 +38,12 @@ class ContractRenderer:
         """List the rooms, beyond the person's own, in which a connection listens."""
         return self._contracts[connection.contract].rooms_for(connection)
 
+    @property
+    def client_timeouts(self) -> dict[str, timedelta]:
+        """How long each contract's clients may be silent, by its name, where that is bounded."""
+        timeouts = {name: each.client_timeout for name, each in self._contracts.items()}
+        return {name: timeout for name, timeout in timeouts.items() if timeout is not None}
+
     def find_heartbeat(self, contract_name: str) -> Heartbeat | None:
         """Find a contract's own heartbeat; else the keepalive, where one is asked for."""
         contract = self._contracts[contract_name]

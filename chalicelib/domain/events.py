@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain.details import Contact, Offer, OrderDetails
+from chalicelib.domain.people import Role
 
 ORDER_PLACED = "order_placed"  # to the customer
 OFFER_MADE = "offer_made"  # to the courier it is offered to
@@ -71,7 +72,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     (stream, version, ordinal) says which fact it is. `seq` is its place in the recipient's log, and
     (to, seq) its id on the wire. `details` are attached when it is appended to the log, so that the
-    order's own copy of the event stays small.
+    order's own copy of the event stays small. `audience` is the role it is meant for: somebody may
+    be the customer and the courier of one order; None is whoever hears of it.
     """
 
     type: str
@@ -87,6 +89,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any] = {}
     details: OrderDetails | None = msgspec.field(default=None, name="job")
     seq: int = 0
+    audience: Role | None = msgspec.field(default=None, name="for")
 
     @property
     def order_id(self) -> int:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chalicelib.contracts.base import Contract
-from chalicelib.contracts.food.socketio import FoodSocketIOContract
-from chalicelib.contracts.registry import CONTRACTS
+from chalicelib.contracts.registry import build_contracts
 from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.payment_signature import ProviderSignature
@@ -109,8 +108,3 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         queue_name=settings.queue_name,
         clock=parts.clock,
     )
-
-
-def build_contracts(settings: Settings) -> dict[str, Contract]:
-    """List the contracts by name, with those that have settings."""
-    return {**CONTRACTS, "socketio": FoodSocketIOContract(settings.socketio_ping_interval)}

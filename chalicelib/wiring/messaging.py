@@ -73,7 +73,7 @@ def _build_connections(
         parts.queue,
         releaser,
         settings.auth_deadline,
-        {"feed": settings.feed_stale},
+        renderer.client_timeouts,
         renderer.find_heartbeat,
         renderer.render_last_frames,
         parts.threads,

@@ -3,6 +3,10 @@
 The local gateway applies the table, and the CloudFront function for AWS is made from it.
 """
 
+from typing import Any
+
+from chalicelib.contracts.registry import build_contracts
+from chalicelib.settings import Settings
 from infra.gateway.paths import Demand, PathRule
 
 # A Socket.IO client begins with long-polling unless told otherwise, and API Gateway can't do that.
@@ -15,15 +19,13 @@ _NO_POLLING = (
 # Clients of older protocols say so, by any transport, and know this answer: a Socket.IO server's.
 _PROTOCOL = Demand("EIO", "4", (400, '{"code":5,"message":"Unsupported protocol version"}'))
 
-PATHS: tuple[PathRule, ...] = (
-    PathRule("/api/v1/ws/courier", {"contract": "courier"}),
-    PathRule("/api/v1/ws/customer", {"contract": "customer"}),
-    PathRule("/api/websocket/ws", {"contract": "feed"}),
-    PathRule("/api/v1/ws/rides", {"contract": "rides"}),
-    PathRule("/ws/driver/orders/", {"contract": "drivers"}),
-    PathRule("/ws/driver/orders/{token}", {"contract": "drivers"}),
-    PathRule("/orders", {"contract": "food"}),
-    PathRule(
-        "/socket.io", {"contract": "socketio"}, otherwise=(400, _NO_POLLING), demand=_PROTOCOL
-    ),
+# What a path demands beyond being its contract's.
+_MORE: dict[str, dict[str, Any]] = {
+    "socketio": {"otherwise": (400, _NO_POLLING), "demand": _PROTOCOL},
+}
+
+PATHS: tuple[PathRule, ...] = tuple(
+    PathRule(path, {"contract": name}, **_MORE.get(name, {}))
+    for name, contract in build_contracts(Settings(jwt_secret="")).items()
+    for path in contract.paths
 )

@@ -29,9 +29,9 @@ class Packets:
 
     def connect(self, auth: Any = None) -> list[str]:
         """Ask to CONNECT; the packets that came."""
-        return self.send_wakeups(f"40{NAMESPACE},{'' if auth is None else json.dumps(auth)}")
+        return self.send_packet(f"40{NAMESPACE},{'' if auth is None else json.dumps(auth)}")
 
-    def send_wakeups(self, text: str) -> list[str]:
+    def send_packet(self, text: str) -> list[str]:
         """Send one packet; the packets that came."""
         self.socket.say(text)
         return self.take()
@@ -46,7 +46,7 @@ class Packets:
         """Emit an event; what was heard, acks by their id."""
         arguments = [name] if data is None else [name, data]
         text = f"42{NAMESPACE},{'' if ack is None else ack}{json.dumps(arguments)}"
-        return [_heard(packet) for packet in self.send_wakeups(text)]
+        return [_heard(packet) for packet in self.send_packet(text)]
 
     def heard(self) -> list[Heard]:
         """The events since the last time, as (name, data)."""

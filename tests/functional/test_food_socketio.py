@@ -142,11 +142,11 @@ def test_only_engine_io_4_is_spoken(world: World) -> None:
 
 def test_another_namespace_is_no_namespace(world: World) -> None:
     client = Packets(world)
-    assert client.send_wakeups("40") == ['44{"message":"Invalid namespace"}']
-    assert client.send_wakeups("40/chat,") == ['44/chat,{"message":"Invalid namespace"}']
+    assert client.send_packet("40") == ['44{"message":"Invalid namespace"}']
+    assert client.send_packet("40/chat,") == ['44/chat,{"message":"Invalid namespace"}']
     token = world.customer("123").token
     assert client.connect({"token": token})[0].startswith("40/orders,")
-    assert client.send_wakeups('42["get-available-orders"]')[0].startswith("44{")
+    assert client.send_packet('42["get-available-orders"]')[0].startswith("44{")
 
 
 def test_connecting_twice_is_answered_twice_and_changes_nothing(kitchen: Kitchen) -> None:
@@ -158,14 +158,14 @@ def test_connecting_twice_is_answered_twice_and_changes_nothing(kitchen: Kitchen
 
 def test_events_before_connect_are_not_served(kitchen: Kitchen) -> None:
     client = Packets(kitchen.world)
-    (error,) = client.send_wakeups('42/orders,["get-restaurant-orders"]')
+    (error,) = client.send_packet('42/orders,["get-restaurant-orders"]')
     assert error == '44/orders,{"message":"Connect to /orders first."}'
 
 
 @pytest.mark.parametrize("farewell", ["41/orders,", "1"])
 def test_leaving_closes_the_connection(kitchen: Kitchen, farewell: str) -> None:
     user = Packets(kitchen.world, kitchen.customer)
-    user.send_wakeups(farewell)
+    user.send_packet(farewell)
     assert kitchen.world.gateway.closed == [user.socket.id]
     kitchen.place()
     assert user.heard() == []
@@ -194,7 +194,7 @@ def test_an_ack_is_sent_whenever_it_is_asked_for(kitchen: Kitchen) -> None:
 def test_a_broken_packet_is_an_error(kitchen: Kitchen, packet: str) -> None:
     """Ambiguity n."""
     user = Packets(kitchen.world, kitchen.customer)
-    (error,) = user.send_wakeups(packet)
+    (error,) = user.send_packet(packet)
     assert error.startswith('42/orders,["error",{"message":')
     assert kitchen.world.gateway.closed == []
 
@@ -204,13 +204,13 @@ def test_engine_ios_own_packets_and_garbage_are_ignored(kitchen: Kitchen, garbag
     """Ambiguity n."""
     for client in (Packets(kitchen.world, kitchen.customer), Packets(kitchen.world)):
         client.take()
-        assert client.send_wakeups(garbage) == []
+        assert client.send_packet(garbage) == []
     assert kitchen.world.gateway.closed == []
 
 
 def test_binary_packets_are_answered_with_a_clear_error(kitchen: Kitchen) -> None:
     user = Packets(kitchen.world, kitchen.customer)
-    (error,) = user.send_wakeups('451-/orders,["x",{"_placeholder":true,"num":0}]')
+    (error,) = user.send_packet('451-/orders,["x",{"_placeholder":true,"num":0}]')
     assert "Binary data can't be sent." in error
 
 
@@ -231,7 +231,7 @@ def live_through(
             for packet in client.take():
                 if packet == "2":
                     pings[client.socket.id].append((world.clock() - began).total_seconds())
-                    client.send_wakeups("3")
+                    client.send_packet("3")
     return pings
 
 
@@ -343,7 +343,7 @@ def test_what_is_refused_does_nothing_and_others_are_not_held_up(kitchen: Kitche
 def test_pongs_are_not_counted(kitchen: Kitchen) -> None:
     owner = Packets(kitchen.world, kitchen.owner)
     for _ in range(30):
-        owner.send_wakeups("3")
+        owner.send_packet("3")
     assert names(owner.emit("get-restaurant-orders")) == ["restaurant-orders"]
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.people import Role
 from chalicelib.services.sweeper import PASS_INTERVAL
 from chalicelib.store.tables import ConnectionRow
+from tests.contracts import CONTRACTS
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_profile
 from tests.functional.world import Someone, World

@@ -108,7 +108,7 @@ def test_an_event_waits_for_the_connect_packet(world: World) -> None:
     client = Packets(world)
     packet = f'40/orders,{{"token":"{dan.token}"}}'
     meanwhile(world, 1, lambda: other(world, client.socket, packet))
-    sent = client.send_wakeups('42/orders,7["get-available-orders"]')
+    sent = client.send_packet('42/orders,7["get-available-orders"]')
     assert [text[:2] for text in sent] == ["40", "42", "43"]
     assert sent[1].startswith('42/orders,["available-orders"')
 

@@ -40,12 +40,12 @@ def test_any_event_name_gets_an_error_and_its_ack(kitchen: Kitchen) -> None:
         arguments: list[list[Any]] = [[], [{}], [None], ["x", 5], [{"orderId": 1}]]
         for data in arguments:
             text = json.dumps([name, *data])
-            error, ack = user.send_wakeups(f"42/orders,7{text}")
+            error, ack = user.send_packet(f"42/orders,7{text}")
             assert error.startswith('42/orders,["error",{"message":'), name
             assert json.loads(ack.removeprefix("43/orders,7")) == [
                 {"error": json.loads(error.removeprefix("42/orders,"))[1]["message"]}
             ], name
-            assert len(user.send_wakeups(f"42/orders,{text}")) == 1, name
+            assert len(user.send_packet(f"42/orders,{text}")) == 1, name
     assert kitchen.world.gateway.closed == []
 
 
@@ -82,9 +82,9 @@ def test_a_packet_that_is_none_is_answered_before_and_after_connecting(
 ) -> None:
     user, stranger = Packets(kitchen.world, kitchen.customer), Packets(kitchen.world)
     user.take()
-    heard = user.send_wakeups(packet)
+    heard = user.send_packet(packet)
     assert [one.startswith('42/orders,["error"') for one in heard] == [True, False][: 1 + acked]
-    (refused,) = stranger.send_wakeups(packet)
+    (refused,) = stranger.send_packet(packet)
     assert refused.startswith("44")
     assert "message" in refused
     assert kitchen.world.gateway.closed == []
@@ -97,13 +97,13 @@ def test_an_event_on_another_namespace_is_refused_there(kitchen: Kitchen, namesp
     user = Packets(kitchen.world, kitchen.customer)
     user.take()
     prefix = "" if namespace == "/" else f"{namespace},"
-    (refused,) = user.send_wakeups(f'42{prefix}7["get-available-orders"]')
+    (refused,) = user.send_packet(f'42{prefix}7["get-available-orders"]')
     assert refused == f'44{prefix}{{"message":"Connect to /orders first."}}'
 
 
 def test_twenty_events_at_once_are_answered(kitchen: Kitchen) -> None:
     owner = Packets(kitchen.world, kitchen.owner)
-    owner.send_wakeups("40/chat,")
+    owner.send_packet("40/chat,")
     owner.connect({"token": kitchen.owner.token})
     owner.take()
     with ThreadPoolExecutor(10) as pool:

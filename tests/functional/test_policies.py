@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.people import Role
 from infra.template.functions import FUNCTIONS
 from infra.template.policies import make_policy
+from tests.contracts import CONTRACTS
 from tests.functional.conftest import PREFIX, Engine
 from tests.functional.world import World
 

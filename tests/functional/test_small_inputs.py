@@ -79,7 +79,7 @@ def test_on_every_socket_they_are_an_error_and_it_stays_open(world: World, sent:
         assert "error" in json.dumps(frame)
         assert socket.id not in world.gateway.closed
     packets = Packets(world, kitchen.owner)
-    (packet,) = packets.send_wakeups(f'42/orders,["get-restaurant-orders",{sent}]')
+    (packet,) = packets.send_packet(f'42/orders,["get-restaurant-orders",{sent}]')
     assert packet.startswith('42/orders,["error"')
     assert packets.socket.id not in world.gateway.closed
     socket = world.connect(world.someone(Role.CUSTOMER, "fay"), "feed")

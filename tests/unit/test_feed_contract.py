@@ -19,7 +19,6 @@ from chalicelib.contracts.feed.events import (
     decode_event_id,
     encode_event_id,
 )
-from chalicelib.contracts.feed.socket import FEED
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact, OrderDetails, OrderItem, Place
 from chalicelib.domain.events import Event, order_stream
@@ -29,6 +28,7 @@ from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions,
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, Unauthenticated
 from tests.builders import NOW
+from tests.contracts import FEED
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "feed"
 SOCKET = Connection("c1=", "feed", NOW, person_id="user_123", role=Role.CUSTOMER, subscriptions=())

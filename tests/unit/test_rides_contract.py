@@ -129,7 +129,7 @@ def test_every_request_of_the_spec_is_read(name: str, sample: dict[str, Any]) ->
         request = RIDES.read_message(
             encode_frame({key: name, "data": sample}), a_connection(role), NOW
         )
-        assert request.request == MESSAGES[name].read(sample, NOW)
+        assert request.request == MESSAGES[name].read(sample, a_connection(role), NOW)
 
 
 JOB = a_job(

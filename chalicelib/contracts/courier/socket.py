@@ -5,16 +5,19 @@ Two kinds of client speak it, couriers and customers, on a path each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.contracts import fixes
 from chalicelib.contracts.base import (
     REFRESH,
     REFRESHED,
     Contract,
-    Reader,
+    Data,
+    MessageType,
     SocketMessage,
     Writer,
     decode_message,
@@ -30,7 +33,7 @@ from chalicelib.contracts.moments import format_iso
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Subscriber
+from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.requests import ReportFix
 from chalicelib.domain.people import Fix, Person, Role
@@ -72,54 +75,52 @@ class CourierContract(Contract):
     # Spec 000 has no word for it, and its clients pass over events that they do not know.
     keepalive_frame = encode_frame({"event": "heartbeat", "data": {}})
 
-    def __init__(
-        self, role: Role, readers: Mapping[str, Reader], writers: Mapping[str, Writer]
-    ) -> None:
+    def __init__(self, role: Role) -> None:
+        """Keep of both tables what is for one role."""
+        super().__init__(
+            {name: message for name, message in MESSAGES.items() if role in message.roles},
+            {type_: mine for type_, all_ in WRITERS.items() if (mine := _pick_for(role, all_))},
+        )
         self.roles = frozenset({role})
-        self._readers = readers
-        self._writers = writers
+        self.paths = (f"/api/v1/ws/{role.value}",)
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
-        """None beyond the person's own."""
-        return ()
+    def encode_event(self, name: str, data: Data) -> str:
+        """Encode {event, data}."""
+        return encode_frame({"event": name, "data": data})
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """A courier who comes back is told of the offer that is still open."""
+        """Tell a courier who comes back of the offer that is still open."""
         if offered is None:
             return ()
         data = _render_offer(offered.id, offered.details)
-        return (encode_frame({"event": "order.assigned", "data": data}),)
-
-    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
-        """One frame an event, or none."""
-        writer = self._writers.get(event.type)
-        return (encode_frame(writer(event)),) if writer else ()
+        return (self.encode_event("order.assigned", data),)
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """What a client asks. Raises InvalidInput."""
+        """Read what a client asks. Raises InvalidInput."""
         found = decode_message(text)
         name, data = found.get("event"), found.get("data", {})
         if not isinstance(data, dict):
             raise InvalidInput("data must be an object.")
-        reader = self._readers.get(name) if isinstance(name, str) else None
-        if reader is None:
+        message = self.messages.get(name) if isinstance(name, str) else None
+        if message is None:
             raise InvalidInput("This event is unknown.")
-        return SocketMessage(str(name), reader(data, now))
+        return SocketMessage(str(name), message.read(data, connection, now))
 
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """Spec 000 answers nothing on the socket; that a token was taken is ours to say."""
-        return (encode_frame({"event": REFRESHED, "data": {}}),) if request.name == REFRESH else ()
+        """Answer nothing, as spec 000, but that a token was taken, which is ours to say."""
+        data = self.messages[request.name].answer(result, connection, request)
+        return () if data is None else (self.encode_event(REFRESHED, data),)
 
     def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """Spec 000 has no errors on the socket; this is ours, and the socket stays open.
+        """Make an error frame: spec 000 has none, this is ours, and the socket stays open.
 
         A position that comes too soon is passed over without a word: the next one heals it.
         """
         if isinstance(error, RateLimited):
             return ()
-        return (encode_frame({"event": "error", "data": {"message": error.message}}),)
+        return (self.encode_event("error", {"message": error.message}),)
 
 
 def read_location(data: Mapping[str, Any], now: datetime) -> Fix:
@@ -176,7 +177,7 @@ def render_courier(person: Person) -> dict[str, Any]:
 
 
 def render_transition(error: InvalidTransition) -> dict[str, Any]:
-    """What an illegal step is answered with, in the words of spec 000."""
+    """Render what an illegal step is answered with, in the words of spec 000."""
     return {
         "from": STATUS_WORDS[Status(error.status)],
         "to": STEP_WORDS.get(error.step, error.step),
@@ -204,62 +205,67 @@ def _render_offer(order_id: int, job: OrderDetails) -> dict[str, Any]:
     }
 
 
-def _order_details(event: Event) -> OrderDetails:
-    assert event.details is not None, "events of orders are relayed with their job"
-    return event.details
+def _render_assigned(event: Event) -> Data:
+    return _render_offer(event.order_id, event.order_details)
 
 
-def _render_assigned(event: Event) -> Mapping[str, Any]:
-    return {"event": "order.assigned", "data": _render_offer(event.order_id, _order_details(event))}
+def _render_lost_offer(event: Event) -> Data:
+    return {"order_id": str(event.order_id), "customer_id": event.order_details.customer_id}
 
 
-def _courier_writer(name: str) -> Writer:
-    def write(event: Event) -> Mapping[str, Any]:
-        data = {"order_id": str(event.order_id), "customer_id": _order_details(event).customer_id}
-        return {"event": name, "data": data}
-
-    return write
+def _for_courier(name: str, render: Callable[[Event], Data]) -> Sequence[Writer]:
+    return (Writer(name, render, Role.COURIER),)
 
 
-def _status_writer(status: str, with_places: bool = False, with_courier: bool = False) -> Writer:
-    def write(event: Event) -> Mapping[str, Any]:
+def _status(status: str, with_places: bool = False, with_courier: bool = False) -> Sequence[Writer]:
+    """Make the customer's `order.status` of this status, with what spec 000 shows beside it."""
+
+    def render(event: Event) -> Data:
         data: dict[str, Any] = {"order_id": str(event.order_id), "status": status}
         if with_places:
-            job = _order_details(event)
-            data |= {**_render_places(job), **omit_none(receiver_phone=job.receiver_phone)}
+            details = event.order_details
+            data |= {**_render_places(details), **omit_none(receiver_phone=details.receiver_phone)}
         if with_courier and event.courier:
             data |= omit_none(
                 courier_name=event.courier.name,
                 courier_phone=event.courier.phone,
                 courier_profile_picture=event.courier.picture,
             )
-        return {"event": "order.status", "data": data}
+        return data
 
-    return write
+    return (Writer("order.status", render, Role.CUSTOMER),)
 
 
-_REFRESH: dict[str, Reader] = {REFRESH: lambda data, now: read_refresh(data)}
-COURIER_READERS: dict[str, Reader] = {
-    **_REFRESH,
-    "location.update": lambda data, now: ReportFix(read_location(data, now)),
-}
-CUSTOMER_READERS: dict[str, Reader] = _REFRESH
+def _pick_for(role: Role, writers: Sequence[Writer]) -> Sequence[Writer]:
+    # The type alone says here whom an event is for: one object of the contract has one audience.
+    return tuple(replace(writer, audience=None) for writer in writers if writer.audience is role)
 
-COURIER_WRITERS: dict[str, Writer] = {
-    events.OFFER_MADE: _render_assigned,
-    events.OFFER_TIMED_OUT: _courier_writer("order.assignment_timed_out"),
-    events.OFFER_REASSIGNED: _courier_writer("order.reassigned_away"),
-    events.SEARCH_FAILED: _courier_writer("order.no_nearby_driver"),
-}
-CUSTOMER_WRITERS: dict[str, Writer] = {
-    events.ORDER_OFFERED: _status_writer("assigned", with_places=True),
-    events.ORDER_ACCEPTED: _status_writer("accepted", with_courier=True),
-    events.ORDER_DECLINED: _status_writer("declined"),
-    events.COURIER_ARRIVED: _status_writer("arrived"),
-    events.ORDER_PICKED_UP: _status_writer("picked_up", with_courier=True),
-    events.ORDER_DELIVERED: _status_writer("delivered", with_courier=True),
-    events.ORDER_UNSERVED: _status_writer("no_nearby_driver"),
+
+MESSAGES: Mapping[str, MessageType] = {
+    REFRESH: MessageType(
+        frozenset({Role.COURIER, Role.CUSTOMER}),
+        lambda data, connection, now: read_refresh(data),
+        lambda result, connection, message: {},
+    ),
+    "location.update": MessageType(
+        frozenset({Role.COURIER}),
+        lambda data, connection, now: ReportFix(read_location(data, now)),
+        lambda result, connection, message: None,
+    ),
 }
 
-COURIER = CourierContract(Role.COURIER, COURIER_READERS, COURIER_WRITERS)
-CUSTOMER = CourierContract(Role.CUSTOMER, CUSTOMER_READERS, CUSTOMER_WRITERS)
+WRITERS: Mapping[str, Sequence[Writer]] = {
+    events.OFFER_MADE: _for_courier("order.assigned", _render_assigned),
+    events.OFFER_TIMED_OUT: _for_courier("order.assignment_timed_out", _render_lost_offer),
+    events.OFFER_REASSIGNED: _for_courier("order.reassigned_away", _render_lost_offer),
+    events.SEARCH_FAILED: _for_courier("order.no_nearby_driver", _render_lost_offer),
+    events.ORDER_OFFERED: _status("assigned", with_places=True),
+    events.ORDER_ACCEPTED: _status("accepted", with_courier=True),
+    events.ORDER_DECLINED: _status("declined"),
+    events.COURIER_ARRIVED: _status("arrived"),
+    events.ORDER_PICKED_UP: _status("picked_up", with_courier=True),
+    events.ORDER_DELIVERED: _status("delivered", with_courier=True),
+    events.ORDER_UNSERVED: _status("no_nearby_driver"),
+}
+
+COURIER, CUSTOMER = CourierContract(Role.COURIER), CourierContract(Role.CUSTOMER)

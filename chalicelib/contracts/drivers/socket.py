@@ -14,7 +14,10 @@ from chalicelib.contracts.base import (
     REFRESH,
     REFRESHED,
     Contract,
+    Data,
+    MessageType,
     SocketMessage,
+    Writer,
     decode_message,
     encode_frame,
     omit_none,
@@ -29,7 +32,7 @@ from chalicelib.contracts.moments import format_naive_iso
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Subscriber
+from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, WaybillError
@@ -44,15 +47,12 @@ _DECIMAL = re.compile(r"\s*[+-]?\d{1,3}(\.\d{1,20})?\s*", re.ASCII)
 class DriversContract(Contract):
     """The contract: drivers listen, and may ping."""
 
+    paths = ("/ws/driver/orders/", "/ws/driver/orders/{token}")
     roles = frozenset({Role.COURIER})
     keepalive_frame = encode_frame({"type": "pong"})  # unasked: a word that every client knows
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
-        """None beyond the driver's own."""
-        return ()
-
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """The connection is confirmed, then comes what is pending, even if that is nothing."""
+        """Confirm the connection, then tell what is pending, even if that is nothing."""
         established = {
             "type": "connection_established",
             "message": "Connected to driver orders",
@@ -60,29 +60,29 @@ class DriversContract(Contract):
         }
         return encode_frame(established), encode_frame(render_pending_orders(offered))
 
-    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
-        """One frame an event, or none."""
-        writer = WRITERS.get(event.type)
-        worded = writer(event) if writer else None
-        return (encode_frame(worded),) if worded else ()
+    def encode_event(self, name: str, data: Data) -> str:
+        """Encode {type, …}."""
+        return encode_frame({"type": name, **data})
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """`ping`, which asks for nothing but an answer, or `refresh`. Raises InvalidInput."""
+        """Read what a client asks. Raises InvalidInput."""
         found = decode_message(text)
         name = found.get("type")
-        if not isinstance(name, str) or name not in ANSWERS:
+        message = self.messages.get(name) if isinstance(name, str) else None
+        if message is None:
             raise InvalidInput("This type is unknown.")
-        return SocketMessage(name, read_refresh(found) if name == REFRESH else None)
+        return SocketMessage(str(name), message.read(found, connection, now))
 
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """`pong`, or that a token was taken."""
-        return (encode_frame({"type": ANSWERS[request.name]}),)
+        """Make `pong`, or say that a token was taken."""
+        data = self.messages[request.name].answer(result, connection, request)
+        return () if data is None else (encode_frame(data),)
 
     def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """Spec 004 has no errors on the socket; this is ours, and the socket stays open."""
-        return (encode_frame({"type": "error", "message": error.message}),)
+        """Make an error frame: spec 004 has none, this is ours, and the socket stays open."""
+        return (self.encode_event("error", {"message": error.message}),)
 
 
 def render_pending_orders(offered: Order | None) -> dict[str, Any]:
@@ -178,43 +178,47 @@ def _to_km(distance_m: float | None) -> float | None:
     return None if distance_m is None else round(distance_m / 1000, 2)
 
 
-def _render_new_order(event: Event) -> Mapping[str, Any]:
-    assert event.details is not None, "events of orders are relayed with their job"
+def _render_new_order(event: Event) -> Data:
     distance_m = event.offer.distance_m if event.offer else None
     return {
-        "type": "new_order",
-        "order": _render_order(event.order_id, event.details, Status.OFFERED, distance_m),
+        "order": _render_order(event.order_id, event.order_details, Status.OFFERED, distance_m),
         "message": "New ride request available",
     }
 
 
-def _render_timeout(event: Event) -> Mapping[str, Any]:
+def _render_timeout(event: Event) -> Data:
     return {
-        "type": "order_timeout",
         "order_id": event.order_id,
         "message": "Order expired or reassigned to another driver",
     }
 
 
-def _render_reassigned(event: Event) -> Mapping[str, Any] | None:
-    """One `order_timeout` an offer: after a lapse it has been said already."""
+def _render_reassigned(event: Event) -> Data | None:
+    """Render one `order_timeout` an offer: after a lapse it has been said already."""
     return None if event.data.get("lapsed") else _render_timeout(event)
 
 
-def _render_cancelled(event: Event) -> Mapping[str, Any] | None:
-    """To the driver who had it, who must not wait for an order that is gone; not to its customer,
-    who may drive too."""
-    assert event.details is not None, "events of orders are relayed with their job"
-    return None if event.to == event.details.customer_id else _render_timeout(event)
-
-
-ANSWERS = {"ping": "pong", REFRESH: REFRESHED}
-
-WRITERS = {
-    events.OFFER_MADE: _render_new_order,
-    events.OFFER_TIMED_OUT: _render_timeout,
-    events.OFFER_REASSIGNED: _render_reassigned,
-    events.ORDER_CANCELLED: _render_cancelled,
+_DRIVERS_ONLY = frozenset({Role.COURIER})
+MESSAGES: Mapping[str, MessageType] = {
+    "ping": MessageType(
+        _DRIVERS_ONLY,
+        lambda data, connection, now: None,
+        lambda result, connection, message: {"type": "pong"},
+    ),
+    REFRESH: MessageType(
+        _DRIVERS_ONLY,
+        lambda data, connection, now: read_refresh(data),
+        lambda result, connection, message: {"type": REFRESHED},
+    ),
 }
 
-DRIVERS = DriversContract()
+WRITERS: Mapping[str, Sequence[Writer]] = {
+    events.OFFER_MADE: (Writer("new_order", _render_new_order),),
+    events.OFFER_TIMED_OUT: (Writer("order_timeout", _render_timeout),),
+    events.OFFER_REASSIGNED: (Writer("order_timeout", _render_reassigned),),
+    # To the driver who had it, who must not wait for an order that is gone; not to its customer,
+    # who may drive too.
+    events.ORDER_CANCELLED: (Writer("order_timeout", _render_timeout, Role.COURIER),),
+}
+
+DRIVERS = DriversContract(MESSAGES, WRITERS)

@@ -10,21 +10,17 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
-import msgspec
-
-from chalicelib.contracts.base import omit_none
+from chalicelib.contracts.base import Data, Writer, find_audience, omit_none
 from chalicelib.contracts.feed import money as feed_money
 from chalicelib.contracts.moments import format_iso
 from chalicelib.contracts.money import to_major_units
 from chalicelib.domain import events, travel
-from chalicelib.domain.details import Contact, OrderDetails
+from chalicelib.domain.details import Contact
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.payouts import mask_account
 from chalicelib.domain.money.pricing import quote_price
-
-Data = dict[str, Any]
+from chalicelib.domain.people import Role
 
 CRITICAL, HIGH, MEDIUM, LOW = "critical", "high", "medium", "low"
 
@@ -32,24 +28,20 @@ _ID_PREFIX = "evt_"
 _DEFAULT_RATING = 5.0
 
 
-class EventKind(msgspec.Struct, frozen=True):
-    """One type of event on the wire."""
+class EventKind(Writer, frozen=True, kw_only=True):
+    """One type of event on the wire: a writer, and what the envelope says besides."""
 
-    name: str
     level: str
     source: str
-    render: Callable[[Event], Data]
 
 
 def is_feed_event(event: Event) -> bool:
-    """Whether the contract has words for an event. Of an order, only its customer hears here."""
-    if event.type not in EVENT_KINDS:
-        return False
-    return event.details is None or event.to == event.details.customer_id
+    """Say whether the contract writes an event. Of an order, only its customer hears here."""
+    return event.type in EVENT_KINDS and find_audience(event) in (None, Role.CUSTOMER)
 
 
 def render_envelope(event: Event) -> Data:
-    """The frame of an event that is `worded`."""
+    """Render an event that is one of the feed's, in its envelope."""
     kind = EVENT_KINDS[event.type]
     return {
         "event_type": kind.name,
@@ -84,17 +76,12 @@ def decode_event_id(event_id: str) -> tuple[str, int] | None:
     return (person_id, int(seq)) if good else None
 
 
-def _event_details(event: Event) -> OrderDetails:
-    assert event.details is not None, "events of orders are relayed with their job"
-    return event.details
-
-
 def _courier_contact(event: Event) -> Contact:
     return event.courier or Contact("")
 
 
 def _render_order_created(event: Event) -> Data:
-    job = _event_details(event)
+    job = event.order_details
     cost = quote_price(job)
     return {
         "order_id": str(event.order_id),
@@ -116,7 +103,7 @@ def _render_order_created(event: Event) -> Data:
 
 
 def _render_delivery_accepted(event: Event) -> Data:
-    job, courier = _event_details(event), _courier_contact(event)
+    job, courier = event.order_details, _courier_contact(event)
     to_pickup = event.data.get("pickup_minutes", travel.TO_PICKUP_MIN)
     way = travel.measure_way_m(job.pickup.point, job.dropoff.point)
     return {
@@ -150,7 +137,7 @@ def _render_in_transit(event: Event) -> Data:
 def _render_arrived(event: Event) -> Data:
     courier, at = (
         _courier_contact(event),
-        event.data.get("at") or _event_details(event).dropoff.point,
+        event.data.get("at") or event.order_details.dropoff.point,
     )
     return {
         "delivery_id": str(event.order_id),
@@ -195,7 +182,7 @@ def _render_order_confirmed(event: Event) -> Data:
     return {
         "order_id": str(event.order_id),
         "confirmation_time": format_iso(event.at),
-        "shop_name": event.data.get("shop_name") or _event_details(event).merchant_id or "",
+        "shop_name": event.data.get("shop_name") or event.order_details.merchant_id or "",
         "estimated_ready_time": format_iso(event.at + timedelta(minutes=travel.TO_READY_MIN)),
     }
 
@@ -209,7 +196,7 @@ def _render_order_ready(event: Event) -> Data:
 
 
 def _render_delivery_completed(event: Event) -> Data:
-    took = event.at - _event_details(event).created_at
+    took = event.at - event.order_details.created_at
     return {
         "delivery_id": str(event.order_id),
         "order_id": str(event.order_id),
@@ -220,49 +207,70 @@ def _render_delivery_completed(event: Event) -> Data:
     }
 
 
+def _kind(name: str, level: str, source: str, render: Callable[[Event], Data]) -> EventKind:
+    return EventKind(name, render, level=level, source=source)
+
+
 EVENT_KINDS: dict[str, EventKind] = {
     events.ORDER_CONFIRMED: EventKind(
-        "order_confirmed", HIGH, "order_service", _render_order_confirmed
+        "order_confirmed", _render_order_confirmed, level=HIGH, source="order_service"
     ),
-    events.ORDER_READY: EventKind("order_ready", HIGH, "order_service", _render_order_ready),
+    events.ORDER_READY: EventKind(
+        "order_ready", _render_order_ready, level=HIGH, source="order_service"
+    ),
     events.DELIVERY_DEPARTED: EventKind(
-        "delivery_in_transit", MEDIUM, "delivery_service", _render_in_transit
+        "delivery_in_transit", _render_in_transit, level=MEDIUM, source="delivery_service"
     ),
     events.DROPOFF_REACHED: EventKind(
-        "delivery_arrived", HIGH, "delivery_service", _render_arrived
+        "delivery_arrived", _render_arrived, level=HIGH, source="delivery_service"
     ),
-    events.POSITION_NOTED: EventKind("location_updated", LOW, "location_service", _render_location),
-    events.ETA_CHANGED: EventKind("eta_updated", MEDIUM, "location_service", _render_eta),
+    events.POSITION_NOTED: EventKind(
+        "location_updated", _render_location, level=LOW, source="location_service"
+    ),
+    events.ETA_CHANGED: EventKind(
+        "eta_updated", _render_eta, level=MEDIUM, source="location_service"
+    ),
     events.EARNING_RECORDED: EventKind(
-        "earning_recorded", MEDIUM, "earnings_service", feed_money.render_earning_recorded
+        "earning_recorded",
+        feed_money.render_earning_recorded,
+        level=MEDIUM,
+        source="earnings_service",
     ),
     events.BONUS_EARNED: EventKind(
-        "bonus_earned", HIGH, "earnings_service", feed_money.render_bonus_earned
+        "bonus_earned", feed_money.render_bonus_earned, level=HIGH, source="earnings_service"
     ),
     events.PAYOUT_APPROVED: EventKind(
-        "payout_approved", HIGH, "payout_service", feed_money.render_payout_approved
+        "payout_approved", feed_money.render_payout_approved, level=HIGH, source="payout_service"
     ),
     events.PAYOUT_COMPLETED: EventKind(
-        "payout_completed", HIGH, "payout_service", feed_money.render_payout_completed
+        "payout_completed", feed_money.render_payout_completed, level=HIGH, source="payout_service"
     ),
     events.WALLET_UPDATED: EventKind(
-        "wallet_updated", MEDIUM, "wallet_service", feed_money.render_wallet_updated
+        "wallet_updated", feed_money.render_wallet_updated, level=MEDIUM, source="wallet_service"
     ),
     events.PAYMENT_INITIATED: EventKind(
-        "payment_initiated", HIGH, "payment_service", feed_money.render_payment_initiated
+        "payment_initiated",
+        feed_money.render_payment_initiated,
+        level=HIGH,
+        source="payment_service",
     ),
     events.PAYMENT_COMPLETED: EventKind(
-        "payment_completed", HIGH, "payment_service", feed_money.render_payment_completed
+        "payment_completed",
+        feed_money.render_payment_completed,
+        level=HIGH,
+        source="payment_service",
     ),
     events.PAYMENT_FAILED: EventKind(
-        "payment_failed", CRITICAL, "payment_service", feed_money.render_payment_failed
+        "payment_failed", feed_money.render_payment_failed, level=CRITICAL, source="payment_service"
     ),
-    events.ORDER_PLACED: EventKind("order_created", HIGH, "order_service", _render_order_created),
+    events.ORDER_PLACED: EventKind(
+        "order_created", _render_order_created, level=HIGH, source="order_service"
+    ),
     events.ORDER_ACCEPTED: EventKind(
-        "delivery_accepted", HIGH, "delivery_service", _render_delivery_accepted
+        "delivery_accepted", _render_delivery_accepted, level=HIGH, source="delivery_service"
     ),
     events.ORDER_DELIVERED: EventKind(
-        "delivery_completed", HIGH, "delivery_service", _render_delivery_completed
+        "delivery_completed", _render_delivery_completed, level=HIGH, source="delivery_service"
     ),
 }
 TYPE_BY_NAME: dict[str, str] = {kind.name: type_ for type_, kind in EVENT_KINDS.items()}

@@ -6,14 +6,18 @@ to. What those are and how they are worded is in contracts/feed/events.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.contracts.base import (
+    MAX_TOKEN,
     Contract,
+    Data,
+    MessageType,
     RequestError,
     SocketMessage,
+    Writer,
     decode_message,
     encode_frame,
     omit_none,
@@ -35,7 +39,6 @@ from chalicelib.errors import InvalidInput, Unauthenticated, WaybillError
 
 MAX_EVENT_NAMES = 100  # in one message; the contract has 17
 MAX_NAME_LENGTH = 128  # each comes back in `rejected_events` if it is none
-_MAX_TOKEN = 8192
 
 # The contract's words for roles, where a client did not say its own.
 ROLE_NAMES: dict[Role, str] = {
@@ -49,82 +52,100 @@ ROLE_NAMES: dict[Role, str] = {
 class FeedContract(Contract):
     """The contract: people listen to what they subscribe to."""
 
+    paths = ("/api/websocket/ws",)
     roles = frozenset(ROLE_NAMES)
     authenticates_by_message = True
     requires_auth_message = True
     requires_profile = True
     subscribes = True
 
+    def __init__(self, client_timeout: timedelta) -> None:
+        super().__init__(MESSAGES, WRITERS)
+        self.client_timeout = client_timeout
+
     def rooms_for(self, connection: Connection) -> Sequence[str]:
-        """One in which all of the contract's connections can be counted, beyond the person's."""
+        """List the room in which all of the contract's connections can be counted."""
         return (subscriber_room(connection.id),)
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """None: the client speaks first."""
+        """Make none: the client speaks first."""
         return ()
 
     def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
-        """The event in its envelope, if it is one of the contract's and for this person."""
+        """Render the event in its envelope, which is more than a name and data, if it is one of
+        the contract's and for this person."""
         return (encode_frame(render_envelope(event)),) if is_feed_event(event) else ()
 
+    def encode_event(self, name: str, data: Data) -> str:
+        """Encode {type, …}, the form of all frames but events."""
+        return encode_frame({"type": name, **data})
+
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """What a client asks. Raises InvalidInput, Unauthenticated, or Refused."""
+        """Read what a client asks. Raises InvalidInput, Unauthenticated, or RequestError."""
         found = decode_message(text)
         name = found.get("type")
-        reader = READERS.get(name) if isinstance(name, str) else None
+        message = self.messages.get(name) if isinstance(name, str) else None
         if not connection.person_id and name != "auth":
             raise Unauthenticated("Authenticate first.")
-        if reader is None:
+        if message is None:
             raise InvalidInput("This type is unknown.")
         try:
-            return reader(found)
+            echo = message.echo(found) if message.echo else None
+            return SocketMessage(str(name), message.read(found, connection, now), echo)
         except WaybillError as error:
             raise RequestError(SocketMessage(str(name)), error) from None
 
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """The contract's confirmation of each message."""
-        return (encode_frame(ANSWERS[request.name](request, connection)),)
+        """Confirm each message as the contract does."""
+        data = self.messages[request.name].answer(result, connection, request)
+        return () if data is None else (encode_frame(data),)
 
     def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """{"type": "error", "message", "code"}."""
-        return (encode_frame({"type": "error", "message": error.message, "code": error.code}),)
+        """Make {"type": "error", "message", "code"}."""
+        return (self.encode_event("error", {"message": error.message, "code": error.code}),)
 
     def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
-        """Who has not authenticated gets one chance (spec 003, Authentication)."""
+        """Close the connection of a client that has not authenticated: it has one chance (spec
+        003, Authentication)."""
         return not connection.person_id
 
 
-def _read_auth(found: Mapping[str, Any]) -> SocketMessage:
+def _read_role_name(found: Data) -> str | None:
+    return read_optional_text(found.get("user_role"), "user_role", 40)
+
+
+def _read_auth(found: Data, connection: Connection, now: datetime) -> Authenticate:
     person_id = found.get("user_id")
     if isinstance(person_id, int) and not isinstance(person_id, bool):
         person_id = str(person_id)
-    word = read_optional_text(found.get("user_role"), "user_role", 40)
-    ask = Authenticate(
-        token=read_text(found.get("token"), "token", _MAX_TOKEN),
+    return Authenticate(
+        token=read_text(found.get("token"), "token", MAX_TOKEN),
         person_id=read_text(person_id, "user_id", 128),
-        role_word=word,
+        role_word=_read_role_name(found),
     )
-    return SocketMessage("auth", ask, word)
 
 
-def _read_subscribe(found: Mapping[str, Any]) -> SocketMessage:
-    known, rejected = _read_event_names(found)
-    return SocketMessage("subscribe", ChangeSubscriptions(subscribe_to=known), rejected)
+def _read_subscribe(found: Data, connection: Connection, now: datetime) -> ChangeSubscriptions:
+    return ChangeSubscriptions(subscribe_to=_read_event_types(found))
 
 
-def _read_unsubscribe(found: Mapping[str, Any]) -> SocketMessage:
-    known, rejected = _read_event_names(found)
-    return SocketMessage("unsubscribe", ChangeSubscriptions(unsubscribe_from=known), rejected)
+def _read_unsubscribe(found: Data, connection: Connection, now: datetime) -> ChangeSubscriptions:
+    return ChangeSubscriptions(unsubscribe_from=_read_event_types(found))
 
 
-def _read_heartbeat(found: Mapping[str, Any]) -> SocketMessage:
-    return SocketMessage("heartbeat", KeepAlive())
+def _read_event_types(found: Data) -> tuple[str, ...]:
+    """Read the types of event in `events`, in the core's words. Raises InvalidInput."""
+    return tuple(TYPE_BY_NAME[name] for name in _read_names(found) if name in TYPE_BY_NAME)
 
 
-def _read_event_names(found: Mapping[str, Any]) -> tuple[tuple[str, ...], list[str] | None]:
-    """The event types in `events`, in the core's words, and the names that are none."""
+def _read_rejected_names(found: Data) -> list[str] | None:
+    """Read the names in `events` that are no event's; None where all are. Raises InvalidInput."""
+    return [name for name in _read_names(found) if name not in TYPE_BY_NAME] or None
+
+
+def _read_names(found: Data) -> list[str]:
     names = found.get("events")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidInput("events must be a list of texts.", field="events")
@@ -134,38 +155,39 @@ def _read_event_names(found: Mapping[str, Any]) -> tuple[tuple[str, ...], list[s
         raise InvalidInput(
             f"events have at most {MAX_NAME_LENGTH} characters each.", field="events"
         )
-    rejected = [name for name in names if name not in TYPE_BY_NAME]
-    return tuple(TYPE_BY_NAME[name] for name in names if name in TYPE_BY_NAME), rejected or None
+    return names
 
 
-def _confirm_auth(request: SocketMessage, connection: Connection) -> dict[str, Any]:
+def _confirm_auth(result: Any, connection: Connection, message: SocketMessage) -> Data:
     return {
         "type": "authenticated",
         "user_id": connection.person_id,
-        "user_role": request.echo or (ROLE_NAMES[connection.role] if connection.role else ""),
+        "user_role": message.echo or (ROLE_NAMES[connection.role] if connection.role else ""),
         "connection_id": connection.id,
     }
 
 
-def _confirm_subscription(request: SocketMessage, connection: Connection) -> dict[str, Any]:
+def _confirm_subscription(result: Any, connection: Connection, message: SocketMessage) -> Data:
     return omit_none(
         type="subscription_updated",
         subscribed_events=[EVENT_KINDS[type_].name for type_ in connection.subscriptions or ()],
-        rejected_events=request.echo,
+        rejected_events=message.echo,
     )
 
 
-READERS: dict[str, Callable[[Mapping[str, Any]], SocketMessage]] = {
-    "auth": _read_auth,
-    "subscribe": _read_subscribe,
-    "unsubscribe": _read_unsubscribe,
-    "heartbeat": _read_heartbeat,
+_EVERYBODY = frozenset(ROLE_NAMES)
+MESSAGES: Mapping[str, MessageType] = {
+    "auth": MessageType(_EVERYBODY, _read_auth, _confirm_auth, _read_role_name),
+    "subscribe": MessageType(
+        _EVERYBODY, _read_subscribe, _confirm_subscription, _read_rejected_names
+    ),
+    "unsubscribe": MessageType(
+        _EVERYBODY, _read_unsubscribe, _confirm_subscription, _read_rejected_names
+    ),
+    "heartbeat": MessageType(
+        _EVERYBODY,
+        lambda found, connection, now: KeepAlive(),
+        lambda result, connection, message: {"type": "heartbeat_ack"},
+    ),
 }
-ANSWERS: dict[str, Callable[[SocketMessage, Connection], dict[str, Any]]] = {
-    "auth": _confirm_auth,
-    "subscribe": _confirm_subscription,
-    "unsubscribe": _confirm_subscription,
-    "heartbeat": lambda request, connection: {"type": "heartbeat_ack"},
-}
-
-FEED = FeedContract()
+WRITERS: Mapping[str, Sequence[Writer]] = {type_: (kind,) for type_, kind in EVENT_KINDS.items()}

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +12,14 @@ from chalicelib.contracts.base import (
     REFRESH,
     REFRESHED,
     Contract,
+    Data,
+    MessageType,
     RequestError,
     SocketMessage,
+    Writer,
     decode_message,
     encode_frame,
+    find_audience,
     read_refresh,
 )
 from chalicelib.contracts.food.orders import (
@@ -33,13 +37,12 @@ from chalicelib.domain.messaging.connections import (
     person_room,
     pool_room,
 )
-from chalicelib.domain.messaging.mailboxes import RESTAURANT_PREFIX, restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.requests import (
     AcceptOrder,
-    ClientRequest,
     ListOpenOrders,
     ListRestaurantOrders,
     TakeStep,
@@ -48,7 +51,10 @@ from chalicelib.domain.people import Role
 from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.errors import Forbidden, InvalidInput, InvalidTransition, WaybillError
 
-GET_AVAILABLE = "get-available-orders"
+GET_AVAILABLE, GET_OF_RESTAURANT = "get-available-orders", "get-restaurant-orders"
+PING = "ping"
+DRIVERS, OWNERS = frozenset({Role.COURIER}), frozenset({Role.MERCHANT})
+EVERYBODY = frozenset({Role.CUSTOMER}) | DRIVERS | OWNERS
 MAX_RESTAURANTS = 50  # of one owner's token; each is a room
 
 # Spec 002, "Allowed statuses by role".
@@ -75,7 +81,8 @@ STEP_WORDS: dict[str, str] = {
 class FoodContract(Contract):
     """The plain form. The other overrides how messages become frames, and back."""
 
-    roles = frozenset({Role.CUSTOMER, Role.COURIER, Role.MERCHANT})
+    paths = ("/orders",)
+    roles = EVERYBODY
     rate_limit = RateLimit(
         max_requests=20, window=timedelta(seconds=10)
     )  # spec 002 leaves the figure open
@@ -84,7 +91,7 @@ class FoodContract(Contract):
     )  # unasked: a word that every client knows
 
     def rooms_for(self, connection: Connection) -> Sequence[str]:
-        """Owners listen in their restaurants' rooms, drivers in the pool's."""
+        """List an owner's restaurants' rooms, or the pool's for a driver."""
         if connection.role is Role.COURIER:
             return (pool_room(FLOW),)
         if connection.role is Role.MERCHANT:
@@ -93,87 +100,56 @@ class FoodContract(Contract):
         return ()
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """Spec 002 greets nobody."""
+        """Make none: spec 002 greets nobody."""
         return ()
 
-    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
-        """An event in this contract's words, for one who hears it in their role."""
-        audience = guess_audience(event, listener.role)
-        if audience is None:
-            return ()
-        return [
-            self.encode_event(name, WRITERS[name](event))
-            for name in NAMES.get((event.type, audience), ())
-        ]
+    def is_for(self, event: Event, listener: Subscriber) -> bool:
+        """Say whether an event is meant for the role that the listener has on this socket."""
+        return find_audience(event) is listener.role
 
     def encode_event(self, name: str, data: Mapping[str, Any]) -> str:
-        """One message as a frame."""
+        """Encode {event, data}."""
         return encode_frame({"event": name, "data": data})
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """What a client asks. Raises InvalidInput or Refused."""
+        """Read what a client asks. Raises InvalidInput or RequestError."""
         found = decode_message(text)
         name = found.get("event")
         if not isinstance(name, str):
             raise InvalidInput("event must be a text.")
-        if name == "ping":
-            return SocketMessage(name)
-        return self.read_event(name, found.get("data"), connection)
+        return self.read_event(name, found.get("data"), connection, now)
 
     def read_event(
-        self, name: str, data: Any, connection: Connection, echo: Any = None
+        self, name: str, data: Any, connection: Connection, now: datetime, echo: Any = None
     ) -> SocketMessage:
-        """A message as a request. Raises Refused."""
+        """Read a message as a request. Raises RequestError."""
         try:
-            reader = READERS.get(name) or OURS.get(name)
-            if reader is None:
+            message = self.messages.get(name)
+            if message is None:
                 raise InvalidInput("This event is unknown.")
-            if data is not None and not isinstance(data, dict):
+            if name != PING and data is not None and not isinstance(data, dict):
                 raise InvalidInput("data must be an object.")
-            return SocketMessage(name, reader(data or {}, connection.role), echo)
+            if connection.role not in message.roles:
+                raise Forbidden("Insufficient permissions.")
+            return SocketMessage(name, message.read(data or {}, connection, now), echo)
         except WaybillError as error:
             raise RequestError(SocketMessage(name, echo=echo), error) from None
 
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """A list that was asked for, or a pong; what else was done is told as an event."""
-        if request.name == "ping":
-            return (self.encode_event("pong", {}),)
-        if request.name == REFRESH:
-            return (self.encode_event(REFRESHED, {}),)
-        listed = LISTS.get(request.name)
-        if listed is None:
-            return ()
-        orders = render_order_list(result, newest=request.name == GET_AVAILABLE)
-        return (self.encode_event(listed, {"orders": orders}),)
+        """Answer with a list that was asked for, or a pong; what else was done is told as an
+        event."""
+        data = self.messages[request.name].answer(result, connection, request)
+        return () if data is None else (self.encode_event(ANSWER_NAMES[request.name], data),)
 
     def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """`error`; the socket stays open."""
+        """Make an `error`; the socket stays open."""
         return (self.encode_event("error", {"message": render_error(error)}),)
 
 
-TO_COURIERS = frozenset(
-    {events.ORDER_OPENED, events.ORDER_TAKEN, events.ORDER_CLAIMED, events.OFFER_REASSIGNED}
-)
-
-
-def guess_audience(event: Event, role: Role | None) -> Role | None:
-    """As what a listener of this role hears an event: each copy of it is for one kind of people,
-    and somebody may be two of them on two sockets."""
-    if event.type in TO_COURIERS:
-        meant = Role.COURIER
-    elif event.to.startswith(RESTAURANT_PREFIX):
-        meant = Role.MERCHANT
-    elif event.details is not None and event.to == event.details.customer_id:
-        meant = Role.CUSTOMER
-    else:
-        meant = Role.COURIER
-    return meant if meant is role else None
-
-
 def render_error(error: WaybillError) -> str:
-    """What is wrong, in the words of spec 002."""
+    """Say what is wrong, in the words of spec 002."""
     if not isinstance(error, InvalidTransition):
         return error.message
     if error.step == "accept":
@@ -182,33 +158,27 @@ def render_error(error: WaybillError) -> str:
     return f"Invalid status transition: {status} to {STEP_WORDS.get(error.step, error.step)}."
 
 
-def _render_order_event(event: Event) -> dict[str, Any]:
-    assert event.details is not None, "events of orders are relayed with their job"
+def _render_order_event(event: Event) -> Data:
     courier_id = event.courier.id if event.courier else None
-    status = Status(event.status)
-    return {
-        "order": render_order_fields(event.order_id, event.details, status, courier_id, event.at)
-    }
+    status, details = Status(event.status), event.order_details
+    return {"order": render_order_fields(event.order_id, details, status, courier_id, event.at)}
 
 
-def _render_order_id(event: Event) -> dict[str, Any]:
+def _render_order_id(event: Event) -> Data:
     return {"orderId": event.order_id}
 
 
-def _read_order_id(data: Mapping[str, Any]) -> int:
+def _read_order_id(data: Data) -> int:
     id_ = parse_id(data.get("orderId"))
     if id_ is None:
         raise InvalidInput("Invalid order ID.", field="orderId")
     return id_
 
 
-def _require_role(role: Role | None, wanted: Role) -> None:
-    if role is not wanted:
-        raise Forbidden("Insufficient permissions.")
-
-
-def _read_status_update(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
-    steps = COMMANDS_BY_STATUS.get(role, {}) if role else {}
+def _read_status_update(data: Data, connection: Connection, now: datetime) -> TakeStep:
+    """Read a status as the step that leads there. A status that nobody knows is InvalidInput, one
+    that is not for the role Forbidden: which comes first is settled here and not by `roles`."""
+    steps = COMMANDS_BY_STATUS.get(connection.role, {}) if connection.role else {}
     status = data.get("status")
     if not isinstance(status, str) or status not in STATUS_WORDS.values():
         raise InvalidInput("Invalid status.", field="status")
@@ -217,71 +187,79 @@ def _read_status_update(data: Mapping[str, Any], role: Role | None) -> ClientReq
     return TakeStep(_read_order_id(data), steps[status])
 
 
-def _read_accept_order(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
-    _require_role(role, Role.COURIER)
-    return AcceptOrder(_read_order_id(data))
+def _answer_open_orders(
+    orders: Sequence[Order], connection: Connection, message: SocketMessage
+) -> Data:
+    return {"orders": render_order_list(orders, newest=True)}
 
 
-def _read_available_orders(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
-    _require_role(role, Role.COURIER)
-    return ListOpenOrders(FLOW)
+def _answer_restaurant_orders(
+    orders: Sequence[Order], connection: Connection, message: SocketMessage
+) -> Data:
+    return {"orders": render_order_list(orders, newest=False)}
 
 
-def _read_restaurant_orders(data: Mapping[str, Any], role: Role | None) -> ClientRequest:
-    _require_role(role, Role.MERCHANT)
-    return ListRestaurantOrders()
+def _answer_nothing(result: Any, connection: Connection, message: SocketMessage) -> None:
+    return None
 
 
-READERS: Mapping[str, Callable[[Mapping[str, Any], Role | None], ClientRequest]] = {
-    "update-order-status": _read_status_update,
-    "accept-order": _read_accept_order,
-    GET_AVAILABLE: _read_available_orders,
-    "get-restaurant-orders": _read_restaurant_orders,
+def _answer_empty(result: Any, connection: Connection, message: SocketMessage) -> Data:
+    return {}
+
+
+MESSAGES: Mapping[str, MessageType] = {
+    "update-order-status": MessageType(EVERYBODY, _read_status_update, _answer_nothing),
+    "accept-order": MessageType(
+        DRIVERS,
+        lambda data, connection, now: AcceptOrder(_read_order_id(data)),
+        _answer_nothing,
+    ),
+    GET_AVAILABLE: MessageType(
+        DRIVERS, lambda data, connection, now: ListOpenOrders(FLOW), _answer_open_orders
+    ),
+    GET_OF_RESTAURANT: MessageType(
+        OWNERS, lambda data, connection, now: ListRestaurantOrders(), _answer_restaurant_orders
+    ),
+    PING: MessageType(EVERYBODY, lambda data, connection, now: None, _answer_empty),
+    # Spec 002 has no such event; a token's end is ours to put off.
+    REFRESH: MessageType(
+        EVERYBODY, lambda data, connection, now: read_refresh(data), _answer_empty
+    ),
 }
-OURS: Mapping[
-    str, Callable[[Mapping[str, Any], Role | None], ClientRequest]
-] = {  # spec 002 has no such event
-    REFRESH: lambda data, role: read_refresh(data),
-}
-LISTS: Mapping[str, str] = {
+# The name of the frame that answers a message; what is not here is answered by events alone.
+ANSWER_NAMES: Mapping[str, str] = {
     GET_AVAILABLE: "available-orders",
-    "get-restaurant-orders": "restaurant-orders",
+    GET_OF_RESTAURANT: "restaurant-orders",
+    PING: "pong",
+    REFRESH: REFRESHED,
 }
 
-UPDATED = ("order-updated",)
-NAMES: Mapping[tuple[str, Role], tuple[str, ...]] = {
-    (events.ORDER_PLACED, Role.CUSTOMER): ("order-created",),
-    (events.ORDER_PLACED, Role.MERCHANT): ("new-order",),
-    (events.ORDER_OPENED, Role.COURIER): ("new-available-order",),
-    (events.ORDER_TAKEN, Role.COURIER): ("order-taken",),
-    (events.OFFER_REASSIGNED, Role.COURIER): ("order-taken",),
-    (events.ORDER_CLAIMED, Role.COURIER): ("order-accepted", "order-updated"),
-    (events.ORDER_ASSIGNED, Role.COURIER): ("order-assigned",),
-    (events.ORDER_ASSIGNED, Role.CUSTOMER): UPDATED,
-    (events.ORDER_ASSIGNED, Role.MERCHANT): UPDATED,
-    **{
-        (type_, role): UPDATED
-        for type_ in (
-            events.ORDER_CONFIRMED,
-            events.ORDER_PREPARING,
-            events.ORDER_READY,
-            events.ORDER_ACCEPTED,
-            events.ORDER_PICKED_UP,
-            events.ORDER_DELIVERED,
-            events.ORDER_CANCELLED,
-            events.ORDER_UNSERVED,
-        )
-        for role in (Role.CUSTOMER, Role.MERCHANT, Role.COURIER)
-    },
-}
-WRITERS: Mapping[str, Callable[[Event], dict[str, Any]]] = {
-    "order-created": _render_order_event,
-    "new-order": _render_order_event,
-    "order-updated": _render_order_event,
-    "new-available-order": _render_order_event,
-    "order-accepted": _render_order_event,
-    "order-assigned": _render_order_event,
-    "order-taken": _render_order_id,
+_UPDATED = (Writer("order-updated", _render_order_event),)
+WRITERS: Mapping[str, Sequence[Writer]] = {
+    events.ORDER_PLACED: (
+        Writer("order-created", _render_order_event, Role.CUSTOMER),
+        Writer("new-order", _render_order_event, Role.MERCHANT),
+    ),
+    events.ORDER_OPENED: (Writer("new-available-order", _render_order_event, Role.COURIER),),
+    events.ORDER_TAKEN: (Writer("order-taken", _render_order_id, Role.COURIER),),
+    events.OFFER_REASSIGNED: (Writer("order-taken", _render_order_id, Role.COURIER),),
+    events.ORDER_CLAIMED: (
+        Writer("order-accepted", _render_order_event, Role.COURIER),
+        Writer("order-updated", _render_order_event, Role.COURIER),
+    ),
+    events.ORDER_ASSIGNED: (
+        Writer("order-assigned", _render_order_event, Role.COURIER),
+        Writer("order-updated", _render_order_event, Role.CUSTOMER),
+        Writer("order-updated", _render_order_event, Role.MERCHANT),
+    ),
+    events.ORDER_CONFIRMED: _UPDATED,
+    events.ORDER_PREPARING: _UPDATED,
+    events.ORDER_READY: _UPDATED,
+    events.ORDER_ACCEPTED: _UPDATED,
+    events.ORDER_PICKED_UP: _UPDATED,
+    events.ORDER_DELIVERED: _UPDATED,
+    events.ORDER_CANCELLED: _UPDATED,
+    events.ORDER_UNSERVED: _UPDATED,
 }
 
-FOOD = FoodContract()
+FOOD = FoodContract(MESSAGES, WRITERS)

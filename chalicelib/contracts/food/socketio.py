@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chalicelib.contracts import socketio
 from chalicelib.contracts.base import RequestError, SocketMessage
-from chalicelib.contracts.food.socket import FoodContract, render_error
+from chalicelib.contracts.food.socket import MESSAGES, WRITERS, FoodContract, render_error
 from chalicelib.contracts.socketio import BadPacket, Packet, PacketKind
 from chalicelib.domain.messaging.connections import Connection, Heartbeat
 from chalicelib.domain.orders.model import Order
@@ -37,10 +37,12 @@ class FoodSocketIOContract(FoodContract):
     """A client opens the socket, is sent the open packet, asks to CONNECT with its token, and is
     in. `ping_interval` is how often it is pinged then."""
 
+    paths = ("/socket.io",)
     authenticates_by_message = True
     requires_auth_message = True
 
     def __init__(self, ping_interval: timedelta) -> None:
+        super().__init__(MESSAGES, WRITERS)
         self._ping_interval = ping_interval
         self.heartbeat = Heartbeat(ping_interval, PacketKind.PING.value)
 
@@ -61,11 +63,12 @@ class FoodSocketIOContract(FoodContract):
         return (socketio.encode_packet(Packet(PacketKind.OPEN, data)),)
 
     def encode_event(self, name: str, data: Mapping[str, Any]) -> str:
-        """One message as an event packet."""
+        """Encode one message as an event packet."""
         return socketio.encode_packet(Packet(PacketKind.EVENT, [name, data], NAMESPACE))
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """What a packet asks; nothing, where it is Engine.IO's own or none of its packets."""
+        """Read what a packet asks: nothing, where it is Engine.IO's own or none of its packets.
+        Raises RequestError."""
         try:
             packet = socketio.decode_packet(text)
             if packet.kind is PacketKind.CONNECT_ERROR:
@@ -84,7 +87,7 @@ class FoodSocketIOContract(FoodContract):
             error = Unauthenticated(f"Connect to {NAMESPACE} first.")
             raise RequestError(_ConnectMessage(namespace=packet.namespace), error)
         data = packet.data[1] if len(packet.data) > 1 else None
-        return self.read_event(packet.data[0], data, connection, packet.id)
+        return self.read_event(packet.data[0], data, connection, now, packet.id)
 
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
@@ -128,7 +131,7 @@ def _read_connect(packet: Packet, connection: Connection) -> SocketMessage:
 
 
 def _read_broken_packet(bad: BadPacket, connection: Connection) -> SocketMessage:
-    """What is refused with a broken packet: the ack that its event waits for is answered too."""
+    """Read what a broken packet was, to be refused: an event may wait for its ack."""
     if not connection.person_id:
         return _ConnectMessage(namespace=bad.namespace)
     wants_ack = bad.kind is PacketKind.EVENT and bad.namespace == NAMESPACE

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from chalicelib.contracts.base import omit_none, read_number, read_optional_text
 from chalicelib.domain.details import Contact, OrderDetails, Place
 from chalicelib.domain.events import Event
@@ -232,3 +234,8 @@ def _render_rider(job: OrderDetails) -> dict[str, Any]:
 
 def _format_coordinates(lat: float, lng: float) -> str:
     return f"{lat},{lng}"
+
+
+def render_sent_message(event: Event) -> dict[str, Any]:
+    """Render the chat message that an event tells of."""
+    return render_chat_message(msgspec.convert(event.data["message"], ChatMessage))

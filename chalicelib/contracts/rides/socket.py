@@ -11,9 +11,13 @@ from typing import Any
 import msgspec
 
 from chalicelib.contracts.base import (
+    MAX_TOKEN,
     Contract,
+    Data,
+    MessageType,
     RequestError,
     SocketMessage,
+    Writer,
     decode_message,
     encode_frame,
     omit_none,
@@ -59,14 +63,8 @@ NAME = "rides"
 FLOW = "ride"
 WELCOME = "Welcome to the ride-sharing service!"
 AUTHENTICATE = "authenticate"
-MAX_TOKEN = 8192
 MAX_EVENT_ID = 128
 MIN_EVENT_ID = -(2**63)
-
-Data = Mapping[str, Any]
-Reader = Callable[[Data, datetime], ClientRequest]
-Writer = Callable[[Event], Mapping[str, Any]]
-Answer = Callable[[Any, Connection], Mapping[str, Any]]
 
 RIDER, DRIVER = frozenset({Role.CUSTOMER}), frozenset({Role.COURIER})
 BOTH = RIDER | DRIVER
@@ -88,6 +86,7 @@ ERROR_MESSAGES = {
 class RidesContract(Contract):
     """The contract, for riders and drivers on one path."""
 
+    paths = ("/api/v1/ws/rides",)
     roles = BOTH
     authenticates_by_message = True
     requires_profile = True
@@ -96,23 +95,23 @@ class RidesContract(Contract):
     keepalive_frame = encode_frame({"event": "heartbeat", "data": {}})
 
     def rooms_for(self, connection: Connection) -> Sequence[str]:
-        """Everybody hears announcements."""
+        """List the room of announcements, which are for everybody."""
         return (public_room(NAME, connection.id),)
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """The welcome, whoever it is."""
+        """Make the welcome."""
         return (_event_frame("server_message", {"msg": WELCOME}),)
 
-    def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
-        """One frame an event, or none."""
-        writer = WRITERS.get(event.type)
-        if writer is None or (event.details is not None and event.details.flow != FLOW):
-            return ()
-        name, write = writer
-        return (_event_frame(name, write(event)),)
+    def is_for(self, event: Event, listener: Subscriber) -> bool:
+        """Say whether an event is of a ride, or of none of the flows."""
+        return event.details is None or event.details.flow == FLOW
+
+    def encode_event(self, name: str, data: Data) -> str:
+        """Encode {event, data}."""
+        return _event_frame(name, data)
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """What a client asks. Raises InvalidInput or Refused."""
+        """Read what a client asks. Raises InvalidInput or RequestError."""
         found = decode_message(text)
         name = next((found[key] for key in ("event", "action", "type") if key in found), None)
         if not isinstance(name, str):
@@ -128,12 +127,12 @@ class RidesContract(Contract):
     def success_frames(
         self, request: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """`<event>_response` with status "success"."""
-        said = MESSAGES[request.name].answer(result, connection)
-        return (_response_frame(request, {"status": "success", **said}),)
+        """Make an `<event>_response` with status "success"."""
+        said = MESSAGES[request.name].answer(result, connection, request)
+        return (_response_frame(request, {"status": "success", **(said or {})}),)
 
     def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """`<event>_response` with status "error"; `error` where no event could be read."""
+        """Make an `<event>_response` with status "error"; `error` where no event could be read."""
         data = omit_none(
             status="error",
             message=ERROR_MESSAGES.get(error.code) or _error_message(error),
@@ -143,20 +142,14 @@ class RidesContract(Contract):
         return (_response_frame(request, data),)
 
     def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
-        """A failed authentication ends the connection (spec 001, "Error Handling"), but not one of
-        somebody who is known already: their next token was no good, and nothing changes."""
+        """Close after a failed authentication (spec 001, "Error Handling"), but not the connection
+        of somebody who is known already: their next token was no good, and nothing changes."""
         return request.name == AUTHENTICATE and not connection.person_id
 
 
-class _MessageType(msgspec.Struct, frozen=True):
-    """One event that clients send: whose it is, how it is read, how it is answered."""
-
-    roles: frozenset[Role]
-    read: Reader
-    answer: Answer
-
-
-def _read_request(name: str, data: Any, connection: Connection, now: datetime) -> ClientRequest:
+def _read_request(
+    name: str, data: Any, connection: Connection, now: datetime
+) -> ClientRequest | None:
     event = MESSAGES.get(name)
     if event is None:
         raise InvalidInput("This event is unknown.", field="event")
@@ -167,7 +160,7 @@ def _read_request(name: str, data: Any, connection: Connection, now: datetime) -
             raise Unauthenticated("Authenticate first.")
         if connection.role not in event.roles:
             raise Forbidden(f"{name} is not for a {bodies.USER_TYPES[_role_of(connection)]}.")
-    return event.read(data or {}, now)
+    return event.read(data or {}, connection, now)
 
 
 def _role_of(connection: Connection) -> Role:
@@ -176,7 +169,7 @@ def _role_of(connection: Connection) -> Role:
 
 
 def _read_event_id(value: Any) -> str | int | None:
-    """What the client wants echoed, as it is. Raises InvalidInput where that can't be done.
+    """Read what the client wants echoed, as it is. Raises InvalidInput where that can't be done.
 
     Not a fraction: what was sent as 1.50 would come back as 1.5.
     """
@@ -251,7 +244,11 @@ def read_rating(data: Data) -> RateCourier:
     )
 
 
-def _read_location_update(data: Data, now: datetime) -> ReportFix:
+def _read_authenticate(data: Data, connection: Connection, now: datetime) -> Authenticate:
+    return Authenticate(read_text(data.get("token"), "token", MAX_TOKEN))
+
+
+def _read_location_update(data: Data, connection: Connection, now: datetime) -> ReportFix:
     fix = read_fix(data, now, "latitude", "longitude", "timestamp")
     return ReportFix(fix, only_at_work=True)
 
@@ -270,11 +267,11 @@ def read_before(data: Data) -> int | None:
 # What clients send, and how it is answered
 
 
-def _answer_with(words: str) -> Answer:
-    return lambda result, connection: {"message": words}
+def _answer_with(words: str) -> Callable[[Any, Connection, SocketMessage], Data]:
+    return lambda result, connection, message: {"message": words}
 
 
-def _answer_authenticate(actor: Any, connection: Connection) -> Mapping[str, Any]:
+def _answer_authenticate(actor: Any, connection: Connection, message: SocketMessage) -> Data:
     return {
         "message": "Authenticated successfully",
         "user_type": bodies.USER_TYPES[_role_of(connection)],
@@ -282,28 +279,28 @@ def _answer_authenticate(actor: Any, connection: Connection) -> Mapping[str, Any
     }
 
 
-def _answer_go_online(result: Any, connection: Connection) -> Mapping[str, Any]:
+def _answer_go_online(result: Any, connection: Connection, message: SocketMessage) -> Data:
     return {"message": "Driver is now online", "driver_id": connection.person_id}
 
 
-def _answer_update_location(stored: bool, connection: Connection) -> Mapping[str, Any]:
+def _answer_update_location(stored: bool, connection: Connection, message: SocketMessage) -> Data:
     return {"message": "Location updated" if stored else "A newer location is known"}
 
 
-def _answer_accept_ride(order: Order, connection: Connection) -> Mapping[str, Any]:
+def _answer_accept_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
     assert order.courier is not None, "whoever accepted it has it"
     return {"message": "Ride accepted", "driver_info": bodies.render_driver(order.courier)}
 
 
-def _answer_complete_ride(order: Order, connection: Connection) -> Mapping[str, Any]:
+def _answer_complete_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
     return {"message": "Ride completed", "ride_data": bodies.render_completed_ride(order)}
 
 
-def _answer_request_ride(order: Order, connection: Connection) -> Mapping[str, Any]:
+def _answer_request_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
     return {"message": "Ride requested", **bodies.render_estimate(order)}
 
 
-def _answer_send_chat_message(sent: ChatMessage, connection: Connection) -> Mapping[str, Any]:
+def _answer_send_chat(sent: ChatMessage, connection: Connection, message: SocketMessage) -> Data:
     return {"message": "Message sent", "chat_id": str(sent.id)}
 
 
@@ -315,78 +312,86 @@ def render_conversation(found: Sequence[ChatMessage]) -> dict[str, Any]:
     }
 
 
-MESSAGES: Mapping[str, _MessageType] = {
-    AUTHENTICATE: _MessageType(
+MESSAGES: Mapping[str, MessageType] = {
+    AUTHENTICATE: MessageType(
         BOTH,
-        lambda data, now: Authenticate(read_text(data.get("token"), "token", MAX_TOKEN)),
+        lambda data, connection, now: Authenticate(
+            read_text(data.get("token"), "token", MAX_TOKEN)
+        ),
         _answer_authenticate,
     ),
-    "go_online": _MessageType(
-        DRIVER, lambda data, now: SetAvailability(True, for_rides=True), _answer_go_online
-    ),
-    "go_offline": _MessageType(
-        DRIVER, lambda data, now: SetAvailability(False), _answer_with("Driver is now offline")
-    ),
-    "update_location": _MessageType(DRIVER, _read_location_update, _answer_update_location),
-    "accept_ride": _MessageType(
-        DRIVER, lambda data, now: AcceptOrder(read_ride_id(data)), _answer_accept_ride
-    ),
-    "start_ride": _MessageType(
+    "go_online": MessageType(
         DRIVER,
-        lambda data, now: TakeStep(read_ride_id(data), commands.PickUp()),
+        lambda data, connection, now: SetAvailability(True, for_rides=True),
+        _answer_go_online,
+    ),
+    "go_offline": MessageType(
+        DRIVER,
+        lambda data, connection, now: SetAvailability(False),
+        _answer_with("Driver is now offline"),
+    ),
+    "update_location": MessageType(DRIVER, _read_location_update, _answer_update_location),
+    "accept_ride": MessageType(
+        DRIVER, lambda data, connection, now: AcceptOrder(read_ride_id(data)), _answer_accept_ride
+    ),
+    "start_ride": MessageType(
+        DRIVER,
+        lambda data, connection, now: TakeStep(read_ride_id(data), commands.PickUp()),
         _answer_with("Ride started"),
     ),
-    "complete_ride": _MessageType(
+    "complete_ride": MessageType(
         DRIVER,
-        lambda data, now: TakeStep(read_ride_id(data), commands.Deliver()),
+        lambda data, connection, now: TakeStep(read_ride_id(data), commands.Deliver()),
         _answer_complete_ride,
     ),
-    "cancel_ride": _MessageType(
+    "cancel_ride": MessageType(
         BOTH,
-        lambda data, now: CancelOrder(
+        lambda data, connection, now: CancelOrder(
             read_ride_id(data), read_optional_text(data.get("reason"), "reason")
         ),
         _answer_with("Ride canceled"),
     ),
-    "request_ride": _MessageType(
-        RIDER, lambda data, now: PlaceOrder(read_ride_request(data)), _answer_request_ride
+    "request_ride": MessageType(
+        RIDER,
+        lambda data, connection, now: PlaceOrder(read_ride_request(data)),
+        _answer_request_ride,
     ),
-    "rate_driver": _MessageType(
-        RIDER, lambda data, now: read_rating(data), _answer_with("Rating submitted")
+    "rate_driver": MessageType(
+        RIDER, lambda data, connection, now: read_rating(data), _answer_with("Rating submitted")
     ),
-    "join_ride_room": _MessageType(
+    "join_ride_room": MessageType(
         BOTH,
-        lambda data, now: GetOrder(read_ride_id(data)),
-        lambda view, connection: {
+        lambda data, connection, now: GetOrder(read_ride_id(data)),
+        lambda view, connection, message: {
             "message": "Joined ride room",
             "ride_data": bodies.render_ride_summary(view),
         },
     ),
-    "get_ride_state": _MessageType(
+    "get_ride_state": MessageType(
         BOTH,
-        lambda data, now: GetOrder(read_ride_id(data)),
-        lambda view, connection: {
+        lambda data, connection, now: GetOrder(read_ride_id(data)),
+        lambda view, connection, message: {
             "message": "Ride state retrieved",
             "ride_data": bodies.render_ride(view),
         },
     ),
-    "send_chat_message": _MessageType(
+    "send_chat_message": MessageType(
         BOTH,
-        lambda data, now: SendMessage(
+        lambda data, connection, now: SendMessage(
             read_ride_id(data), read_text(data.get("message"), "message", MAX_TEXT_LENGTH)
         ),
-        _answer_send_chat_message,
+        _answer_send_chat,
     ),
-    "get_ride_chats": _MessageType(
+    "get_ride_chats": MessageType(
         BOTH,
-        lambda data, now: GetMessages(read_ride_id(data), read_before(data)),
-        lambda found, connection: render_conversation(found),
+        lambda data, connection, now: GetMessages(read_ride_id(data), read_before(data)),
+        lambda found, connection, message: render_conversation(found),
     ),
 }
 
 # What they are told. Whose event it is decides who hears it: contracts only word it.
-_UPDATE = ("ride_status_update", bodies.render_status_update)
-WRITERS: Mapping[str, tuple[str, Writer]] = {
+_UPDATE = (Writer("ride_status_update", bodies.render_status_update),)
+WRITERS: Mapping[str, Sequence[Writer]] = {
     events.ORDER_ACCEPTED: _UPDATE,
     events.COURIER_ARRIVED: _UPDATE,
     events.ORDER_PICKED_UP: _UPDATE,
@@ -395,16 +400,11 @@ WRITERS: Mapping[str, tuple[str, Writer]] = {
     events.ORDER_UNSERVED: _UPDATE,
     events.ORDER_REOPENED: _UPDATE,
     events.COURIER_STEPPED: _UPDATE,
-    events.ORDER_BROADCAST: ("new_ride_request", bodies.render_ride_request),
-    events.BROADCAST_CLOSED: ("ride_request_closed", bodies.render_request_closed),
-    events.COURIER_MOVED: ("driver_location_update", bodies.render_location_update),
-    events.MESSAGE_SENT: (
-        "chat_message",
-        lambda event: bodies.render_chat_message(
-            msgspec.convert(event.data["message"], ChatMessage)
-        ),
-    ),
-    events.ANNOUNCEMENT: ("server_message", lambda event: {"msg": event.data["text"]}),
+    events.ORDER_BROADCAST: (Writer("new_ride_request", bodies.render_ride_request),),
+    events.BROADCAST_CLOSED: (Writer("ride_request_closed", bodies.render_request_closed),),
+    events.COURIER_MOVED: (Writer("driver_location_update", bodies.render_location_update),),
+    events.MESSAGE_SENT: (Writer("chat_message", bodies.render_sent_message),),
+    events.ANNOUNCEMENT: (Writer("server_message", lambda event: {"msg": event.data["text"]}),),
 }
 
-RIDES = RidesContract()
+RIDES = RidesContract(MESSAGES, WRITERS)

@@ -18,25 +18,47 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flow import Effect, Transition
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
 
 
 def draft_order_event(order: Order, type_: str, to: str, now: datetime, **fields: Any) -> Event:
-    """Make an event of an order for one recipient, with the status that the order has now."""
+    """Make an event of an order for one recipient, with the status that the order has now.
+    `fields` are others of Event; `audience` is the role in which the recipient hears it."""
     status = order.status.value
     return draft_event(type_, to, order_stream(order.id), now, status=status, **fields)
 
 
 def draft_for_customer(order: Order, type_: str, now: datetime, **fields: Any) -> Event:
     """Make an event of an order for its customer."""
-    return draft_order_event(order, type_, order.details.customer_id, now, **fields)
+    to = order.details.customer_id
+    return draft_order_event(order, type_, to, now, audience=Role.CUSTOMER, **fields)
+
+
+def draft_for_courier(
+    order: Order, type_: str, courier_id: str, now: datetime, **fields: Any
+) -> Event:
+    """Make an event of an order for a courier, or for a room of couriers."""
+    return draft_order_event(order, type_, courier_id, now, audience=Role.COURIER, **fields)
 
 
 def draft_copies(
-    order: Order, type_: str, recipients: Iterable[str], now: datetime, **fields: Any
+    order: Order,
+    type_: str,
+    recipients: Iterable[tuple[str, Role]],
+    now: datetime,
+    **fields: Any,
 ) -> tuple[Event, ...]:
-    """Make one event of an order for several recipients: a copy for each."""
-    return tuple(draft_order_event(order, type_, to, now, **fields) for to in recipients)
+    """Make one event of an order for several recipients: a copy for each, in their role."""
+    return tuple(
+        draft_order_event(order, type_, to, now, audience=role, **fields) for to, role in recipients
+    )
+
+
+def list_both_sides(order: Order) -> list[tuple[str, Role]]:
+    """List the customer of an order and the courier who has it, if anybody."""
+    customer = (order.details.customer_id, Role.CUSTOMER)
+    return [customer] if order.courier_id is None else [customer, (order.courier_id, Role.COURIER)]
 
 
 def make_offer(order: Order, command: commands.MakeOffer, now: datetime) -> Transition:
@@ -47,7 +69,7 @@ def make_offer(order: Order, command: commands.MakeOffer, now: datetime) -> Tran
     if expired_id is None:
         return order, drafts
     data = {"lapsed": True}  # not taken away by hand
-    lost = draft_order_event(order, events.OFFER_REASSIGNED, expired_id, now, data=data)
+    lost = draft_for_courier(order, events.OFFER_REASSIGNED, expired_id, now, data=data)
     return order, (lost, *drafts)
 
 
@@ -57,7 +79,7 @@ def assign_courier(order: Order, command: commands.AssignCourier, now: datetime)
     order, drafts = _put_before_courier(order, command, now)
     if previous_id is None:
         return order, drafts
-    return order, (draft_order_event(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
+    return order, (draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
 
 
 def _put_before_courier(
@@ -78,7 +100,7 @@ def _put_before_courier(
     )
     due_at = offer.expires_at
     return order, (
-        draft_order_event(
+        draft_for_courier(
             order, events.OFFER_MADE, courier_id, now, offer=offer, valid_until=due_at
         ),
         draft_for_customer(order, events.ORDER_OFFERED, now, offer=offer),
@@ -115,7 +137,7 @@ def expire_offer(order: Order, command: commands.ExpireOffer, now: datetime) -> 
     offer = order.offer
     assert offer is not None, "an offer that is over is a repeat: see domain/orders/repeats.py"
     order = replace(order, courier_id=None, offer=None)
-    expired = draft_order_event(order, events.OFFER_TIMED_OUT, offer.courier_id, now, offer=offer)
+    expired = draft_for_courier(order, events.OFFER_TIMED_OUT, offer.courier_id, now, offer=offer)
     return order, (expired,)
 
 
@@ -131,7 +153,7 @@ def give_up_search(order: Order, command: commands.GiveUp, now: datetime) -> Tra
     expired_id = command.expired_courier_id
     if expired_id is None:
         return order, drafts
-    return order, (draft_order_event(order, events.SEARCH_FAILED, expired_id, now), *drafts)
+    return order, (draft_for_courier(order, events.SEARCH_FAILED, expired_id, now), *drafts)
 
 
 def retry_search(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
@@ -144,7 +166,7 @@ def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Trans
     """Call the order off; its customer hears of it, and the courier who has it, if anybody."""
     order = replace(order, offer=None, next_search_at=None)
     data = {"reason": command.reason} if command.reason else {}
-    recipients = [id_ for id_ in (order.details.customer_id, order.courier_id) if id_]
+    recipients = list_both_sides(order)
     return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
 
 

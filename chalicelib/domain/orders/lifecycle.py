@@ -47,9 +47,9 @@ def create_order(
         search_until=search_until,
         timeline={"placed": now},
     )
-    recipients = [details.customer_id]
+    recipients = [(details.customer_id, Role.CUSTOMER)]
     if details.merchant_id is not None:
-        recipients.append(restaurant_mailbox(details.merchant_id))
+        recipients.append((restaurant_mailbox(details.merchant_id), Role.MERCHANT))
     return order, draft_copies(order, events.ORDER_PLACED, recipients, now)
 
 

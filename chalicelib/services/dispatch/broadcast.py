@@ -10,7 +10,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.money.fares import normalize_vehicle_type
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, is_eligible, rank_couriers
-from chalicelib.domain.orders.effects import draft_order_event
+from chalicelib.domain.orders.effects import draft_for_courier
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
@@ -52,7 +52,7 @@ class NearbyNotifier:
 
     def _post_to_couriers(self, courier_ids: list[str], type_: str, order: Order) -> None:
         if courier_ids:
-            event = draft_order_event(order, type_, "", self._clock(), details=order.details)
+            event = draft_for_courier(order, type_, "", self._clock(), details=order.details)
             self._broadcast.post_to_people(courier_ids, event)
 
 

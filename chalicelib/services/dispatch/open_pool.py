@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain import events
 from chalicelib.domain.messaging.connections import pool_room
 from chalicelib.domain.orders.commands import Command, MakeReady
-from chalicelib.domain.orders.effects import draft_order_event
+from chalicelib.domain.orders.effects import draft_for_courier
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
 from chalicelib.services.messaging.fanout import FanOut
@@ -70,12 +70,12 @@ class OpenPool:
         now = self._clock()
         listeners = self._connections.list_subscribers(pool_room(order.details.flow), now)
         holding = self._couriers.find_occupied({listener.person_id for listener in listeners})
-        event = draft_order_event(order, events.ORDER_OPENED, "", now, details=order.details)
+        event = draft_for_courier(order, events.ORDER_OPENED, "", now, details=order.details)
         self._broadcast.post_to_subscribers(
             [li for li in listeners if li.person_id not in holding], event
         )
 
     def _post_taken(self, order: Order) -> None:
-        event = draft_order_event(order, events.ORDER_TAKEN, "", self._clock())
+        event = draft_for_courier(order, events.ORDER_TAKEN, "", self._clock())
         taker = frozenset({order.courier_id} if order.courier_id else ())
         self._broadcast.post_to_room(pool_room(order.details.flow), event, but=taker)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.contracts.registry import CONTRACTS
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.edge.sqs import BATCH_SIZE
@@ -30,6 +29,7 @@ from infra.template.functions import CHECK, FUNCTIONS, HANDLERS
 from infra.template.guard import GUARD
 from infra.template.intrinsics import Value
 from infra.template.parameters import list_settings, tunable_settings
+from tests.contracts import CONTRACTS
 
 PSEUDO = {
     "AWS::Partition": "aws",

@@ -16,7 +16,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.effects import draft_copies, draft_order_event, reach_dropoff
+from chalicelib.domain.orders.effects import draft_copies, draft_for_courier, reach_dropoff
 from chalicelib.domain.orders.flow import (
     Effect,
     Flow,
@@ -34,6 +34,7 @@ from chalicelib.domain.orders.repeats import (
     is_with_taker,
     stands_in,
 )
+from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
 
 TRANSITIONS: TransitionTable = {
@@ -102,9 +103,9 @@ def draft_for_customer_and_restaurant(
     order: Order, type_: str, now: datetime, **fields: Any
 ) -> tuple[Event, ...]:
     """Make one event for the customer and, in their common mailbox, those of the restaurant."""
-    recipients = [order.details.customer_id]
+    recipients = [(order.details.customer_id, Role.CUSTOMER)]
     if order.details.merchant_id is not None:
-        recipients.append(restaurant_mailbox(order.details.merchant_id))
+        recipients.append((restaurant_mailbox(order.details.merchant_id), Role.MERCHANT))
     return draft_copies(order, type_, recipients, now, courier=order.courier, **fields)
 
 
@@ -114,8 +115,8 @@ def draft_for_all(order: Order, type_: str, now: datetime, **fields: Any) -> tup
     courier_id = order.courier_id
     if courier_id is None or courier_id == order.details.customer_id:
         return drafts
-    copies = draft_copies(order, type_, [courier_id], now, courier=order.courier, **fields)
-    return drafts + copies
+    copy = draft_for_courier(order, type_, courier_id, now, courier=order.courier, **fields)
+    return (*drafts, copy)
 
 
 def notify_all(type_: str) -> Effect:
@@ -147,7 +148,7 @@ def take_from_pool(order: Order, command: commands.Accept, now: datetime) -> Tra
     if order.courier_id not in (None, courier.id):
         raise OfferGone("Order is no longer available.")
     order = replace(order, courier_id=courier.id, courier=courier)
-    claimed = draft_order_event(order, events.ORDER_CLAIMED, courier.id, now, courier=courier)
+    claimed = draft_for_courier(order, events.ORDER_CLAIMED, courier.id, now, courier=courier)
     drafts = draft_for_customer_and_restaurant(order, events.ORDER_ACCEPTED, now)
     return order, (claimed, *drafts)
 
@@ -164,11 +165,11 @@ def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetim
         search_until=command.expires_at,
         timeline={name: at for name, at in order.timeline.items() if name not in under_way},
     )
-    assigned = draft_order_event(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
+    assigned = draft_for_courier(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
     drafts = (assigned, *draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now))
     if previous_id is None:
         return order, drafts
-    return order, (draft_order_event(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
+    return order, (draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
 
 
 EFFECTS: dict[str, Effect] = {

@@ -12,9 +12,10 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.effects import (
     draft_copies,
+    draft_for_courier,
     draft_for_customer,
-    draft_order_event,
     give_up_search,
+    list_both_sides,
     reach_dropoff,
 )
 from chalicelib.domain.orders.flow import Effect, Flow, IsRepeat, Transition, TransitionTable
@@ -86,7 +87,7 @@ def draft_for_customer_and_courier(
     draft = draft_for_customer(order, type_, now, **fields)
     if order.courier_id is None:
         return (draft,)
-    copy = draft_order_event(order, events.COURIER_STEPPED, order.courier_id, now, **fields)
+    copy = draft_for_courier(order, events.COURIER_STEPPED, order.courier_id, now, **fields)
     return draft, copy
 
 
@@ -151,7 +152,7 @@ def call_off_order(
     order = replace(order, next_search_at=None)
     data = {"by": command.by if isinstance(command, commands.Cancel) else "courier"}
     data |= {"reason": command.reason} if command.reason else {}
-    recipients = [id_ for id_ in (order.details.customer_id, order.courier_id) if id_]
+    recipients = list_both_sides(order)
     return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
 
 
