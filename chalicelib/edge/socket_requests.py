@@ -75,7 +75,7 @@ def _rate_courier(waybill: Services, connection: Connection, ask: RateCourier) -
 
 
 def _send_message(waybill: Services, connection: Connection, ask: SendMessage) -> ChatMessage:
-    return waybill.chats.send_wakeups(speaker_of(connection), ask.order_id, ask.text)
+    return waybill.chats.send_message(speaker_of(connection), ask.order_id, ask.text)
 
 
 def _get_messages(waybill: Services, connection: Connection, ask: GetMessages) -> list[ChatMessage]:

@@ -87,7 +87,7 @@ class Somebody:
     def write(self, order_id: int, text: str) -> None:
         """Write to the other side of an order."""
         text = f"{text} {self.town.new_id()}"
-        self.ask("write", self.town.waybill.chats.send_wakeups, self.person.actor, order_id, text)
+        self.ask("write", self.town.waybill.chats.send_message, self.person.actor, order_id, text)
 
 
 class Customer(Somebody):

@@ -32,7 +32,7 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def stream(self) -> str:
         """The stream name of this message's events."""
-        return f"chat#{self.order_id}#{self.id}"
+        return make_message_stream(self.order_id, self.id)
 
     @property
     def outbox(self) -> Outbox:
@@ -49,6 +49,11 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
             if to in person_ids
         )
         return Outbox(self.stream, None, (Entry(1, self.at, events),))
+
+
+def make_message_stream(order_id: int, message_id: int) -> str:
+    """Make the stream name of a message's events."""
+    return f"chat#{order_id}#{message_id}"
 
 
 def parse_message_key(name: str) -> tuple[int, int]:

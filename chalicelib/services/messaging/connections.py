@@ -41,7 +41,7 @@ from chalicelib.errors import (
     Unauthenticated,
     WaybillError,
 )
-from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.messaging.places import find_evictable
 from chalicelib.services.ports import (

@@ -1,14 +1,25 @@
-"""Conversations: what a customer and their courier write to each other."""
+"""Conversations: what a customer and their courier write to each other.
+
+A message never changes, so that it is an outbox of its own: its relay wakeup goes out first, then
+it is stored, then it is delivered to both sides. The wakeup does what a death has left undone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor, Future, wait
 from datetime import timedelta
+from typing import NamedTuple
 
 from chalicelib.domain.ids import IdSource
-from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
-from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, MAX_MESSAGES, PAGE_SIZE, ChatMessage
+from chalicelib.domain.messaging.wakeups import RelayDue
+from chalicelib.domain.orders.chat import (
+    CHAT_KEPT_FOR,
+    MAX_MESSAGES,
+    PAGE_SIZE,
+    ChatMessage,
+    make_message_stream,
+)
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
 from chalicelib.domain.rate_limits import CHAT, RateLimit
@@ -20,16 +31,24 @@ from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, WakeupSender
 
 MAX_PAGE_BYTES = 100_000  # of one page's text: AWS quota, 128 KB a message
+_MESSAGE_BYTES = 200  # of a message on the wire, besides its text
+
+
+class _Announced(NamedTuple):
+    """The id of a message to be stored, and its relay wakeup on the way to the queue."""
+
+    message_id: int
+    sending: Future[None]
 
 
 class ChatService:
-    """Keeps messages and tells them. A message is its own outbox (services/messaging)."""
+    """Stores and delivers messages. `pool` asks at once what does not depend on each other."""
 
     def __init__(
         self,
         chats: ChatStore,
         allowances: AllowanceStore,
-        ordering: CustomerOrders,
+        customer_orders: CustomerOrders,
         relay: OutboxRelay,
         queue: WakeupSender,
         limits: Mapping[str, RateLimit],
@@ -41,7 +60,7 @@ class ChatService:
         self._retries = retries or Retries()
         self._chats = chats
         self._allowances = allowances
-        self._ordering = ordering
+        self._customer_orders = customer_orders
         self._relay = relay
         self._queue = queue
         self._limit = limits[CHAT]
@@ -49,33 +68,61 @@ class ChatService:
         self._pool = pool
         self._clock = clock
 
-    def send_wakeups(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
-        """Write to the other side, while the order is not finished.
+    def send_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
+        """Write to the other side of an order, while it is not finished. Spends an allowance.
 
-        Raises NotFound for outsiders, InvalidTransition once it is over, RateLimited.
+        The wakeup goes out while it is asked whether this is allowed. Of a refused message it finds
+        nothing. Raises NotFound for outsiders, InvalidTransition once the order is over,
+        RateLimited, Unavailable.
         """
         assert actor.role is not None
-        counting = self._pool.submit(self._chats.list_newest, order_id, 1, None)
-        order, now = self._spend_allowance(actor, order_id), self._clock()
-        to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
-        nth = 1 + max((message.nth for message in counting.result()), default=0)
+        announced = [self._announce_message(order_id)]
+        counting = self._pool.submit(self._count_messages, order_id)
+        try:
+            order, now = self._spend_allowance(actor, order_id), self._clock()
+            nth = 1 + counting.result()
+        finally:
+            wait([counting])
+            wait([announced[0].sending])
         if nth > MAX_MESSAGES:
             raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
+        to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
         role = actor.role
 
-        def keep() -> ChatMessage:  # under another id each time: Stale says that it was taken
-            message = ChatMessage(self._ids(), order_id, actor.id, role, text, now, to, nth)
-            return self._commit_message(message)
+        def store_message() -> ChatMessage:
+            # Under another id each time: Stale says that this one was taken.
+            id_, sending = announced.pop() if announced else self._announce_message(order_id)
+            sending.result()  # what is not on the queue must not be stored
+            message = ChatMessage(id_, order_id, actor.id, role, text, now, to, nth)
+            self._chats.insert_message(message)
+            return message
 
-        return self._retries.retry_while_stale(keep)
+        message = self._retries.retry_while_stale(store_message)
+        self._deliver_message(message)
+        return message
+
+    def _announce_message(self, order_id: int) -> _Announced:
+        """Begin to send the relay wakeup of a message that is to be stored."""
+        message_id = self._ids()
+        due = RelayDue(make_message_stream(order_id, message_id))
+        return _Announced(
+            message_id, self._pool.submit(self._queue.send_wakeups, [(due, RELAY_AFTER)])
+        )
+
+    def _count_messages(self, order_id: int) -> int:
+        newest = self._chats.list_newest(order_id, 1, None)
+        return max((message.nth for message in newest), default=0)
 
     def _spend_allowance(self, actor: Actor, order_id: int) -> Order:
-        """The order that somebody wants to write about. The limit is of attempts, so that it can be
-        taken from while the order is read. Raises as `send` does."""
+        """Return the order about which somebody may write, and spend one of their messages.
+
+        The limit is of attempts, so that it can be taken from while the order is read. Raises as
+        send_message does.
+        """
         name = f"{CHAT}#{actor.id}"
         taking = self._pool.submit(self._allowances.take, name, self._limit, self._clock())
         try:
-            order = self._ordering.get_order(actor, order_id)
+            order = self._customer_orders.get_order(actor, order_id)
         finally:
             wait([taking])
         if order.is_terminal:
@@ -87,25 +134,22 @@ class ChatService:
             )
         return order
 
+    def _deliver_message(self, message: ChatMessage) -> None:
+        # The other side waits for it: the sender's own devices must not hold it up.
+        others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
+        for recipients in (others, (message.sender_id,)):
+            self._relay.deliver_now(message.make_outbox_for(recipients))
+
     def list_messages(
         self, actor: Actor, order_id: int, before: int | None = None
     ) -> list[ChatMessage]:
-        """The newest messages of a conversation, before one of them if said, in order of time.
-        Raises NotFound for outsiders."""
-        self._ordering.get_order(actor, order_id)
+        """List the newest messages of a conversation, or the newest before the message `before`, in
+        order of time: as many as fit into one answer. Raises NotFound for outsiders."""
+        self._customer_orders.get_order(actor, order_id)
         found, size, kept_since = [], 0, self._clock() - CHAT_KEPT_FOR
         for message in self._chats.list_newest(order_id, PAGE_SIZE, before):
-            size += len(message.text.encode()) + 200
+            size += len(message.text.encode()) + _MESSAGE_BYTES
             if size > MAX_PAGE_BYTES or message.at < kept_since:
                 break
             found.append(message)
         return found[::-1]
-
-    def _commit_message(self, message: ChatMessage) -> ChatMessage:
-        self._queue.send_wakeups([(RelayWakeup(message.stream), RELAY_AFTER)])
-        self._chats.insert_message(message)
-        # The other side waits for it: the sender's own devices must not hold it up.
-        others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
-        for first_or_last in (others, (message.sender_id,)):
-            self._relay.deliver_now(message.make_outbox_for(first_or_last))
-        return message
