@@ -77,25 +77,40 @@ class CourierStore(Protocol):
 
 
 class PeopleStore(Protocol):
+    """Profiles of people."""
+
     def get_person(self, person_id: str) -> Person | None: ...
-    def save_person(self, wanted: Person) -> Person: ...
+    def save_person(self, wanted: Person) -> Person:
+        """Write a profile, but for its ratings; return what is stored."""
 
 
 class RatingStore(Protocol):
-    def insert_rating(self, rating: Rating) -> None: ...
+    """Ratings of couriers, one an order."""
+
+    def insert_rating(self, rating: Rating) -> None:
+        """Insert a rating and count it. Raises AlreadyRated."""
 
 
 class ChatStore(Protocol):
-    def insert_message(self, message: ChatMessage) -> None: ...
+    """Chat messages, by order."""
+
+    def insert_message(self, message: ChatMessage) -> None:
+        """Insert a message. Raises Stale if its id is another's."""
+
     def get_message(self, order_id: int, message_id: int) -> ChatMessage | None: ...
     def list_newest(self, order_id: int, limit: int, before: int | None) -> list[ChatMessage]: ...
 
 
 class AllowanceStore(Protocol):
-    def try_use(self, name: str, limit: RateLimit, now: datetime) -> bool: ...
+    """How much of a rate limit somebody has used."""
+
+    def try_use(self, name: str, limit: RateLimit, now: datetime) -> bool:
+        """Use an allowance once; return False where it is used up."""
 
 
 class RestaurantStore(Protocol):
+    """Profiles of restaurants."""
+
     def get_restaurant(self, restaurant_id: str) -> Restaurant | None: ...
     def save_restaurant(self, restaurant: Restaurant) -> None: ...
 
@@ -142,19 +157,29 @@ class CounterStore(Protocol):
 
 
 class WalletStore(Protocol):
+    """Wallets with their ledgers, and payouts."""
+
     def get_wallet(self, courier_id: str) -> Wallet: ...
-    def has_booking(self, wallet: Wallet, key: str) -> bool: ...
-    def commit_wallet(
-        self, before: Wallet, after: Wallet, payout: Payout | None = None
-    ) -> None: ...
-    def get_payout(self, payout_id: str) -> Payout: ...
-    def update_payout(self, before: Payout, after: Payout) -> None: ...
+    def has_booking(self, wallet: Wallet, key: str) -> bool:
+        """Tell whether a key is booked, as of a wallet that was read before."""
+
+    def commit_wallet(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
+        """Write a wallet, and the payout that it is for. Raises Stale if it is not `before`."""
+
+    def get_payout(self, payout_id: str) -> Payout:
+        """Read a payout. Raises NotFound."""
+
+    def update_payout(self, before: Payout, after: Payout) -> None:
+        """Write a payout. Raises Stale if it is not `before`."""
 
 
 class PaymentStore(Protocol):
+    """Attempts to pay for orders."""
+
     def get_attempt(self, order_id: int, attempt: int) -> Payment | None: ...
     def get_latest(self, order_id: int) -> Payment | None: ...
-    def commit_payment(self, before: Payment | None, after: Payment) -> None: ...
+    def commit_payment(self, before: Payment | None, after: Payment) -> None:
+        """Write an attempt. Raises Stale if it is not `before`; None: if it is there."""
 
 
 class FrameSender(Protocol):

@@ -128,7 +128,7 @@ def encode_room_row(room: str, connection: Connection) -> RoomRow:
         connection_id=connection.id,
         person_id=connection.person_id,
         contract=connection.contract,
-        hears=None if types is None else msgspec.json.encode(types).decode(),
+        subscriptions=None if types is None else msgspec.json.encode(types).decode(),
         role=connection.role.value if connection.role else None,
         version=connection.version,
         expires=ceil(connection.subscribed_until.timestamp()),
@@ -136,7 +136,7 @@ def encode_room_row(room: str, connection: Connection) -> RoomRow:
 
 
 def _decode_room_row(row: RoomRow) -> Subscriber:
-    types = row.hears
+    types = row.subscriptions
     return Subscriber(
         row.connection_id,
         row.person_id,

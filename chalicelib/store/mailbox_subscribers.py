@@ -31,13 +31,13 @@ _NO_MAP = "ValidationException"  # the answer to a write into a map where there 
 
 def append_pending(pending_id: str) -> Action:
     """Make the action that adds to what is pending."""
-    action: Action = MailboxRow.todo.set((MailboxRow.todo | []).append([pending_id]))
+    action: Action = MailboxRow.pending.set((MailboxRow.pending | []).append([pending_id]))
     return action
 
 
 def can_append(pending_id: str) -> Condition:
     """Make the condition that there is room for a pending id, and that it is not there yet."""
-    pending: Any = MailboxRow.todo
+    pending: Any = MailboxRow.pending
     condition: Condition = pending.does_not_exist() | (
         (size(pending) < MAX_PENDING) & ~pending.contains(pending_id)
     )
@@ -55,7 +55,7 @@ def add_subscriber(mailbox: str, connection: Connection) -> None:
     """
     subscriber = encode_subscriber(mailbox, connection)
     arrival = append_pending(encode_arrival(connection, mailbox))
-    entry = MailboxRow.listeners[connection.id]
+    entry = MailboxRow.subscribers[connection.id]
     for _ in range(2):
         try:
             if not try_update(
@@ -66,8 +66,8 @@ def add_subscriber(mailbox: str, connection: Connection) -> None:
         except UpdateError as error:
             if error.cause_response_code != _NO_MAP:
                 raise
-        created = MailboxRow.listeners.set({connection.id: subscriber})
-        no_map: Condition = MailboxRow.listeners.does_not_exist()
+        created = MailboxRow.subscribers.set({connection.id: subscriber})
+        no_map: Condition = MailboxRow.subscribers.does_not_exist()
         if try_update(MailboxRow(mailbox), [created, arrival], no_map):
             return
     raise Stale
@@ -76,9 +76,9 @@ def add_subscriber(mailbox: str, connection: Connection) -> None:
 def _can_add(connection: Connection) -> Condition:
     """Make the condition that a connection is new and there is room for it, or that it is there in
     an older version; and that there is room for its arrival."""
-    entry, pending = MailboxRow.listeners[connection.id], MailboxRow.todo
-    few: Condition = MailboxRow.listeners.does_not_exist() | (
-        size(MailboxRow.listeners) < MAX_SUBSCRIBERS
+    entry, pending = MailboxRow.subscribers[connection.id], MailboxRow.pending
+    few: Condition = MailboxRow.subscribers.does_not_exist() | (
+        size(MailboxRow.subscribers) < MAX_SUBSCRIBERS
     )
     room: Condition = pending.does_not_exist() | (size(pending) < MAX_PENDING)
     new_or_newer = (entry.does_not_exist() & few) | (entry["v"] < connection.version)
@@ -90,7 +90,7 @@ def _check_refusal(mailbox: str, connection: Connection) -> None:
     """Find out why a connection could not be added. It may be there already, in this version or a
     newer one: then all is well. Raises TooManySockets, Stale."""
     row = MailboxRow.get(mailbox, consistent_read=True)
-    entries = row.listeners.as_dict() if row.listeners else {}
+    entries = row.subscribers.as_dict() if row.subscribers else {}
     entry = entries.get(connection.id)
     if entry and int(entry["v"]) >= connection.version:
         return
@@ -101,7 +101,7 @@ def _check_refusal(mailbox: str, connection: Connection) -> None:
 
 def remove_subscriber(mailbox: str, connection_id: str) -> None:
     """Take a connection out of a mailbox. Harmless if it was not there."""
-    entry = MailboxRow.listeners[connection_id]
+    entry = MailboxRow.subscribers[connection_id]
     try_update(MailboxRow(mailbox), [entry.remove()], entry.exists())
 
 
@@ -129,7 +129,7 @@ def estimate_size(subscribers: tuple[MailboxSubscriber, ...]) -> int:
 
 def decode_subscribers(row: MailboxRow) -> tuple[MailboxSubscriber, ...]:
     """Decode the subscribers in a head's row."""
-    entries = row.listeners.as_dict() if row.listeners else {}
+    entries = row.subscribers.as_dict() if row.subscribers else {}
     return tuple(
         MailboxSubscriber(
             _decode_subscriber(str(row.person_id), id_, entry),

@@ -112,17 +112,17 @@ class MailboxTable:
         """Write the head back and end the lease, if nothing is pending beyond the first `applied`
         ids. Returns False if something is: the lease is still held then. Raises Stale if the lease
         was lost."""
-        nothing_more: Condition = MailboxRow.todo[applied].does_not_exist()
+        nothing_more: Condition = MailboxRow.pending[applied].does_not_exist()
         if try_update(
             MailboxRow(mailbox.person_id),
-            [*_make_head_actions(mailbox, holder, now), MailboxRow.todo.remove()],
+            [*_make_head_actions(mailbox, holder, now), MailboxRow.pending.remove()],
             (MailboxRow.lease == holder) & nothing_more,
         ):
             return True
         row = MailboxRow.get(mailbox.person_id, consistent_read=True)
         if row.lease == holder:
             return False
-        if row.ended != holder:
+        if row.last_holder != holder:
             raise Stale
         return True  # done by this very write, whose answer got lost
 
@@ -134,12 +134,12 @@ class MailboxTable:
             MailboxRow(mailbox.person_id),
             [
                 *_make_head_actions(mailbox, holder, now),
-                *(MailboxRow.todo[n].remove() for n in done),
+                *(MailboxRow.pending[n].remove() for n in done),
             ],
             MailboxRow.lease == holder,
         ):
             return
-        if MailboxRow.get(mailbox.person_id, consistent_read=True).ended != holder:
+        if MailboxRow.get(mailbox.person_id, consistent_read=True).last_holder != holder:
             raise Stale
 
     # The log
@@ -174,8 +174,8 @@ def _make_head_actions(mailbox: Mailbox, holder: str, now: datetime) -> list[Act
         MailboxRow.doc.set(_pack_head(mailbox, max_bytes)),
         MailboxRow.lease.remove(),
         MailboxRow.lease_until.remove(),
-        MailboxRow.ended.set(holder),
-        *(MailboxRow.listeners[id_].remove() for id_ in ended[:_MAX_ENDED]),
+        MailboxRow.last_holder.set(holder),
+        *(MailboxRow.subscribers[id_].remove() for id_ in ended[:_MAX_ENDED]),
     ]
 
 
@@ -236,7 +236,7 @@ def _decode_mailbox(row: MailboxRow) -> Mailbox:
         applied_versions=head.applied_versions,
         applied_dropped_at=head.applied_dropped_at,
         lags=head.lags,
-        pending=tuple(row.todo or ()),
+        pending=tuple(row.pending or ()),
         stored_tail=head.tail,
         subscribers=subscribers.decode_subscribers(row),
         leased_until=from_epoch_ms(row.lease_until) if row.lease_until else None,

@@ -234,7 +234,8 @@ class RoomRow(Model):
     connection_id = UnicodeAttribute(range_key=True)
     person_id = UnicodeAttribute()
     contract = UnicodeAttribute()
-    hears = UnicodeAttribute(null=True)  # JSON of the types it subscribes to; absent: all
+    # JSON of the types it subscribes to; absent: all
+    subscriptions = UnicodeAttribute(null=True, attr_name="hears")
     version = NumberAttribute(null=True)  # of the connection when it joined
     role = UnicodeAttribute(null=True)
     expires = NumberAttribute()  # epoch s, TTL
@@ -249,10 +250,12 @@ class MailboxRow(Model):
     person_id = UnicodeAttribute(hash_key=True)
     lease = UnicodeAttribute(null=True)  # the holder's token
     lease_until = NumberAttribute(null=True)  # epoch ms
-    ended = UnicodeAttribute(null=True)  # the token of the last holder who let go
-    todo: Any = ListAttribute(null=True)  # pending ids: what the holder has to apply
+    last_holder = UnicodeAttribute(null=True, attr_name="ended")  # the token of who let go last
+    # The ids of what the holder has to apply
+    pending: Any = ListAttribute(null=True, attr_name="todo")
     doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.StoredHead, packed
-    listeners: Any = MapAttribute(null=True)  # subscribers (store/mailbox_subscribers.py), by id
+    # By connection id: store/mailbox_subscribers.py
+    subscribers: Any = MapAttribute(null=True, attr_name="listeners")
 
 
 class _ByCritical(GlobalSecondaryIndex["EventRow"]):

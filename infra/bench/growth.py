@@ -220,4 +220,5 @@ class Loading:
             check_at=self._on.now + timedelta(hours=1),
         )
         heard_by = {id_: listener_rows.encode_subscriber(person, connection)}
-        return connection_rows.encode_connection(connection), MailboxRow(person, listeners=heard_by)
+        mailbox = MailboxRow(person, subscribers=heard_by)
+        return connection_rows.encode_connection(connection), mailbox

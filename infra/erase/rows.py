@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, person_room
@@ -19,9 +19,8 @@ from chalicelib.errors import Stale
 from chalicelib.store import orders
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.conditional import save_if, save_once
+from chalicelib.store.conditional import save_if, save_once, try_update, update_if
 from chalicelib.store.connections import ConnectionTable
-from chalicelib.store.failures import is_lost_race
 from chalicelib.store.mailboxes import StoredHead
 from chalicelib.store.tables import (
     ConnectionRow,
@@ -142,33 +141,20 @@ def rewrite_head(who: Redaction, mailbox: str, now: datetime) -> None:
     # No one serves it now, and it still says what was read.
     free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < to_epoch_ms(now))
     unchanged = MailboxRow.doc == row.doc
-    try:
-        row.update(actions=[MailboxRow.doc.set(doc)], condition=unchanged & free)
-    except UpdateError as error:
-        if not is_lost_race(error):
-            raise
-        raise Stale from None
+    update_if(row, [MailboxRow.doc.set(doc)], unchanged & free)
 
 
 def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
     """Write a run of events back, unless it has expired meanwhile."""
     # An update without the condition would make the row anew, and it would never expire.
-    try:
-        row.update(actions=[EventRow.doc.set(pack(events))], condition=EventRow.seq.exists())
-    except UpdateError as error:
-        if not is_lost_race(error):
-            raise
+    try_update(row, [EventRow.doc.set(pack(events))], EventRow.seq.exists())
 
 
 def stop_showing(row: CourierRow, person_id: str) -> None:
     """Stop showing a customer where a courier is."""
     # Meanwhile the courier may have taken another customer's order: that one may go on looking.
     shown = CourierRow.shown_to == person_id
-    try:
-        row.update(actions=[CourierRow.shown_to.remove()], condition=shown)
-    except UpdateError as error:
-        if not is_lost_race(error):
-            raise
+    try_update(row, [CourierRow.shown_to.remove()], shown)
 
 
 def to_json(value: msgspec.Struct) -> str:

@@ -117,7 +117,7 @@ def test_what_happens_after_a_crash_is_told_after_it(stage: Stage, name: str) ->
     assert heard == ["assigned", "accepted", "arrived", "picked_up", "delivered"]
     assert [version for _, version in stage.logged()] == [1, 1, 2, 3, 4, 5]
     assert MailboxRow.get("cara").lease is None
-    assert not MailboxRow.get("cara").todo
+    assert not MailboxRow.get("cara").pending
 
 
 def test_before_commit_nothing_was_written_and_nothing_is_told(stage: Stage) -> None:

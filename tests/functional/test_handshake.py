@@ -23,7 +23,9 @@ from tests.functional.world import Someone, World, log_of
 
 def rows(world: World) -> int:
     """What the tables know of connections."""
-    heard = sum(len(row.listeners.as_dict() if row.listeners else ()) for row in MailboxRow.scan())
+    heard = sum(
+        len(row.subscribers.as_dict() if row.subscribers else ()) for row in MailboxRow.scan()
+    )
     return len(list(ConnectionRow.scan())) + len(list(RoomRow.scan())) + heard
 
 
@@ -114,7 +116,7 @@ def test_a_connection_that_is_gone_is_forgotten_and_the_others_are_served(world:
     world.courier()
     world.place(cara)
     assert len(there.take()) == 1
-    assert list(MailboxRow.get("cara").listeners.as_dict()) == [there.id]
+    assert list(MailboxRow.get("cara").subscribers.as_dict()) == [there.id]
     assert world.waybill.connections.get_connection(gone.id) is None
     assert world.waybill.connections.get_connection(there.id) is not None
 
@@ -157,7 +159,7 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
     world.place(cara)
     assert old.say({"event": "x"}) == []
     assert world.gateway.posted == []
-    assert MailboxRow.get("cara").listeners.as_dict() == {}
+    assert MailboxRow.get("cara").subscribers.as_dict() == {}
 
 
 def test_of_a_hundred_sockets_the_longest_silent_gives_way_to_one_more(world: World) -> None:
@@ -197,7 +199,7 @@ def test_newcomers_at_once_make_a_place_each(make_world: MakeWorld) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda one: world.waybill.welcome.greet_connection(one.id), new))
     world.pass_time(3)
-    listening = MailboxRow.get("cara").listeners.as_dict()
+    listening = MailboxRow.get("cara").subscribers.as_dict()
     assert set(listening) >= {one.id for one in new}
     assert len(listening) == MAX_SUBSCRIBERS
     assert world.gateway.closed == [socket.id for socket in sockets[:4]]
@@ -211,7 +213,7 @@ def test_a_restaurants_owners_give_way_to_each_other(world: World) -> None:
     others = [world.connect(owner(f"o-{n}"), "food") for n in range(1, MAX_SUBSCRIBERS + 1)]
     assert world.gateway.closed == [first.id]
     assert first.frames[-1]["event"] == "error"
-    box = MailboxRow.get("restaurant#r1").listeners.as_dict()
+    box = MailboxRow.get("restaurant#r1").subscribers.as_dict()
     assert set(box) == {socket.id for socket in others}
     assert world.waybill.connections.get_connection(first.id) is None
 

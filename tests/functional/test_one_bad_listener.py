@@ -194,7 +194,7 @@ def test_an_event_that_can_not_be_worded_is_left_out_and_logged(
         assert statuses(other) == ["assigned", "accepted", "arrived", "picked_up", "delivered"]
     assert [r for r in caplog.records if r.getMessage().startswith("parked: event order_accepted")]
     assert world.queue.waiting == world.queue.dead == []
-    assert not MailboxRow.get("cara").todo
+    assert not MailboxRow.get("cara").pending
 
 
 def test_a_frame_that_no_socket_takes_is_left_out_after_some_sockets(
@@ -255,7 +255,7 @@ def test_a_mark_that_can_not_be_taken_in_stops_nothing_else(
             world.step(verb, order, dan)
             world.pass_time(12)
     assert statuses(hers) == ["assigned", "accepted", "arrived", "picked_up"]
-    assert not MailboxRow.get("cara").todo
+    assert not MailboxRow.get("cara").pending
     assert any(r.getMessage().startswith("parked: order#") for r in caplog.records)
 
 
@@ -301,19 +301,19 @@ def test_what_waits_for_a_holder_is_bounded_and_let_go_of_in_one_write(world: Wo
         for n in range(MAX_PENDING + 50)
     ]
     assert left.count(True) == MAX_PENDING
-    assert len(MailboxRow.get("cara").todo) == MAX_PENDING
+    assert len(MailboxRow.get("cara").pending) == MAX_PENDING
     order = world.place(cara)["id"]  # there is no room for it: its wakeup comes again
     world.clock.advance(3601)
     world.pass_time(120)
     assert orders_of(hers) == [order]
-    assert not MailboxRow.get("cara").todo
+    assert not MailboxRow.get("cara").pending
 
 
 def test_a_mark_is_left_once(world: World) -> None:
     assert MailboxTable().acquire_lease("cara", "dead", world.clock(), world.clock() + LEASE_TIME)
     assert MailboxTable().enqueue_for_holder("cara", "order#1@1", world.clock())
     assert not MailboxTable().enqueue_for_holder("cara", "order#1@1", world.clock())
-    assert list(MailboxRow.get("cara").todo) == ["order#1@1"]
+    assert list(MailboxRow.get("cara").pending) == ["order#1@1"]
 
 
 def test_a_busy_mailbox_is_told_no_old_step_again(world: World) -> None:

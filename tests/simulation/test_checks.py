@@ -72,7 +72,7 @@ def an_overdue_order(town: Town) -> None:
 
 
 def a_mark(town: Town) -> None:
-    MailboxRow("c0").update(actions=[MailboxRow.todo.set(["order#1@1"])])
+    MailboxRow("c0").update(actions=[MailboxRow.pending.set(["order#1@1"])])
 
 
 def a_lost_event(town: Town) -> None:
