@@ -9,7 +9,7 @@ import msgspec
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
 from chalicelib.edge.aws.payment_signature import ProviderSignature
-from chalicelib.edge.hurry import WaitBudget
+from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry

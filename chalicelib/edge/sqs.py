@@ -23,18 +23,18 @@ _REPORT_OVER_S = 10  # nobody waits for less; what is in time costs no log line
 _TIME_RESERVE = 0.2  # of the invocation's time: 5.6 s, more than one call that hangs takes
 
 
-def handle_batch(waybill: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Handle a batch of wakeups; name those that must come again (partial batch response).
 
     When little time is left the others are named too: run out of time, the whole batch would come
     again, with those that are done.
     """
     records, out_of_time = event["Records"], make_time_check(context, _TIME_RESERVE)
-    _report_lateness(waybill, records)
+    _report_lateness(services, records)
     failed = [
         {"itemIdentifier": record["messageId"]}
         for n, record in enumerate(records)
-        if (n and out_of_time()) or not _handle_record(waybill, record["body"], out_of_time)
+        if (n and out_of_time()) or not _handle_record(services, record["body"], out_of_time)
     ]
     return {"batchItemFailures": failed}
 
@@ -45,19 +45,19 @@ def make_time_check(context: Any, reserve: float) -> Callable[[], bool]:
     return lambda: bool(context.get_remaining_time_in_millis() < least_ms)
 
 
-def _handle_record(waybill: Services, body: str, out_of_time: Callable[[], bool]) -> bool:
+def _handle_record(services: Services, body: str, out_of_time: Callable[[], bool]) -> bool:
     try:
-        waybill.wakeup_handler.handle_wakeup(decode_wakeup(body), out_of_time)
+        services.wakeup_handler.handle_wakeup(decode_wakeup(body), out_of_time)
     except Exception:
         log.exception("a wakeup failed and will be tried again")
         return False
     return True
 
 
-def _report_lateness(waybill: Services, records: Sequence[Mapping[str, Any]]) -> None:
+def _report_lateness(services: Services, records: Sequence[Mapping[str, Any]]) -> None:
     """Note how late the latest of a batch is: the queue's own age may count its delay, too."""
-    now_s = waybill.clock().timestamp()
+    now_s = services.clock().timestamp()
     due = [at for record in records if (at := due_at(record)) is not None]
     late_s = now_s - min(due, default=now_s)
     if late_s > _REPORT_OVER_S:
-        emit_lateness(waybill.queue_name, late_s, now_s)
+        emit_lateness(services.queue_name, late_s, now_s)
