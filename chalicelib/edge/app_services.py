@@ -55,7 +55,6 @@ class Services(msgspec.Struct, frozen=True):
     open_pool: OpenPool
     restaurants: Restaurants
     rides: RideService
-    rides_ws_create: bool
     chats: ChatService
     ratings: RatingService
     announcements: Announcements

@@ -1,4 +1,9 @@
-"""Does what is asked over a socket: one performer for each kind of request."""
+"""Handles what clients ask for over a socket: one handler for each kind of request.
+
+What a handler returns is what the contracts make an answer of. Each request says beside its fields
+what that is (domain/orders/requests.py). Requests that change who hears what are not handled here,
+but by edge/socket_admission.py: they are answered in another way.
+"""
 
 from __future__ import annotations
 
@@ -27,39 +32,40 @@ from chalicelib.domain.orders.requests import (
 )
 from chalicelib.domain.people import Actor
 from chalicelib.edge.app_services import Services
-from chalicelib.errors import UseRest
 
 Handler = Callable[[Services, Connection, Any], Any]
+"""Handles one kind of request of a connection. Raises WaybillError, Stale, CourierTaken."""
 
 
 def handle_request(services: Services, connection: Connection, request: ClientRequest) -> Any:
-    """Do one thing; what comes of it is the contract's to word. Raises WaybillError."""
+    """Do what a request asks for; return what its contract makes an answer of.
+
+    Raises WaybillError where it is refused, Stale or CourierTaken where others were faster in each
+    try: then the same request may succeed in a moment.
+    """
     return HANDLERS[type(request)](services, connection, request)
 
 
 def speaker_of(connection: Connection) -> Actor:
-    """Who speaks on a connection."""
+    """Return the actor who speaks on an authenticated connection."""
     return Actor(connection.person_id, connection.role, restaurant_ids=connection.restaurant_ids)
 
 
 def _report_fix(services: Services, connection: Connection, request: ReportFix) -> bool:
-    return (
-        services.courier_status.record_fix(
-            speaker_of(connection), request.fix, request.only_at_work
-        )
-        is not None
-    )
+    actor = speaker_of(connection)
+    recorded = services.courier_status.record_fix(actor, request.fix, request.only_at_work)
+    return recorded is not None
 
 
 def _set_available(services: Services, connection: Connection, request: SetAvailability) -> None:
     actor = speaker_of(connection)
     if request.available and request.for_rides:
+        # Refused now: a driver without a tariff would be on duty and never hear of a ride.
         services.rides.check_vehicle(actor)
     services.courier_status.set_available(actor, request.available)
 
 
 def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:
-    _require_ws_create(services)
     return services.rides.request_ride(speaker_of(connection), request.wish)
 
 
@@ -72,7 +78,6 @@ def _cancel_order(services: Services, connection: Connection, request: CancelOrd
 
 
 def _rate_courier(services: Services, connection: Connection, request: RateCourier) -> None:
-    _require_ws_create(services)
     services.ratings.rate_courier(
         speaker_of(connection), request.order_id, request.stars, request.comment
     )
@@ -86,12 +91,6 @@ def _get_messages(
     services: Services, connection: Connection, request: GetMessages
 ) -> list[ChatMessage]:
     return services.chats.list_messages(speaker_of(connection), request.order_id, request.before)
-
-
-def _require_ws_create(services: Services) -> None:
-    """Spec 001 has these by REST in its one part, and over the socket in its other."""
-    if not services.rides_ws_create:
-        raise UseRest("This is done by REST here.")
 
 
 def _keep_alive(services: Services, connection: Connection, request: KeepAlive) -> None:

@@ -92,7 +92,6 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         ratings=orders.ratings,
         open_pool=dispatch.pool,
         rides=rooms.rides,
-        rides_ws_create=settings.rides_ws_create,
         payments=money.payments,
         payouts=money.payouts,
         profiles=rooms.people.profiles,
