@@ -1,4 +1,4 @@
-"""Services: everything an edge may call, in one hand. wiring.build() makes them."""
+"""The services that the edge calls, in one struct. wiring.build() makes it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from chalicelib.services.wakeup_handler import WakeupHandler
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The services that an edge calls, and the contracts by name.
+    """Hold the services that the edge calls, and the contracts by name.
 
-    `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. Each message that
-    comes too early waits within a budget of its own, of `make_wait_budget`. `payment_signature`
-    verifies what the payment provider sends. Pages of `cors_origins` may call us. Wakeups are sent
-    by `queue`, whose name is `queue_name`.
+    `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. A message that
+    comes too early waits within a budget of its own, made by `make_wait_budget`.
+    `payment_signature` verifies what the payment provider sends. Pages of `cors_origins` may call
+    the REST API. Wakeups are sent by `queue`, whose name is `queue_name`.
     """
 
     authenticate: Callable[[str | None], Actor]

@@ -46,19 +46,19 @@ def handle_request(services: Services, connection: Connection, request: ClientRe
     return HANDLERS[type(request)](services, connection, request)
 
 
-def speaker_of(connection: Connection) -> Actor:
-    """Return the actor who speaks on an authenticated connection."""
+def _make_actor(connection: Connection) -> Actor:
+    """Return the actor whom a connection was authenticated as, without name and phone."""
     return Actor(connection.person_id, connection.role, restaurant_ids=connection.restaurant_ids)
 
 
 def _report_fix(services: Services, connection: Connection, request: ReportFix) -> bool:
-    actor = speaker_of(connection)
+    actor = _make_actor(connection)
     recorded = services.courier_status.record_fix(actor, request.fix, request.only_at_work)
     return recorded is not None
 
 
 def _set_available(services: Services, connection: Connection, request: SetAvailability) -> None:
-    actor = speaker_of(connection)
+    actor = _make_actor(connection)
     if request.available and request.for_rides:
         # Refused now: a driver without a tariff would be on duty and never hear of a ride.
         services.rides.check_vehicle(actor)
@@ -66,31 +66,31 @@ def _set_available(services: Services, connection: Connection, request: SetAvail
 
 
 def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:
-    return services.rides.request_ride(speaker_of(connection), request.wish)
+    return services.rides.request_ride(_make_actor(connection), request.wish)
 
 
 def _get_order(services: Services, connection: Connection, request: GetOrder) -> OrderView:
-    return services.rides.get_ride(speaker_of(connection), request.order_id)
+    return services.rides.get_ride(_make_actor(connection), request.order_id)
 
 
 def _cancel_order(services: Services, connection: Connection, request: CancelOrder) -> Order:
-    return services.rides.cancel_ride(speaker_of(connection), request.order_id, request.reason)
+    return services.rides.cancel_ride(_make_actor(connection), request.order_id, request.reason)
 
 
 def _rate_courier(services: Services, connection: Connection, request: RateCourier) -> None:
     services.ratings.rate_courier(
-        speaker_of(connection), request.order_id, request.stars, request.comment
+        _make_actor(connection), request.order_id, request.stars, request.comment
     )
 
 
 def _send_message(services: Services, connection: Connection, request: SendMessage) -> ChatMessage:
-    return services.chats.send_message(speaker_of(connection), request.order_id, request.text)
+    return services.chats.send_message(_make_actor(connection), request.order_id, request.text)
 
 
 def _get_messages(
     services: Services, connection: Connection, request: GetMessages
 ) -> list[ChatMessage]:
-    return services.chats.list_messages(speaker_of(connection), request.order_id, request.before)
+    return services.chats.list_messages(_make_actor(connection), request.order_id, request.before)
 
 
 def _keep_alive(services: Services, connection: Connection, request: KeepAlive) -> None:
@@ -99,12 +99,12 @@ def _keep_alive(services: Services, connection: Connection, request: KeepAlive) 
 
 def _take_step(services: Services, connection: Connection, request: TakeStep) -> Order:
     return services.courier_orders.take_step(
-        speaker_of(connection), request.order_id, request.command
+        _make_actor(connection), request.order_id, request.command
     )
 
 
 def _accept_order(services: Services, connection: Connection, request: AcceptOrder) -> Order:
-    return services.courier_orders.accept_order(speaker_of(connection), request.order_id)
+    return services.courier_orders.accept_order(_make_actor(connection), request.order_id)
 
 
 def _list_open_orders(
@@ -116,7 +116,7 @@ def _list_open_orders(
 def _list_restaurant_orders(
     services: Services, connection: Connection, request: ListRestaurantOrders
 ) -> list[Order]:
-    return services.open_pool.list_restaurant_orders(speaker_of(connection))
+    return services.open_pool.list_restaurant_orders(_make_actor(connection))
 
 
 def _disconnect(services: Services, connection: Connection, request: Disconnect) -> None:
