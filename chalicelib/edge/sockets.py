@@ -112,7 +112,7 @@ def handle_message(services: Services, connection_id: str, body: str) -> None:
         # still open. A client that nobody answers would not connect again by itself.
         services.connections.close_socket_eventually(connection_id)
     elif connection.is_token_expired(services.clock()):
-        # The wakeup that closes it at its token's end may be late: nothing is done until then.
+        # The wakeup that closes it may be late. Nothing is done for a token that has ended.
         services.connections.close_expired(connection)
     else:
         contract = services.contracts[connection.contract]
@@ -128,7 +128,7 @@ def _handle_call(call: SocketCall, body: str) -> None:
         if isinstance(call.fault, Unauthenticated) and not call.connection.person_id:
             waited = _wait_for_identity(call, budget)
             if waited is None:
-                return  # authentication has failed, and closed the connection: nobody to answer
+                return  # it has ended meanwhile, as by a bad token: nobody is there to answer
             call = _read_message(waited, body)
         call = _count_if_limited(call)
         if call.fault:
