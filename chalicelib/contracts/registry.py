@@ -26,6 +26,8 @@ class ContractSettings(Protocol):
     @property
     def feed_stale(self) -> timedelta: ...
     @property
+    def rides_ws_create(self) -> bool: ...
+    @property
     def socketio_ping_interval(self) -> timedelta: ...
 
 
@@ -38,7 +40,7 @@ def build_contracts(settings: ContractSettings) -> dict[str, Contract]:
         "drivers": drivers.DRIVERS,
         "food": food.FOOD,
         "socketio": FoodSocketIOContract(settings.socketio_ping_interval),
-        rides.NAME: rides.RIDES,
+        rides.NAME: rides.RidesContract(settings.rides_ws_create),
     }
 
 

@@ -1,4 +1,4 @@
-"""Services: everything an edge may call, in one hand. wiring.build() makes them."""
+"""The services that the edge calls, in one struct. wiring.build() makes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
 from chalicelib.edge.aws.payment_signature import ProviderSignature
-from chalicelib.edge.hurry import WaitBudget
+from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry
@@ -32,12 +32,12 @@ from chalicelib.services.wakeup_handler import WakeupHandler
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The services that an edge calls, and the contracts by name.
+    """Hold the services that the edge calls, and the contracts by name.
 
-    `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. Each message that
-    comes too early waits within a budget of its own, of `make_wait_budget`. `payment_signature`
-    verifies what the payment provider sends. Pages of `cors_origins` may call us. Wakeups are sent
-    by `queue`, whose name is `queue_name`.
+    `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. A message that
+    comes too early waits within a budget of its own, made by `make_wait_budget`.
+    `payment_signature` verifies what the payment provider sends. Pages of `cors_origins` may call
+    the REST API. Wakeups are sent by `queue`, whose name is `queue_name`.
     """
 
     authenticate: Callable[[str | None], Actor]
@@ -55,7 +55,6 @@ class Services(msgspec.Struct, frozen=True):
     open_pool: OpenPool
     restaurants: Restaurants
     rides: RideService
-    rides_ws_create: bool
     chats: ChatService
     ratings: RatingService
     announcements: Announcements

@@ -1,4 +1,7 @@
-"""Tokens: a JWT becomes an Actor, or an error. Algorithms are pinned by the settings."""
+"""Verifies tokens: a JWT becomes an Actor, or an error.
+
+Algorithms are pinned by the settings: a token must not choose how it is checked.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,8 @@ from chalicelib.edge.keys import PublicKeys
 from chalicelib.errors import Unauthenticated
 from chalicelib.settings import Settings
 
-MAX_ID_LENGTH = (
-    128  # characters: with what stands before it, far less than a key of 1,024 bytes takes
-)
+# Characters. DynamoDB's sort keys take 1,024 bytes: an id fits, with the prefixes before it.
+MAX_ID_LENGTH = 128
 MAX_CLAIM_LENGTH = 500
 _MAX_LIFETIME_S = 100 * 365 * 86_400  # a time that is later is as good as never
 
@@ -28,8 +30,11 @@ Clock = Callable[[], datetime]
 
 
 class Authenticator:
-    """Checks tokens by one secret, or by the public keys of a JWKS endpoint. `clock` is the one
-    that the ends of tokens are told by."""
+    """Checks tokens by one secret, or by the public keys of a JWKS endpoint.
+
+    Whether a token is good now is told by the machine's time, as pyjwt knows no other. When it ends
+    is said in times of `clock`, by which connections are closed.
+    """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
@@ -38,8 +43,11 @@ class Authenticator:
         self._keys = PublicKeys(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
 
     def authenticate(self, token: str | None) -> Actor:
-        """Who a token says is asking. Never says more than it must. Raises Unauthenticated, or
-        Unavailable where the keys can't be had."""
+        """Return the actor whom a token names.
+
+        Raises Unauthenticated, whose message says no more than a client can act upon: not which
+        check failed. Raises Unavailable where the keys can't be fetched.
+        """
         if not token:
             raise Unauthenticated("A token is required.")
         try:
@@ -51,7 +59,10 @@ class Authenticator:
             raise Unauthenticated("The token is not valid.") from None
 
     def _verify_claims(self, token: str) -> dict[str, Any]:
-        """The verified claims. One that is null counts as absent."""
+        """Return the claims of a token whose signature and times are good, without null claims.
+
+        Raises PyJWTError, ValueError, TypeError or OverflowError where it is not good.
+        """
         settings = self._settings
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -63,9 +74,10 @@ class Authenticator:
             options={
                 "require": ["exp"],
                 "verify_aud": bool(settings.jwt_audience),
-                "verify_sub": False,  # numeric subs are common; `actor_of` looks at it
-                "verify_jti": False,  # not looked at
-                "verify_nbf": False,  # both are null in some tokens; below
+                "verify_sub": False,  # numeric subs are common; see `actor_from_claims`
+                "verify_jti": False,  # never read here
+                # Some providers write null for these two, which pyjwt refuses: checked below.
+                "verify_nbf": False,
                 "verify_iat": False,
             },
         )
@@ -76,21 +88,29 @@ class Authenticator:
         return given
 
     def _usable_until(self, claims: dict[str, Any]) -> datetime:
-        """When nothing is done any more for a token that is good now."""
+        """Return when a good token ends, leeway included, in times of the clock.
+
+        The same token gives the same whole second each time: times of two verifications are
+        compared, and a repeated token must not seem to end later than the first.
+        """
         left_s = (
             min(int(claims["exp"]), time.time() + _MAX_LIFETIME_S) + self._leeway_s - time.time()
         )
         at = self._clock() + timedelta(seconds=left_s + 0.5)
-        return at.replace(microsecond=0)  # the same each time
+        return at.replace(microsecond=0)  # half a second on, so rounded
 
 
 def actor_from_claims(claims: dict[str, Any], until: datetime | None = None) -> Actor:
-    """The actor in verified claims. Raises Unauthenticated where nobody is named, or by something
-    that can't be written down."""
+    """Make an actor of verified claims, with `until` as the end of the token.
+
+    Raises Unauthenticated where no person is named, or by an id that is none; UnicodeEncodeError
+    for a name or phone that no frame can carry.
+    """
     restaurants = claims.get("restaurant_ids")
     listed = restaurants if isinstance(restaurants, list) else []
     sub = claims.get("sub")
     id_ = _read_id(claims.get("user_id") if sub is None else sub)
+    # A person of such an id would share a mailbox with a restaurant, and read its orders.
     if id_.startswith(RESTAURANT_PREFIX):
         raise Unauthenticated(_NAMES_NOBODY)
     return Actor(
@@ -104,8 +124,10 @@ def actor_from_claims(claims: dict[str, Any], until: datetime | None = None) -> 
 
 
 def _read_id(value: Any) -> str:
-    """Read an id exactly as it was signed: another spelling is another person. Raises
-    Unauthenticated."""
+    """Read an id exactly as it was signed: another spelling is another person.
+
+    Raises Unauthenticated for what is no id.
+    """
     id_ = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(id_, str) or not is_person_id(id_):
         raise Unauthenticated(_NAMES_NOBODY)
@@ -113,8 +135,12 @@ def _read_id(value: Any) -> str:
 
 
 def is_person_id(text: str) -> bool:
-    """Whether a text can be somebody's id: something that can be written, with no blank or
-    invisible character at its ends, where nobody would see it."""
+    """Say whether a text can be a person's id.
+
+    It has no control characters or lone surrogates, which keys and frames can't carry, and no blank
+    or invisible character at its ends: two ids that look the same to an operator would be two
+    people.
+    """
     if not 0 < len(text) <= MAX_ID_LENGTH:
         return False
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
@@ -124,6 +150,10 @@ def is_person_id(text: str) -> bool:
 
 
 def _read_role(claims: dict[str, Any]) -> Role | None:
+    """Read the first role that the claims name, of those we know; None where they name none.
+
+    Providers put it in claims of different names, among groups of the provider's own.
+    """
     groups = claims.get("groups")
     words = [claims.get(name) for name in ("role", "user_role", "user_type")]
     words += groups if isinstance(groups, list) else [groups]
@@ -134,7 +164,10 @@ def _read_role(claims: dict[str, Any]) -> Role | None:
 
 
 def _read_claim_text(value: Any) -> str | None:
-    """A name as others see it. Raises UnicodeEncodeError for what no frame can carry."""
+    """Read a text that others are shown; None for what is no text, or blank.
+
+    Raises UnicodeEncodeError for lone surrogates, which no frame can carry.
+    """
     if not isinstance(value, str):
         return None
     value.encode()

@@ -1,7 +1,8 @@
-"""CloudFormation's question before it changes anything: could the functions start with this?
+"""Tells CloudFormation, before it changes anything, whether the functions could start.
 
-Asked through a custom resource that everything else in the template waits for, and answered by the
-rules that the functions themselves start by. What it was asked about is in the environment.
+CloudFormation asks through a custom resource that everything else in the template waits for. The
+settings that it asks about are in this function's environment, and they are checked by the code
+that the other functions start by.
 """
 
 from __future__ import annotations
@@ -35,14 +36,16 @@ def answer_deployment(
 ) -> None:
     """Tell the `ResponseURL` of a custom resource's event whether the settings can be used.
 
-    Whatever `check` raises is an answer too. Raises what the last try raises if the URL can't be
-    reached.
+    `check` raises where they can't: whatever it raises is an answer. Raises what the last try
+    raises if the URL can't be reached.
     """
+    # A stack whose settings are bad must still be deletable.
     reason = "" if event["RequestType"] == "Delete" else _find_fault(check)
     verdict = {
         "Status": "FAILED" if reason else "SUCCESS",
         "Reason": reason[:_MAX_REASON_LENGTH],
-        "PhysicalResourceId": "settings",  # always the same: nothing is ever replaced
+        # An id that changes would say that the resource was replaced by another one.
+        "PhysicalResourceId": "settings",
         **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     body = json.dumps(verdict).encode()
@@ -57,6 +60,7 @@ def answer_deployment(
 
 
 def _find_fault(check: Callable[[], object]) -> str:
+    """Return what is wrong with the settings, "" where nothing is. Quotes no secret."""
     try:
         check()
     except BadSetting as error:
@@ -70,7 +74,8 @@ def _find_fault(check: Callable[[], object]) -> str:
 
 
 def _put_response(url: str, body: bytes) -> None:
-    """S3 signed the URL for an empty content type; urllib would name one of its own."""
+    """Put an answer to S3, where CloudFormation reads it. Raises OSError, HTTPException."""
+    # S3 signed the URL for an empty content type; urllib would name one of its own.
     request = Request(url, body, {"content-type": ""}, method="PUT")
     with urlopen(request, timeout=TIMEOUT_S):
         pass

@@ -1,4 +1,4 @@
-"""Tokens, without pyjwt until there is one."""
+"""Puts off the import of pyjwt until a token comes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 class LazyAuthenticator:
-    """Imports edge.auth, and pyjwt with it, at the first token: wakeups and the sweep never see
-    one."""
+    """Imports edge.auth, and pyjwt with it, at the first token.
+
+    Wakeups and the sweep never see a token: their cold starts do not pay for the import.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
@@ -22,7 +24,7 @@ class LazyAuthenticator:
         self._authenticator: Authenticator | None = None
 
     def authenticate(self, token: str | None) -> Actor:
-        """Return the person whom a token names. Raises Unauthenticated, Unavailable."""
+        """Return the actor whom a token names. Raises Unauthenticated, Unavailable."""
         if self._authenticator is None:
             from chalicelib.edge.auth import Authenticator
 

@@ -1,4 +1,9 @@
-"""Does what is asked over a socket: one performer for each kind of ask."""
+"""Handles what clients ask for over a socket: one handler for each kind of request.
+
+What a handler returns is what the contracts make an answer of. Each request says beside its fields
+what that is (domain/orders/requests.py). Requests that change who hears what are not handled here,
+but by edge/socket_admission.py: they are answered in another way.
+"""
 
 from __future__ import annotations
 
@@ -27,93 +32,95 @@ from chalicelib.domain.orders.requests import (
 )
 from chalicelib.domain.people import Actor
 from chalicelib.edge.app_services import Services
-from chalicelib.errors import UseRest
 
 Handler = Callable[[Services, Connection, Any], Any]
+"""Handles one kind of request of a connection. Raises WaybillError, Stale, CourierTaken."""
 
 
-def handle_request(waybill: Services, connection: Connection, ask: ClientRequest) -> Any:
-    """Do one thing; what comes of it is the contract's to word. Raises WaybillError."""
-    return HANDLERS[type(ask)](waybill, connection, ask)
+def handle_request(services: Services, connection: Connection, request: ClientRequest) -> Any:
+    """Do what a request asks for; return what its contract makes an answer of.
+
+    Raises WaybillError where it is refused, Stale or CourierTaken where others were faster in each
+    try: then the same request may succeed in a moment.
+    """
+    return HANDLERS[type(request)](services, connection, request)
 
 
-def speaker_of(connection: Connection) -> Actor:
-    """Who speaks on a connection."""
+def _make_actor(connection: Connection) -> Actor:
+    """Return the actor whom a connection was authenticated as, without name and phone."""
     return Actor(connection.person_id, connection.role, restaurant_ids=connection.restaurant_ids)
 
 
-def _report_fix(waybill: Services, connection: Connection, ask: ReportFix) -> bool:
-    return (
-        waybill.courier_status.record_fix(speaker_of(connection), ask.fix, ask.only_at_work)
-        is not None
+def _report_fix(services: Services, connection: Connection, request: ReportFix) -> bool:
+    actor = _make_actor(connection)
+    recorded = services.courier_status.record_fix(actor, request.fix, request.only_at_work)
+    return recorded is not None
+
+
+def _set_available(services: Services, connection: Connection, request: SetAvailability) -> None:
+    actor = _make_actor(connection)
+    if request.available and request.for_rides:
+        # Refused now: a driver without a tariff would be on duty and never hear of a ride.
+        services.rides.check_vehicle(actor)
+    services.courier_status.set_available(actor, request.available)
+
+
+def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:
+    return services.rides.request_ride(_make_actor(connection), request.wish)
+
+
+def _get_order(services: Services, connection: Connection, request: GetOrder) -> OrderView:
+    return services.rides.get_ride(_make_actor(connection), request.order_id)
+
+
+def _cancel_order(services: Services, connection: Connection, request: CancelOrder) -> Order:
+    return services.rides.cancel_ride(_make_actor(connection), request.order_id, request.reason)
+
+
+def _rate_courier(services: Services, connection: Connection, request: RateCourier) -> None:
+    services.ratings.rate_courier(
+        _make_actor(connection), request.order_id, request.stars, request.comment
     )
 
 
-def _set_available(waybill: Services, connection: Connection, ask: SetAvailability) -> None:
-    actor = speaker_of(connection)
-    if ask.available and ask.for_rides:
-        waybill.rides.check_vehicle(actor)
-    waybill.courier_status.set_available(actor, ask.available)
+def _send_message(services: Services, connection: Connection, request: SendMessage) -> ChatMessage:
+    return services.chats.send_message(_make_actor(connection), request.order_id, request.text)
 
 
-def _place_order(waybill: Services, connection: Connection, ask: PlaceOrder) -> Order:
-    _require_ws_create(waybill)
-    return waybill.rides.request_ride(speaker_of(connection), ask.wish)
+def _get_messages(
+    services: Services, connection: Connection, request: GetMessages
+) -> list[ChatMessage]:
+    return services.chats.list_messages(_make_actor(connection), request.order_id, request.before)
 
 
-def _get_order(waybill: Services, connection: Connection, ask: GetOrder) -> OrderView:
-    return waybill.rides.get_ride(speaker_of(connection), ask.order_id)
+def _keep_alive(services: Services, connection: Connection, request: KeepAlive) -> None:
+    services.connections.extend_deadline(connection)
 
 
-def _cancel_order(waybill: Services, connection: Connection, ask: CancelOrder) -> Order:
-    return waybill.rides.cancel_ride(speaker_of(connection), ask.order_id, ask.reason)
+def _take_step(services: Services, connection: Connection, request: TakeStep) -> Order:
+    return services.courier_orders.take_step(
+        _make_actor(connection), request.order_id, request.command
+    )
 
 
-def _rate_courier(waybill: Services, connection: Connection, ask: RateCourier) -> None:
-    _require_ws_create(waybill)
-    waybill.ratings.rate_courier(speaker_of(connection), ask.order_id, ask.stars, ask.comment)
-
-
-def _send_message(waybill: Services, connection: Connection, ask: SendMessage) -> ChatMessage:
-    return waybill.chats.send_message(speaker_of(connection), ask.order_id, ask.text)
-
-
-def _get_messages(waybill: Services, connection: Connection, ask: GetMessages) -> list[ChatMessage]:
-    return waybill.chats.list_messages(speaker_of(connection), ask.order_id, ask.before)
-
-
-def _require_ws_create(waybill: Services) -> None:
-    """Spec 001 has these by REST in its one part, and over the socket in its other."""
-    if not waybill.rides_ws_create:
-        raise UseRest("This is done by REST here.")
-
-
-def _keep_alive(waybill: Services, connection: Connection, ask: KeepAlive) -> None:
-    waybill.connections.extend_deadline(connection)
-
-
-def _take_step(waybill: Services, connection: Connection, ask: TakeStep) -> Order:
-    return waybill.courier_orders.take_step(speaker_of(connection), ask.order_id, ask.command)
-
-
-def _accept_order(waybill: Services, connection: Connection, ask: AcceptOrder) -> Order:
-    return waybill.courier_orders.accept_order(speaker_of(connection), ask.order_id)
+def _accept_order(services: Services, connection: Connection, request: AcceptOrder) -> Order:
+    return services.courier_orders.accept_order(_make_actor(connection), request.order_id)
 
 
 def _list_open_orders(
-    waybill: Services, connection: Connection, ask: ListOpenOrders
+    services: Services, connection: Connection, request: ListOpenOrders
 ) -> list[Order]:
-    return waybill.open_pool.list_open_orders(ask.pool)
+    return services.open_pool.list_open_orders(request.pool)
 
 
 def _list_restaurant_orders(
-    waybill: Services, connection: Connection, ask: ListRestaurantOrders
+    services: Services, connection: Connection, request: ListRestaurantOrders
 ) -> list[Order]:
-    return waybill.open_pool.list_restaurant_orders(speaker_of(connection))
+    return services.open_pool.list_restaurant_orders(_make_actor(connection))
 
 
-def _disconnect(waybill: Services, connection: Connection, ask: Disconnect) -> None:
-    waybill.connections.close_connection(connection.id)
+def _disconnect(services: Services, connection: Connection, request: Disconnect) -> None:
+    services.connections.close_connection(connection.id)
 
 
 HANDLERS: Mapping[type, Handler] = {

@@ -1,7 +1,7 @@
-"""The queue's handler: each message of a batch on its own, failures reported one by one.
+"""Handles the queue's batches: each wakeup on its own, failures reported one by one.
 
-What can't be decoded, of another version's type, or handled fails each time it is received, and
-ends in the dead letters, where an alarm looks.
+A wakeup that can't be decoded (as one of another version's type) or handled fails each time it is
+received. It ends in the dead-letter queue, which an alarm watches.
 """
 
 from __future__ import annotations
@@ -17,47 +17,56 @@ from chalicelib.edge.aws.queue import due_at
 
 log = logging.getLogger(__name__)
 
-BATCH_SIZE = 4  # a call that hangs keeps three others waiting at most
+BATCH_SIZE = 4  # a call that hangs holds up three other wakeups at most
 
 _REPORT_OVER_S = 10  # nobody waits for less; what is in time costs no log line
 _TIME_RESERVE = 0.2  # of the invocation's time: 5.6 s, more than one call that hangs takes
 
 
-def handle_batch(waybill: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Handle a batch of wakeups; name those that must come again (partial batch response).
+def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Handle a batch of wakeups; return those that must come again (partial batch response).
 
-    When little time is left the others are named too: run out of time, the whole batch would come
-    again, with those that are done.
+    `context` is Lambda's. When little time is left, the wakeups not yet begun are returned too: an
+    invocation that runs out of time returns nothing, and the whole batch would come again, with the
+    wakeups that are done. The first is always begun: each delivery gets something done.
     """
     records, out_of_time = event["Records"], make_time_check(context, _TIME_RESERVE)
-    _report_lateness(waybill, records)
+    _report_lateness(services, records)
     failed = [
         {"itemIdentifier": record["messageId"]}
         for n, record in enumerate(records)
-        if (n and out_of_time()) or not _handle_record(waybill, record["body"], out_of_time)
+        if (n and out_of_time()) or not _handle_record(services, record["body"], out_of_time)
     ]
     return {"batchItemFailures": failed}
 
 
 def make_time_check(context: Any, reserve: float) -> Callable[[], bool]:
-    """Tell whether less than a share of an invocation's time is left. `context` is Lambda's."""
+    """Make a function that says whether less than a share of an invocation's time is left.
+
+    `context` is Lambda's; `reserve` is the share, 0 to 1, of the time that is left now.
+    """
     least_ms = context.get_remaining_time_in_millis() * reserve
     return lambda: bool(context.get_remaining_time_in_millis() < least_ms)
 
 
-def _handle_record(waybill: Services, body: str, out_of_time: Callable[[], bool]) -> bool:
+def _handle_record(services: Services, body: str, out_of_time: Callable[[], bool]) -> bool:
+    """Handle one wakeup; return False, with the failure logged, where it must come again."""
     try:
-        waybill.wakeup_handler.handle_wakeup(decode_wakeup(body), out_of_time)
-    except Exception:
+        services.wakeup_handler.handle_wakeup(decode_wakeup(body), out_of_time)
+    except Exception:  # whatever it is: the other wakeups of the batch are none the worse for it
         log.exception("a wakeup failed and will be tried again")
         return False
     return True
 
 
-def _report_lateness(waybill: Services, records: Sequence[Mapping[str, Any]]) -> None:
-    """Note how late the latest of a batch is: the queue's own age may count its delay, too."""
-    now_s = waybill.clock().timestamp()
+def _report_lateness(services: Services, records: Sequence[Mapping[str, Any]]) -> None:
+    """Emit by how many seconds the latest wakeup of a batch is late, where that is a lot.
+
+    The queue's own metric of age may count a message's delay too, and so can't tell late from far
+    ahead.
+    """
+    now_s = services.clock().timestamp()
     due = [at for record in records if (at := due_at(record)) is not None]
     late_s = now_s - min(due, default=now_s)
     if late_s > _REPORT_OVER_S:
-        emit_lateness(waybill.queue_name, late_s, now_s)
+        emit_lateness(services.queue_name, late_s, now_s)

@@ -12,8 +12,8 @@ from chalicelib.contracts.registry import build_contracts
 from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.payment_signature import ProviderSignature
-from chalicelib.edge.hurry import WaitBudget
 from chalicelib.edge.lazy_auth import LazyAuthenticator
+from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
@@ -92,7 +92,6 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         ratings=orders.ratings,
         open_pool=dispatch.pool,
         rides=rooms.rides,
-        rides_ws_create=settings.rides_ws_create,
         payments=money.payments,
         payouts=money.payouts,
         profiles=rooms.people.profiles,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.people import Role
-from chalicelib.edge.hurry import PAUSES_S
+from chalicelib.edge.wait_budget import PAUSES_S
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_profile, an_auth
 from tests.functional.kitchen import HANDSHAKE, Packets

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.base import RequestError, encode_frame
-from chalicelib.contracts.rides.socket import MESSAGES, RIDES, WRITERS
+from chalicelib.contracts.rides.socket import MESSAGES, WRITERS, RidesContract
 from chalicelib.domain import events
 from chalicelib.domain.details import Estimate, Trip
 from chalicelib.domain.events import Event
@@ -21,6 +21,7 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import RateLimited
 from tests.builders import DEPOT, NOW, a_contact, a_job, an_order, north_of
 
+RIDES = RidesContract(ws_create=True)
 SAMPLES = Path(__file__).parents[1] / "samples" / "rides"
 LAT, LNG = DEPOT
 PLACE = {"latitude": LAT, "longitude": LNG}
@@ -32,11 +33,11 @@ def a_connection(role: Role = Role.CUSTOMER) -> Connection:
     return Connection("c1=", "rides", NOW, person_id="rita", role=role)
 
 
-def code_of(event: str, data: Any, role: Role) -> str:
+def code_of(event: str, data: Any, role: Role, contract: RidesContract = RIDES) -> str:
     """The code that a message is refused with."""
     with pytest.raises(RequestError) as refused:
-        RIDES.read_message(encode_frame({"event": event, "data": data}), a_connection(role), NOW)
-    (said,) = RIDES.error_frames(refused.value.message, refused.value.error)
+        contract.read_message(encode_frame({"event": event, "data": data}), a_connection(role), NOW)
+    (said,) = contract.error_frames(refused.value.message, refused.value.error)
     found = json.loads(said)
     assert found["event"] == f"{event}_response"
     assert found["data"]["status"] == "error"
@@ -88,6 +89,24 @@ def test_wrong_data_of_a_rider_is_refused(event: str, data: dict[str, Any]) -> N
     """S1-29, S1-47."""
     sent = {**WISH, **data} if event == "request_ride" and data else data
     assert code_of(event, sent, Role.CUSTOMER) == "INVALID_PAYLOAD"
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "role", "code"),
+    [
+        ("request_ride", WISH, Role.CUSTOMER, "USE_REST"),
+        ("rate_driver", {"ride_id": "1", "rating": 5}, Role.CUSTOMER, "USE_REST"),
+        ("request_ride", WISH, Role.COURIER, "FORBIDDEN"),
+        ("request_ride", {}, Role.CUSTOMER, "INVALID_PAYLOAD"),
+        ("rate_driver", {"ride_id": "1", "rating": 6}, Role.CUSTOMER, "INVALID_PAYLOAD"),
+        ("rate_driver", {"ride_id": "x", "rating": 5}, Role.CUSTOMER, "NOT_FOUND"),
+    ],
+)
+def test_who_may_not_ask_or_asks_wrongly_is_told_that_before_being_sent_to_rest(
+    event: str, data: dict[str, Any], role: Role, code: str
+) -> None:
+    """RIDES_WS_CREATE=reject."""
+    assert code_of(event, data, role, RidesContract(ws_create=False)) == code
 
 
 def the_shape(value: Any) -> Any:

@@ -99,6 +99,8 @@ class FoodSocketIOContract(FoodContract):
                     Packet(PacketKind.CONNECT, {"sid": _session_id(connection)}, NAMESPACE)
                 ),
             )
+        if request.name not in self.messages:
+            return ()  # a pong, an ack or a farewell: the protocol's own, which nobody answers
         return (
             *super().success_frames(request, result, connection),
             *_ack_frames(request, {"ok": True}),

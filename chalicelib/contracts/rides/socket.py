@@ -56,6 +56,7 @@ from chalicelib.errors import (
     InvalidTransition,
     NotFound,
     Unauthenticated,
+    UseRest,
     WaybillError,
 )
 
@@ -94,6 +95,14 @@ class RidesContract(Contract):
     # Spec 001 has no word for it, and its clients pass over events that they do not know.
     keepalive_frame = encode_frame({"event": "heartbeat", "data": {}})
 
+    def __init__(self, ws_create: bool) -> None:
+        """Set whether rides are requested and drivers rated over the socket, or by REST only.
+
+        Spec 001 has these by REST in its one part, and over the socket in its other.
+        """
+        super().__init__(MESSAGES, WRITERS)
+        self._ws_create = ws_create
+
     def rooms_for(self, connection: Connection) -> Sequence[str]:
         """List the room of announcements, which are for everybody."""
         return (public_room(NAME, connection.id),)
@@ -120,6 +129,8 @@ class RidesContract(Contract):
         try:
             request = SocketMessage(name, echo=_read_event_id(found.get("event_id")))
             ask = _read_request(name, found.get("data"), connection, now)
+            if not self._ws_create and isinstance(ask, PlaceOrder | RateCourier):
+                raise UseRest("This is done by REST here.")
         except WaybillError as error:
             raise RequestError(request, error) from None
         return msgspec.structs.replace(request, request=ask)
@@ -315,9 +326,7 @@ def render_conversation(found: Sequence[ChatMessage]) -> dict[str, Any]:
 MESSAGES: Mapping[str, MessageType] = {
     AUTHENTICATE: MessageType(
         BOTH,
-        lambda data, connection, now: Authenticate(
-            read_text(data.get("token"), "token", MAX_TOKEN)
-        ),
+        _read_authenticate,
         _answer_authenticate,
     ),
     "go_online": MessageType(
@@ -406,5 +415,3 @@ WRITERS: Mapping[str, Sequence[Writer]] = {
     events.MESSAGE_SENT: (Writer("chat_message", bodies.render_sent_message),),
     events.ANNOUNCEMENT: (Writer("server_message", lambda event: {"msg": event.data["text"]}),),
 }
-
-RIDES = RidesContract(MESSAGES, WRITERS)

@@ -1,4 +1,8 @@
-"""What a client asks over its socket, in no contract's words."""
+"""The requests that clients make over a socket, in no contract's words.
+
+Each says what the client asks for, and what its contract gets to make an answer of: nothing where
+that is not said. Requests are refused by WaybillErrors (edge/socket_requests.py).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,12 @@ from chalicelib.domain.people import Fix
 
 
 class Authenticate(msgspec.Struct, frozen=True):
-    """Who this is, where a contract lets that be said after connecting. What else is said of it
-    must be as the token has it."""
+    """Ask to be taken for the person of a token, where a contract lets a message say that.
+
+    `person_id` and `role_word` are what the client says of itself beside it, and must be as the
+    token has it. An empty token stands for the one of the handshake. Answered with the Actor where
+    the connection was authenticated before, else with the admitted connection alone.
+    """
 
     token: str
     person_id: str | None = None
@@ -19,46 +27,53 @@ class Authenticate(msgspec.Struct, frozen=True):
 
 
 class RefreshToken(msgspec.Struct, frozen=True):
-    """A newer token of the same person: the connection ends with this one."""
+    """Ask to stay connected until a newer token of the same person ends.
+
+    Answered with the Actor where the token changes nothing, or the connection is not greeted yet,
+    else with the prolonged connection alone.
+    """
 
     token: str
 
 
 class ReportFix(msgspec.Struct, frozen=True):
-    """The courier is here now. `at_work`: that only counts on duty or with an order."""
+    """Ask to note where the courier is. `only_at_work` refuses it off duty and without an order.
+
+    Answered with True, or False where a newer position is known.
+    """
 
     fix: Fix
     only_at_work: bool = False
 
 
 class SetAvailability(msgspec.Struct, frozen=True):
-    """Go on duty, or off. `drives`: for rides, which take a vehicle of a type with a tariff."""
+    """Ask to go on duty, or off. `for_rides` refuses a vehicle whose type has no tariff."""
 
     available: bool
     for_rides: bool = False
 
 
 class PlaceOrder(msgspec.Struct, frozen=True):
-    """I want to be driven."""
+    """Ask for a ride. Answered with the new Order."""
 
     wish: TripRequest
 
 
 class GetOrder(msgspec.Struct, frozen=True):
-    """How does it stand?"""
+    """Ask how a ride stands. Answered with an OrderView."""
 
     order_id: int
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
-    """Call it off, as either side."""
+    """Ask to call a ride off, as its rider or its driver. Answered with the Order after it."""
 
     order_id: int
     reason: str | None = None
 
 
 class RateCourier(msgspec.Struct, frozen=True):
-    """What I thought of the courier: 1 to 5 stars."""
+    """Ask to rate the courier of a finished order, with 1 to 5 stars."""
 
     order_id: int
     stars: int
@@ -66,60 +81,72 @@ class RateCourier(msgspec.Struct, frozen=True):
 
 
 class SendMessage(msgspec.Struct, frozen=True):
-    """Write to the other side of an order."""
+    """Ask to send a text to the other side of an order. Answered with the ChatMessage."""
 
     order_id: int
     text: str
 
 
 class GetMessages(msgspec.Struct, frozen=True):
-    """What has been written, before one message if it is named?"""
+    """Ask for the newest messages of an order: the newest before the message `before`, if given.
+
+    Answered with a page of ChatMessages, in order of time.
+    """
 
     order_id: int
     before: int | None = None
 
 
 class ChangeSubscriptions(msgspec.Struct, frozen=True):
-    """Hear more types of event, or fewer, from now on."""
+    """Ask to hear more types of event, or fewer, from now on.
+
+    Answered with the changed connection alone.
+    """
 
     subscribe_to: tuple[str, ...] = ()
     unsubscribe_from: tuple[str, ...] = ()
 
-    def apply_to(self, hears: tuple[str, ...]) -> tuple[str, ...]:
-        """What is heard after it, in the order it was asked for."""
-        heard = dict.fromkeys((*hears, *self.subscribe_to))
-        return tuple(type_ for type_ in heard if type_ not in self.unsubscribe_from)
+    def apply_to(self, subscriptions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the subscriptions after this change, without repetition, in the order asked for.
+
+        A type that is in both lists is not heard.
+        """
+        joined = dict.fromkeys((*subscriptions, *self.subscribe_to))
+        return tuple(type_ for type_ in joined if type_ not in self.unsubscribe_from)
 
 
 class KeepAlive(msgspec.Struct, frozen=True):
-    """The client is still there."""
+    """Ask for nothing but not to be closed for silence."""
 
 
 class TakeStep(msgspec.Struct, frozen=True):
-    """Take one step with an order."""
+    """Ask to take one step with an order, as its courier or its restaurant. Answered with the Order
+    after it."""
 
     order_id: int
     command: Command
 
 
 class AcceptOrder(msgspec.Struct, frozen=True):
-    """I will have this order."""
+    """Ask to have an order, as a courier. Answered with the Order after it."""
 
     order_id: int
 
 
 class ListOpenOrders(msgspec.Struct, frozen=True):
-    """What is anybody's to take, in one pool?"""
+    """Ask for the orders of a pool that any courier may take. Answered with a list of Orders, the
+    newest last."""
 
     pool: str
 
 
 class ListRestaurantOrders(msgspec.Struct, frozen=True):
-    """Which unfinished orders do my restaurants have?"""
+    """Ask for the unfinished orders of the owner's restaurants. Answered with a list of Orders, the
+    newest last."""
 
 
 class Disconnect(msgspec.Struct, frozen=True):
-    """That was all: close this connection."""
+    """Ask to have this connection closed."""
 
 
 ClientRequest = (

@@ -1,4 +1,4 @@
-"""Messages that overtake the one they rely on.
+"""How long a message may wait for another one that it has overtaken.
 
 API Gateway promises no order: of two messages that a client sends without waiting in between, each
 is an invocation of its own, and the second may be done with before the first has begun. So a
@@ -16,7 +16,8 @@ from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.services.ports import AllowanceStore
 
 PAUSES_S = (0.02, 0.03, 0.05, 0.1, 0.15, 0.25, 0.3, 0.35, 0.35, 0.4)  # 2 s in all
-YOUNG_FOR = timedelta(seconds=8)  # who has said nothing for longer than that is in no hurry
+# A client that sends at once on opening is done by then: later, nothing can have been overtaken.
+_MAX_AGE_FOR_IDENTITY = timedelta(seconds=8)
 _LET_PASS_S = 0.03
 
 _IDENTITY_WAITS = RateLimit(8, timedelta(minutes=1))  # what a client sends at once, on opening
@@ -24,7 +25,7 @@ _DUTY_WAITS = RateLimit(2, timedelta(minutes=1))  # a phone off duty may send po
 
 
 class WaitBudget:
-    """How long one message may still wait."""
+    """The pauses that one message has left. Each connection's waits are counted in `allowances`."""
 
     def __init__(
         self,
@@ -35,28 +36,37 @@ class WaitBudget:
         self._allowances = allowances
         self._sleep = sleep
         self._clock = clock
-        self._left = list(PAUSES_S)
+        self._pauses_left_s = list(PAUSES_S)
         self._allowed: dict[str, bool] = {}
 
     def wait_for_identity(self, connection: Connection) -> bool:
-        """Pause, for somebody to have said on a young connection who they are. False at once where
-        that is not worth it, or not any more."""
-        if self._clock() - connection.connected_at > YOUNG_FOR:
+        """Pause, for a young connection to be authenticated by another message meanwhile.
+
+        Return False, without a pause, where the connection is too old, or a budget is spent.
+        """
+        if self._clock() - connection.connected_at > _MAX_AGE_FOR_IDENTITY:
             return False
         return self._pause_if_allowed(f"stranger#{connection.id}", _IDENTITY_WAITS)
 
     def wait_for_duty(self, connection: Connection) -> bool:
-        """Pause, for a courier to have gone on duty. False as above."""
+        """Pause, for a courier to go on duty by another message meanwhile.
+
+        Return False, without a pause, where a budget is spent.
+        """
         return self._pause_if_allowed(f"off_duty#{connection.id}", _DUTY_WAITS)
 
     def let_answer_pass(self) -> None:
-        """Let the answer to the message that was waited for go first, as it mostly will."""
+        """Pause, for the answer to the other message to be posted first. Likely, not certain."""
         self._sleep(_LET_PASS_S)
 
-    def _pause_if_allowed(self, name: str, limit: RateLimit) -> bool:
-        if name not in self._allowed:
-            self._allowed[name] = self._allowances.try_use(name, limit, self._clock())
-        if not self._left or not self._allowed[name]:
+    def _pause_if_allowed(self, key: str, limit: RateLimit) -> bool:
+        """Pause once more; return False where this message, or its connection, has waited enough.
+
+        A message counts once against its connection's limit, however often it pauses.
+        """
+        if key not in self._allowed:
+            self._allowed[key] = self._allowances.try_use(key, limit, self._clock())
+        if not self._pauses_left_s or not self._allowed[key]:
             return False
-        self._sleep(self._left.pop(0))
+        self._sleep(self._pauses_left_s.pop(0))
         return True
