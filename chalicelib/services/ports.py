@@ -17,6 +17,7 @@ from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.chat import ChatMessage
+from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, Fix, LastShown, Person, Rating, Restaurant
 from chalicelib.domain.rate_limits import RateLimit
@@ -29,7 +30,7 @@ RenderEvent = Callable[[Subscriber, Event], Sequence[str]]
 class OrderStore(Protocol):
     def get_order(self, order_id: int) -> Order: ...
     def commit_order(
-        self, before: Order | None, after: Order, *, available_only: bool = True
+        self, stored: Order | None, order: Order, *, available_only: bool = True
     ) -> None: ...
     def find_newest_active(self, customer_id: str) -> Order | None: ...
     def list_due(self, now: datetime) -> Iterator[Due[int]]: ...
@@ -46,7 +47,7 @@ class CourierStore(Protocol):
         courier_id: str,
         fix: Fix,
         now: datetime,
-        least_gap: timedelta | None,
+        min_gap: timedelta | None,
         at_work: bool = False,
     ) -> Courier | None: ...
     def record_doubtful_fix(
@@ -54,7 +55,7 @@ class CourierStore(Protocol):
         courier_id: str,
         fix: Fix,
         now: datetime,
-        least_gap: timedelta | None,
+        min_gap: timedelta | None,
         at_work: bool,
         good_after: datetime | None,
     ) -> Courier | None: ...
@@ -67,15 +68,9 @@ class CourierStore(Protocol):
     def remove_socket(self, courier_id: str, connection_id: str) -> None: ...
     def release_courier(self, courier_id: str, order_id: int, now: datetime) -> None: ...
     def iterate_free_near(
-        self,
-        point: Point,
-        radius_m: float,
-        wanted: Callable[[Courier], bool],
-        consistent: bool = False,
+        self, point: Point, radius_m: float, query: FreeCourierQuery
     ) -> Iterator[tuple[list[Courier], float]]: ...
-    def list_longest_idle(
-        self, wanted: Callable[[Courier], bool], consistent: bool = False
-    ) -> list[Courier]: ...
+    def list_longest_idle(self, query: FreeCourierQuery) -> list[Courier]: ...
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None: ...
     def remove_from_index(self, couriers: Iterable[Courier]) -> None: ...
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]: ...

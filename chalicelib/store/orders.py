@@ -1,4 +1,4 @@
-"""Orders: one conditional write a change; one transaction where a courier is taken or let go."""
+"""Orders: one conditional write a change, in a transaction where it takes or releases couriers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from chalicelib.domain.due import Due
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierContended, CourierTaken, NotFound, Stale
-from chalicelib.store import couriers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import save_if
+from chalicelib.store.courier_claims import make_claim, make_release
+from chalicelib.store.courier_rows import RowUpdate
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow
@@ -43,67 +44,59 @@ class OrderTable:
         return _decode_order(row)
 
     def commit_order(
-        self, before: Order | None, after: Order, *, available_only: bool = True
+        self, stored: Order | None, order: Order, *, available_only: bool = True
     ) -> None:
-        """Write `after` if the order is still `before` (None: if there is none of that id).
+        """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
-        Where the two occupy different couriers, one is let go and the other claimed in the same
-        transaction, so that a courier never holds two orders. `available_only` False claims a
-        courier who is off duty too. The courier of an order that is done is let go afterwards: it
-        harms nobody if that comes later.
+        Where the two occupy different couriers, one is released and the other claimed in the same
+        transaction, so that a courier never has two orders. `available_only` False claims a courier
+        who is off duty too. The courier of an order that is done is released afterwards: it harms
+        nobody if that comes later.
+
         A write whose answer got lost is sent again by the SDK; it finds itself done, and that is
         no race lost. (A transaction carries a token for that, which not every engine knows; so its
         conditions allow for it, too.)
-        Raises Stale if the order, or the courier let go, changed meanwhile; CourierTaken if the
+
+        Raises Stale if the order, or the courier released, changed meanwhile; CourierTaken if the
         courier to claim is not free; CourierContended if nothing but their row hinders it, which
         another write holds or which is throttled. Nothing is written then.
         """
-        row = encode_order(after)
-        unchanged: Condition = (
-            OrderRow.version == before.version if before else OrderRow.order_id.does_not_exist()
+        row = encode_order(order)
+        is_unchanged: Condition = (
+            OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()
         )
-        unchanged |= OrderRow.commit == row.commit
-        held, holds = before.occupied_courier_id if before else None, after.occupied_courier_id
-        if held == holds or after.status is Status.DONE:
-            save_if(row, unchanged)
+        is_unchanged |= OrderRow.commit == row.commit
+        released_id = stored.occupied_courier_id if stored else None
+        claimed_id = order.occupied_courier_id
+        if released_id == claimed_id or order.status is Status.DONE:
+            save_if(row, is_unchanged)
             return
-        self._commit_with_couriers(row, unchanged, held, holds, after, available_only)
+        claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
+        release = make_release(released_id, order.id, order.updated_at) if released_id else None
+        self._commit_with_couriers(row, is_unchanged, claim, release)
 
     def _commit_with_couriers(
         self,
         row: OrderRow,
-        unchanged: Condition,
-        held: str | None,
-        holds: str | None,
-        after: Order,
-        available_only: bool,
+        is_unchanged: Condition,
+        claim: RowUpdate | None,
+        release: RowUpdate | None,
     ) -> None:
-        release = couriers.make_release(held, after.id, after.updated_at) if held else None
-        shown_to = after.details.customer_id if FLOWS[after.details.flow].shows_fixes else None
-        claim = couriers.make_claim(holds, after.id, available_only, shown_to) if holds else None
+        """Write an order and its couriers in one transaction. Raises as commit_order does."""
         try:
             with TransactWrite(connection=self._connection) as write:
-                write.save(row, condition=unchanged)
-                for change in (claim, release):
-                    if change:
-                        write.update(change.row, actions=change.actions, condition=change.condition)
+                write.save(row, condition=is_unchanged)
+                for update in (claim, release):
+                    if update:
+                        write.update(update.row, actions=update.actions, condition=update.condition)
         except TransactWriteError as error:
             reasons = read_cancellation(error)
             if reasons is None:
                 raise
-            if holds and claim and not reasons[0] and reasons[1] == CONDITION_FAILED:
-                raise CourierTaken(holds) from None
-            if (
-                holds
-                and claim
-                and reasons[1] in BUSY_REASONS
-                and not any(reasons[:1] + reasons[2:])
-            ):
-                raise CourierContended(holds) from None
-            raise Stale from None
+            raise _explain_refusal(reasons, claim) from None
 
     def find_newest_active(self, customer_id: str) -> Order | None:
-        """The customer's newest unfinished order, or None."""
+        """Read a customer's newest unfinished order; None if there is none."""
         rows = OrderRow.by_customer.query(
             customer_id, scan_index_forward=False, limit=_MAX_LOOKED_AT
         )
@@ -114,25 +107,25 @@ class OrderTable:
         return None
 
     def list_open(self, pool: str, limit: int) -> list[Order]:
-        """Orders that any courier of a pool may take now: those placed last, in order of age."""
+        """List orders that any courier of a pool may take: those placed last, the newest last."""
         hits = OrderRow.by_pool.query(pool, scan_index_forward=False, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if order.is_open]
 
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
-        """A merchant's unfinished orders: the longest placed, in order of age."""
+        """List a merchant's unfinished orders: those placed first, the newest last."""
         hits = OrderRow.by_merchant.query(merchant_id, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if not order.is_terminal]
 
     @staticmethod
     def _read_hits(hits: Iterable[OrderRow]) -> list[Order]:
-        """The orders that an index names as they are now, the newest last."""
+        """Read the orders that an index names, as they are now, the newest last."""
         ids = [int(hit.order_id) for hit in hits]
         rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
         return sorted(map(_decode_order, rows), key=lambda order: order.id)
 
     def list_due(self, now: datetime) -> Iterator[Due[int]]:
-        """Orders whose deadline has passed: the longest overdue of each shard first, the shards in
-        turns. A shard that can't be read is raised in the end."""
+        """Yield orders whose deadline has passed: the longest overdue of each shard first, the
+        shards in turns. Raises in the end what a shard raised that can't be read."""
 
         def read(shard: int) -> Iterator[Due[int]]:
             late: Condition = OrderRow.deadline_at <= to_epoch_ms(now)
@@ -142,8 +135,28 @@ class OrderTable:
         return read_in_turns(read)
 
 
+def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdate:
+    shows_fixes = FLOWS[order.details.flow].shows_fixes
+    visible_to = order.details.customer_id if shows_fixes else None
+    return make_claim(courier_id, order.id, available_only, visible_to)
+
+
+def _explain_refusal(reasons: list[str], claim: RowUpdate | None) -> Exception:
+    """Tell from the reason of each write of a transaction, in the order in which they were added
+    (order, claim, release; "": it was fine), what the caller has to do next."""
+    if claim is None:
+        return Stale()
+    order_reason, claim_reason, *release_reasons = reasons
+    courier_id = str(claim.row.courier_id)
+    if not order_reason and claim_reason == CONDITION_FAILED:
+        return CourierTaken(courier_id)
+    if claim_reason in BUSY_REASONS and not any((order_reason, *release_reasons)):
+        return CourierContended(courier_id)
+    return Stale()
+
+
 def encode_order(order: Order) -> OrderRow:
-    """An order as its row."""
+    """Write an order as its row. Indexes have it only while an attribute of theirs is there."""
     row = OrderRow(
         order_id=order.id,
         version=order.version,

@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy
 from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifier
-from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.dispatch.order_commits import CommitListener, OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
@@ -47,6 +47,7 @@ def build_dispatch(
         parts.couriers,
         messaging.relay,
         parts.queue,
+        parts.threads,
         parts.clock,
         (pool.on_committed, notifier.on_committed, *listeners),
         parts.retries,

@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.contracts.feed.events import is_feed_event
 from chalicelib.contracts.renderer import ContractRenderer
-from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.event_counts import EventCounter

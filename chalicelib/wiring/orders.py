@@ -84,6 +84,7 @@ def _build_courier(
         EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
         # What a command lacks until the order's flow has completed it.
         {"ride": positions.meter.complete_command, "food": dispatch.pool.complete_command},
+        parts.threads,
         parts.clock,
     )
 

@@ -8,9 +8,9 @@ import msgspec
 
 from chalicelib.domain.money.fares import Tariff
 from chalicelib.services.orders.courier_status import FixListener
+from chalicelib.services.rides.live_position import LivePosition
 from chalicelib.services.rides.metering import RideMeter
 from chalicelib.services.rides.progress import ProgressTracker
-from chalicelib.services.rides.requests import LivePosition
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices

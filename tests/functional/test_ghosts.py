@@ -13,6 +13,7 @@ from zlib import crc32
 
 import pytest
 
+from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.people import Role
 from chalicelib.store.couriers import CourierTable
 from chalicelib.store.tables import SHARDS, ConnectionRow, CourierRow
@@ -198,7 +199,7 @@ def test_one_who_comes_back_while_they_are_taken_out_stays(world: World) -> None
     dan = world.courier()
     world.clock.advance(3600)
     store = CourierTable(ThreadPoolExecutor(1), clock=world.clock)
-    read = store.list_longest_idle(lambda courier: False)
+    read = store.list_longest_idle(FreeCourierQuery(lambda courier: False))
     by_fix(world, dan)
     store.remove_from_index(read)
     store.remove_from_cells(read)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,6 +36,22 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     ask_again: bool = False
     exclude: str = "all"
     is_broadcast: bool = False
+
+
+def ignore_named(courier_ids: list[str]) -> None:
+    """Do nothing about ids that the index names."""
+
+
+class FreeCourierQuery(NamedTuple):
+    """How free couriers are read. While none of those who were read `is_wanted`, more are read.
+
+    Not `is_consistent` is half the price: each courier as they are or lately were. A claim's own
+    condition decides. `on_named` is called with ids that the index names, before they are read.
+    """
+
+    is_wanted: Callable[[Courier], bool]
+    is_consistent: bool = False
+    on_named: Callable[[list[str]], None] = ignore_named
 
 
 def measure_to_pickup_m(courier: Courier, pickup: Point | None) -> float | None:

@@ -1,4 +1,8 @@
-"""Orders that are open to a pool: shown to every courier in it, taken by one of them."""
+"""Orders that are open to a pool: every courier in it sees them, and one of them takes each.
+
+An order is open while it is ready and has no courier (`Order.is_open`); the pool is the flow. What
+is posted to the pool is kept nowhere: a courier who missed it finds the order in the list.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,14 @@ MAX_LISTED = 100  # spec 002: lists are bounded
 
 
 class OpenPool:
-    """Tells a pool what opens and what is taken, and lists what is there."""
+    """Posts to a pool what opens and what is taken, and lists what is open."""
 
     def __init__(
         self,
         orders: OrderStore,
         couriers: CourierStore,
         connections: ConnectionStore,
-        broadcast: FanOut,
+        fanout: FanOut,
         ready_ttl: timedelta,
         clock: Clock,
     ) -> None:
@@ -32,32 +36,39 @@ class OpenPool:
         self._orders = orders
         self._couriers = couriers
         self._connections = connections
-        self._broadcast = broadcast
+        self._fanout = fanout
         self._ready_ttl = ready_ttl
         self._clock = clock
 
-    def complete_command(self, order: Order, who: str, command: Command, now: datetime) -> Command:
-        """Complete a permitted command: what becomes ready waits for so long."""
+    def complete_command(
+        self, order: Order, actor_id: str, command: Command, now: datetime
+    ) -> Command:
+        """Set until when an order waits that becomes ready; return any other command as it is."""
         if isinstance(command, MakeReady):
             return MakeReady(collect_until=now + self._ready_ttl)
         return command
 
-    def on_committed(self, before: Order | None, after: Order) -> None:
-        """Tell the pool if an order has just become anybody's to take, or no longer is."""
-        was_open = before is not None and before.is_open
-        if after.is_open and not was_open:
-            self._post_opened(after)
-        elif was_open and not after.is_open:
-            self._post_taken(after)
+    def on_committed(self, stored: Order | None, order: Order) -> None:
+        """Post to the pool if a commit has opened an order, or closed it."""
+        was_open = stored is not None and stored.is_open
+        if order.is_open and not was_open:
+            self._post_opened(order)
+        elif was_open and not order.is_open:
+            self._post_taken(order)
 
     def list_open_orders(self, pool: str) -> list[Order]:
-        """What is anybody's to take, the newest last: the newest, where there is more than LISTED.
-        What nobody wants must not hide what is new."""
+        """List the orders that any courier of a pool may take, the newest last.
+
+        Where there are more than MAX_LISTED, those are the newest: what nobody wants must not hide
+        what is new.
+        """
         return self._orders.list_open(pool, MAX_LISTED)
 
     def list_restaurant_orders(self, actor: Actor) -> list[Order]:
-        """The unfinished orders of all of an owner's restaurants: the oldest of them, where there
-        are more than LISTED, the newest last."""
+        """List the unfinished orders of all of an owner's restaurants, the newest last.
+
+        Where there are more than MAX_LISTED, those are the oldest: they are the most urgent.
+        """
         found = [
             order
             for restaurant_id in actor.restaurant_ids
@@ -66,16 +77,16 @@ class OpenPool:
         return sorted(found, key=lambda order: order.id)[:MAX_LISTED]
 
     def _post_opened(self, order: Order) -> None:
-        """Those in the middle of another order could not take it: they are not told."""
+        """Post an opened order to those of its pool who could take it: nobody who has another."""
         now = self._clock()
-        listeners = self._connections.list_subscribers(pool_room(order.details.flow), now)
-        holding = self._couriers.find_occupied({listener.person_id for listener in listeners})
+        subscribers = self._connections.list_subscribers(pool_room(order.details.flow), now)
+        occupied = self._couriers.find_occupied({one.person_id for one in subscribers})
         event = draft_for_courier(order, events.ORDER_OPENED, "", now, details=order.details)
-        self._broadcast.post_to_subscribers(
-            [li for li in listeners if li.person_id not in holding], event
+        self._fanout.post_to_subscribers(
+            [one for one in subscribers if one.person_id not in occupied], event
         )
 
     def _post_taken(self, order: Order) -> None:
         event = draft_for_courier(order, events.ORDER_TAKEN, "", self._clock())
         taker = frozenset({order.courier_id} if order.courier_id else ())
-        self._broadcast.post_to_room(pool_room(order.details.flow), event, but=taker)
+        self._fanout.post_to_room(pool_room(order.details.flow), event, but=taker)

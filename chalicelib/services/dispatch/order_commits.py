@@ -1,35 +1,61 @@
-"""One change of an order: arm the wakeups, commit state and events in one write, tell at once.
+"""The one way an order is written: send the wakeups, commit state and events, deliver, notify.
 
-The wakeups go out first. If that fails nothing was written and the caller gets Unavailable; if
-the process dies anywhere after, they find what was committed (see services/messaging/mailboxes.py).
+ 1. wakeups  Sent onto the queue, beside whatever else must be read before the commit: `RelayDue`,
+             if there are events, and `OfferDue` or `SearchDue`, if the order has a new deadline.
+             The commit begins only once they are there. If they can't be sent, nothing is written
+             and the caller gets Unavailable.
+ 2. commit   One conditional write: the order, with the new events among its entries, on the
+             condition that its version is still the one that was read. Where the order takes a
+             courier, or lets one go, their rows are in the same transaction (store/orders.py).
+ 3. release  The courier of an order that is done is let go, by a write of its own.
+ 4. deliver  Each recipient's mailbox takes the new events in and posts them, side by side.
+ 5. notify   Listeners hear of the change: the pool, couriers near by, earnings.
+
+Who dies before 2 has changed nothing: the wakeups find no such version, wait for it until
+COMMIT_WITHIN has passed, and end. Who dies after 2 is made up for: `RelayDue` does 3 and 4, and
+books what the courier earns, five seconds later; the order's deadline is in its row, where
+`OfferDue`, `SearchDue` or the sweep find it. What the pool and couriers near by hear may be lost:
+the next look says it again. Every step may be done twice.
+
+Of two who change an order at once one commits. The other gets Stale, reads the order again and
+applies its change to that (`retry_change`), or finds that it is done.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from concurrent.futures import Executor, Future, wait
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import ORDER_DELIVERED, Event, Outbox, order_stream
+from chalicelib.domain.events import (
+    ORDER_DELIVERED,
+    Entry,
+    Event,
+    Outbox,
+    order_stream,
+)
 from chalicelib.domain.messaging.wakeups import OfferDue, SearchDue, Wakeup
-from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
-from chalicelib.domain.orders import lifecycle
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
-from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER, relay_shortcut
+from chalicelib.services.messaging.outbox import make_relay_wakeup
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, WakeupSender
 
 log = logging.getLogger(__name__)
 
 CommitListener = Callable[[Order | None, Order], None]
-"""Is told of each change after its commit: the order before it, None if it is new, and after."""
+"""Hears of each change after its commit: the order before it, None if it is new, and after it."""
+
+DelayedWakeup = tuple[Wakeup, timedelta]
 
 
 class OrderWriter:
-    """The one way an order is written."""
+    """Writes orders, and nothing else does. `stored` is an order as the database has it, None if
+    it is new; `order` is the same order as it is to be. `pool` sends wakeups meanwhile."""
 
     def __init__(
         self,
@@ -37,88 +63,129 @@ class OrderWriter:
         couriers: CourierStore,
         relay: OutboxRelay,
         queue: WakeupSender,
+        pool: Executor,
         clock: Clock,
-        followers: Sequence[CommitListener] = (),
+        listeners: Sequence[CommitListener] = (),
         retries: Retries | None = None,
     ) -> None:
-        self._followers = followers
+        self._listeners = listeners
         self._retries = retries or Retries()
         self._orders = orders
         self._couriers = couriers
         self._relay = relay
         self._queue = queue
+        self._pool = pool
         self._clock = clock
-
-    def send_wakeups(self, before: Order | None, after: Order, told: tuple[Event, ...]) -> None:
-        """Send the wakeups that a commit of `after` relies on: for what it tells, and for the
-        deadline it sets, an offer's end or the next look of a search. Raises Unavailable."""
-        now, version = self._clock(), before.version + 1 if before else 1
-        wakeups: list[tuple[Wakeup, timedelta]] = []
-        if told:
-            stream, awaited_until = order_stream(after.id), now + COMMIT_WITHIN
-            relay = RelayWakeup(stream, version, awaited_until, recipients=relay_shortcut(told))
-            wakeups.append((relay, RELAY_AFTER))
-        if after.offer:
-            due = after.offer.expires_at
-            wakeups.append((OfferDue(after.id, after.offer.seq, due), due - now))
-        elif (due_at := after.deadline_at) and (before is None or before.deadline_at != due_at):
-            wakeups.append((SearchDue(after.id, due_at), due_at - now))
-        self._queue.send_wakeups(wakeups)
 
     def commit_order(
         self,
-        before: Order | None,
-        after: Order,
-        told: tuple[Event, ...],
+        stored: Order | None,
+        order: Order,
+        events: tuple[Event, ...],
         *,
-        armed: bool = False,
+        wakeups: Future[None] | None = None,
         available_only: bool = True,
     ) -> Order:
-        """Write a change and tell of it. Returns the order as written.
+        """Write a change and deliver its events. Returns the order as written.
 
-        `armed` says that the wakeups for this version are out already. Raises Stale, CourierTaken
-        (nothing was written) or Unavailable.
+        `wakeups` are those of this version that are on their way already; else they are sent now.
+        `available_only` False lets the order take a courier who is off duty. Raises Stale,
+        CourierTaken (nothing was written) or Unavailable.
         """
-        sealed = lifecycle.seal_order(before, after, told)
-        if before:
-            kept = self._relay.keep_undelivered(before.outbox, sealed.entries, self._clock())
-            sealed = replace(sealed, entries=kept)
-        if not armed and (told or sealed.offer or sealed.deadline_at):
-            self.send_wakeups(before, sealed, told)
-        self._orders.commit_order(before, sealed, available_only=available_only)
-        self._notify(self._release_if_done, before, sealed)
-        if told:
-            self._relay.deliver_now(sealed.outbox)
-        for follow in self._followers:
-            self._notify(follow, before, sealed)
-        return sealed
+        order = seal(order, events, order.updated_at)
+        wakeups = wakeups or self.start_wakeups(stored, order, events)
+        try:
+            order = replace(order, entries=self._keep_undelivered(stored, order))
+        finally:
+            wait([wakeups])
+        wakeups.result()  # raises Unavailable: what is not on the queue must not be committed
+        self._orders.commit_order(stored, order, available_only=available_only)
+        self._notify(self._release_if_done, stored, order)
+        if events:
+            self._relay.deliver_now(order.outbox)
+        for listener in self._listeners:
+            self._notify(listener, stored, order)
+        return order
 
-    def _release_if_done(self, before: Order | None, after: Order) -> None:
-        """Free the courier of an order that is done."""
-        if before and before.occupied_courier_id and after.status is Status.DONE:
-            self._couriers.release_courier(before.occupied_courier_id, after.id, after.updated_at)
+    def start_wakeups(
+        self, stored: Order | None, order: Order, events: tuple[Event, ...]
+    ) -> Future[None]:
+        """Begin to send the wakeups that the commit of `order` relies on: the relay's, for its
+        events, and one for the deadline it sets, the end of an offer or the next look."""
+        wakeups: list[DelayedWakeup] = []
+        if events:
+            wakeups.append(self._make_relay_wakeup(stored, order, events))
+        deadline_at = order.deadline_at
+        if order.offer:
+            wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
+        elif deadline_at and (stored is None or stored.deadline_at != deadline_at):
+            due = SearchDue(order.id, deadline_at)
+            wakeups.append((due, deadline_at - self._clock()))
+        return self._start_sending(wakeups)
+
+    def start_offer_wakeups(
+        self, stored: Order | None, order: Order, expires_at: datetime
+    ) -> Future[None]:
+        """Begin to send the wakeups for the next offer of an order before it is known whom it is
+        for. So the relay's has no recipients: it reads the order to find them."""
+        return self._start_sending(
+            [
+                self._make_relay_wakeup(stored, order, events=()),
+                self._make_offer_wakeup(order, order.offers_made + 1, expires_at),
+            ]
+        )
+
+    def _make_relay_wakeup(
+        self, stored: Order | None, order: Order, events: Sequence[Event]
+    ) -> DelayedWakeup:
+        version = stored.version + 1 if stored else 1
+        return make_relay_wakeup(order_stream(order.id), version, events, self._clock())
+
+    def _make_offer_wakeup(self, order: Order, seq: int, expires_at: datetime) -> DelayedWakeup:
+        return OfferDue(order.id, seq, expires_at), expires_at - self._clock()
+
+    def _start_sending(self, wakeups: list[DelayedWakeup]) -> Future[None]:
+        if wakeups:
+            return self._pool.submit(self._queue.send_wakeups, wakeups)
+        nothing: Future[None] = Future()
+        nothing.set_result(None)
+        return nothing
+
+    def _keep_undelivered(self, stored: Order | None, order: Order) -> tuple[Entry, ...]:
+        """Return the entries that the order is to have: those that it would lose now stay, if they
+        are not in every recipient's log yet."""
+        if stored is None:
+            return order.entries
+        return self._relay.keep_undelivered(stored.outbox, order.entries, self._clock())
+
+    def _release_if_done(self, stored: Order | None, order: Order) -> None:
+        """Release the courier of an order that is done. Not in the order's own write: that one
+        would have to be a transaction, and fail when the courier's row is written meanwhile."""
+        if stored and stored.occupied_courier_id and order.status is Status.DONE:
+            courier_id = stored.occupied_courier_id
+            self._couriers.release_courier(courier_id, order.id, order.updated_at)
 
     def release_if_delivered(self, outbox: Outbox) -> None:
-        """Free the courier of an order whose outbox tells of its delivery, if whoever delivered
-        it did not live to."""
+        """Release the courier of an order whose outbox tells of its delivery, if the one who
+        committed the delivery died before it could. Harmless however often."""
         delivered = outbox.find_event(ORDER_DELIVERED)
         if delivered is None:
             return
-        named, order_id = delivered.courier, delivered.order_id
-        courier_id = named.id if named else self._orders.get_order(order_id).courier_id
+        contact, order_id = delivered.courier, delivered.order_id
+        courier_id = contact.id if contact else self._orders.get_order(order_id).courier_id
         courier = self._couriers.get_courier(courier_id) if courier_id else None
         if courier and courier.order_id == order_id:
             self._couriers.release_courier(courier.id, order_id, delivered.at)
 
     @staticmethod
-    def _notify(follow: CommitListener, before: Order | None, sealed: Order) -> None:
-        """What followers say may be lost: what is committed is committed."""
+    def _notify(listener: CommitListener, stored: Order | None, order: Order) -> None:
+        """Call a listener and let no failure of it reach the caller: what is committed stays so."""
         try:
-            follow(before, sealed)
+            listener(stored, order)
         except Exception:
-            log.warning("a follower of order %d failed", sealed.id, exc_info=True)
+            log.warning("a listener to order %d failed", order.id, exc_info=True)
 
     def retry_change(self, order_id: int, change: Callable[[Order], Order]) -> Order:
-        """Apply `change` to the order as it is now, again, after a pause, whenever it was beaten to
-        the write. Raises Unavailable if that happens for too long."""
+        """Apply `change` to the order as it is now, and again, after a pause, whenever another
+        write came first. Raises Unavailable if that happens for too long."""
         return self._retries.retry_while_stale(lambda: change(self._orders.get_order(order_id)))

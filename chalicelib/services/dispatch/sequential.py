@@ -1,208 +1,207 @@
-"""Finding a courier: whom to ask, the claim, and what happens when an offer lapses."""
+"""Offer an order to one courier after the other, until one accepts or the search is over.
+
+What moves an order here (domain/orders/flows/delivery.py has the whole table):
+
+ searching --offer--> offered          a courier is free: they are claimed
+ searching --wait--> searching         nobody is free, and the flow searches on: look again later
+ searching --give up--> unserved       nobody is free, and the search is over
+ offered --expire, decline--> searching, and one of the three above in the same commit
+
+So an order is stored as offered, as waiting for its next look, or as unserved: never as one that
+somebody is about to offer. Whoever dies on the way has changed nothing (order_commits.py).
+
+The claim. A courier's row names the order that occupies them. An offer is one transaction: the
+order's row, if it is as it was read, and the courier's, if no order is named there and they are on
+duty. So a courier never has two orders, nor an order two couriers, whatever was read before: reads
+come from an index that is behind, and at half the price, as this condition decides.
+
+ CourierTaken      Another order was quicker, or they went off duty. The next candidate is tried.
+ CourierContended  Another write held the courier's row at that moment. The next candidate is tried;
+                   where none is left this is raised, as it is Stale: the whole look is done again.
+ Stale             Another has changed the order. It is read again, and the step tried on that.
+
+The wakeups of the offer, `RelayDue` and `OfferDue`, do not depend on whom it is for. Their sending
+begins when the index names somebody, and goes on while couriers are read. The transaction waits for
+its end.
+
+An offer ends by its timer (`OfferDue`), by the sweep, by whoever reads the order, or by an answer
+that comes too late: all of them expire it by the same step, the order's version lets one of them
+through, and the others find it done.
+"""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.geo import measure_distance_m
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.dispatch_policy import (
-    DispatchPolicy,
-    is_eligible,
-    measure_to_pickup_m,
-    rank_couriers,
-)
+from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, measure_to_pickup_m
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierContended, CourierTaken
 from chalicelib.services.dispatch.broadcast import NearbyDispatch
+from chalicelib.services.dispatch.candidates import Look, find_candidates
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
-log = logging.getLogger(__name__)
-
 INDEX_LAG_S = 0.3  # what is written shows in an index, and in reads at half the price, by then
 
 
+class _Search(NamedTuple):
+    """An order that searches, not written yet. `stored` is the order as the database has it, None
+    if it is new; `events` are those of the step that made it search; `expired_courier_id` is who
+    let the last offer pass, if anybody; `ask_again` allows couriers who were asked before."""
+
+    stored: Order | None
+    order: Order
+    events: tuple[Event, ...]
+    expired_courier_id: str | None
+    ask_again: bool
+
+
 class SequentialDispatch:
-    """Offers orders to couriers, one at a time, by the policy of the order's flow."""
+    """Offers orders to couriers, one at a time, by the policy of the order's flow. `pause` waits
+    for so many seconds."""
 
     def __init__(
         self,
         orders: OrderStore,
         couriers: CourierStore,
-        changes: OrderWriter,
+        writer: OrderWriter,
         policies: Mapping[str, DispatchPolicy],
-        calling: NearbyDispatch,
+        nearby: NearbyDispatch,
         clock: Clock,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._calling = calling
+        self._nearby = nearby
         self._orders = orders
         self._roster = Roster(couriers)
         self._pause = pause
-        self._changes = changes
+        self._writer = writer
         self._policies = policies
         self._clock = clock
 
     def get_policy(self, order: Order) -> DispatchPolicy:
-        """How this order's flow looks for couriers."""
+        """Return how this order's flow searches for couriers."""
         return self._policies[order.details.flow]
 
     def compute_offer_end(self, order: Order, now: datetime) -> datetime:
-        """When an offer of this order made now would lapse; at once where a flow makes none."""
+        """Compute when an offer of this order made now would expire; now if its flow makes none."""
         policy = self._policies.get(order.details.flow)
         return now + policy.offer_ttl if policy else now
 
     def compute_search_end(self, flow: str, now: datetime) -> datetime | None:
-        """When a search begun now ends; None where a flow gives up at once."""
+        """Compute when a search begun now ends; None where a flow gives up at once."""
         policy = self._policies.get(flow)
         return now + policy.search_ttl if policy and policy.search_ttl else None
 
     def offer_next(
         self,
-        before: Order | None,
-        searching: Order,
-        told: tuple[Event, ...] = (),
-        lapsed_courier_id: str | None = None,
-        again: bool = False,
+        stored: Order | None,
+        order: Order,
+        events: tuple[Event, ...] = (),
+        expired_courier_id: str | None = None,
+        ask_again: bool = False,
     ) -> Order:
-        """Commit a searching order as offered to the best courier there is, or as unserved.
-
-        `before` is what is stored, `told` what happened since; `again` says that those who were
-        asked before may be asked again. The claim of a courier is part of the commit; whoever is
-        taken meanwhile is passed over; so is one whose row another write holds, unless there is
-        nobody else. Raises Stale.
-        """
-        if self.get_policy(searching).is_broadcast:
-            return self._calling.open_to_nearby(before, searching, told, self.get_policy(searching))
-        asked = before, searching, told, lapsed_courier_id, again
-        offered = self._offer_to_best(*asked)
-        if offered is None and not self._may_wait(searching):
-            # Giving up is for good: whoever came on duty a moment ago must not be overlooked.
+        """Commit a searching order as offered to the best courier there is, or as waiting, or as
+        unserved. The parameters are those of `_Search`. Raises Stale, Unavailable."""
+        if self.get_policy(order).is_broadcast:
+            return self._nearby.open_to_nearby(stored, order, events, self.get_policy(order))
+        search = _Search(stored, order, events, expired_courier_id, ask_again)
+        offered = self._offer_to_best(search)
+        if offered is None and not self._may_wait(order):
+            # To give up is for good: who came on duty a moment ago must not be overlooked.
             self._pause(INDEX_LAG_S)
-            offered = self._offer_to_best(*asked, consistent=True)
-        return offered or self._wait_or_give_up(before, searching, told, lapsed_courier_id)
+            offered = self._offer_to_best(search, is_consistent=True)
+        return offered or self._wait_or_give_up(search)
 
-    def _offer_to_best(
-        self,
-        before: Order | None,
-        searching: Order,
-        told: tuple[Event, ...],
-        lapsed_courier_id: str | None,
-        again: bool,
-        consistent: bool = False,
-    ) -> Order | None:
-        """Commit it as offered to the best courier who can be claimed; None if there is none."""
-        now = self._clock()
-        expires_at = now + self.get_policy(searching).offer_ttl
-        armed: set[str] | None = None  # whom the wakeups that are out would have told
-        lost: set[str] = set()
+    def _offer_to_best(self, search: _Search, is_consistent: bool = False) -> Order | None:
+        """Commit the order as offered to the best courier who can be claimed; None if there is
+        none. Raises CourierContended if one was passed over who may well be free: it is too early
+        then to say that nobody is."""
+        policy, now = self.get_policy(search.order), self._clock()
+        expires_at = now + policy.offer_ttl
+        wakeups = _EarlyWakeups(
+            lambda: self._writer.start_offer_wakeups(search.stored, search.order, expires_at)
+        )
+        look = Look(search.order, policy, now, search.ask_again, is_consistent, wakeups.start)
         contended: CourierContended | None = None
-        while found := self._find_candidates(searching, lost, now, again, consistent):
-            for courier in found:
-                distance_m = measure_to_pickup_m(courier, searching.details.pickup.point)
-                offer = commands.MakeOffer(courier.id, expires_at, lapsed_courier_id, distance_m)
-                after, more = advance_order(searching, offer, SYSTEM, now)
-                if armed != (recipients := {event.to for event in told + more}):
-                    self._changes.send_wakeups(before, after, told + more)
-                    armed = recipients
-                try:
-                    return self._changes.commit_order(before, after, told + more, armed=True)
-                except CourierTaken:
-                    lost.add(courier.id)
-                except CourierContended as error:
-                    lost.add(courier.id)
-                    contended = error
+        lost: set[str] = set()
+        try:
+            while candidates := find_candidates(self._roster, look, lost):
+                for courier in candidates:
+                    try:
+                        return self._claim(search, courier, now, expires_at, wakeups.start())
+                    except CourierTaken:
+                        lost.add(courier.id)
+                    except CourierContended as error:
+                        lost.add(courier.id)
+                        contended = error
+        finally:
+            wakeups.wait()
         if contended:
-            raise contended  # they may well be free: it is too early to say that nobody is
+            raise contended
         return None
+
+    def _claim(
+        self,
+        search: _Search,
+        courier: Courier,
+        now: datetime,
+        expires_at: datetime,
+        wakeups: Future[None],
+    ) -> Order:
+        """Commit the order as offered to one courier. Raises CourierTaken, CourierContended, Stale,
+        and Unavailable if the wakeups could not be sent; nothing is written then."""
+        distance_m = measure_to_pickup_m(courier, search.order.details.pickup.point)
+        offer = commands.MakeOffer(courier.id, expires_at, search.expired_courier_id, distance_m)
+        order, events = advance_order(search.order, offer, SYSTEM, now)
+        return self._writer.commit_order(
+            search.stored, order, search.events + events, wakeups=wakeups
+        )
 
     def _may_wait(self, order: Order) -> bool:
         return order.search_until is not None and self._clock() < order.search_until
 
-    def _wait_or_give_up(
-        self,
-        before: Order | None,
-        searching: Order,
-        told: tuple[Event, ...],
-        lapsed_courier_id: str | None,
-    ) -> Order:
-        """Nobody to ask: wait, where the flow does, else give up. The commit sends the wakeup of
-        the next look, which is at the end of the search at the latest."""
-        now = self._clock()
-        until = searching.search_until
+    def _wait_or_give_up(self, search: _Search) -> Order:
+        """Commit an order for which nobody is free: as waiting, where its search goes on, else as
+        unserved. The next look is at the end of the search at the latest."""
+        now, until = self._clock(), search.order.search_until
         command: commands.Command
         if until and now < until:
-            next_at = min(now + self.get_policy(searching).search_every, until)
-            command = commands.WaitForCourier(next_at, lapsed_courier_id)
+            next_at = min(now + self.get_policy(search.order).search_every, until)
+            command = commands.WaitForCourier(next_at, search.expired_courier_id)
         else:
-            command = commands.GiveUp(lapsed_courier_id)
-        after, more = advance_order(searching, command, SYSTEM, now)
-        return self._changes.commit_order(before, after, told + more)
-
-    def _find_candidates(
-        self, order: Order, lost: set[str], now: datetime, again: bool, consistent: bool
-    ) -> list[Courier]:
-        """Free couriers to ask, best first. Only when nobody else is left, and `again`, those who
-        were asked before; but never the last one (spec 004: to another driver)."""
-        asked = order.excluded if self.get_policy(order).exclude == "all" else order.excluded[-1:]
-        found = self._find_nearest(order, {*asked, *lost}, now, consistent)
-        if found or not again:
-            return found
-        return self._find_nearest(order, {*order.excluded[-1:], *lost}, now, consistent)
-
-    def _find_nearest(
-        self, order: Order, passed: set[str], now: datetime, consistent: bool
-    ) -> list[Courier]:
-        """Free couriers, less those `passed`, best first. Those of whom it is certain that nobody
-        better is further out come alone, so that the next ring is read only when they are gone."""
-        policy, pickup = self.get_policy(order), order.details.pickup.point
-
-        def usable(courier: Courier) -> bool:
-            return courier.id not in passed and is_eligible(courier, pickup, policy, now)
-
-        def wanted(courier: Courier) -> bool:
-            return courier.connected and usable(courier)
-
-        if pickup is None:
-            idle = self._roster.list_longest_idle(policy, now, wanted, consistent)
-            return rank_couriers(filter(usable, idle), None)
-        found: list[Courier] = []
-        for ring, covered_m in self._roster.iterate_near(pickup, policy, now, wanted, consistent):
-            found += filter(usable, ring)
-            certain = [
-                c
-                for c in found
-                if c.connected and c.fix and measure_distance_m(c.fix.point, pickup) <= covered_m
-            ]
-            if certain:
-                return rank_couriers(certain, pickup)
-        return rank_couriers(found, pickup)
+            command = commands.GiveUp(search.expired_courier_id)
+        order, events = advance_order(search.order, command, SYSTEM, now)
+        return self._writer.commit_order(search.stored, order, search.events + events)
 
     def expire_offer(self, order_id: int, seq: int) -> timedelta:
-        """Let the `seq`-th offer lapse if its time is up: the next courier is asked.
+        """Expire the `seq`-th offer if its time is up, and ask the next courier.
 
-        Safe to call by a timer, a look and a reader at once. Returns how long the offer still
-        has, zero if there is nothing left to do.
+        Safe to call by a timer, a look and a reader at once. Returns the time that the offer still
+        has, zero if there is nothing left to do. Raises NotFound.
         """
-        order = self._changes.retry_change(
+        order = self._writer.retry_change(
             order_id, lambda order: self._expire_and_offer_next(order, seq, self._clock())
         )
         if order.offer and order.offer.seq == seq:
             return max(timedelta(0), order.offer.expires_at - self._clock())
         return timedelta(0)
 
-    def search_if_due(self, order_id: int, due: datetime) -> timedelta:
-        """Look after an order that waits until `due`. Returns how long that still is, zero once it
-        was looked after, or if it waits for nobody by now. Raises NotFound."""
-        left = due - self._clock()
+    def search_if_due(self, order_id: int, due_at: datetime) -> timedelta:
+        """Look for couriers for an order that waits until `due_at`, if that has come.
+
+        Returns the time that is left until then; zero once the look was taken, or if the order
+        waits for nobody by now. Raises NotFound.
+        """
+        left = due_at - self._clock()
         if left <= timedelta(0):
             self.handle_deadline(order_id)
         elif self._orders.get_order(order_id).deadline_at is None:
@@ -211,33 +210,56 @@ class SequentialDispatch:
 
     def handle_deadline(self, order_id: int) -> None:
         """Do what an order's deadline asks for, if it has passed. Harmless however often."""
-        self._changes.retry_change(order_id, self._handle_overdue)
+        self._writer.retry_change(order_id, self._handle_overdue)
 
     def expire_if_due(self, order: Order) -> Order:
-        """The order, its offer expired if that is due: reading repairs."""
+        """Return an order that was read; expire its offer first, and offer it to the next, if the
+        offer's time is up: reading repairs what a lost wakeup left. May write and post."""
         if order.offer and order.offer.has_expired(self._clock()):
-            return self._changes.retry_change(order.id, self._handle_overdue)
+            return self._writer.retry_change(order.id, self._handle_overdue)
         return order
 
     def _handle_overdue(self, order: Order) -> Order:
-        """What comes of an order whose deadline may have passed."""
-        due, now = order.deadline_at, self._clock()
-        if due is None or due > now:
+        """Commit what follows from an order's deadline; the order as it is, if that is to come."""
+        due_at, now = order.deadline_at, self._clock()
+        if due_at is None or due_at > now:
             return order
         if order.status is Status.SEARCHING:
             return self._search_again(order)
         if order.status is Status.READY:
-            after, told = advance_order(order, commands.GiveUp(), SYSTEM, now)
-            return self._changes.commit_order(order, after, told)
+            unserved, events = advance_order(order, commands.GiveUp(), SYSTEM, now)
+            return self._writer.commit_order(order, unserved, events)
         return self._expire_and_offer_next(order, order.offer.seq, now) if order.offer else order
 
     def _expire_and_offer_next(self, order: Order, seq: int, now: datetime) -> Order:
-        """Ask the next courier if the `seq`-th offer has lapsed."""
+        """Commit an order whose `seq`-th offer has expired as offered to the next courier."""
         if order.status is not Status.OFFERED:
             return order
-        after, told = advance_order(order, commands.ExpireOffer(seq), SYSTEM, now)
-        return self.offer_next(order, after, told, order.courier_id) if told else order
+        searching, events = advance_order(order, commands.ExpireOffer(seq), SYSTEM, now)
+        if not events:
+            return order  # another offer, or still open
+        return self.offer_next(order, searching, events, expired_courier_id=order.courier_id)
 
     def _search_again(self, order: Order) -> Order:
-        waiting = order.search_until is not None and self._clock() < order.search_until
-        return self.offer_next(order, order, again=waiting and self.get_policy(order).ask_again)
+        ask_again = self._may_wait(order) and self.get_policy(order).ask_again
+        return self.offer_next(order, order, ask_again=ask_again)
+
+
+class _EarlyWakeups:
+    """Wakeups whose sending begins once, as soon as it is likely that they are needed."""
+
+    def __init__(self, start: Callable[[], Future[None]]) -> None:
+        self._start = start
+        self._sending: Future[None] | None = None
+
+    def start(self) -> Future[None]:
+        """Begin to send, unless that was done."""
+        if self._sending is None:
+            self._sending = self._start()
+        return self._sending
+
+    def wait(self) -> None:
+        """Wait for the end of the sending, if it has begun. That it failed matters to a commit
+        only, and that looks itself."""
+        if self._sending is not None:
+            wait([self._sending])

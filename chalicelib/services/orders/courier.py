@@ -3,93 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from datetime import datetime
 
-from chalicelib.domain.details import Contact
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
-from chalicelib.domain.orders.lifecycle import advance_order
+from chalicelib.domain.orders.lifecycle import apply_step, permit_step
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.people import Actor, Person
+from chalicelib.domain.people import Actor
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
-from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.orders.contacts import read_contact
 from chalicelib.services.orders.event_details import EventDetails
 from chalicelib.services.ports import Clock, PeopleStore
 
 CompleteCommand = Callable[[Order, str, Command, datetime], Command]
-"""(order, who, a permitted command, now) -> the command completed. Raises to refuse."""
+"""(order, id of the actor, a permitted command, now) -> the command with what the step takes: a
+trip, a time. Raises to refuse the step."""
 
 
 class CourierOrders:
-    """What couriers do with orders."""
+    """What couriers do with orders, and merchants with theirs. `completers` has, by the flow, what
+    completes its commands; `pool` reads what does not depend on each other at once."""
 
     def __init__(
         self,
         people: PeopleStore,
-        changes: OrderWriter,
-        dispatching: SequentialDispatch,
-        holding: CourierReleaser,
-        particulars: EventDetails,
-        prepares: Mapping[str, CompleteCommand],
+        writer: OrderWriter,
+        dispatch: SequentialDispatch,
+        releaser: CourierReleaser,
+        event_details: EventDetails,
+        completers: Mapping[str, CompleteCommand],
+        pool: Executor,
         clock: Clock,
     ) -> None:
-        """`prepares` completes the commands of a flow, by its name."""
-        self._holding = holding
-        self._particulars = particulars
-        self._prepares = prepares
         self._people = people
-        self._changes = changes
-        self._dispatching = dispatching
+        self._writer = writer
+        self._dispatch = dispatch
+        self._releaser = releaser
+        self._event_details = event_details
+        self._completers = completers
+        self._pool = pool
         self._clock = clock
 
     def accept_order(self, actor: Actor, order_id: int) -> Order:
-        """Take the offered order. Raises OfferGone if it lapsed or moved on."""
-        return self.take_step(actor, order_id, commands.Accept(read_contact(self._people, actor)))
+        """Accept an order as its courier. Raises as take_step does."""
+        contact = self._pool.submit(read_contact, self._people, actor)  # while the order is read
+        return self._take_step(actor, order_id, lambda: commands.Accept(contact.result()))
 
     def take_step(self, actor: Actor, order_id: int, command: Command) -> Order:
         """Take one step with an order. Asking again for the step just taken changes nothing.
 
-        Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second,
-        and what the flow's own conditions raise.
+        Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second
+        order; and what the flow's completer raises.
         """
+        return self._take_step(actor, order_id, lambda: command)
 
-        def change(order: Order) -> Order:
-            now = self._clock()
-            after, told = advance_order(order, command, actor, now)
-            if not told:
-                return order
-            if prepare := self._prepares.get(order.details.flow):
-                prepared = prepare(order, actor.id, command, now)
-                after, told = advance_order(order, prepared, actor, now)
-            told = self._particulars.add_details(after, told)
-            if after.status is Status.SEARCHING:
-                return self._dispatching.offer_next(order, after, told)
-            on_duty = FLOWS[order.details.flow].requires_duty
-            return self._changes.commit_order(order, after, told, available_only=on_duty)
+    def _take_step(self, actor: Actor, order_id: int, get_command: Callable[[], Command]) -> Order:
+        def change(stored: Order) -> Order:
+            return self._commit_step(actor, stored, get_command(), self._clock())
 
         try:
-            return self._holding.take_order(
-                actor.id, lambda: self._changes.retry_change(order_id, change)
+            return self._releaser.take_order(
+                actor.id, lambda: self._writer.retry_change(order_id, change)
             )
         except CourierTaken:
             raise CourierBusy("You have another order that is not finished.") from None
         except OfferGone:
-            self._dispatching.handle_deadline(order_id)  # a late answer finds what the timer would
+            self._dispatch.handle_deadline(order_id)  # a late answer does what the timer would
             raise
 
-
-def read_contact(people: PeopleStore, actor: Actor) -> Contact:
-    """What others are shown of somebody: their profile, else what their token says."""
-    person = people.get_person(actor.id) or Person(actor.id)
-    return Contact(
-        id=actor.id,
-        name=person.name or actor.name,
-        phone=person.phone or actor.phone,
-        picture=person.profile_picture,
-        vehicle=person.vehicle,
-        vehicle_type=person.vehicle_type,
-        rating=person.rating,
-    )
+    def _commit_step(self, actor: Actor, stored: Order, command: Command, now: datetime) -> Order:
+        """Commit one step with an order as it was read; return the order as it is then."""
+        status = permit_step(stored, command, actor, now)
+        if status is None:
+            return stored  # the step was taken before
+        if complete := self._completers.get(stored.details.flow):
+            command = complete(stored, actor.id, command, now)
+        order, events = apply_step(stored, status, command, now)
+        if order.status is Status.SEARCHING:  # it was declined, or handed back
+            return self._dispatch.offer_next(stored, order, events)
+        # The wakeups need the events' recipients only, so that they go while details are read.
+        wakeups = self._writer.start_wakeups(stored, order, events)
+        events = self._event_details.add_details(order, events)
+        requires_duty = FLOWS[order.details.flow].requires_duty
+        return self._writer.commit_order(
+            stored, order, events, wakeups=wakeups, available_only=requires_duty
+        )

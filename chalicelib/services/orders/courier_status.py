@@ -13,88 +13,87 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Actor, Courier, Fix
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS, LOCATION
 from chalicelib.errors import InvalidTransition, NotFound, OfferGone
-from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.ports import Clock, CourierStore
 
 log = logging.getLogger(__name__)
 
 FixListener = Callable[[Courier], None]
-"""Is told of each new fix of a courier who has an order."""
+"""Hears of each new fix of a courier who has an order."""
 
 MIN_FIX_GAP = DEFAULT_LIMITS[LOCATION].window
 _CLOCK_SKEW = timedelta(seconds=5)
 
 
 class CourierStatusService:
-    """What couriers tell of themselves. A fix vaguer than `max_accuracy_m` does not take the place
-    of a good one, unless that is older than `fix_max_age`; one that is no place never does."""
+    """What couriers report of themselves. A fix vaguer than `max_accuracy_m` does not take the
+    place of a good one, unless that is older than `fix_max_age`; no place never does."""
 
     def __init__(
         self,
         couriers: CourierStore,
-        delivery: CourierOrders,
-        holding: CourierReleaser,
-        followers: Sequence[FixListener],
+        courier_orders: CourierOrders,
+        releaser: CourierReleaser,
+        listeners: Sequence[FixListener],
         max_accuracy_m: float,
         fix_max_age: timedelta,
         clock: Clock,
     ) -> None:
         self._couriers = couriers
-        self._holding = holding
-        self._followers = followers
-        self._delivery = delivery
+        self._releaser = releaser
+        self._listeners = listeners
+        self._courier_orders = courier_orders
         self._max_accuracy_m = max_accuracy_m
         self._fix_max_age = fix_max_age
         self._clock = clock
 
     def set_available(self, actor: Actor, available: bool, fix: Fix | None = None) -> Courier:
-        """Go on or off duty. Off duty, an open offer is declined and accepted work goes on. Whom
-        an order that is done still holds is let go."""
+        """Go on or off duty. Off duty, an open offer is declined and accepted work goes on. A
+        courier whom an order still occupies that is done is released."""
         if fix:
             self._store_fix(actor, self._clamp_to_now(fix), None)
         courier = self._couriers.set_available(actor.id, available, self._clock())
-        if self._holding.release_from_done_order(courier):
+        if self._releaser.release_from_done_order(courier):
             return self._couriers.get_courier(actor.id) or courier
         if not available and courier.order_id is not None:
-            # suppressed: it was not an offer, or not any more
+            # It was not an offer, or is not any more.
             with suppress(InvalidTransition, OfferGone, NotFound):
-                self._delivery.take_step(actor, courier.order_id, commands.Decline())
+                self._courier_orders.take_step(actor, courier.order_id, commands.Decline())
         return courier
 
     def record_fix(self, actor: Actor, fix: Fix, at_work: bool = False) -> Courier | None:
-        """Store where a courier is, at most once a second; None for an outdated fix. `at_work`:
-        only if they are on duty or have an order.
+        """Store where a courier is, at most once a second; None for an outdated fix. `at_work`
+        takes it only of one who is on duty or has an order.
 
         Raises RateLimited, NotOnline.
         """
         timed = self._clamp_to_now(fix)
         courier = self._store_fix(actor, timed, MIN_FIX_GAP, at_work)
         if courier and courier.order_id is not None and courier.fix == timed:
-            for follow in self._followers:
-                self._notify(follow, courier)
+            for listener in self._listeners:
+                self._notify(listener, courier)
         return courier
 
     def _store_fix(
-        self, actor: Actor, fix: Fix, least_gap: timedelta | None, at_work: bool = False
+        self, actor: Actor, fix: Fix, min_gap: timedelta | None, at_work: bool = False
     ) -> Courier | None:
         now = self._clock()
         if fix.is_real_place and not fix.is_vague(self._max_accuracy_m):
-            return self._couriers.record_fix(actor.id, fix, now, least_gap, at_work)
+            return self._couriers.record_fix(actor.id, fix, now, min_gap, at_work)
         good_after = fix.at - self._fix_max_age if fix.is_real_place else None
-        return self._couriers.record_doubtful_fix(
-            actor.id, fix, now, least_gap, at_work, good_after
-        )
+        return self._couriers.record_doubtful_fix(actor.id, fix, now, min_gap, at_work, good_after)
 
     @staticmethod
-    def _notify(follow: FixListener, courier: Courier) -> None:
-        """What followers say may be lost: the fix is stored, and the next one heals."""
+    def _notify(listener: FixListener, courier: Courier) -> None:
+        """Call a listener and let no failure reach the caller: the fix is stored, and the next one
+        makes up for what was not shown of this one."""
         try:
-            follow(courier)
+            listener(courier)
         except Exception:
-            log.warning("a follower of courier %s failed", courier.id, exc_info=True)
+            log.warning("a listener to courier %s failed", courier.id, exc_info=True)
 
     def _clamp_to_now(self, fix: Fix) -> Fix:
-        """A fix from the future is from now: phones' clocks differ."""
+        """Take a fix from the future as one from now: phones' clocks differ."""
         now: datetime = self._clock()
         return replace(fix, at=now) if fix.at > now + _CLOCK_SKEW else fix

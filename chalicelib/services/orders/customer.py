@@ -16,10 +16,10 @@ from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale
-from chalicelib.services.dispatch.holding import CourierReleaser
+from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
-from chalicelib.services.orders.courier import read_contact
+from chalicelib.services.orders.contacts import read_contact
 from chalicelib.services.ports import Clock, CourierStore, MailboxStore, OrderStore, PeopleStore
 
 _INDEX_LAG = timedelta(minutes=1)  # more than any index is behind
@@ -34,9 +34,9 @@ class CustomerOrders:
         couriers: CourierStore,
         people: PeopleStore,
         mailboxes: MailboxStore,
-        changes: OrderWriter,
-        dispatching: SequentialDispatch,
-        holding: CourierReleaser,
+        writer: OrderWriter,
+        dispatch: SequentialDispatch,
+        releaser: CourierReleaser,
         ids: IdSource,
         clock: Clock,
         retries: Retries | None = None,
@@ -46,30 +46,30 @@ class CustomerOrders:
         self._couriers = couriers
         self._people = people
         self._mailboxes = mailboxes
-        self._changes = changes
-        self._dispatching = dispatching
-        self._holding = holding
+        self._writer = writer
+        self._dispatch = dispatch
+        self._releaser = releaser
         self._ids = ids
         self._clock = clock
 
-    def place_order(self, job: OrderDetails) -> Order:
+    def place_order(self, details: OrderDetails) -> Order:
         """Place an order and, unless its merchant comes first, look for its courier at once."""
-        return self._retries.retry_while_stale(lambda: self._try_place(job))
+        return self._retries.retry_while_stale(lambda: self._try_place(details))
 
-    def _try_place(self, job: OrderDetails) -> Order:
+    def _try_place(self, details: OrderDetails) -> Order:
         """Place an order under a new id. Raises Stale if the id is taken, or its courier's row."""
         now = self._clock()
-        until = self._dispatching.compute_search_end(job.flow, now)
-        order, told = create_order(self._ids(), job, now, until)
+        until = self._dispatch.compute_search_end(details.flow, now)
+        order, events = create_order(self._ids(), details, now, until)
         try:
             if order.status is not Status.SEARCHING:
-                return self._changes.commit_order(None, order, told)
-            return self._dispatching.offer_next(None, order, told)
+                return self._writer.commit_order(None, order, events)
+            return self._dispatch.offer_next(None, order, events)
         except Stale:
-            # Under another id it would be placed twice if it was this very order that took this
-            # one: the write's answer got lost, and somebody has changed the order since.
+            # It may be this very order that has taken the id: the write's answer got lost, and
+            # somebody has changed the order since. Under another id it would be placed twice.
             found = self._find_order(order.id)
-            if found and found.details == job and found.timeline["placed"] == now:
+            if found and found.details == details and found.timeline["placed"] == now:
                 return found
             raise
 
@@ -80,99 +80,107 @@ class CustomerOrders:
             return None
 
     def get_order(self, actor: Actor, order_id: int) -> Order:
-        """Read an order. NotFound for everybody who has no part in it."""
-        order = self._dispatching.expire_if_due(self._orders.get_order(order_id))
+        """Read an order, its offer expired if that is due. Raises NotFound for everybody who has no
+        part in it."""
+        order = self._dispatch.expire_if_due(self._orders.get_order(order_id))
         if not can_see(order, actor):
             raise NotFound("There is no such order.")
         return order
 
     def find_active_for_customer(self, customer_id: str) -> Order | None:
-        """The customer's newest order that is not finished."""
+        """Find a customer's newest order that is not finished, its offer expired if that is due."""
         order = self._orders.find_newest_active(customer_id) or self._find_in_mailbox(customer_id)
         if order is None:
             return None
-        order = self._dispatching.expire_if_due(order)
+        order = self._dispatch.expire_if_due(order)
         return None if order.is_terminal else order
 
     def _find_in_mailbox(self, customer_id: str) -> Order | None:
-        """The newest order that a customer was told of. An index shows what was written a moment
-        later; their mailbox shows it at once."""
-        ids = self._mailboxes.get_mailbox(customer_id).list_recent_orders(
-            self._clock() - _INDEX_LAG
-        )
+        """Find the newest order that a customer heard of lately. The index of orders is behind by a
+        moment; the customer's mailbox is not."""
+        since = self._clock() - _INDEX_LAG
+        ids = self._mailboxes.get_mailbox(customer_id).list_recent_orders(since)
         order = self._orders.get_order(max(ids)) if ids else None
         return order if order and order.details.customer_id == customer_id else None
 
     def poll_active_order(self, courier_id: str) -> Order | None:
-        """The one order that occupies a courier, by an offer or by work. One that is done, and
-        still holds them, lets them go."""
+        """Read the one order that occupies a courier, by an offer or by work.
+
+        A courier who polls without an order is there to be asked: that is noted. One whom an order
+        still occupies that is done is released.
+        """
         courier = self._couriers.get_courier(courier_id)
-        if courier is None or courier.order_id is None:
-            if courier:  # who polls is there to be asked
-                self._couriers.note_alive(courier, self._clock())
+        if courier is None:
             return None
-        order = self._dispatching.expire_if_due(self._orders.get_order(courier.order_id))
-        self._holding.release_if_done(courier_id, order)
+        if courier.order_id is None:
+            self._couriers.note_alive(courier, self._clock())
+            return None
+        order = self._dispatch.expire_if_due(self._orders.get_order(courier.order_id))
+        self._releaser.release_if_done(courier_id, order)
         return order if order.occupied_courier_id == courier_id else None
 
     def poll_offer(self, courier_id: str) -> Order | None:
-        """The order that a courier is asked to take, its distance as of their last fix."""
+        """Read the order that is offered to a courier, its distance as of their last fix. Notes
+        what poll_active_order notes."""
         order = self.poll_active_order(courier_id)
         if order is None or order.offer is None or order.status is not Status.OFFERED:
             return None
         courier = self._couriers.get_courier(courier_id)
-        distance_m = measure_to_pickup_m(courier, order.details.pickup.point) if courier else None
+        pickup = order.details.pickup.point
+        distance_m = measure_to_pickup_m(courier, pickup) if courier else None
         return replace(order, offer=replace(order.offer, distance_m=distance_m))
 
     def is_offer_current(self, order_id: int, offer: Offer) -> bool:
-        """Whether an offer is still the one that an order waits on."""
+        """Say whether an offer is still the one that an order waits on."""
         found = self._orders.get_order(order_id).offer
         return found is not None and found.seq == offer.seq
 
     def cancel_order(self, actor: Actor, order_id: int, reason: str | None) -> Order:
-        """Cancel before pickup; the owner or an admin."""
+        """Cancel an order before its pickup, as its customer or as an admin. Raises NotFound,
+        InvalidTransition."""
         command = commands.Cancel(reason, by=actor.role.value if actor.role else "")
 
-        def change(order: Order) -> Order:
-            after, told = advance_order(order, command, actor, self._clock())
-            return self._changes.commit_order(order, after, told) if told else order
+        def change(stored: Order) -> Order:
+            order, events = advance_order(stored, command, actor, self._clock())
+            return self._writer.commit_order(stored, order, events) if events else stored
 
-        return self._changes.retry_change(order_id, change)
+        return self._writer.retry_change(order_id, change)
 
     def retry_search(self, actor: Actor, order_id: int) -> Order:
-        """Look for a courier again, everybody anew; the owner."""
+        """Look for a courier again, among all couriers anew, as the order's customer. Raises
+        NotFound, InvalidTransition."""
 
-        def change(order: Order) -> Order:
+        def change(stored: Order) -> Order:
             now = self._clock()
-            until = self._dispatching.compute_search_end(order.details.flow, now)
-            after, told = advance_order(order, commands.RetrySearch(until), actor, now)
-            return self._dispatching.offer_next(order, after, told)
+            until = self._dispatch.compute_search_end(stored.details.flow, now)
+            order, events = advance_order(stored, commands.RetrySearch(until), actor, now)
+            return self._dispatch.offer_next(stored, order, events)
 
-        return self._changes.retry_change(order_id, change)
+        return self._writer.retry_change(order_id, change)
 
     def assign_courier(self, actor: Actor, order_id: int, courier_id: str) -> Order:
-        """Give an order to one courier by hand, on duty or not; an admin.
+        """Give an order to one courier by hand, on duty or not, as an admin.
 
-        Raises NotFound for an unknown courier, CourierBusy for one who holds another order.
+        Raises NotFound for an unknown courier, CourierBusy for one who has another order.
         """
         courier = self._couriers.get_courier(courier_id)
         if courier is None:
             raise NotFound("There is no such courier.")
-        shown = read_contact(self._people, Actor(courier_id, Role.COURIER))
+        contact = read_contact(self._people, Actor(courier_id, Role.COURIER))
 
-        def change(order: Order) -> Order:
+        def change(stored: Order) -> Order:
             now = self._clock()
-            until = self._dispatching.compute_offer_end(order, now)
-            distance_m = measure_to_pickup_m(courier, order.details.pickup.point)
-            command = commands.AssignCourier(courier_id, until, distance_m, shown)
-            after, told = advance_order(order, command, actor, now)
-            if not told:
-                return order
-            return self._changes.commit_order(order, after, told, available_only=False)
+            until = self._dispatch.compute_offer_end(stored, now)
+            distance_m = measure_to_pickup_m(courier, stored.details.pickup.point)
+            command = commands.AssignCourier(courier_id, until, distance_m, contact)
+            order, events = advance_order(stored, command, actor, now)
+            if not events:
+                return stored
+            return self._writer.commit_order(stored, order, events, available_only=False)
 
         try:
-            return self._holding.take_order(
-                courier_id, lambda: self._changes.retry_change(order_id, change)
+            return self._releaser.take_order(
+                courier_id, lambda: self._writer.retry_change(order_id, change)
             )
         except CourierTaken:
             raise CourierBusy("This courier holds another order.") from None

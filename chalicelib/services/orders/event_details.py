@@ -1,4 +1,5 @@
-"""What some events tell beyond their order. Looked up as they happen: wording reads nothing."""
+"""What some events tell beyond their order: looked up before the commit, so that they are stored
+whole, and wording them reads nothing."""
 
 from __future__ import annotations
 
@@ -15,20 +16,21 @@ from chalicelib.services.ports import CourierStore, RestaurantStore
 
 
 class EventDetails:
-    """Adds to events what spec 003 has in them; `payment_status` is how an order is paid."""
+    """Adds to events what spec 003 has in them. `get_payment_status` says how an order is paid."""
 
     def __init__(
         self,
         couriers: CourierStore,
         restaurants: RestaurantStore,
-        payment_status: Callable[[Order], str],
+        get_payment_status: Callable[[Order], str],
     ) -> None:
         self._couriers = couriers
         self._restaurants = restaurants
-        self._payment_status = payment_status
+        self._get_payment_status = get_payment_status
 
-    def add_details(self, order: Order, told: tuple[Event, ...]) -> tuple[Event, ...]:
-        """The events of a change that made `order` what it is, with their particulars."""
+    def add_details(self, order: Order, drafts: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Return the events of a step with their details: one or two reads for some types, none
+        for the others. `order` is the order after the step."""
         found: dict[str, dict[str, Any]] = {}
         for type_, look_up in (
             (events.ORDER_ACCEPTED, self._find_pickup_minutes),
@@ -36,30 +38,29 @@ class EventDetails:
             (events.DROPOFF_REACHED, self._find_arrival_point),
             (events.ORDER_DELIVERED, self._find_payment_status),
         ):
-            if any(event.type == type_ for event in told):
+            if any(event.type == type_ for event in drafts):
                 found[type_] = look_up(order)
-        return tuple(replace(e, data={**e.data, **found.get(e.type, {})}) for e in told)
+        return tuple(
+            replace(event, data={**event.data, **found.get(event.type, {})}) for event in drafts
+        )
 
     def _find_pickup_minutes(self, order: Order) -> dict[str, Any]:
-        way = travel.measure_way_m(self._find_last_point(order), order.details.pickup.point)
-        return {"pickup_minutes": travel.estimate_minutes_or(way, travel.TO_PICKUP_MIN)}
+        way_m = travel.measure_way_m(self._find_last_point(order), order.details.pickup.point)
+        return {"pickup_minutes": travel.estimate_minutes_or(way_m, travel.TO_PICKUP_MIN)}
 
     def _find_shop_name(self, order: Order) -> dict[str, Any]:
-        shop = (
-            self._restaurants.get_restaurant(order.details.merchant_id)
-            if order.details.merchant_id
-            else None
-        )
+        merchant_id = order.details.merchant_id
+        shop = self._restaurants.get_restaurant(merchant_id) if merchant_id else None
         return {"shop_name": shop.name} if shop else {}  # else its id: contracts/feed/events.py
 
     def _find_arrival_point(self, order: Order) -> dict[str, Any]:
-        at = self._find_last_point(order)
-        return {"at": at} if at else {}
+        point = self._find_last_point(order)
+        return {"at": point} if point else {}
 
     def _find_last_point(self, order: Order) -> Point | None:
-        """Where the courier of an order was last seen."""
+        """Read where the courier of an order was last; a moment old is good enough."""
         courier = self._couriers.get_eventually(order.courier_id) if order.courier_id else None
         return courier.point if courier else None
 
     def _find_payment_status(self, order: Order) -> dict[str, Any]:
-        return {"payment_status": self._payment_status(order)}
+        return {"payment_status": self._get_payment_status(order)}

@@ -12,9 +12,9 @@ from chalicelib.services.ports import Clock, RatingStore
 class RatingService:
     """Keeps ratings and the average of each courier."""
 
-    def __init__(self, ratings: RatingStore, ordering: CustomerOrders, clock: Clock) -> None:
+    def __init__(self, ratings: RatingStore, customer_orders: CustomerOrders, clock: Clock) -> None:
         self._ratings = ratings
-        self._ordering = ordering
+        self._customer_orders = customer_orders
         self._clock = clock
 
     def rate_courier(self, actor: Actor, order_id: int, stars: int, comment: str | None) -> Rating:
@@ -22,7 +22,7 @@ class RatingService:
 
         Raises NotFound for all but its customer, InvalidTransition before it is done, AlreadyRated.
         """
-        order = self._ordering.get_order(actor, order_id)
+        order = self._customer_orders.get_order(actor, order_id)
         if order.details.customer_id != actor.id:
             raise NotFound("There is no such order.")
         if order.status is not Status.DONE or order.courier_id is None:

@@ -1,4 +1,4 @@
-"""Trips: what a courier must be, and be near, to take each step; and what a trip came to."""
+"""Metered trips: what a courier must be, and be near, for each step; and what the trip cost."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.dispatch_policy import is_located
 from chalicelib.domain.orders.model import WITH_COURIER, Order, Status
-from chalicelib.domain.people import Courier, Fix
+from chalicelib.domain.people import Courier
 from chalicelib.domain.travel import estimate_minutes
 from chalicelib.errors import CourierBusy, NoTariff, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
 
-MAX_FIX_AGE = timedelta(
-    seconds=60
-)  # of a fix that says where a courier is as a trip begins, or ends
+# A fix older than this does not say where a courier is as a trip begins, or ends.
+MAX_FIX_AGE = timedelta(seconds=60)
 
 
 class RideMeter:
@@ -35,7 +34,7 @@ class RideMeter:
     def complete_command(
         self, order: Order, courier_id: str, command: Command, now: datetime
     ) -> Command:
-        """A permitted command with what it takes filled in.
+        """Fill in what a permitted command takes: the minutes of the way, the trip so far.
 
         Raises NotOnline, CourierBusy for accepting; NotAtPickup for starting.
         """
@@ -48,13 +47,16 @@ class RideMeter:
         return command
 
     def estimate_eta_minutes(self, order: Order) -> int | None:
-        """Minutes until the courier is where they drive to, by their last fix."""
+        """Estimate the minutes until the courier is where they drive to, by their last fix; None
+        where nobody drives, or it is not known from where, or to where."""
         if order.courier_id is None or order.status not in WITH_COURIER:
             return None
-        return _estimate_eta(order, self._get_courier(order.courier_id))
+        details = order.details
+        target = details.dropoff if order.status is Status.IN_TRANSIT else details.pickup
+        return estimate_minutes(self._get_courier(order.courier_id).point, target.point)
 
     def check_vehicle(self, courier_id: str) -> None:
-        """Raises NoTariff unless there are rides for what a courier drives."""
+        """Check that there are rides for what a courier drives. Raises NoTariff."""
         vehicle_type = self._get_courier(courier_id).vehicle_type
         if normalize_vehicle_type(vehicle_type) not in self._tariffs:
             raise NoTariff(
@@ -63,58 +65,52 @@ class RideMeter:
             )
 
     def measure_trip(self, order: Order, courier: Courier, now: datetime) -> Trip:
-        """What a trip that ends now came to: along the fixes on the way."""
-        began = order.timeline.get(Status.IN_TRANSIT.value, now)
-        started = order.trip or Trip(courier.odometer.reading_m)
-        on_the_way = courier.located_at is not None and began < courier.located_at
-        fix = courier.fix if on_the_way and is_located(courier, MAX_FIX_AGE, now) else None
-        metres = courier.odometer.reading_m - started.odometer_m
-        metres = max(metres, _compute_least_m(order, started.start, fix))
-        seconds = int((now - began).total_seconds())
+        """Measure a trip that ends now: the way of its fixes, its time and its fare.
+
+        Where fixes are missing the way is too short: it is at least what _compute_least_m says.
+        """
+        began_at = order.timeline.get(Status.IN_TRANSIT.value, now)
+        trip = order.trip or Trip(courier.odometer.reading_m)
+        has_moved = courier.located_at is not None and began_at < courier.located_at
+        knows_end = has_moved and is_located(courier, MAX_FIX_AGE, now)
+        least_m = _compute_least_m(order, trip.start, courier.point if knows_end else None)
+        distance_m = max(courier.odometer.reading_m - trip.odometer_m, least_m)
+        duration_s = int((now - began_at).total_seconds())
         tariff = self._tariffs[normalize_vehicle_type(order.details.vehicle_type)]
-        fare_minor = tariff.compute_fare_minor(metres, seconds)
-        return replace(started, distance_m=metres, duration_s=seconds, fare_minor=fare_minor)
+        fare_minor = tariff.compute_fare_minor(distance_m, duration_s)
+        return replace(trip, distance_m=distance_m, duration_s=duration_s, fare_minor=fare_minor)
 
     def _get_courier(self, courier_id: str) -> Courier:
         return self._couriers.get_courier(courier_id) or Courier(courier_id)
 
     def _complete_accept(self, order: Order, courier: Courier, command: commands.Accept) -> Command:
+        # The claim is on the same conditions. Here they can be told apart, before anything is sent.
         if courier.order_id is not None:
             raise CourierBusy("You have another order that is not finished.")
         if not courier.available:
             raise NotOnline("Go online first.")
-        return replace(command, eta_minutes=_estimate_minutes(courier, order.details.pickup.point))
+        eta_minutes = estimate_minutes(courier.point, order.details.pickup.point)
+        return replace(command, eta_minutes=eta_minutes)
 
     def _complete_pick_up(self, order: Order, courier: Courier, now: datetime) -> Command:
         if self._start_radius_m:
             self._check_at_pickup(order, courier, now)
-        eta = _estimate_minutes(courier, order.details.dropoff.point)
         trip = Trip(courier.odometer.reading_m, start=courier.point)
-        return commands.PickUp(trip, eta)
+        return commands.PickUp(trip, estimate_minutes(courier.point, order.details.dropoff.point))
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
-        pickup, fix = order.details.pickup.point, courier.fix
-        if fix is None or not is_located(courier, MAX_FIX_AGE, now):
+        pickup, here = order.details.pickup.point, courier.point
+        if here is None or not is_located(courier, MAX_FIX_AGE, now):
             raise NotAtPickup("Your last location is too old to say that you are at the pickup.")
-        away_m = measure_distance_m(fix.point, pickup) if pickup else 0.0
+        away_m = measure_distance_m(here, pickup) if pickup else 0.0
         if away_m > self._start_radius_m:
             raise NotAtPickup("You are not at the pickup.", distance_m=round(away_m))
 
 
-def _compute_least_m(order: Order, start: Point | None, end: Fix | None) -> float:
-    """What a trip came to, whatever its fixes passed over: as estimated where nobody knows where
-    it ended, else the crow's line, if that is less."""
-    estimated = order.details.estimate.distance_m if order.details.estimate else 0.0
+def _compute_least_m(order: Order, start: Point | None, end: Point | None) -> float:
+    """Compute the metres that a trip has at least, whatever its fixes passed over: the estimate
+    where nobody knows where it ended (`end` None), else the crow's line, if that is less."""
+    estimated_m = order.details.estimate.distance_m if order.details.estimate else 0.0
     if end is None:
-        return estimated
-    return min(estimated, measure_distance_m(start, end.point)) if start else 0.0
-
-
-def _estimate_eta(order: Order, courier: Courier) -> int | None:
-    job = order.details
-    ahead = job.dropoff if order.status is Status.IN_TRANSIT else job.pickup
-    return _estimate_minutes(courier, ahead.point)
-
-
-def _estimate_minutes(courier: Courier, to: Point | None) -> int | None:
-    return estimate_minutes(courier.point, to)
+        return estimated_m
+    return min(estimated_m, measure_distance_m(start, end)) if start else 0.0

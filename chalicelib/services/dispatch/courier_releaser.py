@@ -1,8 +1,8 @@
-"""Which order holds a courier, as whoever reads it finds it: reading repairs what a death left.
+"""Couriers whom an order still occupies although it is done: reading repairs what a death left.
 
-An order that is done lets its courier go after its commit, by whoever delivered it or by a wakeup.
-If both died, the courier would be busy for ever, and unpaid. No other status can leave one behind:
-there the courier is let go in the transaction that changes the order.
+An order that is done releases its courier after its commit, by the one who delivered it or by the
+relay wakeup. If both died, the courier would be busy for ever, and unpaid. No other status can
+leave a courier behind: there the release is in the transaction that changes the order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class CourierReleaser:
-    """Lets couriers go whom a finished order still holds."""
+    """Releases couriers from orders that are done."""
 
     def __init__(
         self, orders: OrderStore, couriers: CourierStore, queue: WakeupSender, clock: Clock
@@ -32,14 +32,16 @@ class CourierReleaser:
         self._clock = clock
 
     def release_if_done(self, courier_id: str, order: Order) -> bool:
-        """Let a courier go of an order that is done, and have it settled: what it earns is booked
-        and told by a wakeup, which is sent first. False if the order is not done, or if that can't
-        be done now: nobody who only reads is told of it."""
+        """Release a courier from an order if it is done. True if that was done.
+
+        A relay wakeup is sent first: it books and delivers what the courier earns. Where the
+        release can't be done now, the next reader does it: who only reads is told of no failure.
+        """
         if order.status is not Status.DONE:
             return False
-        settling = RelayDue(order.outbox.stream, order.version)
+        relay_due = RelayDue(order.outbox.stream, order.version)
         try:
-            self._queue.send_wakeups([(settling, timedelta(0))])
+            self._queue.send_wakeups([(relay_due, timedelta(0))])
             self._couriers.release_courier(courier_id, order.id, self._clock())
         except (Unavailable, Stale):
             log.warning("courier %s is still held by order %d, which is done", courier_id, order.id)
@@ -47,7 +49,8 @@ class CourierReleaser:
         return True
 
     def release_from_done_order(self, courier: Courier) -> bool:
-        """Let a courier go whose order is done: one read, if they have one. True if so."""
+        """Release a courier from the order that occupies them, if it is done: one read, if they
+        have one. True if that was done."""
         if courier.order_id is None:
             return False
         try:
@@ -57,8 +60,8 @@ class CourierReleaser:
         return self.release_if_done(courier.id, order)
 
     def take_order(self, courier_id: str, take: Callable[[], Order]) -> Order:
-        """Take an order for a courier; once more, if it was one that is done that held them.
-        Raises CourierTaken, CourierBusy."""
+        """Let a courier take an order by calling `take`; call it once more if the courier was busy
+        with an order that is done. Raises CourierTaken, CourierBusy."""
         try:
             return take()
         except (CourierTaken, CourierBusy):

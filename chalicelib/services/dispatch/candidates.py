@@ -1,0 +1,97 @@
+"""Whom to ask for an order in one look: free couriers, the best first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from chalicelib.domain.geo import Point, measure_distance_m
+from chalicelib.domain.orders.dispatch_policy import (
+    DispatchPolicy,
+    FreeCourierQuery,
+    is_eligible,
+    rank_couriers,
+)
+from chalicelib.domain.orders.model import Order
+from chalicelib.domain.people import Courier
+from chalicelib.services.dispatch.roster import Roster
+
+
+class Look(NamedTuple):
+    """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
+    reads each as they are now. `on_found` is called as soon as the index names one who may do."""
+
+    order: Order
+    policy: DispatchPolicy
+    now: datetime
+    ask_again: bool
+    is_consistent: bool
+    on_found: Callable[[], object]
+
+    @property
+    def pickup(self) -> Point | None:
+        """The place to which distances count; None where they do not."""
+        return self.order.details.pickup.point
+
+
+def find_candidates(roster: Roster, look: Look, lost: set[str]) -> list[Courier]:
+    """Find free couriers to ask, the best first. `lost` are those whose claim has failed.
+
+    Only when nobody else is left, and `ask_again`, those who were asked before; but never the last
+    one (spec 004: to another driver).
+    """
+    excluded = look.order.excluded
+    passed = excluded if look.policy.exclude == "all" else excluded[-1:]
+    found = _find_best(roster, look, {*passed, *lost})
+    if found or not look.ask_again:
+        return found
+    return _find_best(roster, look, {*excluded[-1:], *lost})
+
+
+def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
+    """Find free couriers, less those `passed`, the best first."""
+
+    def is_usable(courier: Courier) -> bool:
+        fits = is_eligible(courier, look.pickup, look.policy, look.now)
+        return fits and courier.id not in passed
+
+    def on_named(courier_ids: list[str]) -> None:
+        if not passed.issuperset(courier_ids):
+            look.on_found()
+
+    # A courier who is not connected is the last resort: reading stops only at one who is.
+    query = FreeCourierQuery(
+        lambda courier: courier.connected and is_usable(courier), look.is_consistent, on_named
+    )
+    if look.pickup is None:
+        idle = roster.list_longest_idle(look.policy, look.now, query)
+        return rank_couriers(filter(is_usable, idle), None)
+    rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
+    return _rank_by_rings(rings, look.pickup, is_usable)
+
+
+def _rank_by_rings(
+    rings: Iterator[tuple[list[Courier], float]],
+    pickup: Point,
+    is_usable: Callable[[Courier], bool],
+) -> list[Courier]:
+    """Read rings outward until the best courier is certain, and rank those who were found.
+
+    A courier in a ring may be farther off than one in the next: rings are of cells, not circles. So
+    those who are no farther than the metres that the rings surely cover come alone: nobody beyond
+    can be nearer. The next ring is read only when all of them are lost.
+    """
+    found: list[Courier] = []
+    for ring, covered_m in rings:
+        found += filter(is_usable, ring)
+        certain = [
+            courier
+            for courier in found
+            if courier.connected
+            and courier.point
+            and measure_distance_m(courier.point, pickup) <= covered_m
+        ]
+        if certain:
+            return rank_couriers(certain, pickup)
+    return rank_couriers(found, pickup)

@@ -1,0 +1,56 @@
+"""Claims: that an order occupies a courier, as an update of the courier's row.
+
+A claim, or a release before an order is done, is a part of the transaction that writes the order
+(orders.py). So at any moment the order's row and the courier's agree, but for one case: the courier
+of an order that is done is released afterwards, alone (services/dispatch/order_commits.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.store.clock import to_epoch_ms
+from chalicelib.store.courier_index import make_index_action
+from chalicelib.store.courier_rows import RowUpdate, equals, find_row, is_as_read
+from chalicelib.store.tables import CourierRow
+
+
+def make_claim(
+    courier_id: str, order_id: int, available_only: bool, visible_to: str | None = None
+) -> RowUpdate:
+    """Make the update by which an order occupies a courier who is free; from then on the customer
+    `visible_to` may see where they are.
+
+    Sent twice, it finds them occupied by this very order. That alone would let an order through
+    which lost its own race: but then the order's own condition does not hold either.
+    """
+    idle: Condition = CourierRow.courier_id.exists() & CourierRow.order_id.does_not_exist()
+    free = idle & (CourierRow.available == True) if available_only else idle  # noqa: E712
+    actions: list[Action] = [CourierRow.order_id.set(order_id), CourierRow.free_shard.remove()]
+    if visible_to:
+        actions.append(CourierRow.shown_to.set(visible_to))
+    return RowUpdate(CourierRow(courier_id), actions, free | (CourierRow.order_id == order_id))
+
+
+def make_release(courier_id: str, order_id: int, now: datetime) -> RowUpdate | None:
+    """Make the update that releases a courier from an order, into the index if still on duty; None
+    if the order does not occupy them. Reads the row. Sent twice, it finds them as it left them."""
+    row = find_row(courier_id, consistent=False)  # the update has the condition that it is so still
+    if row is None or row.order_id != order_id:
+        row = find_row(courier_id)
+    if row is None or row.order_id != order_id:
+        return None
+    now_ms = to_epoch_ms(now)
+    actions: list[Action] = [
+        CourierRow.order_id.remove(),
+        CourierRow.shown_to.remove(),
+        CourierRow.idle_since.set(now_ms),
+    ]
+    if row.available:
+        actions.append(make_index_action(row, True))
+    is_done = CourierRow.order_id.does_not_exist() & (CourierRow.idle_since == now_ms)
+    is_done &= equals(CourierRow.available, row.available)
+    return RowUpdate(CourierRow(courier_id), actions, is_as_read(row) | is_done)

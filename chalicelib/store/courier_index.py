@@ -1,0 +1,204 @@
+"""The index of free couriers: who is in it, and how it is read.
+
+Two sparse indexes have the couriers who may be asked: `by_cell` those whose position is known, by
+the H3 cell it is in, and `by_idle` all of them, by who has waited longest. Both need the attribute
+`free_shard`, `by_cell` needs `cell` besides. So a courier enters and leaves by those two attributes
+alone, and every writer who changes duty or order keeps `free_shard` true:
+
+ enters   On duty and free: going on duty, being released, any sign of life after being taken out.
+ leaves   Claimed by an order, off duty, or not heard of for long (`remove_from_index`).
+
+The index is behind by a moment and lists keys only. So the rows are read, and a claim has its own
+condition (courier_claims.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import Any
+from zlib import crc32
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.geo import Point, iterate_rings
+from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
+from chalicelib.domain.people import Courier
+from chalicelib.domain.retries import Retries
+from chalicelib.store.clock import to_epoch_ms
+from chalicelib.store.conditional import try_update
+from chalicelib.store.courier_rows import (
+    NowSource,
+    RowUpdate,
+    decode_courier,
+    find_row,
+    is_as_read,
+    is_no_later,
+)
+from chalicelib.store.tables import SHARDS, CourierRow
+
+_PER_CELL = 100  # free couriers read of one cell at a time
+_PER_SHARD = 25
+_MAX_READ = 3000  # in one look for couriers, before it reads on no further
+_ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within
+# PRESENT_FOR (domain/orders/dispatch_policy.py), after which a courier can't be asked any more
+
+
+class CourierIndex:
+    """Free couriers, as the indexes name them. `pool` runs the queries of one ring side by side; by
+    `clock` a socket whose end was never noted stops counting."""
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        retries: Retries | None = None,
+        clock: NowSource = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._pool = pool
+        self._retries = retries or Retries()
+        self._clock = clock
+
+    def iterate_free_near(
+        self, point: Point, radius_m: float, query: FreeCourierQuery
+    ) -> Iterator[tuple[list[Courier], float]]:
+        """Yield free couriers ring by ring, outward, each with the metres that are covered by then.
+
+        Of each cell some are read, and more only while none of them is wanted.
+        """
+        left = _MAX_READ
+        for cells, covered_m in iterate_rings(point, radius_m):
+            pages = [_IndexPages(CourierRow.by_cell.query, cell, _PER_CELL) for cell in cells]
+            found, read = self._read_until_wanted(pages, query, left)
+            left -= read
+            yield found, covered_m
+
+    def list_longest_idle(self, query: FreeCourierQuery) -> list[Courier]:
+        """List some of the free couriers, the one who has waited longest among them. More are read
+        only while none of them is wanted."""
+        pages = [
+            _IndexPages(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)
+        ]
+        return self._read_until_wanted(pages, query, _MAX_READ)[0]
+
+    def _read_until_wanted(
+        self, pages: list[_IndexPages], query: FreeCourierQuery, max_read: int
+    ) -> tuple[list[Courier], int]:
+        """Read the couriers that parts of an index name, a page of each at a time, until one of
+        them is wanted. Returns them, and how many the parts have named."""
+        found: list[Courier] = []
+        named = 0
+        while pages:
+            ids = [id_ for page in self._pool.map(_IndexPages.read_page, pages) for id_ in page]
+            named += len(ids)
+            if ids:
+                query.on_named(ids)
+            read = self._read_free(ids, query.is_consistent)
+            found += read
+            if any(map(query.is_wanted, read)) or named >= max_read:
+                break
+            pages = [one for one in pages if not one.has_ended]
+        return found, named
+
+    def _read_free(self, courier_ids: list[str], consistent: bool) -> list[Courier]:
+        """Read couriers, less those who are no longer free."""
+        if not courier_ids:
+            return []
+        rows = CourierRow.batch_get(courier_ids, consistent_read=consistent)
+        return [courier for courier in map(self._decode_row, rows) if courier.is_free]
+
+    def note_alive(self, courier: Courier, now: datetime) -> None:
+        """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
+        and are in the index again if they had been taken out. Harmless if they are not free by
+        now: nothing is written then."""
+        if is_news(courier, now):
+            row = CourierRow(courier.id)
+            actions = [CourierRow.alive_at.set(to_epoch_ms(now)), make_index_action(row, True)]
+            try_update(row, actions, _is_free())
+
+    def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
+        """Take couriers whose position is old out of the cells, if no newer one has come. Their
+        next fix puts them back, as any fix writes its cell."""
+        self._try_each(_make_cell_removal, couriers)
+
+    def remove_from_index(self, couriers: Iterable[Courier]) -> None:
+        """Take free couriers out of the index, if they gave no sign of life since they were read.
+        The next one puts them back."""
+        self._try_each(_make_index_removal, couriers)
+
+    def _try_each(
+        self, make_update: Callable[[Courier], RowUpdate], couriers: Iterable[Courier]
+    ) -> None:
+        list(self._pool.map(RowUpdate.try_alone, map(make_update, couriers)))
+
+    def _put_back_in_index(self, courier_id: str) -> None:
+        """Put a free courier back into the index, if they lack in it: for a write that was refused
+        by make_index_condition, and is then tried again."""
+        row = find_row(courier_id)
+        courier = self._decode_row(row) if row else None
+        if row and courier and courier.is_free and not courier.is_indexed:
+            try_update(CourierRow(courier_id), [make_index_action(row, True)], is_as_read(row))
+
+    def _decode_row(self, row: CourierRow) -> Courier:
+        return decode_courier(row, self._clock())
+
+
+class _IndexPages:
+    """The keys in one part of an index, a page at a time; `has_ended` after the last one."""
+
+    def __init__(
+        self, query: Callable[..., Iterator[CourierRow]], key: str | int, page_size: int
+    ) -> None:
+        self._hits = query(key, page_size=page_size)
+        self._page_size = page_size
+        self.has_ended = False
+
+    def read_page(self) -> list[str]:
+        """Read the ids of the next page."""
+        ids = [str(hit.courier_id) for hit in islice(self._hits, self._page_size)]
+        self.has_ended = len(ids) < self._page_size
+        return ids
+
+
+def make_index_action(row: CourierRow, is_free: bool) -> Action:
+    """Put a courier into the index, or take them out."""
+    if not is_free:
+        return CourierRow.free_shard.remove()
+    return CourierRow.free_shard.set(crc32(str(row.courier_id).encode()) % SHARDS)
+
+
+def make_index_condition() -> Condition:
+    """Make the condition that whoever is free is in the index. It refuses a sign of life of one who
+    was taken out, so that they are put back first; and costs nothing while that is not so."""
+    condition: Condition = CourierRow.free_shard.exists() | CourierRow.order_id.exists()
+    condition |= CourierRow.available.does_not_exist() | (CourierRow.available == False)  # noqa: E712
+    return condition
+
+
+def is_news(courier: Courier, now: datetime) -> bool:
+    """Say whether a sign of life of a courier is worth a write: they are free, and not in the
+    index, or their last sign is long ago."""
+    if not courier.is_free:
+        return False
+    is_long_ago = courier.alive_at is None or now - courier.alive_at > _ALIVE_INTERVAL
+    return is_long_ago or not courier.is_indexed
+
+
+def _is_free() -> Condition:
+    is_free: Condition = CourierRow.available == True  # noqa: E712
+    is_free &= CourierRow.order_id.does_not_exist()
+    return is_free
+
+
+def _make_cell_removal(courier: Courier) -> RowUpdate:
+    is_same = is_no_later(CourierRow.fix_came_at, courier.fix_received_at)
+    return RowUpdate(CourierRow(courier.id), [CourierRow.cell.remove()], is_same)
+
+
+def _make_index_removal(courier: Courier) -> RowUpdate:
+    is_silent: Any = is_no_later(CourierRow.alive_at, courier.alive_at)
+    is_silent &= is_no_later(CourierRow.fix_came_at, courier.fix_received_at)
+    actions = [CourierRow.free_shard.remove()]
+    return RowUpdate(CourierRow(courier.id), actions, _is_free() & is_silent)

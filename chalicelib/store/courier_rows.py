@@ -1,0 +1,124 @@
+"""A courier's row: how it is read and written, piece by piece.
+
+One row has all that is known of a courier, and several writers, none of whom may undo what another
+has written. So every write is an update of a few attributes, on a condition on what the decision
+rests on: mostly duty (`available`) and the order that occupies the courier (`order_id`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from struct import Struct
+from typing import Any
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.odometer import Odometer, TrackPoint
+from chalicelib.domain.people import Courier, Fix, LastShown
+from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.conditional import try_update
+from chalicelib.store.tables import CourierRow
+
+_POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
+_E7 = 10_000_000
+
+NowSource = Callable[[], datetime]
+
+
+class RowUpdate(msgspec.Struct, frozen=True):
+    """One conditional update of a courier's row, by itself or as a part of a transaction."""
+
+    row: Any
+    actions: list[Any]
+    condition: Any
+
+    def try_alone(self) -> bool:
+        """Make the update by itself; False if its condition does not hold any more."""
+        return try_update(self.row, self.actions, self.condition)
+
+
+def find_row(courier_id: str, consistent: bool = True) -> CourierRow | None:
+    """Read a courier's row; None if there is none. Not `consistent` is half the price and may show
+    what lately was."""
+    try:
+        return CourierRow.get(courier_id, consistent_read=consistent)
+    except DoesNotExist:
+        return None
+
+
+def is_as_read(row: CourierRow) -> Any:
+    """Make the condition that what decisions rest on, duty and the order, is as it was read."""
+    return equals(CourierRow.available, row.available) & equals(CourierRow.order_id, row.order_id)
+
+
+def equals(attribute: Any, value: Any) -> Any:
+    """Make the condition that an attribute has a value; None: that it is not there."""
+    return attribute.does_not_exist() if value is None else attribute == value
+
+
+def is_no_later(attribute: Any, at: datetime | None) -> Any:
+    """Make the condition that a time is no later than the one that was read. (A millisecond more:
+    times are rounded on their way.)"""
+    return attribute.does_not_exist() if at is None else attribute <= to_epoch_ms(at) + 1
+
+
+def decode_courier(row: CourierRow, now: datetime) -> Courier:
+    """Read a row as the courier it is of. Sockets whose end has passed do not count."""
+    return Courier(
+        id=row.courier_id,
+        available=bool(row.available),
+        connected=any(is_live(socket, now) for socket in row.sockets or ()),
+        order_id=int(row.order_id) if row.order_id is not None else None,
+        fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
+        fix_received_at=_decode_time(row.fix_came_at),
+        alive_at=_decode_time(row.alive_at),
+        is_indexed=row.free_shard is not None,
+        idle_since=_decode_time(row.idle_since),
+        vehicle_type=row.vehicle_type,
+        odometer=Odometer(row.odometer_m or 0.0, tuple(map(unpack_point, row.track or ()))),
+        visible_to=row.shown_to,
+        last_shown=msgspec.json.decode(row.seen, type=LastShown) if row.seen else None,
+    )
+
+
+def _decode_time(value: float | None) -> datetime | None:
+    return None if value is None else from_epoch_ms(value)
+
+
+def encode_json(value: Fix | LastShown) -> str:
+    """Write a fix, or when a courier was last shown, as its attribute has it."""
+    return msgspec.json.encode(value).decode()
+
+
+def encode_socket(connection_id: str, ends_at: datetime) -> str:
+    """Write a socket as the row has it: with its end, or else it would count for ever if nobody
+    noted that end."""
+    return f"{int(ends_at.timestamp())}@{connection_id}"
+
+
+def is_live(socket: str, now: datetime) -> bool:
+    """Say whether a socket, as a row has it, has not come to its end."""
+    end, _, connection_id = socket.partition("@")
+    return bool(connection_id) and end.isdigit() and now.timestamp() < int(end)
+
+
+def make_odometer_actions(courier: Courier) -> list[Action]:
+    """Count the way along the track, and keep of the track what it takes to go on."""
+    odometer = courier.odometer.fold_track()
+    track = [pack_point(point) for point in odometer.track]
+    return [CourierRow.track.set(track), CourierRow.odometer_m.set(odometer.counted_m)]
+
+
+def pack_point(point: TrackPoint) -> bytes:
+    """Write a point of the track in 12 bytes: a row must stay under 1 KB, one write unit."""
+    lat, lng = point.point
+    return _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), point.at_s)
+
+
+def unpack_point(packed: bytes) -> TrackPoint:
+    """Read what pack_point wrote."""
+    lat, lng, at_s = _POINT_FORMAT.unpack(packed)
+    return TrackPoint((lat / _E7, lng / _E7), at_s)
