@@ -37,11 +37,15 @@ from chalicelib.domain.events import (
     Outbox,
     order_stream,
 )
-from chalicelib.domain.messaging.wakeups import OfferDue, SearchDue, Wakeup
+from chalicelib.domain.messaging.wakeups import OfferDue, RelayDue, SearchDue, Wakeup
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
-from chalicelib.services.messaging.outbox import make_relay_wakeup
+from chalicelib.services.messaging.outbox import (
+    COMMIT_WITHIN,
+    RELAY_AFTER,
+    make_relay_wakeup,
+)
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, WakeupSender
 
@@ -114,7 +118,9 @@ class OrderWriter:
         events, and one for the deadline it sets, the end of an offer or the next look."""
         wakeups: list[DelayedWakeup] = []
         if events:
-            wakeups.append(self._make_relay_wakeup(stored, order, events))
+            version = stored.version + 1 if stored else 1
+            stream, now = order_stream(order.id), self._clock()
+            wakeups.append(make_relay_wakeup(stream, version, events, now))
         deadline_at = order.deadline_at
         if order.offer:
             wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
@@ -124,22 +130,27 @@ class OrderWriter:
         return self._start_sending(wakeups)
 
     def start_offer_wakeups(
-        self, stored: Order | None, order: Order, expires_at: datetime
+        self,
+        stored: Order | None,
+        order: Order,
+        recipients: tuple[str, ...],
+        expires_at: datetime,
     ) -> Future[None]:
         """Begin to send the wakeups for the next offer of an order before it is known whom it is
-        for. So the relay's has no recipients: it reads the order to find them."""
+        for. `recipients` are all others who will hear of it."""
+        relay = RelayDue(
+            order_stream(order.id),
+            stored.version + 1 if stored else 1,
+            awaited_until=self._clock() + COMMIT_WITHIN,
+            recipients=recipients,
+            is_offer=True,
+        )
         return self._start_sending(
             [
-                self._make_relay_wakeup(stored, order, events=()),
+                (relay, RELAY_AFTER),
                 self._make_offer_wakeup(order, order.offers_made + 1, expires_at),
             ]
         )
-
-    def _make_relay_wakeup(
-        self, stored: Order | None, order: Order, events: Sequence[Event]
-    ) -> DelayedWakeup:
-        version = stored.version + 1 if stored else 1
-        return make_relay_wakeup(order_stream(order.id), version, events, self._clock())
 
     def _make_offer_wakeup(self, order: Order, seq: int, expires_at: datetime) -> DelayedWakeup:
         return OfferDue(order.id, seq, expires_at), expires_at - self._clock()
