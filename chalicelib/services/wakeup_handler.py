@@ -202,7 +202,10 @@ class WakeupHandler:
         not read. The wakeup was sent before the commit, and may come before it, too: then it waits
         for the version until the commit can't come any more."""
         stream, version, recipients = wakeup.stream, wakeup.version, wakeup.recipients
-        if recipients and self._relay.is_delivered(stream, version, recipients):
+        is_delivered = self._relay.is_delivered
+        if wakeup.is_offer:
+            is_delivered = self._relay.is_offer_delivered
+        if recipients and is_delivered(stream, version, recipients):
             return None
         outbox = self._load_outbox(stream)
         delayed = self._follow_up_and_deliver(wakeup, outbox) if outbox else None

@@ -19,6 +19,7 @@ from chalicelib.store.orders import OrderTable
 from chalicelib.wiring import build
 from tests.fakes import failure_of
 from tests.functional.conftest import Engine, MakeWorld
+from tests.functional.world import World
 
 ANA, BEN = Actor("ana", Role.CUSTOMER), Actor("ben", Role.COURIER)
 STEPS = (commands.Arrive(), commands.PickUp(), commands.ReachDropoff(), commands.Deliver())
@@ -113,4 +114,17 @@ def test_the_wakeup_of_an_offer_is_good_for_whoever_gets_the_order_in_the_end(
 
     assert orders.taken not in (None, order.courier_id)
     named = [w.recipients for w, _ in world.queue.sent if isinstance(w, RelayDue)]
-    assert named == [()]
+    assert named == [("cara",)]
+
+
+def test_the_wakeup_of_an_offer_finds_the_courier_whom_it_does_not_name(world: World) -> None:
+    """The customer has heard of the offer, and names the courier, who has not."""
+    dan = world.courier()
+    socket, now = world.connect(dan), world.clock()
+    assert MailboxTable().acquire_lease("dan", "one who dies", now, now + LEASE_TIME)
+    world.place(world.customer())
+    assert socket.take() == []
+    relay = next(w for w, _ in world.queue.sent if isinstance(w, RelayDue))
+    world.clock.advance(LEASE_TIME.total_seconds() + 1)
+    world.waybill.wakeup_handler.handle_wakeup(relay)
+    assert [frame["event"] for frame in socket.take()] == ["order.assigned"]

@@ -16,10 +16,10 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.flows.delivery import FLOW
-from chalicelib.domain.orders.lifecycle import advance_order, create_order, seal_order
+from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.orders.permissions import RULES, Permission
-from chalicelib.domain.outbox import OUTBOX_VERSIONS
+from chalicelib.domain.outbox import OUTBOX_VERSIONS, seal
 from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import Conflict, Forbidden, InvalidTransition, NotFound, OfferGone
 from tests.builders import NOW, a_contact, a_job, an_offer, an_order
@@ -210,11 +210,11 @@ def test_everybody_asked_in_this_search_is_excluded_until_it_is_tried_again() ->
 
 def test_sealing_numbers_the_events_and_keeps_the_last_versions() -> None:
     order, told = create_order(1, a_job(), NOW)
-    sealed = seal_order(None, order, told)
+    sealed = seal(order, told, NOW)
     assert (sealed.version, [e.version for e in sealed.entries]) == (1, [1])
     for version in range(2, 8):
         offered, told = advance_order(sealed, commands.MakeOffer("dan", LATER), SYSTEM, NOW)
-        sealed = seal_order(sealed, msgspec.structs.replace(offered, status=Status.SEARCHING), told)
+        sealed = seal(msgspec.structs.replace(offered, status=Status.SEARCHING), told, NOW)
         assert sealed.version == version
         assert [event.ordinal for event in sealed.entries[-1].events] == [0, 1]
         assert {event.version for event in sealed.entries[-1].events} == {version}
@@ -222,11 +222,11 @@ def test_sealing_numbers_the_events_and_keeps_the_last_versions() -> None:
 
 
 def test_a_change_of_which_nothing_is_told_leaves_the_outbox_alone() -> None:
-    order = seal_order(None, *create_order(1, a_job(), NOW))
+    order = seal(*create_order(1, a_job(), NOW), NOW)
     after, told = advance_order(order, commands.WaitForCourier(LATER), SYSTEM, NOW)
     assert told == ()
-    assert seal_order(order, after, told).entries == order.entries
-    assert seal_order(order, after, told).version == 2
+    assert seal(after, told, NOW).entries == order.entries
+    assert seal(after, told, NOW).version == 2
 
 
 # Whatever is asked, in whatever order, by whomever.
@@ -244,7 +244,7 @@ steps = st.lists(st.tuples(commands_asked, actors, moments), max_size=40)
 @settings(deadline=None)
 @given(st.sampled_from(["delivery", "hail"]), steps)
 def test_whatever_is_asked_an_order_keeps_to_its_table(flow: str, asked: list[Any]) -> None:
-    order = seal_order(None, *create_order(1, a_job(flow=flow), NOW))
+    order = seal(*create_order(1, a_job(flow=flow), NOW), NOW)
     for command, actor, now in asked:
         before = frozen(order)
         try:
@@ -255,7 +255,7 @@ def test_whatever_is_asked_an_order_keeps_to_its_table(flow: str, asked: list[An
         if after is order:
             assert told == ()
             continue
-        sealed = seal_order(order, after, told)
+        sealed = seal(after, told, NOW)
         assert FLOWS[flow].transitions[order.status][command.verb] is sealed.status
         _holds(order, sealed, told)
         order = sealed

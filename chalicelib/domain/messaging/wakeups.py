@@ -22,13 +22,16 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
 
     It is sent before the commit: until `awaited_until`, `version` may still come. `recipients` are
     those of that version, if there is no more to do than to deliver to them: a look at their
-    mailboxes then tells whether it is done. `tries` counts how often it was sent on unfinished.
+    mailboxes then tells whether it is done. `is_offer`: one more recipient is the courier to whom
+    that version offers the order. It was not known who that is as this was sent; the copies of the
+    others name the courier. `tries` counts how often it was sent on unfinished.
     """
 
     stream: str
     version: int = 0
     awaited_until: datetime | None = None
     recipients: tuple[str, ...] = msgspec.field(default=(), name="to")
+    is_offer: bool = False
     tries: int = 0
 
 

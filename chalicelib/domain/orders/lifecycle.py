@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails
-from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.effects import draft_copies
@@ -27,7 +26,6 @@ from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.permissions import can_see, check_permission
-from chalicelib.domain.outbox import append_entry
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import InvalidTransition, NotFound
 
@@ -92,11 +90,3 @@ def apply_step(order: Order, status: Status, command: Command, now: datetime) ->
         timeline = {**timeline, status.value: now}
     order = replace(order, status=status, updated_at=now, timeline=timeline)
     return FLOWS[order.details.flow].effects[command.verb](order, command, now)
-
-
-def seal_order(before: Order | None, after: Order, drafts: tuple[Event, ...]) -> Order:
-    """Return an order as it is to be written: one version on, the new events numbered in its
-    outbox. A change without events leaves the entries as they are."""
-    version = before.version + 1 if before else 1
-    entries = append_entry(after.entries, version, after.updated_at, drafts)
-    return replace(after, version=version, entries=entries)

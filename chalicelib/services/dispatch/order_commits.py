@@ -30,12 +30,22 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import ORDER_DELIVERED, Entry, Event, Outbox, order_stream
+from chalicelib.domain.events import (
+    ORDER_DELIVERED,
+    Entry,
+    Event,
+    Outbox,
+    order_stream,
+)
 from chalicelib.domain.messaging.wakeups import OfferDue, RelayDue, SearchDue, Wakeup
-from chalicelib.domain.orders.lifecycle import seal_order
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
-from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER, relay_shortcut
+from chalicelib.services.messaging.outbox import (
+    COMMIT_WITHIN,
+    RELAY_AFTER,
+    make_relay_wakeup,
+)
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, WakeupSender
 
@@ -86,7 +96,7 @@ class OrderWriter:
         `available_only` False lets the order take a courier who is off duty. Raises Stale,
         CourierTaken (nothing was written) or Unavailable.
         """
-        order = seal_order(stored, order, events)
+        order = seal(order, events, order.updated_at)
         wakeups = wakeups or self.start_wakeups(stored, order, events)
         try:
             order = replace(order, entries=self._keep_undelivered(stored, order))
@@ -108,7 +118,9 @@ class OrderWriter:
         events, and one for the deadline it sets, the end of an offer or the next look."""
         wakeups: list[DelayedWakeup] = []
         if events:
-            wakeups.append(self._make_relay_wakeup(stored, order.id, relay_shortcut(events)))
+            version = stored.version + 1 if stored else 1
+            stream, now = order_stream(order.id), self._clock()
+            wakeups.append(make_relay_wakeup(stream, version, events, now))
         deadline_at = order.deadline_at
         if order.offer:
             wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
@@ -118,31 +130,27 @@ class OrderWriter:
         return self._start_sending(wakeups)
 
     def start_offer_wakeups(
-        self, stored: Order | None, order: Order, expires_at: datetime
+        self,
+        stored: Order | None,
+        order: Order,
+        recipients: tuple[str, ...],
+        expires_at: datetime,
     ) -> Future[None]:
         """Begin to send the wakeups for the next offer of an order before it is known whom it is
-        for. So the relay's has no recipients: it reads the order to find them."""
+        for. `recipients` are all others who will hear of it."""
+        relay = RelayDue(
+            order_stream(order.id),
+            stored.version + 1 if stored else 1,
+            awaited_until=self._clock() + COMMIT_WITHIN,
+            recipients=recipients,
+            is_offer=True,
+        )
         return self._start_sending(
             [
-                self._make_relay_wakeup(stored, order.id, recipients=()),
+                (relay, RELAY_AFTER),
                 self._make_offer_wakeup(order, order.offers_made + 1, expires_at),
             ]
         )
-
-    def _make_relay_wakeup(
-        self,
-        stored: Order | None,
-        order_id: int,
-        recipients: tuple[str, ...],
-    ) -> DelayedWakeup:
-        version = stored.version + 1 if stored else 1
-        due = RelayDue(
-            order_stream(order_id),
-            version,
-            awaited_until=self._clock() + COMMIT_WITHIN,
-            recipients=recipients,
-        )
-        return due, RELAY_AFTER
 
     def _make_offer_wakeup(self, order: Order, seq: int, expires_at: datetime) -> DelayedWakeup:
         return OfferDue(order.id, seq, expires_at), expires_at - self._clock()

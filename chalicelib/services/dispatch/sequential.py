@@ -127,9 +127,7 @@ class SequentialDispatch:
         then to say that nobody is."""
         policy, now = self.get_policy(search.order), self._clock()
         expires_at = now + policy.offer_ttl
-        wakeups = _EarlyWakeups(
-            lambda: self._writer.start_offer_wakeups(search.stored, search.order, expires_at)
-        )
+        wakeups = _EarlyWakeups(lambda: self._start_wakeups(search, expires_at))
         look = Look(search.order, policy, now, search.ask_again, is_consistent, wakeups.start)
         contended: CourierContended | None = None
         lost: set[str] = set()
@@ -165,6 +163,14 @@ class SequentialDispatch:
         return self._writer.commit_order(
             search.stored, order, search.events + events, wakeups=wakeups
         )
+
+    def _start_wakeups(self, search: _Search, expires_at: datetime) -> Future[None]:
+        """Begin to send the wakeups of the offer. All who will hear of it are known by now, but for
+        the courier to whom it is made."""
+        order = search.order
+        heard = (*(event.to for event in search.events), search.expired_courier_id)
+        recipients = tuple(dict.fromkeys((*filter(None, heard), order.details.customer_id)))
+        return self._writer.start_offer_wakeups(search.stored, order, recipients, expires_at)
 
     def _may_wait(self, order: Order) -> bool:
         return order.search_until is not None and self._clock() < order.search_until

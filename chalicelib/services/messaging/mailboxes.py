@@ -123,10 +123,17 @@ class Mailboxes:
     def is_delivered(self, person_id: str, stream: str, version: int) -> bool:
         """Tell whether a person's subscribers have been delivered a stream up to a version, and
         all else. One eventually consistent read: what was done then is done."""
+        return self.list_delivered(person_id, stream, version) is not None
+
+    def list_delivered(self, person_id: str, stream: str, version: int) -> list[Event] | None:
+        """List the events of one version of a stream that have been delivered to a person, as far
+        as the head still has them; None if is_delivered does not hold. The same one read."""
         box = self._store.get_eventually(person_id)
         if not box.has_applied(stream, version):
-            return False
-        return not any(box.is_behind(one) for one in box.list_subscribers(self._clock()))
+            return None
+        if any(box.is_behind(one) for one in box.list_subscribers(self._clock())):
+            return None
+        return [e for e in box.tail if (e.stream, e.version) == (stream, version)]
 
     def is_logged(self, person_id: str, stream: str, version: int) -> bool:
         """Tell whether a person's log certainly has the events of a stream up to a version."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
-from chalicelib.domain.events import Entry, Outbox
+from chalicelib.domain.events import ORDER_OFFERED, Entry, Outbox
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.errors import PostFailed, Stale
 from chalicelib.services.messaging.mailboxes import Mailboxes
@@ -62,6 +62,20 @@ class OutboxRelay:
     def is_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
         """Tell whether a version has been delivered to all of these: half a read unit each."""
         return all(self._mailboxes.is_delivered(id_, stream, version) for id_ in person_ids)
+
+    def is_offer_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
+        """Tell whether a version that offers an order has been delivered to all of these and to the
+        courier whom their copies name: half a read unit each. False, too, where no copy is at hand
+        any more: then the order itself must be read."""
+        courier_id = None
+        for person_id in person_ids:
+            events = self._mailboxes.list_delivered(person_id, stream, version)
+            if events is None:
+                return False
+            for event in events:
+                if event.type == ORDER_OFFERED and event.offer:
+                    courier_id = event.offer.courier_id
+        return courier_id is not None and self.is_delivered(stream, version, (courier_id,))
 
     def keep_undelivered(
         self, before: Outbox, entries: tuple[Entry, ...], now: datetime

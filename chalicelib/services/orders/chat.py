@@ -1,13 +1,18 @@
-"""Conversations: what a customer and their courier write to each other."""
+"""Conversations: what a customer and their courier write to each other.
+
+A message never changes, so that it is an outbox of its own: its relay wakeup goes out first, then
+it is stored, then it is delivered to both sides. The wakeup does what a death has left undone, and
+where no message was stored it finds none, and ends after COMMIT_WITHIN.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, wait
 from datetime import timedelta
+from typing import NamedTuple
 
 from chalicelib.domain.ids import IdSource
-from chalicelib.domain.messaging.wakeups import RelayDue as RelayWakeup
 from chalicelib.domain.orders.chat import (
     CHAT_KEPT_FOR,
     MAX_MESSAGES,
@@ -20,22 +25,30 @@ from chalicelib.domain.people import Actor
 from chalicelib.domain.rate_limits import CHAT, RateLimit
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import InvalidTransition, RateLimited
-from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER
+from chalicelib.services.messaging.outbox import make_relay_wakeup
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, WakeupSender
 
 MAX_PAGE_BYTES = 100_000  # of one page's text: AWS quota, 128 KB a message
+_MESSAGE_BYTES = 200  # of a message on the wire, besides its text
+
+
+class _Announced(NamedTuple):
+    """The id of a message to be stored, and its relay wakeup on the way to the queue."""
+
+    message_id: int
+    sending: Future[None]
 
 
 class ChatService:
-    """Keeps messages and tells them. A message is its own outbox (services/messaging)."""
+    """Stores and delivers messages. `pool` asks at once what does not depend on each other."""
 
     def __init__(
         self,
         chats: ChatStore,
         allowances: AllowanceStore,
-        ordering: CustomerOrders,
+        customer_orders: CustomerOrders,
         relay: OutboxRelay,
         queue: WakeupSender,
         limits: Mapping[str, RateLimit],
@@ -47,7 +60,7 @@ class ChatService:
         self._retries = retries or Retries()
         self._chats = chats
         self._allowances = allowances
-        self._ordering = ordering
+        self._customer_orders = customer_orders
         self._relay = relay
         self._queue = queue
         self._limit = limits[CHAT]
@@ -56,44 +69,56 @@ class ChatService:
         self._clock = clock
 
     def send_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
-        """Write to the other side, while the order is not finished.
+        """Write to the other side of an order, while it is not finished. Spends an allowance.
 
-        The relay wakeup is sent while everything else is looked up, as it must be on the queue
-        before the message is written. Where none is, it finds nothing, and ends after
-        COMMIT_WITHIN. Raises NotFound for outsiders, InvalidTransition once the order is over,
+        The wakeup goes out while it is asked whether this is allowed. Of a refused message it finds
+        nothing. Raises NotFound for outsiders, InvalidTransition once the order is over,
         RateLimited, Unavailable.
         """
         assert actor.role is not None
-        prepared = [self._send_wakeup(order_id)]
-        counting = self._pool.submit(self._chats.list_newest, order_id, 1, None)
-        order, now = self._spend_allowance(actor, order_id), self._clock()
-        to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
-        nth = 1 + max((message.nth for message in counting.result()), default=0)
+        announced = [self._announce_message(order_id)]
+        counting = self._pool.submit(self._count_messages, order_id)
+        try:
+            order, now = self._spend_allowance(actor, order_id), self._clock()
+            nth = 1 + counting.result()
+        finally:
+            wait([counting])
+            wait([announced[0].sending])
         if nth > MAX_MESSAGES:
             raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
+        to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
         role = actor.role
 
-        def keep() -> ChatMessage:  # under another id each time: Stale says that it was taken
-            message_id, sending = prepared.pop() if prepared else self._send_wakeup(order_id)
-            message = ChatMessage(message_id, order_id, actor.id, role, text, now, to, nth)
-            sending.result()
-            return self._commit_message(message)
+        def commit_message() -> ChatMessage:
+            # Under another id each time: Stale says that this one was taken.
+            id_, sending = announced.pop() if announced else self._announce_message(order_id)
+            sending.result()  # what is not on the queue must not be stored
+            return self._commit_message(
+                ChatMessage(id_, order_id, actor.id, role, text, now, to, nth)
+            )
 
-        return self._retries.retry_while_stale(keep)
+        return self._retries.retry_while_stale(commit_message)
 
-    def _send_wakeup(self, order_id: int) -> tuple[int, Future[None]]:
-        """Begin to send the relay wakeup of the next message; return the id that it is to have."""
-        message_id, awaited_until = self._ids(), self._clock() + COMMIT_WITHIN
-        relay = RelayWakeup(chat_stream(order_id, message_id), 1, awaited_until)
-        return message_id, self._pool.submit(self._queue.send_wakeups, [(relay, RELAY_AFTER)])
+    def _announce_message(self, order_id: int) -> _Announced:
+        """Draw the id of a message that is to be stored, and begin to send its relay wakeup."""
+        message_id = self._ids()
+        wakeup = make_relay_wakeup(chat_stream(order_id, message_id), 1, (), self._clock())
+        return _Announced(message_id, self._pool.submit(self._queue.send_wakeups, [wakeup]))
+
+    def _count_messages(self, order_id: int) -> int:
+        newest = self._chats.list_newest(order_id, 1, None)
+        return max((message.nth for message in newest), default=0)
 
     def _spend_allowance(self, actor: Actor, order_id: int) -> Order:
-        """The order that somebody wants to write about. The limit is of attempts, so that it can be
-        taken from while the order is read. Raises as `send` does."""
+        """Return the order about which somebody may write, and spend one of their messages.
+
+        The limit is of attempts, so that it can be taken from while the order is read. Raises as
+        send_message does.
+        """
         name = f"{CHAT}#{actor.id}"
         taking = self._pool.submit(self._allowances.try_use, name, self._limit, self._clock())
         try:
-            order = self._ordering.get_order(actor, order_id)
+            order = self._customer_orders.get_order(actor, order_id)
         finally:
             wait([taking])
         if order.is_terminal:
@@ -105,26 +130,29 @@ class ChatService:
             )
         return order
 
-    def list_messages(
-        self, actor: Actor, order_id: int, before: int | None = None
-    ) -> list[ChatMessage]:
-        """The newest messages of a conversation, before one of them if said, in order of time.
-        Raises NotFound for outsiders."""
-        self._ordering.get_order(actor, order_id)
-        found, size, kept_since = [], 0, self._clock() - CHAT_KEPT_FOR
-        for message in self._chats.list_newest(order_id, PAGE_SIZE, before):
-            size += len(message.text.encode()) + 200
-            if size > MAX_PAGE_BYTES or message.at < kept_since:
-                break
-            found.append(message)
-        return found[::-1]
-
     def _commit_message(self, message: ChatMessage) -> ChatMessage:
-        """Write a message and deliver it. The other side waits for it, so its mailbox is leased
-        while the message is written; the sender's own devices must not hold it up."""
+        """Store a message and deliver it. Raises Stale if its id is taken.
+
+        The other side waits for it: their mailbox is leased while the message is written, and the
+        sender's own devices are delivered to afterwards.
+        """
         writing = self._pool.submit(self._chats.insert_message, message)
         others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
         self._relay.deliver_now(message.make_outbox_for(others), writing)
         writing.result()
         self._relay.deliver_now(message.make_outbox_for((message.sender_id,)))
         return message
+
+    def list_messages(
+        self, actor: Actor, order_id: int, before: int | None = None
+    ) -> list[ChatMessage]:
+        """List the newest messages of a conversation, or the newest before the message `before`, in
+        order of time: as many as fit into one answer. Raises NotFound for outsiders."""
+        self._customer_orders.get_order(actor, order_id)
+        found, size, kept_since = [], 0, self._clock() - CHAT_KEPT_FOR
+        for message in self._chats.list_newest(order_id, PAGE_SIZE, before):
+            size += len(message.text.encode()) + _MESSAGE_BYTES
+            if size > MAX_PAGE_BYTES or message.at < kept_since:
+                break
+            found.append(message)
+        return found[::-1]
