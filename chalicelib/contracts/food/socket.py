@@ -86,7 +86,7 @@ class FoodContract(Contract):
     rate_limit = RateLimit(
         max_requests=20, window=timedelta(seconds=10)
     )  # spec 002 leaves the figure open
-    keepalive_frame = encode_frame(
+    keepalive_frame: str | None = encode_frame(
         {"event": "pong", "data": {}}
     )  # unasked: a word that every client knows
 

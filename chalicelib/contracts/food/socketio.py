@@ -40,6 +40,7 @@ class FoodSocketIOContract(FoodContract):
     paths = ("/socket.io",)
     authenticates_by_message = True
     requires_auth_message = True
+    keepalive_frame = None  # Engine.IO's ping is a sign of life already
 
     def __init__(self, ping_interval: timedelta) -> None:
         super().__init__(MESSAGES, WRITERS)
