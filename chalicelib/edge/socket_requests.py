@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order, OrderView
@@ -66,7 +67,9 @@ def _set_available(services: Services, connection: Connection, request: SetAvail
 
 
 def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:
-    return services.rides.request_ride(_make_actor(connection), request.wish)
+    if isinstance(request.order, OrderDetails):
+        return services.customer_orders.place_order(request.order)
+    return services.rides.request_ride(_make_actor(connection), request.order)
 
 
 def _get_order(services: Services, connection: Connection, request: GetOrder) -> OrderView:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.domain.details import TripRequest
+from chalicelib.domain.details import OrderDetails, TripRequest
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.people import Fix
 
@@ -54,19 +54,20 @@ class SetAvailability(msgspec.Struct, frozen=True):
 
 
 class PlaceOrder(msgspec.Struct, frozen=True):
-    """Ask for a ride. Answered with the new Order."""
+    """Ask for a trip, whose details the tariffs complete, or place an order that is complete.
+    Answered with the new Order."""
 
-    wish: TripRequest
+    order: TripRequest | OrderDetails
 
 
 class GetOrder(msgspec.Struct, frozen=True):
-    """Ask how a ride stands. Answered with an OrderView."""
+    """Ask how an order stands. Answered with an OrderView."""
 
     order_id: int
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
-    """Ask to call a ride off, as its rider or its driver. Answered with the Order after it."""
+    """Ask to call an order off, as its customer or its courier. Answered with the Order after it."""
 
     order_id: int
     reason: str | None = None
