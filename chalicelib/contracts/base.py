@@ -89,8 +89,8 @@ def find_audience(event: Event) -> Role | None:
     """Find the role that a copy of an event is meant for: somebody may have two, on two sockets.
     None is for everybody.
 
-    Events drafted since say it themselves. Those of rows written before, which are delivered
-    within their mailbox's two hours or shown as history, are judged by type and recipient.
+    Events say it themselves. Those of rows written before they did, which are delivered for a day
+    and looked up for eight, are judged by type and recipient.
     """
     if event.audience is not None or event.details is None:
         return event.audience

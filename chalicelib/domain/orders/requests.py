@@ -67,7 +67,7 @@ class GetOrder(msgspec.Struct, frozen=True):
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
-    """Ask to call an order off, as its customer or its courier. Answered with the Order after it."""
+    """Ask to call an order off, as its customer or its courier. Answered with the Order."""
 
     order_id: int
     reason: str | None = None
