@@ -228,7 +228,7 @@ class WakeupHandler:
 
     def _deliver_again(self, wakeup: RelayDue, outbox: Outbox) -> DelayedWakeup | None:
         try:
-            if self._relay.deliver_again(outbox):
+            if self._relay.deliver_again(outbox, wakeup.recipients):
                 return None
         except PostFailed:
             is_worth_it = _has_current_events(outbox, self._clock())

@@ -101,7 +101,12 @@ def person_room(person_id: str) -> str:
 
 def parse_mailbox_room(room: str) -> str | None:
     """Read whose mailbox a room is; None for the rooms of many."""
-    return room.removeprefix(_PERSON_PREFIX) if room.startswith(_PERSON_PREFIX) else None
+    return room.removeprefix(_PERSON_PREFIX) if is_mailbox_room(room) else None
+
+
+def is_mailbox_room(room: str) -> bool:
+    """Tell whether a room's subscribers are those of a mailbox."""
+    return room.startswith(_PERSON_PREFIX)
 
 
 def pool_room(pool: str) -> str:

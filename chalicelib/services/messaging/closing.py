@@ -69,9 +69,13 @@ class ConnectionCloser:
         this process dies.
 
         A greeting may be joining the rooms at the same time (rooms.py). It joins the person's
-        mailbox after the other rooms, and then reads whether the row is still there. So either it
-        finds the row deleted, and leaves by itself; or it had joined the mailbox before the row was
-        deleted, and is found there now.
+        mailbox after all else, and then reads whether the row is still there. This leaves that
+        mailbox before all else, and looks into it once more after the row is deleted. So
+
+         - a greeting that joined the mailbox before it was left here had joined all else before,
+           and all else is left after;
+         - one that joined it later, and read the row before it was deleted, is found in it;
+         - one that read the row later finds it deleted, and leaves by itself.
         """
         connection = self._connections.get_at_any_age(connection_id)
         if connection:
@@ -86,13 +90,13 @@ class ConnectionCloser:
             self.leave_rooms(connection_id, person_id, rooms)
 
     def leave_rooms(self, connection_id: str, person_id: str, rooms: Iterable[str]) -> None:
-        """Take a connection out of these rooms, its person's, and its courier's open sockets."""
-        left = dict.fromkeys(rooms)
-        if person_id:
-            left[person_room(person_id)] = None
-            self._couriers.remove_socket(person_id, connection_id)
-        for room in left:
+        """Take a connection out of its person's mailbox first (see remove_connection), then out of
+        these rooms and its courier's open sockets."""
+        own = (person_room(person_id),) if person_id else ()
+        for room in dict.fromkeys((*own, *rooms)):
             self._connections.remove_from_room(room, connection_id)
+        if person_id:
+            self._couriers.remove_socket(person_id, connection_id)
 
     def is_subscribed(self, connection_id: str, room: str, now: datetime) -> bool:
         """Tell whether a connection is in a room, and not too old to be in it. One read."""

@@ -109,8 +109,9 @@ class GreetingService:
     def _greet_person(self, connection: Connection) -> None:
         """Greet the connection of a known person, and subscribe it to all their mailboxes.
 
-        When the block ends, the lease delivers what waits in the person's own mailbox, and the
-        connection must have got all of it. The other mailboxes (restaurants') come after that.
+        When the block ends, the lease delivers what waits in the person's own mailbox. The other
+        mailboxes (restaurants') come after that: the connection has arrived in them, too, and
+        that is pending there until somebody takes their lease.
         """
         mailboxes = self._list_mailboxes(connection)
         is_greeted = connection.greeted
@@ -123,8 +124,8 @@ class GreetingService:
                 self._registry.join_rooms(current)
             elif current:
                 self._greet_under_lease(current, lease)
-        lease.check_delivered(connection.id)
         self._deliver_backlogs(connection, mailboxes[1:])
+        lease.check_delivered(connection.id)
 
     def _greet_under_lease(self, connection: Connection, lease: MailboxLease) -> None:
         """Post a connection's first frames and let it join its rooms.
@@ -189,8 +190,16 @@ class GreetingService:
             self._registry.schedule_greeting(written.id)
 
     def _deliver_backlogs(self, connection: Connection, mailboxes: Sequence[str]) -> None:
+        """Deliver what waits in each mailbox. All are tried before PostFailed or Stale is raised:
+        no mailbox waits for another."""
+        failure: Exception | None = None
         for mailbox in mailboxes:
-            self._mailboxes.deliver_backlog(mailbox, connection, self._is_outdated)
+            try:
+                self._mailboxes.deliver_backlog(mailbox, connection, self._is_outdated)
+            except (PostFailed, Stale) as error:
+                failure = failure or error
+        if failure:
+            raise failure
 
     def _list_mailboxes(self, connection: Connection) -> Sequence[str]:
         """List the mailboxes that a connection subscribes to once it is greeted: its person's

@@ -41,9 +41,12 @@ class OutboxRelay:
         newest = Outbox(outbox.stream, outbox.details, outbox.entries[-1:])
         self._run_for_all(deliver, newest.list_recipients())
 
-    def deliver_again(self, outbox: Outbox) -> bool:
+    def deliver_again(self, outbox: Outbox, recipients: Sequence[str] = ()) -> bool:
         """Deliver to whoever has not been delivered to. Returns True when nobody is left; False if
         a mailbox is leased by another, who may yet fail, or changes hands too fast.
+
+        `recipients` are those of the version that this is about. The outbox may have lost its entry
+        since: then their logs have its events, but a subscriber of theirs may still be behind.
 
         Raises PostFailed if somebody's connection can't be posted to now.
         """
@@ -57,7 +60,8 @@ class OutboxRelay:
             except Stale:
                 return False
 
-        return self._run_for_all(deliver, outbox.list_recipients())
+        everybody = tuple(dict.fromkeys((*outbox.list_recipients(), *recipients)))
+        return self._run_for_all(deliver, everybody)
 
     def is_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
         """Tell whether a version has been delivered to all of these: half a read unit each."""

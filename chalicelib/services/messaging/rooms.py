@@ -7,7 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from chalicelib.domain.messaging.connections import Connection, Subscriber, parse_mailbox_room
+from chalicelib.domain.messaging.connections import (
+    Connection,
+    Subscriber,
+    is_mailbox_room,
+    person_room,
+)
 from chalicelib.domain.people import Role
 from chalicelib.errors import Conflict, Gone, Stale, TooManySockets
 from chalicelib.services.messaging.closing import ANY_AGE, ConnectionCloser
@@ -46,15 +51,17 @@ class RoomMembership:
         """Subscribe a greeted connection to all its rooms. Raises Stale.
 
         Its mailboxes are joined last: whoever finds it in all of them may take the rest for done.
-        A connection that ended meanwhile, and whose $disconnect found it in no room yet, is taken
-        out again: that is looked up after the last room was joined.
+        Its person's mailbox is the very last, and after it the row is read once more: a connection
+        that ended meanwhile is taken out again. (What ends it relies on this order, too: see
+        ConnectionCloser.remove_connection.)
         """
         if connection.role is Role.COURIER and connection.subscriptions is None:
             # Only a connection that hears every type hears offers: its courier can be offered to.
             self._couriers.add_socket(
                 connection.person_id, connection.id, connection.subscribed_until
             )
-        for room in sorted(connection.rooms, key=lambda room: parse_mailbox_room(room) is not None):
+        own = person_room(connection.person_id)
+        for room in sorted(connection.rooms, key=lambda room: (is_mailbox_room(room), room == own)):
             self._join_room(room, connection)
         if self._closer.get_connection(connection.id) is None:
             self._closer.leave_rooms(connection.id, connection.person_id, connection.rooms)
