@@ -59,7 +59,7 @@ def an_order(status: Status = Status.SEARCHING, **changes: Any) -> Order:
 
 
 def a_placed_order(**changes: Any) -> Order:
-    """An order as lifecycle.place() makes it."""
+    """An order as lifecycle.create_order() makes it."""
     order, _ = lifecycle.create_order(4711, a_job(**changes), NOW)
     return order
 

@@ -8,7 +8,12 @@ import msgspec
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """`most` times in `within`, by one person on all their connections together."""
+    """At most `max_requests` within `window`.
+
+    Three count by it, each where the count costs no call of its own: the allowances table, for a
+    person on all their connections (store/allowances.py); a connection's row, for that connection
+    (services/messaging/connections.py); a courier's row, for their fixes (courier_positions.py).
+    """
 
     max_requests: int
     window: timedelta

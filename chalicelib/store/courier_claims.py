@@ -38,7 +38,9 @@ def make_claim(
 def make_release(courier_id: str, order_id: int, now: datetime) -> RowUpdate | None:
     """Make the update that releases a courier from an order, into the index if still on duty; None
     if the order does not occupy them. Reads the row. Sent twice, it finds them as it left them."""
-    row = find_row(courier_id, consistent=False)  # the update has the condition that it is so still
+    # Half the price is enough, as the update has the condition that it is so still. Only an old
+    # row that does not show the order yet is read again, before it is taken for released.
+    row = find_row(courier_id, consistent=False)
     if row is None or row.order_id != order_id:
         row = find_row(courier_id)
     if row is None or row.order_id != order_id:

@@ -97,6 +97,8 @@ class CourierIndex:
                 query.on_named(ids)
             read = self._read_free(ids, query.is_consistent)
             found += read
+            # A cell full of couriers who will not do must not hide the one who would: read on, but
+            # not for ever.
             if any(map(query.is_wanted, read)) or named >= max_read:
                 break
             pages = [one for one in pages if not one.has_ended]
@@ -113,7 +115,7 @@ class CourierIndex:
         """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
         and are in the index again if they had been taken out. Harmless if they are not free by
         now: nothing is written then."""
-        if is_news(courier, now):
+        if is_news(courier, now):  # else each poll would be a write
             row = CourierRow(courier.id)
             actions = [CourierRow.alive_at.set(to_epoch_ms(now)), make_index_action(row, True)]
             try_update(row, actions, _is_free())

@@ -75,17 +75,15 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
     near = (settings.dispatch_radius_m, settings.fix_max_age)
     return {
         "delivery": DispatchPolicy(
-            "delivery", settings.delivery_offer_ttl, *near, exclude=settings.dispatch_exclude
+            settings.delivery_offer_ttl, *near, exclude=settings.dispatch_exclude
         ),
         "hail": DispatchPolicy(
-            "hail",
             settings.hail_offer_ttl,
             *near,
             search_ttl=settings.hail_search_ttl,
             ask_again=True,
         ),
         "ride": DispatchPolicy(
-            "ride",
             settings.ride_search_ttl,
             *near,
             search_ttl=settings.ride_search_ttl,
@@ -93,5 +91,5 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
         ),
         # Nobody is searched: a pool hears of it. The driver to whom it is assigned has as long to
         # collect it.
-        "food": DispatchPolicy("food", settings.food_ready_ttl, *near),
+        "food": DispatchPolicy(settings.food_ready_ttl, *near),
     }

@@ -137,7 +137,7 @@ class Sockets:
 
 
 class Looking:
-    """As services.dispatching does, in its time: the wakeup goes out before the deadline moves."""
+    """As dispatch does, in its time: the wakeup goes out before the deadline moves."""
 
     def __init__(self, town: SweepTown) -> None:
         self._town = town

@@ -8,7 +8,6 @@ from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, is_eligible
 from tests.builders import DEPOT, NOW, a_courier, a_fix, north_of
 
 POLICY = DispatchPolicy(
-    flow="delivery",
     offer_ttl=timedelta(seconds=15),
     radius_m=5000,
     fix_max_age=timedelta(seconds=120),

@@ -1,1 +1,6 @@
-"""Orders: flows, the lifecycle that advances them, commands, chats, and whom to ask next."""
+"""Orders: what may be done with one, by whom, and what follows. Pure: nothing here reads or writes.
+
+An order (`model`) moves by commands (`commands`) through the tables of its flow (`flow`, `flows`),
+which `lifecycle` applies: transitions, `permissions`, `repeats`, `effects`. `dispatch_policy` says
+which couriers may be asked; `chat`, `progress` and `openings` what people hear besides.
+"""

@@ -1,4 +1,4 @@
-"""What can be asked of an order, imperative. `verb` is the row of the transition table."""
+"""Commands: what can be asked of an order. `verb` is the step of the flow's transition table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class _Command(msgspec.Struct, frozen=True):
 
 
 class MakeOffer(_Command, frozen=True):
-    """Ask `courier_id`. `lapsed_courier_id` is who let the previous offer pass, if anybody."""
+    """Offer the order to `courier_id`, until `expires_at`. `expired_courier_id` is who let the last
+    offer pass, if anybody. `distance_m` is from the courier to the pickup."""
 
     verb: ClassVar[str] = "offer"
     courier_id: str
@@ -25,7 +26,7 @@ class MakeOffer(_Command, frozen=True):
 
 
 class AssignCourier(_Command, frozen=True):
-    """Give it to `courier_id` by hand, whoever has it now."""
+    """Give the order to `courier_id` by hand, whoever has it now. `courier` is shown to others."""
 
     verb: ClassVar[str] = "assign"
     courier_id: str
@@ -35,7 +36,8 @@ class AssignCourier(_Command, frozen=True):
 
 
 class Accept(_Command, frozen=True):
-    """Take the offer; `courier` is what the customer will see of the one who does."""
+    """Take the order. `courier` is what the customer is shown of the courier, `eta_minutes` the way
+    to the pickup, where a flow tells it."""
 
     verb: ClassVar[str] = "accept"
     courier: Contact
@@ -43,25 +45,27 @@ class Accept(_Command, frozen=True):
 
 
 class Decline(_Command, frozen=True):
+    """Refuse the offer."""
+
     verb: ClassVar[str] = "decline"
 
 
 class ExpireOffer(_Command, frozen=True):
-    """The `seq`-th offer has lapsed."""
+    """End the `seq`-th offer, whose time is up."""
 
     verb: ClassVar[str] = "expire"
     seq: int
 
 
 class GiveUp(_Command, frozen=True):
-    """Nobody is left to ask."""
+    """End the search: nobody is left to ask, or nobody came in time."""
 
     verb: ClassVar[str] = "give_up"
     expired_courier_id: str | None = None
 
 
 class WaitForCourier(_Command, frozen=True):
-    """Nobody to ask right now: look again at `next_search_at`."""
+    """Search on, though nobody is free right now: look again at `next_search_at`."""
 
     verb: ClassVar[str] = "wait"
     next_search_at: datetime
@@ -69,11 +73,13 @@ class WaitForCourier(_Command, frozen=True):
 
 
 class Arrive(_Command, frozen=True):
+    """Be at the pickup."""
+
     verb: ClassVar[str] = "arrive"
 
 
 class PickUp(_Command, frozen=True):
-    """Set off to the drop-off; what is known of the trip by then, where a flow measures trips."""
+    """Set off to the drop-off. `trip` is how it begins, where a flow measures trips."""
 
     verb: ClassVar[str] = "pick_up"
     trip: Trip | None = None
@@ -81,20 +87,20 @@ class PickUp(_Command, frozen=True):
 
 
 class ReachDropoff(_Command, frozen=True):
-    """At the drop-off; the order stays in transit until it is handed over."""
+    """Be at the drop-off. The order stays in transit until it is handed over."""
 
     verb: ClassVar[str] = "reach"
 
 
 class Deliver(_Command, frozen=True):
-    """Done; with what the trip came to, where a flow measures trips."""
+    """Hand the order over. `trip` is how it ended, where a flow measures trips."""
 
     verb: ClassVar[str] = "deliver"
     trip: Trip | None = None
 
 
 class Cancel(_Command, frozen=True):
-    """Call it off. `by` is the role of whoever does: its customer, or an admin."""
+    """Call the order off. `by` is the role of the one who does: its customer, or an admin."""
 
     verb: ClassVar[str] = "cancel"
     reason: str | None = None
@@ -102,9 +108,9 @@ class Cancel(_Command, frozen=True):
 
 
 class OpenToNearby(_Command, frozen=True):
-    """Let these couriers take it too, whoever is first; look for more at `next_search_at`.
+    """Let more couriers take the order, whoever is first; look again at `next_search_at`.
 
-    `unheard` are those of whoever was called that may not have heard of it.
+    `unconfirmed` are all couriers to whom it is open and who may not have heard of it.
     """
 
     verb: ClassVar[str] = "open"
@@ -114,14 +120,14 @@ class OpenToNearby(_Command, frozen=True):
 
 
 class Withdraw(_Command, frozen=True):
-    """The courier will not finish it, and nobody else shall."""
+    """Call the order off as its courier: nobody else shall finish it."""
 
     verb: ClassVar[str] = "withdraw"
     reason: str | None = None
 
 
 class HandBack(_Command, frozen=True):
-    """The courier will not do it: look for another until `search_until`."""
+    """Give the order back as its courier: another is looked for until `search_until`."""
 
     verb: ClassVar[str] = "hand_back"
     search_until: datetime | None = None
@@ -129,29 +135,34 @@ class HandBack(_Command, frozen=True):
 
 
 class Confirm(_Command, frozen=True):
-    """The merchant takes the order."""
+    """Take the order as its merchant."""
 
     verb: ClassVar[str] = "confirm"
 
 
 class Prepare(_Command, frozen=True):
+    """Begin to prepare the order as its merchant."""
+
     verb: ClassVar[str] = "prepare"
 
 
 class MakeReady(_Command, frozen=True):
-    """It can be picked up, until the time that is set as it is done: nobody may ever come."""
+    """Open the order to be collected until `collect_until`: nobody may ever come. The service sets
+    that time (services/dispatch/open_pool.py)."""
 
     verb: ClassVar[str] = "make_ready"
     collect_until: datetime | None = None
 
 
 class Reject(_Command, frozen=True):
-    """The merchant will not have it."""
+    """Refuse the order as its merchant."""
 
     verb: ClassVar[str] = "reject"
 
 
 class RetrySearch(_Command, frozen=True):
+    """Search anew, until `search_until` if the flow waits, as the customer of an unserved order."""
+
     verb: ClassVar[str] = "retry"
     search_until: datetime | None = None
 

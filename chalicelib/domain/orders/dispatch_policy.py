@@ -27,7 +27,6 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     `is_broadcast` opens the order to all couriers near by at once, and the first one has it.
     """
 
-    flow: str
     offer_ttl: timedelta
     radius_m: float
     fix_max_age: timedelta

@@ -147,7 +147,7 @@ class _Look(NamedTuple):
 
     @property
     def left(self) -> int:
-        """How many couriers may be added."""
+        """The number of couriers who may still be added."""
         return max(0, min(MAX_PER_LOOK, MAX_PER_ORDER - len(self.order.offered_to)))
 
     def is_new(self, courier: Courier) -> bool:

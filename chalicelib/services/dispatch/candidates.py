@@ -83,7 +83,7 @@ def _rank_by_rings(
     can be nearer. The next ring is read only when all of them are lost.
     """
     found: list[Courier] = []
-    for ring, covered_m in rings:
+    for ring, covered_m in rings:  # lazily: a ring that is not asked for costs no query
         found += filter(is_usable, ring)
         certain = [
             courier

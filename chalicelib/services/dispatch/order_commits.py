@@ -58,8 +58,12 @@ DelayedWakeup = tuple[Wakeup, timedelta]
 
 
 class OrderWriter:
-    """Writes orders, and nothing else does. `stored` is an order as the database has it, None if
-    it is new; `order` is the same order as it is to be. `pool` sends wakeups meanwhile."""
+    """Writes orders, and nothing else does.
+
+    `stored` is an order as the database has it, None if it is new; `order` is the same order as it
+    is to be. `pool` sends wakeups meanwhile: no task of it may commit an order, as that waits for
+    another task of it, and a full pool would wait for itself.
+    """
 
     def __init__(
         self,
@@ -101,8 +105,10 @@ class OrderWriter:
         try:
             order = replace(order, entries=self._keep_undelivered(stored, order))
         finally:
-            wait([wakeups])
-        wakeups.result()  # raises Unavailable: what is not on the queue must not be committed
+            wait([wakeups])  # a function that is frozen while it sends would send at its next call
+        # Raises Unavailable: an event that is committed without its wakeup would be lost for good
+        # if this process died before it is delivered.
+        wakeups.result()
         self._orders.commit_order(stored, order, available_only=available_only)
         self._notify(self._release_if_done, stored, order)
         if events:
@@ -118,9 +124,8 @@ class OrderWriter:
         events, and one for the deadline it sets, the end of an offer or the next look."""
         wakeups: list[DelayedWakeup] = []
         if events:
-            version = stored.version + 1 if stored else 1
             stream, now = order_stream(order.id), self._clock()
-            wakeups.append(make_relay_wakeup(stream, version, events, now))
+            wakeups.append(make_relay_wakeup(stream, _next_version(stored), events, now))
         deadline_at = order.deadline_at
         if order.offer:
             wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
@@ -140,7 +145,7 @@ class OrderWriter:
         for. `recipients` are all others who will hear of it."""
         relay = RelayDue(
             order_stream(order.id),
-            stored.version + 1 if stored else 1,
+            _next_version(stored),
             awaited_until=self._clock() + COMMIT_WITHIN,
             recipients=recipients,
             is_offer=True,
@@ -200,3 +205,7 @@ class OrderWriter:
         """Apply `change` to the order as it is now, and again, after a pause, whenever another
         write came first. Raises Unavailable if that happens for too long."""
         return self._retries.retry_while_stale(lambda: change(self._orders.get_order(order_id)))
+
+
+def _next_version(stored: Order | None) -> int:
+    return stored.version + 1 if stored else 1

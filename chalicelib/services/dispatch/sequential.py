@@ -166,7 +166,8 @@ class SequentialDispatch:
 
     def _start_wakeups(self, search: _Search, expires_at: datetime) -> Future[None]:
         """Begin to send the wakeups of the offer. All who will hear of it are known by now, but for
-        the courier to whom it is made."""
+        the courier to whom it is made; and nothing follows from the events of a search but that
+        they are delivered."""
         order = search.order
         heard = (*(event.to for event in search.events), search.expired_courier_id)
         recipients = tuple(dict.fromkeys((*filter(None, heard), order.details.customer_id)))

@@ -1,1 +1,1 @@
-"""What customers and couriers do with orders, and what they say to each other."""
+"""What customers, couriers and merchants do with orders, and what they write to each other."""

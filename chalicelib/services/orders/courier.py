@@ -63,6 +63,8 @@ class CourierOrders:
         return self._take_step(actor, order_id, lambda: command)
 
     def _take_step(self, actor: Actor, order_id: int, get_command: Callable[[], Command]) -> Order:
+        """Take the step of a command that is got once the order has been read."""
+
         def change(stored: Order) -> Order:
             return self._commit_step(actor, stored, get_command(), self._clock())
 

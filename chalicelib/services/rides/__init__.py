@@ -1,1 +1,1 @@
-"""Rides: requesting one, metering a trip, and what is shown of the way."""
+"""Rides: requesting one, metering its trip, and showing the way. `progress` shows every flow's."""

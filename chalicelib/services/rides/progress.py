@@ -52,6 +52,7 @@ class ProgressTracker:
         remaining = progress.estimate_remaining(order, fix)
         if not self._couriers.mark_shown(courier, LastShown(order_id, now, remaining.minutes)):
             return  # another fix was quicker
+        # Who dies from here on has shown nothing: the next half minute's fix does.
         if progress.DEPARTED not in order.timeline:
             order = self._commit_departure(order_id, courier)
         customer_ids = [order.details.customer_id]
