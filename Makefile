@@ -32,7 +32,7 @@ run: setup ## everything on this machine, http://127.0.0.1:8000 (ENGINE=moto: wi
 	@exec $(BIN)/python -m infra.local
 
 test: setup ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: setup ## format, lint, types, architecture
 	$(BIN)/ruff format --check .

@@ -351,7 +351,7 @@ def broken(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Packag
     """The same package, but that it can't be imported. It is not waited for as long as on AWS."""
     folder = tmp_path_factory.mktemp("broken")
     template = json.loads(package.template.read_text())
-    template["Resources"][GUARD]["Properties"]["ServiceTimeout"] = 5
+    template["Resources"][GUARD]["Properties"]["ServiceTimeout"] = 1
     made = Package(folder / "sam.json", folder / "deployment.zip")
     made.template.write_text(json.dumps(template))
     with zipfile.ZipFile(made.archive, "w") as packed:
