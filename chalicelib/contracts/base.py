@@ -196,12 +196,12 @@ class RequestError(Exception):
 
 
 def encode_frame(message: Mapping[str, Any]) -> str:
-    """A message as the text of one frame."""
+    """Encode a message as the text of one frame."""
     return msgspec.json.encode(message).decode()
 
 
 def decode_message(text: str) -> dict[str, Any]:
-    """The JSON object in a frame. Raises InvalidInput, PayloadTooLarge."""
+    """Decode the JSON object in a frame. Raises InvalidInput, PayloadTooLarge."""
     found = json_text.decode_json(text, "A message")
     if not isinstance(found, dict):
         raise InvalidInput("A message is a JSON object.")
@@ -209,12 +209,12 @@ def decode_message(text: str) -> dict[str, Any]:
 
 
 def omit_none(**fields: Any) -> dict[str, Any]:
-    """The fields that have a value: absent optionals are omitted, never null."""
+    """Keep the fields that have a value: absent optionals are omitted, never null."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def read_text(value: Any, name: str, most: int = MAX_TEXT) -> str:
-    """A required text, trimmed. Raises InvalidInput."""
+    """Read a required text, trimmed. Raises InvalidInput."""
     found = read_optional_text(value, name, most)
     if found is None:
         raise InvalidInput(f"{name} is required.", field=name)
@@ -222,7 +222,7 @@ def read_text(value: Any, name: str, most: int = MAX_TEXT) -> str:
 
 
 def read_optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | None:
-    """A text, trimmed, or None where it is absent or nothing of it can be seen.
+    """Read a text, trimmed; None where it is absent or nothing of it can be seen.
 
     Raises InvalidInput.
     """
@@ -239,19 +239,19 @@ def read_optional_text(value: Any, name: str, most: int = MAX_TEXT) -> str | Non
 
 
 def read_refresh(data: Mapping[str, Any]) -> RefreshToken:
-    """{token} that takes the place of the one before. Raises InvalidInput."""
+    """Read {token}, which takes the place of the token before. Raises InvalidInput."""
     return RefreshToken(read_text(data.get("token"), "token", MAX_TOKEN))
 
 
 def read_boolean(value: Any, name: str) -> bool:
-    """True or false and nothing else. Raises InvalidInput."""
+    """Read true or false, and nothing else. Raises InvalidInput."""
     if not isinstance(value, bool):
         raise InvalidInput(f"{name} must be true or false.", field=name)
     return value
 
 
 def read_number(value: Any, name: str, low: float, high: float) -> float:
-    """A finite number within bounds. Raises InvalidInput."""
+    """Read a finite number within bounds. Raises InvalidInput."""
     bad = isinstance(value, bool) or not isinstance(value, int | float)
     if (
         bad or not low <= value <= high
@@ -269,12 +269,12 @@ def format_number(value: float) -> str:
 
 
 def read_optional_number(value: Any, name: str, low: float, high: float) -> float | None:
-    """A finite number within bounds, or None where it is absent. Raises InvalidInput."""
+    """Read a finite number within bounds; None where it is absent. Raises InvalidInput."""
     return None if value is None else read_number(value, name, low, high)
 
 
 def read_point(lat: Any, lng: Any, names: tuple[str, str]) -> tuple[float, float] | None:
-    """A pair of coordinates: both or neither. Raises InvalidInput."""
+    """Read a pair of coordinates: both or neither. Raises InvalidInput."""
     if lat is None and lng is None:
         return None
     if lat is None or lng is None:

@@ -56,7 +56,7 @@ def read_day(query: Mapping[str, str], now: datetime) -> date:
 
 
 def make_event_filter(name: str | None) -> Callable[[Event], bool]:
-    """Which events a list is of: all that have words, or those of one type on the wire."""
+    """Make the filter of a list: all events that the feed has, or those of one type on the wire."""
     if name is None:
         return is_feed_event
     type_ = TYPE_BY_NAME.get(name)
@@ -95,7 +95,7 @@ def render_critical_events(hours: int, events: Sequence[Event]) -> dict[str, Any
 
 
 def render_stats(stats: DeliveryStats, now: datetime) -> dict[str, Any]:
-    """How the feed is doing."""
+    """Render how many listen, and how many events there were."""
     return {
         "status": "success",
         "data": {

@@ -93,7 +93,7 @@ def render_payment_initiated(event: Event) -> Data:
 
 
 def render_payment_completed(event: Event) -> Data:
-    """It was paid."""
+    """Render that an attempt to pay went well."""
     data = event.data
     return _render_payment_fields(
         event,
@@ -104,7 +104,7 @@ def render_payment_completed(event: Event) -> Data:
 
 
 def render_payment_failed(event: Event) -> Data:
-    """It was not."""
+    """Render that an attempt to pay failed."""
     error = event.data.get("error") or "The payment failed."
     return _render_payment_fields(
         event, error=error, failed_at=format_iso(event.at), retry_available=True

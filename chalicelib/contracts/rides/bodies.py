@@ -66,7 +66,7 @@ def render_driver(driver: Contact) -> dict[str, Any]:
 
 
 def render_estimate(order: Order) -> dict[str, Any]:
-    """What a new ride's rider is told of it."""
+    """Render a new ride for its rider, with the estimate."""
     estimate = order.details.estimate
     assert estimate is not None, "a ride is placed with its estimate"
     return {

@@ -223,7 +223,7 @@ def _error_detail(error: WaybillError) -> str | None:
 
 
 def read_ride_id(data: Data) -> int:
-    """The ride that is meant. Raises InvalidInput if absent, NotFound if there can't be one."""
+    """Read which ride is meant. Raises InvalidInput if absent, NotFound if there can't be one."""
     value = data.get("ride_id")
     if value is None or isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidInput("ride_id is required.", field="ride_id")
@@ -236,7 +236,7 @@ def read_ride_id(data: Data) -> int:
 
 
 def read_ride_request(data: Data) -> TripRequest:
-    """The body of `request_ride` and of POST /api/v1/riders/rides. Raises InvalidInput."""
+    """Read the body of `request_ride` and of POST /api/v1/riders/rides. Raises InvalidInput."""
     return TripRequest(
         pickup=bodies.read_ride_place(data.get("pickup"), "pickup"),
         dropoff=bodies.read_ride_place(data.get("destination"), "destination"),
@@ -246,7 +246,7 @@ def read_ride_request(data: Data) -> TripRequest:
 
 
 def read_rating(data: Data) -> RateCourier:
-    """The body of `rate_driver` and of POST /api/v1/riders/rate/driver. Raises InvalidInput."""
+    """Read the body of `rate_driver` and POST /api/v1/riders/rate/driver. Raises InvalidInput."""
     stars = data.get("rating")
     if isinstance(stars, bool) or not isinstance(stars, int) or not 1 <= stars <= 5:
         raise InvalidInput("rating must be a whole number from 1 to 5.", field="rating")
@@ -265,7 +265,8 @@ def _read_location_update(data: Data, connection: Connection, now: datetime) -> 
 
 
 def read_before(data: Data) -> int | None:
-    """Before which message a page of a conversation ends, if that is said. Raises InvalidInput."""
+    """Read before which message a page of a conversation ends; None for the newest page. Raises
+    InvalidInput."""
     before = data.get("before")
     if before is None:
         return None
@@ -316,7 +317,7 @@ def _answer_send_chat(sent: ChatMessage, connection: Connection, message: Socket
 
 
 def render_conversation(found: Sequence[ChatMessage]) -> dict[str, Any]:
-    """A page of a conversation."""
+    """Render a page of a conversation."""
     return {
         "message": f"Retrieved {len(found)} chat messages",
         "chats": [bodies.render_chat_entry(one) for one in found],

@@ -113,7 +113,7 @@ class CustomerOrders:
         if courier is None:
             return None
         if courier.order_id is None:
-            # Who polls may have no socket, and would be taken out of the index as if they were gone.
+            # Who polls may have no socket, and would be taken out of the index as if gone.
             self._couriers.note_alive(courier, self._clock())
             return None
         order = self._dispatch.expire_if_due(self._orders.get_order(courier.order_id))
