@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chalicelib.contracts import socketio
 from chalicelib.contracts.base import RequestError, SocketMessage
-from chalicelib.contracts.food.socket import MESSAGES, WRITERS, FoodContract, render_error
+from chalicelib.contracts.food.socket import MESSAGES, PING, WRITERS, FoodContract, render_error
 from chalicelib.contracts.socketio import BadPacket, Packet, PacketKind
 from chalicelib.domain.messaging.connections import Connection, Heartbeat
 from chalicelib.domain.orders.model import Order
@@ -43,7 +43,9 @@ class FoodSocketIOContract(FoodContract):
     keepalive_frame = None  # Engine.IO's ping is a sign of life already
 
     def __init__(self, ping_interval: timedelta) -> None:
-        super().__init__(MESSAGES, WRITERS)
+        # `ping` is the plain form's: Engine.IO has pings of its own.
+        messages = {name: each for name, each in MESSAGES.items() if name != PING}
+        super().__init__(messages, WRITERS)
         self._ping_interval = ping_interval
         self.heartbeat = Heartbeat(ping_interval, PacketKind.PING.value)
 
