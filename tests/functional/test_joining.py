@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messaging.connections import pool_room
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import MailboxTable
@@ -338,4 +339,53 @@ def test_a_greeting_that_overlaps_a_disconnect_leaves_no_ghost(world: World) -> 
     vars(world.waybill.connections)["_connections"] = Slow()
     socket.close()
     assert MailboxTable().get_mailbox("dan").subscribers == ()
+    assert not CourierRow.get("dan").sockets
+
+
+class Interleaved:
+    """Stands before stores; before the call numbered `at`, from 0, of all together something else
+    happens, once."""
+
+    def __init__(self, at: int, meanwhile: Callable[[], None]) -> None:
+        self._calls_left = at
+        self._meanwhile = meanwhile
+
+    def before(self, part: Any) -> Any:
+        outer = self
+
+        class Proxy:
+            def __getattr__(self, name: str) -> Callable[..., Any]:
+                return partial(outer._call, getattr(part, name))
+
+        return Proxy()
+
+    @property
+    def happened(self) -> bool:
+        return self._calls_left < 0
+
+    def _call(self, call: Callable[..., Any], *args: Any) -> Any:
+        self._calls_left -= 1
+        if self._calls_left == -1:
+            self._meanwhile()
+        return call(*args)
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_greeting_at_any_call_of_a_disconnect_leaves_no_ghost(world: World, at: int) -> None:
+    """It leaves all rooms, and the courier's row, though it is let in again in between."""
+    dan = world.courier("dan")
+    socket = world.connect(dan, "food")
+    registry = world.waybill.connections
+    connection = registry.get_connection(socket.id)
+    assert connection is not None
+    room = pool_room("food")
+    assert room in connection.rooms
+    interleaved = Interleaved(at, partial(registry.join_rooms, connection))
+    for name in ("_connections", "_couriers"):
+        vars(registry)[name] = interleaved.before(vars(registry)[name])
+    socket.close()
+    assert interleaved.happened
+    assert ConnectionTable().get_at_any_age(socket.id) is None
+    assert MailboxTable().get_mailbox("dan").subscribers == ()
+    assert ConnectionTable().list_subscribers(room, world.clock()) == []
     assert not CourierRow.get("dan").sockets

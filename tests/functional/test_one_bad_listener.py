@@ -20,6 +20,7 @@ from chalicelib.store.mailbox_subscribers import MAX_PENDING
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow, OrderRow
+from tests.builders import DEPOT, north_of
 from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import Socket, Someone, World, log_of
@@ -58,6 +59,20 @@ def test_a_socket_that_stalls_for_ever_keeps_nobody_else_from_hearing(
     assert sick.id in world.gateway.closed
     assert world.queue.dead == []
     assert world.queue.waiting == []
+
+
+def test_a_socket_that_stalls_is_told_though_the_outbox_has_moved_on(world: World) -> None:
+    """Nothing more happens to him, and the order has more versions than its outbox keeps."""
+    dan, eve = world.courier("dan"), world.courier("eve", north_of(DEPOT, 200))
+    well, sick = world.connect(dan), world.connect(dan)
+    order = world.place(world.customer("cara"))["id"]
+    stall(world, sick, times=2)
+    world.pass_time(16)
+    for verb in ("accept", "arrived", "picked", "delivered"):
+        world.step(verb, order, eve)
+    assert "order.assignment_timed_out" in [frame["event"] for frame in well.frames]
+    world.pass_time(60)
+    assert sick.frames == well.frames
 
 
 def test_a_socket_that_stalls_for_a_while_is_told_the_rest_in_order(world: World) -> None:
