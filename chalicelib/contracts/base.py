@@ -166,17 +166,23 @@ class Contract(ABC):
         """Read what a client asks. Raises InvalidInput, or RequestError where the answer must name
         the message."""
 
+    def make_answer(
+        self, message: SocketMessage, result: Any, connection: Connection
+    ) -> Data | None:
+        """Make an answer's data by the table of messages; None for silence."""
+        return self.messages[message.name].answer(result, connection, message)
+
     @abstractmethod
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make the frames of the answer; `result` is what edge/socket_requests.py returned."""
 
     @abstractmethod
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """Make the frames that say no; `request` is empty if the message could not be read."""
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+        """Make the frames that say no; `message` is empty if it could not be read."""
 
-    def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
+    def closes_after_error(self, message: SocketMessage, connection: Connection) -> bool:
         """Say whether the socket is closed after this error."""
         return False
 
@@ -189,9 +195,9 @@ def is_writer_for(writer: Writer, event: Event) -> bool:
 class RequestError(Exception):
     """A message whose name could be read and whose content is wrong."""
 
-    def __init__(self, request: SocketMessage, error: WaybillError) -> None:
+    def __init__(self, message: SocketMessage, error: WaybillError) -> None:
         super().__init__(error.message)
-        self.message = request
+        self.message = message
         self.error = error
 
 

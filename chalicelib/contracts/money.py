@@ -24,7 +24,8 @@ def to_major_units(minor: int) -> int | float:
 
 
 def read_amount(body: Mapping[str, Any]) -> int:
-    """`amount` in minor units: more than nothing, at most two decimals. Raises InvalidInput."""
+    """Read `amount` in minor units: more than nothing, at most two decimals. Raises
+    InvalidInput."""
     amount = Decimal(repr(read_number(body.get("amount"), "amount", 0.01, MAX_AMOUNT))) * 100
     if amount != amount.to_integral_value():
         raise InvalidInput("amount must have at most two decimals.", field="amount")
@@ -32,7 +33,7 @@ def read_amount(body: Mapping[str, Any]) -> int:
 
 
 def read_account(body: Mapping[str, Any]) -> str:
-    """`bank_account`: 4 to 40 letters and digits. Raises InvalidInput."""
+    """Read `bank_account`: 4 to 40 letters and digits. Raises InvalidInput."""
     account = read_text(body.get("bank_account"), "bank_account", 40)
     if not _ACCOUNT.fullmatch(account):
         raise InvalidInput("bank_account must be 4 to 40 letters and digits.", field="bank_account")
@@ -40,7 +41,7 @@ def read_account(body: Mapping[str, Any]) -> str:
 
 
 def read_method(body: Mapping[str, Any]) -> str:
-    """`method`: one word, such as upi, card or cash. Raises InvalidInput."""
+    """Read `method`: one word, such as upi, card or cash. Raises InvalidInput."""
     method = read_text(body.get("method"), "method", 40).lower()
     if not _METHOD.fullmatch(method):
         raise InvalidInput("method must be one word.", field="method")
@@ -48,7 +49,7 @@ def read_method(body: Mapping[str, Any]) -> str:
 
 
 def read_upi_id(body: Mapping[str, Any]) -> str | None:
-    """`upi_id`, if there is one. Raises InvalidInput."""
+    """Read `upi_id`, if there is one. Raises InvalidInput."""
     return read_optional_text(body.get("upi_id"), "upi_id", 100)
 
 
@@ -58,7 +59,7 @@ def read_payment_id(body: Mapping[str, Any]) -> str:
 
 
 def read_payment_result(body: Mapping[str, Any]) -> PaymentResult:
-    """A webhook's body: {payment_id, status, transaction_id?, error?}. Raises InvalidInput."""
+    """Read a webhook's body: {payment_id, status, transaction_id?, error?}. Raises InvalidInput."""
     status = body.get("status")
     if status not in (PaymentStatus.COMPLETED.value, PaymentStatus.FAILED.value):
         raise InvalidInput("status must be completed or failed.", field="status")
@@ -70,7 +71,7 @@ def read_payment_result(body: Mapping[str, Any]) -> PaymentResult:
 
 
 def render_payment(payment: Payment) -> dict[str, Any]:
-    """A payment as REST shows it."""
+    """Render a payment as REST shows it."""
     return omit_none(
         id=payment.id,
         order_id=str(payment.order_id),
@@ -87,7 +88,7 @@ def render_payment(payment: Payment) -> dict[str, Any]:
 
 
 def render_payout(payout: Payout) -> dict[str, Any]:
-    """A payout as REST shows it; the account only by its end."""
+    """Render a payout as REST shows it; the account only by its end."""
     return omit_none(
         id=payout.id,
         courier_id=payout.courier_id,

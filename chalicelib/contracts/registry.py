@@ -49,5 +49,5 @@ ORDER_RENDERERS: dict[str, Callable[[Order], dict[str, Any]]] = {"food": render_
 
 
 def render_order(order: Order) -> dict[str, Any]:
-    """An order as REST shows it: in the words of the contract that it was placed by."""
+    """Render an order as REST shows it: in the words of the contract that it was placed by."""
     return ORDER_RENDERERS.get(order.details.flow, courier.render_delivery_order)(order)

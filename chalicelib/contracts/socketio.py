@@ -75,7 +75,7 @@ class Packet(msgspec.Struct, frozen=True):
 
 
 def encode_packet(packet: Packet) -> str:
-    """A packet as the text of a frame."""
+    """Encode a packet as the text of a frame."""
     kind, data = packet.kind, packet.data
     if len(kind.value) == 1:
         return kind.value + (_encode_json(data) if kind is PacketKind.OPEN else data or "")
@@ -85,7 +85,7 @@ def encode_packet(packet: Packet) -> str:
 
 
 def decode_packet(text: str) -> Packet:
-    """The packet in a frame. Raises BadPacket and nothing else."""
+    """Decode the packet in a frame. Raises BadPacket and nothing else."""
     kind = _KIND_BY_DIGITS.get(text[:1]) or _KIND_BY_DIGITS.get(text[:2])
     if kind is None:
         raise _refuse_binary(text) if text[:2] in _BINARY_DIGITS else BadPacket(_NO_PACKET)

@@ -107,13 +107,13 @@ class CourierContract(Contract):
         return SocketMessage(str(name), message.read(data, connection, now))
 
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Answer nothing, as spec 000, but that a token was taken, which is ours to say."""
-        data = self.messages[request.name].answer(result, connection, request)
+        data = self.make_answer(message, result, connection)
         return () if data is None else (self.encode_event(REFRESHED, data),)
 
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an error frame: spec 000 has none, this is ours, and the socket stays open.
 
         A position that comes too soon is passed over without a word: the next one heals it.
@@ -124,7 +124,7 @@ class CourierContract(Contract):
 
 
 def read_location(data: Mapping[str, Any], now: datetime) -> Fix:
-    """{lat, lng, heading?, speed?, accuracy?, altitude?, ts?} as a fix. Raises InvalidInput.
+    """Read {lat, lng, heading?, speed?, accuracy?, altitude?, ts?} as a fix. Raises InvalidInput.
 
     `ts` is epoch seconds or milliseconds, or an ISO time; without it the fix is from now.
     """
@@ -132,7 +132,7 @@ def read_location(data: Mapping[str, Any], now: datetime) -> Fix:
 
 
 def read_delivery_order(data: Mapping[str, Any], customer_id: str, now: datetime) -> OrderDetails:
-    """The body of POST /api/v1/orders as a job. Raises InvalidInput."""
+    """Read the body of POST /api/v1/orders as an order's details. Raises InvalidInput."""
     return OrderDetails(
         flow="delivery",
         customer_id=customer_id,
@@ -152,7 +152,7 @@ def _read_delivery_place(data: Mapping[str, Any], side: str) -> Place:
 
 
 def render_delivery_order(order: Order) -> dict[str, Any]:
-    """An order as REST shows it."""
+    """Render an order as REST shows it."""
     return omit_none(
         id=str(order.id),
         status=STATUS_WORDS[order.status],
@@ -167,7 +167,8 @@ def render_delivery_order(order: Order) -> dict[str, Any]:
 
 
 def render_courier(person: Person) -> dict[str, Any]:
-    """The courier of an order as its customer sees them: {id, name, phone, profile_picture?}."""
+    """Render the courier of an order as its customer sees them: {id, name, phone,
+    profile_picture?}."""
     return omit_none(
         id=person.id,
         name=person.name or "",

@@ -74,19 +74,19 @@ class DriversContract(Contract):
         return SocketMessage(str(name), message.read(found, connection, now))
 
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make `pong`, or say that a token was taken."""
-        data = self.messages[request.name].answer(result, connection, request)
+        data = self.make_answer(message, result, connection)
         return () if data is None else (encode_frame(data),)
 
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an error frame: spec 004 has none, this is ours, and the socket stays open."""
         return (self.encode_event("error", {"message": error.message}),)
 
 
 def render_pending_orders(offered: Order | None) -> dict[str, Any]:
-    """`initial_orders`: what a driver is asked to take. Polling gives the same body."""
+    """Render `initial_orders`: what a driver is asked to take. Polling gives the same body."""
     return {
         "type": "initial_orders",
         "orders": [_render_pending_order(offered)] if offered else [],
@@ -95,17 +95,17 @@ def render_pending_orders(offered: Order | None) -> dict[str, Any]:
 
 
 def render_hail_order(order: Order) -> dict[str, Any]:
-    """An order as REST shows it, to its driver and to its customer."""
+    """Render an order as REST shows it, to its driver and to its customer."""
     return _render_order(order.id, order.details, order.status)
 
 
 def render_declined_order(order: Order) -> dict[str, Any]:
-    """An order as it is for the driver who said no: who is asked next is not theirs to know."""
+    """Render an order for the driver who said no: who is asked next is not theirs to know."""
     return {**render_hail_order(order), "status": "declined"}
 
 
 def read_hail_order(data: Mapping[str, Any], customer_id: str, now: datetime) -> OrderDetails:
-    """The body of POST /api/v1/driver-orders as a job. Raises InvalidInput."""
+    """Read the body of POST /api/v1/driver-orders as an order's details. Raises InvalidInput."""
     return OrderDetails(
         flow="hail",
         customer_id=customer_id,
@@ -117,7 +117,7 @@ def read_hail_order(data: Mapping[str, Any], customer_id: str, now: datetime) ->
 
 
 def render_driver_id(person_id: str) -> int | str:
-    """A person's id as spec 004 shows it: an integer, where it is one that JavaScript can hold."""
+    """Render a person's id as spec 004 shows it: an integer, where JavaScript can hold it."""
     shown = render_id(person_id)
     assert shown is not None, "a person has an id"
     return shown
@@ -131,14 +131,14 @@ def _read_hail_place(data: Mapping[str, Any], side: str) -> Place:
 
 
 def _read_decimal(value: Any) -> Any:
-    """A number that is written as a text; whatever else it is, it stays for `point` to judge."""
+    """Read a number that is written as a text; all else is left for read_point to judge."""
     return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
 
 
 def _render_order(
     order_id: int, job: OrderDetails, status: Status, distance_m: float | None = None
 ) -> dict[str, Any]:
-    """An order in full: what is unknown of it is left out."""
+    """Render an order in full: what is unknown of it is left out."""
     return omit_none(
         id=order_id,
         order_code=_format_code(order_id),

@@ -24,7 +24,7 @@ from chalicelib.errors import InvalidInput
 
 
 def read_bound(query: Mapping[str, str], name: str, default: int, most: int) -> int:
-    """A whole number from 0; more than `most` counts as `most`. Raises InvalidInput."""
+    """Read a whole number from 0; more than `most` counts as `most`. Raises InvalidInput."""
     text = query.get(name, str(default)).strip()
     if not (text.isascii() and text.isdigit()):
         raise InvalidInput(f"{name} must be a whole number from 0.", field=name)
@@ -32,7 +32,7 @@ def read_bound(query: Mapping[str, str], name: str, default: int, most: int) -> 
 
 
 def read_cursor(query: Mapping[str, str]) -> int | None:
-    """`cursor`: the next_cursor of the page before. Raises InvalidInput."""
+    """Read `cursor`: the next_cursor of the page before. Raises InvalidInput."""
     if "cursor" not in query:
         return None
     found = parse_id(query["cursor"])
@@ -42,7 +42,7 @@ def read_cursor(query: Mapping[str, str]) -> int | None:
 
 
 def read_day(query: Mapping[str, str], now: datetime) -> date:
-    """`date` as YYYY-MM-DD, today in UTC where there is none. Raises InvalidInput."""
+    """Read `date` as YYYY-MM-DD, today in UTC where there is none. Raises InvalidInput."""
     text = query.get("date")
     if text is None:
         return now.date()
@@ -64,7 +64,7 @@ def make_event_filter(name: str | None) -> Callable[[Event], bool]:
 
 
 def render_logged_event(event: Event) -> dict[str, Any]:
-    """An event as it was told, with what a log adds."""
+    """Render an event as it was told, with what a log adds."""
     return {
         "_id": encode_event_id(event),
         **render_envelope(event),
@@ -73,7 +73,7 @@ def render_logged_event(event: Event) -> dict[str, Any]:
 
 
 def render_page(page: EventPage, limit: int, skip: int) -> dict[str, Any]:
-    """A list of a person's events; `next_cursor` where there are more."""
+    """Render a list of a person's events; `next_cursor` where there are more."""
     return omit_none(
         status="success",
         data=[render_logged_event(event) for event in page.events],
@@ -85,7 +85,7 @@ def render_page(page: EventPage, limit: int, skip: int) -> dict[str, Any]:
 
 
 def render_critical_events(hours: int, events: Sequence[Event]) -> dict[str, Any]:
-    """The critical events of the last hours."""
+    """Render the critical events of the last hours."""
     return {
         "status": "success",
         "time_range_hours": hours,
@@ -109,7 +109,7 @@ def render_stats(stats: DeliveryStats, now: datetime) -> dict[str, Any]:
 
 
 def render_day_summary(day: date, counts: Sequence[EventCount]) -> dict[str, Any]:
-    """One day in figures: each of the three ways to count adds up to the total."""
+    """Render one day in figures: each of the three ways to count adds up to the total."""
     known = [
         (EVENT_KINDS[count.type], count.logged) for count in counts if count.type in EVENT_KINDS
     ]

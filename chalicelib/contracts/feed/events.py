@@ -55,7 +55,7 @@ def render_envelope(event: Event) -> Data:
 
 
 def encode_event_id(event: Event) -> str:
-    """The id of an event on the wire. One that is in no log gets one that leads nowhere."""
+    """Encode the id of an event. An event that is in no log gets one that leads nowhere."""
     place = f"{event.seq}.{event.to}"
     if not event.seq:
         place = f"0.{event.stream}.{event.type}.{event.at.timestamp():.3f}"
@@ -63,7 +63,7 @@ def encode_event_id(event: Event) -> str:
 
 
 def decode_event_id(event_id: str) -> tuple[str, int] | None:
-    """(person, seq) of an event id, or None if it can't be one."""
+    """Decode (person, seq) of an event id, or None if it can't be one."""
     if not event_id.startswith(_ID_PREFIX):
         return None
     code = event_id.removeprefix(_ID_PREFIX)

@@ -17,7 +17,7 @@ Data = dict[str, Any]
 
 
 def render_earning_recorded(event: Event) -> Data:
-    """A delivery was earned."""
+    """Render that a delivery was earned."""
     data = event.data
     return {
         "amount": to_major_units(data["amount_minor"]),
@@ -29,7 +29,7 @@ def render_earning_recorded(event: Event) -> Data:
 
 
 def render_bonus_earned(event: Event) -> Data:
-    """A threshold was reached."""
+    """Render that a threshold was reached."""
     data = event.data
     return {
         "amount": to_major_units(data["amount_minor"]),
@@ -41,7 +41,7 @@ def render_bonus_earned(event: Event) -> Data:
 
 
 def render_wallet_updated(event: Event) -> Data:
-    """The balance has changed."""
+    """Render that the balance has changed."""
     before, after = event.data["previous_minor"], event.data["balance_minor"]
     return {
         "previous_balance": to_major_units(before),
@@ -53,7 +53,7 @@ def render_wallet_updated(event: Event) -> Data:
 
 
 def render_payout_approved(event: Event) -> Data:
-    """An admin said yes."""
+    """Render that an admin has approved a payout."""
     return {
         "payout_id": event.data["payout_id"],
         "amount": to_major_units(event.data["amount_minor"]),
@@ -64,7 +64,7 @@ def render_payout_approved(event: Event) -> Data:
 
 
 def render_payout_completed(event: Event) -> Data:
-    """The money is on its way."""
+    """Render that the money is on its way."""
     return {
         "payout_id": event.data["payout_id"],
         "amount": to_major_units(event.data["amount_minor"]),
@@ -86,7 +86,7 @@ def _render_payment_fields(event: Event, **more: Any) -> Data:
 
 
 def render_payment_initiated(event: Event) -> Data:
-    """A customer begins to pay."""
+    """Render that a customer begins to pay."""
     return _render_payment_fields(
         event, currency=event.data["currency"], initiated_at=format_iso(event.at)
     )

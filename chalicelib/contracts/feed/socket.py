@@ -96,17 +96,17 @@ class FeedContract(Contract):
             raise RequestError(SocketMessage(str(name)), error) from None
 
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Confirm each message as the contract does."""
-        data = self.messages[request.name].answer(result, connection, request)
+        data = self.make_answer(message, result, connection)
         return () if data is None else (encode_frame(data),)
 
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make {"type": "error", "message", "code"}."""
         return (self.encode_event("error", {"message": error.message, "code": error.code}),)
 
-    def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
+    def closes_after_error(self, message: SocketMessage, connection: Connection) -> bool:
         """Close the connection of a client that has not authenticated: it has one chance (spec
         003, Authentication)."""
         return not connection.person_id

@@ -51,8 +51,8 @@ STATUS_WORDS: dict[Status, str] = {
 
 
 def render_id(id_: str | None) -> int | str | None:
-    """A person's or restaurant's id: a number where it is a decimal one that every client can hold
-    exactly, else the text."""
+    """Render a person's or restaurant's id: a number where every client can hold it exactly as
+    one, else the text."""
     if id_ is not None and id_.isascii() and id_.isdigit() and len(id_) <= 16:
         value = int(id_)
         if value <= MAX_ID and str(value) == id_:
@@ -61,7 +61,7 @@ def render_id(id_: str | None) -> int | str | None:
 
 
 def render_food_order(order: Order) -> dict[str, Any]:
-    """An order as this contract shows it."""
+    """Render an order as this contract shows it."""
     return render_order_fields(
         order.id, order.details, order.status, order.courier_id, order.updated_at
     )
@@ -83,7 +83,7 @@ def render_order_list(orders: Sequence[Order], newest: bool = False) -> list[dic
 def render_order_fields(
     id_: int, job: OrderDetails, status: Status, courier_id: str | None, updated_at: datetime
 ) -> dict[str, Any]:
-    """An order\'s data, from an order or from an event of one."""
+    """Render an order's data, from an order or from an event of one."""
     return {
         "id": id_,
         "status": STATUS_WORDS[status],
@@ -105,7 +105,7 @@ def render_order_fields(
 def read_food_order(
     data: Mapping[str, Any], restaurant_id: str, pickup: Place, customer_id: str, now: datetime
 ) -> OrderDetails:
-    """The body of POST /api/v1/restaurants/{id}/orders as a job. Raises InvalidInput."""
+    """Read the body of POST /api/v1/restaurants/{id}/orders. Raises InvalidInput."""
     names = ("latitude", "longitude")
     found = read_point(data.get("latitude"), data.get("longitude"), names)
     address = read_text(data.get("deliveryAddress"), "deliveryAddress")
@@ -149,7 +149,7 @@ def _read_price(value: Any) -> int:
 
 
 def read_restaurant(data: Mapping[str, Any], restaurant_id: str) -> Restaurant:
-    """{name, address, latitude, longitude} as a profile. Raises InvalidInput."""
+    """Read {name, address, latitude, longitude} as a profile. Raises InvalidInput."""
     names = ("latitude", "longitude")
     found = read_point(data.get("latitude"), data.get("longitude"), names)
     if found is None:
@@ -159,7 +159,7 @@ def read_restaurant(data: Mapping[str, Any], restaurant_id: str) -> Restaurant:
 
 
 def render_restaurant(restaurant: Restaurant) -> dict[str, Any]:
-    """A restaurant's profile as REST shows it."""
+    """Render a restaurant's profile as REST shows it."""
     return {
         "id": render_id(restaurant.id),
         "name": restaurant.name,

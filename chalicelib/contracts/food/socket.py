@@ -136,14 +136,14 @@ class FoodContract(Contract):
             raise RequestError(SocketMessage(name, echo=echo), error) from None
 
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Answer with a list that was asked for, or a pong; what else was done is told as an
         event."""
-        data = self.messages[request.name].answer(result, connection, request)
-        return () if data is None else (self.encode_event(ANSWER_NAMES[request.name], data),)
+        data = self.make_answer(message, result, connection)
+        return () if data is None else (self.encode_event(ANSWER_NAMES[message.name], data),)
 
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an `error`; the socket stays open."""
         return (self.encode_event("error", {"message": render_error(error)}),)
 

@@ -50,12 +50,13 @@ class FoodSocketIOContract(FoodContract):
         self.heartbeat = Heartbeat(ping_interval, PacketKind.PING.value)
 
     def check_handshake(self, query: Mapping[str, str]) -> None:
-        """Only Engine.IO 4 is spoken: Socket.IO clients from version 3 on. Raises InvalidInput."""
+        """Check that Engine.IO 4 is spoken: Socket.IO clients from version 3 on. Raises
+        InvalidInput."""
         if query.get("EIO") != "4":
             raise InvalidInput("EIO must be 4.")
 
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """The open packet."""
+        """Make the open packet."""
         data = {
             "sid": _session_id(connection),
             "upgrades": [],
@@ -93,32 +94,33 @@ class FoodSocketIOContract(FoodContract):
         return self.read_event(packet.data[0], data, connection, now, packet.id)
 
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
-        """The CONNECT packet; else what was asked for, and an ack where one is wanted."""
-        if isinstance(request, _ConnectMessage):
+        """Make the CONNECT packet; else what was asked for, and an ack where one is wanted."""
+        if isinstance(message, _ConnectMessage):
             return (
                 socketio.encode_packet(
                     Packet(PacketKind.CONNECT, {"sid": _session_id(connection)}, NAMESPACE)
                 ),
             )
-        if request.name not in self.messages:
+        if message.name not in self.messages:
             return ()  # a pong, an ack or a farewell: the protocol's own, which nobody answers
         return (
-            *super().success_frames(request, result, connection),
-            *_ack_frames(request, {"ok": True}),
+            *super().success_frames(message, result, connection),
+            *_ack_frames(message, {"ok": True}),
         )
 
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """A CONNECT_ERROR packet for a CONNECT; else the event `error`, and an ack that says so."""
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+        """Make a CONNECT_ERROR packet for a CONNECT; else the event `error`, and an ack that says
+        so."""
         data = {"message": render_error(error)}
-        if isinstance(request, _ConnectMessage):
+        if isinstance(message, _ConnectMessage):
             return (
-                socketio.encode_packet(Packet(PacketKind.CONNECT_ERROR, data, request.namespace)),
+                socketio.encode_packet(Packet(PacketKind.CONNECT_ERROR, data, message.namespace)),
             )
         return (
-            *super().error_frames(request, error),
-            *_ack_frames(request, {"error": render_error(error)}),
+            *super().error_frames(message, error),
+            *_ack_frames(message, {"error": render_error(error)}),
         )
 
 
@@ -143,10 +145,10 @@ def _read_broken_packet(bad: BadPacket, connection: Connection) -> SocketMessage
     return SocketMessage(echo=bad.id if wants_ack else None)
 
 
-def _ack_frames(request: SocketMessage, data: Mapping[str, Any]) -> Sequence[str]:
-    if not isinstance(request.echo, int):
+def _ack_frames(message: SocketMessage, data: Mapping[str, Any]) -> Sequence[str]:
+    if not isinstance(message.echo, int):
         return ()
-    return (socketio.encode_packet(Packet(PacketKind.ACK, [data], NAMESPACE, request.echo)),)
+    return (socketio.encode_packet(Packet(PacketKind.ACK, [data], NAMESPACE, message.echo)),)
 
 
 def _session_id(connection: Connection) -> str:

@@ -59,7 +59,7 @@ _CLOSED_REASONS: dict[Status, str] = {Status.CANCELLED: "canceled", Status.UNSER
 
 
 def render_driver(driver: Contact) -> dict[str, Any]:
-    """The driver as the rider sees them: {id, name, rating, vehicle}."""
+    """Render the driver as the rider sees them: {id, name, rating, vehicle}."""
     return omit_none(
         id=driver.id, name=driver.name, rating=driver.rating or 5.0, vehicle=driver.vehicle
     )
@@ -77,7 +77,7 @@ def render_estimate(order: Order) -> dict[str, Any]:
 
 
 def render_ride(view: OrderView) -> dict[str, Any]:
-    """A ride as those in it see it: the superset of what spec 001's two parts have."""
+    """Render a ride as those in it see it: the superset of what spec 001's two parts have."""
     order, eta = view.order, view.eta_minutes
     job, driver = order.details, order.courier
     info = render_driver(driver) if driver else None
@@ -99,18 +99,18 @@ def render_ride(view: OrderView) -> dict[str, Any]:
 
 
 def render_ride_summary(view: OrderView) -> dict[str, Any]:
-    """A ride as `join_ride_room` answers it: {id, status, pickup, destination}."""
+    """Render a ride as `join_ride_room` answers it: {id, status, pickup, destination}."""
     body = render_ride(view)
     return {name: body[name] for name in ("id", "status", "pickup", "destination")}
 
 
 def render_completed_ride(order: Order) -> dict[str, Any]:
-    """A ride as `complete_ride` answers it: {id, fare, distance, duration}."""
+    """Render a ride as `complete_ride` answers it: {id, fare, distance, duration}."""
     return {"id": str(order.id), **_render_trip(order)}
 
 
 def render_status_update(event: Event) -> dict[str, Any]:
-    """`ride_status_update`: in both forms of spec 001, and with the ride's id."""
+    """Render `ride_status_update`: in both forms of spec 001, and with the ride's id."""
     status = Status(event.status)
     info = render_driver(event.courier) if event.courier else None
     eta = event.data.get("eta_minutes")
@@ -132,7 +132,7 @@ def render_status_update(event: Event) -> dict[str, Any]:
 
 
 def render_ride_request(event: Event) -> dict[str, Any]:
-    """`new_ride_request`, to drivers near by."""
+    """Render `new_ride_request`, to drivers near by."""
     job = event.details
     assert job is not None, "a call carries its job"
     assert job.estimate is not None, "a ride is placed with its estimate"
@@ -148,13 +148,13 @@ def render_ride_request(event: Event) -> dict[str, Any]:
 
 
 def render_request_closed(event: Event) -> dict[str, Any]:
-    """`ride_request_closed`: it is no longer to be had, and why."""
+    """Render `ride_request_closed`: it is no longer to be had, and why."""
     reason = _CLOSED_REASONS.get(Status(event.status), "taken")
     return {"ride_id": str(event.order_id), "reason": reason}
 
 
 def render_location_update(event: Event) -> dict[str, Any]:
-    """`driver_location_update`, to the rider."""
+    """Render `driver_location_update`, to the rider."""
     data = event.data
     return {
         "ride_id": str(event.order_id),
@@ -166,7 +166,7 @@ def render_location_update(event: Event) -> dict[str, Any]:
 
 
 def render_chat_message(message: ChatMessage) -> dict[str, Any]:
-    """`chat_message`, as it is pushed."""
+    """Render `chat_message`, as it is pushed."""
     return {
         "id": str(message.id),
         "ride_id": str(message.order_id),
@@ -178,7 +178,7 @@ def render_chat_message(message: ChatMessage) -> dict[str, Any]:
 
 
 def render_chat_entry(message: ChatMessage) -> dict[str, Any]:
-    """The same as `get_ride_chats` lists it: in camel case, as spec 001 has it."""
+    """Render a message as `get_ride_chats` lists it: in camel case, as spec 001 has it."""
     pushed = render_chat_message(message)
     return {
         "id": pushed["id"],
@@ -191,7 +191,7 @@ def render_chat_entry(message: ChatMessage) -> dict[str, Any]:
 
 
 def read_ride_place(data: Any, name: str) -> Place:
-    """{latitude, longitude, address?} as a place. Raises InvalidInput."""
+    """Read {latitude, longitude, address?} as a place. Raises InvalidInput."""
     if not isinstance(data, dict):
         raise InvalidInput(f"{name} must have latitude and longitude.", field=name)
     lat = read_number(data.get("latitude"), f"{name}.latitude", -90, 90)
@@ -217,7 +217,7 @@ def _render_trip(order: Order) -> dict[str, Any]:
 
 
 def _render_location(place: Place) -> dict[str, Any]:
-    """A place; its address only where it has one of its own."""
+    """Render a place; its address only where it has one of its own."""
     own = (
         None
         if place.point and place.address == _format_coordinates(*place.point)

@@ -4,14 +4,13 @@ frames out {event, data, event_id?}; each request is answered by `<event>_respon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from chalicelib.contracts.base import (
-    MAX_TOKEN,
     Contract,
     Data,
     MessageType,
@@ -24,37 +23,53 @@ from chalicelib.contracts.base import (
     read_optional_text,
     read_text,
 )
-from chalicelib.contracts.fixes import read_fix
 from chalicelib.contracts.rides import bodies
+from chalicelib.contracts.rides.answers import (
+    BOTH,
+    DRIVER,
+    RIDER,
+    answer_accept_ride,
+    answer_authenticate,
+    answer_complete_ride,
+    answer_go_online,
+    answer_request_ride,
+    answer_send_chat,
+    answer_update_location,
+    answer_with,
+    get_role,
+    render_conversation,
+)
+from chalicelib.contracts.rides.readers import (
+    NO_SUCH_RIDE,
+    read_authenticate,
+    read_before,
+    read_location_update,
+    read_rating,
+    read_ride_id,
+    read_ride_request,
+)
 from chalicelib.domain import events
-from chalicelib.domain.details import TripRequest
 from chalicelib.domain.events import Event
-from chalicelib.domain.ids import parse_id
 from chalicelib.domain.messaging.connections import Connection, Subscriber, public_room
-from chalicelib.domain.money.fares import STANDARD
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.chat import MAX_TEXT_LENGTH, ChatMessage
+from chalicelib.domain.orders.chat import MAX_TEXT_LENGTH
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.requests import (
     AcceptOrder,
-    Authenticate,
     CancelOrder,
     ClientRequest,
     GetMessages,
     GetOrder,
     PlaceOrder,
     RateCourier,
-    ReportFix,
     SendMessage,
     SetAvailability,
     TakeStep,
 )
-from chalicelib.domain.people import Role
 from chalicelib.errors import (
     Forbidden,
     InvalidInput,
     InvalidTransition,
-    NotFound,
     Unauthenticated,
     UseRest,
     WaybillError,
@@ -67,9 +82,6 @@ AUTHENTICATE = "authenticate"
 MAX_EVENT_ID = 128
 MIN_EVENT_ID = -(2**63)
 
-RIDER, DRIVER = frozenset({Role.CUSTOMER}), frozenset({Role.COURIER})
-BOTH = RIDER | DRIVER
-
 # Codes that are not simply ours in capitals, and what is said with them.
 ERROR_CODES = {
     "invalid_input": "INVALID_PAYLOAD",
@@ -78,7 +90,7 @@ ERROR_CODES = {
     "courier_busy": "RIDE_ACTIVE",
 }
 ERROR_MESSAGES = {
-    "not_found": "There is no such ride.",
+    "not_found": NO_SUCH_RIDE,
     "offer_gone": "This ride is no longer to be had.",
     "courier_busy": "You have another ride that is not finished.",
 }
@@ -125,24 +137,24 @@ class RidesContract(Contract):
         name = next((found[key] for key in ("event", "action", "type") if key in found), None)
         if not isinstance(name, str):
             raise InvalidInput("event must be a text.")
-        request = SocketMessage(name)
+        message = SocketMessage(name)
         try:
-            request = SocketMessage(name, echo=_read_event_id(found.get("event_id")))
-            ask = _read_request(name, found.get("data"), connection, now)
-            if not self._ws_create and isinstance(ask, PlaceOrder | RateCourier):
+            message = SocketMessage(name, echo=_read_event_id(found.get("event_id")))
+            request = _read_request(name, found.get("data"), connection, now)
+            if not self._ws_create and isinstance(request, PlaceOrder | RateCourier):
                 raise UseRest("This is done by REST here.")
         except WaybillError as error:
-            raise RequestError(request, error) from None
-        return msgspec.structs.replace(request, request=ask)
+            raise RequestError(message, error) from None
+        return msgspec.structs.replace(message, request=request)
 
     def success_frames(
-        self, request: SocketMessage, result: Any, connection: Connection
+        self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make an `<event>_response` with status "success"."""
-        said = MESSAGES[request.name].answer(result, connection, request)
-        return (_response_frame(request, {"status": "success", **(said or {})}),)
+        said = self.make_answer(message, result, connection)
+        return (_response_frame(message, {"status": "success", **(said or {})}),)
 
-    def error_frames(self, request: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an `<event>_response` with status "error"; `error` where no event could be read."""
         data = omit_none(
             status="error",
@@ -150,12 +162,12 @@ class RidesContract(Contract):
             detail=_error_detail(error),
             code=ERROR_CODES.get(error.code, error.code.upper()),
         )
-        return (_response_frame(request, data),)
+        return (_response_frame(message, data),)
 
-    def closes_after_error(self, request: SocketMessage, connection: Connection) -> bool:
+    def closes_after_error(self, message: SocketMessage, connection: Connection) -> bool:
         """Close after a failed authentication (spec 001, "Error Handling"), but not the connection
         of somebody who is known already: their next token was no good, and nothing changes."""
-        return request.name == AUTHENTICATE and not connection.person_id
+        return message.name == AUTHENTICATE and not connection.person_id
 
 
 def _read_request(
@@ -170,13 +182,8 @@ def _read_request(
         if not connection.person_id:
             raise Unauthenticated("Authenticate first.")
         if connection.role not in event.roles:
-            raise Forbidden(f"{name} is not for a {bodies.USER_TYPES[_role_of(connection)]}.")
+            raise Forbidden(f"{name} is not for a {bodies.USER_TYPES[get_role(connection)]}.")
     return event.read(data or {}, connection, now)
-
-
-def _role_of(connection: Connection) -> Role:
-    assert connection.role in BOTH, "nobody else is admitted"
-    return connection.role
 
 
 def _read_event_id(value: Any) -> str | int | None:
@@ -201,9 +208,9 @@ def _event_frame(name: str, data: Mapping[str, Any]) -> str:
     return encode_frame({"event": name, "data": data})
 
 
-def _response_frame(request: SocketMessage, data: Mapping[str, Any]) -> str:
-    name = f"{request.name}_response" if request.name in MESSAGES else "error"
-    return encode_frame({"event": name, "data": data, **omit_none(event_id=request.echo)})
+def _response_frame(message: SocketMessage, data: Mapping[str, Any]) -> str:
+    name = f"{message.name}_response" if message.name in MESSAGES else "error"
+    return encode_frame({"event": name, "data": data, **omit_none(event_id=message.echo)})
 
 
 def _error_message(error: WaybillError) -> str:
@@ -219,155 +226,50 @@ def _error_detail(error: WaybillError) -> str | None:
     return f"See {field}." if field else None
 
 
-# Readers
-
-
-def read_ride_id(data: Data) -> int:
-    """Read which ride is meant. Raises InvalidInput if absent, NotFound if there can't be one."""
-    value = data.get("ride_id")
-    if value is None or isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidInput("ride_id is required.", field="ride_id")
-    if isinstance(value, str):
-        value = read_text(value, "ride_id")
-    found = parse_id(value)
-    if found is None:
-        raise NotFound(ERROR_MESSAGES["not_found"])
-    return found
-
-
-def read_ride_request(data: Data) -> TripRequest:
-    """Read the body of `request_ride` and of POST /api/v1/riders/rides. Raises InvalidInput."""
-    return TripRequest(
-        pickup=bodies.read_ride_place(data.get("pickup"), "pickup"),
-        dropoff=bodies.read_ride_place(data.get("destination"), "destination"),
-        vehicle_type=read_optional_text(data.get("vehicle_type"), "vehicle_type", 40) or STANDARD,
-        notes=read_optional_text(data.get("notes"), "notes"),
-    )
-
-
-def read_rating(data: Data) -> RateCourier:
-    """Read the body of `rate_driver` and POST /api/v1/riders/rate/driver. Raises InvalidInput."""
-    stars = data.get("rating")
-    if isinstance(stars, bool) or not isinstance(stars, int) or not 1 <= stars <= 5:
-        raise InvalidInput("rating must be a whole number from 1 to 5.", field="rating")
-    return RateCourier(
-        read_ride_id(data), stars, read_optional_text(data.get("comment"), "comment")
-    )
-
-
-def _read_authenticate(data: Data, connection: Connection, now: datetime) -> Authenticate:
-    return Authenticate(read_text(data.get("token"), "token", MAX_TOKEN))
-
-
-def _read_location_update(data: Data, connection: Connection, now: datetime) -> ReportFix:
-    fix = read_fix(data, now, "latitude", "longitude", "timestamp")
-    return ReportFix(fix, only_at_work=True)
-
-
-def read_before(data: Data) -> int | None:
-    """Read before which message a page of a conversation ends; None for the newest page. Raises
-    InvalidInput."""
-    before = data.get("before")
-    if before is None:
-        return None
-    found = parse_id(before)
-    if found is None:
-        raise InvalidInput("before must be the id of a message.", field="before")
-    return found
-
-
-# What clients send, and how it is answered
-
-
-def _answer_with(words: str) -> Callable[[Any, Connection, SocketMessage], Data]:
-    return lambda result, connection, message: {"message": words}
-
-
-def _answer_authenticate(actor: Any, connection: Connection, message: SocketMessage) -> Data:
-    return {
-        "message": "Authenticated successfully",
-        "user_type": bodies.USER_TYPES[_role_of(connection)],
-        "user_id": connection.person_id,
-    }
-
-
-def _answer_go_online(result: Any, connection: Connection, message: SocketMessage) -> Data:
-    return {"message": "Driver is now online", "driver_id": connection.person_id}
-
-
-def _answer_update_location(stored: bool, connection: Connection, message: SocketMessage) -> Data:
-    return {"message": "Location updated" if stored else "A newer location is known"}
-
-
-def _answer_accept_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
-    assert order.courier is not None, "whoever accepted it has it"
-    return {"message": "Ride accepted", "driver_info": bodies.render_driver(order.courier)}
-
-
-def _answer_complete_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
-    return {"message": "Ride completed", "ride_data": bodies.render_completed_ride(order)}
-
-
-def _answer_request_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
-    return {"message": "Ride requested", **bodies.render_estimate(order)}
-
-
-def _answer_send_chat(sent: ChatMessage, connection: Connection, message: SocketMessage) -> Data:
-    return {"message": "Message sent", "chat_id": str(sent.id)}
-
-
-def render_conversation(found: Sequence[ChatMessage]) -> dict[str, Any]:
-    """Render a page of a conversation."""
-    return {
-        "message": f"Retrieved {len(found)} chat messages",
-        "chats": [bodies.render_chat_entry(one) for one in found],
-    }
-
-
 MESSAGES: Mapping[str, MessageType] = {
     AUTHENTICATE: MessageType(
         BOTH,
-        _read_authenticate,
-        _answer_authenticate,
+        read_authenticate,
+        answer_authenticate,
     ),
     "go_online": MessageType(
         DRIVER,
         lambda data, connection, now: SetAvailability(True, for_rides=True),
-        _answer_go_online,
+        answer_go_online,
     ),
     "go_offline": MessageType(
         DRIVER,
         lambda data, connection, now: SetAvailability(False),
-        _answer_with("Driver is now offline"),
+        answer_with("Driver is now offline"),
     ),
-    "update_location": MessageType(DRIVER, _read_location_update, _answer_update_location),
+    "update_location": MessageType(DRIVER, read_location_update, answer_update_location),
     "accept_ride": MessageType(
-        DRIVER, lambda data, connection, now: AcceptOrder(read_ride_id(data)), _answer_accept_ride
+        DRIVER, lambda data, connection, now: AcceptOrder(read_ride_id(data)), answer_accept_ride
     ),
     "start_ride": MessageType(
         DRIVER,
         lambda data, connection, now: TakeStep(read_ride_id(data), commands.PickUp()),
-        _answer_with("Ride started"),
+        answer_with("Ride started"),
     ),
     "complete_ride": MessageType(
         DRIVER,
         lambda data, connection, now: TakeStep(read_ride_id(data), commands.Deliver()),
-        _answer_complete_ride,
+        answer_complete_ride,
     ),
     "cancel_ride": MessageType(
         BOTH,
         lambda data, connection, now: CancelOrder(
             read_ride_id(data), read_optional_text(data.get("reason"), "reason")
         ),
-        _answer_with("Ride canceled"),
+        answer_with("Ride canceled"),
     ),
     "request_ride": MessageType(
         RIDER,
         lambda data, connection, now: PlaceOrder(read_ride_request(data)),
-        _answer_request_ride,
+        answer_request_ride,
     ),
     "rate_driver": MessageType(
-        RIDER, lambda data, connection, now: read_rating(data), _answer_with("Rating submitted")
+        RIDER, lambda data, connection, now: read_rating(data), answer_with("Rating submitted")
     ),
     "join_ride_room": MessageType(
         BOTH,
@@ -390,7 +292,7 @@ MESSAGES: Mapping[str, MessageType] = {
         lambda data, connection, now: SendMessage(
             read_ride_id(data), read_text(data.get("message"), "message", MAX_TEXT_LENGTH)
         ),
-        _answer_send_chat,
+        answer_send_chat,
     ),
     "get_ride_chats": MessageType(
         BOTH,

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from chalicelib.contracts.base import read_text
 from chalicelib.contracts.money import read_amount, read_method, read_upi_id, render_payment
+from chalicelib.contracts.rides.answers import render_conversation
 from chalicelib.contracts.rides.bodies import STATUS_WORDS, render_estimate, render_ride
-from chalicelib.contracts.rides.socket import (
-    NAME,
-    read_before,
-    read_rating,
-    read_ride_request,
-    render_conversation,
-)
+from chalicelib.contracts.rides.readers import read_before, read_rating, read_ride_request
+from chalicelib.contracts.rides.socket import NAME
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.responses import Reply

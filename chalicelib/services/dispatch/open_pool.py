@@ -32,7 +32,7 @@ class OpenPool:
         ready_ttl: timedelta,
         clock: Clock,
     ) -> None:
-        """`ready_ttl` is how long an order waits for a courier to collect it."""
+        """Set up the pool; `ready_ttl` is how long an order waits for a courier to collect it."""
         self._orders = orders
         self._couriers = couriers
         self._connections = connections

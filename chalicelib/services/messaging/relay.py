@@ -20,7 +20,7 @@ class OutboxRelay:
     recipient waits for another's lease."""
 
     def __init__(self, mailboxes: Mailboxes, pool: ThreadPoolExecutor) -> None:
-        """`pool` must be another than the mailboxes': its tasks wait for theirs."""
+        """Set up the relay. `pool` is another than the mailboxes': its tasks wait for theirs."""
         self._mailboxes = mailboxes
         self._pool = pool
 
