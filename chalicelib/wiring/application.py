@@ -23,8 +23,8 @@ from chalicelib.wiring.money import MoneyServices, build_money
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
-from chalicelib.wiring.positions import build_positions
 from chalicelib.wiring.rides import build_rides
+from chalicelib.wiring.tracking import build_tracking
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
 
 if TYPE_CHECKING:
@@ -61,15 +61,15 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(parts, messaging)
     dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
-    positions = build_positions(settings, parts, messaging, dispatch)
-    orders = build_orders(settings, parts, messaging, money, dispatch, positions)
+    tracking = build_tracking(settings, parts, messaging, dispatch)
+    orders = build_orders(settings, parts, messaging, money, dispatch, tracking)
     return Rooms(
         contracts=contracts,
         messaging=messaging,
         money=money,
         dispatch=dispatch,
         orders=orders,
-        rides=build_rides(settings, parts, dispatch, orders, positions),
+        rides=build_rides(settings, parts, dispatch, orders, tracking),
         people=build_people(parts),
         greeting=build_greeting(parts, messaging, orders),
     )

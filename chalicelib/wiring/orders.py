@@ -16,7 +16,7 @@ from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.money import MoneyServices
 from chalicelib.wiring.parts import Parts
-from chalicelib.wiring.positions import PositionServices
+from chalicelib.wiring.tracking import TrackingServices
 
 
 class OrderServices(msgspec.Struct, frozen=True):
@@ -35,16 +35,16 @@ def build_orders(
     messaging: MessagingServices,
     money: MoneyServices,
     dispatch: DispatchServices,
-    positions: PositionServices,
+    tracking: TrackingServices,
 ) -> OrderServices:
     """Build the services of orders."""
     customer = _build_customer(parts, dispatch)
-    courier = _build_courier(parts, money, dispatch, positions)
+    courier = _build_courier(parts, money, dispatch, tracking)
     status = CourierStatusService(
         parts.couriers,
         courier,
         dispatch.releaser,
-        positions.listeners,
+        tracking.listeners,
         settings.fix_max_accuracy_m,
         settings.fix_max_age,
         parts.clock,
@@ -74,7 +74,7 @@ def _build_customer(parts: Parts, dispatch: DispatchServices) -> CustomerOrders:
 
 
 def _build_courier(
-    parts: Parts, money: MoneyServices, dispatch: DispatchServices, positions: PositionServices
+    parts: Parts, money: MoneyServices, dispatch: DispatchServices, tracking: TrackingServices
 ) -> CourierOrders:
     return CourierOrders(
         parts.people,
@@ -83,7 +83,7 @@ def _build_courier(
         dispatch.releaser,
         EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
         # What a command lacks until the order's flow has completed it.
-        {"ride": positions.meter.complete_command, "food": dispatch.pool.complete_command},
+        {"ride": tracking.meter.complete_command, "food": dispatch.pool.complete_command},
         parts.threads,
         parts.clock,
     )

@@ -7,7 +7,7 @@ from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.orders import OrderServices
 from chalicelib.wiring.parts import Parts
-from chalicelib.wiring.positions import PositionServices
+from chalicelib.wiring.tracking import TrackingServices
 
 
 def build_rides(
@@ -15,7 +15,7 @@ def build_rides(
     parts: Parts,
     dispatch: DispatchServices,
     orders: OrderServices,
-    positions: PositionServices,
+    tracking: TrackingServices,
 ) -> RideService:
     """Build the service of rides."""
     return RideService(
@@ -23,8 +23,8 @@ def build_rides(
         orders.customer,
         orders.courier,
         dispatch.sequential,
-        positions.meter,
-        positions.tariffs,
+        tracking.meter,
+        tracking.tariffs,
         settings.reallocate_on_driver_cancel,
         parts.clock,
     )

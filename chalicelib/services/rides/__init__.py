@@ -1,1 +1,1 @@
-"""Rides: requesting one, metering its trip, and showing the way. `progress` shows every flow's."""
+"""Rides: requesting one, showing how it stands, and metering its trip."""

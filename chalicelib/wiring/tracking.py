@@ -1,4 +1,4 @@
-"""Positions: what a courier's fixes mean for an order under way."""
+"""Tracking: what a courier's fixes mean for an order under way."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import msgspec
 
 from chalicelib.domain.money.fares import Tariff
 from chalicelib.services.orders.courier_status import FixListener
-from chalicelib.services.rides.live_position import LivePosition
 from chalicelib.services.rides.metering import RideMeter
-from chalicelib.services.rides.progress import ProgressTracker
+from chalicelib.services.tracking.live_position import LivePosition
+from chalicelib.services.tracking.progress import ProgressTracker
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
 
 
-class PositionServices(msgspec.Struct, frozen=True):
+class TrackingServices(msgspec.Struct, frozen=True):
     """What measures rides, and what hears of each fix, in this order."""
 
     tariffs: Mapping[str, Tariff]
@@ -25,10 +25,10 @@ class PositionServices(msgspec.Struct, frozen=True):
     listeners: Sequence[FixListener]
 
 
-def build_positions(
+def build_tracking(
     settings: Settings, parts: Parts, messaging: MessagingServices, dispatch: DispatchServices
-) -> PositionServices:
-    """Build what orders and rides need of positions."""
+) -> TrackingServices:
+    """Build what orders and rides need of tracking."""
     tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
     tracker = ProgressTracker(
         parts.orders,
@@ -38,7 +38,7 @@ def build_positions(
         messaging.fanout,
         parts.clock,
     )
-    return PositionServices(
+    return TrackingServices(
         tariffs,
         RideMeter(parts.couriers, tariffs, settings.start_ride_radius_m),
         (LivePosition(messaging.fanout).on_fix, tracker.on_fix),

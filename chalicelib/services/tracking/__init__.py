@@ -1,0 +1,1 @@
+"""What a courier's fixes mean for an order under way: where it is, and when it will be there."""
