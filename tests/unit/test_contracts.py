@@ -10,6 +10,7 @@ from chalicelib.contracts.courier.socket import COURIER
 from chalicelib.contracts.registry import ORDER_RENDERERS, render_order
 from chalicelib.domain import events
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.effects import draft_order_event
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
@@ -78,3 +79,12 @@ def test_the_couriers_contract_knows_no_messages_of_customers() -> None:
     assert COURIER.messages.keys() == {"refresh", "location.update"}
     assert CONTRACTS["customer"].messages.keys() == {"refresh"}
     assert not COURIER.writers.keys() & CONTRACTS["customer"].writers.keys()
+
+
+def test_each_side_of_a_conversation_hears_a_message_in_its_role() -> None:
+    message = ChatMessage(7, 4711, "cara", Role.CUSTOMER, "Hello", NOW, ("cara", "dan"))
+    (entry,) = message.outbox.entries
+    assert [(event.to, event.audience) for event in entry.events] == [
+        ("cara", Role.CUSTOMER),
+        ("dan", Role.COURIER),
+    ]

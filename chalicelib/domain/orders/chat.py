@@ -16,9 +16,13 @@ PAGE_SIZE = 100  # messages at once
 CHAT_KEPT_FOR = timedelta(days=90)
 
 
+_SIDES = (Role.CUSTOMER, Role.COURIER)
+
+
 class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message, the `nth` about its order. `to` are its recipients: both sides, each on all
-    devices. A message never changes, so that it is an outbox of its own."""
+    """One message, the `nth` about its order. `to` are its recipients: the customer, then
+    the courier, if anybody has the order, each on all devices. A message never changes, so that it
+    is an outbox of its own."""
 
     id: int
     order_id: int
@@ -44,8 +48,17 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
         the same as in the whole outbox: they are parts of their ids."""
         data = {"message": msgspec.to_builtins(self)}
         events = tuple(
-            Event(MESSAGE_SENT, to, self.stream, version=1, ordinal=n, at=self.at, data=data)
-            for n, to in enumerate(self.to)
+            Event(
+                MESSAGE_SENT,
+                to,
+                self.stream,
+                version=1,
+                ordinal=n,
+                at=self.at,
+                data=data,
+                audience=audience,
+            )
+            for n, (to, audience) in enumerate(zip(self.to, _SIDES, strict=False))
             if to in person_ids
         )
         return Outbox(self.stream, None, (Entry(1, self.at, events),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.domain.events import COURIER_MOVED, draft_event, order_stream
-from chalicelib.domain.people import Courier
+from chalicelib.domain.people import Courier, Role
 from chalicelib.services.messaging.fanout import FanOut
 
 
@@ -30,5 +30,7 @@ class LivePosition:
             "heading": courier.odometer.heading if fix.heading is None else fix.heading,
         }
         stream = order_stream(courier.order_id or 0)
-        moved = draft_event(COURIER_MOVED, customer_id, stream, fix.at, data=data)
+        moved = draft_event(
+            COURIER_MOVED, customer_id, stream, fix.at, audience=Role.CUSTOMER, data=data
+        )
         self._fanout.post_to_people([customer_id], moved)
