@@ -68,9 +68,34 @@ class Samples:
         return [span.ms for span in self.spans[what]]
 
 
+_ROUNDS_A_PAIR = 40
+"""Deliveries of one customer and one courier. Nobody has 48 within a minute; who had, would find
+their mailbox searched before each event (MAX_APPLIED)."""
+
+
+class _Pair:
+    """A customer and the only courier on duty, connected."""
+
+    def __init__(self, customer: StackClient, courier: StackClient, courier_id: str) -> None:
+        self.customer, self.courier, self.courier_id = customer, courier, courier_id
+
+    async def arrive(self) -> None:
+        """Connect, and put the courier on duty."""
+        await asyncio.gather(self.customer.connect(), self.courier.connect())
+        status, body = await self.courier.post("courier/availability", available=True, **PLACE)
+        assert status == 200, body
+        self.heard_by_customer = self.customer.receive_frames()
+        self.heard_by_courier = self.courier.receive_frames()
+
+    async def leave(self) -> None:
+        """Take the courier off duty, and hang up."""
+        await self.courier.post("courier/availability", available=False)
+        await asyncio.gather(self.customer.close(), self.courier.close())
+
+
 class Bench:
-    """One courier and one customer, who do the same delivery over and over; riders and drivers
-    who talk."""
+    """A courier and a customer, who do the same delivery over and over; riders and drivers who
+    talk."""
 
     def __init__(self, where: LocalOptions, secret: str) -> None:
         self.samples = Samples()
@@ -82,34 +107,41 @@ class Bench:
             aws_secret_access_key="local",
         )
         pool = ThreadPoolExecutor(4)
-        self._ana = StackClient(where, secret, "customer", "ana", pool)
-        self._ben = StackClient(where, secret, "courier", "ben", pool)
-        self._talks = Talks(lambda role, id_: StackClient(where, secret, role, id_, pool))
+        self._make_client: Callable[[str, str], StackClient] = lambda role, id_: StackClient(
+            where, secret, role, id_, pool
+        )
+        self._talks = Talks(self._make_client)
 
     async def run(self, rounds: int, warm_up: int, until: float) -> None:
         """Measure so many rounds, or fewer if `until` (monotonic) comes first."""
-        await asyncio.gather(self._ana.connect(), self._ben.connect())
+        pair = self._make_pair(0)
+        await pair.arrive()
         try:
             await self._talks.bring_together(warm_up + rounds)
-            status, body = await self._ben.post("courier/availability", available=True, **PLACE)
-            assert status == 200, body
-            of_ana, of_ben = self._ana.receive_frames(), self._ben.receive_frames()
             for n in range(warm_up + rounds):
                 if n == warm_up:
                     self.samples = Samples()
                 if time.monotonic() > until:
                     break
-                await self._play_round(of_ana, of_ben)
+                if n and n % _ROUNDS_A_PAIR == 0:
+                    await pair.leave()
+                    pair = self._make_pair(n)
+                    await pair.arrive()
+                await self._play_round(pair)
         finally:
-            await asyncio.gather(self._ana.close(), self._ben.close(), self._talks.hang_up())
+            await asyncio.gather(pair.leave(), self._talks.hang_up())
 
-    async def _play_round(self, of_ana: AsyncIterator[Frame], of_ben: AsyncIterator[Frame]) -> None:
+    def _make_pair(self, nth: int) -> _Pair:
+        customer = self._make_client("customer", f"ana-{nth}")
+        return _Pair(customer, self._make_client("courier", f"ben-{nth}"), f"ben-{nth}")
+
+    async def _play_round(self, pair: _Pair) -> None:
         began_at = time.perf_counter()
-        await asyncio.to_thread(self._read_from_engine)
+        await asyncio.to_thread(self._read_from_engine, pair.courier_id)
         self.samples.add_sample(ENGINE, began_at)
 
         began_at = time.perf_counter()
-        await self._ana.get("me")
+        await pair.customer.get("me")
         self.samples.add_sample(GATEWAY, began_at)
 
         if talk := self._talks.next_talk():
@@ -123,21 +155,25 @@ class Bench:
             await talk.await_answer()
 
         began_at = time.perf_counter()
-        placing = asyncio.create_task(self._ana.post("orders", **PARCEL))
-        order_id = await _await_frame(of_ben, lambda f: f["event"] == "order.assigned")
+        placing = asyncio.create_task(pair.customer.post("orders", **PARCEL))
+        order_id = await _await_frame(
+            pair.heard_by_courier, lambda f: f["event"] == "order.assigned"
+        )
         self.samples.add_sample(ORDER, began_at)
         await placing
 
         began_at = time.perf_counter()
-        accepting = asyncio.create_task(self._ben.post("courier/orders/accept", order_id=order_id))
-        await _await_frame(of_ana, lambda f: f["data"]["status"] == "accepted")
+        accepting = asyncio.create_task(
+            pair.courier.post("courier/orders/accept", order_id=order_id)
+        )
+        await _await_frame(pair.heard_by_customer, lambda f: f["data"]["status"] == "accepted")
         self.samples.add_sample(ACCEPT, began_at)
         await accepting
-        await self._ana.post(f"orders/{order_id}/cancel")  # the shortest way to a free courier
+        await pair.customer.post(f"orders/{order_id}/cancel")  # the shortest way to a free courier
 
-    def _read_from_engine(self) -> None:
+    def _read_from_engine(self, courier_id: str) -> None:
         self._engine.get_item(
-            TableName="waybill-couriers", Key={"courier_id": {"S": "ben"}}, ConsistentRead=True
+            TableName="waybill-couriers", Key={"courier_id": {"S": courier_id}}, ConsistentRead=True
         )
 
 

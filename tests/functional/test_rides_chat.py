@@ -64,12 +64,12 @@ def test_two_messages_that_draw_one_id_are_two_whatever_they_say(world: World) -
         ChatTable().insert_message(message)
 
 
-class HastyHolder(MailboxTable):
-    """Another holder of one mailbox: is left what comes, looks for it too early, and is gone."""
+class AnotherHolder(MailboxTable):
+    """A mailbox whose lease is another's; notes what that is left, and what is written by then."""
 
     def __init__(self, person_id: str) -> None:
         self.person_id = person_id
-        self.was_left: list[str | None] = []
+        self.was_left: list[tuple[str, list[str]]] = []
 
     def acquire_lease(
         self,
@@ -79,28 +79,31 @@ class HastyHolder(MailboxTable):
         until: datetime,
         pending_id: str | None = None,
     ) -> Mailbox | None:
-        if person_id == self.person_id and pending_id and not self.was_left:
+        if person_id == self.person_id and not self.was_left:
             return None
         return super().acquire_lease(person_id, holder, now, until, pending_id)
 
     def enqueue_for_holder(self, person_id: str, pending_id: str, now: datetime) -> bool:
         if person_id == self.person_id and not self.was_left:
-            self.was_left.append(pending_id)
+            ride_id = int(pending_id.split("#")[1])
+            written = [m.text for m in ChatTable().list_newest(ride_id, 9, None)]
+            self.was_left.append((pending_id, written))
             return True
         return super().enqueue_for_holder(person_id, pending_id, now)
 
 
-def test_a_message_that_was_looked_for_before_it_was_written_is_delivered_at_once(
+def test_a_message_is_left_to_another_holder_only_once_it_is_written(
     make_world: MakeWorld,
 ) -> None:
-    """The mailbox is leased while the message is written; who holds it may be faster."""
-    holder = HastyHolder("nobody yet")
+    """Else they would look for it too early."""
+    holder = AnotherHolder("nobody yet")
     world = make_world(mailboxes=holder)
     rider, driver = a_rider(world), a_driver(world)
     ride_id = a_ride(rider, driver)
     holder.person_id = driver.person.id
     sent = rider.did("send_chat_message", ride_id=ride_id, message="I'm here!")
-    assert holder.was_left == [f"chat#{ride_id}#{sent['chat_id']}@1"]
+    assert holder.was_left == [(f"chat#{ride_id}#{sent['chat_id']}@1", ["I'm here!"])]
+    world.pass_time(10)
     assert [m["message"] for m in driver.heard("chat_message")] == ["I'm here!"]
 
 

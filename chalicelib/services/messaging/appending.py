@@ -84,6 +84,9 @@ class LogAppender:
             return
         lease.outboxes[stream] = outbox
         applied = self._find_applied_version(lease.box, outbox)
+        # A version may be pending that was never written (rule 4): it must not count as applied, or
+        # whoever writes it later would find it done.
+        version = min(version, outbox.newest_version)
         for entry in outbox.entries:
             for event in entry.events if applied < entry.version <= version else ():
                 if event.to == lease.box.person_id:

@@ -31,8 +31,9 @@ What must hold:
  Rule 3. Nothing pending is lost. An id leaves `pending` only by the write that puts its events into
          the log; and a lease is not ended while `pending` has an id that its holder has not read.
  Rule 4. An outbox keeps its entries until the log of every recipient has them (relay.py). So
-         whatever `pending` names can be read. (A chat message may be named while it is being
-         written. A holder who finds nothing yet drops the id; it is added again after the write.)
+         whatever `pending` names can be read. (A chat message's lease is taken while it is being
+         written, `lease_early`. Another holder meets its id too early only if the writer was
+         stopped: they drop the id, and the relay wakeup adds it again.)
  Rule 5. A cursor moves after the posts, never before. A crash repeats frames, and omits none.
  Rule 6. No subscriber waits for another. One that is slow, or can't be posted to, falls behind
          alone: it is tried again after growing pauses, and closed after a minute. Its client
@@ -66,7 +67,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from secrets import token_urlsafe
 
@@ -151,22 +151,25 @@ class Mailboxes:
 
     # What is delivered
 
-    def deliver_outbox(
-        self, person_id: str, outbox: Outbox, writing: Future[None] | None = None
-    ) -> bool:
-        """Append an outbox's events for a person to their log, and deliver them.
+    def lease_early(self, person_id: str, outbox: Outbox) -> MailboxLease | None:
+        """Take the lease for an outbox that is being written, with its id pending; None if another
+        has the lease. They are not left the outbox: they would look for it too early."""
+        return self._acquire_lease(person_id, outbox.pending_id)
 
-        `writing` is the write of the outbox, where that is still under way: the lease is taken
-        meanwhile, and nothing else is done before it is written. Raises what the write raises.
+    def deliver_outbox(
+        self, person_id: str, outbox: Outbox, lease: MailboxLease | None = None
+    ) -> bool:
+        """Append an outbox's events for a person to their log, and deliver them. `lease` is what
+        `lease_early` returned.
+
         Returns False if that was left to another who holds the lease, or is not done yet. Raises
         PostFailed if the log has the events but a subscriber can't be posted to now; Stale if all
         of it must be done again.
         """
-        lease = self._lease_or_enqueue(person_id, outbox)
-        if writing:
-            lease = self._await_write(lease, person_id, outbox, writing)
+        lease = lease or self._lease_or_enqueue(person_id, outbox)
         if lease is None:
             return False
+        lease.outboxes[outbox.stream] = outbox
         try:
             self._complete(lease)
         except LeaseEnding:
@@ -174,6 +177,11 @@ class Mailboxes:
         if lease.box.list_lagging(self._clock()):
             raise PostFailed("a subscriber is behind")
         return True
+
+    def end_early_lease(self, lease: MailboxLease) -> None:
+        """End what `lease_early` returned for an outbox that could not be written, after having
+        done what else is pending. Raises as deliver_backlog."""
+        self._complete(lease)
 
     def deliver_backlog(
         self, person_id: str, connection: Connection, skip: SkipEvent = skip_nothing
@@ -216,7 +224,6 @@ class Mailboxes:
         for _ in range(_LEASE_TRIES):
             lease = self._acquire_lease(person_id, pending_id)
             if lease:
-                lease.outboxes[outbox.stream] = outbox
                 return lease
             if self._store.enqueue_for_holder(person_id, pending_id, self._clock()):
                 return None
@@ -228,10 +235,7 @@ class Mailboxes:
                     return None
                 continue
             lease = self._acquire_lease(person_id)
-            if lease is None:
-                return None
-            lease.outboxes[outbox.stream] = outbox
-            if pending_id in lease.box.pending:
+            if lease is None or pending_id in lease.box.pending:
                 return lease
             self._complete(lease)  # `pending` is full: make room, and try again
         raise Stale
@@ -241,19 +245,6 @@ class Mailboxes:
         until = now + LEASE_TIME
         box = self._store.acquire_lease(person_id, holder, now, until, pending_id)
         return MailboxLease(self._store, box, holder, until, self._clock) if box else None
-
-    def _await_write(
-        self, lease: MailboxLease | None, person_id: str, outbox: Outbox, writing: Future[None]
-    ) -> MailboxLease | None:
-        """Wait until an outbox is written. Without a lease it was left to another holder, who may
-        have looked for it too early and found nothing: then it is left to them once more."""
-        try:
-            writing.result()
-        except Exception:
-            if lease:
-                lease.release_partial()
-            raise
-        return lease or self._lease_or_enqueue(person_id, outbox)
 
     # Steps 2 to 4
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import datetime
 
 from chalicelib.domain.events import ORDER_OFFERED, Entry, Outbox
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.errors import PostFailed, Stale
+from chalicelib.services.messaging.leases import MailboxLease
 from chalicelib.services.messaging.mailboxes import Mailboxes
 
 log = logging.getLogger(__name__)
+
+EarlyLeases = Mapping[str, Future[MailboxLease | None]]
+"""By recipient, what Mailboxes.lease_early is about to return."""
 
 
 class OutboxRelay:
@@ -24,22 +29,50 @@ class OutboxRelay:
         self._mailboxes = mailboxes
         self._pool = pool
 
-    def deliver_now(self, outbox: Outbox, writing: Future[None] | None = None) -> None:
-        """Deliver to the recipients of the newest version, once it is written. Never raises: what
-        is committed is committed, and the relay wakeup that was sent before does again what fails
-        here. `writing` is the write, where that is still under way."""
+    def write_and_deliver(self, outbox: Outbox, write: Callable[[], object]) -> None:
+        """Call `write`, which writes an outbox, and deliver its newest version to the recipients.
+        Their leases are taken meanwhile.
 
+        Raises what `write` raises, and nothing else: what is written stays so, and the relay wakeup
+        that was sent before does again what fails here.
+        """
+        leases = {
+            id_: self._pool.submit(self._mailboxes.lease_early, id_, outbox)
+            for id_ in _list_newest_recipients(outbox)
+        }
+        try:
+            write()
+        except Exception:
+            self._end_leases(outbox, leases)
+            raise
+        finally:
+            wait(leases.values())  # a function that is frozen meanwhile goes on at its next call
+        self._deliver_newest(outbox, leases)
+
+    def deliver_now(self, outbox: Outbox) -> None:
+        """Deliver the newest version of an outbox that is written. Never raises, likewise."""
+        self._deliver_newest(outbox, {})
+
+    def _deliver_newest(self, outbox: Outbox, leases: EarlyLeases) -> None:
         def deliver(person_id: str) -> bool:
-            try:
-                self._mailboxes.deliver_outbox(person_id, outbox, writing)
-            except PostFailed as error:
-                log.info("relay of %s is left to its wakeup: %s", outbox.pending_id, error)
-            except Exception:
-                log.warning("relay of %s is left to its wakeup", outbox.pending_id, exc_info=True)
+            with _leave_to_wakeup(outbox):
+                lease = leases[person_id].result() if person_id in leases else None
+                self._mailboxes.deliver_outbox(person_id, outbox, lease)
             return True
 
-        newest = Outbox(outbox.stream, outbox.details, outbox.entries[-1:])
-        self._run_for_all(deliver, newest.list_recipients())
+        self._run_for_all(deliver, _list_newest_recipients(outbox))
+
+    def _end_leases(self, outbox: Outbox, leases: EarlyLeases) -> None:
+        """End the leases that were taken for an outbox that could not be written."""
+
+        def end(person_id: str) -> bool:
+            with _leave_to_wakeup(outbox):
+                lease = leases[person_id].result()
+                if lease:
+                    self._mailboxes.end_early_lease(lease)
+            return True
+
+        self._run_for_all(end, tuple(leases))
 
     def deliver_again(self, outbox: Outbox, recipients: Sequence[str] = ()) -> bool:
         """Deliver to whoever has not been delivered to. Returns True when nobody is left; False if
@@ -140,3 +173,18 @@ class OutboxRelay:
         if failures:
             raise min(failures, key=lambda error: isinstance(error, PostFailed))
         return all(outcomes)
+
+
+def _list_newest_recipients(outbox: Outbox) -> tuple[str, ...]:
+    return Outbox(outbox.stream, None, outbox.entries[-1:]).list_recipients()
+
+
+@contextmanager
+def _leave_to_wakeup(outbox: Outbox) -> Iterator[None]:
+    """Let no failure of a delivery reach the caller: the relay wakeup will do it again."""
+    try:
+        yield
+    except PostFailed as error:
+        log.info("relay of %s is left to its wakeup: %s", outbox.pending_id, error)
+    except Exception:
+        log.warning("relay of %s is left to its wakeup", outbox.pending_id, exc_info=True)

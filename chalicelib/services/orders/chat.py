@@ -133,13 +133,12 @@ class ChatService:
     def _commit_message(self, message: ChatMessage) -> ChatMessage:
         """Store a message and deliver it. Raises Stale if its id is taken.
 
-        The other side waits for it: their mailbox is leased while the message is written, and the
-        sender's own devices are delivered to afterwards.
+        The other side waits for it: the sender's own devices are delivered to afterwards.
         """
-        writing = self._pool.submit(self._chats.insert_message, message)
         others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
-        self._relay.deliver_now(message.make_outbox_for(others), writing)
-        writing.result()
+        self._relay.write_and_deliver(
+            message.make_outbox_for(others), lambda: self._chats.insert_message(message)
+        )
         self._relay.deliver_now(message.make_outbox_for((message.sender_id,)))
         return message
 
