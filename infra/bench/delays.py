@@ -43,6 +43,10 @@ class CallLog:
         with self._lock:
             self._file.write(f"{call.name} {call.began_at!r} {call.ended_at!r}\n")
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def read_calls(path: Path) -> list[AwsCall]:
     """Read what a CallLog has written."""

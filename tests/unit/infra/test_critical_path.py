@@ -41,4 +41,5 @@ def test_calls_are_read_as_they_were_logged(tmp_path: Path) -> None:
     log = CallLog(tmp_path / "calls")
     log.add(POST)
     log.add(AwsCall("GetItem", 0.1, 1 / 3))
+    log.close()
     assert read_calls(tmp_path / "calls") == [POST, AwsCall("GetItem", 0.1, 1 / 3)]
