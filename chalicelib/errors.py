@@ -16,15 +16,17 @@ WaybillError                     code               http_status
 │   ├── NotOnline                not_online         409   the courier is off duty
 │   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
 │   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
-│   └── AlreadyRated             already_rated      409
+│   ├── AlreadyRated             already_rated      409
+│   └── ExternalIdTaken          external_id_taken  409   another order has the number
+├── KeyReused                    idempotency_key_reused 422 the key is another request's
 ├── RateLimited                  rate_limited       429   carries retry_after_s
 └── Unavailable                  unavailable        503   not now: nothing was written; try again
     └── Unanswered               unavailable        503   a write without an answer: maybe done
 
-The store raises four of its own, which services turn into a retry or one of the above: Stale (the
+The store raises some of its own, which services turn into a retry or one of the above: Stale (the
 row changed since it was read), its subclass CourierContended (a courier's row could not be written
-now), CourierTaken (a claim lost its race) and TooManySockets. Wallets raise AlreadyBooked, which is
-Stale, too.
+now), CourierTaken (a claim lost its race) and TooManySockets. AlreadyBooked, of wallets, and
+KeyTaken are Stale, too.
 The gateway raises three: Gone, PostFailed, FrameTooLarge. A wakeup raises Unfinished and a sweep
 Overdue, for the alarms to hear of it.
 Errors are raised where the rule lives and worded at the edges.
@@ -125,6 +127,15 @@ class AlreadyRated(Conflict):
     code = "already_rated"
 
 
+class ExternalIdTaken(Conflict):
+    code = "external_id_taken"
+
+
+class KeyReused(WaybillError):
+    code = "idempotency_key_reused"
+    http_status = 422
+
+
 class RateLimited(WaybillError):
     code = "rate_limited"
     http_status = 429
@@ -162,6 +173,10 @@ class CourierTaken(Exception):
     def __init__(self, courier_id: str) -> None:
         super().__init__(courier_id)
         self.courier_id = courier_id
+
+
+class KeyTaken(Stale):
+    """Another request used the key meanwhile, and nothing was written: look what it is for."""
 
 
 class AlreadyBooked(Stale):

@@ -16,6 +16,7 @@ from chalicelib.contracts.feed import socket as feed
 from chalicelib.contracts.food import socket as food
 from chalicelib.contracts.food.orders import render_food_order
 from chalicelib.contracts.food.socketio import FoodSocketIOContract
+from chalicelib.contracts.placing import render_order_options
 from chalicelib.contracts.rides import socket as rides
 from chalicelib.domain.orders.model import Order
 
@@ -50,4 +51,5 @@ ORDER_RENDERERS: dict[str, Callable[[Order], dict[str, Any]]] = {"food": render_
 
 def render_order(order: Order) -> dict[str, Any]:
     """Render an order as REST shows it: in the words of the contract that it was placed by."""
-    return ORDER_RENDERERS.get(order.details.flow, courier.render_delivery_order)(order)
+    render = ORDER_RENDERERS.get(order.details.flow, courier.render_delivery_order)
+    return {**render(order), **render_order_options(order)}

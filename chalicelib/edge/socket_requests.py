@@ -68,8 +68,8 @@ def _set_available(services: Services, connection: Connection, request: SetAvail
 
 def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:
     if isinstance(request.order, OrderDetails):
-        return services.customer_orders.place_order(request.order)
-    return services.rides.request_ride(_make_actor(connection), request.order)
+        return services.customer_orders.place_order(request.order).order
+    return services.rides.request_ride(_make_actor(connection), request.order).order
 
 
 def _get_order(services: Services, connection: Connection, request: GetOrder) -> OrderView:

@@ -21,6 +21,7 @@ from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, Fix, LastShown, Person, Rating, Restaurant
 from chalicelib.domain.rate_limits import RateLimit
+from chalicelib.domain.request_keys import UsedKey
 
 Clock = Callable[[], datetime]
 RenderEvent = Callable[[Subscriber, Event], Sequence[str]]
@@ -36,6 +37,10 @@ class OrderStore(Protocol):
     def list_due(self, now: datetime) -> Iterator[Due[int]]: ...
     def list_open(self, pool: str, limit: int) -> list[Order]: ...
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]: ...
+
+
+class KeyStore(Protocol):
+    def find_key(self, name: str, now: datetime) -> UsedKey | None: ...
 
 
 class CourierStore(Protocol):

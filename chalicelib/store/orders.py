@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from uuid import uuid4
@@ -13,15 +13,17 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.due import Due
+from chalicelib.domain.events import order_stream
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.errors import CourierContended, CourierTaken, NotFound, Stale
+from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import save_if
 from chalicelib.store.courier_claims import make_claim, make_release
 from chalicelib.store.courier_rows import RowUpdate
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
+from chalicelib.store.keys import KeyPut, make_key_put
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow
 
@@ -57,9 +59,12 @@ class OrderTable:
         no race lost. (A transaction carries a token for that, which not every engine knows; so its
         conditions allow for it, too.)
 
-        Raises Stale if the order, or the courier released, changed meanwhile; CourierTaken if the
-        courier to claim is not free; CourierContended if nothing but their row hinders it, which
-        another write holds or which is throttled. Nothing is written then.
+        The keys of a new order are written with it.
+
+        Raises Stale if the order, or the courier released, changed meanwhile; KeyTaken if one of
+        its keys is used; CourierTaken if the courier to claim is not free; CourierContended if
+        nothing but their row hinders it, which another write holds or which is throttled. Nothing
+        is written then.
         """
         row = encode_order(order)
         is_unchanged: Condition = (
@@ -68,24 +73,31 @@ class OrderTable:
         is_unchanged |= OrderRow.commit == row.commit
         released_id = stored.occupied_courier_id if stored else None
         claimed_id = order.occupied_courier_id
-        if released_id == claimed_id or order.status is Status.DONE:
+        new_keys = order.keys if stored is None else ()
+        if not new_keys and (released_id == claimed_id or order.status is Status.DONE):
             save_if(row, is_unchanged)
             return
         claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
         release = make_release(released_id, order.id, order.updated_at) if released_id else None
-        self._commit_with_couriers(row, is_unchanged, claim, release)
+        now, stream = order.updated_at, order_stream(order.id)
+        keys = [make_key_put(key, stream, now, row.commit) for key in new_keys]
+        self._commit_together(row, is_unchanged, keys, claim, release)
 
-    def _commit_with_couriers(
+    def _commit_together(
         self,
         row: OrderRow,
         is_unchanged: Condition,
+        keys: Sequence[KeyPut],
         claim: RowUpdate | None,
         release: RowUpdate | None,
     ) -> None:
-        """Write an order and its couriers in one transaction. Raises as commit_order does."""
+        """Write an order, its keys and its couriers in one transaction. Raises as commit_order
+        does."""
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(row, condition=is_unchanged)
+                for key in keys:
+                    key.add_to(write)
                 for update in (claim, release):
                     if update:
                         write.update(update.row, actions=update.actions, condition=update.condition)
@@ -93,7 +105,7 @@ class OrderTable:
             reasons = read_cancellation(error)
             if reasons is None:
                 raise
-            raise _explain_refusal(reasons, claim) from None
+            raise _explain_refusal(reasons, len(keys), claim) from None
 
     def find_newest_active(self, customer_id: str) -> Order | None:
         """Read a customer's newest unfinished order; None if there is none."""
@@ -141,16 +153,19 @@ def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdat
     return make_claim(courier_id, order.id, available_only, visible_to)
 
 
-def _explain_refusal(reasons: list[str], claim: RowUpdate | None) -> Exception:
+def _explain_refusal(reasons: list[str], keys: int, claim: RowUpdate | None) -> Exception:
     """Tell from the reason of each write of a transaction, in the order in which they were added
-    (order, claim, release; "": it was fine), what the caller has to do next."""
-    if claim is None:
+    (order, so many keys, claim, release; "": it was fine), what the caller has to do next."""
+    of_order, of_couriers = reasons[: 1 + keys], reasons[1 + keys :]
+    if CONDITION_FAILED in of_order[1:]:
+        return KeyTaken()
+    if claim is None or any(of_order):
         return Stale()
-    order_reason, claim_reason, *release_reasons = reasons
+    claim_reason, *release_reasons = of_couriers
     courier_id = str(claim.row.courier_id)
-    if not order_reason and claim_reason == CONDITION_FAILED:
+    if claim_reason == CONDITION_FAILED:
         return CourierTaken(courier_id)
-    if claim_reason in BUSY_REASONS and not any((order_reason, *release_reasons)):
+    if claim_reason in BUSY_REASONS and not any(release_reasons):
         return CourierContended(courier_id)
     return Stale()
 

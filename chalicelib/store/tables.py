@@ -186,6 +186,19 @@ class RatingRow(Model):
     commit = UnicodeAttribute(null=True)
 
 
+class KeyRow(Model):
+    """A key that a client gave a request: what it stands for."""
+
+    class Meta:
+        table_name = "keys"
+
+    name = UnicodeAttribute(hash_key=True)  # of domain.request_keys.RequestKey
+    request = UnicodeAttribute()  # its hash
+    target = UnicodeAttribute()
+    commit = UnicodeAttribute()
+    expires = NumberAttribute(null=True)  # epoch s, TTL; absent: never
+
+
 class AllowanceRow(Model):
     """How much of a rate limit somebody has used."""
 
@@ -354,6 +367,7 @@ MODELS: tuple[type[Model], ...] = (
     ChatRow,
     RatingRow,
     AllowanceRow,
+    KeyRow,
     ConnectionRow,
     RoomRow,
     MailboxRow,
@@ -370,6 +384,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "events": "expires",
     "counters": "expires",
     "allowances": "expires",
+    "keys": "expires",
     "chats": "expires",
 }
 

@@ -61,6 +61,7 @@ def build_orders(
 def _build_customer(parts: Parts, dispatch: DispatchServices) -> CustomerOrders:
     return CustomerOrders(
         parts.orders,
+        parts.keys,
         parts.couriers,
         parts.people,
         parts.mailboxes,

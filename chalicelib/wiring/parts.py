@@ -24,6 +24,7 @@ from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.counters import CounterTable
 from chalicelib.store.couriers import CourierTable
 from chalicelib.store.database import POOL_SIZE, bind_tables
+from chalicelib.store.keys import KeyTable
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.payments import PaymentTable
@@ -68,6 +69,7 @@ class Parts(msgspec.Struct, frozen=True):
     gateway: ports.FrameSender
     queue: ports.WakeupSender
     orders: ports.OrderStore
+    keys: ports.KeyStore
     couriers: ports.CourierStore
     people: ports.PeopleStore
     restaurants: ports.RestaurantStore
@@ -99,6 +101,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         gateway=given.get("gateway") or _build_gateway(database.session, settings),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
         orders=given.get("orders") or OrderTable(database),
+        keys=KeyTable(),
         couriers=CourierTable(threads, retries, clock),
         people=PeopleTable(retries),
         restaurants=RestaurantTable(),

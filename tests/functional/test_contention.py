@@ -43,7 +43,7 @@ def test_many_changes_of_one_order_at_once_are_each_answered(engine_world: World
     many = MANY if world.engine.name == "ministack" else MANY // 4
     for n in range(many):
         world.courier(f"d{n}", north_of(DEPOT, 10 * n))
-    order = world.waybill.customer_orders.place_order(a_job(pickup=THERE))
+    order = world.waybill.customer_orders.place_order(a_job(pickup=THERE)).order
     assign, cancel = (
         world.waybill.customer_orders.assign_courier,
         world.waybill.customer_orders.cancel_order,

@@ -70,7 +70,7 @@ def test_what_is_left_to_a_busy_mailbox_stays_in_the_outbox_until_it_is_told(
     )
     waybill.wakeup_handler.handle_wakeup(GreetingDue("a"))
     job = OrderDetails("delivery", ANA.id, Place("Mill 1"), Place("Lane 2"), now)
-    order = waybill.customer_orders.place_order(job)
+    order = waybill.customer_orders.place_order(job).order
 
     assert MailboxTable().acquire_lease(ANA.id, "one who dies", now, now + LEASE_TIME)
     waybill.courier_orders.accept_order(BEN, order.id)

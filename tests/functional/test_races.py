@@ -67,7 +67,7 @@ def test_a_courier_never_holds_two_orders(engine_world: World) -> None:
     jobs = [a_job(customer_id=f"c{n}", pickup=Place("here", *DEPOT)) for n in range(8)]
     outcomes = at_once([partial(world.waybill.customer_orders.place_order, job) for job in jobs])
     assert not failures(outcomes)
-    stored = [world.order(order.id) for order in outcomes]
+    stored = [world.order(placed.order.id) for placed in outcomes]
     assert Counter(order.occupied_courier_id for order in stored) == Counter(
         {"d0": 1, "d1": 1, "d2": 1, None: 5}
     )
@@ -85,7 +85,7 @@ def test_between_an_answer_and_the_timer_one_wins(engine_world: World) -> None:
     for n in range(4):
         there = (DEPOT[0] + n, DEPOT[1])
         dan, job = world.courier(f"dan{n}", there), a_job(pickup=Place("here", *there))
-        order = world.waybill.customer_orders.place_order(job).id
+        order = world.waybill.customer_orders.place_order(job).order.id
         world.clock.advance(14.999 if n % 2 else 15)
         accept, expire = world.waybill.courier_orders.accept_order, partial(look, world, order)
         outcomes = at_once([lambda: accept(dan.actor, order), expire, expire])  # noqa: B023
@@ -109,7 +109,7 @@ def test_of_sweeps_that_meet_each_order_is_moved_on_once(engine_world: World) ->
         world.courier(f"b{n}", north_of(there, 300))
         world.connect(world.customer(f"c{n}"))
         job = a_job(customer_id=f"c{n}", pickup=Place("here", *there))
-        placed.append(world.waybill.customer_orders.place_order(job))
+        placed.append(world.waybill.customer_orders.place_order(job).order)
     world.clock.advance(15)
     at_once([world.waybill.sweeper.run_pass] * 4)
     handed_on = [wakeup for wakeup, _ in world.queue.sent if isinstance(wakeup, OrdersDue)]
@@ -135,7 +135,7 @@ def test_frames_of_an_order_never_go_backwards_however_many_change_at_once(
     cara = world.customer()
     sockets = [world.connect(cara), world.connect(cara)]
     dans = [world.courier(f"d{n}", north_of(DEPOT, 10 * n)) for n in range(10)]
-    placed = [world.waybill.customer_orders.place_order(a_job()) for _ in dans]
+    placed = [world.waybill.customer_orders.place_order(a_job()).order for _ in dans]
     delivery = world.waybill.courier_orders
 
     def take_all_steps(order_id: int, courier_id: str) -> None:
@@ -167,7 +167,7 @@ def test_declining_and_cancelling_at_once_leave_nothing_held(engine_world: World
         eve = world.courier(f"eve{n}", north_of((DEPOT[0] + n, DEPOT[1]), 300))
         cara = world.customer(f"cara{n}")
         job = a_job(customer_id=cara.id, pickup=Place("here", DEPOT[0] + n, DEPOT[1]))
-        order = world.waybill.customer_orders.place_order(job).id
+        order = world.waybill.customer_orders.place_order(job).order.id
         decline, cancel = (
             world.waybill.courier_orders.take_step,
             world.waybill.customer_orders.cancel_order,
@@ -198,4 +198,4 @@ def test_going_off_duty_while_being_asked_never_keeps_an_offer(engine_world: Wor
         row = CourierRow.get(dan.id).serialize()
         assert not {"order_id", "free_shard"} & set(row)
         assert row["available"] == {"BOOL": False}
-        assert world.order(placed.id).status is Status.UNSERVED
+        assert world.order(placed.order.id).status is Status.UNSERVED

@@ -113,7 +113,7 @@ class Customer(Somebody):
         waybill = self.town.waybill
         if self.flow == "ride":
             wish = TripRequest(Place("here", *DEPOT), Place("there", *DOOR), "standard")
-            return waybill.rides.request_ride(self.person.actor, wish)
+            return waybill.rides.request_ride(self.person.actor, wish).order
         food = {"items": (OrderItem("Soup", 2, 450),)} if self.flow == "food" else {}
         job = OrderDetails(
             flow=self.flow,
@@ -124,7 +124,7 @@ class Customer(Somebody):
             merchant_id=self.town.dice.choice(RESTAURANTS) if self.flow == "food" else None,
             **food,  # type: ignore[arg-type]
         )
-        return waybill.customer_orders.place_order(job)
+        return waybill.customer_orders.place_order(job).order
 
     def _rush(self) -> None:
         """Wait, now and then, for the moment at which others order as well."""

@@ -30,6 +30,7 @@ from chalicelib.contracts.base import (
 )
 from chalicelib.contracts.contacts import read_phone
 from chalicelib.contracts.moments import format_iso
+from chalicelib.contracts.placing import render_order_options
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.events import Event
@@ -163,6 +164,7 @@ def render_delivery_order(order: Order) -> dict[str, Any]:
         notes=order.details.notes,
         created_at=format_iso(order.details.created_at),
         updated_at=format_iso(order.updated_at),
+        **render_order_options(order),
     )
 
 

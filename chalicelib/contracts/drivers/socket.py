@@ -29,6 +29,7 @@ from chalicelib.contracts.base import (
 from chalicelib.contracts.courier import socket as courier
 from chalicelib.contracts.food.orders import render_id
 from chalicelib.contracts.moments import format_naive_iso
+from chalicelib.contracts.placing import render_order_options
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.events import Event
@@ -96,7 +97,8 @@ def render_pending_orders(offered: Order | None) -> dict[str, Any]:
 
 def render_hail_order(order: Order) -> dict[str, Any]:
     """Render an order as REST shows it, to its driver and to its customer."""
-    return _render_order(order.id, order.details, order.status)
+    body = _render_order(order.id, order.details, order.status)
+    return {**body, **render_order_options(order)}
 
 
 def render_declined_order(order: Order) -> dict[str, Any]:

@@ -25,13 +25,20 @@ from chalicelib.domain.orders.effects import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
 from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import InvalidTransition, NotFound
 
 
 def create_order(
-    order_id: int, details: OrderDetails, now: datetime, search_until: datetime | None = None
+    order_id: int,
+    details: OrderDetails,
+    now: datetime,
+    search_until: datetime | None = None,
+    options: OrderOptions = NO_OPTIONS,
+    keys: tuple[RequestKey, ...] = (),
 ) -> Transition:
     """Make a new order, and the events for its customer and its merchant, if it has one.
 
@@ -44,6 +51,8 @@ def create_order(
         updated_at=now,
         search_until=search_until,
         timeline={"placed": now},
+        options=options,
+        keys=keys,
     )
     recipients = [(details.customer_id, Role.CUSTOMER)]
     if details.merchant_id is not None:

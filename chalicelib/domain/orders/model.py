@@ -9,6 +9,8 @@ import msgspec
 
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
+from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
+from chalicelib.domain.request_keys import RequestKey
 
 
 class Status(str, Enum):
@@ -42,7 +44,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     broadcast order who may not have heard of it, and are told again once they are seen.
     `next_search_at` and `search_until` are set while the order waits for a courier: to be found,
     or to collect what is ready. `timeline` has the time of each status, and of what has no status
-    of its own: placed, reached, departed, handed_back.
+    of its own: placed, reached, departed, handed_back. `options` are what its customer added;
+    `keys` those of the request that placed it, written with it (store/keys.py).
     """
 
     id: int
@@ -62,6 +65,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     timeline: dict[str, datetime] = {}
     trip: Trip | None = None
     entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
+    options: OrderOptions = NO_OPTIONS
+    keys: tuple[RequestKey, ...] = ()
 
     @property
     def is_terminal(self) -> bool:

@@ -13,11 +13,15 @@ from chalice.app import Request
 from chalicelib.contracts import json_text
 from chalicelib.contracts.base import read_text
 from chalicelib.contracts.json_text import MAX_BYTES
+from chalicelib.contracts.placing import read_idempotency_key
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.request_keys import RequestKey, hash_request, make_request_key
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.bearer import read_bearer_token
 from chalicelib.errors import Forbidden, InvalidInput, NotFound
+
+KEY_HEADER = "idempotency-key"
 
 
 class PublicCall(msgspec.Struct, frozen=True):
@@ -61,6 +65,19 @@ class Call(PublicCall, frozen=True):
     """A request whose token was checked: `actor` is the person who asks."""
 
     actor: Actor
+
+    def hash_request(self) -> str:
+        """Hash what is asked: the method, the path and the body, by what it says."""
+        request = self.request
+        return hash_request(request.method, request.path, request.uri_params, self.read_body())
+
+    def read_key(self) -> RequestKey | None:
+        """Read the request's Idempotency-Key; None where it has none. Raises InvalidInput."""
+        value = self.request.headers.get(KEY_HEADER)
+        if value is None:
+            return None
+        text = read_idempotency_key(value)
+        return make_request_key(self.actor.id, text, self.hash_request(), self.now)
 
 
 def authorize(services: Services, request: Request, roles: Sequence[Role]) -> Actor:

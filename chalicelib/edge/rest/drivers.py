@@ -11,6 +11,7 @@ from chalicelib.contracts.drivers.socket import (
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
+from chalicelib.edge.rest.placing import read_extras, reply_placed
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
 
@@ -18,7 +19,8 @@ from chalicelib.edge.rest.routes import Route
 def place_driver_order(call: Call) -> Reply:
     """Place an order for the nearest driver, for the customer who asks."""
     details = read_hail_order(call.read_body(), call.actor.id, call.now)
-    return 201, render_hail_order(call.services.customer_orders.place_order(details))
+    placed = call.services.customer_orders.place_order(details, read_extras(call))
+    return reply_placed(placed, render_hail_order(placed.order))
 
 
 def list_driver_orders(call: Call) -> Reply:

@@ -7,6 +7,7 @@ from chalicelib.contracts.courier.socket import read_delivery_order, render_cour
 from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
+from chalicelib.edge.rest.placing import read_extras, reply_placed
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
 
@@ -14,7 +15,8 @@ from chalicelib.edge.rest.routes import Route
 def place_order(call: Call) -> Reply:
     """Place a delivery for the customer who asks."""
     details = read_delivery_order(call.read_body(), call.actor.id, call.now)
-    return 201, render_order(call.services.customer_orders.place_order(details))
+    placed = call.services.customer_orders.place_order(details, read_extras(call))
+    return reply_placed(placed, render_order(placed.order))
 
 
 def get_order(call: Call, order_id: str) -> Reply:

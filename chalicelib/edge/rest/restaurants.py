@@ -6,11 +6,12 @@ from chalicelib.contracts.base import read_text
 from chalicelib.contracts.food.orders import (
     read_food_order,
     read_restaurant,
-    render_food_order,
     render_restaurant,
 )
+from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call
+from chalicelib.edge.rest.placing import read_extras, reply_placed
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
 
@@ -20,7 +21,8 @@ def order_food(call: Call, restaurant_id: str) -> Reply:
     id_ = _read_restaurant_id(restaurant_id)
     pickup = call.services.restaurants.get_pickup_place(id_)
     details = read_food_order(call.read_body(), id_, pickup, call.actor.id, call.now)
-    return 201, render_food_order(call.services.customer_orders.place_order(details))
+    placed = call.services.customer_orders.place_order(details, read_extras(call, id_))
+    return reply_placed(placed, render_order(placed.order))
 
 
 def put_restaurant(call: Call, restaurant_id: str) -> Reply:

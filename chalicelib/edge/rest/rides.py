@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from chalicelib.contracts.base import read_text
 from chalicelib.contracts.money import read_amount, read_method, read_upi_id, render_payment
+from chalicelib.contracts.placing import render_order_options
 from chalicelib.contracts.rides.answers import render_conversation
 from chalicelib.contracts.rides.bodies import STATUS_WORDS, render_estimate, render_ride
 from chalicelib.contracts.rides.readers import read_before, read_rating, read_ride_request
 from chalicelib.contracts.rides.socket import NAME
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
+from chalicelib.edge.rest.placing import read_extras, reply_placed
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
 
@@ -18,8 +20,11 @@ MAX_ANNOUNCEMENT = 2000
 
 def request_ride(call: Call) -> Reply:
     """Request a ride for the rider who asks."""
-    order = call.services.rides.request_ride(call.actor, read_ride_request(call.read_body()))
-    return 201, {**render_estimate(order), "status": STATUS_WORDS[order.status]}
+    trip = read_ride_request(call.read_body())
+    placed = call.services.rides.request_ride(call.actor, trip, read_extras(call))
+    order = placed.order
+    body = {**render_estimate(order), "status": STATUS_WORDS[order.status]}
+    return reply_placed(placed, {**body, **render_order_options(order)})
 
 
 def rate_driver(call: Call) -> Reply:
@@ -43,7 +48,8 @@ def pay_ride(call: Call) -> Reply:
 def get_ride(call: Call, ride_id: str) -> Reply:
     """Show a ride to somebody who may see it."""
     id_ = read_order_id(ride_id, "ride_id")
-    return render_ride(call.services.rides.get_ride(call.actor, id_))
+    view = call.services.rides.get_ride(call.actor, id_)
+    return {**render_ride(view), **render_order_options(view.order)}
 
 
 def list_ride_chats(call: Call, ride_id: str) -> Reply:

@@ -7,20 +7,37 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain.details import Offer, OrderDetails
+from chalicelib.domain.events import parse_order_id
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
 from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.permissions import can_see
+from chalicelib.domain.orders.placing import NO_EXTRAS, PlacedOrder, PlacingExtras, Repeat
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.retries import Retries
-from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale
+from chalicelib.errors import (
+    CourierBusy,
+    CourierTaken,
+    ExternalIdTaken,
+    KeyReused,
+    KeyTaken,
+    NotFound,
+    Stale,
+)
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.contacts import read_contact
-from chalicelib.services.ports import Clock, CourierStore, MailboxStore, OrderStore, PeopleStore
+from chalicelib.services.ports import (
+    Clock,
+    CourierStore,
+    KeyStore,
+    MailboxStore,
+    OrderStore,
+    PeopleStore,
+)
 
 _INDEX_LAG = timedelta(minutes=1)  # more than any index is behind
 
@@ -31,6 +48,7 @@ class CustomerOrders:
     def __init__(
         self,
         orders: OrderStore,
+        keys: KeyStore,
         couriers: CourierStore,
         people: PeopleStore,
         mailboxes: MailboxStore,
@@ -43,6 +61,7 @@ class CustomerOrders:
     ) -> None:
         self._retries = retries or Retries()
         self._orders = orders
+        self._keys = keys
         self._couriers = couriers
         self._people = people
         self._mailboxes = mailboxes
@@ -52,19 +71,50 @@ class CustomerOrders:
         self._ids = ids
         self._clock = clock
 
-    def place_order(self, details: OrderDetails) -> Order:
-        """Place an order and, unless its merchant comes first, look for its courier at once."""
-        return self._retries.retry_while_stale(lambda: self._try_place(details))
+    def place_order(self, details: OrderDetails, extras: PlacingExtras = NO_EXTRAS) -> PlacedOrder:
+        """Place an order and, unless its merchant comes first, look for its courier at once.
 
-    def _try_place(self, details: OrderDetails) -> Order:
-        """Place an order under a new id. Raises Stale if the id is taken, or its courier's row."""
+        Return the order that the same request has placed before, if it has. Raises KeyReused,
+        ExternalIdTaken where another request has.
+        """
+
+        def place() -> PlacedOrder:
+            found = self._find_placed(details.customer_id, extras)
+            return found or PlacedOrder(self._try_place(details, extras))
+
+        return self._retries.retry_while_stale(place)
+
+    def _find_placed(self, customer_id: str, extras: PlacingExtras) -> PlacedOrder | None:
+        """Find the order that was placed by the same request. Raises as place_order."""
+        for key, repeat in ((extras.key, Repeat.KEY), (extras.external_key, Repeat.EXTERNAL_ID)):
+            used = self._keys.find_key(key.name, self._clock()) if key else None
+            if key is None or used is None:
+                continue
+            order_id = parse_order_id(used.target)
+            order = self._find_order(order_id) if order_id else None
+            if used.key.request_hash == key.request_hash and order:
+                return PlacedOrder(order, repeat)
+            if repeat is Repeat.KEY:
+                raise KeyReused("This Idempotency-Key was used for another request.")
+            customer = Actor(customer_id, Role.CUSTOMER)
+            shown = {"id": str(order.id)} if order and can_see(order, customer) else {}
+            raise ExternalIdTaken("Another order has this external_id.", **shown)
+        return None
+
+    def _try_place(self, details: OrderDetails, extras: PlacingExtras) -> Order:
+        """Place an order under a new id. Raises Stale if the id is taken, or its courier's row, or
+        one of its keys."""
         now = self._clock()
         until = self._dispatch.compute_search_end(details.flow, now)
-        order, events = create_order(self._ids(), details, now, until)
+        order, events = create_order(
+            self._ids(), details, now, until, extras.options, extras.list_keys()
+        )
         try:
             if order.status is not Status.SEARCHING:
                 return self._writer.commit_order(None, order, events)
             return self._dispatch.offer_next(None, order, events)
+        except KeyTaken:
+            raise
         except Stale:
             # It may be this very order that has taken the id: the write's answer got lost, and
             # somebody has changed the order since. Under another id it would be placed twice.

@@ -7,6 +7,7 @@ from chalicelib.domain.money.fares import Tariffs, estimate_trip, normalize_vehi
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, OrderView, Status
+from chalicelib.domain.orders.placing import NO_EXTRAS, PlacedOrder, PlacingExtras
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import InvalidInput
 from chalicelib.services.dispatch.sequential import SequentialDispatch
@@ -43,8 +44,11 @@ class RideService:
         self._reallocate = reallocate
         self._clock = clock
 
-    def request_ride(self, rider: Actor, request: TripRequest) -> Order:
-        """Place the order of a ride, open to all free drivers near by. Raises InvalidInput."""
+    def request_ride(
+        self, rider: Actor, request: TripRequest, extras: PlacingExtras = NO_EXTRAS
+    ) -> PlacedOrder:
+        """Place the order of a ride, open to all free drivers near by. Raises InvalidInput, and as
+        CustomerOrders.place_order."""
         vehicle_type = normalize_vehicle_type(request.vehicle_type)
         tariff = self._tariffs.get(vehicle_type)
         if tariff is None:
@@ -63,7 +67,7 @@ class RideService:
             vehicle_type=vehicle_type,
             estimate=estimate_trip(request.pickup.point, request.dropoff.point, tariff),
         )
-        return self._customer_orders.place_order(details)
+        return self._customer_orders.place_order(details, extras)
 
     def check_vehicle(self, driver: Actor) -> None:
         """Check that there are rides for what a driver drives. Raises NoTariff."""

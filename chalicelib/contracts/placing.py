@@ -1,0 +1,72 @@
+"""What any client may add to a request that creates, beside its contract's own fields.
+
+The names are ours and the same in all contracts. Who sends none of them is answered as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from chalicelib.contracts.base import omit_none, read_text
+from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.options import OrderOptions
+from chalicelib.domain.request_keys import MAX_EXTERNAL_ID, MAX_KEY
+from chalicelib.errors import InvalidInput
+
+MAX_METADATA_KEYS = 20
+MAX_METADATA_KEY = 40
+MAX_METADATA_BYTES = 2048
+# draft-ietf-httpapi-idempotency-key-header-07: an RFC 8941 string. Most clients send it plain.
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+
+
+def read_idempotency_key(value: str) -> str:
+    """Read the value of an Idempotency-Key header, plain or quoted. Raises InvalidInput."""
+    text = value.strip()
+    if quoted := _QUOTED.fullmatch(text):
+        text = re.sub(r"\\(.)", r"\1", quoted[1])
+    elif text.startswith('"'):
+        raise InvalidInput("The Idempotency-Key is not a quoted string.", field="Idempotency-Key")
+    if not 1 <= len(text) <= MAX_KEY or not (text.isascii() and text.isprintable()):
+        raise InvalidInput(
+            f"The Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters.",
+            field="Idempotency-Key",
+        )
+    return text
+
+
+def read_order_options(data: Mapping[str, Any]) -> OrderOptions:
+    """Read what may be added to any order: {external_id?, metadata?}. Raises InvalidInput."""
+    external_id = data.get("external_id")
+    if external_id is not None:
+        external_id = read_text(external_id, "external_id", MAX_EXTERNAL_ID)
+    return OrderOptions(
+        external_id=external_id,
+        metadata=_read_metadata(data.get("metadata")),
+    )
+
+
+def _read_metadata(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise InvalidInput("metadata must be an object of texts.", field="metadata")
+    if len(value) > MAX_METADATA_KEYS:
+        raise InvalidInput(f"metadata has at most {MAX_METADATA_KEYS} keys.", field="metadata")
+    if not all(1 <= len(name) <= MAX_METADATA_KEY for name in value):
+        raise InvalidInput(
+            f"A key of metadata has 1 to {MAX_METADATA_KEY} characters.", field="metadata"
+        )
+    if len(msgspec.json.encode(value)) > MAX_METADATA_BYTES:
+        raise InvalidInput(f"metadata takes at most {MAX_METADATA_BYTES} bytes.", field="metadata")
+    return dict(value)
+
+
+def render_order_options(order: Order) -> dict[str, Any]:
+    """Render what was added to an order, as its views show it; nothing where nothing was."""
+    options = order.options
+    return omit_none(external_id=options.external_id, metadata=options.metadata or None)

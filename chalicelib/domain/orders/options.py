@@ -1,0 +1,19 @@
+"""What may be said of an order of any flow when it is placed, by who wants it said."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class OrderOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer adds to an order. It stays with the order: events carry none of it.
+
+    `external_id` is the customer's or merchant's own number of the order; `metadata` is kept and
+    given back, never interpreted.
+    """
+
+    external_id: str | None = None
+    metadata: dict[str, str] = {}
+
+
+NO_OPTIONS = OrderOptions()
