@@ -16,6 +16,7 @@ import msgspec
 
 KEY_KEPT_FOR = timedelta(hours=24)
 MAX_KEY = 255
+MIN_KEY = 16  # of a text in a message over a socket, to be a key beyond its connection
 MAX_EXTERNAL_ID = 100
 
 

@@ -68,8 +68,9 @@ def _set_available(services: Services, connection: Connection, request: SetAvail
 
 def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:
     if isinstance(request.order, OrderDetails):
-        return services.customer_orders.place_order(request.order).order
-    return services.rides.request_ride(_make_actor(connection), request.order).order
+        return services.customer_orders.place_order(request.order, request.extras).order
+    rider = _make_actor(connection)
+    return services.rides.request_ride(rider, request.order, request.extras).order
 
 
 def _get_order(services: Services, connection: Connection, request: GetOrder) -> OrderView:
@@ -87,7 +88,9 @@ def _rate_courier(services: Services, connection: Connection, request: RateCouri
 
 
 def _send_message(services: Services, connection: Connection, request: SendMessage) -> ChatMessage:
-    return services.chats.send_message(_make_actor(connection), request.order_id, request.text)
+    return services.chats.send_message(
+        _make_actor(connection), request.order_id, request.text, request.key
+    )
 
 
 def _get_messages(

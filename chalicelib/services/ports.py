@@ -21,7 +21,7 @@ from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, Fix, LastShown, Person, Rating, Restaurant
 from chalicelib.domain.rate_limits import RateLimit
-from chalicelib.domain.request_keys import UsedKey
+from chalicelib.domain.request_keys import RequestKey, UsedKey
 
 Clock = Callable[[], datetime]
 RenderEvent = Callable[[Subscriber, Event], Sequence[str]]
@@ -41,6 +41,8 @@ class OrderStore(Protocol):
 
 class KeyStore(Protocol):
     def find_key(self, name: str, now: datetime) -> UsedKey | None: ...
+    def insert_key(self, key: RequestKey, target: str, now: datetime) -> bool: ...
+    def change_target(self, name: str, target: str) -> None: ...
 
 
 class CourierStore(Protocol):
@@ -92,15 +94,16 @@ class PeopleStore(Protocol):
 class RatingStore(Protocol):
     """Ratings of couriers, one an order."""
 
-    def insert_rating(self, rating: Rating) -> None:
-        """Insert a rating and count it. Raises AlreadyRated."""
+    def insert_rating(self, rating: Rating, key: RequestKey | None = None) -> None:
+        """Insert a rating, with the key of its request, and count it. Raises AlreadyRated."""
 
 
 class ChatStore(Protocol):
     """Chat messages, by order."""
 
-    def insert_message(self, message: ChatMessage) -> None:
-        """Insert a message. Raises Stale if its id is another's."""
+    def insert_message(self, message: ChatMessage, key: RequestKey | None = None) -> None:
+        """Insert a message, with the key of its request. Raises Stale if its id is another's, or
+        the key is used."""
 
     def get_message(self, order_id: int, message_id: int) -> ChatMessage | None: ...
     def list_newest(self, order_id: int, limit: int, before: int | None) -> list[ChatMessage]: ...
@@ -168,8 +171,15 @@ class WalletStore(Protocol):
     def has_booking(self, wallet: Wallet, key: str) -> bool:
         """Tell whether a key is booked, as of a wallet that was read before."""
 
-    def commit_wallet(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
-        """Write a wallet, and the payout that it is for. Raises Stale if it is not `before`."""
+    def commit_wallet(
+        self,
+        before: Wallet,
+        after: Wallet,
+        payout: Payout | None = None,
+        key: RequestKey | None = None,
+    ) -> None:
+        """Write a wallet, the payout that it is for, and the key of the request for that. Raises
+        Stale if it is not `before`, or the key is used."""
 
     def get_payout(self, payout_id: str) -> Payout:
         """Read a payout. Raises NotFound."""
@@ -183,8 +193,11 @@ class PaymentStore(Protocol):
 
     def get_attempt(self, order_id: int, attempt: int) -> Payment | None: ...
     def get_latest(self, order_id: int) -> Payment | None: ...
-    def commit_payment(self, before: Payment | None, after: Payment) -> None:
-        """Write an attempt. Raises Stale if it is not `before`; None: if it is there."""
+    def commit_payment(
+        self, before: Payment | None, after: Payment, key: RequestKey | None = None
+    ) -> None:
+        """Write an attempt, with the key of its request. Raises Stale if it is not `before` (None:
+        if it is there), or if the key is used."""
 
 
 class FrameSender(Protocol):

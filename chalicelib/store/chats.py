@@ -5,19 +5,25 @@ from __future__ import annotations
 from uuid import uuid4
 
 import msgspec
+from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, ChatMessage
-from chalicelib.store.conditional import save_if
+from chalicelib.domain.request_keys import RequestKey
+from chalicelib.store.keys import save_with_key
 from chalicelib.store.tables import ChatRow
 
 
 class ChatTable:
     """Reads and writes the chats table."""
 
-    def insert_message(self, message: ChatMessage) -> None:
-        """Insert a message. Raises Stale if another has its id, even one of the same words: two
-        messages must not become one."""
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert_message(self, message: ChatMessage, key: RequestKey | None = None) -> None:
+        """Insert a message, with the key of its request. Raises Stale if another has its id, even
+        one of the same words, as two messages must not become one; or if the key is used."""
         row = ChatRow(
             message.order_id,
             message.id,
@@ -25,7 +31,8 @@ class ChatTable:
             commit=uuid4().hex,
             expires=int((message.at + CHAT_KEPT_FOR).timestamp()),
         )
-        save_if(row, ChatRow.message_id.does_not_exist() | (ChatRow.commit == row.commit))
+        is_new: Condition = ChatRow.message_id.does_not_exist() | (ChatRow.commit == row.commit)
+        save_with_key(self._connection, row, is_new, key, message.stream, message.at)
 
     def get_message(self, order_id: int, message_id: int) -> ChatMessage | None:
         """Read one message, strongly consistent; None if there is none."""

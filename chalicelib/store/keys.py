@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
+from uuid import uuid4
 
+from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.request_keys import RequestKey, UsedKey
 from chalicelib.store.clock import from_epoch_ms
-from chalicelib.store.tables import KeyRow
+from chalicelib.store.conditional import save_if, transaction, try_save, try_update
+from chalicelib.store.tables import ChatRow, KeyRow, PaymentRow
 
 
 class KeyPut(NamedTuple):
@@ -39,6 +42,33 @@ class KeyTable:
         if expires_at and expires_at <= now:
             return None
         return UsedKey(RequestKey(name, row.request, expires_at), row.target)
+
+    def insert_key(self, key: RequestKey, target: str, now: datetime) -> bool:
+        """Write a key by itself. Returns False if it is used."""
+        put = make_key_put(key, target, now, uuid4().hex)
+        return try_save(put.row, put.condition)
+
+    def change_target(self, name: str, target: str) -> None:
+        """Write another target of a key that is there."""
+        try_update(KeyRow(name), [KeyRow.target.set(target)], KeyRow.name.exists())
+
+
+def save_with_key(
+    connection: Connection,
+    row: ChatRow | PaymentRow,
+    condition: Condition,
+    key: RequestKey | None,
+    target: str,
+    now: datetime,
+) -> None:
+    """Put a row together with the key of its request, if it has one.
+    Raises Stale if the condition does not hold, or the key is used."""
+    if key is None:
+        save_if(row, condition)
+        return
+    with transaction(connection) as write:
+        write.save(row, condition=condition)
+        make_key_put(key, target, now, row.commit).add_to(write)
 
 
 def make_key_put(key: RequestKey, target: str, now: datetime, commit: str) -> KeyPut:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from uuid import uuid4
 
 import msgspec
+from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.money.payments import Payment
-from chalicelib.store.conditional import save_if
+from chalicelib.domain.request_keys import RequestKey
+from chalicelib.store.keys import save_with_key
 from chalicelib.store.tables import PaymentRow
 
 
 class PaymentTable:
     """Reads and writes the payments table."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def get_attempt(self, order_id: int, attempt: int) -> Payment | None:
         """Read one attempt, strongly consistent; None if there is none."""
@@ -30,8 +36,11 @@ class PaymentTable:
         )
         return next((_decode_payment(row) for row in rows), None)
 
-    def commit_payment(self, before: Payment | None, after: Payment) -> None:
-        """Write `after` if the attempt is still `before` (None: not there). Raises Stale."""
+    def commit_payment(
+        self, before: Payment | None, after: Payment, key: RequestKey | None = None
+    ) -> None:
+        """Write `after` if the attempt is still `before` (None: not there), with the key of the
+        request that began it. Raises Stale."""
         is_before = (
             PaymentRow.version == before.version if before else PaymentRow.order_id.does_not_exist()
         )
@@ -42,7 +51,9 @@ class PaymentTable:
             version=after.version,
             commit=uuid4().hex,
         )
-        save_if(row, is_before | (PaymentRow.commit == row.commit))
+        is_unchanged: Condition = is_before | (PaymentRow.commit == row.commit)
+        now = after.initiated_at
+        save_with_key(self._connection, row, is_unchanged, key, after.outbox.stream, now)
 
 
 def _decode_payment(row: PaymentRow) -> Payment:

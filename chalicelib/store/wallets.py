@@ -17,9 +17,11 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import NotFound
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import save_if, save_once, transaction
+from chalicelib.store.keys import make_key_put
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 
 
@@ -52,12 +54,19 @@ class WalletTable:
             return False
         return True
 
-    def commit_wallet(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
-        """Write `after` if the wallet is still `before`, with the payout that it is for, if any.
+    def commit_wallet(
+        self,
+        before: Wallet,
+        after: Wallet,
+        payout: Payout | None = None,
+        key: RequestKey | None = None,
+    ) -> None:
+        """Write `after` if the wallet is still `before`, with the payout that it is for, if any,
+        and the key of the request for that.
 
-        Raises Stale if the wallet changed meanwhile; then neither is written. It is Stale as well
-        if this write was done, its answer got lost, and another wrote before the SDK sent it
-        again: whoever tries again has to look first whether the bookings are there.
+        Raises Stale if the wallet changed meanwhile, or the key is used; then none is written. It
+        is Stale as well if this write was done, its answer got lost, and another wrote before the
+        SDK sent it again: whoever tries again has to look first whether the bookings are there.
         """
         # The order matters: `after` no longer has these bookings, so they must be rows by then.
         self._move_to_ledger(before)
@@ -70,6 +79,9 @@ class WalletTable:
         with transaction(self._connection) as write:
             write.save(wallet_row, condition=_is_wallet(before, wallet_row))
             write.save(payout_row, condition=is_new)
+            if key:
+                now = payout.requested_at
+                make_key_put(key, payout.outbox.stream, now, payout_row.commit).add_to(write)
 
     @staticmethod
     def _move_to_ledger(wallet: Wallet) -> None:

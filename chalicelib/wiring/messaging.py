@@ -59,7 +59,7 @@ def build_messaging(
         history=EventHistory(
             parts.mailboxes, parts.connections, parts.counters, parts.threads, parts.clock
         ),
-        announcements=Announcements(fanout, parts.clock),
+        announcements=Announcements(fanout, parts.request_keys, parts.clock),
     )
 
 

@@ -25,6 +25,15 @@ def build_money(parts: Parts, messaging: MessagingServices) -> MoneyServices:
     wallets = WalletService(parts.wallets, messaging.outboxes)
     return MoneyServices(
         earnings=Earnings(wallets, parts.orders, messaging.outboxes, parts.clock),
-        payments=Payments(parts.payments, parts.orders, messaging.outboxes, parts.clock),
-        payouts=Payouts(wallets, parts.wallets, messaging.outboxes, parts.ids, parts.clock),
+        payments=Payments(
+            parts.payments, parts.orders, parts.request_keys, messaging.outboxes, parts.clock
+        ),
+        payouts=Payouts(
+            wallets,
+            parts.wallets,
+            parts.request_keys,
+            messaging.outboxes,
+            parts.ids,
+            parts.clock,
+        ),
     )

@@ -54,14 +54,14 @@ def build_orders(
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),
-        ratings=RatingService(parts.ratings, customer, parts.clock),
+        ratings=RatingService(parts.ratings, customer, parts.request_keys, parts.clock),
     )
 
 
 def _build_customer(parts: Parts, dispatch: DispatchServices) -> CustomerOrders:
     return CustomerOrders(
         parts.orders,
-        parts.keys,
+        parts.request_keys,
         parts.couriers,
         parts.people,
         parts.mailboxes,
@@ -97,6 +97,7 @@ def _build_chats(
         parts.chats,
         parts.allowances,
         customer,
+        parts.request_keys,
         messaging.relay,
         parts.queue,
         DEFAULT_LIMITS,

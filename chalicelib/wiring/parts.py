@@ -17,6 +17,7 @@ from chalicelib.domain.retries import Retries
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.services import ports
+from chalicelib.services.request_keys import RequestKeys
 from chalicelib.settings import Settings
 from chalicelib.store.allowances import AllowanceTable
 from chalicelib.store.chats import ChatTable
@@ -69,7 +70,7 @@ class Parts(msgspec.Struct, frozen=True):
     gateway: ports.FrameSender
     queue: ports.WakeupSender
     orders: ports.OrderStore
-    keys: ports.KeyStore
+    request_keys: RequestKeys
     couriers: ports.CourierStore
     people: ports.PeopleStore
     restaurants: ports.RestaurantStore
@@ -101,18 +102,18 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         gateway=given.get("gateway") or _build_gateway(database.session, settings),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
         orders=given.get("orders") or OrderTable(database),
-        keys=KeyTable(),
+        request_keys=RequestKeys(KeyTable(), clock),
         couriers=CourierTable(threads, retries, clock),
         people=PeopleTable(retries),
         restaurants=RestaurantTable(),
         ratings=RatingTable(database, retries),
-        chats=ChatTable(),
+        chats=ChatTable(database),
         allowances=AllowanceTable(),
         connections=given.get("connections") or ConnectionTable(),
         mailboxes=given.get("mailboxes") or MailboxTable(),
         counters=CounterTable(threads),
         wallets=WalletTable(database),
-        payments=PaymentTable(),
+        payments=PaymentTable(database),
     )
 
 

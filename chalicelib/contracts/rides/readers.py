@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from chalicelib.contracts.base import MAX_TOKEN, Data, read_optional_text, read_text
+from msgspec.structs import replace
+
+from chalicelib.contracts.base import (
+    MAX_TOKEN,
+    Data,
+    SocketMessage,
+    read_optional_text,
+    read_text,
+)
 from chalicelib.contracts.fixes import read_fix
+from chalicelib.contracts.placing import read_order_options
 from chalicelib.contracts.rides import bodies
 from chalicelib.domain.details import TripRequest
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.money.fares import STANDARD
-from chalicelib.domain.orders.requests import Authenticate, RateCourier, ReportFix
+from chalicelib.domain.orders.placing import PlacingExtras
+from chalicelib.domain.orders.requests import (
+    Authenticate,
+    ClientRequest,
+    PlaceOrder,
+    RateCourier,
+    ReportFix,
+    SendMessage,
+)
+from chalicelib.domain.request_keys import (
+    MIN_KEY,
+    hash_request,
+    make_connection_key,
+    make_external_id_key,
+    make_request_key,
+)
 from chalicelib.errors import InvalidInput, NotFound
 
 NO_SUCH_RIDE = "There is no such ride."
@@ -38,6 +63,35 @@ def read_ride_request(data: Data) -> TripRequest:
         vehicle_type=read_optional_text(data.get("vehicle_type"), "vehicle_type", 40) or STANDARD,
         notes=read_optional_text(data.get("notes"), "notes"),
     )
+
+
+def add_keys(
+    request: ClientRequest | None,
+    message: SocketMessage,
+    data: Any,
+    connection: Connection,
+    now: datetime,
+) -> ClientRequest | None:
+    """Give a request that creates the keys by which it is known when it comes again: by the
+    `event_id` of its message, and a ride by its `external_id`. Raises InvalidInput.
+
+    A long event_id is a key of its person's. A short one is a key within its own connection: many
+    clients count theirs from 1.
+    """
+    if not isinstance(request, PlaceOrder | SendMessage):
+        return request
+    person_id, request_hash, key = connection.person_id, hash_request(message.name, data), None
+    if message.echo is not None:
+        text = str(message.echo)
+        make = make_request_key if len(text) >= MIN_KEY else make_connection_key
+        owner = person_id if len(text) >= MIN_KEY else connection.id
+        key = make(owner, text, request_hash, now)
+    if isinstance(request, SendMessage):
+        return replace(request, key=key)
+    options = read_order_options(data or {})
+    id_ = options.external_id
+    external_key = make_external_id_key(None, person_id, id_, request_hash) if id_ else None
+    return replace(request, extras=PlacingExtras(options, key, external_key))
 
 
 def read_rating(data: Data) -> RateCourier:

@@ -41,6 +41,7 @@ from chalicelib.contracts.rides.answers import (
 )
 from chalicelib.contracts.rides.readers import (
     NO_SUCH_RIDE,
+    add_keys,
     read_authenticate,
     read_before,
     read_location_update,
@@ -141,6 +142,7 @@ class RidesContract(Contract):
         try:
             message = SocketMessage(name, echo=_read_event_id(found.get("event_id")))
             request = _read_request(name, found.get("data"), connection, now)
+            request = add_keys(request, message, found.get("data"), connection, now)
             if not self._ws_create and isinstance(request, PlaceOrder | RateCourier):
                 raise UseRest("This is done by REST here.")
         except WaybillError as error:

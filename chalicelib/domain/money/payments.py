@@ -77,6 +77,11 @@ def payment_stream(payment_id: str) -> str:
     return f"{_STREAM_PREFIX}{payment_id}"
 
 
+def parse_payment_stream(stream: str) -> str:
+    """Read which payment's stream this is."""
+    return stream.removeprefix(_STREAM_PREFIX)
+
+
 def parse_payment_id(payment_id: str) -> tuple[int, int] | None:
     """Parse a payment's id into (order id, attempt); None if it can't be one."""
     if not payment_id.startswith(_ID_PREFIX):

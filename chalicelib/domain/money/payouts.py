@@ -55,6 +55,11 @@ def payout_stream(payout_id: str) -> str:
     return f"{_STREAM_PREFIX}{payout_id}"
 
 
+def parse_payout_stream(stream: str) -> str:
+    """Read which payout's stream this is."""
+    return stream.removeprefix(_STREAM_PREFIX)
+
+
 def approve_payout(payout: Payout, now: datetime) -> Payout:
     """Return a payout approved; one that is approved already, or completed, as it is."""
     if payout.status is not PayoutStatus.REQUESTED:

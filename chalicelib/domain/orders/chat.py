@@ -69,6 +69,11 @@ def chat_stream(order_id: int, message_id: int) -> str:
     return f"chat#{order_id}#{message_id}"
 
 
+def parse_chat_stream(stream: str) -> tuple[int, int]:
+    """Read the ids of order and message from the stream of a message's events."""
+    return parse_message_key(stream.partition("#")[2])
+
+
 def parse_message_key(name: str) -> tuple[int, int]:
     """Read the ids of order and message from a stream's name less its kind: `{order}#{message}`."""
     order_id, _, message_id = name.partition("#")

@@ -10,7 +10,9 @@ import msgspec
 
 from chalicelib.domain.details import OrderDetails, TripRequest
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.placing import NO_EXTRAS, PlacingExtras
 from chalicelib.domain.people import Fix
+from chalicelib.domain.request_keys import RequestKey
 
 
 class Authenticate(msgspec.Struct, frozen=True):
@@ -55,9 +57,10 @@ class SetAvailability(msgspec.Struct, frozen=True):
 
 class PlaceOrder(msgspec.Struct, frozen=True):
     """Ask for a trip, whose details the tariffs complete, or place an order that is complete.
-    Answered with the new Order."""
+    Answered with the Order, new or placed before by the same request."""
 
     order: TripRequest | OrderDetails
+    extras: PlacingExtras = NO_EXTRAS
 
 
 class GetOrder(msgspec.Struct, frozen=True):
@@ -82,10 +85,12 @@ class RateCourier(msgspec.Struct, frozen=True):
 
 
 class SendMessage(msgspec.Struct, frozen=True):
-    """Ask to send a text to the other side of an order. Answered with the ChatMessage."""
+    """Ask to send a text to the other side of an order. Answered with the ChatMessage, new or sent
+    before by the same request, which `key` tells."""
 
     order_id: int
     text: str
+    key: RequestKey | None = None
 
 
 class GetMessages(msgspec.Struct, frozen=True):

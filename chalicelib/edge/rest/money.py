@@ -17,7 +17,7 @@ from chalicelib.contracts.money import (
 )
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, PublicCall, read_order_id
-from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.responses import Reply, reply_created
 from chalicelib.edge.rest.routes import PublicRoute, Route
 from chalicelib.errors import Unauthenticated
 
@@ -29,8 +29,10 @@ def initiate_payment(call: Call) -> Reply:
     body = call.read_body()
     order_id, method = read_order_id(body.get("order_id")), read_method(body)
     upi_id = read_upi_id(body)
-    payment = call.services.payments.initiate_payment(call.actor, order_id, method, upi_id)
-    return 201, render_payment(payment)
+    made = call.services.payments.initiate_payment(
+        call.actor, order_id, method, upi_id, call.read_key()
+    )
+    return reply_created(render_payment(made.payment), made.is_replay)
 
 
 def apply_payment_result(call: PublicCall, payment_id: str) -> Reply:
@@ -48,8 +50,10 @@ def request_payout(call: Call) -> Reply:
     """Request a payout from the courier's wallet to a bank account."""
     body = call.read_body()
     amount_minor, account = read_amount(body), read_account(body)
-    payout = call.services.payouts.request_payout(call.actor, amount_minor, account)
-    return 201, render_payout(payout)
+    payout, is_replay = call.services.payouts.request_payout(
+        call.actor, amount_minor, account, call.read_key()
+    )
+    return reply_created(render_payout(payout), is_replay)
 
 
 def approve_payout(call: Call, payout_id: str) -> Reply:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.contracts.placing import read_order_options
 from chalicelib.domain.orders.placing import PlacedOrder, PlacingExtras, Repeat
 from chalicelib.domain.request_keys import make_external_id_key
 from chalicelib.edge.rest.calls import Call
-from chalicelib.edge.rest.responses import Reply, json_response
-
-REPLAYED_HEADER = "Idempotent-Replayed"
+from chalicelib.edge.rest.responses import Reply, reply_created
 
 
 def read_extras(call: Call, merchant_id: str | None = None) -> PlacingExtras:
@@ -29,13 +25,6 @@ def read_extras(call: Call, merchant_id: str | None = None) -> PlacingExtras:
 def reply_placed(placed: PlacedOrder, body: dict[str, Any]) -> Reply:
     """Answer with an order that was placed: 201, also to the same request under the same key; 200
     where it was known by its external id alone."""
-    if placed.repeat is Repeat.KEY:
-        return replay(201, body)
-    return (200 if placed.repeat else 201), body
-
-
-def replay(status: int, body: dict[str, Any]) -> Response:
-    """Answer a request that was made before by the same key."""
-    response = json_response(status, body)
-    response.headers[REPLAYED_HEADER] = "true"
-    return response
+    if placed.repeat is Repeat.EXTERNAL_ID:
+        return body
+    return reply_created(body, is_replay=placed.repeat is Repeat.KEY)

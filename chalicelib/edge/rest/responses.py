@@ -30,6 +30,7 @@ Body = Mapping[str, Any] | Sequence[Any]
 Reply = Response | tuple[int, Body] | Body
 """What a view returns: a body (200), a status with a body, or a whole response."""
 
+REPLAYED_HEADER = "Idempotent-Replayed"
 # An answer is one person's: no proxy and no browser may keep it.
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
@@ -58,6 +59,15 @@ def json_response(status: int, body: Body) -> Response:
     """Make a response whose body is JSON."""
     text = msgspec.json.encode(body).decode()
     return Response(body=text, status_code=status, headers=dict(_HEADERS))
+
+
+def reply_created(body: Body, is_replay: bool) -> Reply:
+    """Answer with what was created: now, or before by the same request, which is said in a header
+    (draft-ietf-httpapi-idempotency-key-header-07 leaves it open how)."""
+    response = json_response(201, body)
+    if is_replay:
+        response.headers[REPLAYED_HEADER] = "true"
+    return response
 
 
 def error_response(error: WaybillError) -> Response:

@@ -12,7 +12,7 @@ from chalicelib.contracts.rides.socket import NAME
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.placing import read_extras, reply_placed
-from chalicelib.edge.rest.responses import Reply
+from chalicelib.edge.rest.responses import Reply, reply_created
 from chalicelib.edge.rest.routes import Route
 
 MAX_ANNOUNCEMENT = 2000
@@ -30,8 +30,10 @@ def request_ride(call: Call) -> Reply:
 def rate_driver(call: Call) -> Reply:
     """Rate the driver of a ride that is over, once."""
     rating = read_rating(call.read_body())
-    call.services.ratings.rate_courier(call.actor, rating.order_id, rating.stars, rating.comment)
-    return 201, {"status": "success", "message": "Rating submitted"}
+    is_replay = call.services.ratings.rate_courier(
+        call.actor, rating.order_id, rating.stars, rating.comment, call.read_key()
+    )
+    return reply_created({"status": "success", "message": "Rating submitted"}, is_replay)
 
 
 def pay_ride(call: Call) -> Reply:
@@ -39,10 +41,11 @@ def pay_ride(call: Call) -> Reply:
     body = call.read_body()
     amount_minor = read_amount(body) if body.get("amount") is not None else None
     order_id = read_order_id(body.get("ride_id"), "ride_id")
-    payment, is_new = call.services.payments.pay_order(
-        call.actor, order_id, read_method(body), read_upi_id(body), amount_minor
+    made = call.services.payments.pay_order(
+        call.actor, order_id, read_method(body), read_upi_id(body), amount_minor, call.read_key()
     )
-    return (201 if is_new else 200), {**render_payment(payment), "ride_id": str(order_id)}
+    shown = {**render_payment(made.payment), "ride_id": str(order_id)}
+    return reply_created(shown, made.is_replay) if made.is_new else shown
 
 
 def get_ride(call: Call, ride_id: str) -> Reply:
@@ -63,8 +66,8 @@ def list_ride_chats(call: Call, ride_id: str) -> Reply:
 def announce(call: Call) -> Reply:
     """Send an announcement to everybody on a socket of this contract."""
     msg = read_text(call.read_body().get("msg"), "msg", MAX_ANNOUNCEMENT)
-    call.services.announcements.post_announcement(NAME, msg)
-    return 201, {"msg": msg}
+    is_replay = call.services.announcements.post_announcement(NAME, msg, call.read_key())
+    return reply_created({"msg": msg}, is_replay)
 
 
 ROUTES = (

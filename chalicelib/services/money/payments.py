@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from secrets import token_urlsafe
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from chalicelib.domain.events import Entry
 from chalicelib.domain.money import payments
-from chalicelib.domain.money.payments import Payment, PaymentResult, PaymentStatus
+from chalicelib.domain.money.payments import (
+    Payment,
+    PaymentResult,
+    PaymentStatus,
+    parse_payment_stream,
+)
 from chalicelib.domain.money.pricing import compute_final_price
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import Conflict, InvalidInput, InvalidTransition, NotFound
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.ports import Clock, OrderStore, PaymentStore
+from chalicelib.services.request_keys import RequestKeys
 
 _STATUS_WORDS = {
     PaymentStatus.INITIATED: "pending",
@@ -23,22 +31,44 @@ _STATUS_WORDS = {
 }
 
 
+class MadePayment(NamedTuple):
+    """A payment that was asked for: begun now, where it `is_new`; by the same request before, where
+    it `is_replay`; else by another."""
+
+    payment: Payment
+    is_new: bool = True
+    is_replay: bool = False
+
+
 class Payments:
     """Begins payments, and notes their provider's results."""
 
     def __init__(
-        self, store: PaymentStore, orders: OrderStore, outbox_writer: OutboxWriter, clock: Clock
+        self,
+        store: PaymentStore,
+        orders: OrderStore,
+        keys: RequestKeys,
+        outbox_writer: OutboxWriter,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._orders = orders
+        self._keys = keys
         self._outbox_writer = outbox_writer
         self._clock = clock
 
     def initiate_payment(
-        self, actor: Actor, order_id: int, method: str, upi_id: str | None
-    ) -> Payment:
-        """Begin to pay for one's own order. Raises NotFound, or Conflict where the order is
-        cancelled, paid, or being paid."""
+        self,
+        actor: Actor,
+        order_id: int,
+        method: str,
+        upi_id: str | None,
+        key: RequestKey | None = None,
+    ) -> MadePayment:
+        """Begin to pay for one's own order. Raises NotFound, KeyReused, or Conflict where the order
+        is cancelled, paid, or being paid."""
+        if found := self._find_made(key):
+            return MadePayment(found, is_replay=True)
         order = self._get_own_order(actor, order_id)
         if order.status is Status.CANCELLED:
             raise Conflict("This order was cancelled.")
@@ -52,16 +82,36 @@ class Payments:
             initiated_at=self._clock(),
             token=token_urlsafe(9),
         )
-        return self._outbox_writer.retry_change(lambda: self._insert_unless_paid(draft))
+        return self._outbox_writer.retry_change(lambda: self._insert_unless_paid(draft, key))
+
+    def _tell_repeat(self, latest: Payment, key: RequestKey | None) -> MadePayment:
+        """Tell whether a payment that is there was begun by the same request, at the same moment."""
+        if made := self._find_made(key):
+            return MadePayment(made, is_replay=True)
+        return MadePayment(latest, is_new=False)
+
+    def _find_made(self, key: RequestKey | None) -> Payment | None:
+        """Find the payment that the same request has begun. Raises KeyReused."""
+        stream = self._keys.find_target(key)
+        found = payments.parse_payment_id(parse_payment_stream(stream)) if stream else None
+        return self._store.get_attempt(*found) if found else None
 
     def pay_order(
-        self, actor: Actor, order_id: int, method: str, upi_id: str | None, amount_minor: int | None
-    ) -> tuple[Payment, bool]:
-        """Pay for one's own finished order once; return the payment, and whether it is new.
+        self,
+        actor: Actor,
+        order_id: int,
+        method: str,
+        upi_id: str | None,
+        amount_minor: int | None,
+        key: RequestKey | None = None,
+    ) -> MadePayment:
+        """Pay for one's own finished order once.
 
         Raises NotFound, InvalidTransition before the order is done, InvalidInput for an amount that
-        is not the fare.
+        is not the fare, KeyReused.
         """
+        if made := self._find_made(key):
+            return MadePayment(made, is_replay=True)
         order = self._get_own_order(actor, order_id)
         if order.status is not Status.DONE:
             raise InvalidTransition(order.status.value, "pay", ())
@@ -70,14 +120,14 @@ class Payments:
             raise InvalidInput("The amount is not the fare.", field="amount", fare=fare_minor / 100)
         latest = self._store.get_latest(order_id)
         if latest and latest.status is not PaymentStatus.FAILED:
-            return latest, False
+            return self._tell_repeat(latest, key)
         try:
-            return self.initiate_payment(actor, order_id, method, upi_id), True
+            return self.initiate_payment(actor, order_id, method, upi_id, key)
         except Conflict:  # another request began a payment since the look above
             found = self._store.get_latest(order_id)
             if found is None:
                 raise
-            return found, False
+            return self._tell_repeat(found, key)
 
     def apply_result(self, payment_id: str, result: PaymentResult) -> Payment:
         """Write the provider's result of a payment; the same one again changes nothing.
@@ -108,22 +158,26 @@ class Payments:
             raise NotFound("There is no such order.")
         return order
 
-    def _insert_unless_paid(self, draft: Payment) -> Payment:
+    def _insert_unless_paid(self, draft: Payment, key: RequestKey | None) -> MadePayment:
         """Write a new payment as the order's next attempt. Raises Conflict where the order is paid,
         or being paid; Stale where another attempt came first."""
         latest = self._store.get_latest(draft.order_id)
         if latest and latest.token == draft.token:
-            return latest  # an earlier try wrote it, and got no answer
+            return MadePayment(latest)  # an earlier try wrote it, and got no answer
+        if found := self._find_made(key):
+            return MadePayment(found, is_replay=True)  # at the same moment
         if latest and latest.status is not PaymentStatus.FAILED:
             raise Conflict("This order is paid, or being paid.", payment_id=latest.id)
         attempt = latest.attempt + 1 if latest else 1
         payment = payments.initiate_payment(replace(draft, attempt=attempt))
-        self._commit_payment(None, payment)
-        return payment
+        self._commit_payment(None, payment, key)
+        return MadePayment(payment)
 
-    def _commit_payment(self, before: Payment | None, after: Payment) -> None:
+    def _commit_payment(
+        self, before: Payment | None, after: Payment, key: RequestKey | None = None
+    ) -> None:
         def write(entries: tuple[Entry, ...]) -> None:
-            self._store.commit_payment(before, replace(after, entries=entries))
+            self._store.commit_payment(before, replace(after, entries=entries), key)
 
         told = before.outbox if before else replace(after.outbox, entries=())
         self._outbox_writer.commit_outbox(told, after.outbox, write)

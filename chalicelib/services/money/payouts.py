@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from chalicelib.domain.events import Entry
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.money import payouts, wallets
-from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.money.payouts import Payout, parse_payout_stream
 from chalicelib.domain.people import Actor
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import NotFound, Stale
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.money.wallets import WalletService
 from chalicelib.services.ports import Clock, WalletStore
+from chalicelib.services.request_keys import RequestKeys
 
 
 class Payouts:
@@ -26,24 +28,31 @@ class Payouts:
         self,
         wallets: WalletService,
         store: WalletStore,
+        keys: RequestKeys,
         outbox_writer: OutboxWriter,
         ids: IdSource,
         clock: Clock,
     ) -> None:
         self._wallets = wallets
         self._store = store
+        self._keys = keys
         self._outbox_writer = outbox_writer
         self._ids = ids
         self._clock = clock
 
-    def request_payout(self, actor: Actor, amount_minor: int, bank_account: str) -> Payout:
-        """Set an amount of the actor's wallet aside to be transferred. Raises BalanceTooLow."""
+    def request_payout(
+        self, actor: Actor, amount_minor: int, bank_account: str, key: RequestKey | None = None
+    ) -> tuple[Payout, bool]:
+        """Set an amount of the actor's wallet aside to be transferred; return the payout, and
+        whether the same request had made it before. Raises BalanceTooLow, KeyReused."""
         now, token = self._clock(), token_urlsafe(9)
 
-        def reserve_once() -> Payout:
+        def reserve_once() -> tuple[Payout, bool]:
+            if stream := self._keys.find_target(key):
+                return self._store.get_payout(parse_payout_stream(stream)), True
             id_ = f"payout_{self._ids()}"
             payout = Payout(id_, actor.id, amount_minor, bank_account, now, token=token)
-            return self._reserve_payout(payout, now)
+            return self._reserve_payout(payout, now, key), False
 
         return self._outbox_writer.retry_change(reserve_once)
 
@@ -60,12 +69,13 @@ class Payouts:
             lambda payout: payouts.complete_payout(payout, transaction_id, self._clock()),
         )
 
-    def _reserve_payout(self, payout: Payout, now: datetime) -> Payout:
-        """Write a payout and book it, in one transaction. Raises Stale where neither was done."""
+    def _reserve_payout(self, payout: Payout, now: datetime, key: RequestKey | None) -> Payout:
+        """Write a payout and its key, and book it, in one transaction. Raises Stale where nothing
+        was done."""
         wallet = self._wallets.get_wallet(payout.courier_id)
         after = wallets.reserve_payout(wallet, payout.id, payout.amount_minor, now)
         try:
-            self._wallets.commit_wallet(wallet, after, payout)
+            self._wallets.commit_wallet(wallet, after, payout, key)
         except Stale:
             # It may be done all the same: written, not answered, and another wrote the wallet
             # before the SDK sent it again. A second try would set the amount aside twice. And the

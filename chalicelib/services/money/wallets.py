@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from chalicelib.domain.events import Entry
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.ports import WalletStore
 
@@ -30,13 +31,21 @@ class WalletService:
         """Tell whether a key is booked, as of a wallet that was read before."""
         return self._store.has_booking(wallet, key)
 
-    def commit_wallet(self, before: Wallet, after: Wallet, payout: Payout | None = None) -> None:
-        """Write a wallet with the payout that it is for, if any, and deliver its events.
+    def commit_wallet(
+        self,
+        before: Wallet,
+        after: Wallet,
+        payout: Payout | None = None,
+        key: RequestKey | None = None,
+    ) -> None:
+        """Write a wallet with the payout that it is for, if any, and the key of the request for
+        that; deliver its events.
 
-        Raises Stale if the wallet changed since `before` was read: read, look and decide again.
+        Raises Stale if the wallet changed since `before` was read, or the key is used: read, look
+        and decide again.
         """
 
         def write(entries: tuple[Entry, ...]) -> None:
-            self._store.commit_wallet(before, replace(after, entries=entries), payout)
+            self._store.commit_wallet(before, replace(after, entries=entries), payout, key)
 
         self._outbox_writer.commit_outbox(before.outbox, after.outbox, write)

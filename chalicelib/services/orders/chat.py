@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, wait
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.orders.chat import (
@@ -19,16 +21,19 @@ from chalicelib.domain.orders.chat import (
     PAGE_SIZE,
     ChatMessage,
     chat_stream,
+    parse_chat_stream,
 )
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
 from chalicelib.domain.rate_limits import CHAT, RateLimit
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.retries import Retries
-from chalicelib.errors import InvalidTransition, RateLimited
+from chalicelib.errors import InvalidTransition, RateLimited, Stale, WaybillError
 from chalicelib.services.messaging.outbox import make_relay_wakeup
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.ports import AllowanceStore, ChatStore, Clock, WakeupSender
+from chalicelib.services.request_keys import RequestKeys
 
 MAX_PAGE_BYTES = 100_000  # of one page's text: AWS quota, 128 KB a message
 _MESSAGE_BYTES = 200  # of a message on the wire, besides its text
@@ -49,6 +54,7 @@ class ChatService:
         chats: ChatStore,
         allowances: AllowanceStore,
         customer_orders: CustomerOrders,
+        keys: RequestKeys,
         relay: OutboxRelay,
         queue: WakeupSender,
         limits: Mapping[str, RateLimit],
@@ -61,6 +67,7 @@ class ChatService:
         self._chats = chats
         self._allowances = allowances
         self._customer_orders = customer_orders
+        self._keys = keys
         self._relay = relay
         self._queue = queue
         self._limit = limits[CHAT]
@@ -68,34 +75,41 @@ class ChatService:
         self._pool = pool
         self._clock = clock
 
-    def send_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
+    def send_message(
+        self, actor: Actor, order_id: int, text: str, key: RequestKey | None = None
+    ) -> ChatMessage:
         """Write to the other side of an order, while it is not finished. Spends an allowance.
+        Return the message that the same request has written before, if it has.
 
         The wakeup goes out while it is asked whether this is allowed. Of a refused message it finds
         nothing. Raises NotFound for outsiders, InvalidTransition once the order is over,
-        RateLimited, Unavailable.
+        RateLimited, Unavailable, KeyReused.
         """
-        assert actor.role is not None
         announced = [self._announce_message(order_id)]
         counting = self._pool.submit(self._count_messages, order_id)
+        looking = self._pool.submit(self._find_sent, key)
         try:
             order, now = self._spend_allowance(actor, order_id), self._clock()
             nth = 1 + counting.result()
+        except WaybillError:
+            if sent := looking.result():
+                return sent  # what was done is done, whatever is allowed by now
+            raise
         finally:
             wait([counting])
+            wait([looking])
             wait([announced[0].sending])
+        if sent := looking.result():
+            return sent
         if nth > MAX_MESSAGES:
             raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
-        to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
-        role = actor.role
+        draft = _draft_message(actor, order, text, now, nth)
 
         def commit_message() -> ChatMessage:
-            # Under another id each time: Stale says that this one was taken.
+            # Under another id each time: Stale says that this one was taken, or the key.
             id_, sending = announced.pop() if announced else self._announce_message(order_id)
             sending.result()  # what is not on the queue must not be stored
-            return self._commit_message(
-                ChatMessage(id_, order_id, actor.id, role, text, now, to, nth)
-            )
+            return self._commit_message(replace(draft, id=id_), key)
 
         return self._retries.retry_while_stale(commit_message)
 
@@ -130,15 +144,26 @@ class ChatService:
             )
         return order
 
-    def _commit_message(self, message: ChatMessage) -> ChatMessage:
-        """Store a message and deliver it. Raises Stale if its id is taken.
+    def _find_sent(self, key: RequestKey | None) -> ChatMessage | None:
+        """Find the message that the same request has written. Raises KeyReused."""
+        stream = self._keys.find_target(key)
+        return self._chats.get_message(*parse_chat_stream(stream)) if stream else None
+
+    def _commit_message(self, message: ChatMessage, key: RequestKey | None) -> ChatMessage:
+        """Store a message and deliver it; or return the one that the same request has stored at the
+        same moment. Raises Stale if its id is taken.
 
         The other side waits for it: the sender's own devices are delivered to afterwards.
         """
         others = tuple(id_ for id_ in message.to if id_ != message.sender_id)
-        self._relay.write_and_deliver(
-            message.make_outbox_for(others), lambda: self._chats.insert_message(message)
-        )
+        try:
+            self._relay.write_and_deliver(
+                message.make_outbox_for(others), lambda: self._chats.insert_message(message, key)
+            )
+        except Stale:
+            if sent := self._find_sent(key):
+                return sent
+            raise
         self._relay.deliver_now(message.make_outbox_for((message.sender_id,)))
         return message
 
@@ -155,3 +180,10 @@ class ChatService:
                 break
             found.append(message)
         return found[::-1]
+
+
+def _draft_message(actor: Actor, order: Order, text: str, now: datetime, nth: int) -> ChatMessage:
+    """Make a message for both sides of an order, without an id yet."""
+    assert actor.role is not None
+    to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
+    return ChatMessage(0, order.id, actor.id, actor.role, text, now, to, nth)

@@ -21,7 +21,6 @@ from chalicelib.errors import (
     CourierBusy,
     CourierTaken,
     ExternalIdTaken,
-    KeyReused,
     KeyTaken,
     NotFound,
     Stale,
@@ -33,11 +32,11 @@ from chalicelib.services.orders.contacts import read_contact
 from chalicelib.services.ports import (
     Clock,
     CourierStore,
-    KeyStore,
     MailboxStore,
     OrderStore,
     PeopleStore,
 )
+from chalicelib.services.request_keys import RequestKeys
 
 _INDEX_LAG = timedelta(minutes=1)  # more than any index is behind
 
@@ -48,7 +47,7 @@ class CustomerOrders:
     def __init__(
         self,
         orders: OrderStore,
-        keys: KeyStore,
+        keys: RequestKeys,
         couriers: CourierStore,
         people: PeopleStore,
         mailboxes: MailboxStore,
@@ -86,20 +85,22 @@ class CustomerOrders:
 
     def _find_placed(self, customer_id: str, extras: PlacingExtras) -> PlacedOrder | None:
         """Find the order that was placed by the same request. Raises as place_order."""
-        for key, repeat in ((extras.key, Repeat.KEY), (extras.external_key, Repeat.EXTERNAL_ID)):
-            used = self._keys.find_key(key.name, self._clock()) if key else None
-            if key is None or used is None:
-                continue
-            order_id = parse_order_id(used.target)
-            order = self._find_order(order_id) if order_id else None
-            if used.key.request_hash == key.request_hash and order:
-                return PlacedOrder(order, repeat)
-            if repeat is Repeat.KEY:
-                raise KeyReused("This Idempotency-Key was used for another request.")
-            customer = Actor(customer_id, Role.CUSTOMER)
-            shown = {"id": str(order.id)} if order and can_see(order, customer) else {}
-            raise ExternalIdTaken("Another order has this external_id.", **shown)
-        return None
+        if found := self._find_target(self._keys.find_target(extras.key)):
+            return PlacedOrder(found, Repeat.KEY)
+        external_key = extras.external_key
+        used = self._keys.find_used(external_key)
+        if external_key is None or used is None:
+            return None
+        order = self._find_target(used.target)
+        if order and used.key.request_hash == external_key.request_hash:
+            return PlacedOrder(order, Repeat.EXTERNAL_ID)
+        customer = Actor(customer_id, Role.CUSTOMER)
+        shown = {"id": str(order.id)} if order and can_see(order, customer) else {}
+        raise ExternalIdTaken("Another order has this external_id.", **shown)
+
+    def _find_target(self, stream: str | None) -> Order | None:
+        order_id = parse_order_id(stream) if stream else None
+        return self._find_order(order_id) if order_id else None
 
     def _try_place(self, details: OrderDetails, extras: PlacingExtras) -> Order:
         """Place an order under a new id. Raises Stale if the id is taken, or its courier's row, or
