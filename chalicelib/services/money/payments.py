@@ -85,7 +85,7 @@ class Payments:
         return self._outbox_writer.retry_change(lambda: self._insert_unless_paid(draft, key))
 
     def _tell_repeat(self, latest: Payment, key: RequestKey | None) -> MadePayment:
-        """Tell whether a payment that is there was begun by the same request, at the same moment."""
+        """Tell of a payment that is there whether the same request began it, a moment ago."""
         if made := self._find_made(key):
             return MadePayment(made, is_replay=True)
         return MadePayment(latest, is_new=False)
