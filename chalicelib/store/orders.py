@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from uuid import uuid4
 
+from msgspec.structs import replace
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -175,7 +176,7 @@ def encode_order(order: Order) -> OrderRow:
     row = OrderRow(
         order_id=order.id,
         version=order.version,
-        doc=pack(order),
+        doc=pack(replace(order, keys=())),  # rows of their own, and of no use later
         commit=uuid4().hex,
     )
     if not order.is_terminal:

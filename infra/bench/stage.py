@@ -67,9 +67,17 @@ class Stage:
 
     # People
 
-    def call_rest(self, method: str, path: str, token: str, body: Any = None) -> Any:
-        """Make a REST call; return the answer's JSON. Raises CallRefused."""
+    def call_rest(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        body: Any = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Make a REST call, with `more` headers; return the answer's JSON. Raises CallRefused."""
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        headers |= more or {}
         raw = json.dumps(body or {}).encode() if method != "GET" else b""
         answer = self._client.http.request(method, f"/v1/{path}", headers, raw)
         if answer.status_code >= 400:

@@ -20,6 +20,7 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.options import NO_OPTIONS
 from chalicelib.domain.people import Rating
 
 ERASED = "erased"
@@ -56,6 +57,8 @@ class Redaction(msgspec.Struct, frozen=True):
             unconfirmed=self._replace_ids(order.unconfirmed),
             entries=self._redact_entries(order.entries),
         )
+        if order.details.customer_id == self.person_id:
+            after = replace(after, options=NO_OPTIONS)  # whatever they wrote there
         if after.trip and (mine or order.details.customer_id == self.person_id):
             after = replace(after, trip=replace(after.trip, start=None))
         return replace(after, version=order.version + 1) if after != order else order

@@ -11,7 +11,7 @@ from chalicelib.domain.orders.model import Status
 from chalicelib.store.orders import encode_order
 from chalicelib.store.tables import OrderRow
 from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measure_flows
-from infra.bench.scenes import Cast, play_ride
+from infra.bench.scenes import PARCEL, Cast, play_ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
 from infra.docs.costs import read_units
@@ -36,6 +36,24 @@ def test_a_delivery_a_fix_and_an_idle_sweep_stay_within_their_budgets(on: Stage)
     assert (beat["posts"], beat["wakeups"]) == (1, 0)
     said = read_units(BEAT)
     assert (beat["write_units"], beat["read_units"]) == (said["write units"], said["read units"])
+
+
+@pytest.mark.parametrize("extra", ["key", "external_id", "both"])
+def test_a_key_costs_four_write_units_at_most(on: Stage, extra: str) -> None:
+    """(`external_id` is a key, too.)"""
+    headers = {"idempotency-key": f"the key of {extra}"} if extra != "external_id" else {}
+    more = {"external_id": f"the number of {extra}"} if extra != "key" else {}
+    bills = []
+    for n, (sent, body) in enumerate([({}, PARCEL), (headers, {**PARCEL, **more})]):
+        cast = Cast(on, f"flow-{n}")
+        cast.go_on_duty()
+        with on.meter.open_bill() as bill:
+            on.call_rest("POST", "orders", cast.customer, body, sent)
+        bills.append(bill)
+    plain, keyed = bills
+    keys = 2 if extra == "both" else 1
+    assert 0 < keyed.write - plain.write <= 4 * keys
+    assert keyed.read - plain.read <= keys
 
 
 def test_a_position_on_a_trip_is_one_write_unit_in_any_cell(on: Stage) -> None:

@@ -136,7 +136,8 @@ def a_customers_life(world: World) -> None:
     paid = pay(world, pia, order_id, upi_id="pia@bank").body
     webhook(world, paid["id"], status="completed", transaction_id="t1")
     world.pass_time(5)
-    cancelled = world.place(pia, **HERS)["id"]
+    own = {"external_id": "thought by pia", "metadata": {"for": "pia was late"}}
+    cancelled = world.place(pia, **HERS, **own)["id"]
     answer = world.post(f"/v1/orders/{cancelled}/cancel", {"reason": "pia was late"}, pia)
     assert answer.status == 200
     world.pass_time(5)

@@ -45,7 +45,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `next_search_at` and `search_until` are set while the order waits for a courier: to be found,
     or to collect what is ready. `timeline` has the time of each status, and of what has no status
     of its own: placed, reached, departed, handed_back. `options` are what its customer added;
-    `keys` those of the request that placed it, written with it (store/keys.py).
+    `keys` those of the request that places it: rows of their own, written with it.
     """
 
     id: int
