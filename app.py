@@ -26,6 +26,7 @@ from chalicelib.edge.rest import (
     money,
     orders,
     pages,
+    quotes,
     restaurants,
     rides,
 )
@@ -36,7 +37,7 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (orders, courier, drivers, restaurants, rides, me, money, feed, pages):
+for part in (orders, courier, drivers, restaurants, rides, quotes, me, money, feed, pages):
     add_routes(app, part.ROUTES, waybill)
 every_path.add_fallback_routes(app)
 

@@ -17,7 +17,9 @@ WaybillError                     code               http_status
 │   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
 │   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
 │   ├── AlreadyRated             already_rated      409
-│   └── ExternalIdTaken          external_id_taken  409   another order has the number
+│   ├── ExternalIdTaken          external_id_taken  409   another order has the number
+│   ├── QuoteExpired             quote_expired      409   the price is promised no longer
+│   └── QuoteMismatch            quote_mismatch     409   the price is another request's
 ├── KeyReused                    idempotency_key_reused 422 the key is another request's
 ├── RateLimited                  rate_limited       429   carries retry_after_s
 └── Unavailable                  unavailable        503   not now: nothing was written; try again
@@ -129,6 +131,16 @@ class AlreadyRated(Conflict):
 
 class ExternalIdTaken(Conflict):
     code = "external_id_taken"
+
+
+class QuoteExpired(Conflict):
+    code = "quote_expired"
+
+
+class QuoteMismatch(Conflict):
+    """A quote of another request: `field` in the details is what differs first."""
+
+    code = "quote_mismatch"
 
 
 class KeyReused(WaybillError):

@@ -18,6 +18,7 @@ import msgspec
 DEFAULT_QUEUE_NAME = "waybill-wakeups"
 # Vehicle type, base, per km, per minute: in minor units.
 DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
+Prices = tuple[int, int, int]  # the same without the vehicle type
 
 
 class BadSetting(Exception):
@@ -51,12 +52,26 @@ class Settings(msgspec.Struct, frozen=True):
     food_ready_ttl: timedelta = timedelta(seconds=7200)
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
+    delivery_tariff: Prices = (60_00, 12_00, 0)
+    hail_tariff: Prices = (60_00, 12_00, 1_00)
+    food_tariff: Prices = (30_00, 0, 0)
+    quote_ttl: timedelta = timedelta(seconds=600)
     rides_ws_create: bool = True
     reallocate_on_driver_cancel: bool = False
     auth_deadline: timedelta = timedelta(seconds=10)
     feed_stale: timedelta = timedelta(seconds=90)
     socketio_ping_interval: timedelta = timedelta(seconds=300)
     heartbeat: timedelta = timedelta(0)  # none
+
+    @property
+    def signing_secret(self) -> str:
+        """The secret from which the keys of our own tokens are derived; "" where there is none.
+
+        Beside public keys it is the one of the payment webhook. A short one is not taken: clients
+        have the tokens, and could find it by trying.
+        """
+        other = self.payment_webhook_secret
+        return self.jwt_secret or (other if len(other) >= _MIN_SECRET else "")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -73,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True):
             aws_endpoint=_find_aws_endpoint(env),
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
             ride_tariffs=_parse_tariffs(env),
+            **_parse_flow_tariffs(env),
             rides_ws_create=_parse_choice(env, "RIDES_WS_CREATE", "accept", "reject") == "accept",
             reallocate_on_driver_cancel=(
                 _parse_choice(env, "REALLOCATE_ON_DRIVER_CANCEL", "false", "true") == "true"
@@ -107,6 +123,7 @@ _TIMES = (
     ("food_ready_ttl", "FOOD_READY_TTL_S", 1, _DAY_S),
     ("auth_deadline", "AUTH_DEADLINE_S", 1, _DAY_S),
     ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
+    ("quote_ttl", "QUOTE_TTL_S", 1, _DAY_S),
     ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
     ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
 )
@@ -115,6 +132,12 @@ _DISTANCES = (
     ("dispatch_radius_m", "DISPATCH_RADIUS_M", 1, 100_000),
     ("fix_max_accuracy_m", "FIX_MAX_ACCURACY_M", 1, 100_000),
     ("start_ride_radius_m", "START_RIDE_RADIUS_M", 0, 100_000),
+)
+# Settings that are a tariff without vehicle types: field and environment name.
+_FLOW_TARIFFS = (
+    ("delivery_tariff", "DELIVERY_TARIFF"),
+    ("hail_tariff", "HAIL_TARIFF"),
+    ("food_tariff", "FOOD_TARIFF"),
 )
 _DEFAULTS = Settings()
 
@@ -261,3 +284,23 @@ def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], .
 
 
 _TARIFF_PATTERN = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
+
+
+def _parse_flow_tariffs(env: Mapping[str, str]) -> dict[str, Any]:
+    """Parse `6000/1200/0`: what an order of a flow begins with, and what a km and a minute add, in
+    minor units. Raises BadSetting."""
+    found: dict[str, Prices] = {}
+    for field, name in _FLOW_TARIFFS:
+        given = env.get(name)
+        match = _PRICES_PATTERN.fullmatch(given.strip()) if given else None
+        if given and match is None:
+            raise BadSetting(
+                f"{name} takes base, per km and per minute in minor units, as 6000/1200/0, "
+                f"not {given!r}."
+            )
+        prices: Prices = getattr(_DEFAULTS, field)
+        found[field] = (int(match[1]), int(match[2]), int(match[3])) if match else prices
+    return found
+
+
+_PRICES_PATTERN = re.compile(r"(\d{1,9})/(\d{1,9})/(\d{1,9})", re.ASCII)

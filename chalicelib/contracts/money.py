@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from chalicelib.contracts.base import omit_none, read_number, read_optional_text
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.money.payments import CURRENCY, Payment, PaymentResult, PaymentStatus
 from chalicelib.domain.money.payouts import Payout, mask_account
+from chalicelib.domain.price_lines import PriceLine, sum_minor
 from chalicelib.errors import InvalidInput
 
 MAX_AMOUNT = 10_000_000
@@ -21,6 +22,17 @@ _METHOD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 def to_major_units(minor: int) -> int | float:
     """Minor units as a number of the major one, whole where it is."""
     return minor // 100 if minor % 100 == 0 else minor / 100
+
+
+def render_price(lines: Sequence[PriceLine]) -> dict[str, Any]:
+    """Render a price by its lines, with what they come to."""
+    return {
+        "lines": [
+            {"kind": line.kind, "amount": to_major_units(line.amount_minor)} for line in lines
+        ],
+        "total": to_major_units(sum_minor(lines)),
+        "currency": CURRENCY,
+    }
 
 
 def read_amount(body: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.contracts.base import omit_none, read_text
+from chalicelib.contracts.money import render_price
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.request_keys import MAX_EXTERNAL_ID, MAX_KEY
@@ -20,6 +21,7 @@ from chalicelib.errors import InvalidInput
 MAX_METADATA_KEYS = 20
 MAX_METADATA_KEY = 40
 MAX_METADATA_BYTES = 2048
+MAX_QUOTE_ID = 4096
 # draft-ietf-httpapi-idempotency-key-header-07: an RFC 8941 string. Most clients send it plain.
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
@@ -50,6 +52,16 @@ def read_order_options(data: Mapping[str, Any]) -> OrderOptions:
     )
 
 
+def read_quote_id(data: Mapping[str, Any]) -> str | None:
+    """Read `quote_id`, as it was given: the quote that is taken. Raises InvalidInput."""
+    value = data.get("quote_id")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_QUOTE_ID:
+        raise InvalidInput("quote_id is not the id of a quote.", field="quote_id")
+    return value
+
+
 def _read_metadata(value: Any) -> dict[str, str]:
     if value is None:
         return {}
@@ -69,4 +81,8 @@ def _read_metadata(value: Any) -> dict[str, str]:
 def render_order_options(order: Order) -> dict[str, Any]:
     """Render what was added to an order, as its views show it; nothing where nothing was."""
     options = order.options
-    return omit_none(external_id=options.external_id, metadata=options.metadata or None)
+    return omit_none(
+        external_id=options.external_id,
+        metadata=options.metadata or None,
+        price=render_price(order.price) if order.price else None,
+    )

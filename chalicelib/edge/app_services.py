@@ -18,6 +18,7 @@ from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
+from chalicelib.services.money.quotes import QuoteService
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
@@ -51,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     event_history: EventHistory
     payouts: Payouts
     payments: Payments
+    quotes: QuoteService
     profiles: Profiles
     open_pool: OpenPool
     restaurants: Restaurants

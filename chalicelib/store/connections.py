@@ -33,6 +33,7 @@ from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 
 _PAGE = 100
+_FEW = 25
 
 
 class ConnectionTable:
@@ -95,6 +96,12 @@ class ConnectionTable:
             return MailboxTable().get_mailbox(mailbox).list_subscribers(now)
         rows = RoomRow.query(room, consistent_read=True)
         return [_decode_room_row(row) for row in rows if row.expires > now.timestamp()]
+
+    def has_subscriber(self, room: str, now: datetime) -> bool:
+        """Say whether anybody is in a room that is no person's; behind by a moment. One page is
+        read, or more while its rows have expired and are not deleted yet."""
+        rows = RoomRow.query(room, page_size=_FEW)
+        return any(row.expires > now.timestamp() for row in rows)
 
     def list_due(self, now: datetime) -> Iterator[Due[str]]:
         """List the connections that are to be checked: the longest overdue of each shard first, the

@@ -40,9 +40,7 @@ from chalicelib.store.courier_rows import (
 )
 from chalicelib.store.tables import SHARDS, CourierRow
 
-_PER_CELL = 100  # free couriers read of one cell at a time
 _PER_SHARD = 25
-_MAX_READ = 3000  # in one look for couriers, before it reads on no further
 _ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within
 # PRESENT_FOR (domain/orders/dispatch_policy.py), after which a courier can't be asked any more
 
@@ -68,9 +66,9 @@ class CourierIndex:
 
         Of each cell some are read, and more only while none of them is wanted.
         """
-        left = _MAX_READ
+        left = query.max_read
         for cells, covered_m in iterate_rings(point, radius_m):
-            pages = [_IndexPages(CourierRow.by_cell.query, cell, _PER_CELL) for cell in cells]
+            pages = [_IndexPages(CourierRow.by_cell.query, cell, query.per_cell) for cell in cells]
             found, read = self._read_until_wanted(pages, query, left)
             left -= read
             yield found, covered_m
@@ -81,7 +79,7 @@ class CourierIndex:
         pages = [
             _IndexPages(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)
         ]
-        return self._read_until_wanted(pages, query, _MAX_READ)[0]
+        return self._read_until_wanted(pages, query, query.max_read)[0]
 
     def _read_until_wanted(
         self, pages: list[_IndexPages], query: FreeCourierQuery, max_read: int

@@ -59,7 +59,7 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
     releaser = build_releaser(parts)
     messaging = build_messaging(settings, parts, renderer, releaser)
     # Before dispatch, whose commits book what a courier has earned.
-    money = build_money(parts, messaging)
+    money = build_money(settings, parts, messaging)
     dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
     tracking = build_tracking(settings, parts, messaging, dispatch)
     orders = build_orders(settings, parts, messaging, money, dispatch, tracking)
@@ -94,6 +94,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         rides=rooms.rides,
         payments=money.payments,
         payouts=money.payouts,
+        quotes=money.quotes,
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,
         event_history=messaging.history,

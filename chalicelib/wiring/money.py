@@ -1,15 +1,26 @@
-"""Money: couriers' earnings and payouts, customers' payments."""
+"""Money: couriers' earnings and payouts, customers' quotes and payments."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 import msgspec
 
+from chalicelib.domain.money.fares import STANDARD, Tariff, Tariffs
+from chalicelib.domain.money.quotes import PURPOSE
+from chalicelib.domain.signed_tokens import TokenSigner
 from chalicelib.services.money.earnings import Earnings
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
+from chalicelib.services.money.quotes import QuoteService
 from chalicelib.services.money.wallets import WalletService
+from chalicelib.settings import Settings
+from chalicelib.wiring.dispatch import build_policies
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
+
+_LEAD = timedelta(seconds=1200)  # before its pickup a later order is searched for
 
 
 class MoneyServices(msgspec.Struct, frozen=True):
@@ -18,9 +29,10 @@ class MoneyServices(msgspec.Struct, frozen=True):
     earnings: Earnings
     payments: Payments
     payouts: Payouts
+    quotes: QuoteService
 
 
-def build_money(parts: Parts, messaging: MessagingServices) -> MoneyServices:
+def build_money(settings: Settings, parts: Parts, messaging: MessagingServices) -> MoneyServices:
     """Build the services of money."""
     wallets = WalletService(parts.wallets, messaging.outboxes)
     return MoneyServices(
@@ -36,4 +48,30 @@ def build_money(parts: Parts, messaging: MessagingServices) -> MoneyServices:
             parts.ids,
             parts.clock,
         ),
+        quotes=_build_quotes(settings, parts),
     )
+
+
+def _build_quotes(settings: Settings, parts: Parts) -> QuoteService:
+    secret = settings.signing_secret
+    return QuoteService(
+        parts.couriers,
+        parts.connections,
+        parts.restaurants,
+        list_tariffs(settings),
+        build_policies(settings),
+        TokenSigner(secret, PURPOSE) if secret else None,
+        settings.quote_ttl,
+        _LEAD,
+        parts.clock,
+    )
+
+
+def list_tariffs(settings: Settings) -> Mapping[str, Tariffs]:
+    """List the tariffs by flow, and by vehicle type where the flow asks for one."""
+    return {
+        "delivery": {STANDARD: Tariff(*settings.delivery_tariff)},
+        "hail": {STANDARD: Tariff(*settings.hail_tariff)},
+        "food": {STANDARD: Tariff(*settings.food_tariff)},
+        "ride": {name: Tariff(*prices) for name, *prices in settings.ride_tariffs},
+    }

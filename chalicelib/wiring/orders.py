@@ -38,7 +38,7 @@ def build_orders(
     tracking: TrackingServices,
 ) -> OrderServices:
     """Build the services of orders."""
-    customer = _build_customer(parts, dispatch)
+    customer = _build_customer(parts, money, dispatch)
     courier = _build_courier(parts, money, dispatch, tracking)
     status = CourierStatusService(
         parts.couriers,
@@ -58,7 +58,9 @@ def build_orders(
     )
 
 
-def _build_customer(parts: Parts, dispatch: DispatchServices) -> CustomerOrders:
+def _build_customer(
+    parts: Parts, money: MoneyServices, dispatch: DispatchServices
+) -> CustomerOrders:
     return CustomerOrders(
         parts.orders,
         parts.request_keys,
@@ -68,6 +70,7 @@ def _build_customer(parts: Parts, dispatch: DispatchServices) -> CustomerOrders:
         dispatch.orders,
         dispatch.sequential,
         dispatch.releaser,
+        money.quotes.redeem_quote,
         parts.ids,
         parts.clock,
         parts.retries,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from chalicelib.domain.money.fares import Tariff
+from chalicelib.domain.money.fares import Tariffs
 from chalicelib.services.orders.courier_status import FixListener
 from chalicelib.services.rides.metering import RideMeter
 from chalicelib.services.tracking.live_position import LivePosition
@@ -14,13 +14,14 @@ from chalicelib.services.tracking.progress import ProgressTracker
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
+from chalicelib.wiring.money import list_tariffs
 from chalicelib.wiring.parts import Parts
 
 
 class TrackingServices(msgspec.Struct, frozen=True):
     """What measures rides, and what hears of each fix, in this order."""
 
-    tariffs: Mapping[str, Tariff]
+    tariffs: Tariffs
     meter: RideMeter
     listeners: Sequence[FixListener]
 
@@ -29,7 +30,7 @@ def build_tracking(
     settings: Settings, parts: Parts, messaging: MessagingServices, dispatch: DispatchServices
 ) -> TrackingServices:
     """Build what orders and rides need of tracking."""
-    tariffs = {name: Tariff(*prices) for name, *prices in settings.ride_tariffs}
+    tariffs = list_tariffs(settings)["ride"]
     tracker = ProgressTracker(
         parts.orders,
         parts.couriers,

@@ -11,6 +11,8 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import msgspec
+
 from chalicelib.contracts.base import Data, Writer, find_audience, omit_none
 from chalicelib.contracts.feed import money as feed_money
 from chalicelib.contracts.moments import format_iso
@@ -19,8 +21,9 @@ from chalicelib.domain import events, travel
 from chalicelib.domain.details import Contact
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.payouts import mask_account
-from chalicelib.domain.money.pricing import quote_price
+from chalicelib.domain.money.pricing import estimate_price
 from chalicelib.domain.people import Role
+from chalicelib.domain.price_lines import PriceLine
 
 CRITICAL, HIGH, MEDIUM, LOW = "critical", "high", "medium", "low"
 
@@ -82,7 +85,8 @@ def _courier_contact(event: Event) -> Contact:
 
 def _render_order_created(event: Event) -> Data:
     job = event.order_details
-    cost = quote_price(job)
+    quoted = msgspec.convert(event.data.get("price", ()), tuple[PriceLine, ...])
+    cost = estimate_price(job, quoted)
     return {
         "order_id": str(event.order_id),
         "items": [

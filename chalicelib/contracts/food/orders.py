@@ -117,11 +117,12 @@ def read_food_order(
         created_at=now,
         notes=read_optional_text(data.get("notes"), "notes"),
         merchant_id=restaurant_id,
-        items=_read_items(data.get("items")),
+        items=read_items(data.get("items")),
     )
 
 
-def _read_items(value: Any) -> tuple[OrderItem, ...]:
+def read_items(value: Any) -> tuple[OrderItem, ...]:
+    """Read a list of {name, quantity, price}, 1 to MAX_ITEMS of them. Raises InvalidInput."""
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
         raise InvalidInput(f"items must be a list of 1 to {MAX_ITEMS}.", field="items")
     return tuple(_read_item(item) for item in value)

@@ -15,7 +15,7 @@ from chalicelib.contracts.base import (
     read_text,
 )
 from chalicelib.contracts.fixes import read_fix
-from chalicelib.contracts.placing import read_order_options
+from chalicelib.contracts.placing import read_order_options, read_quote_id
 from chalicelib.contracts.rides import bodies
 from chalicelib.domain.details import TripRequest
 from chalicelib.domain.ids import parse_id
@@ -73,7 +73,8 @@ def add_keys(
     now: datetime,
 ) -> ClientRequest | None:
     """Give a request that creates the keys by which it is known when it comes again: by the
-    `event_id` of its message, and a ride by its `external_id`. Raises InvalidInput.
+    `event_id` of its message, and a ride by its `external_id`; and a ride its quote. Raises
+    InvalidInput.
 
     A long event_id is a key of its person's. A short one is a key within its own connection: many
     clients count theirs from 1.
@@ -90,8 +91,9 @@ def add_keys(
         return replace(request, key=key)
     options = read_order_options(data or {})
     id_ = options.external_id
+    quote_id = read_quote_id(data or {})
     external_key = make_external_id_key(None, person_id, id_, request_hash) if id_ else None
-    return replace(request, extras=PlacingExtras(options, key, external_key))
+    return replace(request, extras=PlacingExtras(options, key, external_key, quote_id))
 
 
 def read_rating(data: Data) -> RateCourier:

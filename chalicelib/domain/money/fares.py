@@ -1,4 +1,4 @@
-"""What a ride costs: the estimate before it, the fare after it, both by the same tariff."""
+"""What a way costs by a tariff: the estimate before it, and for rides the fare after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import msgspec
 
 from chalicelib.domain.details import Estimate
 from chalicelib.domain.geo import Point, measure_distance_m
+from chalicelib.domain.price_lines import BASE, DISTANCE, TIME, PriceLine
 from chalicelib.domain.travel import ROAD_FACTOR, estimate_travel_s
+from chalicelib.errors import InvalidInput
 
 STANDARD = "standard"  # spec 001, request_ride: vehicle_type
 
@@ -27,6 +29,22 @@ class Tariff(msgspec.Struct, frozen=True):
         run = metres / 1000 * self.per_km_minor + seconds / 60 * self.per_minute_minor
         return self.base_minor + int(run + 0.5)
 
+    def itemize_fare(self, metres: float, seconds: float) -> tuple[PriceLine, ...]:
+        """List what makes up a fare; a line for the time only where time costs something.
+
+        The lines add up to compute_fare_minor exactly: what rounding them one by one would lose or
+        add is in the time's, which is never negative by it.
+        """
+        run_minor = self.compute_fare_minor(metres, seconds) - self.base_minor
+        if not self.per_minute_minor:
+            return PriceLine(BASE, self.base_minor), PriceLine(DISTANCE, run_minor)
+        way_minor = int(metres / 1000 * self.per_km_minor + 0.5)
+        return (
+            PriceLine(BASE, self.base_minor),
+            PriceLine(DISTANCE, way_minor),
+            PriceLine(TIME, run_minor - way_minor),
+        )
+
 
 Tariffs = Mapping[str, Tariff]
 """Tariffs by vehicle type, as `normalize_vehicle_type` names it."""
@@ -37,8 +55,27 @@ def normalize_vehicle_type(vehicle_type: str | None) -> str:
     return (vehicle_type or "").strip().lower() or STANDARD
 
 
+def find_tariff(tariffs: Tariffs, vehicle_type: str | None) -> Tariff:
+    """Find the tariff of a vehicle type. Raises InvalidInput where there is none."""
+    found = tariffs.get(normalize_vehicle_type(vehicle_type))
+    if found is None:
+        known = ", ".join(sorted(tariffs))
+        raise InvalidInput(f"vehicle_type must be one of {known}.", field="vehicle_type")
+    return found
+
+
 def estimate_trip(pickup: Point, dropoff: Point, tariff: Tariff) -> Estimate:
     """Estimate a trip's metres and seconds by road, and its fare, from the crow's line."""
-    crow_m = measure_distance_m(pickup, dropoff)
-    metres, seconds = crow_m * ROAD_FACTOR, estimate_travel_s(crow_m)
+    metres, seconds = _estimate_way(pickup, dropoff)
     return Estimate(metres, ceil(seconds), tariff.compute_fare_minor(metres, seconds))
+
+
+def itemize_trip(pickup: Point, dropoff: Point, tariff: Tariff) -> tuple[PriceLine, ...]:
+    """List what makes up the fare that estimate_trip estimates."""
+    return tariff.itemize_fare(*_estimate_way(pickup, dropoff))
+
+
+def _estimate_way(pickup: Point, dropoff: Point) -> tuple[float, float]:
+    """Estimate the metres and the seconds by road."""
+    crow_m = measure_distance_m(pickup, dropoff)
+    return crow_m * ROAD_FACTOR, estimate_travel_s(crow_m)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.price_lines import ITEMS, PriceLine, sum_minor
 
 DELIVERY_FEE_MINOR = 30_00  # for what a shop sends; a parcel or a hail has no price of its own
 
@@ -22,16 +25,30 @@ class Price(msgspec.Struct, frozen=True):
         return self.goods_minor + self.fee_minor
 
 
-def quote_price(details: OrderDetails) -> Price:
-    """Quote the price of an order as it was placed: of a ride its estimate, of goods their sum."""
+def estimate_price(details: OrderDetails, quoted: Sequence[PriceLine] = ()) -> Price:
+    """Estimate the price of an order as it was placed: as quoted, where it was; else of a ride its
+    estimate, of goods their sum."""
+    if quoted:
+        return _split_lines(details, quoted)
     if details.estimate:
         return Price(details.estimate.fare_minor, 0)
     return Price(details.items_minor, DELIVERY_FEE_MINOR if details.merchant_id else 0)
 
 
 def compute_final_price(order: Order) -> Price:
-    """Compute the price to be paid: the fare of the trip that a finished ride made, else the
-    quote."""
+    """Compute the price to be paid: what was quoted, however long the way came to be; else the fare
+    of the trip that a finished ride made; else the estimate."""
+    if order.price:
+        return _split_lines(order.details, order.price)
     if order.status is Status.DONE and order.trip:
         return Price(order.trip.fare_minor, 0)
-    return quote_price(order.details)
+    return estimate_price(order.details)
+
+
+def _split_lines(details: OrderDetails, lines: Sequence[PriceLine]) -> Price:
+    """Split a price into goods and fee. A ride is all goods: it is the way that was bought."""
+    total_minor = sum_minor(lines)
+    if details.estimate:
+        return Price(total_minor, 0)
+    goods_minor = sum_minor(line for line in lines if line.kind == ITEMS)
+    return Price(goods_minor, total_minor - goods_minor)

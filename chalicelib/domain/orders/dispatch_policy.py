@@ -42,7 +42,8 @@ def ignore_named(courier_ids: list[str]) -> None:
 
 
 class FreeCourierQuery(NamedTuple):
-    """How free couriers are read. While none of those who were read `is_wanted`, more are read.
+    """How free couriers are read. While none of those who were read `is_wanted`, more are read: at
+    most `per_cell` of one cell at a time, and about `max_read` in all.
 
     Not `is_consistent` is half the price: each courier as they are or lately were. A claim's own
     condition decides. `on_named` is called with ids that the index names, before they are read.
@@ -51,6 +52,8 @@ class FreeCourierQuery(NamedTuple):
     is_wanted: Callable[[Courier], bool]
     is_consistent: bool = False
     on_named: Callable[[list[str]], None] = ignore_named
+    per_cell: int = 100
+    max_read: int = 3000
 
 
 def measure_to_pickup_m(courier: Courier, pickup: Point | None) -> float | None:

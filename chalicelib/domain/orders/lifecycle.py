@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain import events
@@ -28,6 +29,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
 from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import InvalidTransition, NotFound
 
@@ -39,10 +41,12 @@ def create_order(
     search_until: datetime | None = None,
     options: OrderOptions = NO_OPTIONS,
     keys: tuple[RequestKey, ...] = (),
+    price: tuple[PriceLine, ...] = (),
 ) -> Transition:
     """Make a new order, and the events for its customer and its merchant, if it has one.
 
-    `search_until` None: the search ends as soon as nobody is left to ask.
+    `search_until` None: the search ends as soon as nobody is left to ask. `price` is the quoted
+    one; the events tell it, as details alone would say another.
     """
     order = Order(
         id=order_id,
@@ -53,11 +57,13 @@ def create_order(
         timeline={"placed": now},
         options=options,
         keys=keys,
+        price=price,
     )
     recipients = [(details.customer_id, Role.CUSTOMER)]
     if details.merchant_id is not None:
         recipients.append((restaurant_mailbox(details.merchant_id), Role.MERCHANT))
-    return order, draft_copies(order, events.ORDER_PLACED, recipients, now)
+    data = {"price": msgspec.to_builtins(price)} if price else {}
+    return order, draft_copies(order, events.ORDER_PLACED, recipients, now, data=data)
 
 
 def advance_order(order: Order, command: Command, actor: Actor, now: datetime) -> Transition:

@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
+from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 
 
@@ -45,7 +46,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `next_search_at` and `search_until` are set while the order waits for a courier: to be found,
     or to collect what is ready. `timeline` has the time of each status, and of what has no status
     of its own: placed, reached, departed, handed_back. `options` are what its customer added;
-    `keys` those of the request that places it: rows of their own, written with it.
+    `keys` those of the request that places it: rows of their own, written with it. `price` is what
+    was agreed before, by a quote: without it the order costs what its flow says in the end.
     """
 
     id: int
@@ -67,6 +69,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
     options: OrderOptions = NO_OPTIONS
     keys: tuple[RequestKey, ...] = ()
+    price: tuple[PriceLine, ...] = ()
 
     @property
     def is_terminal(self) -> bool:

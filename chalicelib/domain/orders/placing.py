@@ -13,11 +13,13 @@ from chalicelib.domain.request_keys import RequestKey
 
 class PlacingExtras(msgspec.Struct, frozen=True):
     """What a customer adds to an order, and the keys by which the same request is known again:
-    the one that they sent with it, and the one of the order's external id."""
+    the one that they sent with it, and the one of the order's external id. `quote_id` is the quote
+    that they take."""
 
     options: OrderOptions = NO_OPTIONS
     key: RequestKey | None = None
     external_key: RequestKey | None = None
+    quote_id: str | None = None
 
     def list_keys(self) -> tuple[RequestKey, ...]:
         """List the keys that there are."""

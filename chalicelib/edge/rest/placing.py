@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.contracts.placing import read_order_options
+from chalicelib.contracts.placing import read_order_options, read_quote_id
 from chalicelib.domain.orders.placing import PlacedOrder, PlacingExtras, Repeat
 from chalicelib.domain.request_keys import make_external_id_key
 from chalicelib.edge.rest.calls import Call
@@ -12,14 +12,15 @@ from chalicelib.edge.rest.responses import Reply, reply_created
 
 
 def read_extras(call: Call, merchant_id: str | None = None) -> PlacingExtras:
-    """Read what comes with an order: its options and its keys. Raises InvalidInput."""
-    options = read_order_options(call.read_body())
+    """Read what comes with an order: its options, its keys and its quote. Raises InvalidInput."""
+    body = call.read_body()
+    options = read_order_options(body)
     external_key = None
     if options.external_id is not None:
         external_key = make_external_id_key(
             merchant_id, call.actor.id, options.external_id, call.hash_request()
         )
-    return PlacingExtras(options, call.read_key(), external_key)
+    return PlacingExtras(options, call.read_key(), external_key, read_quote_id(body))
 
 
 def reply_placed(placed: PlacedOrder, body: dict[str, Any]) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -9,13 +10,16 @@ from msgspec.structs import replace
 from chalicelib.domain.details import Offer, OrderDetails
 from chalicelib.domain.events import parse_order_id
 from chalicelib.domain.ids import IdSource
+from chalicelib.domain.money.quotes import Quote, with_quoted_fare
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
 from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.orders.placing import NO_EXTRAS, PlacedOrder, PlacingExtras, Repeat
 from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import (
     CourierBusy,
@@ -40,6 +44,9 @@ from chalicelib.services.request_keys import RequestKeys
 
 _INDEX_LAG = timedelta(minutes=1)  # more than any index is behind
 
+RedeemQuote = Callable[[str, OrderDetails, OrderOptions], Quote]
+"""Reads the quote of an id for an order. Raises InvalidInput, QuoteExpired, QuoteMismatch."""
+
 
 class CustomerOrders:
     """What customers and admins do with orders."""
@@ -54,6 +61,7 @@ class CustomerOrders:
         writer: OrderWriter,
         dispatch: SequentialDispatch,
         releaser: CourierReleaser,
+        redeem_quote: RedeemQuote,
         ids: IdSource,
         clock: Clock,
         retries: Retries | None = None,
@@ -67,14 +75,16 @@ class CustomerOrders:
         self._writer = writer
         self._dispatch = dispatch
         self._releaser = releaser
+        self._redeem_quote = redeem_quote
         self._ids = ids
         self._clock = clock
 
     def place_order(self, details: OrderDetails, extras: PlacingExtras = NO_EXTRAS) -> PlacedOrder:
         """Place an order and, unless its merchant comes first, look for its courier at once.
 
-        Return the order that the same request has placed before, if it has. Raises KeyReused,
-        ExternalIdTaken where another request has.
+        Return the order that the same request has placed before, if it has: whether its quote is
+        still good makes no difference then. Raises KeyReused, ExternalIdTaken where another request
+        has; InvalidInput, QuoteExpired, QuoteMismatch where the quote does not hold for it.
         """
 
         def place() -> PlacedOrder:
@@ -104,11 +114,12 @@ class CustomerOrders:
 
     def _try_place(self, details: OrderDetails, extras: PlacingExtras) -> Order:
         """Place an order under a new id. Raises Stale if the id is taken, or its courier's row, or
-        one of its keys."""
+        one of its keys; and what a quote raises."""
         now = self._clock()
+        details, price = self._apply_quote(details, extras)
         until = self._dispatch.compute_search_end(details.flow, now)
         order, events = create_order(
-            self._ids(), details, now, until, extras.options, extras.list_keys()
+            self._ids(), details, now, until, extras.options, extras.list_keys(), price
         )
         try:
             if order.status is not Status.SEARCHING:
@@ -123,6 +134,15 @@ class CustomerOrders:
             if found and found.details == details and found.timeline["placed"] == now:
                 return found
             raise
+
+    def _apply_quote(
+        self, details: OrderDetails, extras: PlacingExtras
+    ) -> tuple[OrderDetails, tuple[PriceLine, ...]]:
+        """Return an order's details and its price by its quote; no price where it has none."""
+        if extras.quote_id is None:
+            return details, ()
+        lines = self._redeem_quote(extras.quote_id, details, extras.options).lines
+        return with_quoted_fare(details, lines), lines
 
     def _find_order(self, order_id: int) -> Order | None:
         try:

@@ -14,6 +14,7 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.dispatch_policy import is_located
 from chalicelib.domain.orders.model import WITH_COURIER, Order, Status
 from chalicelib.domain.people import Courier
+from chalicelib.domain.price_lines import sum_minor
 from chalicelib.domain.travel import estimate_minutes
 from chalicelib.errors import CourierBusy, NoTariff, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
@@ -65,7 +66,8 @@ class RideMeter:
             )
 
     def measure_trip(self, order: Order, courier: Courier, now: datetime) -> Trip:
-        """Measure a trip that ends now: the way of its fixes, its time and its fare.
+        """Measure a trip that ends now: the way of its fixes, its time and its fare, which is the
+        quoted one where the ride has a quote.
 
         Where fixes are missing the way is too short: it is at least what _compute_least_m says.
         """
@@ -76,9 +78,14 @@ class RideMeter:
         least_m = _compute_least_m(order, trip.start, courier.point if knows_end else None)
         distance_m = max(courier.odometer.reading_m - trip.odometer_m, least_m)
         duration_s = int((now - began_at).total_seconds())
-        tariff = self._tariffs[normalize_vehicle_type(order.details.vehicle_type)]
-        fare_minor = tariff.compute_fare_minor(distance_m, duration_s)
+        fare_minor = self._compute_fare_minor(order, distance_m, duration_s)
         return replace(trip, distance_m=distance_m, duration_s=duration_s, fare_minor=fare_minor)
+
+    def _compute_fare_minor(self, order: Order, distance_m: float, duration_s: int) -> int:
+        if order.price:
+            return sum_minor(order.price)
+        tariff = self._tariffs[normalize_vehicle_type(order.details.vehicle_type)]
+        return tariff.compute_fare_minor(distance_m, duration_s)
 
     def _get_courier(self, courier_id: str) -> Courier:
         return self._couriers.get_courier(courier_id) or Courier(courier_id)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from chalicelib.domain.details import OrderDetails, TripRequest
-from chalicelib.domain.money.fares import Tariffs, estimate_trip, normalize_vehicle_type
+from chalicelib.domain.money.fares import (
+    Tariffs,
+    estimate_trip,
+    find_tariff,
+    normalize_vehicle_type,
+)
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, OrderView, Status
@@ -50,10 +55,7 @@ class RideService:
         """Place the order of a ride, open to all free drivers near by. Raises InvalidInput, and as
         CustomerOrders.place_order."""
         vehicle_type = normalize_vehicle_type(request.vehicle_type)
-        tariff = self._tariffs.get(vehicle_type)
-        if tariff is None:
-            known = ", ".join(sorted(self._tariffs))
-            raise InvalidInput(f"vehicle_type must be one of {known}.", field="vehicle_type")
+        tariff = find_tariff(self._tariffs, vehicle_type)
         if request.pickup.point is None or request.dropoff.point is None:
             raise InvalidInput("pickup and destination need coordinates.", field="pickup")
         details = OrderDetails(

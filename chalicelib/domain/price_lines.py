@@ -1,0 +1,22 @@
+"""The lines of a price, in minor units: whatever adds to what a customer pays adds a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+ITEMS = "items"  # what was bought
+BASE, DISTANCE, TIME = "base", "distance", "time"  # by a tariff
+
+
+class PriceLine(msgspec.Struct, frozen=True, array_like=True):
+    """One line of a price: what it is for, in a word that clients see, and minor units."""
+
+    kind: str
+    amount_minor: int
+
+
+def sum_minor(lines: Iterable[PriceLine]) -> int:
+    """Sum up lines, in minor units."""
+    return sum(line.amount_minor for line in lines)
