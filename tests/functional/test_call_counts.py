@@ -15,7 +15,7 @@ from chalicelib.domain.messaging.wakeups import RelayDue
 from tests.builders import DEPOT, a_fix, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.rides import a_driver, a_ride, a_rider
-from tests.functional.world import World
+from tests.functional.world import Someone, World
 
 PAGE = Path(__file__).parents[2] / "docs" / "calls.md"
 EVERY = timedelta(minutes=8)
@@ -96,6 +96,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     sockets = {who.id: world.connect(who) for who in (dan, eve)}
     hers = calls.of("customer connects", lambda: world.connect(cara, greet=False))
     calls.of("customer is greeted, nothing waits", world.pump)
+    calls.of("quote, a courier near by", lambda: ask_for_quote(world, cara, 0))
+    calls.of("quote, nobody within 5 km", lambda: ask_for_quote(world, cara, 50_000))
     order = calls.of("order placed and offered", lambda: world.place(cara))["id"]
     relay = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, RelayDue))
     calls.of("relay wakeup, all told", lambda: world.waybill.wakeup_handler.handle_wakeup(relay))
@@ -130,6 +132,12 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     assert calls.table() in PAGE.read_text(), calls.table()
     assert set(calls.operations) <= READS.keys() | WRITES.keys()
     assert "Scan" not in calls.operations
+
+
+def ask_for_quote(world: World, cara: Someone, metres: float) -> None:
+    """Ask what a parcel costs, from so far north of the depot."""
+    body = {"flow": "delivery", "pickup": _north(metres), "dropoff": _north(metres + 2000)}
+    assert world.post("/v1/quotes", body, cara).status == 200
 
 
 def a_trip(world: World, calls: Calls) -> None:

@@ -56,6 +56,7 @@ SECONDS = [
     "RIDE_SEARCH_TTL_S",
     "AUTH_DEADLINE_S",
     "FEED_STALE_S",
+    "QUOTE_TTL_S",
     "FIX_MAX_AGE_S",
     "SOCKETIO_PING_INTERVAL_S",
 ]
@@ -160,3 +161,28 @@ def test_what_is_no_origin_stops_the_start(given: str) -> None:
         Settings.from_env({**GOOD, "CORS_ORIGINS": given})
     assert str(stopped.value).startswith("CORS_ORIGINS takes * or origins")
     assert "\n" not in str(stopped.value)
+
+
+def test_the_tariffs_of_the_flows_are_three_prices_each() -> None:
+    settings = Settings.from_env({**GOOD, "HAIL_TARIFF": " 1/2/3 ", "FOOD_TARIFF": ""})
+    assert settings.hail_tariff == (1, 2, 3)
+    assert settings.food_tariff == Settings().food_tariff
+
+
+@pytest.mark.parametrize("name", ["DELIVERY_TARIFF", "HAIL_TARIFF", "FOOD_TARIFF"])
+@pytest.mark.parametrize(
+    "given", ["1", "1/2", "1/2/3/4", "-1/2/3", "1.5/2/3", "standard=1/2/3", "1/2/1234567890", "x"]
+)
+def test_what_is_no_tariff_stops_the_start(name: str, given: str) -> None:
+    with pytest.raises(BadSetting) as stopped:
+        Settings.from_env({**GOOD, name: given})
+    assert str(stopped.value).startswith(f"{name} takes base, per km and per minute")
+    assert repr(given) in str(stopped.value)
+
+
+def test_our_own_tokens_are_signed_by_what_every_stage_has() -> None:
+    assert Settings.from_env(GOOD).signing_secret == GOOD["JWT_SECRET"]
+    jwks = {"JWT_JWKS_URL": "http://127.0.0.1/keys"}
+    for secret, taken in (("", ""), ("x" * 31, ""), ("x" * 32, "x" * 32)):
+        settings = Settings.from_env({**jwks, "PAYMENT_WEBHOOK_SECRET": secret})
+        assert settings.signing_secret == taken
