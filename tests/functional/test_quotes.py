@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,8 @@ from chalicelib.errors import InvalidInput, Unavailable
 from chalicelib.store.tables import MODELS, OrderRow
 from tests.builders import DEPOT, a_job, north_of
 from tests.fakes import Clock
-from tests.functional.conftest import MakeWorld
+from tests.faults import answers_lost
+from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.feeds import a_feed, a_profile
 from tests.functional.kitchen import BREAD, SOUP, a_driver, an_owner
 from tests.functional.rides import WISH, a_rider, locate
@@ -283,6 +285,9 @@ def test_a_meal_is_for_the_pool_wherever_its_drivers_are(
     assert quote(world, cara, "food")["pickup_eta_min"] == 15
     driver.close()
     assert quote(world, cara, "food")["serviceable"] is False
+    world.connect(a_driver(world), "food").lose()
+    world.clock.advance(3 * 3600)  # no socket lives that long, whether its end was noted or not
+    assert quote(world, cara, "food")["serviceable"] is False
 
 
 def test_for_later_nobody_need_be_near_now(world: World) -> None:
@@ -420,6 +425,30 @@ def test_words_are_no_part_of_what_was_quoted(world: World, cara: Someone) -> No
     quote_id = quote(world, cara, pickup={**HERE, "address": "Somewhere"})["quote_id"]
     placed = place(world, cara, quote_id, notes="Ring twice", external_id="a-1")
     assert placed.status == 201
+
+
+def test_one_quote_in_parallel_prices_every_order(
+    make_engine_world: MakeWorld,
+) -> None:
+    world = make_engine_world()
+    cara = world.customer()
+    quote_id = quote(world, cara)["quote_id"]
+    with ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda _: place(world, cara, quote_id), range(8)))
+    assert len({id_of(answer) for answer in placed}) == 8
+    assert {answer.body["price"]["total"] for answer in placed} == {138}
+
+
+def test_an_answer_that_gets_lost_below_makes_no_second_quoted_ride(
+    make_engine_world: MakeWorld, engine: Engine
+) -> None:
+    world = make_engine_world()
+    rider = a_rider(world)
+    quote_id = quote(world, rider.person, "ride")["quote_id"]
+    with answers_lost(engine.connection.client, "PutItem") as lost:
+        assert rider.did("request_ride", **WISH, quote_id=quote_id)["estimated_fare"]
+    assert lost
+    assert len(list(OrderRow.scan())) == 1
 
 
 MISMATCHES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
