@@ -18,8 +18,6 @@ from chalicelib.errors import InvalidInput
 FOOD, RIDE = "food", "ride"
 FLOWS = ("delivery", "hail", RIDE, FOOD)
 MAX_AHEAD = timedelta(days=30)
-# What an order of a flow can't say must not be priced: the order would never be the one quoted.
-_ONLY_FOR = {"restaurant_id": FOOD, "items": FOOD, "vehicle_type": RIDE}
 # RFC 3339, which unlike ISO 8601 wants an offset: without one nobody knows which 18:00 is meant.
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -31,18 +29,19 @@ def read_quote_request(data: Mapping[str, Any], now: datetime) -> QuoteRequest:
     flow = data.get("flow")
     if flow not in FLOWS:
         raise InvalidInput(f"flow must be one of {', '.join(FLOWS)}.", field="flow")
-    for name, only in _ONLY_FOR.items():
-        if flow != only and data.get(name) is not None:
-            raise InvalidInput(f"{name} is for flow {only} only.", field=name)
+    if flow != FOOD and data.get("restaurant_id") is not None:
+        raise InvalidInput("restaurant_id is for flow food only.", field="restaurant_id")
     if flow == FOOD and data.get("pickup") is not None:
         raise InvalidInput("Flow food has restaurant_id in place of pickup.", field="pickup")
-    items = data.get("items")
+    # What an order of the flow can't say makes no difference to its price.
+    items = data.get("items") if flow == FOOD else None
+    vehicle_type = data.get("vehicle_type") if flow == RIDE else None
     return QuoteRequest(
         flow=flow,
         dropoff=_read_place(data.get("dropoff"), "dropoff"),
         pickup=None if flow == FOOD else _read_place(data.get("pickup"), "pickup"),
         restaurant_id=_read_restaurant_id(data.get("restaurant_id")) if flow == FOOD else None,
-        vehicle_type=read_optional_text(data.get("vehicle_type"), "vehicle_type", 40),
+        vehicle_type=read_optional_text(vehicle_type, "vehicle_type", 40),
         items=() if items is None else read_items(items),
         pickup_from=_read_pickup_from(data.get("pickup_from"), now),
     )
