@@ -85,20 +85,18 @@ class QuoteService:
         pickup, dropoff = self._get_pickup_point(request), request.dropoff.point
         if dropoff is None:
             raise InvalidInput("dropoff needs coordinates.", field="dropoff")
-        now = self._clock()
+        now, crow_m = self._clock(), measure_distance_m(pickup, dropoff)
         quote = Quote(
             quotes.describe_request(caller.id, request, pickup),
             _price_request(request, pickup, dropoff, tariff),
             quotes.compute_expiry_s(now, self._ttl),
         )
-        crow_m = measure_distance_m(pickup, dropoff)
-        id_ = quotes.sign_quote(quote, self._signer)
+        id_, distance_m = quotes.sign_quote(quote, self._signer), crow_m * ROAD_FACTOR
         pickup_min = self._estimate_pickup_min(caller, request, pickup, now)
         if pickup_min is None:
-            reason = quotes.NO_COURIERS_NEAR
-            return IssuedQuote(id_, quote, crow_m * ROAD_FACTOR, reason=reason)
+            return IssuedQuote(id_, quote, distance_m, reason=quotes.NO_COURIERS_NEAR)
         dropoff_min = pickup_min + estimate_minutes_or(crow_m, 0)
-        return IssuedQuote(id_, quote, crow_m * ROAD_FACTOR, pickup_min, dropoff_min)
+        return IssuedQuote(id_, quote, distance_m, pickup_min, dropoff_min)
 
     def redeem_quote(self, quote_id: str, details: OrderDetails, options: OrderOptions) -> Quote:
         """Read the quote that an order is placed with; it may be redeemed more than once.
@@ -157,6 +155,8 @@ class QuoteService:
         for ring, _ in self._couriers.iterate_free_near(pickup, policy.radius_m, query):
             if found := rank_couriers(filter(can_ask, ring), pickup):
                 return found[0]
+            # Lost couriers stay in the index until dispatch takes them out: where there are many of
+            # them a quote must not read them all, each time that somebody asks for one.
             read += len(ring)
             if read >= _MAX_READ:
                 break

@@ -116,6 +116,7 @@ class CustomerOrders:
         """Place an order under a new id. Raises Stale if the id is taken, or its courier's row, or
         one of its keys; and what a quote raises."""
         now = self._clock()
+        # Only here, past the request's keys: what was placed stays placed when its quote has ended.
         details, price = self._apply_quote(details, extras)
         until = self._dispatch.compute_search_end(details.flow, now)
         order, events = create_order(

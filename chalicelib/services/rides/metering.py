@@ -82,6 +82,7 @@ class RideMeter:
         return replace(trip, distance_m=distance_m, duration_s=duration_s, fare_minor=fare_minor)
 
     def _compute_fare_minor(self, order: Order, distance_m: float, duration_s: int) -> int:
+        # The trip's fare is what driver and rider are told of it: it must be what is billed.
         if order.price:
             return sum_minor(order.price)
         tariff = self._tariffs[normalize_vehicle_type(order.details.vehicle_type)]
