@@ -22,6 +22,7 @@ from chalicelib.edge.rest import (
     drivers,
     every_path,
     feed,
+    lists,
     me,
     money,
     orders,
@@ -37,7 +38,19 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (orders, courier, drivers, restaurants, rides, quotes, me, money, feed, pages):
+for part in (
+    orders,
+    lists,
+    courier,
+    drivers,
+    restaurants,
+    rides,
+    quotes,
+    me,
+    money,
+    feed,
+    pages,
+):
     add_routes(app, part.ROUTES, waybill)
 every_path.add_fallback_routes(app)
 

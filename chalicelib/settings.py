@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     feed_stale: timedelta = timedelta(seconds=90)
     socketio_ping_interval: timedelta = timedelta(seconds=300)
     heartbeat: timedelta = timedelta(0)  # none
+    orders_kept: timedelta = timedelta(days=400)
 
     @property
     def signing_secret(self) -> str:
@@ -96,11 +97,14 @@ class Settings(msgspec.Struct, frozen=True):
             **_read_texts(env),
             **_parse_times(env),
             **_parse_distances(env),
+            orders_kept=_parse_days(env, "ORDERS_KEPT_DAYS", _DEFAULTS.orders_kept),
         )
 
 
 _MIN_SECRET = 32  # characters: a shorter key than HS256's digest can be guessed more easily
 _DAY_S = 86_400
+_DAY = timedelta(days=1)
+_MAX_DAYS = 36_500
 # AWS quotas: API Gateway and CloudFront close what is idle for 10 min. A ping may be late.
 _MAX_IDLE_S = 540
 
@@ -175,6 +179,10 @@ def _parse_times(env: Mapping[str, str]) -> dict[str, Any]:
         seconds = parse_number(env, name, default.total_seconds(), fewest, most)
         found[field] = timedelta(seconds=seconds)
     return found
+
+
+def _parse_days(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    return timedelta(days=parse_number(env, name, default / _DAY, 1, _MAX_DAYS))
 
 
 def _parse_distances(env: Mapping[str, str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 IdSource = Callable[[], int]
 
@@ -21,6 +21,13 @@ def make_id(now: datetime) -> int:
     """
     ms = int((now - _EPOCH).total_seconds() * 1000)
     return (ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+
+
+def find_first_id(at: datetime, later: timedelta = timedelta(0)) -> int:
+    """Find the least id that can be made at a time, or so much later; 0 before there were any,
+    MAX_ID where there will be none any more."""
+    ms = (at - _EPOCH + later) // timedelta(milliseconds=1)
+    return max(0, min(ms << _RANDOM_BITS, MAX_ID))
 
 
 def parse_id(text: object) -> int | None:

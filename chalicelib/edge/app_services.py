@@ -9,6 +9,7 @@ import msgspec
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
 from chalicelib.edge.aws.payment_signature import ProviderSignature
+from chalicelib.edge.cursors import CursorSigner
 from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.messaging.announcements import Announcements
@@ -23,6 +24,7 @@ from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
+from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
@@ -47,6 +49,8 @@ class Services(msgspec.Struct, frozen=True):
     cors_origins: Sequence[str]
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
+    order_lists: OrderLists
+    cursors: CursorSigner
     courier_orders: CourierOrders
     courier_status: CourierStatusService
     event_history: EventHistory

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from uuid import uuid4
 
@@ -25,18 +26,24 @@ from chalicelib.store.courier_claims import make_claim, make_release
 from chalicelib.store.courier_rows import RowUpdate
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.keys import KeyPut, make_key_put
+from chalicelib.store.listings import ListingWriter
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow
 
+log = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=400)
 _PAGE_SIZE = 100
 _MAX_LOOKED_AT = 10
 
 
 class OrderTable:
-    """The orders table."""
+    """The orders table. An order that has ended is kept for `kept_for`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, kept_for: timedelta = KEPT_FOR) -> None:
         self._connection = connection
+        self._kept_for = kept_for
+        self._listings = ListingWriter(kept_for)
 
     def get_order(self, order_id: int) -> Order:
         """Read an order, strongly consistent. Raises NotFound."""
@@ -60,14 +67,16 @@ class OrderTable:
         no race lost. (A transaction carries a token for that, which not every engine knows; so its
         conditions allow for it, too.)
 
-        The keys of a new order are written with it.
+        The keys of a new order are written with it, and the lists that it comes into before it.
 
         Raises Stale if the order, or the courier released, changed meanwhile; KeyTaken if one of
         its keys is used; CourierTaken if the courier to claim is not free; CourierContended if
         nothing but their row hinders it, which another write holds or which is throttled. Nothing
         is written then.
         """
-        row = encode_order(order)
+        # Before the order: store/listings.py says why.
+        self._listings.add_order(stored, order)
+        row = encode_order(order, self._kept_for)
         is_unchanged: Condition = (
             OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()
         )
@@ -129,6 +138,14 @@ class OrderTable:
         hits = OrderRow.by_merchant.query(merchant_id, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if not order.is_terminal]
 
+    def read_listed(self, ids: Sequence[int], now: datetime) -> list[Order]:
+        """Read the orders of these ids that there are, strongly consistent, in no order. Those that
+        have expired are left out, which DynamoDB deletes some days late, and so are those that
+        can't be read."""
+        rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
+        live = (row for row in rows if row.expires is None or row.expires > now.timestamp())
+        return [order for order in map(_try_decode, live) if order is not None]
+
     @staticmethod
     def _read_hits(hits: Iterable[OrderRow]) -> list[Order]:
         """Read the orders that an index names, as they are now, the newest last."""
@@ -171,15 +188,18 @@ def _explain_refusal(reasons: list[str], keys: int, claim: RowUpdate | None) -> 
     return Stale()
 
 
-def encode_order(order: Order) -> OrderRow:
-    """Write an order as its row. Indexes have it only while an attribute of theirs is there."""
+def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
+    """Write an order as its row. Indexes have it only while an attribute of theirs is there, and it
+    expires only once it has ended: a retry of an unserved order takes that back."""
     row = OrderRow(
         order_id=order.id,
         version=order.version,
         doc=pack(replace(order, keys=())),  # rows of their own, and of no use later
         commit=uuid4().hex,
     )
-    if not order.is_terminal:
+    if order.is_terminal:
+        row.expires = int((order.updated_at + kept_for).timestamp())
+    else:
         row.active_customer = order.details.customer_id
         row.active_merchant = order.details.merchant_id
     if order.is_open:
@@ -192,3 +212,12 @@ def encode_order(order: Order) -> OrderRow:
 
 def _decode_order(row: OrderRow) -> Order:
     return unpack(row.doc, Order)
+
+
+def _try_decode(row: OrderRow) -> Order | None:
+    """Decode a row; None where it is not to be read. One such row must not hide all others."""
+    try:
+        return _decode_order(row)
+    except Exception:  # whatever is wrong with it
+        log.exception("parked: order %d can't be read", row.order_id)
+        return None

@@ -79,11 +79,23 @@ class OrderRow(Model):
     active_customer = UnicodeAttribute(null=True)  # while not terminal
     active_merchant = UnicodeAttribute(null=True)  # while not terminal
     open_pool = UnicodeAttribute(null=True)  # the flow, while any courier may take it
+    expires = NumberAttribute(null=True)  # epoch s, TTL; while terminal
 
     by_deadline = _ByDeadline()
     by_customer = _ByCustomer()
     by_merchant = _ByMerchant()
     by_pool = _ByPool()
+
+
+class ListingRow(Model):
+    """That an order may be in a list: all there is of it is its key."""
+
+    class Meta:
+        table_name = "listings"
+
+    list_name = UnicodeAttribute(hash_key=True)  # of domain.orders.listing
+    order_id = NumberAttribute(range_key=True)
+    expires = NumberAttribute()  # epoch s, TTL
 
 
 class _ByCell(GlobalSecondaryIndex["CourierRow"]):
@@ -361,6 +373,7 @@ class PaymentRow(Model):
 
 MODELS: tuple[type[Model], ...] = (
     OrderRow,
+    ListingRow,
     CourierRow,
     PersonRow,
     RestaurantRow,
@@ -386,6 +399,8 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "allowances": "expires",
     "keys": "expires",
     "chats": "expires",
+    "orders": "expires",
+    "listings": "expires",
 }
 
 # Of before the tables are bound: their names have a prefix then.

@@ -12,6 +12,7 @@ from chalicelib.contracts.registry import build_contracts
 from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.payment_signature import ProviderSignature
+from chalicelib.edge.cursors import CursorSigner
 from chalicelib.edge.lazy_auth import LazyAuthenticator
 from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.messaging.greeting import GreetingService
@@ -86,6 +87,8 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         cors_origins=settings.cors_origins,
         contracts=rooms.contracts,
         customer_orders=orders.customer,
+        order_lists=orders.lists,
+        cursors=CursorSigner(settings.signing_secret),
         courier_orders=orders.courier,
         courier_status=orders.status,
         chats=orders.chats,

@@ -10,6 +10,7 @@ from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.event_details import EventDetails
+from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
@@ -23,6 +24,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     """What other rooms and the edge need of orders."""
 
     customer: CustomerOrders
+    lists: OrderLists
     courier: CourierOrders
     status: CourierStatusService
     chats: ChatService
@@ -51,6 +53,9 @@ def build_orders(
     )
     return OrderServices(
         customer=customer,
+        lists=OrderLists(
+            parts.listings, parts.orders, parts.request_keys, settings.orders_kept, parts.clock
+        ),
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),

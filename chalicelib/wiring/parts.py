@@ -26,6 +26,7 @@ from chalicelib.store.counters import CounterTable
 from chalicelib.store.couriers import CourierTable
 from chalicelib.store.database import POOL_SIZE, bind_tables
 from chalicelib.store.keys import KeyTable
+from chalicelib.store.listings import ListingTable
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.payments import PaymentTable
@@ -70,6 +71,7 @@ class Parts(msgspec.Struct, frozen=True):
     gateway: ports.FrameSender
     queue: ports.WakeupSender
     orders: ports.OrderStore
+    listings: ports.ListingStore
     request_keys: RequestKeys
     couriers: ports.CourierStore
     people: ports.PeopleStore
@@ -101,7 +103,8 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         threads=threads,
         gateway=given.get("gateway") or _build_gateway(database.session, settings),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
-        orders=given.get("orders") or OrderTable(database),
+        orders=given.get("orders") or OrderTable(database, settings.orders_kept),
+        listings=ListingTable(threads),
         request_keys=RequestKeys(KeyTable(), clock),
         couriers=CourierTable(threads, retries, clock),
         people=PeopleTable(retries),

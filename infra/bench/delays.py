@@ -22,7 +22,7 @@ from infra.bench.critical_path import AwsCall
 POST, SEND = "post", "SendMessageBatch"
 DELAYS_MS = {
     **dict.fromkeys(("GetItem", "PutItem", "UpdateItem", "DeleteItem"), 4),
-    **dict.fromkeys(("Query", "BatchGetItem"), 6),
+    **dict.fromkeys(("Query", "BatchGetItem", "BatchWriteItem"), 6),
     "TransactWriteItems": 9,
     SEND: 8,
     POST: 12,

@@ -17,7 +17,7 @@ from typing import Any
 from infra.bench.units import item_bytes, read_units
 
 READS = ("GetItem", "Query", "BatchGetItem")
-WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")
 
 
 Units = dict[str, float]
@@ -142,6 +142,8 @@ def _units_of_write(asked: Mapping[str, Any], got: Mapping[str, Any]) -> Units:
 
 
 def _units_of_refusal(asked: Mapping[str, Any]) -> Units:
+    if "RequestItems" in asked:
+        return {_short_name(table): float(len(of)) for table, of in asked["RequestItems"].items()}
     if "TransactItems" not in asked:
         return {_name_with_person(asked): 1.0}
     ops = [op for item in asked["TransactItems"] for op in item.values()]

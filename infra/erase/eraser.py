@@ -20,6 +20,11 @@ from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.domain.money.payouts import PayoutStatus
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.chat import ChatMessage
+from chalicelib.domain.orders.listing import (
+    name_courier_list,
+    name_customer_list,
+    name_external_id_list,
+)
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Rating
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS
@@ -31,6 +36,7 @@ from chalicelib.store.tables import (
     CourierRow,
     EventRow,
     LedgerRow,
+    ListingRow,
     MailboxRow,
     PersonRow,
     RatingRow,
@@ -114,6 +120,8 @@ class Eraser:
 
     def _redact_books(self, who: Redaction) -> Iterator[ErasedRows]:
         """Put the pseudonym into what stays."""
+        # Before the orders: afterwards none of them would be the person's any more.
+        yield self._move_listings(who)
         yield self._redact_orders(who)
         yield self._redact_payments(who)
         yield self._redact_payouts(who)
@@ -192,6 +200,23 @@ class Eraser:
         return ErasedRows(
             "rooms", sum(self._writer.write_row(row.delete) for row in mine), "deleted"
         )
+
+    def _move_listings(self, who: Redaction) -> ErasedRows:
+        """Move the person's lists of orders to the pseudonym, and take their orders out of those by
+        which a customer's own numbers are found."""
+        moved = 0
+        for name_list in (name_customer_list, name_courier_list):
+            for row in rows.read_list(name_list(self._person_id)):
+                kept = ListingRow(name_list(who.pseudonym), row.order_id, expires=row.expires)
+                # Written before it is deleted, as the ledger is.
+                self._writer.write_row(kept.save)
+                moved += self._writer.write_row(row.delete)
+        for order in rows.scan_orders():
+            external_id = order.options.external_id
+            if order.details.customer_id == self._person_id and external_id is not None:
+                name = name_external_id_list(self._person_id, external_id)
+                moved += self._writer.delete_row(rows.find_row(ListingRow, name, order.id))
+        return ErasedRows("listings", moved, "kept under the pseudonym")
 
     def _redact_orders(self, who: Redaction) -> ErasedRows:
         named = [order.id for order in rows.scan_orders() if who.redact_order(order) != order]

@@ -26,6 +26,7 @@ from chalicelib.store.tables import (
     ConnectionRow,
     CourierRow,
     EventRow,
+    ListingRow,
     MailboxRow,
     OrderRow,
     PaymentRow,
@@ -53,6 +54,11 @@ def find_row(model: type[Any], *key: Any) -> Any:
 def scan_orders() -> Iterator[Order]:
     """Return every order."""
     return (unpack(row.doc, Order) for row in scan_rows(OrderRow))
+
+
+def read_list(name: str) -> list[ListingRow]:
+    """Return the rows of a list of orders, strongly consistent."""
+    return list(ListingRow.query(name, consistent_read=True))
 
 
 def scan_payments() -> Iterator[Payment]:
@@ -101,8 +107,11 @@ def delete_connection(connection: Connection, person_id: str) -> None:
 
 def rewrite_order(who: Redaction, order_id: int) -> None:
     """Write an order back without the person. Raises Stale if it changed meanwhile."""
-    before = unpack(find_row(OrderRow, order_id).doc, Order)
-    save_if(orders.encode_order(who.redact_order(before)), OrderRow.version == before.version)
+    row = find_row(OrderRow, order_id)
+    before = unpack(row.doc, Order)
+    after = orders.encode_order(who.redact_order(before))
+    after.expires = row.expires  # as the stage's setting had it
+    save_if(after, OrderRow.version == before.version)
 
 
 def rewrite_payment(who: Redaction, order_id: int, attempt: int) -> None:

@@ -25,7 +25,7 @@ from infra.template.intrinsics import Value, sub
 from infra.template.queues import QUEUE_NAME
 
 READ = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
-WRITE = ("PutItem", "UpdateItem", "DeleteItem")
+WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 TABLES = tuple(get_short_name(model) for model in MODELS)
 _EVERYTHING = dict.fromkeys(TABLES, READ + WRITE)
 # A socket that opens or closes changes who can be reached, and nothing else.

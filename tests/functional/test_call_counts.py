@@ -25,6 +25,7 @@ WRITES = {
     "PutItem": "put",
     "UpdateItem": "update",
     "DeleteItem": "delete",
+    "BatchWriteItem": "batch put",
     "TransactWriteItems": "transaction",
 }
 

@@ -20,7 +20,7 @@ from infra.erase.__main__ import run_eraser
 from infra.erase.eraser import CannotEraseYet, ErasedRows, Eraser
 from infra.erase.writer import Busy
 from tests.builders import DEPOT, north_of
-from tests.faults import Crash
+from tests.faults import WRITES, Crash
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile
 from tests.functional.kitchen import Kitchen, Plain
@@ -261,7 +261,7 @@ def dying_at(world: World, nth: int) -> Iterator[None]:
 
     def die(model: Any, **_: Any) -> None:
         nonlocal writes
-        writes += model.name in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+        writes += model.name in WRITES
         if writes == nth:
             raise Crash
 

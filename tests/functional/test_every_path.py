@@ -141,7 +141,7 @@ def test_chalice_s_own_client_hears_the_same() -> None:
     from app import app
 
     client = Client(app).http
-    assert client.request("PUT", "/v1/orders").headers["Allow"] == "POST, OPTIONS"
+    assert client.request("PUT", "/v1/orders").headers["Allow"] == "POST, GET, HEAD, OPTIONS"
     assert client.request("PUT", "/v1/orders").status_code == 405
     assert client.request("HEAD", "/health").status_code == 200
     assert client.request("HEAD", "/health").body == b""

@@ -76,7 +76,7 @@ class DynamoClient:
                 at = self._faults.dice.randrange(len(tables))
                 codes = ["TransactionConflict" if n == at else "None" for n in range(len(tables))]
                 raise cancellation([{"Code": code} for code in codes])
-        elif asked["TableName"] in self._in_transactions and self._faults.strikes("conflict"):
+        elif asked.get("TableName") in self._in_transactions and self._faults.strikes("conflict"):
             self._scheduler.sleep(self._faults.dice.uniform(0.03, 0.4))
             if self._faults.dice.random() < GIVES_UP:
                 raise refusal(operation, CONFLICT)

@@ -89,6 +89,7 @@ class Dynamo:
             "PutItem": lambda asked, _: self._write("Put", asked),
             "UpdateItem": lambda asked, _: self._write("Update", asked),
             "DeleteItem": lambda asked, _: self._write("Delete", asked),
+            "BatchWriteItem": lambda asked, _: self._write_batch(asked),
             "TransactWriteItems": lambda asked, _: self._transact(asked),
             "TransactGetItems": lambda asked, _: self._transact_get(asked),
         }
@@ -166,6 +167,13 @@ class Dynamo:
         self._store([(table, key, before, after)])
         returned = {"ALL_NEW": after, "ALL_OLD": before}.get(asked.get("ReturnValues", "NONE"))
         return {"Attributes": dict(returned)} if returned else {}
+
+    def _write_batch(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Put items, each on its own: nobody else sees them all come at once."""
+        for name, wanted in asked["RequestItems"].items():
+            for one in wanted:
+                self._write("Put", {"TableName": name, "Item": one["PutRequest"]["Item"]})
+        return {"UnprocessedItems": {}}
 
     def _transact(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Write all of it or nothing; the reasons come in the order of the items."""

@@ -1,0 +1,119 @@
+"""Lists of orders: rows that are nothing but keys, the list's name and the order's id.
+
+They are rows and no index, for two reasons. They are read strongly consistent, as no index can be:
+whoever has been answered that an order was placed finds it in their list. And CloudFormation adds
+one index of a table in one deployment, but any number of tables.
+
+A row is written before its order. Who dies between the two leaves a row of an order that is not
+there, which readers pass over; the other way round an order would be missing for ever.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
+
+from pynamodb.exceptions import PutError
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.domain.ids import MAX_ID
+from chalicelib.domain.orders.listing import (
+    DAYS_LIST,
+    LISTED_LONGER,
+    find_day,
+    find_holder_id,
+    list_names,
+    name_courier_list,
+)
+from chalicelib.domain.orders.model import Order
+from chalicelib.errors import Unavailable
+from chalicelib.store.tables import ListingRow
+
+
+class ListingTable:
+    """Reads the listings table. `pool` reads several lists side by side."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def list_ids(
+        self, names: Sequence[str], limit: int, below: int = MAX_ID + 1, from_: int = 0
+    ) -> list[int]:
+        """List ids of orders of several lists together, the newest first, strongly consistent: at
+        most `limit` of those from `from_` up and under `below`."""
+        if below <= from_:
+            return []
+        if len(names) == 1:  # the usual case needs no thread
+            return _read_ids(names[0], limit, below, from_)
+        found = self._pool.map(lambda name: _read_ids(name, limit, below, from_), names)
+        return list(islice(_merge(list(found)), limit))
+
+
+def _merge(lists: Sequence[Sequence[int]]) -> Iterator[int]:
+    """Merge lists that fall into one that does, each id once."""
+    last = None
+    for id_ in heapq.merge(*lists, reverse=True):
+        if id_ != last:
+            yield id_
+        last = id_
+
+
+def _read_ids(name: str, limit: int, below: int, from_: int) -> list[int]:
+    wanted: Condition = ListingRow.order_id.between(from_, below - 1)
+    rows = ListingRow.query(
+        name,
+        wanted,
+        consistent_read=True,
+        scan_index_forward=False,
+        limit=limit,
+        page_size=limit,
+    )
+    return [int(row.order_id) for row in rows]
+
+
+class ListingWriter:
+    """Writes the lists. Their rows expire later than the orders do, which are kept for `kept_for`
+    after their end."""
+
+    def __init__(self, kept_for: timedelta) -> None:
+        self._kept_for = kept_for
+        self._known_days: set[int] = set()  # are in the list of days: this process wrote it
+
+    def add_order(self, stored: Order | None, order: Order) -> None:
+        """Put an order that is about to be written into the lists in which it is not yet: a new one
+        into all, one that is accepted into its courier's. Doing it again changes nothing.
+
+        Raises Unavailable; the order must not be written then.
+        """
+        expires = int((order.details.created_at + self._kept_for + LISTED_LONGER).timestamp())
+        names = list_names(order) if stored is None else []
+        holder_id = find_holder_id(order)
+        if holder_id is not None and (stored is None or find_holder_id(stored) != holder_id):
+            names.append(name_courier_list(holder_id))
+        rows = [ListingRow(name, order.id, expires=expires) for name in names]
+        day = find_day(order.details.created_at).toordinal()
+        if stored is None and day not in self._known_days:
+            # With each process's first order of a day: once would do, but who knows the first?
+            rows.append(ListingRow(DAYS_LIST, day, expires=expires))
+        _put_rows(rows)
+        if stored is None:
+            self._known_days.add(day)
+
+
+def _put_rows(rows: Sequence[ListingRow]) -> None:
+    if len(rows) == 1:
+        rows[0].save()
+    if len(rows) <= 1:
+        return
+    try:
+        with ListingRow.batch_write() as batch:
+            for row in rows:
+                batch.save(row)
+    except PutError as error:
+        if error.cause is not None:
+            raise
+        # Some rows were left unprocessed each time: the table is throttled.
+        raise Unavailable("Waybill can't write this now; try again.") from None
