@@ -53,6 +53,11 @@ class OrderTable:
             raise NotFound("There is no such order.") from None
         return _decode_order(row)
 
+    def add_to_lists(self, stored: Order | None, order: Order) -> None:
+        """Put an order that is about to be committed into the lists in which it is not yet. Raises
+        Unavailable; the order must not be committed then (store/listings.py says why)."""
+        self._listings.add_order(stored, order)
+
     def commit_order(
         self, stored: Order | None, order: Order, *, available_only: bool = True
     ) -> None:
@@ -67,15 +72,13 @@ class OrderTable:
         no race lost. (A transaction carries a token for that, which not every engine knows; so its
         conditions allow for it, too.)
 
-        The keys of a new order are written with it, and the lists that it comes into before it.
+        The keys of a new order are written with it.
 
         Raises Stale if the order, or the courier released, changed meanwhile; KeyTaken if one of
         its keys is used; CourierTaken if the courier to claim is not free; CourierContended if
         nothing but their row hinders it, which another write holds or which is throttled. Nothing
         is written then.
         """
-        # Before the order: store/listings.py says why.
-        self._listings.add_order(stored, order)
         row = encode_order(order, self._kept_for)
         is_unchanged: Condition = (
             OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()

@@ -74,6 +74,7 @@ def fill(world: World, orders: int) -> None:
         world.clock.advance(0.001)
         details = a_job(created_at=world.clock.now)
         order = an_order(Status.UNSERVED, id=make_id(world.clock.now), details=details)
+        table.add_to_lists(None, order)
         table.commit_order(None, replace(order, updated_at=world.clock.now))
 
 

@@ -1,9 +1,10 @@
 """The one way an order is written: send the wakeups, commit state and events, deliver, notify.
 
- 1. wakeups  Sent onto the queue, beside whatever else must be read before the commit: `RelayDue`,
-             if there are events, and `OfferDue` or `SearchDue`, if the order has a new deadline.
-             The commit begins only once they are there. If they can't be sent, nothing is written
-             and the caller gets Unavailable.
+ 1. prepare  The wakeups are sent onto the queue, beside whatever else must be read before the
+             commit: `RelayDue`, if there are events, and `OfferDue` or `SearchDue`, if the order
+             has a new deadline. At the same time the order is put into the lists that it comes
+             into. The commit begins only once all is there. If it can't be done, the order is not
+             written and the caller gets Unavailable.
  2. commit   One conditional write: the order, with the new events among its entries, on the
              condition that its version is still the one that was read. Where the order takes a
              courier, or lets one go, their rows are in the same transaction (store/orders.py).
@@ -56,6 +57,9 @@ CommitListener = Callable[[Order | None, Order], None]
 
 DelayedWakeup = tuple[Wakeup, timedelta]
 
+Preparation = Sequence[Future[None]]
+"""What must be done before a commit, and is under way: step 1."""
+
 
 class OrderWriter:
     """Writes orders, and nothing else does.
@@ -91,24 +95,25 @@ class OrderWriter:
         order: Order,
         events: tuple[Event, ...],
         *,
-        wakeups: Future[None] | None = None,
+        preparation: Preparation | None = None,
         available_only: bool = True,
     ) -> Order:
         """Write a change and deliver its events. Returns the order as written.
 
-        `wakeups` are those of this version that are on their way already; else they are sent now.
+        `preparation` is this version's, where that has begun already; else it begins now.
         `available_only` False lets the order take a courier who is off duty. Raises Stale,
         CourierTaken (nothing was written) or Unavailable.
         """
         order = seal(order, events, order.updated_at)
-        wakeups = wakeups or self.start_wakeups(stored, order, events)
+        preparation = preparation or self.start_preparation(stored, order, events)
         try:
             order = replace(order, entries=self._keep_undelivered(stored, order))
         finally:
-            wait([wakeups])  # a function that is frozen while it sends would send at its next call
+            wait(preparation)  # a function that is frozen meanwhile would go on at its next call
         # Raises Unavailable: an event that is committed without its wakeup would be lost for good
         # if this process died before it is delivered.
-        wakeups.result()
+        for step in preparation:
+            step.result()
         self._orders.commit_order(stored, order, available_only=available_only)
         self._notify(self._release_if_done, stored, order)
         if events:
@@ -117,11 +122,11 @@ class OrderWriter:
             self._notify(listener, stored, order)
         return order
 
-    def start_wakeups(
+    def start_preparation(
         self, stored: Order | None, order: Order, events: tuple[Event, ...]
-    ) -> Future[None]:
-        """Begin to send the wakeups that the commit of `order` relies on: the relay's, for its
-        events, and one for the deadline it sets, the end of an offer or the next look."""
+    ) -> Preparation:
+        """Begin what the commit of `order` relies on. Its wakeups are the relay's, for its events,
+        and one for the deadline it sets, the end of an offer or the next look."""
         wakeups: list[DelayedWakeup] = []
         if events:
             stream, now = order_stream(order.id), self._clock()
@@ -132,17 +137,17 @@ class OrderWriter:
         elif deadline_at and (stored is None or stored.deadline_at != deadline_at):
             due = SearchDue(order.id, deadline_at)
             wakeups.append((due, deadline_at - self._clock()))
-        return self._start_sending(wakeups)
+        return self._start(wakeups, stored, order)
 
-    def start_offer_wakeups(
+    def start_offer_preparation(
         self,
         stored: Order | None,
         order: Order,
         recipients: tuple[str, ...],
         expires_at: datetime,
-    ) -> Future[None]:
-        """Begin to send the wakeups for the next offer of an order before it is known whom it is
-        for. `recipients` are all others who will hear of it."""
+    ) -> Preparation:
+        """Begin what the next offer of an order relies on, before it is known whom it is for.
+        `recipients` are all others who will hear of it."""
         relay = RelayDue(
             order_stream(order.id),
             _next_version(stored),
@@ -150,22 +155,19 @@ class OrderWriter:
             recipients=recipients,
             is_offer=True,
         )
-        return self._start_sending(
-            [
-                (relay, RELAY_AFTER),
-                self._make_offer_wakeup(order, order.offers_made + 1, expires_at),
-            ]
-        )
+        offer = self._make_offer_wakeup(order, order.offers_made + 1, expires_at)
+        return self._start([(relay, RELAY_AFTER), offer], stored, order)
 
     def _make_offer_wakeup(self, order: Order, seq: int, expires_at: datetime) -> DelayedWakeup:
         return OfferDue(order.id, seq, expires_at), expires_at - self._clock()
 
-    def _start_sending(self, wakeups: list[DelayedWakeup]) -> Future[None]:
+    def _start(
+        self, wakeups: list[DelayedWakeup], stored: Order | None, order: Order
+    ) -> Preparation:
+        steps = [self._pool.submit(self._orders.add_to_lists, stored, order)]
         if wakeups:
-            return self._pool.submit(self._queue.send_wakeups, wakeups)
-        nothing: Future[None] = Future()
-        nothing.set_result(None)
-        return nothing
+            steps.append(self._pool.submit(self._queue.send_wakeups, wakeups))
+        return steps
 
     def _keep_undelivered(self, stored: Order | None, order: Order) -> tuple[Entry, ...]:
         """Return the entries that the order is to have: those that it would lose now stay, if they

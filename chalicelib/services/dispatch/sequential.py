@@ -20,9 +20,9 @@ come from an index that is behind, and at half the price, as this condition deci
                    where none is left this is raised, as it is Stale: the whole look is done again.
  Stale             Another has changed the order. It is read again, and the step tried on that.
 
-The wakeups of the offer, `RelayDue` and `OfferDue`, do not depend on whom it is for. Their sending
-begins when the index names somebody, and goes on while couriers are read. The transaction waits for
-its end.
+The wakeups of the offer, `RelayDue` and `OfferDue`, do not depend on whom it is for, nor do the
+lists that a new order comes into. They are sent and written from when the index names somebody,
+while couriers are read. The transaction waits for their end.
 
 An offer ends by its timer (`OfferDue`), by the sweep, by whoever reads the order, or by an answer
 that comes too late: all of them expire it by the same step, the order's version lets one of them
@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierContended, CourierTaken
 from chalicelib.services.dispatch.broadcast import NearbyDispatch
 from chalicelib.services.dispatch.candidates import Look, find_candidates
-from chalicelib.services.dispatch.order_commits import OrderWriter
+from chalicelib.services.dispatch.order_commits import OrderWriter, Preparation
 from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
@@ -127,22 +127,22 @@ class SequentialDispatch:
         then to say that nobody is."""
         policy, now = self.get_policy(search.order), self._clock()
         expires_at = now + policy.offer_ttl
-        wakeups = _EarlyWakeups(lambda: self._start_wakeups(search, expires_at))
-        look = Look(search.order, policy, now, search.ask_again, is_consistent, wakeups.start)
+        preparation = _EarlyPreparation(lambda: self._start_preparation(search, expires_at))
+        look = Look(search.order, policy, now, search.ask_again, is_consistent, preparation.start)
         contended: CourierContended | None = None
         lost: set[str] = set()
         try:
             while candidates := find_candidates(self._roster, look, lost):
                 for courier in candidates:
                     try:
-                        return self._claim(search, courier, now, expires_at, wakeups.start())
+                        return self._claim(search, courier, now, expires_at, preparation.start())
                     except CourierTaken:
                         lost.add(courier.id)
                     except CourierContended as error:
                         lost.add(courier.id)
                         contended = error
         finally:
-            wakeups.wait()
+            preparation.wait()
         if contended:
             raise contended
         return None
@@ -153,25 +153,25 @@ class SequentialDispatch:
         courier: Courier,
         now: datetime,
         expires_at: datetime,
-        wakeups: Future[None],
+        preparation: Preparation,
     ) -> Order:
         """Commit the order as offered to one courier. Raises CourierTaken, CourierContended, Stale,
-        and Unavailable if the wakeups could not be sent; nothing is written then."""
+        and Unavailable if the preparation failed; nothing is written then."""
         distance_m = measure_to_pickup_m(courier, search.order.details.pickup.point)
         offer = commands.MakeOffer(courier.id, expires_at, search.expired_courier_id, distance_m)
         order, events = advance_order(search.order, offer, SYSTEM, now)
         return self._writer.commit_order(
-            search.stored, order, search.events + events, wakeups=wakeups
+            search.stored, order, search.events + events, preparation=preparation
         )
 
-    def _start_wakeups(self, search: _Search, expires_at: datetime) -> Future[None]:
-        """Begin to send the wakeups of the offer. All who will hear of it are known by now, but for
+    def _start_preparation(self, search: _Search, expires_at: datetime) -> Preparation:
+        """Begin what the offer relies on. All who will hear of it are known by now, but for
         the courier to whom it is made; and nothing follows from the events of a search but that
         they are delivered."""
         order = search.order
         heard = (*(event.to for event in search.events), search.expired_courier_id)
         recipients = tuple(dict.fromkeys((*filter(None, heard), order.details.customer_id)))
-        return self._writer.start_offer_wakeups(search.stored, order, recipients, expires_at)
+        return self._writer.start_offer_preparation(search.stored, order, recipients, expires_at)
 
     def _may_wait(self, order: Order) -> bool:
         return order.search_until is not None and self._clock() < order.search_until
@@ -252,21 +252,21 @@ class SequentialDispatch:
         return self.offer_next(order, order, ask_again=ask_again)
 
 
-class _EarlyWakeups:
-    """Wakeups whose sending begins once, as soon as it is likely that they are needed."""
+class _EarlyPreparation:
+    """What an offer relies on: begun once, as soon as it is likely that there will be an offer."""
 
-    def __init__(self, start: Callable[[], Future[None]]) -> None:
-        self._start = start
-        self._sending: Future[None] | None = None
+    def __init__(self, begin: Callable[[], Preparation]) -> None:
+        self._begin = begin
+        self._begun: Preparation | None = None
 
-    def start(self) -> Future[None]:
-        """Begin to send, unless that was done."""
-        if self._sending is None:
-            self._sending = self._start()
-        return self._sending
+    def start(self) -> Preparation:
+        """Begin, unless that was done."""
+        if self._begun is None:
+            self._begun = self._begin()
+        return self._begun
 
     def wait(self) -> None:
-        """Wait for the end of the sending, if it has begun. That it failed matters to a commit
-        only, and that looks itself."""
-        if self._sending is not None:
-            wait([self._sending])
+        """Wait for its end, if it has begun. That it failed matters to a commit only, and that
+        looks itself."""
+        if self._begun is not None:
+            wait(self._begun)

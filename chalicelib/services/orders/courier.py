@@ -89,9 +89,9 @@ class CourierOrders:
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.
-        wakeups = self._writer.start_wakeups(stored, order, events)
+        preparation = self._writer.start_preparation(stored, order, events)
         events = self._event_details.add_details(order, events)
         requires_duty = FLOWS[order.details.flow].requires_duty
         return self._writer.commit_order(
-            stored, order, events, wakeups=wakeups, available_only=requires_duty
+            stored, order, events, preparation=preparation, available_only=requires_duty
         )
