@@ -7,8 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pynamodb.exceptions import PutError
 
+from chalicelib.domain.orders.model import Status
 from chalicelib.store.database import bind_tables
-from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, PersonRow, get_short_name
+from chalicelib.store.orders import encode_order
+from chalicelib.store.tables import (
+    MODELS,
+    TTL_ATTRIBUTES,
+    OrderRow,
+    PersonRow,
+    get_short_name,
+)
 from infra.resources.tables import (
     MAX_RECEIVES,
     TablesDiffer,
@@ -16,6 +24,7 @@ from infra.resources.tables import (
     create_tables,
     table_definition,
 )
+from tests.builders import an_order
 from tests.functional.conftest import PREFIX, QUEUE, Engine
 
 
@@ -71,6 +80,20 @@ def test_a_table_of_another_version_is_refused(dynamo: Engine) -> None:
     )
     with pytest.raises(TablesDiffer, match=r"^Table old-people .*make clean"):
         create_tables(dynamodb, "old")
+
+
+def test_tables_of_the_version_before_lists_are_brought_up_to_date(engine: Engine) -> None:
+    """A local database outlives a version: orders were kept for ever, and there were no lists."""
+    dynamodb = engine.connection.client
+    dynamodb.create_table(**table_definition(OrderRow, "old"))
+    dynamodb.put_item(
+        TableName="old-orders", Item=encode_order(an_order(Status.ACCEPTED)).serialize()
+    )
+    create_tables(dynamodb, "old")
+    expiry = dynamodb.describe_time_to_live(TableName="old-orders")["TimeToLiveDescription"]
+    assert expiry["AttributeName"] == "expires"
+    assert dynamodb.describe_table(TableName="old-listings")["Table"]["TableStatus"] == "ACTIVE"
+    assert dynamodb.scan(TableName="old-orders")["Count"] == 1
 
 
 def test_one_of_many_conditional_writers_wins(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from chalicelib.domain.ids import make_id
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
-from chalicelib.services.orders.lists import MAX_LOOKED_AT
+from chalicelib.services.orders.lists import MAX_DAYS, MAX_LOOKED_AT
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import ListingRow, OrderRow
 from tests.builders import a_job, an_order
@@ -329,6 +329,18 @@ def test_an_admins_walk_crosses_days_page_by_page(world: World) -> None:
         assert walk(world, admin, ALL_ORDERS, limit=limit) == orders[::-1]
 
 
+def test_an_admins_walk_takes_a_month_of_days_at_once(world: World) -> None:
+    admin = world.admin()
+    for _ in range(MAX_DAYS + 2):
+        world.clock.advance(timedelta(days=1).total_seconds())
+        fill(world, 1)
+    first = fetch(world, admin, ALL_ORDERS, status="done").body
+    assert first["orders"] == []
+    second = fetch(world, admin, ALL_ORDERS, status="done", cursor=first["next_cursor"]).body
+    assert second == {"orders": []}
+    assert len(walk(world, admin, ALL_ORDERS, limit=10)) == MAX_DAYS + 2
+
+
 # Own numbers
 
 
@@ -527,6 +539,17 @@ def test_a_row_that_cant_be_read_hides_no_other(
     assert f"parked: order {bad} can't be read" in caplog.text
     assert walk(world, cara, limit=1) == [two, one]
     assert walk(world, admin, ALL_ORDERS) == [two, one]
+
+
+def test_an_order_of_the_version_before_is_listed_once_it_is_accepted(world: World) -> None:
+    cara, dan = world.customer(), world.courier()
+    order = place(world, cara)
+    for row in ListingRow.scan():
+        row.delete()
+    assert ids(world, cara) == []
+    assert world.get(f"/v1/orders/{order}", cara).status == 200
+    world.step("accept", order, dan)
+    assert ids(world, dan) == [order]
 
 
 def test_a_crash_before_the_order_is_written_leaves_nothing_to_see(
