@@ -17,6 +17,7 @@ from chalicelib.domain.ids import make_id
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
 from chalicelib.services.orders.lists import MAX_DAYS, MAX_LOOKED_AT
+from chalicelib.store.compression import pack
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import ListingRow, OrderRow
 from tests.builders import a_job, an_order
@@ -539,6 +540,21 @@ def test_a_row_that_cant_be_read_hides_no_other(
     assert f"parked: order {bad} can't be read" in caplog.text
     assert walk(world, cara, limit=1) == [two, one]
     assert walk(world, admin, ALL_ORDERS) == [two, one]
+
+
+def test_an_order_that_cant_be_judged_hides_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    cara = world.customer()
+    one, bad = place(world, cara), place(world, cara)
+    order = world.order(bad)
+    timeless = replace(order.details, created_at=order.details.created_at.replace(tzinfo=None))
+    row = OrderRow.get(int(bad))
+    row.doc = pack(replace(order, details=timeless))
+    row.save()
+    with caplog.at_level(logging.ERROR):
+        assert ids(world, cara, **{"from": "2026-01-01T00:00:00Z"}) == [one]
+    assert f"parked: order {bad} can't be judged" in caplog.text
 
 
 def test_an_order_of_the_version_before_is_listed_once_it_is_accepted(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 
@@ -29,6 +30,8 @@ from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.request_keys import make_external_id_key
 from chalicelib.services.ports import Clock, ListingStore, OrderStore
 from chalicelib.services.request_keys import RequestKeys
+
+log = logging.getLogger(__name__)
 
 # Of one call: a filter that fits little must not read a whole list. The page is shorter then.
 MAX_LOOKED_AT = 300
@@ -174,7 +177,17 @@ class OrderLists:
     def _read_matching(self, ids: Sequence[int], wanted: OrderFilter) -> list[Order]:
         """Read those of some orders that are wanted, the newest first."""
         orders = self._orders.read_listed(ids, self._clock())
-        return sorted(filter(wanted.matches, orders), key=lambda order: order.id, reverse=True)
+        matching = (order for order in orders if _is_wanted(order, wanted))
+        return sorted(matching, key=lambda order: order.id, reverse=True)
+
+
+def _is_wanted(order: Order, wanted: OrderFilter) -> bool:
+    """Judge an order by a filter. One that can't be judged is left out, and hides no other."""
+    try:
+        return wanted.matches(order)
+    except Exception:  # whatever is wrong with it
+        log.exception("parked: order %d can't be judged", order.id)
+        return False
 
 
 def _narrow_to(actor: Actor, wanted: OrderFilter) -> OrderFilter:
