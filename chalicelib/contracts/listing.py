@@ -1,7 +1,7 @@
 """Lists of orders, of any flow: how they are asked for, and how they are shown, in JSON and CSV.
 
 In JSON each order is shown as its contract's REST shows one. A table has one row of headings for
-all: there the core's fields stand, in one set of words.
+all flows, whose names are ours; the status in it is the contract's word, as in JSON.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ Cell = str | int | float | None
 CSV_COLUMNS: Mapping[str, Callable[[Order], Cell]] = {
     "id": lambda order: order.id,
     "flow": lambda order: order.details.flow,
-    "status": lambda order: order.status.value,
+    "status": lambda order: render_listed_order(order)["status"],
     "external_id": lambda order: order.options.external_id,
     "customer_id": lambda order: order.details.customer_id,
     "courier_id": lambda order: order.courier_id,

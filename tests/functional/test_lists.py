@@ -486,7 +486,7 @@ def test_a_table_quotes_what_rfc_4180_says_and_has_no_formulas(world: World) -> 
     assert answer.text.endswith("\r\n")
     assert '"say ""hi"", then\nring"' in answer.text
     assert first["notes"] == text
-    assert (first["id"], first["flow"], first["status"]) == (order, "delivery", "unserved")
+    assert (first["id"], first["flow"], first["status"]) == (order, "delivery", "no_nearby_driver")
     assert first["dropoff_address"] == "'=HYPERLINK(1)"
     assert first["external_id"] == "'@sum"
     assert first["receiver_phone"] == "'+911234567890"
