@@ -200,9 +200,7 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
         doc=pack(replace(order, keys=())),  # rows of their own, and of no use later
         commit=uuid4().hex,
     )
-    if order.is_terminal:
-        row.expires = int((order.updated_at + kept_for).timestamp())
-    else:
+    if not order.is_terminal:
         row.active_customer = order.details.customer_id
         row.active_merchant = order.details.merchant_id
     if order.is_open:
@@ -210,6 +208,8 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
     if order.deadline_at:
         row.deadline_shard = order.id % SHARDS
         row.deadline_at = to_epoch_ms(order.deadline_at)
+    if order.is_terminal:
+        row.expires = int((order.updated_at + kept_for).timestamp())
     return row
 
 

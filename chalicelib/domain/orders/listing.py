@@ -11,10 +11,12 @@ from enum import Enum
 
 import msgspec
 
-from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.request_keys import hash_request
 
 DAY_SHARDS = 8  # a day's orders are written to so many lists: one would be a hot partition
+
+_SCHEDULED, _ACTIVATED = "scheduled", "activated"  # in an order's timeline
 
 # In it, in the place of orders' ids, are the ordinals of the days on which any were placed.
 DAYS_LIST = "days"
@@ -38,7 +40,7 @@ class OrderFilter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `created_from` is inclusive, `created_to` exclusive. `courier_id` is who accepted the order and
     has it still; `merchant_ids` are restaurants, one of which it must be of. `released_only` leaves
-    out what is scheduled.
+    out what is scheduled, or was until it ended.
     """
 
     status: ListedStatus = ListedStatus.ALL
@@ -69,7 +71,7 @@ class OrderFilter(msgspec.Struct, frozen=True, omit_defaults=True):
             and (self.created_to is None or at < self.created_to)
             and self.external_id in (None, order.options.external_id)
             and self.status in (ListedStatus.ALL, classify_status(order.status))
-            and not (self.released_only and _is_scheduled(order.status))
+            and not (self.released_only and _is_dormant(order))
         )
 
 
@@ -90,13 +92,14 @@ class OrderPage(msgspec.Struct, frozen=True):
 
 def classify_status(status: Status) -> ListedStatus:
     """Say for what an order of this status counts in lists."""
-    if status in (Status.DONE, Status.CANCELLED):
+    if status in TERMINAL_STATUSES and status is not Status.UNSERVED:
         return ListedStatus.DONE
-    return ListedStatus.SCHEDULED if _is_scheduled(status) else ListedStatus.ACTIVE
+    return ListedStatus.SCHEDULED if status.value == _SCHEDULED else ListedStatus.ACTIVE
 
 
-def _is_scheduled(status: Status) -> bool:
-    return status.value == "scheduled"
+def _is_dormant(order: Order) -> bool:
+    """Say whether nobody but its customer knows of an order yet."""
+    return _SCHEDULED in order.timeline and _ACTIVATED not in order.timeline
 
 
 def find_holder_id(order: Order) -> str | None:
