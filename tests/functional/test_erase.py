@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.people import Role
 from chalicelib.store.compression import unpack_json
-from chalicelib.store.tables import MODELS, ChatRow, MailboxRow, RatingRow
+from chalicelib.store.tables import MODELS, ChatRow, ListingRow, MailboxRow, OrderRow, RatingRow
 from chalicelib.store.wallets import WalletTable
 from infra.erase.__main__ import run_eraser
 from infra.erase.eraser import CannotEraseYet, ErasedRows, Eraser
@@ -23,7 +23,7 @@ from tests.builders import DEPOT, north_of
 from tests.faults import WRITES, Crash
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile
-from tests.functional.kitchen import Kitchen, Plain
+from tests.functional.kitchen import Kitchen, Plain, an_owner, placed
 from tests.functional.kitchen import a_driver as a_food_driver
 from tests.functional.rides import Client, a_driver, a_ride, a_rider, locate
 from tests.functional.test_feed_delivery import deliver
@@ -238,6 +238,25 @@ def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
     erased = stored(stage)
     assert set(counts(list(eraser(stage).run())).values()) == {0}  # once more: nobody is there
     assert stored(stage) == erased
+
+
+def test_lists_go_on_under_the_pseudonym_and_own_numbers_lead_nowhere(stage: World) -> None:
+    pia = stage.customer("pia-77")
+    meal = placed(stage, pia, external_id="thought by pia")["id"]
+    stage.post(f"/v1/orders/{meal}/cancel", {}, pia)
+    stage.pass_time(LONG)
+    numbered = [row for row in ListingRow.scan() if row.list_name.startswith("external#")]
+    expires = OrderRow.get(meal).expires
+    tool = eraser(stage)
+    list(tool.run())
+    lists = {row.list_name.partition("#")[0]: row.list_name for row in ListingRow.scan()}
+    assert len(numbered) == 1
+    assert lists.keys() == {"customer", "merchant", "day", "days"}
+    assert lists["customer"] == f"customer#{pseudonym_in(tool)}"
+    assert OrderRow.get(meal).expires == expires
+    assert stage.get("/v1/orders", pia).body == {"orders": []}
+    owner = stage.get("/v1/orders", an_owner(stage)).body["orders"]
+    assert [order["id"] for order in owner] == [meal]
 
 
 def test_a_dry_run_counts_the_same_and_writes_nothing(
