@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chalicelib.domain.ids import make_id
@@ -340,6 +342,24 @@ def test_an_admins_walk_takes_a_month_of_days_at_once(world: World) -> None:
     second = fetch(world, admin, ALL_ORDERS, status="done", cursor=first["next_cursor"]).body
     assert second == {"orders": []}
     assert len(walk(world, admin, ALL_ORDERS, limit=10)) == MAX_DAYS + 2
+
+
+ODD_VALUES = st.text(max_size=12) | st.sampled_from(
+    ["active", "0", "1", "2031-05-06", "2031-05-06T07:08:09Z", "9999-12-31T23:59:59Z", "cara", "%"]
+)
+PARAMETERS = ("status", "from", "to", "limit", "cursor", "external_id", "day", "customer_id")
+
+
+@hypothesis.settings(
+    max_examples=150,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@hypothesis.given(query=st.dictionaries(st.sampled_from(PARAMETERS), ODD_VALUES, max_size=4))
+def test_whatever_is_asked_is_answered(world: World, query: dict[str, str]) -> None:
+    for by, path in ((world.customer(), ORDERS), (world.admin(), ALL_ORDERS)):
+        answer = fetch(world, by, path, **query)
+        assert answer.status in (200, 400), answer
+        assert answer.status == 200 or answer.body["error"] == "invalid_input"
 
 
 # Own numbers
