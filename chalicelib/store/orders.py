@@ -199,7 +199,7 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
     )
     if order.is_terminal:
         row.expires = int((order.updated_at + kept_for).timestamp())
-    else:
+    elif order.status is not Status.SCHEDULED:
         row.active_customer = order.details.customer_id
         row.active_merchant = order.details.merchant_id
     if order.is_open:

@@ -42,6 +42,7 @@ from chalicelib.errors import InvalidInput, InvalidTransition, RateLimited, Wayb
 
 # Spec 000's words for where an order stands. It has none for a search or a cancelled order.
 STATUS_WORDS: dict[Status, str] = {
+    Status.SCHEDULED: "scheduled",  # only of orders that asked for it
     Status.PENDING: "pending",
     Status.CONFIRMED: "confirmed",
     Status.PREPARING: "preparing",
@@ -66,6 +67,7 @@ STEP_WORDS: dict[str, str] = {
     "reach": "reached",
     "deliver": "delivered",
     "cancel": "cancelled",
+    "amend": "amended",
     "give_up": "no_nearby_driver",
 }
 

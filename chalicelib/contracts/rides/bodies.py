@@ -26,6 +26,7 @@ FINDING, ARRIVING, DRIVING, COMPLETED, CANCELED = (
     "canceled",
 )
 STATUS_WORDS: dict[Status, str] = {
+    Status.SCHEDULED: "scheduled",  # only of orders that asked for it
     Status.PENDING: FINDING,
     Status.CONFIRMED: FINDING,
     Status.PREPARING: FINDING,
