@@ -18,7 +18,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,20}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,20}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _MINUS = str.maketrans({"\u2212": "-"})  # ISO 8601 writes a minus, keyboards a hyphen
 

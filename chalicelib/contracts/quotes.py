@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.contracts.base import omit_none, read_number, read_optional_text, read_text
 from chalicelib.contracts.food.orders import read_items
-from chalicelib.contracts.moments import format_iso
+from chalicelib.contracts.moments import format_iso, read_rfc3339
 from chalicelib.contracts.money import render_price
 from chalicelib.domain.details import Place
 from chalicelib.domain.money.quotes import IssuedQuote, QuoteRequest
