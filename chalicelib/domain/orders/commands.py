@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.domain.details import Contact, OrderDetails, Trip
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.search_plan import SearchPlan
+from chalicelib.domain.price_lines import PriceLine
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -84,12 +85,14 @@ class Activate(_Command, frozen=True):
 
 
 class Amend(_Command, frozen=True):
-    """Change what a scheduled order is about; it becomes active at `active_at`."""
+    """Change what a scheduled order is about; it becomes active at `active_at`, and costs `price`
+    where that was quoted."""
 
     verb: ClassVar[str] = "amend"
     details: OrderDetails
     options: OrderOptions
     active_at: datetime | None = None
+    price: tuple[PriceLine, ...] = ()
 
 
 class SearchAnew(_Command, frozen=True):

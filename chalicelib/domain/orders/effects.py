@@ -189,6 +189,7 @@ def amend_order(order: Order, command: commands.Amend, now: datetime) -> Transit
         details=command.details,
         options=command.options,
         next_search_at=command.active_at,
+        price=command.price,
     )
     return order, ()
 
