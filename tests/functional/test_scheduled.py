@@ -24,7 +24,7 @@ from tests.functional.schedules import (
     pass_hours,
     place,
 )
-from tests.functional.world import World
+from tests.functional.world import Someone, World
 
 LEAD = timedelta(minutes=20)
 
@@ -271,6 +271,50 @@ def test_a_scheduled_order_is_nobody_s_to_take(world: World) -> None:
     for verb in ("accept", "decline", "arrived", "picked", "delivered"):
         assert world.step(verb, order["id"], dan).status == 403
     assert world.post(f"/v1/orders/{order['id']}/retry", by=cara).status == 409
+
+
+def test_a_scheduled_order_is_listed_as_such_and_not_to_its_restaurant(world: World) -> None:
+    kitchen = Kitchen(world)
+    meal = placed(world, kitchen.customer, pickup_from=later(world, 60))
+
+    def find(by: Someone, status: str) -> list[int]:
+        found = world.call("GET", f"/v1/orders?status={status}", by=by)
+        return [order["id"] for order in found.body["orders"]]
+
+    assert find(kitchen.customer, "scheduled") == find(kitchen.customer, "all") == [meal["id"]]
+    assert find(kitchen.customer, "active") == find(kitchen.owner, "all") == []
+    world.post(f"/v1/orders/{meal['id']}/cancel", {}, kitchen.customer)
+    assert find(kitchen.customer, "done") == [meal["id"]]
+    assert find(kitchen.owner, "all") == []
+    other = placed(world, kitchen.customer, pickup_from=later(world, 21))
+    pass_hours(world, 1 / 60)
+    assert find(kitchen.customer, "active") == find(kitchen.owner, "active") == [other["id"]]
+
+
+def test_an_order_may_have_a_price_for_its_time(world: World) -> None:
+    cara, start = world.customer(), later(world, 60)
+    body = {
+        "flow": "delivery",
+        "pickup": {"lat": DEPOT[0], "lng": DEPOT[1]},
+        "dropoff": {"lat": DEPOT[0], "lng": DEPOT[1]},
+        "pickup_from": start,
+    }
+    quoted = world.post("/v1/quotes", body, cara).body
+    places = {"dropoff_lat": DEPOT[0], "dropoff_lng": DEPOT[1], "quote_id": quoted["quote_id"]}
+    refused = world.post(
+        "/v1/orders",
+        {
+            **PLACES["/v1/orders"],
+            "pickup_lat": DEPOT[0],
+            "pickup_lng": DEPOT[1],
+            **places,
+            "pickup_from": later(world, 61),
+        },
+        cara,
+    )
+    assert (refused.status, refused.body["error"]) == (409, "quote_mismatch")
+    order = place(world, cara, **places, pickup_from=start)
+    assert order["price"]["total"] == quoted["total"]
 
 
 def test_the_active_order_is_the_one_that_is_under_way(world: World) -> None:

@@ -38,7 +38,7 @@ class OrderFilter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `created_from` is inclusive, `created_to` exclusive. `courier_id` is who accepted the order and
     has it still; `merchant_ids` are restaurants, one of which it must be of. `released_only` leaves
-    out what is scheduled.
+    out what is scheduled, or was until it ended.
     """
 
     status: ListedStatus = ListedStatus.ALL
@@ -69,7 +69,7 @@ class OrderFilter(msgspec.Struct, frozen=True, omit_defaults=True):
             and (self.created_to is None or at < self.created_to)
             and self.external_id in (None, order.options.external_id)
             and self.status in (ListedStatus.ALL, classify_status(order.status))
-            and not (self.released_only and _is_scheduled(order.status))
+            and not (self.released_only and order.is_dormant)
         )
 
 
@@ -92,11 +92,7 @@ def classify_status(status: Status) -> ListedStatus:
     """Say for what an order of this status counts in lists."""
     if status in (Status.DONE, Status.CANCELLED):
         return ListedStatus.DONE
-    return ListedStatus.SCHEDULED if _is_scheduled(status) else ListedStatus.ACTIVE
-
-
-def _is_scheduled(status: Status) -> bool:
-    return status.value == "scheduled"
+    return ListedStatus.SCHEDULED if status is Status.SCHEDULED else ListedStatus.ACTIVE
 
 
 def find_holder_id(order: Order) -> str | None:
