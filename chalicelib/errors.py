@@ -20,6 +20,8 @@ WaybillError                     code               http_status
 │   ├── ExternalIdTaken          external_id_taken  409   another order has the number
 │   ├── QuoteExpired             quote_expired      409   the price is promised no longer
 │   └── QuoteMismatch            quote_mismatch     409   the price is another request's
+├── PreconditionFailed           precondition_failed   412 it changed since it was read
+├── PreconditionRequired         precondition_required 428 say which version is to be changed
 ├── KeyReused                    idempotency_key_reused 422 the key is another request's
 ├── RateLimited                  rate_limited       429   carries retry_after_s
 └── Unavailable                  unavailable        503   not now: nothing was written; try again
@@ -146,6 +148,16 @@ class QuoteMismatch(Conflict):
 class KeyReused(WaybillError):
     code = "idempotency_key_reused"
     http_status = 422
+
+
+class PreconditionFailed(WaybillError):
+    code = "precondition_failed"
+    http_status = 412
+
+
+class PreconditionRequired(WaybillError):
+    code = "precondition_required"
+    http_status = 428
 
 
 class RateLimited(WaybillError):

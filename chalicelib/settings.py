@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     hail_search_ttl: timedelta = timedelta(seconds=1800)
     ride_search_ttl: timedelta = timedelta(seconds=300)
     food_ready_ttl: timedelta = timedelta(seconds=7200)
+    schedule_lead: timedelta = timedelta(seconds=1200)
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -125,6 +126,7 @@ _TIMES = (
     ("hail_search_ttl", "HAIL_SEARCH_TTL_S", 1, _DAY_S),
     ("ride_search_ttl", "RIDE_SEARCH_TTL_S", 1, _DAY_S),
     ("food_ready_ttl", "FOOD_READY_TTL_S", 1, _DAY_S),
+    ("schedule_lead", "SCHEDULE_LEAD_S", 0, _DAY_S),
     ("auth_deadline", "AUTH_DEADLINE_S", 1, _DAY_S),
     ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
     ("quote_ttl", "QUOTE_TTL_S", 1, _DAY_S),

@@ -48,7 +48,10 @@ def an_order(status: Status = Status.SEARCHING, **changes: Any) -> Order:
         "version": 1,
         "timeline": {"placed": NOW},
     }
-    if status not in (Status.SEARCHING, Status.UNSERVED, Status.CANCELLED):
+    if status is Status.SCHEDULED:
+        defaults["timeline"] = {"placed": NOW, "scheduled": NOW}
+        defaults["next_search_at"] = NOW + timedelta(hours=1)
+    elif status not in (Status.SEARCHING, Status.UNSERVED, Status.CANCELLED):
         defaults |= {"courier_id": "dan", "offers_made": 1, "offered_to": ("dan",)}
         defaults |= {"excluded": ("dan",)}
     if status is Status.OFFERED:

@@ -17,6 +17,9 @@ _ISO = re.compile(
     r" ?(?:([Zz])|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?",
     re.ASCII,
 )
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,20}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
 _MINUS = str.maketrans({"\u2212": "-"})  # ISO 8601 writes a minus, keyboards a hyphen
 
 
@@ -33,6 +36,21 @@ def read_moment(value: Any, name: str, now: datetime) -> datetime:
         raise InvalidInput(
             f"{name} must be epoch seconds or milliseconds, or an ISO time.", field=name
         ) from None
+
+
+def read_rfc3339(value: Any, name: str) -> datetime:
+    """Read an RFC 3339 time, as UTC to the millisecond, which is what is shown of it. It must say
+    its offset: a time without one is another in each place. Raises InvalidInput."""
+    found = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if found is None:
+            raise ValueError
+        at = _from_iso(f"{found[1]}T{found[2]}{found[4]}")
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"{name} must be a time with its offset, as 2026-01-27T10:30:00+01:00.", field=name
+        ) from None
+    return at.replace(microsecond=int((found[3] or "").ljust(3, "0")[:3]) * 1000)
 
 
 def format_iso(at: datetime) -> str:

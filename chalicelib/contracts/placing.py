@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 
 from chalicelib.contracts.base import omit_none, read_text
+from chalicelib.contracts.moments import format_iso, read_rfc3339
 from chalicelib.contracts.money import render_price
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import OrderOptions
+from chalicelib.domain.orders.windows import Windows
 from chalicelib.domain.request_keys import MAX_EXTERNAL_ID, MAX_KEY
 from chalicelib.errors import InvalidInput
 
+WINDOW_NAMES = ("pickup_from", "pickup_by", "dropoff_by")
 MAX_METADATA_KEYS = 20
 MAX_METADATA_KEY = 40
 MAX_METADATA_BYTES = 2048
@@ -42,13 +45,15 @@ def read_idempotency_key(value: str) -> str:
 
 
 def read_order_options(data: Mapping[str, Any]) -> OrderOptions:
-    """Read what may be added to any order: {external_id?, metadata?}. Raises InvalidInput."""
+    """Read what may be added to any order: {external_id?, metadata?, pickup_from?, pickup_by?,
+    dropoff_by?}. Raises InvalidInput."""
     external_id = data.get("external_id")
     if external_id is not None:
         external_id = read_text(external_id, "external_id", MAX_EXTERNAL_ID)
     return OrderOptions(
         external_id=external_id,
-        metadata=_read_metadata(data.get("metadata")),
+        metadata=read_metadata(data.get("metadata")),
+        windows=read_windows(data),
     )
 
 
@@ -62,7 +67,15 @@ def read_quote_id(data: Mapping[str, Any]) -> str | None:
     return value
 
 
-def _read_metadata(value: Any) -> dict[str, str]:
+def read_windows(data: Mapping[str, Any]) -> Windows:
+    """Read {pickup_from?, pickup_by?, dropoff_by?}: only how they are written, as whether they can
+    be met depends on when an order is placed (domain/orders/windows.py). Raises InvalidInput."""
+    given = {name: data[name] for name in WINDOW_NAMES if data.get(name) is not None}
+    return Windows(**{name: read_rfc3339(value, name) for name, value in given.items()})
+
+
+def read_metadata(value: Any) -> dict[str, str]:
+    """Read `metadata`, {} where it is absent. Raises InvalidInput."""
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
@@ -85,4 +98,11 @@ def render_order_options(order: Order) -> dict[str, Any]:
         external_id=options.external_id,
         metadata=options.metadata or None,
         price=render_price(order.price) if order.price else None,
+        **render_windows(options.windows),
     )
+
+
+def render_windows(windows: Windows) -> dict[str, str]:
+    """Render the windows that there are: the same moments as were given, in UTC."""
+    moments = {name: getattr(windows, name) for name in WINDOW_NAMES}
+    return {name: format_iso(at) for name, at in moments.items() if at}

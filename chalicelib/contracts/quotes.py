@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.contracts.base import omit_none, read_number, read_optional_text, read_text
 from chalicelib.contracts.food.orders import read_items
-from chalicelib.contracts.moments import format_iso, read_moment
+from chalicelib.contracts.moments import format_iso, read_rfc3339
 from chalicelib.contracts.money import render_price
 from chalicelib.domain.details import Place
 from chalicelib.domain.money.quotes import IssuedQuote, QuoteRequest
+from chalicelib.domain.orders.windows import Windows, check_windows
 from chalicelib.errors import InvalidInput
 
 FOOD, RIDE = "food", "ride"
 FLOWS = ("delivery", "hail", RIDE, FOOD)
-MAX_AHEAD = timedelta(days=30)
-# RFC 3339, which unlike ISO 8601 wants an offset: without one nobody knows which 18:00 is meant.
-_RFC3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
 
 
 def read_quote_request(data: Mapping[str, Any], now: datetime) -> QuoteRequest:
@@ -81,14 +76,6 @@ def _read_pickup_from(value: Any, now: datetime) -> datetime | None:
     """Read from when it can be picked up; None for now. Raises InvalidInput."""
     if value is None:
         return None
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise InvalidInput(
-            "pickup_from must be an RFC 3339 time with an offset, as 2026-01-27T10:30:00+01:00.",
-            field="pickup_from",
-        )
-    at = read_moment(value, "pickup_from", now)
-    if not now <= at <= now + MAX_AHEAD:
-        raise InvalidInput(
-            "pickup_from must be neither past nor over 30 days ahead.", field="pickup_from"
-        )
+    at = read_rfc3339(value, "pickup_from")
+    check_windows(Windows(pickup_from=at), now)
     return at

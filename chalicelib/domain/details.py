@@ -1,4 +1,4 @@
-"""What an order is about, which never changes: where from, where to, for whom. And its offers."""
+"""What an order is about: where from, where to, for whom. And its offers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a customer ordered. Set when the order is placed and never changed.
+    """What a customer ordered. It never changes once the order is active: events copy it.
 
     `flow` names the transition table and the dispatch policy; `kind` is the customer's own word for
     what is wanted (spec 004: order_type). `customer` is what couriers are shown of the one who

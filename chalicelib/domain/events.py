@@ -11,6 +11,7 @@ from chalicelib.domain.details import Contact, Offer, OrderDetails
 from chalicelib.domain.people import Role
 
 ORDER_PLACED = "order_placed"  # to the customer
+ORDER_ACTIVATED = "order_activated"  # its time has come: to those who hear only now that it is new
 OFFER_MADE = "offer_made"  # to the courier it is offered to
 ORDER_OFFERED = "order_offered"  # to the customer: a courier is being asked
 OFFER_TIMED_OUT = "offer_timed_out"  # to the courier who let it lapse

@@ -20,6 +20,7 @@ from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
+from chalicelib.services.orders.amending import OrderAmendments
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
@@ -51,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     customer_orders: CustomerOrders
     order_lists: OrderLists
     cursors: CursorSigner
+    amendments: OrderAmendments
     courier_orders: CourierOrders
     courier_status: CourierStatusService
     event_history: EventHistory

@@ -200,7 +200,7 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
         doc=pack(replace(order, keys=())),  # rows of their own, and of no use later
         commit=uuid4().hex,
     )
-    if not order.is_terminal:
+    if not order.is_terminal and order.status is not Status.SCHEDULED:
         row.active_customer = order.details.customer_id
         row.active_merchant = order.details.merchant_id
     if order.is_open:

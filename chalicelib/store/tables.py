@@ -74,10 +74,12 @@ class OrderRow(Model):
     version = NumberAttribute()
     doc = BinaryAttribute(legacy_encoding=False)
     commit = UnicodeAttribute()
-    deadline_shard = NumberAttribute(null=True)  # while an offer or a search is pending
+    deadline_shard = NumberAttribute(
+        null=True
+    )  # while it waits: for its time, a search or an offer
     deadline_at = NumberAttribute(null=True)  # epoch ms
-    active_customer = UnicodeAttribute(null=True)  # while not terminal
-    active_merchant = UnicodeAttribute(null=True)  # while not terminal
+    active_customer = UnicodeAttribute(null=True)  # while neither terminal nor scheduled
+    active_merchant = UnicodeAttribute(null=True)  # while neither terminal nor scheduled
     open_pool = UnicodeAttribute(null=True)  # the flow, while any courier may take it
     expires = NumberAttribute(null=True)  # epoch s, TTL; while terminal
 

@@ -89,6 +89,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         customer_orders=orders.customer,
         order_lists=orders.lists,
         cursors=CursorSigner(settings.signing_secret),
+        amendments=orders.amendments,
         courier_orders=orders.courier,
         courier_status=orders.status,
         chats=orders.chats,

@@ -11,6 +11,7 @@ from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifie
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.dispatch.order_commits import CommitListener, OrderWriter
+from chalicelib.services.dispatch.schedules import Schedules
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.settings import Settings
 from chalicelib.wiring.messaging import MessagingServices
@@ -54,7 +55,14 @@ def build_dispatch(
     )
     nearby = NearbyDispatch(parts.couriers, orders, parts.clock)
     sequential = SequentialDispatch(
-        parts.orders, parts.couriers, orders, policies, nearby, parts.clock, parts.pause
+        parts.orders,
+        parts.couriers,
+        orders,
+        policies,
+        Schedules(policies, settings.schedule_lead),
+        nearby,
+        parts.clock,
+        parts.pause,
     )
     return DispatchServices(releaser, orders, sequential, pool)
 

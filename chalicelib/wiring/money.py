@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import msgspec
 
@@ -19,8 +18,6 @@ from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import build_policies
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
-
-_LEAD = timedelta(seconds=1200)  # before its pickup a later order is searched for
 
 
 class MoneyServices(msgspec.Struct, frozen=True):
@@ -62,7 +59,7 @@ def _build_quotes(settings: Settings, parts: Parts) -> QuoteService:
         build_policies(settings),
         TokenSigner(secret, PURPOSE) if secret else None,
         settings.quote_ttl,
-        _LEAD,
+        settings.schedule_lead,
         parts.clock,
     )
 

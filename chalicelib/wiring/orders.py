@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
+from chalicelib.domain.money.fares import estimate_anew
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS
+from chalicelib.services.orders.amending import OrderAmendments
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
@@ -25,6 +29,7 @@ class OrderServices(msgspec.Struct, frozen=True):
 
     customer: CustomerOrders
     lists: OrderLists
+    amendments: OrderAmendments
     courier: CourierOrders
     status: CourierStatusService
     chats: ChatService
@@ -56,6 +61,7 @@ def build_orders(
         lists=OrderLists(
             parts.listings, parts.orders, parts.request_keys, settings.orders_kept, parts.clock
         ),
+        amendments=_build_amendments(parts, money, dispatch, tracking),
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),
@@ -79,6 +85,18 @@ def _build_customer(
         parts.ids,
         parts.clock,
         parts.retries,
+    )
+
+
+def _build_amendments(
+    parts: Parts, money: MoneyServices, dispatch: DispatchServices, tracking: TrackingServices
+) -> OrderAmendments:
+    return OrderAmendments(
+        dispatch.orders,
+        dispatch.sequential,
+        {"ride": partial(estimate_anew, tariffs=tracking.tariffs)},
+        money.quotes.redeem_quote,
+        parts.clock,
     )
 
 

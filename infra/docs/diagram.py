@@ -44,7 +44,8 @@ def redraw_document(text: str) -> str:
 
 def draw_mermaid(flow: Flow) -> str:
     """Return a flow as a state diagram in a code block."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {flow.first_status.value}"]
+    firsts = [flow.first_status, *({Status.SCHEDULED} & flow.transitions.keys())]
+    lines = ["```mermaid", "stateDiagram-v2", *(f"    [*] --> {s.value}" for s in firsts)]
     lines += [f"    {line}" for line in _draw_arrows(flow)]
     lines += [f"    {s.value} --> [*]" for s in flow.transitions if _is_final(flow, s)]
     return "\n".join([*lines, "```", ""])

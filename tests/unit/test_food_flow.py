@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.flows.food import FLOW, TRANSITIONS
 from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.orders.search_plan import Schedule
+from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import Forbidden, InvalidTransition, NotFound, OfferGone
 from tests.builders import NOW, a_contact, a_job, an_actor, an_order
 
@@ -80,7 +82,7 @@ REPEATED = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("status", TRANSITIONS)
+@pytest.mark.parametrize("status", sorted(set(TRANSITIONS) - {Status.SCHEDULED}))
 def test_a_step_that_the_table_does_not_have_changes_nothing(status: Status, step: str) -> None:
     """S2-19: an invalid transition; a step just taken may be repeated."""
     order = a_meal(status)
@@ -96,6 +98,27 @@ def test_a_step_that_the_table_does_not_have_changes_nothing(status: Status, ste
     else:
         with pytest.raises(InvalidTransition):
             advance_order(order, *STEPS[step], NOW)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_of_a_meal_that_is_scheduled_only_its_customer_knows(step: str) -> None:
+    command, actor = STEPS[step]
+    order = a_meal(Status.SCHEDULED)
+    if step == "cancel":
+        assert advance_order(order, command, actor, NOW)[1] == ()
+        return
+    with pytest.raises(NotFound if actor is OWNER else (InvalidTransition, Forbidden)):
+        advance_order(order, command, actor, NOW)
+
+
+def test_the_restaurant_hears_of_a_scheduled_meal_as_it_becomes_active() -> None:
+    details = a_job(flow="food", merchant_id="789")
+    order, placed = create_order(1, details, NOW, Schedule(NOW + timedelta(hours=1)))
+    assert {e.to: e.type for e in placed} == {"cara": events.ORDER_PLACED}
+    order, activated = advance_order(order, commands.Activate(), SYSTEM, NOW)
+    assert order.status is Status.PENDING
+    assert order.deadline_at is None
+    assert {e.to: e.type for e in activated} == dict.fromkeys(("cara", BOX), events.ORDER_ACTIVATED)
 
 
 @pytest.mark.parametrize("step", ["offer", "retry", "arrive", "decline", "expire"])

@@ -42,6 +42,7 @@ from chalicelib.errors import InvalidInput, InvalidTransition, RateLimited, Wayb
 
 # Spec 000's words for where an order stands. It has none for a search or a cancelled order.
 STATUS_WORDS: dict[Status, str] = {
+    Status.SCHEDULED: "scheduled",  # only of orders that asked for it
     Status.PENDING: "pending",
     Status.CONFIRMED: "confirmed",
     Status.PREPARING: "preparing",
@@ -66,6 +67,7 @@ STEP_WORDS: dict[str, str] = {
     "reach": "reached",
     "deliver": "delivered",
     "cancel": "cancelled",
+    "amend": "amended",
     "give_up": "no_nearby_driver",
 }
 
@@ -159,7 +161,7 @@ def render_delivery_order(order: Order) -> dict[str, Any]:
         status=STATUS_WORDS[order.status],
         customer_id=order.details.customer_id,
         courier_id=order.courier_id,
-        **_render_places(order.details),
+        **render_places(order.details),
         receiver_phone=order.details.receiver_phone,
         notes=order.details.notes,
         created_at=format_iso(order.details.created_at),
@@ -188,7 +190,8 @@ def render_transition(error: InvalidTransition) -> dict[str, Any]:
     }
 
 
-def _render_places(job: OrderDetails) -> dict[str, Any]:
+def render_places(job: OrderDetails) -> dict[str, Any]:
+    """Render both ends of an order; what is unknown is left out."""
     return omit_none(
         pickup_address=job.pickup.address,
         pickup_lat=job.pickup.lat,
@@ -203,7 +206,7 @@ def _render_offer(order_id: int, job: OrderDetails) -> dict[str, Any]:
     return {
         "order_id": str(order_id),
         "customer_id": job.customer_id,
-        **_render_places(job),
+        **render_places(job),
         **omit_none(receiver_phone=job.receiver_phone),
     }
 
@@ -227,7 +230,7 @@ def _status(status: str, with_places: bool = False, with_courier: bool = False) 
         data: dict[str, Any] = {"order_id": str(event.order_id), "status": status}
         if with_places:
             details = event.order_details
-            data |= {**_render_places(details), **omit_none(receiver_phone=details.receiver_phone)}
+            data |= {**render_places(details), **omit_none(receiver_phone=details.receiver_phone)}
         if with_courier and event.courier:
             data |= omit_none(
                 courier_name=event.courier.name,

@@ -35,6 +35,7 @@ MAX_PRICE = 1_000_000
 MAX_LIST_BYTES = 120_000  # AWS quota: 128 KB a message, less the rest of the frame
 
 STATUS_WORDS: dict[Status, str] = {
+    Status.SCHEDULED: "scheduled",  # only of orders that asked for it
     Status.PENDING: "pending",
     Status.CONFIRMED: "confirmed",
     Status.PREPARING: "preparing",

@@ -78,6 +78,9 @@ STEP_WORDS: dict[str, str] = {
 }
 
 
+_KNOWN_STATUSES = {word for status, word in STATUS_WORDS.items() if status is not Status.SCHEDULED}
+
+
 class FoodContract(Contract):
     """The plain form. The other overrides how messages become frames, and back."""
 
@@ -164,6 +167,11 @@ def _render_order_event(event: Event) -> Data:
     return {"order": render_order_fields(event.order_id, details, status, courier_id, event.at)}
 
 
+def _render_new_order(event: Event) -> Data | None:
+    """Render an order that is placed; a scheduled one is told of as it becomes active."""
+    return None if event.status == Status.SCHEDULED.value else _render_order_event(event)
+
+
 def _render_order_id(event: Event) -> Data:
     return {"orderId": event.order_id}
 
@@ -180,7 +188,7 @@ def _read_status_update(data: Data, connection: Connection, now: datetime) -> Ta
     that is not for the role Forbidden: which comes first is settled here and not by `roles`."""
     steps = COMMANDS_BY_STATUS.get(connection.role, {}) if connection.role else {}
     status = data.get("status")
-    if not isinstance(status, str) or status not in STATUS_WORDS.values():
+    if not isinstance(status, str) or status not in _KNOWN_STATUSES:
         raise InvalidInput("Invalid status.", field="status")
     if status not in steps:
         raise Forbidden("Insufficient permissions.")
@@ -234,12 +242,14 @@ ANSWER_NAMES: Mapping[str, str] = {
     REFRESH: REFRESHED,
 }
 
+_CREATED = (
+    Writer("order-created", _render_new_order, Role.CUSTOMER),
+    Writer("new-order", _render_new_order, Role.MERCHANT),
+)
 _UPDATED = (Writer("order-updated", _render_order_event),)
 WRITERS: Mapping[str, Sequence[Writer]] = {
-    events.ORDER_PLACED: (
-        Writer("order-created", _render_order_event, Role.CUSTOMER),
-        Writer("new-order", _render_order_event, Role.MERCHANT),
-    ),
+    events.ORDER_PLACED: _CREATED,
+    events.ORDER_ACTIVATED: _CREATED,
     events.ORDER_OPENED: (Writer("new-available-order", _render_order_event, Role.COURIER),),
     events.ORDER_TAKEN: (Writer("order-taken", _render_order_id, Role.COURIER),),
     events.OFFER_REASSIGNED: (Writer("order-taken", _render_order_id, Role.COURIER),),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.contracts.base import Data, SocketMessage
+from chalicelib.contracts.placing import render_windows
 from chalicelib.contracts.rides import bodies
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.orders.chat import ChatMessage
@@ -58,8 +59,9 @@ def answer_complete_ride(order: Order, connection: Connection, message: SocketMe
 
 
 def answer_request_ride(order: Order, connection: Connection, message: SocketMessage) -> Data:
-    """Answer with the new ride and its estimate."""
-    return {"message": "Ride requested", **bodies.render_estimate(order)}
+    """Answer with the new ride and its estimate, and its windows where it has some."""
+    windows = render_windows(order.options.windows)
+    return {"message": "Ride requested", **bodies.render_estimate(order), **windows}
 
 
 def answer_send_chat(sent: ChatMessage, connection: Connection, message: SocketMessage) -> Data:

@@ -26,6 +26,7 @@ FINDING, ARRIVING, DRIVING, COMPLETED, CANCELED = (
     "canceled",
 )
 STATUS_WORDS: dict[Status, str] = {
+    Status.SCHEDULED: "scheduled",  # only of orders that asked for it
     Status.PENDING: FINDING,
     Status.CONFIRMED: FINDING,
     Status.PREPARING: FINDING,
@@ -86,8 +87,8 @@ def render_ride(view: OrderView) -> dict[str, Any]:
         status=STATUS_WORDS[order.status],
         pickup=job.pickup.address,
         destination=job.dropoff.address,
-        pickup_location=_render_location(job.pickup),
-        destination_location=_render_location(job.dropoff),
+        pickup_location=render_location(job.pickup),
+        destination_location=render_location(job.dropoff),
         vehicle_type=job.vehicle_type,
         notes=job.notes,
         estimated_fare=to_decimal(job.estimate.fare_minor) if job.estimate else None,
@@ -138,8 +139,8 @@ def render_ride_request(event: Event) -> dict[str, Any]:
     assert job.estimate is not None, "a ride is placed with its estimate"
     return {
         "ride_id": str(event.order_id),
-        "pickup": _render_location(job.pickup),
-        "destination": _render_location(job.dropoff),
+        "pickup": render_location(job.pickup),
+        "destination": render_location(job.dropoff),
         "vehicle_type": job.vehicle_type,
         "fare_estimate": to_decimal(job.estimate.fare_minor),
         "rider_info": _render_rider(job),
@@ -216,7 +217,7 @@ def _render_trip(order: Order) -> dict[str, Any]:
     }
 
 
-def _render_location(place: Place) -> dict[str, Any]:
+def render_location(place: Place) -> dict[str, Any]:
     """Render a place; its address only where it has one of its own."""
     own = (
         None

@@ -125,14 +125,14 @@ Wakeup = (
 
 
 _FIRST_PAUSE = timedelta(seconds=5)
-_LONGEST_PAUSE = timedelta(minutes=15)  # AWS quota: what SQS can delay a message
+LONGEST_DELAY = timedelta(minutes=15)  # AWS quota: what SQS can delay a message
 
 
 def compute_pause(tries: int) -> timedelta:
     """Compute how long an unfinished wakeup waits: 5 s, then twice as long each time, 15 min at
     most."""
     doubled: int = 2 ** min(tries, 10)
-    return min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE)
+    return min(_FIRST_PAUSE * doubled, LONGEST_DELAY)
 
 
 def encode_wakeup(wakeup: Wakeup) -> str:

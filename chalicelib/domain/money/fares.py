@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from math import ceil
 
 import msgspec
+from msgspec.structs import replace
 
-from chalicelib.domain.details import Estimate
+from chalicelib.domain.details import Estimate, OrderDetails
 from chalicelib.domain.geo import Point, measure_distance_m
 from chalicelib.domain.price_lines import BASE, DISTANCE, TIME, PriceLine
 from chalicelib.domain.travel import ROAD_FACTOR, estimate_travel_s
@@ -68,6 +69,16 @@ def estimate_trip(pickup: Point, dropoff: Point, tariff: Tariff) -> Estimate:
     """Estimate a trip's metres and seconds by road, and its fare, from the crow's line."""
     metres, seconds = _estimate_way(pickup, dropoff)
     return Estimate(metres, ceil(seconds), tariff.compute_fare_minor(metres, seconds))
+
+
+def estimate_anew(details: OrderDetails, tariffs: Tariffs) -> OrderDetails:
+    """Return the details of a trip with the estimate that they have now. Raises InvalidInput for a
+    vehicle type without a tariff."""
+    pickup, dropoff = details.pickup.point, details.dropoff.point
+    if pickup is None or dropoff is None:
+        return details
+    tariff = find_tariff(tariffs, details.vehicle_type)
+    return replace(details, estimate=estimate_trip(pickup, dropoff, tariff))
 
 
 def itemize_trip(pickup: Point, dropoff: Point, tariff: Tariff) -> tuple[PriceLine, ...]:

@@ -120,7 +120,7 @@ def describe_order(details: OrderDetails, pickup_from: datetime | None) -> Quote
 
 def get_pickup_from(options: OrderOptions) -> datetime | None:
     """Get the start of an order's window, to which its quote must have been made."""
-    return None  # no order has a window yet
+    return options.windows.pickup_from
 
 
 def describe_window(pickup_from: datetime | None) -> str | None:

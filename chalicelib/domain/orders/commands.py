@@ -7,7 +7,10 @@ from typing import ClassVar
 
 import msgspec
 
-from chalicelib.domain.details import Contact, Trip
+from chalicelib.domain.details import Contact, OrderDetails, Trip
+from chalicelib.domain.orders.options import OrderOptions
+from chalicelib.domain.orders.search_plan import SearchPlan
+from chalicelib.domain.price_lines import PriceLine
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -70,6 +73,35 @@ class WaitForCourier(_Command, frozen=True):
     verb: ClassVar[str] = "wait"
     next_search_at: datetime
     expired_courier_id: str | None = None
+
+
+class Activate(_Command, frozen=True):
+    """Let a scheduled order begin as any new one of its flow does. `search_until` and `plan` are
+    those of its search, where it begins with one."""
+
+    verb: ClassVar[str] = "activate"
+    search_until: datetime | None = None
+    plan: SearchPlan | None = None
+
+
+class Amend(_Command, frozen=True):
+    """Change what a scheduled order is about; it becomes active at `active_at`, and costs `price`
+    where that was quoted."""
+
+    verb: ClassVar[str] = "amend"
+    details: OrderDetails
+    options: OrderOptions
+    active_at: datetime | None = None
+    price: tuple[PriceLine, ...] = ()
+
+
+class SearchAnew(_Command, frozen=True):
+    """Begin the next search of an order's plan, until `search_until` if the flow waits. `plan` has
+    those after it."""
+
+    verb: ClassVar[str] = "search_anew"
+    plan: SearchPlan
+    search_until: datetime | None = None
 
 
 class Arrive(_Command, frozen=True):
@@ -175,6 +207,9 @@ Command = (
     | ExpireOffer
     | GiveUp
     | WaitForCourier
+    | Activate
+    | Amend
+    | SearchAnew
     | Arrive
     | PickUp
     | ReachDropoff

@@ -17,7 +17,7 @@ from chalicelib.domain.events import Event, draft_event, order_stream
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flow import Effect, Transition
-from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.model import ACTIVATED, Order
 from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
 
@@ -115,7 +115,7 @@ def _with_last(courier_ids: tuple[str, ...], last_id: str) -> tuple[str, ...]:
 def accept_offer(order: Order, command: commands.Accept, now: datetime) -> Transition:
     """Give the order to the courier to whom it is offered. Raises OfferGone."""
     _check_offer(order, now)
-    order = replace(order, courier=command.courier, offer=None)
+    order = replace(order, courier=command.courier, offer=None, plan=None)
     return order, (draft_for_customer(order, events.ORDER_ACCEPTED, now, courier=order.courier),)
 
 
@@ -148,7 +148,7 @@ def wait_for_courier(order: Order, command: commands.WaitForCourier, now: dateti
 
 def give_up_search(order: Order, command: commands.GiveUp, now: datetime) -> Transition:
     """End the search; the courier whose expired offer was the last hears of it, too."""
-    order = replace(order, next_search_at=None)
+    order = replace(order, next_search_at=None, plan=None)
     drafts = (draft_for_customer(order, events.ORDER_UNSERVED, now),)
     expired_id = command.expired_courier_id
     if expired_id is None:
@@ -168,6 +168,56 @@ def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Trans
     data = {"reason": command.reason} if command.reason else {}
     recipients = list_both_sides(order)
     return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
+
+
+def activate_order(order: Order, command: commands.Activate, now: datetime) -> Transition:
+    """Let the order begin. Nobody is told: who is offered the order next makes the first event."""
+    order = replace(
+        order,
+        next_search_at=None,
+        search_until=command.search_until,
+        plan=command.plan,
+        timeline={**order.timeline, ACTIVATED: now},
+    )
+    return order, ()
+
+
+def amend_order(order: Order, command: commands.Amend, now: datetime) -> Transition:
+    """Change what the order is about. Nobody is told: nobody knows of the order yet."""
+    order = replace(
+        order,
+        details=command.details,
+        options=command.options,
+        next_search_at=command.active_at,
+        price=command.price,
+    )
+    return order, ()
+
+
+def search_anew(order: Order, command: commands.SearchAnew, now: datetime) -> Transition:
+    """Begin the next search of the plan, in which everybody may be asked again."""
+    return replace(continue_plan(order, command), excluded=()), ()
+
+
+def continue_plan(order: Order, command: commands.SearchAnew) -> Order:
+    """Note that the next search of the plan has begun."""
+    return replace(order, plan=command.plan, search_until=command.search_until, next_search_at=None)
+
+
+def silence_while_dormant(cancel: Effect) -> Effect:
+    """Make the effect that calls an order off of which nobody has heard yet without telling
+    anybody; but its customer, where an admin did it: they would wait for it."""
+
+    def apply(order: Order, command: Any, now: datetime) -> Transition:
+        order, drafts = cancel(order, command, now)
+        if not order.is_dormant:
+            return order, drafts
+        by_other = isinstance(command, commands.Cancel) and command.by != Role.CUSTOMER.value
+        return order, tuple(
+            draft for draft in drafts if by_other and draft.audience is Role.CUSTOMER
+        )
+
+    return apply
 
 
 def reach_dropoff(order: Order, command: commands.ReachDropoff, now: datetime) -> Transition:
@@ -194,8 +244,11 @@ EFFECTS: dict[str, Effect] = {
     "expire": expire_offer,
     "wait": wait_for_courier,
     "give_up": give_up_search,
+    "activate": activate_order,
+    "amend": amend_order,
+    "search_anew": search_anew,
     "retry": retry_search,
-    "cancel": cancel_order,
+    "cancel": silence_while_dormant(cancel_order),
     "arrive": notify_only(events.COURIER_ARRIVED),
     "pick_up": notify_only(events.ORDER_PICKED_UP),
     "reach": reach_dropoff,

@@ -25,9 +25,10 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.effects import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
-from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.model import SCHEDULED, Order, Status
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
+from chalicelib.domain.orders.search_plan import ONE_PASS, Schedule
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
@@ -38,29 +39,32 @@ def create_order(
     order_id: int,
     details: OrderDetails,
     now: datetime,
-    search_until: datetime | None = None,
+    schedule: Schedule = ONE_PASS,
     options: OrderOptions = NO_OPTIONS,
     keys: tuple[RequestKey, ...] = (),
     price: tuple[PriceLine, ...] = (),
 ) -> Transition:
     """Make a new order, and the events for its customer and its merchant, if it has one.
 
-    `search_until` None: the search ends as soon as nobody is left to ask. `price` is the quoted
-    one; the events tell it, as details alone would say another.
+    An order that becomes active later is scheduled until then, and no affair of its merchant.
+    `price` is the quoted one; the events tell it, as details alone would say another.
     """
+    is_scheduled = schedule.active_at is not None
     order = Order(
         id=order_id,
         details=details,
-        status=FLOWS[details.flow].first_status,
+        status=Status.SCHEDULED if is_scheduled else FLOWS[details.flow].first_status,
         updated_at=now,
-        search_until=search_until,
-        timeline={"placed": now},
+        next_search_at=schedule.active_at,
+        search_until=schedule.search_until,
+        plan=schedule.plan,
+        timeline={"placed": now, **({SCHEDULED: now} if is_scheduled else {})},
         options=options,
         keys=keys,
         price=price,
     )
     recipients = [(details.customer_id, Role.CUSTOMER)]
-    if details.merchant_id is not None:
+    if details.merchant_id is not None and not is_scheduled:
         recipients.append((restaurant_mailbox(details.merchant_id), Role.MERCHANT))
     data = {"price": msgspec.to_builtins(price)} if price else {}
     return order, draft_copies(order, events.ORDER_PLACED, recipients, now, data=data)

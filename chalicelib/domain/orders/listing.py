@@ -16,8 +16,6 @@ from chalicelib.domain.request_keys import hash_request
 
 DAY_SHARDS = 8  # a day's orders are written to so many lists: one would be a hot partition
 
-_SCHEDULED, _ACTIVATED = "scheduled", "activated"  # in an order's timeline
-
 # In it, in the place of orders' ids, are the ordinals of the days on which any were placed.
 DAYS_LIST = "days"
 
@@ -71,7 +69,7 @@ class OrderFilter(msgspec.Struct, frozen=True, omit_defaults=True):
             and (self.created_to is None or at < self.created_to)
             and self.external_id in (None, order.options.external_id)
             and self.status in (ListedStatus.ALL, classify_status(order.status))
-            and not (self.released_only and _is_dormant(order))
+            and not (self.released_only and order.is_dormant)
         )
 
 
@@ -94,12 +92,7 @@ def classify_status(status: Status) -> ListedStatus:
     """Say for what an order of this status counts in lists."""
     if status in TERMINAL_STATUSES and status is not Status.UNSERVED:
         return ListedStatus.DONE
-    return ListedStatus.SCHEDULED if status.value == _SCHEDULED else ListedStatus.ACTIVE
-
-
-def _is_dormant(order: Order) -> bool:
-    """Say whether nobody but its customer knows of an order yet."""
-    return _SCHEDULED in order.timeline and _ACTIVATED not in order.timeline
+    return ListedStatus.SCHEDULED if status is Status.SCHEDULED else ListedStatus.ACTIVE
 
 
 def find_holder_id(order: Order) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
+from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 
@@ -17,6 +18,7 @@ from chalicelib.domain.request_keys import RequestKey
 class Status(str, Enum):
     """Where an order stands, in no contract's words."""
 
+    SCHEDULED = "scheduled"  # waits for the time when it becomes active: see `windows`
     PENDING = "pending"  # waits for its merchant
     CONFIRMED = "confirmed"
     PREPARING = "preparing"
@@ -31,6 +33,8 @@ class Status(str, Enum):
     UNSERVED = "unserved"
 
 
+# In the timeline of an order that was scheduled.
+SCHEDULED, ACTIVATED = Status.SCHEDULED.value, "activated"
 # A courier has accepted the order and is not done with it.
 WITH_COURIER = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
 TERMINAL_STATUSES = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
@@ -44,10 +48,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `excluded` those who are not to be asked again in this search; `unconfirmed` those of a
     broadcast order who may not have heard of it, and are told again once they are seen.
     `next_search_at` and `search_until` are set while the order waits for a courier: to be found,
-    or to collect what is ready. `timeline` has the time of each status, and of what has no status
-    of its own: placed, reached, departed, handed_back. `options` are what its customer added;
-    `keys` those of the request that places it: rows of their own, written with it. `price` is what
-    was agreed before, by a quote: without it the order costs what its flow says in the end.
+    or to collect what is ready. A scheduled order becomes active at its `next_search_at`. `plan`
+    has the searches that are to come where there may be several, until somebody has the order.
+    `timeline` has the time of each status, and of what has no status of its own: placed,
+    activated, reached, departed, handed_back. `options` are what its customer added; `keys` those
+    of the request that places it: rows of their own, written with it. `price` is what was agreed
+    before, by a quote: without it the order costs what its flow says in the end.
     """
 
     id: int
@@ -64,6 +70,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     unconfirmed: tuple[str, ...] = msgspec.field(default=(), name="unheard")
     next_search_at: datetime | None = None
     search_until: datetime | None = None
+    plan: SearchPlan | None = None
     timeline: dict[str, datetime] = {}
     trip: Trip | None = None
     entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
@@ -87,13 +94,25 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status is Status.READY and self.courier_id is None
 
     @property
+    def is_dormant(self) -> bool:
+        """True while nobody but its customer knows of the order: it is scheduled, or was until it
+        ended."""
+        return SCHEDULED in self.timeline and ACTIVATED not in self.timeline
+
+    def is_due_to_activate(self, now: datetime) -> bool:
+        """Say whether the order is scheduled and its time has come."""
+        due_at = self.next_search_at
+        return self.status is Status.SCHEDULED and due_at is not None and due_at <= now
+
+    @property
     def deadline_at(self) -> datetime | None:
         """The time at which the dispatcher must act on this order; None if it need not."""
         if self.status is Status.OFFERED and self.offer:
             return self.offer.expires_at
         if self.status is Status.READY:
             return self.search_until
-        return self.next_search_at if self.status is Status.SEARCHING else None
+        is_waiting = self.status in (Status.SCHEDULED, Status.SEARCHING)
+        return self.next_search_at if is_waiting else None
 
     @property
     def outbox(self) -> Outbox:

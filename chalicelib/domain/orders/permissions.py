@@ -76,7 +76,8 @@ def _is_owner_or_admin(order: Order, actor: Actor) -> bool:
 
 
 def _is_merchant(order: Order, actor: Actor) -> bool:
-    return actor.role is Role.MERCHANT and order.details.merchant_id in actor.restaurant_ids
+    is_theirs = order.details.merchant_id in actor.restaurant_ids
+    return actor.role is Role.MERCHANT and is_theirs and not order.is_dormant
 
 
 def _is_courier(order: Order, actor: Actor) -> bool:

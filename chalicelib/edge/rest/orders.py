@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.contracts.amendments import read_amendment
 from chalicelib.contracts.base import read_optional_text, read_text
 from chalicelib.contracts.courier.socket import read_delivery_order, render_courier
 from chalicelib.contracts.registry import render_order
@@ -10,6 +11,7 @@ from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.placing import read_extras, reply_placed
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
+from chalicelib.edge.rest.versions import read_if_match, reply_with_version
 
 
 def place_order(call: Call) -> Reply:
@@ -22,7 +24,17 @@ def place_order(call: Call) -> Reply:
 def get_order(call: Call, order_id: str) -> Reply:
     """Show an order to somebody who may see it."""
     order = call.services.customer_orders.get_order(call.actor, read_order_id(order_id))
-    return render_order(order)
+    return reply_with_version(order, render_order(order))
+
+
+def amend_order(call: Call, order_id: str) -> Reply:
+    """Change a scheduled order, for its customer or an admin."""
+    patch, id_ = call.read_body(), read_order_id(order_id)
+    matches = read_if_match(call.request.headers)
+    order = call.services.amendments.amend_order(
+        call.actor, id_, matches, lambda stored: read_amendment(patch, stored)
+    )
+    return reply_with_version(order, render_order(order))
 
 
 def cancel_order(call: Call, order_id: str) -> Reply:
@@ -60,6 +72,7 @@ def get_active_order(call: Call) -> Reply:
 ROUTES = (
     Route("POST", "/v1/orders", place_order, Role.CUSTOMER),
     Route("GET", "/v1/orders/{order_id}", get_order),
+    Route("PATCH", "/v1/orders/{order_id}", amend_order, Role.CUSTOMER, Role.ADMIN),
     Route("POST", "/v1/orders/{order_id}/cancel", cancel_order),
     Route("POST", "/v1/orders/{order_id}/retry", retry_order),
     Route("POST", "/v1/admin/orders/{order_id}/assign", assign_order, Role.ADMIN),

@@ -14,6 +14,7 @@ from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.placing import read_extras, reply_placed
 from chalicelib.edge.rest.responses import Reply, reply_created
 from chalicelib.edge.rest.routes import Route
+from chalicelib.edge.rest.versions import reply_with_version
 
 MAX_ANNOUNCEMENT = 2000
 
@@ -52,7 +53,8 @@ def get_ride(call: Call, ride_id: str) -> Reply:
     """Show a ride to somebody who may see it."""
     id_ = read_order_id(ride_id, "ride_id")
     view = call.services.rides.get_ride(call.actor, id_)
-    return {**render_ride(view), **render_order_options(view.order)}
+    body = {**render_ride(view), **render_order_options(view.order)}
+    return reply_with_version(view.order, body)
 
 
 def list_ride_chats(call: Call, ride_id: str) -> Reply:

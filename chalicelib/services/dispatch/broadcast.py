@@ -34,6 +34,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.roster import Roster
+from chalicelib.services.dispatch.schedules import find_next_search
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock, CourierStore
 
@@ -62,6 +63,8 @@ class NearbyNotifier:
         if order.status is Status.SEARCHING:
             added = [id_ for id_ in order.offered_to if id_ not in invited]
             unconfirmed = before.unconfirmed if before else ()
+            if before and before.plan != order.plan:
+                unconfirmed = invited  # another search: whoever let the first pass hears it again
             seen = [id_ for id_ in unconfirmed if id_ not in order.unconfirmed]
             self._post_to_couriers(added + seen, events.ORDER_BROADCAST, order)
         elif before:
@@ -90,7 +93,7 @@ class NearbyDispatch:
         policy: DispatchPolicy,
     ) -> Order:
         """Commit a searching order as open to the couriers near by who were not added before; or as
-        unserved, past the end of its search.
+        unserved, past the end of its last search.
 
         `stored` is the order as the database has it, None if it is new; `events` are those of the
         step that made it search. The commit sends the wakeup of the next look, which is at the end
@@ -99,7 +102,11 @@ class NearbyDispatch:
         now = self._clock()
         until = order.search_until or now
         command: commands.GiveUp | commands.OpenToNearby
-        if now >= until:
+        next_search_at = find_next_search(order, now)
+        if now >= until and next_search_at:
+            # Until then, whoever has heard of the order may still take it.
+            command = commands.OpenToNearby((), next_search_at, order.unconfirmed)
+        elif now >= until:
             command = commands.GiveUp()
         else:
             added, unconfirmed = self._find_nearby(order, policy, now)

@@ -38,7 +38,13 @@ from chalicelib.domain.events import (
     Outbox,
     order_stream,
 )
-from chalicelib.domain.messaging.wakeups import OfferDue, RelayDue, SearchDue, Wakeup
+from chalicelib.domain.messaging.wakeups import (
+    LONGEST_DELAY,
+    OfferDue,
+    RelayDue,
+    SearchDue,
+    Wakeup,
+)
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
@@ -126,7 +132,10 @@ class OrderWriter:
         self, stored: Order | None, order: Order, events: tuple[Event, ...]
     ) -> Preparation:
         """Begin what the commit of `order` relies on. Its wakeups are the relay's, for its events,
-        and one for the deadline it sets, the end of an offer or the next look."""
+        and one for the deadline it sets, the end of an offer or the next look.
+
+        A deadline that is further off than a wakeup can be delayed has none: for hours or weeks it
+        would be sent on every 15 minutes. The sweep finds it within a pass."""
         wakeups: list[DelayedWakeup] = []
         if events:
             stream, now = order_stream(order.id), self._clock()
@@ -135,8 +144,9 @@ class OrderWriter:
         if order.offer:
             wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
         elif deadline_at and (stored is None or stored.deadline_at != deadline_at):
-            due = SearchDue(order.id, deadline_at)
-            wakeups.append((due, deadline_at - self._clock()))
+            left = deadline_at - self._clock()
+            if left <= LONGEST_DELAY or order.status is Status.READY:
+                wakeups.append((SearchDue(order.id, deadline_at), left))
         return self._start(wakeups, stored, order)
 
     def start_offer_preparation(

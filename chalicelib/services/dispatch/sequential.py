@@ -6,6 +6,7 @@ What moves an order here (domain/orders/flows/delivery.py has the whole table):
  searching --wait--> searching         nobody is free, and the flow searches on: look again later
  searching --give up--> unserved       nobody is free, and the search is over
  offered --expire, decline--> searching, and one of the three above in the same commit
+ scheduled --activate--> searching     its time has come: likewise
 
 So an order is stored as offered, as waiting for its next look, or as unserved: never as one that
 somebody is about to offer. Whoever dies on the way has changed nothing (order_commits.py).
@@ -48,6 +49,7 @@ from chalicelib.services.dispatch.broadcast import NearbyDispatch
 from chalicelib.services.dispatch.candidates import Look, find_candidates
 from chalicelib.services.dispatch.order_commits import OrderWriter, Preparation
 from chalicelib.services.dispatch.roster import Roster
+from chalicelib.services.dispatch.schedules import Schedules, find_next_search
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
 INDEX_LAG_S = 0.3  # what is written shows in an index, and in reads at half the price, by then
@@ -75,6 +77,7 @@ class SequentialDispatch:
         couriers: CourierStore,
         writer: OrderWriter,
         policies: Mapping[str, DispatchPolicy],
+        schedules: Schedules,
         nearby: NearbyDispatch,
         clock: Clock,
         pause: Callable[[float], object] = time.sleep,
@@ -85,6 +88,7 @@ class SequentialDispatch:
         self._pause = pause
         self._writer = writer
         self._policies = policies
+        self.schedules = schedules
         self._clock = clock
 
     def get_policy(self, order: Order) -> DispatchPolicy:
@@ -96,10 +100,20 @@ class SequentialDispatch:
         policy = self._policies.get(order.details.flow)
         return now + policy.offer_ttl if policy else now
 
-    def compute_search_end(self, flow: str, now: datetime) -> datetime | None:
-        """Compute when a search begun now ends; None where a flow gives up at once."""
-        policy = self._policies.get(flow)
-        return now + policy.search_ttl if policy and policy.search_ttl else None
+    def activate_order(self, stored: Order, order: Order, events: tuple[Event, ...] = ()) -> Order:
+        """Commit a scheduled order as active: shown to its merchant, or searched at once, with the
+        first offer in the same commit. Raises Stale, Unavailable.
+
+        A timer, the sweep, a reader and an amendment may all try: the order's version lets one of
+        them through, and the others find it done.
+        """
+        now = self._clock()
+        schedule = self.schedules.schedule_search(order.details.flow, order.options.windows, now)
+        command = commands.Activate(schedule.search_until, schedule.plan)
+        order, more = advance_order(order, command, SYSTEM, now)
+        if order.status is not Status.SEARCHING:
+            return self._writer.commit_order(stored, order, events + more)
+        return self.offer_next(stored, order, events + more)
 
     def offer_next(
         self,
@@ -111,11 +125,14 @@ class SequentialDispatch:
     ) -> Order:
         """Commit a searching order as offered to the best courier there is, or as waiting, or as
         unserved. The parameters are those of `_Search`. Raises Stale, Unavailable."""
+        order = self.schedules.begin_due_search(order, self._clock())
         if self.get_policy(order).is_broadcast:
             return self._nearby.open_to_nearby(stored, order, events, self.get_policy(order))
         search = _Search(stored, order, events, expired_courier_id, ask_again)
+        if order.plan and self._clock() >= order.plan.ends_at:
+            return self._wait_or_give_up(search)  # too late to ask: its customer must hear in time
         offered = self._offer_to_best(search)
-        if offered is None and not self._may_wait(order):
+        if offered is None and not self._looks_again(order):
             # To give up is for good: who came on duty a moment ago must not be overlooked.
             self._pause(INDEX_LAG_S)
             offered = self._offer_to_best(search, is_consistent=True)
@@ -127,6 +144,8 @@ class SequentialDispatch:
         then to say that nobody is."""
         policy, now = self.get_policy(search.order), self._clock()
         expires_at = now + policy.offer_ttl
+        if search.order.plan:
+            expires_at = min(expires_at, search.order.plan.ends_at)
         preparation = _EarlyPreparation(lambda: self._start_preparation(search, expires_at))
         look = Look(search.order, policy, now, search.ask_again, is_consistent, preparation.start)
         contended: CourierContended | None = None
@@ -176,13 +195,18 @@ class SequentialDispatch:
     def _may_wait(self, order: Order) -> bool:
         return order.search_until is not None and self._clock() < order.search_until
 
+    def _looks_again(self, order: Order) -> bool:
+        return self._may_wait(order) or find_next_search(order, self._clock()) is not None
+
     def _wait_or_give_up(self, search: _Search) -> Order:
-        """Commit an order for which nobody is free: as waiting, where its search goes on, else as
-        unserved. The next look is at the end of the search at the latest."""
+        """Commit an order for which nobody is free: as waiting, where its search goes on or another
+        is planned, else as unserved. The next look is at the end of the search at the latest."""
         now, until = self._clock(), search.order.search_until
         command: commands.Command
+        next_at = find_next_search(search.order, now)
         if until and now < until:
             next_at = min(now + self.get_policy(search.order).search_every, until)
+        if next_at:
             command = commands.WaitForCourier(next_at, search.expired_courier_id)
         else:
             command = commands.GiveUp(search.expired_courier_id)
@@ -221,8 +245,11 @@ class SequentialDispatch:
 
     def expire_if_due(self, order: Order) -> Order:
         """Return an order that was read; expire its offer first, and offer it to the next, if the
-        offer's time is up: reading repairs what a lost wakeup left. May write and post."""
-        if order.offer and order.offer.has_expired(self._clock()):
+        offer's time is up, or activate it, if its time has come: reading repairs what a lost wakeup
+        left. May write and post."""
+        now = self._clock()
+        has_lapsed = order.offer is not None and order.offer.has_expired(now)
+        if has_lapsed or order.is_due_to_activate(now):
             return self._writer.retry_change(order.id, self._handle_overdue)
         return order
 
@@ -231,6 +258,8 @@ class SequentialDispatch:
         due_at, now = order.deadline_at, self._clock()
         if due_at is None or due_at > now:
             return order
+        if order.status is Status.SCHEDULED:
+            return self.activate_order(order, order)
         if order.status is Status.SEARCHING:
             return self._search_again(order)
         if order.status is Status.READY:

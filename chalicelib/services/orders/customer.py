@@ -18,6 +18,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.orders.placing import NO_EXTRAS, PlacedOrder, PlacingExtras, Repeat
+from chalicelib.domain.orders.windows import check_windows
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.retries import Retries
@@ -80,11 +81,13 @@ class CustomerOrders:
         self._clock = clock
 
     def place_order(self, details: OrderDetails, extras: PlacingExtras = NO_EXTRAS) -> PlacedOrder:
-        """Place an order and, unless its merchant comes first, look for its courier at once.
+        """Place an order and, unless its merchant comes first or its time is to come, look for its
+        courier at once.
 
         Return the order that the same request has placed before, if it has: whether its quote is
-        still good makes no difference then. Raises KeyReused, ExternalIdTaken where another request
-        has; InvalidInput, QuoteExpired, QuoteMismatch where the quote does not hold for it.
+        still good makes no difference then, nor what its windows are. Raises KeyReused,
+        ExternalIdTaken where another request has; InvalidInput for windows that can't be met;
+        InvalidInput, QuoteExpired, QuoteMismatch where the quote does not hold for it.
         """
 
         def place() -> PlacedOrder:
@@ -113,14 +116,17 @@ class CustomerOrders:
         return self._find_order(order_id) if order_id else None
 
     def _try_place(self, details: OrderDetails, extras: PlacingExtras) -> Order:
-        """Place an order under a new id. Raises Stale if the id is taken, or its courier's row, or
-        one of its keys; and what a quote raises."""
+        """Place an order under a new id. Raises InvalidInput for windows that can't be met, Stale
+        if the id is taken, or its courier's row, or one of its keys; and what a quote raises."""
         now = self._clock()
-        # Only here, past the request's keys: what was placed stays placed when its quote has ended.
+        # Only here, past the request's keys: what was placed stays placed when its windows have
+        # passed and its quote has ended.
+        windows = extras.options.windows
+        check_windows(windows, now)
         details, price = self._apply_quote(details, extras)
-        until = self._dispatch.compute_search_end(details.flow, now)
+        schedule = self._dispatch.schedules.schedule_order(details.flow, windows, now)
         order, events = create_order(
-            self._ids(), details, now, until, extras.options, extras.list_keys(), price
+            self._ids(), details, now, schedule, extras.options, extras.list_keys(), price
         )
         try:
             if order.status is not Status.SEARCHING:
@@ -160,7 +166,8 @@ class CustomerOrders:
         return order
 
     def find_active_for_customer(self, customer_id: str) -> Order | None:
-        """Find a customer's newest order that is not finished, its offer expired if that is due."""
+        """Find a customer's newest order that is neither finished nor scheduled, its offer expired
+        if that is due."""
         order = self._orders.find_newest_active(customer_id) or self._find_in_mailbox(customer_id)
         if order is None:
             return None
@@ -172,8 +179,11 @@ class CustomerOrders:
         moment; the customer's mailbox is not."""
         since = self._clock() - _INDEX_LAG
         ids = self._mailboxes.get_mailbox(customer_id).list_recent_orders(since)
-        order = self._orders.get_order(max(ids)) if ids else None
-        return order if order and order.details.customer_id == customer_id else None
+        for order_id in sorted(ids, reverse=True):
+            order = self._orders.get_order(order_id)
+            if order.status is not Status.SCHEDULED:
+                return order if order.details.customer_id == customer_id else None
+        return None
 
     def poll_active_order(self, courier_id: str) -> Order | None:
         """Read the one order that occupies a courier, by an offer or by work.
@@ -215,7 +225,9 @@ class CustomerOrders:
 
         def change(stored: Order) -> Order:
             order, events = advance_order(stored, command, actor, self._clock())
-            return self._writer.commit_order(stored, order, events) if events else stored
+            if order is stored:
+                return stored  # it was cancelled before
+            return self._writer.commit_order(stored, order, events)
 
         return self._writer.retry_change(order_id, change)
 
@@ -225,7 +237,7 @@ class CustomerOrders:
 
         def change(stored: Order) -> Order:
             now = self._clock()
-            until = self._dispatch.compute_search_end(stored.details.flow, now)
+            until = self._dispatch.schedules.compute_search_end(stored.details.flow, now)
             order, events = advance_order(stored, commands.RetrySearch(until), actor, now)
             return self._dispatch.offer_next(stored, order, events)
 

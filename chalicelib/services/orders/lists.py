@@ -192,7 +192,7 @@ def _is_wanted(order: Order, wanted: OrderFilter) -> bool:
 
 def _narrow_to(actor: Actor, wanted: OrderFilter) -> OrderFilter:
     """Narrow a filter to what is an actor's own. A restaurant does not see what is scheduled: it is
-    told of it when it is released."""
+    told of it as it becomes active."""
     if actor.role is Role.MERCHANT:
         return replace(wanted, merchant_ids=actor.restaurant_ids, released_only=True)
     if actor.role is Role.COURIER:

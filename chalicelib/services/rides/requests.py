@@ -95,6 +95,6 @@ class RideService:
         order = self._customer_orders.get_order(actor, order_id)
         before_trip = order.status in (Status.ACCEPTED, Status.AT_PICKUP)
         if self._reallocate and before_trip and "handed_back" not in order.timeline:
-            until = self._dispatch.compute_search_end(order.details.flow, self._clock())
+            until = self._dispatch.schedules.compute_search_end(order.details.flow, self._clock())
             return commands.HandBack(until, reason)
         return commands.Withdraw(reason)

@@ -14,9 +14,15 @@ from chalicelib.domain.orders.repeats import (
 )
 
 TRANSITIONS: TransitionTable = {
+    Status.SCHEDULED: {
+        "activate": Status.SEARCHING,
+        "amend": Status.SCHEDULED,
+        "cancel": Status.CANCELLED,
+    },
     Status.SEARCHING: {
         "offer": Status.OFFERED,
         "wait": Status.SEARCHING,
+        "search_anew": Status.SEARCHING,
         "give_up": Status.UNSERVED,
         "assign": Status.OFFERED,
         "cancel": Status.CANCELLED,
@@ -50,6 +56,8 @@ ADMIN_TRANSITIONS: TransitionTable = {Status.IN_TRANSIT: {"cancel": Status.CANCE
 PERMISSIONS = {
     "offer": Permission.DISPATCHER,
     "wait": Permission.DISPATCHER,
+    "activate": Permission.DISPATCHER,
+    "search_anew": Permission.DISPATCHER,
     "give_up": Permission.DISPATCHER,
     "expire": Permission.DISPATCHER,
     "accept": Permission.ASSIGNEE,
@@ -58,6 +66,7 @@ PERMISSIONS = {
     "pick_up": Permission.ASSIGNEE,
     "reach": Permission.ASSIGNEE,
     "deliver": Permission.ASSIGNEE,
+    "amend": Permission.OWNER_OR_ADMIN,
     "cancel": Permission.OWNER_OR_ADMIN,
     "retry": Permission.OWNER,
     "assign": Permission.ADMIN,

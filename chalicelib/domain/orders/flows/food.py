@@ -16,7 +16,14 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.effects import draft_copies, draft_for_courier, reach_dropoff
+from chalicelib.domain.orders.effects import (
+    activate_order,
+    amend_order,
+    draft_copies,
+    draft_for_courier,
+    reach_dropoff,
+    silence_while_dormant,
+)
 from chalicelib.domain.orders.flow import (
     Effect,
     Flow,
@@ -38,6 +45,11 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
 
 TRANSITIONS: TransitionTable = {
+    Status.SCHEDULED: {
+        "activate": Status.PENDING,
+        "amend": Status.SCHEDULED,
+        "cancel": Status.CANCELLED,
+    },
     Status.PENDING: {
         "confirm": Status.CONFIRMED,
         "reject": Status.CANCELLED,
@@ -72,6 +84,8 @@ ADMIN_TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
+    "activate": Permission.DISPATCHER,
+    "amend": Permission.OWNER_OR_ADMIN,
     "confirm": Permission.MERCHANT,
     "prepare": Permission.MERCHANT,
     "make_ready": Permission.MERCHANT,
@@ -129,6 +143,12 @@ def notify_all(type_: str) -> Effect:
     return notify
 
 
+def activate_meal(order: Order, command: commands.Activate, now: datetime) -> Transition:
+    """Show the order to its restaurant, and to its customer, as a new one."""
+    order, _ = activate_order(order, command, now)
+    return order, draft_for_customer_and_restaurant(order, events.ORDER_ACTIVATED, now)
+
+
 def make_order_ready(order: Order, command: commands.MakeReady, now: datetime) -> Transition:
     """Open the order to the pool, for as long as somebody may yet collect it."""
     order = replace(order, search_until=command.collect_until)
@@ -173,11 +193,13 @@ def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetim
 
 
 EFFECTS: dict[str, Effect] = {
+    "activate": activate_meal,
+    "amend": amend_order,
     "confirm": notify_all(events.ORDER_CONFIRMED),
     "prepare": notify_all(events.ORDER_PREPARING),
     "make_ready": make_order_ready,
     "reject": notify_all(events.ORDER_CANCELLED),
-    "cancel": cancel_order,
+    "cancel": silence_while_dormant(cancel_order),
     "accept": take_from_pool,
     "assign": assign_from_pool,
     "pick_up": notify_all(events.ORDER_PICKED_UP),

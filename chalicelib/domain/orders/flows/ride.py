@@ -11,12 +11,16 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.effects import (
+    activate_order,
+    amend_order,
+    continue_plan,
     draft_copies,
     draft_for_courier,
     draft_for_customer,
     give_up_search,
     list_both_sides,
     reach_dropoff,
+    silence_while_dormant,
 )
 from chalicelib.domain.orders.flow import Effect, Flow, IsRepeat, Transition, TransitionTable
 from chalicelib.domain.orders.model import Order, Status
@@ -24,8 +28,14 @@ from chalicelib.domain.orders.permissions import Permission
 from chalicelib.domain.orders.repeats import has_reached_dropoff, stands_in
 
 TRANSITIONS: TransitionTable = {
+    Status.SCHEDULED: {
+        "activate": Status.SEARCHING,
+        "amend": Status.SCHEDULED,
+        "cancel": Status.CANCELLED,
+    },
     Status.SEARCHING: {
         "open": Status.SEARCHING,
+        "search_anew": Status.SEARCHING,
         "accept": Status.ACCEPTED,
         "give_up": Status.UNSERVED,
         "cancel": Status.CANCELLED,
@@ -55,6 +65,9 @@ TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
+    "activate": Permission.DISPATCHER,
+    "amend": Permission.OWNER_OR_ADMIN,
+    "search_anew": Permission.DISPATCHER,
     "open": Permission.DISPATCHER,
     "give_up": Permission.DISPATCHER,
     "accept": Permission.NEARBY_COURIER,
@@ -103,10 +116,16 @@ def add_nearby_couriers(order: Order, command: commands.OpenToNearby, now: datet
     return order, ()
 
 
+def reopen_search(order: Order, command: commands.SearchAnew, now: datetime) -> Transition:
+    """Begin the next search of the plan. Couriers who could take the order still can, and hear of
+    it again; those who gave it back stay out."""
+    return continue_plan(order, command), ()
+
+
 def accept_order(order: Order, command: commands.Accept, now: datetime) -> Transition:
     """Give the order to the first courier who accepts."""
     courier = command.courier
-    order = replace(order, courier_id=courier.id, courier=courier, next_search_at=None)
+    order = replace(order, courier_id=courier.id, courier=courier, next_search_at=None, plan=None)
     eta_minutes = command.eta_minutes
     return order, draft_for_customer_and_courier(order, events.ORDER_ACCEPTED, now, eta_minutes)
 
@@ -140,6 +159,7 @@ def hand_back_order(order: Order, command: commands.HandBack, now: datetime) -> 
         unconfirmed=(),
         excluded=excluded,
         search_until=command.search_until,
+        plan=None,  # one search, as of a new order, whatever is left of the windows
         timeline={**order.timeline, "handed_back": now},
     )
     return order, (draft_for_customer(order, events.ORDER_REOPENED, now),)
@@ -157,6 +177,9 @@ def call_off_order(
 
 
 EFFECTS: dict[str, Effect] = {
+    "activate": activate_order,
+    "amend": amend_order,
+    "search_anew": reopen_search,
     "open": add_nearby_couriers,
     "accept": accept_order,
     "arrive": arrive_at_pickup,
@@ -165,7 +188,7 @@ EFFECTS: dict[str, Effect] = {
     "deliver": finish_trip,
     "hand_back": hand_back_order,
     "withdraw": call_off_order,
-    "cancel": call_off_order,
+    "cancel": silence_while_dormant(call_off_order),
     "give_up": give_up_search,
 }
 
