@@ -28,6 +28,7 @@ from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.hails import hail
 from tests.functional.kitchen import Kitchen, an_owner, placed
 from tests.functional.rides import a_driver, a_ride, a_rider
+from tests.functional.schedules import later, pass_hours
 from tests.functional.world import Answer, Someone, World
 
 ORDERS = "/v1/orders"
@@ -207,6 +208,26 @@ def test_status_says_which_are_active_and_which_have_ended(world: World) -> None
     assert ids(world, cara, status="done") == [cancelled, done]
     assert ids(world, cara, status="scheduled") == []
     assert ids(world, cara, status="all") == [nowhere, cancelled, active, done] == ids(world, cara)
+
+
+def test_what_is_scheduled_is_its_customers_alone_until_its_time(engine_world: World) -> None:
+    world = engine_world
+    kitchen = Kitchen(world)
+    cara, owner, admin = kitchen.customer, kitchen.owner, world.admin()
+    now = kitchen.place()
+    meal = kitchen.place(pickup_from=later(world, 60))
+    called_off = kitchen.place(pickup_from=later(world, 60))
+    assert world.post(f"/v1/orders/{called_off}/cancel", by=cara).status == 200
+    assert ids(world, cara, status="scheduled") == [str(meal)]
+    assert ids(world, cara, status="active") == [str(now)]
+    assert ids(world, cara, status="done") == [str(called_off)]
+    assert ids(world, admin, ALL_ORDERS, status="scheduled") == [str(meal)]
+    assert ids(world, owner) == [str(now)]
+    assert ids(world, owner, status="scheduled") == []
+    pass_hours(world, 1)
+    assert ids(world, cara, status="scheduled") == []
+    assert ids(world, owner) == [str(meal), str(now)]
+    assert str(meal) in ids(world, owner, status="active")
 
 
 def test_times_are_from_inclusive_to_exclusive(world: World) -> None:
