@@ -55,6 +55,7 @@ class Replacements(TypedDict, total=False):
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     database: DatabaseConnection | None
+    proof_bucket: ports.ProofBucket | None
     pause: Callable[[float], object]
     sleep: Callable[[float], object] | None
 
@@ -84,6 +85,7 @@ class Parts(msgspec.Struct, frozen=True):
     counters: ports.CounterStore
     wallets: ports.WalletStore
     payments: ports.PaymentStore
+    proof_bucket: ports.ProofBucket | None
 
 
 def build_parts(settings: Settings, given: Replacements) -> Parts:
@@ -117,6 +119,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         counters=CounterTable(threads),
         wallets=WalletTable(database),
         payments=PaymentTable(database),
+        proof_bucket=given.get("proof_bucket"),
     )
 
 
