@@ -221,8 +221,12 @@ class ProofBucket(Protocol):
     def find_file(self, key: str) -> FoundFile | None:
         """Look for a file; None if there is none."""
 
-    def make_reading_url(self, key: str, version_id: str | None, within: timedelta) -> str:
-        """Make a URL by which a version of a file may be read for a while."""
+    def keep_file(self, key: str, etag: str, kept_key: str) -> None:
+        """Copy a file that still has this ETag. Again it changes nothing. Raises Stale where it is
+        another by now, or gone."""
+
+    def make_reading_url(self, key: str, within: timedelta) -> str:
+        """Make a URL by which a file may be read for a while."""
 
 
 class FrameSender(Protocol):

@@ -23,10 +23,11 @@ from chalicelib.domain.orders.proof import (
     Stop,
     StopProof,
     is_acceptable,
-    make_file_key,
-    make_order_prefix,
+    list_order_prefixes,
+    make_kept_key,
     make_pin,
     make_pin_secret,
+    make_upload_key,
 )
 from chalicelib.domain.orders.proof_checks import (
     count_wrong_pin,
@@ -203,16 +204,21 @@ def test_pins_are_six_digits_and_differ_by_stop_order_salt_and_secret() -> None:
     assert len(set(many)) > 1900
 
 
-def test_a_files_key_is_of_one_order_stop_kind_and_courier() -> None:
-    key = make_file_key(12, Stop.PICKUP, ProofKind.PHOTO, "dan")
-    assert key.startswith(make_order_prefix(12))
-    assert not key.startswith(make_order_prefix(1))
-    assert "dan" not in key
+def test_a_files_keys_are_of_one_order_stop_kind_and_courier() -> None:
+    key = make_upload_key(12, Stop.PICKUP, ProofKind.PHOTO, "dan")
+    kept = make_kept_key(key, "e1")
+    assert kept == make_kept_key(key, "e1") != make_kept_key(key, "e2")
+    assert (key.startswith(list_order_prefixes(12)), key.startswith(list_order_prefixes(1))) == (
+        True,
+        False,
+    )
+    assert kept.startswith(list_order_prefixes(12)[1])
+    assert "dan" not in key + kept
     others = {
-        make_file_key(13, Stop.PICKUP, ProofKind.PHOTO, "dan"),
-        make_file_key(12, Stop.DROPOFF, ProofKind.PHOTO, "dan"),
-        make_file_key(12, Stop.PICKUP, ProofKind.SIGNATURE, "dan"),
-        make_file_key(12, Stop.PICKUP, ProofKind.PHOTO, "eve"),
+        make_upload_key(13, Stop.PICKUP, ProofKind.PHOTO, "dan"),
+        make_upload_key(12, Stop.DROPOFF, ProofKind.PHOTO, "dan"),
+        make_upload_key(12, Stop.PICKUP, ProofKind.SIGNATURE, "dan"),
+        make_upload_key(12, Stop.PICKUP, ProofKind.PHOTO, "eve"),
     }
     assert len({key, *others}) == 5
 

@@ -55,6 +55,8 @@ class ProofKind(str, Enum):
 
 FILE_KINDS = frozenset({ProofKind.PHOTO, ProofKind.SIGNATURE})
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
+# What the keys of all files begin with: the bucket's rules, and its rights, go by that.
+UPLOADS, KEPT = "uploads", "kept"
 MAX_FILE_BYTES = 5 * 1024 * 1024
 
 
@@ -77,8 +79,8 @@ NO_PROOF = ProofRules()
 
 
 class ProofFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One uploaded file, as the bucket had it at the step: it is this version that was confirmed,
-    whatever is uploaded under its key later."""
+    """One confirmed file: what the bucket had at the step. It is kept under a key of its own, to
+    which nobody can post, whatever is uploaded later."""
 
     kind: ProofKind
     key: str
@@ -86,7 +88,6 @@ class ProofFile(msgspec.Struct, frozen=True, omit_defaults=True):
     size_bytes: int
     content_type: str
     uploaded_at: datetime
-    version_id: str | None = None
 
 
 class ProofOverride(msgspec.Struct, frozen=True):
@@ -125,13 +126,12 @@ class StopProof(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FoundFile(msgspec.Struct, frozen=True):
-    """A file as the bucket has it. `version_id` is None where the bucket keeps no versions."""
+    """A file as the bucket has it."""
 
     etag: str
     size_bytes: int
     content_type: str
     uploaded_at: datetime
-    version_id: str | None = None
 
 
 class UploadForm(msgspec.Struct, frozen=True):
@@ -188,16 +188,23 @@ def make_pin_secret(secret: str) -> bytes:
     return hmac.new(secret.encode(), b"waybill proof pins, version 1", hashlib.sha256).digest()
 
 
-def make_order_prefix(order_id: int) -> str:
-    """Make what the keys of all files of one order begin with, and those of no other."""
-    return f"orders/{order_id}/"
+def list_order_prefixes(order_id: int) -> tuple[str, str]:
+    """List what the keys of all files of one order begin with, and those of no other: of what was
+    uploaded, and of what was confirmed."""
+    return f"{UPLOADS}/{order_id}/", f"{KEPT}/{order_id}/"
 
 
-def make_file_key(order_id: int, stop: Stop, kind: ProofKind, courier_id: str) -> str:
-    """Make the key of one file of an order. It is never the client's to say: nobody can bring
-    another order's, nor the courier before them's."""
+def make_upload_key(order_id: int, stop: Stop, kind: ProofKind, courier_id: str) -> str:
+    """Make the key under which one file of an order is uploaded. It is never the client's to say:
+    nobody can bring another order's, nor what the courier before them has uploaded."""
     courier = hashlib.sha256(courier_id.encode()).hexdigest()[:16]
-    return f"{make_order_prefix(order_id)}{stop.value}-{kind.value}-{courier}"
+    return f"{UPLOADS}/{order_id}/{stop.value}-{kind.value}-{courier}"
+
+
+def make_kept_key(upload_key: str, etag: str) -> str:
+    """Make the key under which an upload is kept once it is confirmed. It is the same for the same
+    content: who keeps it twice has one."""
+    return f"{KEPT}/{upload_key.removeprefix(UPLOADS + '/')}-{etag}"
 
 
 def is_acceptable(file: FoundFile) -> bool:

@@ -98,6 +98,7 @@ class CourierOrders:
             # side one commits, and each of the others is judged again, by what is left then.
             self._writer.commit_order(stored, count_wrong_pin(stored, command, now), ())
             raise
+        self._proof.keep_files(stored, order, actor.id)
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.

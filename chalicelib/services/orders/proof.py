@@ -1,9 +1,10 @@
 """Proof at an order's stops: its PINs, the files of its courier, and an admin's word in its place.
 
 What a step needs is judged with the step (domain/orders/proof_checks.py). Here it is gathered: a
-PIN is compared, and the files that should be in the bucket are looked for, before the commit.
-Nothing is written for that. Who dies between the look and the commit has changed nothing, and the
-courier's next try finds the same files.
+PIN is compared, and the files that should be in the bucket are looked for, before the commit. The
+order stays as it is for that. What the step is proven by is copied, before the commit, to where no
+form reaches. Who dies after that leaves a copy that nothing names, and the bucket's rule deletes
+it; the courier's next try finds the same upload and makes the same copy.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from chalicelib.domain.orders.proof import (
     Stop,
     UploadForm,
     is_acceptable,
-    make_file_key,
+    make_kept_key,
     make_pin,
     make_pin_secret,
+    make_upload_key,
 )
 from chalicelib.domain.orders.proof_checks import (
     check_asked,
@@ -126,6 +128,16 @@ class ProofService:
             files = self._find_files(order, stop, missing, courier_id)
         return replace(command, evidence=Evidence(is_right, files))
 
+    def keep_files(self, before: Order, after: Order, courier_id: str) -> None:
+        """Keep the files that a step was proven by. Raises Stale where one was uploaded anew since
+        it was looked at: then the step is to be judged again. Raises Unavailable."""
+        for stop in Stop:
+            known = before.proof.get_stop(stop).files
+            for file in after.proof.get_stop(stop).files:
+                if file not in known:
+                    key = make_upload_key(after.id, stop, file.kind, courier_id)
+                    self._get_bucket().keep_file(key, file.etag, file.key)
+
     def make_upload(
         self, actor: Actor, order_id: int, stop: Stop, kind: ProofKind, content_type: str
     ) -> UploadForm:
@@ -142,7 +154,7 @@ class ProofService:
         check_asked(order, stop, kind)
         if kind not in list_missing(order, stop):
             raise ProofConfirmed(f"The {kind.value} of this stop is there already.")
-        key = make_file_key(order_id, stop, kind, actor.id)
+        key = make_upload_key(order_id, stop, kind, actor.id)
         return self._get_bucket().make_upload_form(key, content_type, UPLOAD_WITHIN)
 
     def get_order(self, actor: Actor, order_id: int) -> Order:
@@ -154,7 +166,7 @@ class ProofService:
 
     def make_reading_url(self, file: ProofFile) -> str:
         """Make a URL by which a confirmed file is read, as it was confirmed, for ten minutes."""
-        return self._get_bucket().make_reading_url(file.key, file.version_id, READ_WITHIN)
+        return self._get_bucket().make_reading_url(file.key, READ_WITHIN)
 
     def override_proof(
         self, actor: Actor, order_id: int, stop: Stop, kind: ProofKind, reason: str
@@ -181,20 +193,12 @@ class ProofService:
         for kind in missing:
             if kind not in FILE_KINDS:
                 continue
-            key = make_file_key(order.id, stop, kind, courier_id)
+            key = make_upload_key(order.id, stop, kind, courier_id)
             file = self._get_bucket().find_file(key)
             if file is not None and is_acceptable(file):
-                found.append(
-                    ProofFile(
-                        kind,
-                        key,
-                        file.etag,
-                        file.size_bytes,
-                        file.content_type,
-                        file.uploaded_at,
-                        file.version_id,
-                    )
-                )
+                kept_key = make_kept_key(key, file.etag)
+                more = file.size_bytes, file.content_type, file.uploaded_at
+                found.append(ProofFile(kind, kept_key, file.etag, *more))
         return tuple(found)
 
     def _get_bucket(self) -> ProofBucket:

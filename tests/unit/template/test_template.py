@@ -371,8 +371,8 @@ def test_no_function_may_touch_what_is_not_named(resources: Value) -> None:
                 arn = worded(resource, Stage="x").split(":", 5)
                 assert arn[:2] == ["arn", "aws"]
                 assert "*" not in ":".join(arn[:5])
-                # AWS makes log stream names and connection ids; nobody can name them.
-                unnamed = re.sub(r"(:\*|/@connections/\*)$", "", arn[5])
+                # AWS makes log stream names and connection ids; nobody can name them, nor files.
+                unnamed = re.sub(r"(:\*|/@connections/\*|/(uploads|kept)/\*)$", "", arn[5])
                 assert "*" not in unnamed
 
 
