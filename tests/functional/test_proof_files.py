@@ -20,6 +20,8 @@ from chalicelib.domain.orders.proof import MAX_FILE_BYTES, FoundFile, UploadForm
 from chalicelib.edge.aws.proof_bucket import S3ProofBucket
 from chalicelib.errors import Stale, Unavailable
 from chalicelib.store.orders import OrderTable
+from infra.erase.eraser import Eraser
+from infra.erase.files import FileEraser
 from infra.resources.aws_clients import REGION
 from infra.resources.proof_bucket import create_bucket
 from tests.faults import Crash, CrashingProxy
@@ -419,3 +421,34 @@ def test_a_client_is_made_by_the_first_call_that_needs_it(dynamo: Engine) -> Non
     form = bucket.make_upload_form("uploads/1/x", "image/png", timedelta(minutes=5))
     assert isinstance(form, UploadForm)
     assert bucket._made is bucket._client()
+
+
+@pytest.mark.parametrize("person", ["cara", "dan"])
+def test_who_is_erased_takes_the_files_of_their_orders_along(photos: Photos, person: str) -> None:
+    world = photos.world
+    theirs, others = photos.at_the_door(), ""
+    photos.upload(theirs)
+    photos.deliver(theirs)
+    eve, dan = world.customer("eve"), photos.dan
+    photos.s3.put_object(Bucket=BUCKET, Key=f"uploads/{theirs}/pickup-photo-0", Body=JPEG)
+    photos.cara = eve
+    if person == "cara":
+        others = photos.at_the_door(by=dan)
+        photos.upload(others)
+        photos.deliver(others)
+    world.pass_time(20 * 60)
+    files = FileEraser(photos.s3, BUCKET)
+
+    def erase(dry: bool) -> dict[str, int]:
+        tool = Eraser(person, None, world.clock, world.clock.advance, files=files, dry=dry)
+        return {one.table: one.rows for one in tool.run()}
+
+    assert erase(dry=True)["files"] == 3
+    assert len(photos.keys(f"kept/{theirs}/")) == 1
+    assert erase(dry=False)["files"] == 3
+    left = photos.keys()
+    assert not [key for key in left if f"/{theirs}/" in key]
+    assert len(left) == (2 if others else 0)
+    order = world.order(theirs)
+    assert not order.proof.dropoff.files
+    assert world.get(f"/v1/orders/{theirs}/proof", world.admin()).status == 200

@@ -102,7 +102,7 @@ class ProofService:
         The drop-off's is its customer's; the pickup's its merchant's or, where there is none, its
         customer's. Nobody sees one as a courier or an admin.
         """
-        if order.options.proof == NO_PROOF:
+        if order.options.proof == NO_PROOF or order.is_terminal:
             return {}
         return {
             stop: self._make_pin(order, stop)
