@@ -74,9 +74,13 @@ def build_orders(
 
 
 def _build_proof(settings: Settings, parts: Parts, dispatch: DispatchServices) -> ProofService:
-    # Every deployment has one of the two (docs/settings.md).
-    secret = settings.jwt_secret or settings.payment_webhook_secret
-    return ProofService(parts.orders, dispatch.orders, parts.proof_bucket, secret, parts.clock)
+    return ProofService(
+        parts.orders,
+        dispatch.orders,
+        parts.proof_bucket,
+        settings.signing_secret,
+        parts.clock,
+    )
 
 
 def _build_customer(

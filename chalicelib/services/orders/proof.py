@@ -90,8 +90,8 @@ class ProofService:
             return NOTHING_PROVEN
         if self._secret is None:
             raise InvalidInput(
-                "This deployment makes no PINs (neither JWT_SECRET nor PAYMENT_WEBHOOK_SECRET is "
-                "set).",
+                "This deployment makes no PINs: it has neither JWT_SECRET nor "
+                "PAYMENT_WEBHOOK_SECRET, of 32 characters.",
                 field="proof",
             )
         return OrderProof(salt=self._make_salt())
@@ -102,7 +102,7 @@ class ProofService:
         The drop-off's is its customer's; the pickup's its merchant's or, where there is none, its
         customer's. Nobody sees one as a courier or an admin.
         """
-        if order.options.proof == NO_PROOF or order.is_terminal:
+        if not order.proof.salt:  # no stop wants one
             return {}
         return {
             stop: self._make_pin(order, stop)
