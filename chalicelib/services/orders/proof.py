@@ -23,7 +23,6 @@ from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.orders.proof import (
     FILE_KINDS,
-    NO_PROOF,
     NOTHING_PROVEN,
     Evidence,
     OrderProof,
