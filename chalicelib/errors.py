@@ -19,7 +19,11 @@ WaybillError                     code               http_status
 │   ├── AlreadyRated             already_rated      409
 │   ├── ExternalIdTaken          external_id_taken  409   another order has the number
 │   ├── QuoteExpired             quote_expired      409   the price is promised no longer
-│   └── QuoteMismatch            quote_mismatch     409   the price is another request's
+│   ├── QuoteMismatch            quote_mismatch     409   the price is another request's
+│   ├── ProofRequired            proof_required     409   carries stop, missing
+│   ├── WrongPin                 wrong_pin          409   carries stop, tries_left
+│   ├── ProofLocked              proof_locked       409   too many wrong PINs: an admin's to undo
+│   └── ProofConfirmed           proof_confirmed    409   what was confirmed is never replaced
 ├── PreconditionFailed           precondition_failed   412 it changed since it was read
 ├── PreconditionRequired         precondition_required 428 say which version is to be changed
 ├── KeyReused                    idempotency_key_reused 422 the key is another request's
@@ -143,6 +147,24 @@ class QuoteMismatch(Conflict):
     """A quote of another request: `field` in the details is what differs first."""
 
     code = "quote_mismatch"
+
+
+class ProofRequired(Conflict):
+    code = "proof_required"
+
+
+class WrongPin(Conflict):
+    """A wrong PIN, which whoever catches this has to count (domain/orders/proof_checks.py)."""
+
+    code = "wrong_pin"
+
+
+class ProofLocked(Conflict):
+    code = "proof_locked"
+
+
+class ProofConfirmed(Conflict):
+    code = "proof_confirmed"
 
 
 class KeyReused(WaybillError):

@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
     jwt_leeway: timedelta = timedelta(seconds=10)
     cors_origins: tuple[str, ...] = ("*",)
     payment_webhook_secret: str = ""
+    proof_bucket: str = ""
     table_prefix: str = "waybill"
     queue_name: str = DEFAULT_QUEUE_NAME
     aws_region: str = "us-east-1"
@@ -114,6 +115,7 @@ _TEXTS = (
     ("jwt_issuer", "JWT_ISSUER"),
     ("jwt_audience", "JWT_AUDIENCE"),
     ("payment_webhook_secret", "PAYMENT_WEBHOOK_SECRET"),
+    ("proof_bucket", "PROOF_BUCKET"),
     ("table_prefix", "TABLE_PREFIX"),
     ("connections_endpoint", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
 )

@@ -72,6 +72,7 @@ def _name_request(headers: dict[str, Any] | None = None) -> str:
 def _read_request(cls: Any, method: str, url: str, headers: Any, body: Any = None) -> Any:
     """Make werkzeug's request of the SDK's, without its builder for tests."""
     at = urlsplit(url)
+    body = body.read() if isinstance(body, io.IOBase) else body  # a file for S3
     sent = body.encode() if isinstance(body, str) else body or b""
     host, _, port = at.netloc.partition(":")
     environ = {
@@ -99,7 +100,8 @@ def _write_structure(self: Any, written: Any, value: Any, shape: Any, key: str) 
     if shape.name == "AttributeValue" and isinstance(value, dict):
         written[key] = _attribute(value)
         return
-    if not isinstance(value, dict) or not value.keys() <= shape.members.keys():
+    is_plain = isinstance(value, dict) and value.keys() <= shape.members.keys()
+    if not is_plain or isinstance(self, _core.serialize.BaseXMLSerializer):  # S3's answers
         _WRITE_STRUCTURE(self, written, value, shape, key)  # some have another name
         return
     wrapper = self.MAP_TYPE() if key else written

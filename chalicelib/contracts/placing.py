@@ -14,6 +14,7 @@ import msgspec
 from chalicelib.contracts.base import omit_none, read_text
 from chalicelib.contracts.moments import format_iso, read_rfc3339
 from chalicelib.contracts.money import render_price
+from chalicelib.contracts.proof import read_proof_rules, render_proof
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.windows import Windows
@@ -46,7 +47,7 @@ def read_idempotency_key(value: str) -> str:
 
 def read_order_options(data: Mapping[str, Any]) -> OrderOptions:
     """Read what may be added to any order: {external_id?, metadata?, pickup_from?, pickup_by?,
-    dropoff_by?}. Raises InvalidInput."""
+    dropoff_by?, proof?}. Raises InvalidInput."""
     external_id = data.get("external_id")
     if external_id is not None:
         external_id = read_text(external_id, "external_id", MAX_EXTERNAL_ID)
@@ -54,6 +55,7 @@ def read_order_options(data: Mapping[str, Any]) -> OrderOptions:
         external_id=external_id,
         metadata=read_metadata(data.get("metadata")),
         windows=read_windows(data),
+        proof=read_proof_rules(data.get("proof")),
     )
 
 
@@ -99,6 +101,7 @@ def render_order_options(order: Order) -> dict[str, Any]:
         metadata=options.metadata or None,
         price=render_price(order.price) if order.price else None,
         **render_windows(options.windows),
+        proof=render_proof(order),
     )
 
 

@@ -26,6 +26,7 @@ from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.lists import OrderLists
+from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
@@ -65,6 +66,7 @@ class Services(msgspec.Struct, frozen=True):
     rides: RideService
     chats: ChatService
     ratings: RatingService
+    proof: ProofService
     announcements: Announcements
     connections: ConnectionRegistry
     welcome: GreetingService

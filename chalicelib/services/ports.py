@@ -19,6 +19,7 @@ from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.proof import FoundFile, UploadForm
 from chalicelib.domain.people import Courier, Fix, LastShown, Person, Rating, Restaurant
 from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.domain.request_keys import RequestKey, UsedKey
@@ -209,6 +210,23 @@ class PaymentStore(Protocol):
     ) -> None:
         """Write an attempt, with the key of its request. Raises Stale if it is not `before` (None:
         if it is there), or if the key is used."""
+
+
+class ProofBucket(Protocol):
+    """The bucket of photos and signatures. Its calls raise Unavailable where it gives no answer."""
+
+    def make_upload_form(self, key: str, content_type: str, within: timedelta) -> UploadForm:
+        """Make a form that lets one file of a content type be posted under a key, for a while."""
+
+    def find_file(self, key: str) -> FoundFile | None:
+        """Look for a file; None if there is none."""
+
+    def keep_file(self, key: str, etag: str, kept_key: str) -> None:
+        """Copy a file that still has this ETag. Again it changes nothing. Raises Stale where it is
+        another by now, or gone."""
+
+    def make_reading_url(self, key: str, within: timedelta) -> str:
+        """Make a URL by which a file may be read for a while."""
 
 
 class FrameSender(Protocol):

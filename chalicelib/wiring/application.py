@@ -94,6 +94,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         courier_status=orders.status,
         chats=orders.chats,
         ratings=orders.ratings,
+        proof=orders.proof,
         open_pool=dispatch.pool,
         rides=rooms.rides,
         payments=money.payments,

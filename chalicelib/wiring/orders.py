@@ -15,6 +15,7 @@ from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.event_details import EventDetails
 from chalicelib.services.orders.lists import OrderLists
+from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
@@ -34,6 +35,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     status: CourierStatusService
     chats: ChatService
     ratings: RatingService
+    proof: ProofService
 
 
 def build_orders(
@@ -45,8 +47,9 @@ def build_orders(
     tracking: TrackingServices,
 ) -> OrderServices:
     """Build the services of orders."""
-    customer = _build_customer(parts, money, dispatch)
-    courier = _build_courier(parts, money, dispatch, tracking)
+    proof = _build_proof(settings, parts, dispatch)
+    customer = _build_customer(parts, money, dispatch, proof)
+    courier = _build_courier(parts, money, dispatch, tracking, proof)
     status = CourierStatusService(
         parts.couriers,
         courier,
@@ -66,11 +69,22 @@ def build_orders(
         status=status,
         chats=_build_chats(parts, messaging, customer),
         ratings=RatingService(parts.ratings, customer, parts.request_keys, parts.clock),
+        proof=proof,
+    )
+
+
+def _build_proof(settings: Settings, parts: Parts, dispatch: DispatchServices) -> ProofService:
+    return ProofService(
+        parts.orders,
+        dispatch.orders,
+        parts.proof_bucket,
+        settings.signing_secret,
+        parts.clock,
     )
 
 
 def _build_customer(
-    parts: Parts, money: MoneyServices, dispatch: DispatchServices
+    parts: Parts, money: MoneyServices, dispatch: DispatchServices, proof: ProofService
 ) -> CustomerOrders:
     return CustomerOrders(
         parts.orders,
@@ -82,6 +96,7 @@ def _build_customer(
         dispatch.sequential,
         dispatch.releaser,
         money.quotes.redeem_quote,
+        proof,
         parts.ids,
         parts.clock,
         parts.retries,
@@ -101,7 +116,11 @@ def _build_amendments(
 
 
 def _build_courier(
-    parts: Parts, money: MoneyServices, dispatch: DispatchServices, tracking: TrackingServices
+    parts: Parts,
+    money: MoneyServices,
+    dispatch: DispatchServices,
+    tracking: TrackingServices,
+    proof: ProofService,
 ) -> CourierOrders:
     return CourierOrders(
         parts.people,
@@ -111,6 +130,7 @@ def _build_courier(
         EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
         # What a command lacks until the order's flow has completed it.
         {"ride": tracking.meter.complete_command, "food": dispatch.pool.complete_command},
+        proof,
         parts.threads,
         parts.clock,
     )

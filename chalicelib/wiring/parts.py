@@ -15,6 +15,7 @@ from pynamodb.connection import Connection as DatabaseConnection
 from chalicelib.domain.ids import IdSource, make_id
 from chalicelib.domain.retries import Retries
 from chalicelib.edge.aws.connections_api import ConnectionsApi
+from chalicelib.edge.aws.proof_bucket import S3ProofBucket
 from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.services import ports
 from chalicelib.services.request_keys import RequestKeys
@@ -55,6 +56,7 @@ class Replacements(TypedDict, total=False):
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     database: DatabaseConnection | None
+    proof_bucket: ports.ProofBucket | None
     pause: Callable[[float], object]
     sleep: Callable[[float], object] | None
 
@@ -84,6 +86,7 @@ class Parts(msgspec.Struct, frozen=True):
     counters: ports.CounterStore
     wallets: ports.WalletStore
     payments: ports.PaymentStore
+    proof_bucket: ports.ProofBucket | None
 
 
 def build_parts(settings: Settings, given: Replacements) -> Parts:
@@ -117,11 +120,18 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         counters=CounterTable(threads),
         wallets=WalletTable(database),
         payments=PaymentTable(database),
+        proof_bucket=given.get("proof_bucket") or _build_proof_bucket(database.session, settings),
     )
 
 
 def _build_gateway(session: Any, settings: Settings) -> ConnectionsApi:
     return ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
+
+
+def _build_proof_bucket(session: Any, settings: Settings) -> S3ProofBucket | None:
+    if not settings.proof_bucket:
+        return None
+    return S3ProofBucket(session, settings.proof_bucket, settings.aws_region, settings.aws_endpoint)
 
 
 def build_wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:

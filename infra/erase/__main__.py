@@ -25,6 +25,7 @@ from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.database import bind_tables
 from infra.erase.eraser import CannotEraseYet, Close, ErasedRows, Eraser
+from infra.erase.files import FileEraser
 from infra.erase.writer import Busy
 from infra.resources.aws_clients import make_client
 
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
                 _make_close(settings),
                 partial(datetime.now, timezone.utc),
                 time.sleep,
+                files=_make_files(settings),
                 dry=options.dry_run,
             ),
             dry=options.dry_run,
@@ -92,7 +94,12 @@ def _stage_environment(stage: str | None) -> dict[str, str]:
     region = get_session().get_config_variable("region")
     (stack,) = make_client("cloudformation", None, region).describe_stacks(StackName=name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    return {"TABLE_PREFIX": name, "AWS_REGION": region, _MANAGEMENT: outputs["ManagementURL"]}
+    return {
+        "TABLE_PREFIX": name,
+        "AWS_REGION": region,
+        _MANAGEMENT: outputs["ManagementURL"],
+        "PROOF_BUCKET": outputs.get("ProofBucket", ""),  # stacks of earlier versions have none
+    }
 
 
 def _make_close(settings: Settings) -> Close | None:
@@ -102,6 +109,13 @@ def _make_close(settings: Settings) -> Close | None:
     return ConnectionsApi(
         settings.connections_endpoint, session, settings.aws_region
     ).close_connection
+
+
+def _make_files(settings: Settings) -> FileEraser | None:
+    if not settings.proof_bucket:
+        return None
+    s3 = make_client("s3", settings.aws_endpoint, settings.aws_region)
+    return FileEraser(s3, settings.proof_bucket)
 
 
 def _make_table(done: Sequence[ErasedRows], dry: bool) -> Table:

@@ -26,6 +26,7 @@ from chalicelib.domain.orders.listing import (
     name_external_id_list,
 )
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.proof import FILE_KINDS
 from chalicelib.domain.people import Rating
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS
 from chalicelib.errors import PostFailed
@@ -44,6 +45,7 @@ from chalicelib.store.tables import (
     WalletRow,
 )
 from infra.erase import rows
+from infra.erase.files import FileEraser
 from infra.erase.redaction import Redaction
 from infra.erase.writer import RowWriter
 
@@ -68,8 +70,8 @@ class ErasedRows(msgspec.Struct, frozen=True):
 class Eraser:
     """The erasing of one person from every table.
 
-    `close` None: sockets can't be closed from here. `dry`: only count. `notes` are what else is to
-    be said, once it has run.
+    `close` None: sockets can't be closed from here. `files` None: the stage keeps none. `dry`: only
+    count. `notes` are what else is to be said, once it has run.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class Eraser:
         clock: Callable[[], datetime],
         sleep: Callable[[float], object],
         *,
+        files: FileEraser | None = None,
         dry: bool = False,
     ) -> None:
+        self._files = files
         self._person_id = person_id
         self._close = close
         self._clock = clock
@@ -97,6 +101,8 @@ class Eraser:
         # Sockets come first: whoever is still connected would write again what is gone.
         yield self._delete_rooms()
         yield self._end_connections()
+        # While the orders still say that they are theirs: by that another run finds them again.
+        yield self._delete_files(who)
         yield from self._redact_books(who)
         yield from self._remove_traces(who)
         yield self._delete_profile()
@@ -217,6 +223,18 @@ class Eraser:
                 name = name_external_id_list(self._person_id, external_id)
                 moved += self._writer.delete_row(rows.find_row(ListingRow, name, order.id))
         return ErasedRows("listings", moved, "kept under the pseudonym")
+
+    def _delete_files(self, who: Redaction) -> ErasedRows:
+        if self._files is None:
+            return ErasedRows("files", 0, "deleted: the stage has no bucket")
+        dry = self._writer.dry
+        asked = [
+            order.id
+            for order in rows.scan_orders()
+            if order.id in who.order_ids and order.options.proof.list_kinds() & FILE_KINDS
+        ]
+        count = sum(self._files.delete_files(id_, dry=dry) for id_ in asked)
+        return ErasedRows("files", count, "deleted: photos and signatures of their orders")
 
     def _redact_orders(self, who: Redaction) -> ErasedRows:
         named = [order.id for order in rows.scan_orders() if who.redact_order(order) != order]

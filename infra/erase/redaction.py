@@ -21,6 +21,7 @@ from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import NO_OPTIONS
+from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof, Stop
 from chalicelib.domain.people import Rating
 
 ERASED = "erased"
@@ -56,12 +57,28 @@ class Redaction(msgspec.Struct, frozen=True):
             excluded=self._replace_ids(order.excluded),
             unconfirmed=self._replace_ids(order.unconfirmed),
             entries=self._redact_entries(order.entries),
+            proof=self._redact_proof(order),
         )
         if order.details.customer_id == self.person_id:
             after = replace(after, options=NO_OPTIONS)  # whatever they wrote there
         if after.trip and (mine or order.details.customer_id == self.person_id):
             after = replace(after, trip=replace(after.trip, start=None))
         return replace(after, version=order.version + 1) if after != order else order
+
+    def _redact_proof(self, order: Order) -> OrderProof:
+        """Return an order's proof without the files, which are deleted; nothing at all where the
+        order was the person's to place."""
+        if order.details.customer_id == self.person_id:
+            return NOTHING_PROVEN
+        proof = order.proof
+        for stop in Stop:
+            known = proof.get_stop(stop)
+            overrides = tuple(
+                replace(one, by=self._replace_id(one.by) or "") for one in known.overrides
+            )
+            files = () if self.owns(order) else known.files
+            proof = proof.replace_stop(stop, replace(known, overrides=overrides, files=files))
+        return proof
 
     def redact_details(self, details: OrderDetails) -> OrderDetails:
         """Return an order's details without the person.

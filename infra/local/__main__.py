@@ -93,7 +93,12 @@ class LocalStack:
         bound = stack.enter_context(_bind_port(options))
         self._start_engine(stack)
         queue_url = create_all(
-            settings.table_prefix, settings.queue_name, self._endpoint, options.region
+            settings.table_prefix,
+            settings.queue_name,
+            self._endpoint,
+            options.region,
+            proof_bucket=settings.proof_bucket,
+            origins=settings.cors_origins,
         )
         due_times = DueTimes()
         wiring.use(build(settings, due_times))

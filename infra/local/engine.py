@@ -1,4 +1,4 @@
-"""ministack in a process of its own: DynamoDB and SQS on a local port, state on disk."""
+"""ministack in a process of its own: DynamoDB, SQS and S3 on a local port, state on disk."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from infra.local.server_process import ServerProcess, ServerProcessError
 HERE = Path(__file__).resolve().parent
 ENGINE_PYTHON = HERE.parents[1] / ".venv-engine" / "bin" / "python"
 HEALTHY_WITHIN_S = 20.0
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 STOPPED_WITHIN_S = 4.0
 
 
@@ -88,9 +89,13 @@ class Ministack:
             # Not GATEWAY_PORT: that would become part of queue URLs, by which it finds the queues
             # it saved, and another port next time would lose them.
             "EDGE_PORT": str(self.port),
-            "SERVICES": "dynamodb,sqs",
+            "SERVICES": "dynamodb,sqs,s3",
             "PERSIST_STATE": "1",
             "STATE_DIR": str(self._state_dir),
+            # It checks the signature of the URLs by which files are read.
+            **{name: os.environ.get(name, "local") for name in _CREDENTIALS},
+            "S3_PERSIST": "1",  # objects, which are not of its state
+            "S3_DATA_DIR": str(self._state_dir / "s3"),
             "LOG_LEVEL": "WARNING",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",

@@ -11,12 +11,14 @@ from infra.resources.aws_clients import REGION
 from infra.resources.stage import API_STAGE, HEARTBEAT_S
 
 ENGINES = ("ministack", "moto")
+PROOF_BUCKET = "waybill-proof"
 # A shell that is set up for AWS must not lead a local run there.
 _LEADS_ELSEWHERE = (
     "AWS_PROFILE",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_S3",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "LOCALSTACK_HOST",
 )
@@ -76,6 +78,10 @@ def export_environment(
     env["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{options.url}/{API_STAGE}"
     env["AWS_DEFAULT_REGION"] = env["AWS_REGION"] = options.region
     env.setdefault("HEARTBEAT_S", HEARTBEAT_S)
+    # moto is in this process alone: nobody could post a file to it. What an engine of somebody
+    # else's serves is theirs to say.
+    if options.engine == "ministack" and options.endpoint is None:
+        env.setdefault("PROOF_BUCKET", PROOF_BUCKET)
     env["AWS_EC2_METADATA_DISABLED"] = "true"
     env.setdefault("AWS_ACCESS_KEY_ID", "local")
     env.setdefault("AWS_SECRET_ACCESS_KEY", "local")

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 MAX_BYTES = 6_000_000
-SERVICES = ("dynamodb", "sqs")  # @connections are called without a service model
+SERVICES = ("dynamodb", "sqs", "s3")  # @connections are called without a service model
 
 _DATA = ("botocore", "data")
 _KEPT_DATA = {

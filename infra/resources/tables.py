@@ -1,4 +1,5 @@
-"""Create every table and queue of the application on any endpoint. Repeating it changes nothing.
+"""Create every table and queue of the application on any endpoint, and its bucket if it has one.
+Repeating it changes nothing.
 
 `python -m infra.resources.tables` does it for the endpoint that the environment names.
 """
@@ -9,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +20,7 @@ from pynamodb.models import Model
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.tables import MODELS, TTL_ATTRIBUTES, get_short_name
 from infra.resources.aws_clients import REGION, make_client
+from infra.resources.proof_bucket import create_bucket
 
 # A failed wakeup comes again after 30 s, as somebody may wait for it, and not after the six times
 # the function's timeout that AWS advises: what that is for, throttling, is kept away by the event
@@ -35,14 +37,25 @@ class TablesDiffer(Exception):
     """An existing table has other keys or indexes than this version expects."""
 
 
-def create_all(prefix: str, queue_name: str, endpoint: str | None, region: str = REGION) -> str:
-    """Create what is missing and return the wakeup queue's URL.
+def create_all(
+    prefix: str,
+    queue_name: str,
+    endpoint: str | None,
+    region: str = REGION,
+    *,
+    proof_bucket: str = "",
+    origins: Sequence[str] = ("*",),
+) -> str:
+    """Create what is missing and return the wakeup queue's URL. Pages of `origins` may post to the
+    bucket and read it.
 
     Raises TablesDiffer, and what botocore raises when the endpoint can't be used.
     """
     dynamodb = make_client("dynamodb", endpoint, region)
     sqs = make_client("sqs", endpoint, region)
     create_tables(dynamodb, prefix)
+    if proof_bucket:
+        create_bucket(make_client("s3", endpoint, region), proof_bucket, region, origins)
     return create_queues(sqs, queue_name)
 
 
@@ -181,7 +194,14 @@ def main() -> int:
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
     region = os.environ.get("AWS_DEFAULT_REGION", REGION)
     try:
-        url = create_all(settings.table_prefix, settings.queue_name, settings.aws_endpoint, region)
+        url = create_all(
+            settings.table_prefix,
+            settings.queue_name,
+            settings.aws_endpoint,
+            region,
+            proof_bucket=settings.proof_bucket,
+            origins=settings.cors_origins,
+        )
     except (BotoCoreError, ClientError, TablesDiffer, TimeoutError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -51,9 +51,9 @@ def _function_properties(function: Function) -> Value:
     if function is WAKE:
         properties["Events"] = {"WakeSqsEventSource": {"Properties": _queue_event_source()}}
     if function is CHECK:
-        # The others have the address there of an API that waits for this function's answer.
+        # The others have there what waits for this function's answer: an API and a bucket.
         properties["Environment"] = {
-            "Variables": {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": ""},
+            "Variables": {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "", "PROOF_BUCKET": ""},
         }
     if function is SWEEP:
         # A sweep that fails is not repeated: the next one is due within a minute.

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from infra.resources.stage import API_STAGE
-from infra.template import alarms, apis, edge, functions, guard, methods, parameters, queues, tables
+from infra.template import (
+    alarms,
+    apis,
+    edge,
+    functions,
+    guard,
+    methods,
+    parameters,
+    proof,
+    queues,
+    tables,
+)
 from infra.template.intrinsics import Value
 
 
@@ -21,13 +32,14 @@ def overlay(*, with_jwks: bool = False) -> Value:
         "Resources": {
             **tables.make_resources(),
             **queues.make_resources(),
+            **proof.make_resources(),
             **functions.make_resources(),
             **apis.make_resources(),
             **edge.make_resources(),
             **alarms.make_resources(),
             **guard.make_resources(),
         },
-        "Outputs": {**apis.make_outputs(), **edge.make_outputs()},
+        "Outputs": {**apis.make_outputs(), **proof.make_outputs(), **edge.make_outputs()},
     }
 
 

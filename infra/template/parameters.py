@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from chalicelib.settings import Settings
 from infra.resources.stage import API_STAGE, HEARTBEAT_S
 from infra.template.intrinsics import Value, is_set, ref, stage_name, sub, when
+from infra.template.proof import BUCKET
 from infra.template.queues import QUEUE_NAME
 
 SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
@@ -16,6 +17,7 @@ _DEFAULTS = {"HEARTBEAT_S": HEARTBEAT_S}
 # What the template itself or Lambda says; a parameter for them would only be a way to err.
 _OTHERWISE_SET = {
     *SECRETS,
+    "PROOF_BUCKET",
     "TABLE_PREFIX",
     "QUEUE_NAME",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
@@ -67,6 +69,7 @@ def make_environment() -> Value:
     return {
         "TABLE_PREFIX": sub("waybill-${Stage}"),
         "QUEUE_NAME": stage_name(QUEUE_NAME),
+        "PROOF_BUCKET": ref(BUCKET),
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": sub(
             "https://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + API_STAGE
         ),
@@ -177,6 +180,7 @@ def make_conditions() -> Value:
     """Return the template's conditions."""
     return {
         "ByJwks": is_set(tunable_settings()["JWT_JWKS_URL"]),
+        "NamesOrigins": is_set(tunable_settings()["CORS_ORIGINS"]),
         "HasDomain": is_set("Domain"),
         "HasWebAcl": is_set("WebAclArn"),
         "ProtectsTables": {"Fn::Equals": [ref("DeletionProtection"), "on"]},

@@ -1,4 +1,4 @@
-"""The policy of each function: exact tables, indexes, queues, log group, management paths.
+"""The policy of each function: exact tables, indexes, queues, log group, bucket, management paths.
 
 `test_policies.py` runs the handlers and compares what they ask AWS for with what is here.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chalicelib.domain.orders.proof import KEPT, UPLOADS
 from chalicelib.store.tables import MODELS, get_short_name
 from infra.resources.tables import table_definition
 from infra.template.functions import (
@@ -22,6 +23,7 @@ from infra.template.functions import (
     Function,
 )
 from infra.template.intrinsics import Value, sub
+from infra.template.proof import BUCKET
 from infra.template.queues import QUEUE_NAME
 
 READ = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
@@ -36,17 +38,21 @@ _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:"
 
 @dataclass(frozen=True)
 class Rights:
-    """Actions on tables by their short names (their indexes: queries), on @connections, on SQS."""
+    """Actions on tables by their short names (their indexes: queries), on @connections, on SQS.
+
+    `proof`: the function takes steps that need files, and signs the forms and URLs for them.
+    """
 
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     connections: tuple[str, ...] = ()
     queue: tuple[str, ...] = ("GetQueueUrl", "SendMessage")
+    proof: bool = False
 
 
 RIGHTS: dict[Function, Rights] = {
-    API: Rights(_EVERYTHING, ("POST", "DELETE")),
+    API: Rights(_EVERYTHING, ("POST", "DELETE"), proof=True),
     CONNECT: Rights({**_PRESENCE, "people": READ}),
-    MESSAGE: Rights(_EVERYTHING, ("POST", "GET", "DELETE")),
+    MESSAGE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), proof=True),
     DISCONNECT: Rights(_PRESENCE),
     WAKE: Rights(
         _EVERYTHING,
@@ -71,6 +77,7 @@ def make_policy(function: Function) -> Value:
         *_table_statements(rights.tables),
         _queue_statement(rights.queue),
         _connections_statement(rights.connections),
+        *_proof_statements(rights.proof),
     ]
     return {
         "Version": "2012-10-17",
@@ -114,6 +121,19 @@ def _table_arn(name: str) -> str:
 
 def _queue_statement(actions: tuple[str, ...]) -> Value:
     return _allow("sqs", actions, [f"{_ARN % 'sqs'}waybill-${{Stage}}-{QUEUE_NAME}"])
+
+
+def _proof_statements(granted: bool) -> list[Value]:
+    """Allow to read uploads and to keep them: what is posted by a form, and read by a URL, is done
+    with the rights of the function that signed it. Nothing is deleted: the bucket's rule does."""
+    if not granted:
+        return []
+    bucket = f"arn:${{AWS::Partition}}:s3:::${{{BUCKET}}}"
+    return [
+        _allow("s3", ("GetObject", "PutObject"), [f"{bucket}/{UPLOADS}/*", f"{bucket}/{KEPT}/*"]),
+        # Without it S3 says 403 of a file that is not there, and 404 could not be told apart.
+        _allow("s3", ("ListBucket",), [bucket]),
+    ]
 
 
 def _connections_statement(methods: tuple[str, ...]) -> Value:

@@ -28,6 +28,7 @@ from chalicelib.contracts.food.orders import (
     render_order_fields,
     render_order_list,
 )
+from chalicelib.contracts.proof import read_pin
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.ids import parse_id
@@ -192,7 +193,7 @@ def _read_status_update(data: Data, connection: Connection, now: datetime) -> Ta
         raise InvalidInput("Invalid status.", field="status")
     if status not in steps:
         raise Forbidden("Insufficient permissions.")
-    return TakeStep(_read_order_id(data), steps[status])
+    return TakeStep(_read_order_id(data), commands.add_pin(steps[status], read_pin(data)))
 
 
 def _answer_open_orders(

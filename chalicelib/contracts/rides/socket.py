@@ -23,6 +23,7 @@ from chalicelib.contracts.base import (
     read_optional_text,
     read_text,
 )
+from chalicelib.contracts.proof import read_pin
 from chalicelib.contracts.rides import bodies
 from chalicelib.contracts.rides.answers import (
     BOTH,
@@ -250,12 +251,16 @@ MESSAGES: Mapping[str, MessageType] = {
     ),
     "start_ride": MessageType(
         DRIVER,
-        lambda data, connection, now: TakeStep(read_ride_id(data), commands.PickUp()),
+        lambda data, connection, now: TakeStep(
+            read_ride_id(data), commands.PickUp(pin=read_pin(data))
+        ),
         answer_with("Ride started"),
     ),
     "complete_ride": MessageType(
         DRIVER,
-        lambda data, connection, now: TakeStep(read_ride_id(data), commands.Deliver()),
+        lambda data, connection, now: TakeStep(
+            read_ride_id(data), commands.Deliver(pin=read_pin(data))
+        ),
         answer_complete_ride,
     ),
     "cancel_ride": MessageType(

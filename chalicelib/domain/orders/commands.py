@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.details import Contact, OrderDetails, Trip
 from chalicelib.domain.orders.options import OrderOptions
+from chalicelib.domain.orders.proof import NO_EVIDENCE, Evidence
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.price_lines import PriceLine
 
@@ -111,11 +113,14 @@ class Arrive(_Command, frozen=True):
 
 
 class PickUp(_Command, frozen=True):
-    """Set off to the drop-off. `trip` is how it begins, where a flow measures trips."""
+    """Set off to the drop-off. `trip` is how it begins, where a flow measures trips. `pin` is what
+    the courier was told, of which the service makes `evidence`."""
 
     verb: ClassVar[str] = "pick_up"
     trip: Trip | None = None
     eta_minutes: int | None = None
+    pin: str | None = None
+    evidence: Evidence = NO_EVIDENCE
 
 
 class ReachDropoff(_Command, frozen=True):
@@ -125,10 +130,13 @@ class ReachDropoff(_Command, frozen=True):
 
 
 class Deliver(_Command, frozen=True):
-    """Hand the order over. `trip` is how it ended, where a flow measures trips."""
+    """Hand the order over. `trip` is how it ended, where a flow measures trips. `pin` and
+    `evidence` are as PickUp has them."""
 
     verb: ClassVar[str] = "deliver"
     trip: Trip | None = None
+    pin: str | None = None
+    evidence: Evidence = NO_EVIDENCE
 
 
 class Cancel(_Command, frozen=True):
@@ -224,3 +232,9 @@ Command = (
     | Reject
     | RetrySearch
 )
+
+
+def add_pin(command: Command, pin: str | None) -> Command:
+    """Add the PIN that a courier was told to a step at a stop; other steps take none."""
+    is_at_stop = isinstance(command, PickUp | Deliver)
+    return replace(command, pin=pin) if pin is not None and is_at_stop else command

@@ -5,6 +5,7 @@ Rule 2: only those whom the flow's `permissions` name may take it; a step of `ad
         is there for admins alone.
 Rule 3: an impossible step raises and changes nothing; `advance_order` never changes its arguments.
 Rule 4: a step that the flow's `repeats` find done is answered with the order as it is, no events.
+Rule 5: a step at a stop has the proof that the order asks for there (proof_checks.py).
 
 They are asked in this order: whether the flow has the step at all, rule 2, rule 4, rule 1. So
 nobody learns of an order in which they have no part, and a repeat is harmless in whatever status
@@ -28,6 +29,8 @@ from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import SCHEDULED, Order, Status
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
+from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
+from chalicelib.domain.orders.proof_checks import keep_proof, owes_proof, require_proof
 from chalicelib.domain.orders.search_plan import ONE_PASS, Schedule
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
@@ -43,6 +46,7 @@ def create_order(
     options: OrderOptions = NO_OPTIONS,
     keys: tuple[RequestKey, ...] = (),
     price: tuple[PriceLine, ...] = (),
+    proof: OrderProof = NOTHING_PROVEN,
 ) -> Transition:
     """Make a new order, and the events for its customer and its merchant, if it has one.
 
@@ -62,6 +66,7 @@ def create_order(
         options=options,
         keys=keys,
         price=price,
+        proof=proof,
     )
     recipients = [(details.customer_id, Role.CUSTOMER)]
     if details.merchant_id is not None and not is_scheduled:
@@ -73,7 +78,7 @@ def create_order(
 def advance_order(order: Order, command: Command, actor: Actor, now: datetime) -> Transition:
     """Take one step: return the order after it and the events of it, numbered on commit.
 
-    Raises what `permit_step` raises, and OfferGone for an offer that has expired.
+    Raises what `permit_step` and `apply_step` raise.
     """
     status = permit_step(order, command, actor, now)
     return (order, ()) if status is None else apply_step(order, status, command, now)
@@ -92,7 +97,7 @@ def permit_step(order: Order, command: Command, actor: Actor, now: datetime) -> 
         raise impossible if can_see(order, actor) else NotFound("There is no such order.")
     check_permission(flow.permissions[verb], order, actor)
     if flow.is_repeat(order, command, now):
-        return None
+        return order.status if owes_proof(order, command) else None
     if verb not in steps:
         raise impossible
     return steps[verb]
@@ -102,8 +107,11 @@ def apply_step(order: Order, status: Status, command: Command, now: datetime) ->
     """Apply a permitted command, which leads to `status`: return the order after it and the events.
 
     The command may be another than the one that was permitted, of the same verb: completed with
-    what it takes (services/orders/courier.py).
+    what it takes (services/orders/courier.py). Raises OfferGone for an offer that has expired;
+    ProofRequired, WrongPin, ProofLocked where the order asks for proof that is not there.
     """
+    require_proof(order, command)
+    order = keep_proof(order, command, now)
     timeline = order.timeline
     if status is not order.status:
         timeline = {**timeline, status.value: now}

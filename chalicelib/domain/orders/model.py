@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
+from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
@@ -53,7 +54,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `timeline` has the time of each status, and of what has no status of its own: placed,
     activated, reached, departed, handed_back. `options` are what its customer added; `keys` those
     of the request that places it: rows of their own, written with it. `price` is what was agreed
-    before, by a quote: without it the order costs what its flow says in the end.
+    before, by a quote: without it the order costs what its flow says in the end. `proof` is how
+    far the proof that the options ask for has been given.
     """
 
     id: int
@@ -77,6 +79,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     options: OrderOptions = NO_OPTIONS
     keys: tuple[RequestKey, ...] = ()
     price: tuple[PriceLine, ...] = ()
+    proof: OrderProof = NOTHING_PROVEN
 
     @property
     def is_terminal(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.contracts.base import read_boolean, read_text
 from chalicelib.contracts.courier.socket import read_location, render_delivery_order
+from chalicelib.contracts.proof import read_pin
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.people import Role
@@ -37,11 +38,12 @@ def accept_order(call: Call) -> Reply:
 
 
 def step_view(command: Command) -> View:
-    """Make the view that takes one step of the courier's order."""
+    """Make the view that takes one step of the courier's order, with the PIN that the body has."""
 
     def take_step(call: Call) -> Reply:
         order_id = _read_own_order_id(call)
-        order = call.services.courier_orders.take_step(call.actor, order_id, command)
+        step = commands.add_pin(command, read_pin(call.read_body()))
+        order = call.services.courier_orders.take_step(call.actor, order_id, step)
         return render_delivery_order(order)
 
     return take_step

@@ -20,7 +20,7 @@ def place_driver_order(call: Call) -> Reply:
     """Place an order for the nearest driver, for the customer who asks."""
     details = read_hail_order(call.read_body(), call.actor.id, call.now)
     placed = call.services.customer_orders.place_order(details, read_extras(call))
-    return reply_placed(placed, render_hail_order(placed.order))
+    return reply_placed(call, placed, render_hail_order(placed.order))
 
 
 def list_driver_orders(call: Call) -> Reply:

@@ -8,7 +8,7 @@ from chalicelib.contracts.courier.socket import read_delivery_order, render_cour
 from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
-from chalicelib.edge.rest.placing import read_extras, reply_placed
+from chalicelib.edge.rest.placing import read_extras, reply_placed, show_pins
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
 from chalicelib.edge.rest.versions import read_if_match, reply_with_version
@@ -18,13 +18,13 @@ def place_order(call: Call) -> Reply:
     """Place a delivery for the customer who asks."""
     details = read_delivery_order(call.read_body(), call.actor.id, call.now)
     placed = call.services.customer_orders.place_order(details, read_extras(call))
-    return reply_placed(placed, render_order(placed.order))
+    return reply_placed(call, placed, render_order(placed.order))
 
 
 def get_order(call: Call, order_id: str) -> Reply:
     """Show an order to somebody who may see it."""
     order = call.services.customer_orders.get_order(call.actor, read_order_id(order_id))
-    return reply_with_version(order, render_order(order))
+    return reply_with_version(order, show_pins(call, order, render_order(order)))
 
 
 def amend_order(call: Call, order_id: str) -> Reply:
@@ -34,7 +34,7 @@ def amend_order(call: Call, order_id: str) -> Reply:
     order = call.services.amendments.amend_order(
         call.actor, id_, matches, lambda stored: read_amendment(patch, stored)
     )
-    return reply_with_version(order, render_order(order))
+    return reply_with_version(order, show_pins(call, order, render_order(order)))
 
 
 def cancel_order(call: Call, order_id: str) -> Reply:
@@ -47,7 +47,7 @@ def cancel_order(call: Call, order_id: str) -> Reply:
 def retry_order(call: Call, order_id: str) -> Reply:
     """Search a courier again for an order that found none."""
     order = call.services.customer_orders.retry_search(call.actor, read_order_id(order_id))
-    return render_order(order)
+    return show_pins(call, order, render_order(order))
 
 
 def assign_order(call: Call, order_id: str) -> Reply:
@@ -62,7 +62,7 @@ def get_active_order(call: Call) -> Reply:
     order = call.services.customer_orders.find_active_for_customer(call.actor.id)
     if order is None:
         return {"active": False}
-    body = {"active": True, "order": render_order(order)}
+    body = {"active": True, "order": show_pins(call, order, render_order(order))}
     if order.occupied_courier_id:
         courier = call.services.profiles.get_profile(order.occupied_courier_id)
         body["assigned_driver"] = render_courier(courier)

@@ -22,7 +22,7 @@ def order_food(call: Call, restaurant_id: str) -> Reply:
     pickup = call.services.restaurants.get_pickup_place(id_)
     details = read_food_order(call.read_body(), id_, pickup, call.actor.id, call.now)
     placed = call.services.customer_orders.place_order(details, read_extras(call, id_))
-    return reply_placed(placed, render_order(placed.order))
+    return reply_placed(call, placed, render_order(placed.order))
 
 
 def put_restaurant(call: Call, restaurant_id: str) -> Reply:

@@ -11,7 +11,7 @@ from chalicelib.contracts.rides.readers import read_before, read_rating, read_ri
 from chalicelib.contracts.rides.socket import NAME
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
-from chalicelib.edge.rest.placing import read_extras, reply_placed
+from chalicelib.edge.rest.placing import read_extras, reply_placed, show_pins
 from chalicelib.edge.rest.responses import Reply, reply_created
 from chalicelib.edge.rest.routes import Route
 from chalicelib.edge.rest.versions import reply_with_version
@@ -25,7 +25,7 @@ def request_ride(call: Call) -> Reply:
     placed = call.services.rides.request_ride(call.actor, trip, read_extras(call))
     order = placed.order
     body = {**render_estimate(order), "status": STATUS_WORDS[order.status]}
-    return reply_placed(placed, {**body, **render_order_options(order)})
+    return reply_placed(call, placed, {**body, **render_order_options(order)})
 
 
 def rate_driver(call: Call) -> Reply:
@@ -54,7 +54,7 @@ def get_ride(call: Call, ride_id: str) -> Reply:
     id_ = read_order_id(ride_id, "ride_id")
     view = call.services.rides.get_ride(call.actor, id_)
     body = {**render_ride(view), **render_order_options(view.order)}
-    return reply_with_version(view.order, body)
+    return reply_with_version(view.order, show_pins(call, view.order, body))
 
 
 def list_ride_chats(call: Call, ride_id: str) -> Reply:

@@ -11,13 +11,15 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.lifecycle import apply_step, permit_step
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.proof_checks import count_wrong_pin
 from chalicelib.domain.people import Actor
-from chalicelib.errors import CourierBusy, CourierTaken, OfferGone
+from chalicelib.errors import CourierBusy, CourierTaken, OfferGone, WrongPin
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.contacts import read_contact
 from chalicelib.services.orders.event_details import EventDetails
+from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import Clock, PeopleStore
 
 CompleteCommand = Callable[[Order, str, Command, datetime], Command]
@@ -37,6 +39,7 @@ class CourierOrders:
         releaser: CourierReleaser,
         event_details: EventDetails,
         completers: Mapping[str, CompleteCommand],
+        proof: ProofService,
         pool: Executor,
         clock: Clock,
     ) -> None:
@@ -46,6 +49,7 @@ class CourierOrders:
         self._releaser = releaser
         self._event_details = event_details
         self._completers = completers
+        self._proof = proof
         self._pool = pool
         self._clock = clock
 
@@ -58,7 +62,8 @@ class CourierOrders:
         """Take one step with an order. Asking again for the step just taken changes nothing.
 
         Raises NotFound, Forbidden, OfferGone, InvalidTransition; CourierBusy for taking a second
-        order; and what the flow's completer raises.
+        order; ProofRequired, WrongPin, ProofLocked at a stop that asks for proof; and what the
+        flow's completer raises.
         """
         return self._take_step(actor, order_id, lambda: command)
 
@@ -85,7 +90,15 @@ class CourierOrders:
             return stored  # the step was taken before
         if complete := self._completers.get(stored.details.flow):
             command = complete(stored, actor.id, command, now)
-        order, events = apply_step(stored, status, command, now)
+        command = self._proof.add_evidence(stored, actor.id, command)
+        try:
+            order, events = apply_step(stored, status, command, now)
+        except WrongPin:
+            # Counted before it is answered, and on the version that was read: of guesses side by
+            # side one commits, and each of the others is judged again, by what is left then.
+            self._writer.commit_order(stored, count_wrong_pin(stored, command, now), ())
+            raise
+        self._proof.keep_files(stored, order, actor.id)
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.

@@ -34,6 +34,7 @@ from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.contacts import read_contact
+from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import (
     Clock,
     CourierStore,
@@ -63,6 +64,7 @@ class CustomerOrders:
         dispatch: SequentialDispatch,
         releaser: CourierReleaser,
         redeem_quote: RedeemQuote,
+        proof: ProofService,
         ids: IdSource,
         clock: Clock,
         retries: Retries | None = None,
@@ -77,6 +79,7 @@ class CustomerOrders:
         self._dispatch = dispatch
         self._releaser = releaser
         self._redeem_quote = redeem_quote
+        self._proof = proof
         self._ids = ids
         self._clock = clock
 
@@ -86,8 +89,9 @@ class CustomerOrders:
 
         Return the order that the same request has placed before, if it has: whether its quote is
         still good makes no difference then, nor what its windows are. Raises KeyReused,
-        ExternalIdTaken where another request has; InvalidInput for windows that can't be met;
-        InvalidInput, QuoteExpired, QuoteMismatch where the quote does not hold for it.
+        ExternalIdTaken where another request has; InvalidInput for windows that can't be met, and
+        for proof that can't be taken here; InvalidInput, QuoteExpired, QuoteMismatch where the
+        quote does not hold for it.
         """
 
         def place() -> PlacedOrder:
@@ -125,8 +129,16 @@ class CustomerOrders:
         check_windows(windows, now)
         details, price = self._apply_quote(details, extras)
         schedule = self._dispatch.schedules.schedule_order(details.flow, windows, now)
+        proof = self._proof.start_proof(extras.options)
         order, events = create_order(
-            self._ids(), details, now, schedule, extras.options, extras.list_keys(), price
+            self._ids(),
+            details,
+            now,
+            schedule,
+            extras.options,
+            extras.list_keys(),
+            price,
+            proof,
         )
         try:
             if order.status is not Status.SEARCHING:

@@ -42,9 +42,10 @@ class RideMeter:
         if isinstance(command, commands.Accept):
             return self._complete_accept(order, self._get_courier(courier_id), command)
         if isinstance(command, commands.PickUp):
-            return self._complete_pick_up(order, self._get_courier(courier_id), now)
+            return self._complete_pick_up(order, self._get_courier(courier_id), command, now)
         if isinstance(command, commands.Deliver):
-            return commands.Deliver(self.measure_trip(order, self._get_courier(courier_id), now))
+            trip = self.measure_trip(order, self._get_courier(courier_id), now)
+            return replace(command, trip=trip)
         return command
 
     def estimate_eta_minutes(self, order: Order) -> int | None:
@@ -100,11 +101,14 @@ class RideMeter:
         eta_minutes = estimate_minutes(courier.point, order.details.pickup.point)
         return replace(command, eta_minutes=eta_minutes)
 
-    def _complete_pick_up(self, order: Order, courier: Courier, now: datetime) -> Command:
+    def _complete_pick_up(
+        self, order: Order, courier: Courier, command: commands.PickUp, now: datetime
+    ) -> Command:
         if self._start_radius_m:
             self._check_at_pickup(order, courier, now)
         trip = Trip(courier.odometer.reading_m, start=courier.point)
-        return commands.PickUp(trip, estimate_minutes(courier.point, order.details.dropoff.point))
+        eta_minutes = estimate_minutes(courier.point, order.details.dropoff.point)
+        return replace(command, trip=trip, eta_minutes=eta_minutes)
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
         pickup, here = order.details.pickup.point, courier.point

@@ -29,6 +29,7 @@ SERVICES = {
     "AWS::IAM": "iam",
     "AWS::Lambda": "lambda",
     "AWS::Logs": "logs",
+    "AWS::S3": "s3",
     "AWS::SQS": "sqs",
     "AWS::WAFv2": "wafv2",
 }
@@ -102,6 +103,17 @@ NEEDS: dict[str, tuple[str, str]] = {
     "AWS::Logs::MetricFilter": (
         "PutMetricFilter DeleteMetricFilter",
         f"arn:aws:logs:{REGION}:log-group:/waybill/prod/sweep:*",
+    ),
+    "AWS::S3::Bucket": (
+        "CreateBucket DeleteBucket GetBucketLocation PutEncryptionConfiguration "
+        "GetEncryptionConfiguration PutBucketOwnershipControls GetBucketOwnershipControls "
+        "PutBucketPublicAccessBlock GetBucketPublicAccessBlock PutBucketCORS GetBucketCORS "
+        "PutLifecycleConfiguration GetLifecycleConfiguration GetBucketTagging PutBucketTagging",
+        "arn:aws:s3:::waybill-prod-proofbucket-1abcdef",
+    ),
+    "AWS::S3::BucketPolicy": (
+        "PutBucketPolicy GetBucketPolicy DeleteBucketPolicy",
+        "arn:aws:s3:::waybill-prod-proofbucket-1abcdef",
     ),
     "AWS::SQS::Queue": (
         "CreateQueue GetQueueAttributes SetQueueAttributes DeleteQueue ListQueueTags",
@@ -198,6 +210,8 @@ def test_it_covers_what_the_commands_ask_for_themselves() -> None:
         ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:secret:another"),
         ("cloudformation:DeleteStack", f"arn:aws:cloudformation:{REGION}:stack/another/1"),
         ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:function:another"),
+        ("s3:GetObject", "arn:aws:s3:::waybill-prod-proofbucket-1/kept/1/dropoff-photo"),
+        ("s3:PutBucketPolicy", "arn:aws:s3:::another"),
         ("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:log-group:/another"),
     ],
 )

@@ -44,7 +44,8 @@ def given(tmp_path: Path) -> Path:
     [
         ("botocore/data/sqs/2012-11-05/service-2.json.gz", True),
         ("botocore/data/partitions.json", True),
-        ("botocore/data/s3/2006-03-01/service-2.json.gz", False),
+        ("botocore/data/s3/2006-03-01/service-2.json.gz", True),
+        ("botocore/data/ec2/2016-11-15/service-2.json.gz", False),
         ("jwt/api_jwt.py", True),
         ("six.py", True),
         ("chalicelib/", False),

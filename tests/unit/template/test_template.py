@@ -371,9 +371,45 @@ def test_no_function_may_touch_what_is_not_named(resources: Value) -> None:
                 arn = worded(resource, Stage="x").split(":", 5)
                 assert arn[:2] == ["arn", "aws"]
                 assert "*" not in ":".join(arn[:5])
-                # AWS makes log stream names and connection ids; nobody can name them.
-                unnamed = re.sub(r"(:\*|/@connections/\*)$", "", arn[5])
+                # AWS makes log stream names and connection ids; nobody can name them, nor files.
+                unnamed = re.sub(r"(:\*|/@connections/\*|/(uploads|kept)/\*)$", "", arn[5])
                 assert "*" not in unnamed
+
+
+def test_the_bucket_is_nobodys_to_read_and_empties_itself(resources: Value) -> None:
+    bucket = properties(resources, "ProofBucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "BucketName" not in bucket  # the world's: another stage's or account's may have it
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules} == {
+        "uploads/": 1,
+        "kept/": 45,
+    }
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    [cors] = bucket["CorsConfiguration"]["CorsRules"]
+    assert set(cors["AllowedMethods"]) == {"GET", "HEAD", "POST"}
+    [statement] = properties(resources, "ProofBucketPolicy")["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_two_functions_may_sign_for_files_and_none_may_delete_them(resources: Value) -> None:
+    allowed = {
+        function.logical_id: sorted(
+            action
+            for statement in statements(resources, function.logical_id)
+            for action in statement["Action"]
+            if action.startswith("s3:")
+        )
+        for function in FUNCTIONS
+    }
+    files = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+    assert {name: actions for name, actions in allowed.items() if actions} == {
+        "APIHandler": files,
+        "WebsocketMessage": files,
+    }
 
 
 def test_nothing_else_may_do_anything_but_the_gateways_own_role(resources: Value) -> None:
