@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -54,6 +55,24 @@ def test_a_key_costs_four_write_units_at_most(on: Stage, extra: str) -> None:
     keys = 2 if extra == "both" else 1
     assert 0 < keyed.write - plain.write <= 4 * keys
     assert keyed.read - plain.read <= keys
+
+
+def test_an_order_for_later_costs_little_more_than_one_for_now(on: Stage) -> None:
+    """Its placing is told to its customer by itself, and its deadline is set twice."""
+    cast = Cast(on, "now")
+    cast.go_on_duty()
+    with on.meter.open_bill() as plain:
+        on.call_rest("POST", "orders", cast.customer, PARCEL)
+    cast = Cast(on, "later")
+    start = (on.now + timedelta(hours=1)).isoformat()
+    with on.meter.open_bill() as placed:
+        order = on.call_rest("POST", "orders", cast.customer, {**PARCEL, "pickup_from": start})
+    on.now += timedelta(minutes=40)
+    cast.go_on_duty()
+    with on.meter.open_bill() as activated:  # by a reader: the sweep would find others', too
+        shown = on.call_rest("GET", f"orders/{order['id']}", cast.customer)
+    assert shown["status"] == "assigned"
+    assert placed.write + activated.write - plain.write <= 8
 
 
 def test_a_position_on_a_trip_is_one_write_unit_in_any_cell(on: Stage) -> None:

@@ -107,8 +107,8 @@ def test_a_plan_knows_what_is_to_come(left: timedelta, later: timedelta) -> None
     rest = plan.drop_started(now)
     assert not rest.has_started_next(now)
     assert plan.has_started_next(now) == (rest.starts != plan.starts)
-    assert plan.find_next_start(now) == rest.find_next_start(now)
-    assert plan.compute_search_end(now) in (*rest.starts[:1], plan.ends_at)
+    assert rest.next_start == next((at for at in plan.starts if at > now), None)
+    assert rest.search_end == (rest.next_start or plan.ends_at)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ MIN_SEARCH = timedelta(minutes=1)  # however short an offer of the flow is
 
 
 class SearchPlan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The searches of an order that are to come, by when each begins; the end of them all."""
+    """The searches of an order that have not begun, by when each is to; the end of them all."""
 
     ends_at: datetime
     starts: tuple[datetime, ...] = ()
@@ -27,17 +27,20 @@ class SearchPlan(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the plan with what is to come after now."""
         return SearchPlan(self.ends_at, tuple(at for at in self.starts if at > now))
 
-    def find_next_start(self, now: datetime) -> datetime | None:
-        """Find when the next search begins; None where this is the last."""
-        return next((at for at in self.starts if at > now), None)
+    @property
+    def next_start(self) -> datetime | None:
+        """When the next search begins, even if that has just passed: it must not be skipped. None
+        where this is the last."""
+        return self.starts[0] if self.starts else None
 
     def has_started_next(self, now: datetime) -> bool:
         """Say whether it is time for the next search."""
         return any(at <= now for at in self.starts)
 
-    def compute_search_end(self, now: datetime) -> datetime:
-        """Compute when a search that begins now must end: where the next begins, or all do."""
-        return self.find_next_start(now) or self.ends_at
+    @property
+    def search_end(self) -> datetime:
+        """When a search must end that has begun: where the next begins, or all end."""
+        return self.next_start or self.ends_at
 
 
 class Schedule(msgspec.Struct, frozen=True):

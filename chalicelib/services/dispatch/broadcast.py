@@ -102,7 +102,7 @@ class NearbyDispatch:
         now = self._clock()
         until = order.search_until or now
         command: commands.GiveUp | commands.OpenToNearby
-        next_search_at = find_next_search(order, now)
+        next_search_at = find_next_search(order)
         if now >= until and next_search_at:
             # Until then, whoever has heard of the order may still take it.
             command = commands.OpenToNearby((), next_search_at, order.unconfirmed)

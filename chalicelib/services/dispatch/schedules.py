@@ -70,9 +70,9 @@ def _compute_search_end(
     if policy.search_ttl is None:
         return None
     end = now + policy.search_ttl
-    return min(end, plan.compute_search_end(now)) if plan else end
+    return min(end, plan.search_end) if plan else end
 
 
-def find_next_search(order: Order, now: datetime) -> datetime | None:
+def find_next_search(order: Order) -> datetime | None:
     """Find when the next search of an order begins; None where there is none to come."""
-    return order.plan.find_next_start(now) if order.plan else None
+    return order.plan.next_start if order.plan else None

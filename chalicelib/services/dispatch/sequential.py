@@ -196,14 +196,14 @@ class SequentialDispatch:
         return order.search_until is not None and self._clock() < order.search_until
 
     def _looks_again(self, order: Order) -> bool:
-        return self._may_wait(order) or find_next_search(order, self._clock()) is not None
+        return self._may_wait(order) or find_next_search(order) is not None
 
     def _wait_or_give_up(self, search: _Search) -> Order:
         """Commit an order for which nobody is free: as waiting, where its search goes on or another
         is planned, else as unserved. The next look is at the end of the search at the latest."""
         now, until = self._clock(), search.order.search_until
         command: commands.Command
-        next_at = find_next_search(search.order, now)
+        next_at = find_next_search(search.order)
         if until and now < until:
             next_at = min(now + self.get_policy(search.order).search_every, until)
         if next_at:
