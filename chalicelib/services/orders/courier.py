@@ -85,12 +85,12 @@ class CourierOrders:
             return stored  # the step was taken before
         if complete := self._completers.get(stored.details.flow):
             command = complete(stored, actor.id, command, now)
-        order, events = apply_step(stored, status, command, now)
+        order, events = apply_step(stored, status, command, actor, now)
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.
         preparation = self._writer.start_preparation(stored, order, events)
-        events = self._event_details.add_details(order, events)
+        order, events = self._event_details.add_details(order, events)
         requires_duty = FLOWS[order.details.flow].requires_duty
         return self._writer.commit_order(
             stored, order, events, preparation=preparation, available_only=requires_duty

@@ -1,0 +1,108 @@
+"""How an order's history is noted, one change a step. Pure, as the steps are.
+
+Nothing is noted of a repeat, which changes nothing, nor of a look that found nobody: an order that
+searches all day would have nothing else in its history.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from msgspec.structs import replace
+
+from chalicelib.domain.geo import Point
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.changes import (
+    DEPART,
+    MAX_NOTE,
+    PLACE,
+    Asked,
+    Change,
+    encode_actor,
+    measure_ms_between,
+    round_point,
+)
+from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.model import Order
+from chalicelib.domain.people import Actor, Role
+
+
+def note_placing(order: Order, now: datetime) -> Order:
+    """Begin the history of a new order."""
+    placer = Actor(order.details.customer_id, Role.CUSTOMER)
+    return _append_change(order, PLACE, placer, now)
+
+
+def note_departing(order: Order, point: Point, now: datetime) -> Order:
+    """Note the first position of the courier who is on the way with an order."""
+    courier = Actor(order.courier_id or "", Role.COURIER)
+    return _append_change(order, DEPART, courier, now, position=round_point(point))
+
+
+def note_step(before: Order, after: Order, command: Command, actor: Actor, now: datetime) -> Order:
+    """Return an order after a step with the change noted that it made."""
+    asked = _list_asked(command)
+    is_look = isinstance(command, commands.WaitForCourier | commands.OpenToNearby)
+    if is_look and not asked:
+        return after
+    price_minor = _find_price_minor(after)
+    return _append_change(
+        after,
+        command.verb,
+        actor,
+        now,
+        # Of an order that a version without histories has placed, nothing before says it.
+        was=None if before.changes or before.history_token else before.status.value,
+        asked=asked,
+        reason=_read_text(command, "reason"),
+        note=_read_text(command, "note"),
+        position=round_point(getattr(command, "position", None)),
+        price_minor=price_minor if price_minor != _find_price_minor(before) else None,
+    )
+
+
+def note_position(order: Order, point: Point) -> Order:
+    """Add to the newest change of an order where its courier was, found out after the step."""
+    *earlier, newest = order.changes
+    return replace(order, changes=(*earlier, replace(newest, position=round_point(point))))
+
+
+def _append_change(order: Order, step: str, actor: Actor, now: datetime, **fields: Any) -> Order:
+    change = Change(
+        after_ms=measure_ms_between(order.placed_at, now),
+        step=step,
+        to=order.status.value,
+        by=encode_actor(actor, order.details.customer_id),
+        courier_id=order.courier_id,
+        **fields,
+    )
+    return replace(order, changes=(*order.changes, change))
+
+
+def _list_asked(command: Command) -> tuple[Asked, ...]:
+    """List the couriers to whom a step offers the order."""
+    if isinstance(command, commands.MakeOffer | commands.AssignCourier):
+        return (_make_asked(command.courier_id, command.distance_m),)
+    if isinstance(command, commands.OpenToNearby):
+        distances_m = command.distances_m or (None,) * len(command.courier_ids)
+        return tuple(map(_make_asked, command.courier_ids, distances_m))
+    return ()
+
+
+def _make_asked(courier_id: str, distance_m: float | None) -> Asked:
+    return Asked(courier_id, None if distance_m is None else round(distance_m))
+
+
+def _read_text(command: Command, name: str) -> str | None:
+    """Read a text of a command that not every command has."""
+    text = getattr(command, name, None)
+    if isinstance(text, Enum):
+        text = text.value
+    return str(text)[:MAX_NOTE] if text else None
+
+
+def _find_price_minor(order: Order) -> int | None:
+    """Return the price that an order has come to; None while it is what its details say."""
+    return order.trip.fare_minor or None if order.trip else None
