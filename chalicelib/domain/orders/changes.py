@@ -21,7 +21,7 @@ from chalicelib.domain.people import Actor, Role
 PLACE, DEPART = "place", "depart"
 
 # So many changes at most an order carries itself: they fit into its one write unit.
-MAX_CARRIED = 20
+MAX_CARRIED = 16
 # Of a whole history as many are kept: those from its beginning and those before its end.
 KEPT_FIRST, KEPT_LAST = 50, 150
 
