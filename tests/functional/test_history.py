@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.orders.changes import MAX_CARRIED
 from chalicelib.domain.people import Role
 from chalicelib.store.histories import HistoryTable
 from chalicelib.store.orders import OrderTable, encode_order
@@ -15,11 +16,11 @@ from chalicelib.store.tables import HistoryRow, OrderRow
 from tests.builders import DEPOT, an_order, north_of
 from tests.faults import Crash, CrashingProxy, answers_lost
 from tests.functional.conftest import Engine, MakeWorld
-from tests.functional.hails import driver as a_hail_driver
 from tests.functional.hails import be_at, hail
+from tests.functional.hails import driver as a_hail_driver
 from tests.functional.kitchen import Kitchen, Plain
 from tests.functional.kitchen import a_driver as a_food_driver
-from tests.functional.rides import a_driver, a_ride, a_rider, locate, request
+from tests.functional.rides import a_driver, a_rider, locate, request
 from tests.functional.world import Someone, World
 
 Entry = dict[str, Any]
@@ -409,19 +410,20 @@ def test_thousands_of_offers_leave_the_first_and_the_last_and_are_counted(world:
 
 
 def test_a_long_search_moves_changes_out_of_its_row_before_it_ends(world: World) -> None:
-    cara, (dan, _) = world.customer(), a_hail_driver(world, "dan")
-    order_id = str(hail(world, cara)["id"])
+    drivers = [a_hail_driver(world, name)[0] for name in ("dan", "eve")]
+    order_id = str(hail(world)["id"])
     carried = []
-    for _ in range(30):
-        assert world.step("decline", order_id, dan).status == 200
-        be_at(world, dan)
+    for n in range(30):
+        assert world.step("decline", order_id, drivers[n % 2]).status == 200
+        for driver in drivers:
+            be_at(world, driver)
         world.pass_time(15)
         carried.append(len(world.order(order_id).changes))
-    assert max(carried) <= 16
+    assert max(carried) <= MAX_CARRIED
     entries = history_of(world, order_id)
     assert len(entries) == 2 + 2 * 30
     assert path_of(entries)[-2:] == [
-        "courier dan: decline, offered > searching",
+        "courier eve: decline, offered > searching",
         "system: offer, searching > offered",
     ]
     assert not world.order(order_id).is_terminal
