@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.orders.changes import MAX_CARRIED
+from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
 from chalicelib.store.histories import HistoryTable
 from chalicelib.store.orders import OrderTable, encode_order
@@ -461,7 +462,7 @@ def test_an_order_of_a_version_without_histories_tells_what_it_knows(world: Worl
         "offered": now - timedelta(minutes=4),
         "accepted": now - timedelta(minutes=3),
     }
-    old = an_order(id=77, courier_id="dan", status="accepted", timeline=timeline)
+    old = an_order(Status.ACCEPTED, id=77, timeline=timeline)
     encode_order(old).save()
     assert path_of(history_of(world, 77, cara)) == [
         "unknown: place, None > searching",
