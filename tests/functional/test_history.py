@@ -431,7 +431,7 @@ def test_a_long_search_moves_changes_out_of_its_row_before_it_ends(world: World)
 
 
 def test_a_history_is_gone_after_its_days(make_engine_world: MakeWorld) -> None:
-    """What is left is what the order itself says, for good."""
+    """What is left is what the order itself says."""
     world = make_engine_world(settings={"history_kept": timedelta(days=2)})
     dan, cara = world.courier("dan"), world.customer()
     order_id = world.place(cara)["id"]

@@ -26,6 +26,7 @@ from chalicelib.domain.orders.history_views import Side, find_side, select_entri
 from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import SYSTEM, Actor, Role
+from chalicelib.domain.price_lines import PriceLine
 from chalicelib.errors import WaybillError
 from chalicelib.store.compression import pack, unpack
 from tests.builders import NOW, a_contact, a_job, an_actor
@@ -86,6 +87,14 @@ def test_a_price_is_noted_where_it_changes() -> None:
         (commands.Deliver(Trip(5.0, 100.0, 60, 1234)), DAN),
     )
     assert [one.price_minor for one in order.changes] == [None, None, None, None, 1234]
+
+
+def test_a_quoted_price_is_noted_as_the_order_is_placed() -> None:
+    lines = (PriceLine("base", 500), PriceLine("distance", 34))
+    order, _ = create_order(1, a_job(), NOW, price=lines)
+    assert [one.price_minor for one in order.changes] == [534]
+    (entry,) = list_entries(order, History(order.changes), 9999)
+    assert entry.price_minor == 534
 
 
 def test_an_actor_without_a_role_is_noted_by_id() -> None:

@@ -27,12 +27,13 @@ from chalicelib.domain.orders.changes import (
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.price_lines import sum_minor
 
 
 def note_placing(order: Order, now: datetime) -> Order:
     """Begin the history of a new order."""
     placer = Actor(order.details.customer_id, Role.CUSTOMER)
-    return _append_change(order, PLACE, placer, now)
+    return _append_change(order, PLACE, placer, now, price_minor=_find_price_minor(order))
 
 
 def note_departing(order: Order, point: Point, now: datetime) -> Order:
@@ -104,5 +105,8 @@ def _read_text(command: Command, name: str) -> str | None:
 
 
 def _find_price_minor(order: Order) -> int | None:
-    """Return the price that an order has come to; None while it is what its details say."""
+    """Return the price that was agreed for an order, or that it has come to; None while it is what
+    its details say."""
+    if order.price:
+        return sum_minor(order.price)
     return order.trip.fare_minor or None if order.trip else None

@@ -76,10 +76,10 @@ class HistoryEntry(msgspec.Struct, frozen=True):
 
 def list_entries(order: Order, history: History, price_minor: int | None) -> list[HistoryEntry]:
     """List the whole history of an order, the oldest first. `price_minor` is what it was to cost
-    as it was placed, if that is known."""
+    by its details, as it was placed without a quote."""
     changes = (*_list_from_timeline(order, history.changes), *history.changes)
     entries = list(_chain_entries(order, changes))
-    if entries and entries[0].step == PLACE:
+    if entries and entries[0].step == PLACE and entries[0].price_minor is None:
         entries[0] = replace(entries[0], price_minor=price_minor)
     return _answer_offers(entries)
 

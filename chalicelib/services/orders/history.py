@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.domain.money.pricing import quote_price
+from chalicelib.domain.money.pricing import estimate_price
 from chalicelib.domain.orders.history_entries import HistoryEntry, list_entries
 from chalicelib.domain.orders.history_views import Side, find_side, select_entries
 from chalicelib.domain.people import Actor
@@ -37,7 +37,7 @@ class OrderHistory:
         expires first, as wherever an order is read. Raises NotFound for who has no part in it."""
         order = self._dispatch.expire_if_due(self._orders.get_order(order_id))
         history = self._archive.read_history(order)
-        price_minor = quote_price(order.details).total_minor or None
+        price_minor = estimate_price(order.details).total_minor or None
         entries = list_entries(order, history, price_minor)
         side = find_side(order, entries, actor)
         if side is None:
