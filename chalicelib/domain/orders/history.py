@@ -7,7 +7,6 @@ searches all day would have nothing else in its history.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from msgspec.structs import replace
@@ -49,6 +48,7 @@ def note_step(before: Order, after: Order, command: Command, actor: Actor, now: 
     if is_look and not asked:
         return after
     price_minor = _find_price_minor(after)
+    reason, note = _read_words(command)
     return _append_change(
         after,
         command.verb,
@@ -57,8 +57,8 @@ def note_step(before: Order, after: Order, command: Command, actor: Actor, now: 
         # Of an order that a version without histories has placed, nothing before says it.
         was=None if before.changes or before.history_token else before.status.value,
         asked=asked,
-        reason=_read_text(command, "reason"),
-        note=_read_text(command, "note"),
+        reason=reason,
+        note=note,
         position=round_point(getattr(command, "position", None)),
         price_minor=price_minor if price_minor != _find_price_minor(before) else None,
     )
@@ -96,12 +96,17 @@ def _make_asked(courier_id: str, distance_m: float | None) -> Asked:
     return Asked(courier_id, None if distance_m is None else round(distance_m))
 
 
-def _read_text(command: Command, name: str) -> str | None:
-    """Read a text of a command that not every command has."""
-    text = getattr(command, name, None)
-    if isinstance(text, Enum):
-        text = text.value
-    return str(text)[:MAX_NOTE] if text else None
+def _read_words(command: Command) -> tuple[str | None, str | None]:
+    """Read why a step is taken, a reason and a note, of a command that says so: not every one
+    does. A reason is a text, or has a code and a note."""
+    reason: Any = getattr(command, "reason", None)
+    if reason is None or isinstance(reason, str):
+        return _cut_text(reason), None
+    return _cut_text(reason.code), _cut_text(reason.note)
+
+
+def _cut_text(text: str | None) -> str | None:
+    return text[:MAX_NOTE] if text else None
 
 
 def _find_price_minor(order: Order) -> int | None:

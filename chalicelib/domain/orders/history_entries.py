@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.changes import PLACE, Asked, Change, History, measure_ms_between
 from chalicelib.domain.orders.flows import FLOWS
-from chalicelib.domain.orders.model import TERMINAL_STATUSES, WITH_COURIER, Order, Status
+from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.people import Role
 
 ACCEPTED, DECLINED, EXPIRED, WITHDRAWN = "accepted", "declined", "expired", "withdrawn"
@@ -27,7 +27,10 @@ _OPENING_STEPS = frozenset({"offer", "assign"})
 _BROADCAST = "open"
 _UNKNOWN = "?"
 _ENDS = frozenset(status.value for status in TERMINAL_STATUSES)
-_HELD = frozenset(status.value for status in (*WITH_COURIER, Status.OFFERED, Status.DONE))
+# No courier has an order that stands there, as its timeline has it.
+_UNHELD = frozenset(
+    {"scheduled", "pending", "confirmed", "preparing", "ready", "searching", "unserved"}
+)
 
 
 class OfferEntry(msgspec.Struct, frozen=True):
@@ -154,7 +157,7 @@ def _list_from_timeline(order: Order, changes: Sequence[Change]) -> list[Change]
         if changes and after_ms >= changes[0].after_ms:
             break
         to = name if name in Status._value2member_map_ else to
-        courier_id = order.courier_id if to in _HELD else None
+        courier_id = None if to in _UNHELD else order.courier_id
         found.append(Change(after_ms, _word_step(name), to, by=_UNKNOWN, courier_id=courier_id))
     return found
 

@@ -17,6 +17,7 @@ from chalicelib.domain.orders.changes import PLACE
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history_entries import ACCEPTED, WITHDRAWN, HistoryEntry, OfferEntry
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.people import Actor, Role
 
 # Steps of a courier who then has no part in the order: who they were is theirs to know.
@@ -37,7 +38,8 @@ def find_side(order: Order, entries: Sequence[HistoryEntry], actor: Actor) -> Si
     Somebody may be its customer and its courier: then the token's role decides."""
     if actor.role is Role.ADMIN:
         return Side.ADMIN
-    if actor.role is Role.MERCHANT and order.details.merchant_id in actor.restaurant_ids:
+    is_owner = actor.role is Role.MERCHANT and order.details.merchant_id in actor.restaurant_ids
+    if is_owner and can_see(order, actor):
         return Side.MERCHANT
     was_asked = _had_a_part(order, entries, actor.id)
     if was_asked and actor.role is Role.COURIER:

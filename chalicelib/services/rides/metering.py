@@ -42,11 +42,11 @@ class RideMeter:
         if isinstance(command, commands.Accept):
             return self._complete_accept(order, self._get_courier(courier_id), command, now)
         if isinstance(command, commands.PickUp):
-            return self._complete_pick_up(order, self._get_courier(courier_id), now)
+            return self._complete_pick_up(order, self._get_courier(courier_id), command, now)
         if isinstance(command, commands.Deliver):
             courier = self._get_courier(courier_id)
             trip = self.measure_trip(order, courier, now)
-            return commands.Deliver(trip, _find_current_point(courier, now))
+            return replace(command, trip=trip, position=_find_current_point(courier, now))
         return command
 
     def estimate_eta_minutes(self, order: Order) -> int | None:
@@ -105,12 +105,15 @@ class RideMeter:
         position = _find_current_point(courier, now)
         return replace(command, eta_minutes=eta_minutes, position=position)
 
-    def _complete_pick_up(self, order: Order, courier: Courier, now: datetime) -> Command:
+    def _complete_pick_up(
+        self, order: Order, courier: Courier, command: commands.PickUp, now: datetime
+    ) -> Command:
         if self._start_radius_m:
             self._check_at_pickup(order, courier, now)
         trip = Trip(courier.odometer.reading_m, start=courier.point)
         eta_minutes = estimate_minutes(courier.point, order.details.dropoff.point)
-        return commands.PickUp(trip, eta_minutes, _find_current_point(courier, now))
+        position = _find_current_point(courier, now)
+        return replace(command, trip=trip, eta_minutes=eta_minutes, position=position)
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
         pickup, here = order.details.pickup.point, courier.point
