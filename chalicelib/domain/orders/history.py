@@ -110,8 +110,10 @@ def _cut_text(text: str | None) -> str | None:
 
 
 def _find_price_minor(order: Order) -> int | None:
-    """Return the price that was agreed for an order, or that it has come to; None while it is what
-    its details say."""
+    """Return the price that was agreed for an order, or estimated, or that it has come to; None
+    where its details alone say it."""
     if order.price:
         return sum_minor(order.price)
-    return order.trip.fare_minor or None if order.trip else None
+    if order.trip and order.trip.fare_minor:
+        return order.trip.fare_minor
+    return order.details.estimate.fare_minor if order.details.estimate else None

@@ -163,7 +163,14 @@ def _list_from_timeline(order: Order, changes: Sequence[Change]) -> list[Change]
 
 
 # What has no status of its own, and placing, by its name in the timeline.
-_STEPS = {"placed": PLACE, "departed": "depart", "reached": "reach", "handed_back": "hand_back"}
+_STEPS = {
+    "placed": PLACE,
+    "activated": "activate",
+    "reached": "reach",
+    "departed": "depart",
+    "handed_back": "hand_back",
+    "released": "release",
+}
 
 
 def _word_step(name: str) -> str:
