@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True):
     socketio_ping_interval: timedelta = timedelta(seconds=300)
     heartbeat: timedelta = timedelta(0)  # none
     orders_kept: timedelta = timedelta(days=400)
+    history_kept: timedelta = timedelta(days=90)
 
     @property
     def signing_secret(self) -> str:
@@ -100,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True):
             **_parse_times(env),
             **_parse_distances(env),
             orders_kept=_parse_days(env, "ORDERS_KEPT_DAYS", _DEFAULTS.orders_kept),
+            history_kept=_parse_days(env, "HISTORY_KEPT_DAYS", _DEFAULTS.history_kept),
         )
 
 

@@ -25,6 +25,7 @@ from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
+from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
@@ -54,6 +55,7 @@ class Services(msgspec.Struct, frozen=True):
     order_lists: OrderLists
     cursors: CursorSigner
     amendments: OrderAmendments
+    order_history: OrderHistory
     courier_orders: CourierOrders
     courier_status: CourierStatusService
     event_history: EventHistory

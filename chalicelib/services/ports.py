@@ -16,6 +16,7 @@ from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.orders.model import Order
@@ -48,6 +49,13 @@ class ListingStore(Protocol):
     def list_ids(
         self, names: Sequence[str], limit: int, below: int = ..., from_: int = ...
     ) -> list[int]: ...
+
+
+class HistoryStore(Protocol):
+    """Changes of orders that are not in the orders' own rows any more."""
+
+    def save_history(self, order_id: int, history: History, expires_at: datetime) -> str: ...
+    def find_history(self, order_id: int, token: str, now: datetime) -> History | None: ...
 
 
 class KeyStore(Protocol):

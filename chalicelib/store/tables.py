@@ -100,6 +100,19 @@ class ListingRow(Model):
     expires = NumberAttribute()  # epoch s, TTL
 
 
+class HistoryRow(Model):
+    """Changes of an order that are not in its own row any more. An order names one such row; one
+    that no order names was put for a commit that never came."""
+
+    class Meta:
+        table_name = "histories"
+
+    order_id = NumberAttribute(hash_key=True)
+    token = UnicodeAttribute(range_key=True)
+    doc = BinaryAttribute(legacy_encoding=False)  # domain.orders.changes.History, packed
+    expires = NumberAttribute()  # epoch s, TTL
+
+
 class _ByCell(GlobalSecondaryIndex["CourierRow"]):
     class Meta:
         index_name = "by_cell"
@@ -376,6 +389,7 @@ class PaymentRow(Model):
 MODELS: tuple[type[Model], ...] = (
     OrderRow,
     ListingRow,
+    HistoryRow,
     CourierRow,
     PersonRow,
     RestaurantRow,
@@ -403,6 +417,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "chats": "expires",
     "orders": "expires",
     "listings": "expires",
+    "histories": "expires",
 }
 
 # Of before the tables are bound: their names have a prefix then.

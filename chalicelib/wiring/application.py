@@ -90,6 +90,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         order_lists=orders.lists,
         cursors=CursorSigner(settings.signing_secret),
         amendments=orders.amendments,
+        order_history=orders.history,
         courier_orders=orders.courier,
         courier_status=orders.status,
         chats=orders.chats,

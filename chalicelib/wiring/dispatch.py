@@ -9,6 +9,7 @@ import msgspec
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy
 from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifier
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
+from chalicelib.services.dispatch.history_archive import HistoryArchive
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.dispatch.order_commits import CommitListener, OrderWriter
 from chalicelib.services.dispatch.schedules import Schedules
@@ -25,6 +26,7 @@ class DispatchServices(msgspec.Struct, frozen=True):
     orders: OrderWriter
     sequential: SequentialDispatch
     pool: OpenPool
+    archive: HistoryArchive
 
 
 def build_releaser(parts: Parts) -> CourierReleaser:
@@ -42,6 +44,7 @@ def build_dispatch(
     """Build the services of dispatch. `listeners` hear of each commit, after those of dispatch."""
     policies = build_policies(settings)
     pool = _build_pool(settings, parts, messaging)
+    archive = HistoryArchive(parts.histories, settings.history_kept, parts.clock)
     notifier = NearbyNotifier(messaging.fanout, policies, parts.clock)
     orders = OrderWriter(
         parts.orders,
@@ -50,6 +53,7 @@ def build_dispatch(
         parts.queue,
         parts.threads,
         parts.clock,
+        archive,
         (pool.on_committed, notifier.on_committed, *listeners),
         parts.retries,
     )
@@ -64,7 +68,7 @@ def build_dispatch(
         parts.clock,
         parts.pause,
     )
-    return DispatchServices(releaser, orders, sequential, pool)
+    return DispatchServices(releaser, orders, sequential, pool, archive)
 
 
 def _build_pool(settings: Settings, parts: Parts, messaging: MessagingServices) -> OpenPool:

@@ -14,6 +14,7 @@ from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.event_details import EventDetails
+from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
@@ -31,6 +32,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     customer: CustomerOrders
     lists: OrderLists
     amendments: OrderAmendments
+    history: OrderHistory
     courier: CourierOrders
     status: CourierStatusService
     chats: ChatService
@@ -65,6 +67,7 @@ def build_orders(
             parts.listings, parts.orders, parts.request_keys, settings.orders_kept, parts.clock
         ),
         amendments=_build_amendments(parts, money, dispatch, tracking),
+        history=OrderHistory(parts.orders, dispatch.sequential, dispatch.archive),
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),

@@ -26,6 +26,7 @@ from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.counters import CounterTable
 from chalicelib.store.couriers import CourierTable
 from chalicelib.store.database import POOL_SIZE, bind_tables
+from chalicelib.store.histories import HistoryTable
 from chalicelib.store.keys import KeyTable
 from chalicelib.store.listings import ListingTable
 from chalicelib.store.mailboxes import MailboxTable
@@ -53,6 +54,7 @@ class Replacements(TypedDict, total=False):
     gateway: ports.FrameSender | None
     queue: ports.WakeupSender | None
     orders: ports.OrderStore | None
+    histories: ports.HistoryStore | None
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     database: DatabaseConnection | None
@@ -74,6 +76,7 @@ class Parts(msgspec.Struct, frozen=True):
     queue: ports.WakeupSender
     orders: ports.OrderStore
     listings: ports.ListingStore
+    histories: ports.HistoryStore
     request_keys: RequestKeys
     couriers: ports.CourierStore
     people: ports.PeopleStore
@@ -108,6 +111,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
         orders=given.get("orders") or OrderTable(database, settings.orders_kept),
         listings=ListingTable(threads),
+        histories=given.get("histories") or HistoryTable(),
         request_keys=RequestKeys(KeyTable(), clock),
         couriers=CourierTable(threads, retries, clock),
         people=PeopleTable(retries),

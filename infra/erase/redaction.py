@@ -18,6 +18,7 @@ from chalicelib.domain.events import MESSAGE_SENT, ORDER_CANCELLED, Entry, Event
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.changes import Asked, Change, History
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import NO_OPTIONS
@@ -58,6 +59,7 @@ class Redaction(msgspec.Struct, frozen=True):
             unconfirmed=self._replace_ids(order.unconfirmed),
             entries=self._redact_entries(order.entries),
             proof=self._redact_proof(order),
+            changes=self.redact_changes(order.changes, is_theirs=self.owns(order)),
         )
         if order.details.customer_id == self.person_id:
             after = replace(after, options=NO_OPTIONS)  # whatever they wrote there
@@ -79,6 +81,31 @@ class Redaction(msgspec.Struct, frozen=True):
             files = () if self.owns(order) else known.files
             proof = proof.replace_stop(stop, replace(known, overrides=overrides, files=files))
         return proof
+
+    def redact_history(self, order_id: int, history: History) -> History:
+        """Return what was archived of an order's history without the person."""
+        is_theirs = order_id in self.order_ids
+        return replace(history, changes=self.redact_changes(history.changes, is_theirs))
+
+    def redact_changes(self, changes: Sequence[Change], is_theirs: bool) -> tuple[Change, ...]:
+        """Return changes without the person: in an order of theirs, and of any other from which
+        they once were taken, without positions and words."""
+        names = {self.person_id, self.pseudonym}
+        is_named = any(one.courier_id in names or one.actor_id in names for one in changes)
+        return tuple(self._redact_change(one, is_theirs or is_named) for one in changes)
+
+    def _redact_change(self, change: Change, is_theirs: bool) -> Change:
+        actor_id = self._replace_id(change.actor_id)
+        after = replace(
+            change,
+            by=change.by[:1] + (actor_id or ""),
+            courier_id=self._replace_id(change.courier_id),
+            asked=tuple(map(self._redact_asked, change.asked)),
+        )
+        return replace(after, reason=None, note=None, position=None) if is_theirs else after
+
+    def _redact_asked(self, asked: Asked) -> Asked:
+        return Asked(self.pseudonym) if asked.courier_id == self.person_id else asked
 
     def redact_details(self, details: OrderDetails) -> OrderDetails:
         """Return an order's details without the person.

@@ -14,6 +14,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, person_room
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import Stale
 from chalicelib.store import orders
@@ -26,6 +27,7 @@ from chalicelib.store.tables import (
     ConnectionRow,
     CourierRow,
     EventRow,
+    HistoryRow,
     ListingRow,
     MailboxRow,
     OrderRow,
@@ -157,6 +159,11 @@ def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
     """Write a run of events back, unless it has expired meanwhile."""
     # An update without the condition would make the row anew, and it would never expire.
     try_update(row, [EventRow.doc.set(pack(events))], EventRow.seq.exists())
+
+
+def rewrite_history(row: HistoryRow, history: History) -> None:
+    """Write a history back, unless it has expired meanwhile."""
+    try_update(row, [HistoryRow.doc.set(pack(history))], HistoryRow.token.exists())
 
 
 def stop_showing(row: CourierRow, person_id: str) -> None:

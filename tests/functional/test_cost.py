@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.store.compression import unpack
 from chalicelib.store.orders import encode_order
-from chalicelib.store.tables import OrderRow
-from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, SWEEP, measure_flows
-from infra.bench.scenes import PARCEL, Cast, play_ride
+from chalicelib.store.tables import HistoryRow, OrderRow
+from infra.bench.cost import BEAT, DELIVERY, FIX, GOALS, LATER_S, SWEEP, measure_flows
+from infra.bench.scenes import PARCEL, SCENES, Cast, play_ride
 from infra.bench.stage import Stage
 from infra.bench.units import item_bytes, write_units
 from infra.docs.costs import read_units
@@ -73,6 +75,33 @@ def test_an_order_for_later_costs_little_more_than_one_for_now(on: Stage) -> Non
         shown = on.call_rest("GET", f"orders/{order['id']}", cast.customer)
     assert shown["status"] == "assigned"
     assert placed.write + activated.write - plain.write <= 8
+
+
+@pytest.mark.parametrize("flow", sorted(SCENES))
+def test_an_order_with_its_history_stays_one_write_unit(on: Stage, flow: str) -> None:
+    """At every version; and what is archived of it is another, once."""
+    cast = Cast(on, f"{flow}-{uuid4()}")
+    for _, act in SCENES[flow](cast):
+        act()
+        on.pass_time(LATER_S)
+        row = OrderRow.get(int(cast.order))
+        assert write_units(item_bytes(row.serialize())) == 1
+    assert unpack(row.doc, Order).changes == ()
+    (history,) = HistoryRow.query(int(cast.order))
+    assert write_units(item_bytes(history.serialize())) == 1
+
+
+def test_a_history_costs_one_write_unit_at_the_end_and_two_reads(on: Stage) -> None:
+    cast = Cast(on, "history")
+    at_sea = {**PARCEL, "pickup_lat": -60.0, "pickup_lng": 0.0}
+    with on.meter.open_bill() as placed:
+        cast.place_order("orders", at_sea)  # nobody is there: it ends at once
+    put = [units for where, units, _ in placed.lines if where.startswith("histories")]
+    assert put == [1], placed.lines
+    with on.meter.open_bill() as bill:
+        shown = on.call_rest("GET", f"orders/{cast.order}/history", cast.customer)
+    assert len(shown["history"]) == 2
+    assert (bill.write, bill.read) == (0, 2)
 
 
 def test_a_position_on_a_trip_is_one_write_unit_in_any_cell(on: Stage) -> None:

@@ -14,7 +14,15 @@ import pytest
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.people import Role
 from chalicelib.store.compression import unpack_json
-from chalicelib.store.tables import MODELS, ChatRow, ListingRow, MailboxRow, OrderRow, RatingRow
+from chalicelib.store.tables import (
+    MODELS,
+    ChatRow,
+    HistoryRow,
+    ListingRow,
+    MailboxRow,
+    OrderRow,
+    RatingRow,
+)
 from chalicelib.store.wallets import WalletTable
 from infra.erase.__main__ import run_eraser
 from infra.erase.eraser import CannotEraseYet, ErasedRows, Eraser
@@ -27,6 +35,7 @@ from tests.functional.kitchen import Kitchen, Plain, an_owner, placed
 from tests.functional.kitchen import a_driver as a_food_driver
 from tests.functional.rides import Client, a_driver, a_ride, a_rider, locate
 from tests.functional.test_feed_delivery import deliver
+from tests.functional.test_history import history_of
 from tests.functional.test_money import SECRET as PROVIDER
 from tests.functional.test_money import pay, webhook
 from tests.functional.world import Someone, World, log_of
@@ -55,6 +64,7 @@ TRACES = (
     "4915111111111",
     "0123457",
     str(HERE[0]),
+    str(round(HERE[0], 5)),  # as histories have it
     "pia@bank",
     "DE89 PIA",
     "said by pia",
@@ -225,10 +235,12 @@ def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
     before = {table for table, _ in traces(stage)}
     assert {"waybill-orders", "waybill-events", "waybill-mailboxes", "waybill-chats"} <= before
     assert {"waybill-people", "waybill-connections", "waybill-ratings"} <= before
+    assert "waybill-histories" in before or life == "customer"
     tool = eraser(stage)
     done = counts(list(tool.run()))
     assert traces(stage) == []
     assert done["orders"] >= 3
+    assert done["histories"] >= 1
     assert done["people"] == 1
     assert sum(pseudonym_in(tool) in row for row in stored(stage)["waybill-orders"]) >= 3
     assert list(ChatRow.scan()) == []
@@ -270,6 +282,35 @@ def test_a_dry_run_counts_the_same_and_writes_nothing(
     assert "Nothing was written." in capsys.readouterr().out
     assert stored(stage) == before
     assert counts(list(eraser(stage).run())) == said
+
+
+def test_a_courier_is_taken_out_of_others_histories(make_world: MakeWorld) -> None:
+    """Of an order that they declined the ids go; of one that they handed back, what was said, too.
+    What is nobody's business but others' stays."""
+    world = make_world(settings={"reallocate_on_driver_cancel": True})
+    pia, cara = world.courier("pia-77"), world.customer("cara")
+    declined = world.place(cara)["id"]
+    world.step("decline", declined, pia)
+    world.post("/v1/courier/availability", {"available": False}, pia)
+    dan = world.courier("dan")
+    kept = world.place(cara)["id"]
+    for verb in ("accept", "arrived", "picked", "delivered"):
+        world.step(verb, kept, dan)
+    profile: dict[str, Any] = dict(PIA)
+    rider, hers = a_rider(world, "rita"), a_driver(world, "pia-77", **profile)
+    ride_id = a_ride(rider, hers, "accepted")
+    hers.did("cancel_ride", ride_id=ride_id, reason="pia was late")
+    world.pass_time(400)
+    assert len(HistoryRow.get(int(ride_id), world.order(ride_id).history_token).doc) > 20
+    before = history_of(world, kept)
+    tool = eraser(world)
+    assert counts(list(tool.run()))["histories"] >= 2
+    assert traces(world) == []
+    assert history_of(world, kept) == before
+    name = pseudonym_in(tool)
+    assert history_of(world, declined)[2]["actor"] == {"role": "courier", "id": name}
+    back = next(one for one in history_of(world, ride_id) if one["step"] == "hand_back")
+    assert (back["actor"]["id"], "reason" in back, "position" in back) == (name, False, False)
 
 
 @contextmanager

@@ -87,6 +87,15 @@ def test_a_heartbeat_comes_before_the_edge_cuts_or_not_at_all() -> None:
         Settings.from_env({**GOOD, "HEARTBEAT_S": "541"})
 
 
+def test_histories_are_kept_for_days() -> None:
+    assert Settings.from_env(GOOD).history_kept == timedelta(days=90)
+    kept = Settings.from_env({**GOOD, "HISTORY_KEPT_DAYS": "30"}).history_kept
+    assert kept == timedelta(days=30)
+    for bad in ("0", "36501", "x"):
+        with pytest.raises(BadSetting, match="HISTORY_KEPT_DAYS"):
+            Settings.from_env({**GOOD, "HISTORY_KEPT_DAYS": bad})
+
+
 def test_the_check_at_the_pickup_can_be_turned_off() -> None:
     assert Settings.from_env({**GOOD, "START_RIDE_RADIUS_M": "0"}).start_ride_radius_m == 0
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain.details import Contact, OrderDetails, Trip
+from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.proof import NO_EVIDENCE, Evidence
 from chalicelib.domain.orders.search_plan import SearchPlan
@@ -42,11 +43,12 @@ class AssignCourier(_Command, frozen=True):
 
 class Accept(_Command, frozen=True):
     """Take the order. `courier` is what the customer is shown of the courier, `eta_minutes` the way
-    to the pickup, where a flow tells it."""
+    to the pickup, where a flow tells it. `position` is where they are, if that is known."""
 
     verb: ClassVar[str] = "accept"
     courier: Contact
     eta_minutes: int | None = None
+    position: Point | None = None
 
 
 class Decline(_Command, frozen=True):
@@ -121,6 +123,7 @@ class PickUp(_Command, frozen=True):
     eta_minutes: int | None = None
     pin: str | None = None
     evidence: Evidence = NO_EVIDENCE
+    position: Point | None = None
 
 
 class ReachDropoff(_Command, frozen=True):
@@ -137,6 +140,7 @@ class Deliver(_Command, frozen=True):
     trip: Trip | None = None
     pin: str | None = None
     evidence: Evidence = NO_EVIDENCE
+    position: Point | None = None
 
 
 class Cancel(_Command, frozen=True):
@@ -150,13 +154,15 @@ class Cancel(_Command, frozen=True):
 class OpenToNearby(_Command, frozen=True):
     """Let more couriers take the order, whoever is first; look again at `next_search_at`.
 
-    `unconfirmed` are all couriers to whom it is open and who may not have heard of it.
+    `unconfirmed` are all couriers to whom it is open and who may not have heard of it;
+    `distances_m` has, for each who is added, the way to the pickup.
     """
 
     verb: ClassVar[str] = "open"
     courier_ids: tuple[str, ...]
     next_search_at: datetime
     unconfirmed: tuple[str, ...] = ()
+    distances_m: tuple[float | None, ...] = ()
 
 
 class Withdraw(_Command, frozen=True):

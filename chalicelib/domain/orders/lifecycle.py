@@ -26,6 +26,7 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.effects import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.history import note_placing, note_step
 from chalicelib.domain.orders.model import SCHEDULED, Order, Status
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
@@ -71,6 +72,7 @@ def create_order(
     recipients = [(details.customer_id, Role.CUSTOMER)]
     if details.merchant_id is not None and not is_scheduled:
         recipients.append((restaurant_mailbox(details.merchant_id), Role.MERCHANT))
+    order = note_placing(order, now)
     data = {"price": msgspec.to_builtins(price)} if price else {}
     return order, draft_copies(order, events.ORDER_PLACED, recipients, now, data=data)
 
@@ -81,7 +83,7 @@ def advance_order(order: Order, command: Command, actor: Actor, now: datetime) -
     Raises what `permit_step` and `apply_step` raise.
     """
     status = permit_step(order, command, actor, now)
-    return (order, ()) if status is None else apply_step(order, status, command, now)
+    return (order, ()) if status is None else apply_step(order, status, command, actor, now)
 
 
 def permit_step(order: Order, command: Command, actor: Actor, now: datetime) -> Status | None:
@@ -103,8 +105,11 @@ def permit_step(order: Order, command: Command, actor: Actor, now: datetime) -> 
     return steps[verb]
 
 
-def apply_step(order: Order, status: Status, command: Command, now: datetime) -> Transition:
-    """Apply a permitted command, which leads to `status`: return the order after it and the events.
+def apply_step(
+    order: Order, status: Status, command: Command, actor: Actor, now: datetime
+) -> Transition:
+    """Apply a permitted command of `actor`, which leads to `status`: return the order after it,
+    with one more change in its history, and the events.
 
     The command may be another than the one that was permitted, of the same verb: completed with
     what it takes (services/orders/courier.py). Raises OfferGone for an offer that has expired;
@@ -115,5 +120,6 @@ def apply_step(order: Order, status: Status, command: Command, now: datetime) ->
     timeline = order.timeline
     if status is not order.status:
         timeline = {**timeline, status.value: now}
-    order = replace(order, status=status, updated_at=now, timeline=timeline)
-    return FLOWS[order.details.flow].effects[command.verb](order, command, now)
+    moved = replace(order, status=status, updated_at=now, timeline=timeline)
+    after, drafts = FLOWS[order.details.flow].effects[command.verb](moved, command, now)
+    return note_step(order, after, command, actor, now), drafts

@@ -9,6 +9,7 @@ import msgspec
 
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
+from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.search_plan import SearchPlan
@@ -55,7 +56,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     activated, reached, departed, handed_back. `options` are what its customer added; `keys` those
     of the request that places it: rows of their own, written with it. `price` is what was agreed
     before, by a quote: without it the order costs what its flow says in the end. `proof` is how
-    far the proof that the options ask for has been given.
+    far the proof that the options ask for has been given. `changes` are the newest of its history;
+    those before them, if any, are in the row that `history_token` names.
     """
 
     id: int
@@ -80,6 +82,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     keys: tuple[RequestKey, ...] = ()
     price: tuple[PriceLine, ...] = ()
     proof: OrderProof = NOTHING_PROVEN
+    changes: tuple[Change, ...] = ()
+    history_token: str | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -90,6 +94,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def occupied_courier_id(self) -> str | None:
         """The courier who may take no other order because of this one, by an offer or by work."""
         return None if self.is_terminal else self.courier_id
+
+    @property
+    def placed_at(self) -> datetime:
+        """The time from which its history counts."""
+        return self.timeline.get("placed", self.details.created_at)
 
     @property
     def is_open(self) -> bool:

@@ -14,6 +14,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.geo import measure_distance_m
 from chalicelib.domain.orders.effects import draft_for_customer
 from chalicelib.domain.orders.flow import Transition
+from chalicelib.domain.orders.history import note_departing
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Fix, LastShown
 
@@ -50,6 +51,7 @@ def note_departure(order: Order, fix: Fix, now: datetime) -> Transition:
     if DEPARTED in order.timeline:
         return order, ()
     after = replace(order, timeline={**order.timeline, DEPARTED: now}, updated_at=now)
+    after = note_departing(after, fix.point, now)
     data = {"fix": msgspec.to_builtins(fix), "address": _find_nearer_place(order, fix).address}
     data |= _encode_remaining(estimate_remaining(order, fix))
     return after, (draft_for_customer(after, events.DELIVERY_DEPARTED, now, data=data),)

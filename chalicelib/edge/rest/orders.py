@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib.contracts.amendments import read_amendment
 from chalicelib.contracts.base import read_optional_text, read_text
 from chalicelib.contracts.courier.socket import read_delivery_order, render_courier
+from chalicelib.contracts.history import render_history
 from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
@@ -57,6 +58,12 @@ def assign_order(call: Call, order_id: str) -> Reply:
     return render_order(call.services.customer_orders.assign_courier(call.actor, id_, courier_id))
 
 
+def get_order_history(call: Call, order_id: str) -> Reply:
+    """Show what has happened to an order, to somebody who has, or had, a part in it."""
+    shown = call.services.order_history.get_history(call.actor, read_order_id(order_id))
+    return render_history(shown.entries, shown.left_out)
+
+
 def get_active_order(call: Call) -> Reply:
     """Show the customer's newest unfinished order, and its courier once there is one."""
     order = call.services.customer_orders.find_active_for_customer(call.actor.id)
@@ -73,6 +80,7 @@ ROUTES = (
     Route("POST", "/v1/orders", place_order, Role.CUSTOMER),
     Route("GET", "/v1/orders/{order_id}", get_order),
     Route("PATCH", "/v1/orders/{order_id}", amend_order, Role.CUSTOMER, Role.ADMIN),
+    Route("GET", "/v1/orders/{order_id}/history", get_order_history),
     Route("POST", "/v1/orders/{order_id}/cancel", cancel_order),
     Route("POST", "/v1/orders/{order_id}/retry", retry_order),
     Route("POST", "/v1/admin/orders/{order_id}/assign", assign_order, Role.ADMIN),

@@ -13,7 +13,7 @@ alone; that they are told of it is a courtesy, and may be lost as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from chalicelib.domain.orders.dispatch_policy import (
     DispatchPolicy,
     FreeCourierQuery,
     is_eligible,
+    measure_to_pickup_m,
     rank_couriers,
 )
 from chalicelib.domain.orders.effects import draft_for_courier
@@ -111,22 +112,27 @@ class NearbyDispatch:
         else:
             added, unconfirmed = self._find_nearby(order, policy, now)
             next_at = min(now + policy.search_every, until)
-            command = commands.OpenToNearby(added, next_at, unconfirmed)
+            pickup = order.details.pickup.point
+            command = commands.OpenToNearby(
+                tuple(courier.id for courier in added),
+                next_at,
+                unconfirmed,
+                tuple(measure_to_pickup_m(courier, pickup) for courier in added),
+            )
         order, more = advance_order(order, command, SYSTEM, now)
         return self._writer.commit_order(stored, order, events + more)
 
     def _find_nearby(
         self, order: Order, policy: DispatchPolicy, now: datetime
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ) -> tuple[Sequence[Courier], tuple[str, ...]]:
         """Find whom to add, the nearest first, and who then may not have heard of the order: those,
         too, and of those added before the ones who are away or were not seen since."""
         pickup = order.details.pickup.point
         if pickup is None:
             return (), ()
         nearby = self._look_around(_Look(order, policy, now, pickup))
-        added = tuple(courier.id for courier in rank_couriers(nearby.new, pickup))
-        added = added[: nearby.look.left]
-        return added, (*nearby.unconfirmed, *added)
+        added = rank_couriers(nearby.new, pickup)[: nearby.look.left]
+        return added, (*nearby.unconfirmed, *(courier.id for courier in added))
 
     def _look_around(self, look: _Look) -> _Nearby:
         """Read couriers ring by ring, outward, until enough new ones are found."""

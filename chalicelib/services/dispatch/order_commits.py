@@ -3,8 +3,9 @@
  1. prepare  The wakeups are sent onto the queue, beside whatever else must be read before the
              commit: `RelayDue`, if there are events, and `OfferDue` or `SearchDue`, if the order
              has a new deadline. At the same time the order is put into the lists that it comes
-             into. The commit begins only once all is there. If it can't be done, the order is not
-             written and the caller gets Unavailable.
+             into, and its history is archived if it ends (history_archive.py). The commit begins
+             only once all is there. If it can't be done, the order is not written and the caller
+             gets Unavailable.
  2. commit   One conditional write: the order, with the new events among its entries, on the
              condition that its version is still the one that was read. Where the order takes a
              courier, or lets one go, their rows are in the same transaction (store/orders.py).
@@ -48,6 +49,7 @@ from chalicelib.domain.messaging.wakeups import (
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
+from chalicelib.services.dispatch.history_archive import HistoryArchive
 from chalicelib.services.messaging.outbox import (
     COMMIT_WITHIN,
     RELAY_AFTER,
@@ -83,6 +85,7 @@ class OrderWriter:
         queue: WakeupSender,
         pool: Executor,
         clock: Clock,
+        archive: HistoryArchive,
         listeners: Sequence[CommitListener] = (),
         retries: Retries | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class OrderWriter:
         self._queue = queue
         self._pool = pool
         self._clock = clock
+        self._archive = archive
 
     def commit_order(
         self,
@@ -114,6 +118,7 @@ class OrderWriter:
         preparation = preparation or self.start_preparation(stored, order, events)
         try:
             order = replace(order, entries=self._keep_undelivered(stored, order))
+            order = self._archive.archive_changes(order)
         finally:
             wait(preparation)  # a function that is frozen meanwhile would go on at its next call
         # Raises Unavailable: an event that is committed without its wakeup would be lost for good

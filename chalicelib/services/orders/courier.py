@@ -92,7 +92,7 @@ class CourierOrders:
             command = complete(stored, actor.id, command, now)
         command = self._proof.add_evidence(stored, actor.id, command)
         try:
-            order, events = apply_step(stored, status, command, now)
+            order, events = apply_step(stored, status, command, actor, now)
         except WrongPin:
             # Counted before it is answered, and on the version that was read: of guesses side by
             # side one commits, and each of the others is judged again, by what is left then.
@@ -103,7 +103,7 @@ class CourierOrders:
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.
         preparation = self._writer.start_preparation(stored, order, events)
-        events = self._event_details.add_details(order, events)
+        order, events = self._event_details.add_details(order, events)
         requires_duty = FLOWS[order.details.flow].requires_duty
         return self._writer.commit_order(
             stored, order, events, preparation=preparation, available_only=requires_duty

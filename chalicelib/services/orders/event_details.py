@@ -4,15 +4,21 @@ whole, and wording them reads nothing."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from chalicelib.domain import events, travel
 from chalicelib.domain.events import Event
-from chalicelib.domain.geo import Point
+from chalicelib.domain.orders.dispatch_policy import is_located
+from chalicelib.domain.orders.flow import Transition
+from chalicelib.domain.orders.history import note_position
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.people import Courier
 from chalicelib.services.ports import CourierStore, RestaurantStore
+
+_KNOWN_FOR = timedelta(minutes=2)  # an older fix does not say where a courier is at a step
 
 
 class EventDetails:
@@ -28,10 +34,11 @@ class EventDetails:
         self._restaurants = restaurants
         self._get_payment_status = get_payment_status
 
-    def add_details(self, order: Order, drafts: tuple[Event, ...]) -> tuple[Event, ...]:
-        """Return the events of a step with their details: one or two reads for some types, none
-        for the others. `order` is the order after the step."""
-        found: dict[str, dict[str, Any]] = {}
+    def add_details(self, order: Order, drafts: tuple[Event, ...]) -> Transition:
+        """Return the order after a step, and its events with their details: one or two reads for
+        some types, none for the others. Where one of them is the courier's position, the order's
+        history has it as well."""
+        found: dict[str, _Found] = {}
         for type_, look_up in (
             (events.ORDER_ACCEPTED, self._find_pickup_minutes),
             (events.ORDER_CONFIRMED, self._find_shop_name),
@@ -40,27 +47,43 @@ class EventDetails:
         ):
             if any(event.type == type_ for event in drafts):
                 found[type_] = look_up(order)
-        return tuple(
-            replace(event, data={**event.data, **found.get(event.type, {})}) for event in drafts
+        for courier in filter(None, (one.courier for one in found.values())):
+            if courier.point and is_located(courier, _KNOWN_FOR, order.updated_at):
+                order = note_position(order, courier.point)
+        return order, tuple(
+            replace(event, data={**event.data, **found[event.type].data})
+            if event.type in found
+            else event
+            for event in drafts
         )
 
-    def _find_pickup_minutes(self, order: Order) -> dict[str, Any]:
-        way_m = travel.measure_way_m(self._find_last_point(order), order.details.pickup.point)
-        return {"pickup_minutes": travel.estimate_minutes_or(way_m, travel.TO_PICKUP_MIN)}
+    def _find_pickup_minutes(self, order: Order) -> _Found:
+        courier = self._find_courier(order)
+        point = courier.point if courier else None
+        way_m = travel.measure_way_m(point, order.details.pickup.point)
+        minutes = travel.estimate_minutes_or(way_m, travel.TO_PICKUP_MIN)
+        return _Found({"pickup_minutes": minutes}, courier)
 
-    def _find_shop_name(self, order: Order) -> dict[str, Any]:
+    def _find_shop_name(self, order: Order) -> _Found:
         merchant_id = order.details.merchant_id
         shop = self._restaurants.get_restaurant(merchant_id) if merchant_id else None
-        return {"shop_name": shop.name} if shop else {}  # else its id: contracts/feed/events.py
+        # Else its id: contracts/feed/events.py.
+        return _Found({"shop_name": shop.name} if shop else {})
 
-    def _find_arrival_point(self, order: Order) -> dict[str, Any]:
-        point = self._find_last_point(order)
-        return {"at": point} if point else {}
+    def _find_arrival_point(self, order: Order) -> _Found:
+        courier = self._find_courier(order)
+        return _Found({"at": courier.point} if courier and courier.point else {}, courier)
 
-    def _find_last_point(self, order: Order) -> Point | None:
-        """Read where the courier of an order was last; a moment old is good enough."""
-        courier = self._couriers.get_eventually(order.courier_id) if order.courier_id else None
-        return courier.point if courier else None
+    def _find_courier(self, order: Order) -> Courier | None:
+        """Read the courier of an order; what was so a moment ago is good enough."""
+        return self._couriers.get_eventually(order.courier_id) if order.courier_id else None
 
-    def _find_payment_status(self, order: Order) -> dict[str, Any]:
-        return {"payment_status": self._get_payment_status(order)}
+    def _find_payment_status(self, order: Order) -> _Found:
+        return _Found({"payment_status": self._get_payment_status(order)})
+
+
+class _Found(NamedTuple):
+    """The details of one type of event, and the courier, if they were read for them."""
+
+    data: dict[str, Any]
+    courier: Courier | None = None

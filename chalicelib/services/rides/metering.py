@@ -40,12 +40,13 @@ class RideMeter:
         Raises NotOnline, CourierBusy for accepting; NotAtPickup for starting.
         """
         if isinstance(command, commands.Accept):
-            return self._complete_accept(order, self._get_courier(courier_id), command)
+            return self._complete_accept(order, self._get_courier(courier_id), command, now)
         if isinstance(command, commands.PickUp):
             return self._complete_pick_up(order, self._get_courier(courier_id), command, now)
         if isinstance(command, commands.Deliver):
-            trip = self.measure_trip(order, self._get_courier(courier_id), now)
-            return replace(command, trip=trip)
+            courier = self._get_courier(courier_id)
+            trip = self.measure_trip(order, courier, now)
+            return replace(command, trip=trip, position=_find_current_point(courier, now))
         return command
 
     def estimate_eta_minutes(self, order: Order) -> int | None:
@@ -92,14 +93,17 @@ class RideMeter:
     def _get_courier(self, courier_id: str) -> Courier:
         return self._couriers.get_courier(courier_id) or Courier(courier_id)
 
-    def _complete_accept(self, order: Order, courier: Courier, command: commands.Accept) -> Command:
+    def _complete_accept(
+        self, order: Order, courier: Courier, command: commands.Accept, now: datetime
+    ) -> Command:
         # The claim is on the same conditions. Here they can be told apart, before anything is sent.
         if courier.order_id is not None:
             raise CourierBusy("You have another order that is not finished.")
         if not courier.available:
             raise NotOnline("Go online first.")
         eta_minutes = estimate_minutes(courier.point, order.details.pickup.point)
-        return replace(command, eta_minutes=eta_minutes)
+        position = _find_current_point(courier, now)
+        return replace(command, eta_minutes=eta_minutes, position=position)
 
     def _complete_pick_up(
         self, order: Order, courier: Courier, command: commands.PickUp, now: datetime
@@ -108,7 +112,8 @@ class RideMeter:
             self._check_at_pickup(order, courier, now)
         trip = Trip(courier.odometer.reading_m, start=courier.point)
         eta_minutes = estimate_minutes(courier.point, order.details.dropoff.point)
-        return replace(command, trip=trip, eta_minutes=eta_minutes)
+        position = _find_current_point(courier, now)
+        return replace(command, trip=trip, eta_minutes=eta_minutes, position=position)
 
     def _check_at_pickup(self, order: Order, courier: Courier, now: datetime) -> None:
         pickup, here = order.details.pickup.point, courier.point
@@ -117,6 +122,10 @@ class RideMeter:
         away_m = measure_distance_m(here, pickup) if pickup else 0.0
         if away_m > self._start_radius_m:
             raise NotAtPickup("You are not at the pickup.", distance_m=round(away_m))
+
+
+def _find_current_point(courier: Courier, now: datetime) -> Point | None:
+    return courier.point if is_located(courier, MAX_FIX_AGE, now) else None
 
 
 def _compute_least_m(order: Order, start: Point | None, end: Point | None) -> float:

@@ -1,0 +1,35 @@
+"""Histories of orders, in rows that are put once and never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2b
+
+from pynamodb.exceptions import DoesNotExist
+
+from chalicelib.domain.orders.changes import History
+from chalicelib.store.compression import pack, unpack
+from chalicelib.store.tables import HistoryRow
+
+_TOKEN_BYTES = 6  # it must differ from the order's other tokens only
+
+
+class HistoryTable:
+    """The histories table."""
+
+    def save_history(self, order_id: int, history: History, expires_at: datetime) -> str:
+        """Put a history; return the token to find it by. It is made of the contents: to put the
+        same again changes nothing, and two who put different ones don't meet."""
+        doc = pack(history)
+        token = blake2b(doc, digest_size=_TOKEN_BYTES).hexdigest()
+        HistoryRow(order_id, token, doc=doc, expires=int(expires_at.timestamp())).save()
+        return token
+
+    def find_history(self, order_id: int, token: str, now: datetime) -> History | None:
+        """Read a history, strongly consistent; None if it is expired. (DynamoDB deletes what is
+        expired some days late.)"""
+        try:
+            row = HistoryRow.get(order_id, token, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return unpack(row.doc, History) if now.timestamp() < row.expires else None
