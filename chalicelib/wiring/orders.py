@@ -114,6 +114,7 @@ def _build_amendments(
         dispatch.sequential,
         {"ride": partial(estimate_anew, tariffs=tracking.tariffs)},
         money.quotes.redeem_quote,
+        money.payments.has_begun,
         parts.clock,
     )
 

@@ -452,6 +452,18 @@ def test_another_quote_is_taken_for_what_is_changed(quoted: Quoted) -> None:
     assert changed.body["price"]["total"] < order["price"]["total"]
 
 
+def test_what_is_being_paid_keeps_its_price(quoted: Quoted) -> None:
+    world, cara, order = quoted
+    paying = world.post(
+        "/v1/payments", {"order_id": order["id"], "method": "upi", "upi_id": "cara@bank"}, cara
+    )
+    assert paying.status == 201, paying
+    nearer: dict[str, Any] = {"dropoff_lat": FAR[0] - 0.1, "quote_id": None}
+    refused = amend(world, order, cara, **nearer)
+    assert (refused.status, refused.body["error"]) == (409, "conflict")
+    assert amend(world, order, cara, notes="x").status == 200
+
+
 def test_a_ride_at_a_quoted_price_is_told_what_it_costs(world: World) -> None:
     rider = rides.a_rider(world)
     start = later(world, 60)

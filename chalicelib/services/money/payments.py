@@ -147,6 +147,11 @@ class Payments:
 
         return self._outbox_writer.retry_change(apply_once)
 
+    def has_begun(self, order_id: int) -> bool:
+        """Say whether an order is paid or is being paid."""
+        latest = self._store.get_latest(order_id)
+        return latest is not None and latest.status is not PaymentStatus.FAILED
+
     def get_payment_status(self, order: Order) -> str:
         """Say whether an order is paid, pending or failed."""
         latest = self._store.get_latest(order.id)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from chalicelib.domain.details import OrderDetails
+from chalicelib.domain.money.pricing import compute_final_price
 from chalicelib.domain.money.quotes import (
     describe_order,
     find_mismatch,
@@ -18,7 +21,7 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.windows import check_windows
 from chalicelib.domain.people import Actor
 from chalicelib.domain.price_lines import PriceLine
-from chalicelib.errors import PreconditionFailed, QuoteMismatch
+from chalicelib.errors import Conflict, PreconditionFailed, QuoteMismatch
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.customer import RedeemQuote
@@ -38,12 +41,14 @@ class OrderAmendments:
         dispatch: SequentialDispatch,
         estimates: Mapping[str, Estimate],
         redeem_quote: RedeemQuote,
+        has_payment: Callable[[int], bool],
         clock: Clock,
     ) -> None:
         self._writer = writer
         self._dispatch = dispatch
         self._estimates = estimates
         self._redeem_quote = redeem_quote
+        self._has_payment = has_payment
         self._clock = clock
 
     def amend_order(
@@ -54,7 +59,8 @@ class OrderAmendments:
 
         Raises, in this order, NotFound; InvalidTransition once it is active; PreconditionFailed if
         it is another version than `matches`; InvalidInput, as for a new order; QuoteMismatch where
-        its quote does not hold for it any more, and no other is given; QuoteExpired.
+        its quote does not hold for it any more, and no other is given; QuoteExpired; Conflict where
+        it is paid already and would cost something else.
         """
 
         def change(stored: Order) -> Order:
@@ -79,6 +85,7 @@ class OrderAmendments:
         windows = amendment.options.windows
         check_windows(windows, now)
         details, price = self._price_anew(stored, amendment)
+        self._check_payment(stored, details, price)
         if (details, amendment.options, price) == (stored.details, stored.options, stored.price):
             return stored
         active_at = self._dispatch.schedules.compute_activation(windows, now)
@@ -87,6 +94,14 @@ class OrderAmendments:
         if active_at is None:
             return self._dispatch.activate_order(stored, order, events)
         return self._writer.commit_order(stored, order, events)
+
+    def _check_payment(
+        self, stored: Order, details: OrderDetails, price: tuple[PriceLine, ...]
+    ) -> None:
+        """Refuse another price for an order that is paid by the one it has. Raises Conflict."""
+        after = compute_final_price(replace(stored, details=details, price=price))
+        if after != compute_final_price(stored) and self._has_payment(stored.id):
+            raise Conflict("This order is paid, or being paid: its price can't change.")
 
     def _price_anew(
         self, stored: Order, amendment: Amendment
