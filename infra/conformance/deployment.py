@@ -16,6 +16,7 @@ from infra.resources.aws_clients import make_client
 from infra.resources.stage import API_STAGE
 from infra.template.expansion import Template, expand_template
 from infra.template.parameters import tunable_settings
+from infra.template.proof import BUCKET_POLICY
 
 BUCKET = "waybill-conformance"
 # Where dozens of processes start at once on two cores, 15 s to answer an offer are soon over.
@@ -78,14 +79,16 @@ def clients_of(endpoint: str) -> Clients:
 def adapt_template(
     endpoint: str, template: Template, code_uri: str, given: Mapping[str, str]
 ) -> Template:
-    """Expand the template, which ministack can't, and change four things that are not as on AWS.
+    """Expand the template, which ministack can't, and change five things that are not as on AWS.
 
     No name leads to the engine's @connections, so their address is its own. AWS lets whoever may
     SendMessage send a batch, which ministack holds to be an action of its own. AWS takes a number
     that came by a parameter for a number, where ministack's queue poller stops at the string. And
-    ministack, where no alarm rings, refuses those over a query.
+    ministack, where no alarm rings, refuses those over a query. It is called without TLS, which the
+    bucket's policy refuses, and rightly.
     """
     template = drop_query_alarms(expand_template(template, code_uri, given))
+    template["Resources"].pop(BUCKET_POLICY, None)
     management = {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{WebsocketAPI}}/{API_STAGE}"}
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":

@@ -10,7 +10,7 @@ from infra.resources.proof_bucket import CORS_MAX_AGE_S, CORS_METHODS, EXPIRY_DA
 from infra.template.intrinsics import Value, att, ref, sub, when
 
 BUCKET = "ProofBucket"
-_POLICY = "ProofBucketPolicy"
+BUCKET_POLICY = "ProofBucketPolicy"
 
 
 def make_resources() -> Value:
@@ -19,7 +19,7 @@ def make_resources() -> Value:
     kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
     return {
         BUCKET: {"Type": "AWS::S3::Bucket", **kept, "Properties": _make_properties()},
-        _POLICY: {
+        BUCKET_POLICY: {
             "Type": "AWS::S3::BucketPolicy",
             "Properties": {"Bucket": ref(BUCKET), "PolicyDocument": _make_policy()},
         },

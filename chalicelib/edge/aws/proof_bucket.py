@@ -6,6 +6,7 @@ first call that needs it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.orders.proof import MAX_FILE_BYTES, FoundFile, UploadForm
 from chalicelib.errors import Stale, Unavailable
+
+log = logging.getLogger(__name__)
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 # A copy whose source is not what it was: another upload, or none any more.
@@ -114,7 +117,14 @@ def _sorting_failures(expected: set[str]) -> Iterator[list[str]]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code not in expected:
-            raise Unavailable("Files can't be looked at now; try again.") from error
+            raise _make_unavailable(error) from error
         failed.append(code)
     except BotoCoreError as error:
-        raise Unavailable("Files can't be looked at now; try again.") from error
+        raise _make_unavailable(error) from error
+
+
+def _make_unavailable(error: Exception) -> Unavailable:
+    # Neither's text has a key or a signature, and without it nobody could tell missing rights from
+    # an outage.
+    log.warning("the bucket of proofs: %s", error)
+    return Unavailable("Files can't be looked at now; try again.")
