@@ -19,9 +19,10 @@ from tests.faults import Crash, CrashingProxy, answers_lost
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.hails import be_at, hail
 from tests.functional.hails import driver as a_hail_driver
-from tests.functional.kitchen import Kitchen, Plain
+from tests.functional.kitchen import Kitchen, Plain, an_owner, placed
 from tests.functional.kitchen import a_driver as a_food_driver
 from tests.functional.rides import a_driver, a_rider, locate, request
+from tests.functional.schedules import later
 from tests.functional.world import Someone, World
 
 Entry = dict[str, Any]
@@ -382,6 +383,29 @@ def test_a_meal_is_told_to_all_three_parties(engine_world: World) -> None:
         "accept",
         "deliver",
     ]
+
+
+def test_an_order_for_later_is_told_from_its_placing(world: World) -> None:
+    """Its restaurant learns of all of it, once there is something to learn."""
+    cara, owner = world.customer(), an_owner(world)
+    order_id = placed(world, cara, pickup_from=later(world, 120))["id"]
+    changed = {"notes": "no onions"}
+    as_read = {"If-Match": "*"}
+    patched = world.call("PATCH", f"/v1/orders/{order_id}", changed, cara, as_read)
+    assert patched.status == 200
+    assert world.get(f"/v1/orders/{order_id}/history", owner).status == 404
+    world.pass_time(7000)
+    world.sweep()
+    path = path_of(history_of(world, order_id, owner))
+    assert path == [
+        "customer cara: place, None > scheduled",
+        "customer cara: amend, scheduled > scheduled",
+        "system: activate, scheduled > pending",
+    ]
+    dormant = placed(world, cara, pickup_from=later(world, 120))["id"]
+    assert world.post(f"/v1/orders/{dormant}/cancel", {}, cara).status == 200
+    assert world.get(f"/v1/orders/{dormant}/history", owner).status == 404
+    assert len(history_of(world, dormant, cara)) == 2
 
 
 def test_looks_that_find_nobody_are_no_changes(world: World) -> None:
