@@ -23,6 +23,7 @@ from tests.functional.kitchen import Kitchen, Plain, an_owner, placed
 from tests.functional.kitchen import a_driver as a_food_driver
 from tests.functional.rides import a_driver, a_rider, locate, request
 from tests.functional.schedules import later
+from tests.functional.test_proof_pins import another, at_the_door, pin_of, take
 from tests.functional.world import Someone, World
 
 Entry = dict[str, Any]
@@ -406,6 +407,23 @@ def test_an_order_for_later_is_told_from_its_placing(world: World) -> None:
     assert world.post(f"/v1/orders/{dormant}/cancel", {}, cara).status == 200
     assert world.get(f"/v1/orders/{dormant}/history", owner).status == 404
     assert len(history_of(world, dormant, cara)) == 2
+
+
+def test_wrong_pins_and_what_an_admin_lets_go_are_changes(world: World) -> None:
+    cara, dan, id_ = at_the_door(world)
+    take(world, "delivered", id_, dan, another(pin_of(world, id_, cara)))
+    path = f"/v1/admin/orders/{id_}/proof/override"
+    word = {"stop": "dropoff", "kind": "pin", "reason": "lost"}
+    for _ in range(2):
+        assert world.post(path, word, world.admin()).status == 200
+    assert take(world, "delivered", id_, dan).status == 200
+    wrong, override, delivered = history_of(world, id_)[-3:]
+    assert path_of([wrong, override, delivered]) == [
+        "courier dan: wrong_pin, in_transit > in_transit",
+        "admin ada: override, in_transit > in_transit",
+        "courier dan: deliver, in_transit > done",
+    ]
+    assert (override["reason"], override["note"]) == ("lost", "pin, dropoff")
 
 
 def test_looks_that_find_nobody_are_no_changes(world: World) -> None:

@@ -16,7 +16,9 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.changes import (
     DEPART,
     MAX_NOTE,
+    OVERRIDE,
     PLACE,
+    WRONG_PIN,
     Asked,
     Change,
     encode_actor,
@@ -25,6 +27,7 @@ from chalicelib.domain.orders.changes import (
 )
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.proof import ProofOverride, Stop
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import sum_minor
 
@@ -62,6 +65,19 @@ def note_step(before: Order, after: Order, command: Command, actor: Actor, now: 
         position=round_point(getattr(command, "position", None)),
         price_minor=price_minor if price_minor != _find_price_minor(before) else None,
     )
+
+
+def note_wrong_pin(order: Order, actor: Actor, now: datetime) -> Order:
+    """Note that a courier has said a wrong PIN at a stop."""
+    return _append_change(order, WRONG_PIN, actor, now)
+
+
+def note_override(
+    order: Order, actor: Actor, stop: Stop, override: ProofOverride, now: datetime
+) -> Order:
+    """Note that an admin has let a kind of proof go, and which."""
+    note = f"{override.kind.value}, {stop.value}"
+    return _append_change(order, OVERRIDE, actor, now, reason=override.reason, note=note)
 
 
 def note_position(order: Order, point: Point) -> Order:

@@ -9,6 +9,7 @@ from datetime import datetime
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.history import note_wrong_pin
 from chalicelib.domain.orders.lifecycle import apply_step, permit_step
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof_checks import count_wrong_pin
@@ -96,7 +97,8 @@ class CourierOrders:
         except WrongPin:
             # Counted before it is answered, and on the version that was read: of guesses side by
             # side one commits, and each of the others is judged again, by what is left then.
-            self._writer.commit_order(stored, count_wrong_pin(stored, command, now), ())
+            counted = note_wrong_pin(count_wrong_pin(stored, command, now), actor, now)
+            self._writer.commit_order(stored, counted, ())
             raise
         self._proof.keep_files(stored, order, actor.id)
         if order.status is Status.SEARCHING:  # it was declined, or handed back

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.history import note_override
 from chalicelib.domain.orders.model import WITH_COURIER, Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import can_see
@@ -174,9 +175,13 @@ class ProofService:
         Conflict."""
 
         def change(stored: Order) -> Order:
-            override = ProofOverride(kind, reason, actor.id, self._clock())
+            now = self._clock()
+            override = ProofOverride(kind, reason, actor.id, now)
             order = override_proof(stored, stop, override)
-            return stored if order is stored else self._writer.commit_order(stored, order, ())
+            if order is stored:
+                return stored
+            order = note_override(order, actor, stop, override, now)
+            return self._writer.commit_order(stored, order, ())
 
         return self._writer.retry_change(order_id, change)
 
