@@ -57,8 +57,8 @@ def note_step(before: Order, after: Order, command: Command, actor: Actor, now: 
         command.verb,
         actor,
         now,
-        # Of an order that a version without histories has placed, nothing before says it.
-        was=None if before.changes or before.history_token else before.status.value,
+        # Nothing before says it where changes were archived, or were never noted.
+        was=None if _get_last_status(before) == before.status.value else before.status.value,
         asked=asked,
         reason=reason,
         note=note,
@@ -96,6 +96,11 @@ def _append_change(order: Order, step: str, actor: Actor, now: datetime, **field
         **fields,
     )
     return replace(order, changes=(*order.changes, change))
+
+
+def _get_last_status(order: Order) -> str | None:
+    """Return the status that an order's newest change led to, if it carries any."""
+    return order.changes[-1].to if order.changes else None
 
 
 def _list_asked(command: Command) -> tuple[Asked, ...]:
