@@ -12,7 +12,10 @@ from chalicelib.domain.money import earnings, wallets
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.payouts import Payout, PayoutStatus
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.orders.changes import History, append_changes
+from chalicelib.domain.orders.history_entries import list_entries
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.store.compression import unpack
 from chalicelib.store.mailboxes import MailboxTable
 from tests.ledgers import list_bookings
 from tests.simulation.gateway import FOR_EVER_S
@@ -57,6 +60,22 @@ def no_order_waits_for_a_machine(town: Town) -> Iterator[str]:
         late = due and (town.scheduler.now - due).total_seconds() > _OVERDUE_S
         if late or order.status is Status.SEARCHING:
             yield f"{_brief(order)} is due since {due}"
+
+
+def a_history_has_every_step(town: Town) -> Iterator[str]:
+    """From the placing to where the order stands, with no step missing, twice or of another's
+    commit: each leads from where the one before it led to."""
+    archived = {
+        (int(row["order_id"]["N"]), row["token"]["S"]): unpack(bytes(row["doc"]["B"]), History)
+        for row in town.dynamo.rows("histories")
+    }
+    for order in town.history.orders.values():
+        before = archived.get((order.id, order.history_token or ""), History())
+        entries = list_entries(order, append_changes(before, order.changes), None)
+        steps = [(entry.was, entry.to) for entry in entries]
+        chained = [was for was, _ in steps[1:]] == [to for _, to in steps[:-1]]
+        if not (chained and steps and steps[0][0] is None and steps[-1][1] == order.status.value):
+            yield f"{_brief(order)}: {steps}"
 
 
 def nothing_is_left_in_a_mailbox(town: Town) -> Iterator[str]:
@@ -231,6 +250,7 @@ def every_event_is_once_in_its_log(town: Town) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (
     an_order_and_its_courier_agree,
     no_order_waits_for_a_machine,
+    a_history_has_every_step,
     nothing_is_left_in_a_mailbox,
     every_event_is_once_in_its_log,
     *TELLING,

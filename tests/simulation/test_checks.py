@@ -14,6 +14,7 @@ from chalicelib.domain.messaging.wakeups import RelayDue
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import make_earning_key
+from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.mailbox_subscribers import remove_subscriber
@@ -69,6 +70,19 @@ def an_overdue_order(town: Town) -> None:
     order = delivered(town)
     due = NOW + timedelta(seconds=30)
     town.history.orders[1] = replace(order, id=1, status=Status.SEARCHING, next_search_at=due)
+
+
+def a_lost_history(town: Town) -> None:
+    order = delivered(town)
+    change = Change(1, "deliver", "done", was="in_transit")
+    kept = replace(order, changes=(change,), history_token=None)
+    town.history.orders[order.id] = replace(kept, timeline={})
+
+
+def a_step_twice(town: Town) -> None:
+    order = delivered(town)
+    again = Change(10**9, "deliver", "done", was="in_transit")
+    town.history.orders[order.id] = replace(order, changes=(again,))
 
 
 def a_mark(town: Town) -> None:
@@ -197,6 +211,7 @@ def a_dead_letter(town: Town) -> None:
 PLANTED: dict[str, tuple[Plant, ...]] = {
     "an_order_and_its_courier_agree": (a_busy_courier,),
     "no_order_waits_for_a_machine": (an_overdue_order,),
+    "a_history_has_every_step": (a_lost_history, a_step_twice),
     "nothing_is_left_in_a_mailbox": (a_mark,),
     "every_event_is_once_in_its_log": (a_lost_event,),
     "places_have_no_gaps": (a_gap,),
