@@ -18,7 +18,7 @@ from chalicelib.domain.geo import Point
 from chalicelib.domain.people import Actor, Role
 
 # Steps that are no commands.
-PLACE, DEPART = "place", "depart"
+PLACE, DEPART, OVERRIDE = "place", "depart", "override_proof"
 
 # So many changes at most an order carries itself: they fit into its one write unit.
 MAX_CARRIED = 16

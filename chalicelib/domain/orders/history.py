@@ -16,6 +16,7 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.changes import (
     DEPART,
     MAX_NOTE,
+    OVERRIDE,
     PLACE,
     Asked,
     Change,
@@ -62,6 +63,11 @@ def note_step(before: Order, after: Order, command: Command, actor: Actor, now: 
         position=round_point(getattr(command, "position", None)),
         price_minor=price_minor if price_minor != _find_price_minor(before) else None,
     )
+
+
+def note_override(order: Order, admin: Actor, reason: str, note: str, now: datetime) -> Order:
+    """Note that an admin has let a kind of proof go, and why; `note` says which."""
+    return _append_change(order, OVERRIDE, admin, now, reason=reason, note=note)
 
 
 def note_position(order: Order, point: Point) -> Order:

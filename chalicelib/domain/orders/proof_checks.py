@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.history import note_override
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.proof import (
     NO_PROOF,
@@ -22,6 +23,7 @@ from chalicelib.domain.orders.proof import (
     ProofOverride,
     Stop,
 )
+from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import Conflict, ProofLocked, ProofRequired, WrongPin
 
 _STOPS: Mapping[type, Stop] = {commands.PickUp: Stop.PICKUP, commands.Deliver: Stop.DROPOFF}
@@ -113,7 +115,9 @@ def override_proof(order: Order, stop: Stop, override: ProofOverride) -> Order:
         raise Conflict("This order is over.")
     known = order.proof.get_stop(stop)
     known = replace(known, overrides=(*known.overrides, override))
-    return replace(order, proof=order.proof.replace_stop(stop, known), updated_at=override.at)
+    order = replace(order, proof=order.proof.replace_stop(stop, known), updated_at=override.at)
+    admin, note = Actor(override.by, Role.ADMIN), f"{override.kind.value} at {_AT[stop]}"
+    return note_override(order, admin, override.reason, note, override.at)
 
 
 def check_asked(order: Order, stop: Stop, kind: ProofKind) -> None:
