@@ -139,6 +139,10 @@ def test_five_wrong_pins_lock_a_stop_until_an_admin_lets_it_go(world: World) -> 
     assert shown == {"required": ["pin"], "missing": [], "overridden": ["pin"]}
     kept = world.order(id_).proof.dropoff.overrides
     assert [(one.reason, one.by) for one in kept] == [("override", "ada")]
+    history = world.get(f"/v1/orders/{id_}/history", world.admin()).body["history"]
+    [noted] = [one for one in history if one["step"] == "override"]
+    assert (noted["actor"], noted["reason"]) == ({"role": "admin", "id": "ada"}, "override")
+    assert noted["note"] == "pin, dropoff"
     assert take(world, "delivered", id_, dan).body["status"] == "delivered"
     assert world.post(path, word, world.admin()).status == 200  # nothing is left to let go
 
@@ -316,6 +320,22 @@ def test_a_stranger_tries_no_pin(world: World) -> None:
     eve = world.courier("eve")
     assert take(world, "delivered", id_, eve, pin_of(world, id_, cara)).status == 403
     assert world.order(id_).proof.dropoff.wrong_pins == 0
+
+
+def test_an_override_leaves_an_open_offer_open_in_the_history(world: World) -> None:
+    cara, dan = world.customer(), world.courier()
+    id_ = world.place(cara, proof=BOTH)["id"]
+    word = {"stop": "pickup", "kind": "pin", "reason": "lost"}
+    assert world.post(f"/v1/admin/orders/{id_}/proof/override", word, world.admin()).status == 200
+    take(world, "accept", id_, dan)
+    history = world.get(f"/v1/orders/{id_}/history", world.admin()).body["history"]
+    assert [one["step"] for one in history] == ["place", "offer", "override", "accept"]
+    assert [one.get("offer", {}).get("answer") for one in history] == [
+        None,
+        "accepted",
+        None,
+        "accepted",
+    ]
 
 
 @pytest.mark.parametrize(

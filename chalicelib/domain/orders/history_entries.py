@@ -9,7 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain.geo import Point
-from chalicelib.domain.orders.changes import PLACE, Asked, Change, History, measure_ms_between
+from chalicelib.domain.orders.changes import (
+    OVERRIDE,
+    PLACE,
+    Asked,
+    Change,
+    History,
+    measure_ms_between,
+)
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.people import Role
@@ -115,12 +122,13 @@ def _chain_entries(order: Order, changes: Sequence[Change]) -> Iterator[HistoryE
 def _answer_offers(entries: list[HistoryEntry]) -> list[HistoryEntry]:
     """Put its answer to each offer, and the offer to the change that answers it.
 
-    A broadcast stays open while more couriers are added; anything else ends every open offer.
+    A broadcast stays open while more couriers are added, and every offer while an admin lets proof
+    go; anything else ends all that are open.
     """
     found = list(entries)
     open_: list[int] = []
     for n, entry in enumerate(entries):
-        if open_ and entry.step != _BROADCAST:
+        if open_ and entry.step not in (_BROADCAST, OVERRIDE):
             for at in open_:
                 found[at] = _answer(found[at], entry)
             if entry.offer is None:
