@@ -51,7 +51,7 @@ def build_orders(
     """Build the services of orders."""
     proof = _build_proof(settings, parts, dispatch)
     customer = _build_customer(parts, money, dispatch, proof)
-    courier = _build_courier(parts, money, dispatch, tracking, proof)
+    courier = _build_courier(settings, parts, money, dispatch, tracking, proof)
     status = CourierStatusService(
         parts.couriers,
         courier,
@@ -120,6 +120,7 @@ def _build_amendments(
 
 
 def _build_courier(
+    settings: Settings,
     parts: Parts,
     money: MoneyServices,
     dispatch: DispatchServices,
@@ -133,8 +134,14 @@ def _build_courier(
         dispatch.releaser,
         EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
         # What a command lacks until the order's flow has completed it.
-        {"ride": tracking.meter.complete_command, "food": dispatch.pool.complete_command},
+        {
+            "delivery": dispatch.sequential.complete_command,
+            "hail": dispatch.sequential.complete_command,
+            "ride": tracking.meter.complete_command,
+            "food": dispatch.pool.complete_command,
+        },
         proof,
+        settings.releases_max,
         parts.threads,
         parts.clock,
     )

@@ -14,6 +14,7 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Fix
 from tests.builders import DEPOT, north_of
 from tests.simulation.phones import Phone
@@ -225,7 +226,7 @@ class Courier(Somebody):
         elif order.status in _NEXT:
             if self.flow == "ride" and self.may(0.05):
                 cancel = self.town.waybill.rides.cancel_ride
-                self.insist("cancel", cancel, self.person.actor, order.id, "flat")
+                self.insist("cancel", cancel, self.person.actor, order.id, Reason("vehicle"))
                 return
             if self.may(0.3):
                 self.write(order.id, "Coming.")
@@ -238,7 +239,9 @@ class Courier(Somebody):
                 if self.town.history.orders[order_id].status is Status.SEARCHING:
                     self._accept(order_id)
         elif self.flow == "food":
-            answer = self.ask("pool", self.town.waybill.open_pool.list_open_orders, "food")
+            answer = self.ask(
+                "pool", self.town.waybill.open_pool.list_open_orders, self.person.actor, "food"
+            )
             if answer.ok and answer.body:
                 self._accept(self.town.dice.choice(answer.body).id)
 

@@ -28,7 +28,15 @@ def test_an_unknown_text_is_kept_as_the_note_of_other() -> None:
     assert interpret_reason(Role.CUSTOMER, "Order not ready") == Reason(OTHER, "Order not ready")
     assert interpret_reason(Role.CUSTOMER, "vehicle") == Reason(OTHER, "vehicle")
     assert interpret_reason(Role.CUSTOMER, "so", "and so") == Reason(OTHER, "so - and so")
-    assert interpret_reason(Role.CUSTOMER, "x" * 500) == Reason(OTHER, "x" * MAX_NOTE)
+
+
+def test_a_long_text_is_said_whole_and_shown_as_a_note_of_two_hundred() -> None:
+    reason = interpret_reason(Role.CUSTOMER, "x" * 500)
+    assert reason is not None
+    assert (reason.text, reason.short_note) == ("x" * 500, "x" * MAX_NOTE)
+    assert Reason("price").text == "price"
+    assert Reason("price", "so much").text == "price"
+    assert Reason(OTHER).text == OTHER
 
 
 def test_no_words_are_no_reason_and_a_note_alone_is_other() -> None:

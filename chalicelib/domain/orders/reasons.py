@@ -87,17 +87,28 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     note: str | None = None
 
+    @property
+    def text(self) -> str:
+        """The reason as a text, as contracts of one text for it say it: the client's own words
+        where there is no code for them."""
+        return self.note if self.code == OTHER and self.note else self.code
+
+    @property
+    def short_note(self) -> str | None:
+        """The note as it is shown: a text that stands for a code may be longer than a note."""
+        return self.note[:MAX_NOTE] if self.note else None
+
 
 def interpret_reason(role: Role | None, text: str | None, note: str | None = None) -> Reason | None:
     """Make a reason of what a client of any contract sends; None where it sends neither.
 
-    A text that is no code of the role's is `other`, and is kept as the note, cut to MAX_NOTE.
+    A text that is no code of the role's is `other`, and is kept as the note.
     """
     allowed = ALLOWED_REASONS.get(role, ()) if role else ()
     if text in allowed:
         return Reason(str(text), note)
     words = " - ".join(part for part in (text, note) if part)
-    return Reason(OTHER, words[:MAX_NOTE]) if words else None
+    return Reason(OTHER, words) if words else None
 
 
 def choose_reason(allowed: tuple[str, ...], code: str | None, note: str | None = None) -> Reason:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.contracts.amendments import read_amendment
-from chalicelib.contracts.base import read_optional_text, read_text
+from chalicelib.contracts.base import read_text
 from chalicelib.contracts.courier.socket import read_delivery_order, render_courier
 from chalicelib.contracts.history import render_history
+from chalicelib.contracts.reasons import read_reason
 from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
@@ -40,7 +41,7 @@ def amend_order(call: Call, order_id: str) -> Reply:
 
 def cancel_order(call: Call, order_id: str) -> Reply:
     """Cancel an order, for its customer or an admin."""
-    reason = read_optional_text(call.read_body().get("reason"), "reason")
+    reason = read_reason(call.read_body(), call.actor.role)
     id_ = read_order_id(order_id)
     return render_order(call.services.customer_orders.cancel_order(call.actor, id_, reason))
 

@@ -10,10 +10,10 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_wrong_pin
-from chalicelib.domain.orders.lifecycle import apply_step, permit_step
+from chalicelib.domain.orders.lifecycle import advance_order, apply_step, permit_step
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof_checks import count_wrong_pin
-from chalicelib.domain.people import Actor
+from chalicelib.domain.people import SYSTEM, Actor
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone, WrongPin
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
@@ -30,7 +30,8 @@ trip, a time. Raises to refuse the step."""
 
 class CourierOrders:
     """What couriers do with orders, and merchants with theirs. `completers` has, by the flow, what
-    completes its commands; `pool` reads what does not depend on each other at once."""
+    completes its commands. An order that was given back more than `releases_max` times is searched
+    for no longer. `pool` reads what does not depend on each other at once."""
 
     def __init__(
         self,
@@ -41,9 +42,11 @@ class CourierOrders:
         event_details: EventDetails,
         completers: Mapping[str, CompleteCommand],
         proof: ProofService,
+        releases_max: int,
         pool: Executor,
         clock: Clock,
     ) -> None:
+        self._releases_max = releases_max
         self._people = people
         self._writer = writer
         self._dispatch = dispatch
@@ -101,6 +104,9 @@ class CourierOrders:
             self._writer.commit_order(stored, counted, ())
             raise
         self._proof.keep_files(stored, order, actor.id)
+        if isinstance(command, commands.Release) and order.releases > self._releases_max:
+            order, more = advance_order(order, commands.GiveUp(), SYSTEM, now)
+            events += more
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.
