@@ -139,9 +139,12 @@ def decline_offer(order: Order, command: commands.Decline, now: datetime) -> Tra
 
 
 def encode_reason(reason: Reason | None) -> dict[str, Any]:
-    """Make the data by which an event tells a reason: the words of it, which contracts repeat, and
-    the code that is counted. Nothing where there is none."""
-    return {"reason": reason.text, "reason_code": reason.code} if reason else {}
+    """Make the data by which an event tells a reason: the words of it, which contracts repeat, the
+    code, which is counted, and the note. Nothing where there is none."""
+    if reason is None:
+        return {}
+    note = {"note": reason.note} if reason.note else {}
+    return {"reason": reason.text, "reason_code": reason.code, **note}
 
 
 def take_from_courier(
