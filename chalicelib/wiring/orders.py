@@ -18,6 +18,7 @@ from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
+from chalicelib.services.orders.reattempts import Reattempts
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
@@ -38,6 +39,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     chats: ChatService
     ratings: RatingService
     proof: ProofService
+    reattempts: Reattempts
 
 
 def build_orders(
@@ -71,6 +73,15 @@ def build_orders(
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),
+        reattempts=Reattempts(
+            parts.orders,
+            parts.request_keys,
+            dispatch.orders,
+            dispatch.sequential,
+            parts.ids,
+            parts.clock,
+            parts.retries,
+        ),
         ratings=RatingService(parts.ratings, customer, parts.request_keys, parts.clock),
         proof=proof,
     )
