@@ -249,7 +249,7 @@ class Courier(Somebody):
     def _choose_step(self, order: Order) -> Command:
         """Choose what comes next; now and then, what should not."""
         before_pickup = order.status in (Status.ACCEPTED, Status.AT_PICKUP, Status.READY)
-        if self.flow != "ride" and self.may(0.05):
+        if self.flow != "ride" and self.busy and self.may(0.15):
             if before_pickup or (self.flow == "food" and self.may(0.5)):
                 return commands.Release(Reason("vehicle"))
             if order.status is Status.IN_TRANSIT:
