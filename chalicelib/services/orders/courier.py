@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from datetime import datetime
 
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_wrong_pin
 from chalicelib.domain.orders.lifecycle import advance_order, apply_step, permit_step
@@ -94,6 +95,27 @@ class CourierOrders:
             return stored  # the step was taken before
         if complete := self._completers.get(stored.details.flow):
             command = complete(stored, actor.id, command, now)
+        order, events = self._apply_step(actor, stored, status, command, now)
+        if order.status is Status.SEARCHING:  # it was declined, or handed back
+            return self._dispatch.offer_next(stored, order, events)
+        # The wakeups need the events' recipients only, so that they go while details are read.
+        preparation = self._writer.start_preparation(stored, order, events)
+        try:
+            order, events = self._event_details.add_details(order, events)
+        except Exception:
+            wait(preparation)  # a function that is frozen meanwhile would go on at its next call
+            raise
+        requires_duty = FLOWS[order.details.flow].requires_duty
+        return self._writer.commit_order(
+            stored, order, events, preparation=preparation, available_only=requires_duty
+        )
+
+    def _apply_step(
+        self, actor: Actor, stored: Order, status: Status, command: Command, now: datetime
+    ) -> Transition:
+        """Apply a permitted step with the proof that it brings. Where the order was given back too
+        often, the search that would follow is given up with it: in one write, so that nobody sees
+        it searched for. Raises WrongPin, which is counted, and what else apply_step raises."""
         command = self._proof.add_evidence(stored, actor.id, command)
         try:
             order, events = apply_step(stored, status, command, actor, now)
@@ -104,15 +126,7 @@ class CourierOrders:
             self._writer.commit_order(stored, counted, ())
             raise
         self._proof.keep_files(stored, order, actor.id)
-        if isinstance(command, commands.Release) and order.releases > self._releases_max:
-            order, more = advance_order(order, commands.GiveUp(), SYSTEM, now)
-            events += more
-        if order.status is Status.SEARCHING:  # it was declined, or handed back
-            return self._dispatch.offer_next(stored, order, events)
-        # The wakeups need the events' recipients only, so that they go while details are read.
-        preparation = self._writer.start_preparation(stored, order, events)
-        order, events = self._event_details.add_details(order, events)
-        requires_duty = FLOWS[order.details.flow].requires_duty
-        return self._writer.commit_order(
-            stored, order, events, preparation=preparation, available_only=requires_duty
-        )
+        if not isinstance(command, commands.Release) or order.releases <= self._releases_max:
+            return order, events
+        unserved, more = advance_order(order, commands.GiveUp(), SYSTEM, now)
+        return unserved, events + more
