@@ -18,6 +18,7 @@ from chalicelib.domain.orders.lifecycle import create_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import Permission, check_permission
+from chalicelib.domain.orders.search_plan import Schedule
 from chalicelib.domain.people import Actor
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import InvalidTransition
@@ -63,7 +64,7 @@ def create_child(
         order_id,
         make_child_details(parent, now),
         now,
-        search_until,
+        Schedule(search_until=search_until),
         make_child_options(parent),
         keys,
     )

@@ -107,7 +107,7 @@ class Reattempts:
     def _compute_search_end(self, parent: Order, now: datetime) -> datetime | None:
         if get_first_status(parent) is Status.READY:
             return self._dispatch.compute_offer_end(parent, now)
-        return self._dispatch.compute_search_end(parent.details.flow, now)
+        return self._dispatch.schedules.compute_search_end(parent.details.flow, now)
 
     def _find_order(self, stream: str | None) -> Order | None:
         order_id = parse_order_id(stream) if stream else None
