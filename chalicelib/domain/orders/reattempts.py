@@ -72,7 +72,8 @@ def create_child(
     timeline = {"placed": now}
     if status is not order.status:
         timeline[status.value] = now
-    order = replace(order, status=status, timeline=timeline, parent_id=parent.id)
+    changes = tuple(replace(change, to=status.value) for change in order.changes)
+    order = replace(order, status=status, timeline=timeline, parent_id=parent.id, changes=changes)
     return order, tuple(replace(draft, status=status.value) for draft in drafts)
 
 

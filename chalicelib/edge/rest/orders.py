@@ -69,7 +69,7 @@ def reattempt_order(call: Call, order_id: str) -> Reply:
     """Try again, by an order of its own, what could not be handed over."""
     id_ = read_order_id(order_id)
     placed = call.services.reattempts.reattempt_order(call.actor, id_, call.read_key())
-    return reply_placed(placed, render_order(placed.order))
+    return reply_placed(call, placed, render_order(placed.order))
 
 
 def get_active_order(call: Call) -> Reply:
