@@ -207,11 +207,12 @@ class FinishReturn(_Command, frozen=True):
 
 
 class LeaveBehind(_Command, frozen=True):
-    """Leave at the drop-off what could not be handed over. An order that asks for a photo at the
-    drop-off wants one of this, too: whoever checks proof checks this step like `deliver`."""
+    """Leave at the drop-off what could not be handed over. An order that asks for proof there
+    wants a photo of this, whatever the proof is that it asks for: that is the `evidence`."""
 
     verb: ClassVar[str] = "leave"
     reason: Reason
+    evidence: Evidence = NO_EVIDENCE
 
 
 class Discard(_Command, frozen=True):
