@@ -15,8 +15,8 @@ from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.changes import History, append_changes
 from chalicelib.domain.orders.history_entries import list_entries
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.store.compression import unpack
 from chalicelib.domain.orders.reattempts import has_ended_unmoved
+from chalicelib.store.compression import unpack
 from chalicelib.store.mailboxes import MailboxTable
 from tests.ledgers import list_bookings
 from tests.simulation.gateway import FOR_EVER_S
