@@ -17,6 +17,7 @@ WaybillError                     code               http_status
 │   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
 │   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
 │   ├── AlreadyRated             already_rated      409
+│   ├── AlreadyReattempted       already_reattempted 409  carries the id of the order that does
 │   ├── ExternalIdTaken          external_id_taken  409   another order has the number
 │   ├── QuoteExpired             quote_expired      409   the price is promised no longer
 │   ├── QuoteMismatch            quote_mismatch     409   the price is another request's
@@ -133,6 +134,10 @@ class NotAtPickup(Conflict):
 
 class AlreadyRated(Conflict):
     code = "already_rated"
+
+
+class AlreadyReattempted(Conflict):
+    code = "already_reattempted"
 
 
 class ExternalIdTaken(Conflict):

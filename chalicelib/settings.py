@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
     ride_search_ttl: timedelta = timedelta(seconds=300)
     food_ready_ttl: timedelta = timedelta(seconds=7200)
     schedule_lead: timedelta = timedelta(seconds=1200)
+    releases_max: int = 3
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -97,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
             reallocate_on_driver_cancel=(
                 _parse_choice(env, "REALLOCATE_ON_DRIVER_CANCEL", "false", "true") == "true"
             ),
+            **_parse_counts(env),
             **_read_texts(env),
             **_parse_times(env),
             **_parse_distances(env),
@@ -149,6 +151,8 @@ _FLOW_TARIFFS = (
     ("hail_tariff", "HAIL_TARIFF"),
     ("food_tariff", "FOOD_TARIFF"),
 )
+# Settings that are whole numbers: field, environment name, and the least and the most it takes.
+_COUNTS = (("releases_max", "RELEASES_MAX", 0, 100),)
 _DEFAULTS = Settings()
 
 
@@ -196,6 +200,16 @@ def _parse_distances(env: Mapping[str, str]) -> dict[str, Any]:
         field: parse_number(env, name, getattr(_DEFAULTS, field), fewest, most)
         for field, name, fewest, most in _DISTANCES
     }
+
+
+def _parse_counts(env: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for field, name, fewest, most in _COUNTS:
+        value = parse_number(env, name, getattr(_DEFAULTS, field), fewest, most)
+        if value != int(value):
+            raise BadSetting(f"{name} takes a whole number, not {env[name]!r}.")
+        found[field] = int(value)
+    return found
 
 
 def _read_token_keys(env: Mapping[str, str]) -> tuple[str, str]:

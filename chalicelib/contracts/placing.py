@@ -15,6 +15,7 @@ from chalicelib.contracts.base import omit_none, read_text
 from chalicelib.contracts.moments import format_iso, read_rfc3339
 from chalicelib.contracts.money import render_price
 from chalicelib.contracts.proof import read_proof_rules, render_proof
+from chalicelib.contracts.reasons import render_reason
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.windows import Windows
@@ -93,16 +94,28 @@ def read_metadata(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def render_state(order: Order) -> dict[str, Any]:
+    """Render where an order stands in no contract's words: some have none for it."""
+    return {"state": order.status.value}
+
+
 def render_order_options(order: Order) -> dict[str, Any]:
-    """Render what was added to an order, as its views show it; nothing where nothing was."""
+    """Render what each REST view of an order shows beside its contract's own fields: always
+    `state`, the status in no contract's words; what was added to the order, and what was said of
+    it, where anything was."""
     options = order.options
-    return omit_none(
-        external_id=options.external_id,
-        metadata=options.metadata or None,
-        price=render_price(order.price) if order.price else None,
-        **render_windows(options.windows),
-        proof=render_proof(order),
-    )
+    return {
+        **render_state(order),
+        **render_reason(order),
+        **omit_none(
+            parent_id=str(order.parent_id) if order.parent_id else None,
+            external_id=options.external_id,
+            metadata=options.metadata or None,
+            price=render_price(order.price) if order.price else None,
+            **render_windows(options.windows),
+            proof=render_proof(order),
+        ),
+    }
 
 
 def render_windows(windows: Windows) -> dict[str, str]:

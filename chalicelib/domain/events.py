@@ -25,6 +25,10 @@ DROPOFF_REACHED = "dropoff_reached"
 ORDER_DELIVERED = "order_delivered"
 ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
+# To the customer and, of what a merchant has made, to the merchant:
+ORDER_RELEASED = "order_released"  # its courier gave it back before the pickup
+DELIVERY_FAILED = "delivery_failed"  # it could not be handed over; the status says what follows
+DELIVERY_RETURNED = "delivery_returned"  # it is at the pickup again
 
 # Orders that a merchant makes ready for a pool of couriers: to the customer and the merchant, and
 # to the courier who has it

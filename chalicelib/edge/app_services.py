@@ -29,6 +29,7 @@ from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
+from chalicelib.services.orders.reattempts import Reattempts
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
 from chalicelib.services.ports import Clock, WakeupSender
@@ -69,6 +70,7 @@ class Services(msgspec.Struct, frozen=True):
     chats: ChatService
     ratings: RatingService
     proof: ProofService
+    reattempts: Reattempts
     announcements: Announcements
     connections: ConnectionRegistry
     welcome: GreetingService

@@ -116,7 +116,7 @@ def _accept_order(services: Services, connection: Connection, request: AcceptOrd
 def _list_open_orders(
     services: Services, connection: Connection, request: ListOpenOrders
 ) -> list[Order]:
-    return services.open_pool.list_open_orders(request.pool)
+    return services.open_pool.list_open_orders(_make_actor(connection), request.pool)
 
 
 def _list_restaurant_orders(

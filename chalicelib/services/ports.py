@@ -10,7 +10,7 @@ from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
 from chalicelib.domain.messaging.connections import Connection, Subscriber
-from chalicelib.domain.messaging.event_stats import EventCount
+from chalicelib.domain.messaging.event_stats import DayCounts, EventCount, ReasonCount
 from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.domain.money.payments import Payment
@@ -180,8 +180,10 @@ class MailboxStore(Protocol):
 
 
 class CounterStore(Protocol):
-    def add_counts(self, counts: Iterable[EventCount]) -> None: ...
-    def list_counts(self, day: date) -> list[EventCount]: ...
+    def add_counts(
+        self, counts: Iterable[EventCount], reasons: Iterable[ReasonCount] = ()
+    ) -> None: ...
+    def list_counts(self, day: date) -> DayCounts: ...
 
 
 class WalletStore(Protocol):

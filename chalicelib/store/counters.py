@@ -16,12 +16,12 @@ from secrets import randbelow, token_urlsafe
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.messaging.event_stats import EventCount
+from chalicelib.domain.messaging.event_stats import DayCounts, EventCount, ReasonCount
 from chalicelib.store.conditional import try_update
 from chalicelib.store.tables import SHARDS, CounterRow
 
 _KEPT_FOR = timedelta(days=400)
-_LOGGED, _DELIVERED = "logged:", "heard:"
+_LOGGED, _DELIVERED, _GIVEN = "logged:", "heard:", "reason:"
 TOKEN_SLOTS = 16  # in a row: some 130 bytes
 
 
@@ -31,7 +31,7 @@ class CounterTable:
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
 
-    def add_counts(self, counts: Iterable[EventCount]) -> None:
+    def add_counts(self, counts: Iterable[EventCount], reasons: Iterable[ReasonCount] = ()) -> None:
         """Add to the counters: one write for each shard and day."""
         rows: dict[tuple[date, int], list[Action]] = {}
         for count in counts:
@@ -39,14 +39,20 @@ class CounterTable:
             for prefix, number in ((_LOGGED, count.logged), (_DELIVERED, count.delivered)):
                 if number:
                     actions.append(Path([prefix + count.type]).add(number))
+        for reason in reasons:
+            actions = rows.setdefault((reason.day, reason.shard % SHARDS), [])
+            actions.append(Path([_GIVEN + reason.reason]).add(reason.given))
         for (day, shard), actions in rows.items():
             actions.append(CounterRow.expires.set(_get_expiry(day)))
             _add_once(CounterRow(_row_key(day, shard)), actions)
 
-    def list_counts(self, day: date) -> list[EventCount]:
+    def list_counts(self, day: date) -> DayCounts:
         """List all counters of a day, strongly consistent."""
-        shards = self._pool.map(lambda shard: _read_shard(day, shard), range(SHARDS))
-        return [count for counts in shards for count in counts]
+        shards = list(self._pool.map(lambda shard: _read_shard(day, shard), range(SHARDS)))
+        return DayCounts(
+            [count for shard in shards for count in shard.events],
+            [count for shard in shards for count in shard.reasons],
+        )
 
 
 def _add_once(row: CounterRow, actions: list[Action]) -> None:
@@ -56,9 +62,9 @@ def _add_once(row: CounterRow, actions: list[Action]) -> None:
     try_update(row, [*actions, slot.set(token)], slot.does_not_exist() | (slot != token))
 
 
-def _read_shard(day: date, shard: int) -> list[EventCount]:
-    """Read the counters of a shard. Their attributes are named by types of event, so no model has
-    them: the row is read as it is."""
+def _read_shard(day: date, shard: int) -> DayCounts:
+    """Read the counters of a shard. Their attributes are named by types of event and by reasons, so
+    no model has them: the row is read as it is."""
     found = CounterRow._get_connection().get_item(_row_key(day, shard), consistent_read=True)
     item = found.get("Item", {})
 
@@ -66,10 +72,16 @@ def _read_shard(day: date, shard: int) -> list[EventCount]:
         return int(item[name]["N"]) if name in item else 0
 
     types = {name.partition(":")[2] for name in item if name.startswith((_LOGGED, _DELIVERED))}
-    return [
-        EventCount(day, type_, shard, read_number(_LOGGED + type_), read_number(_DELIVERED + type_))
-        for type_ in types
-    ]
+    given = [name for name in item if name.startswith(_GIVEN)]
+    return DayCounts(
+        [
+            EventCount(
+                day, type_, shard, read_number(_LOGGED + type_), read_number(_DELIVERED + type_)
+            )
+            for type_ in types
+        ],
+        [ReasonCount(day, name.removeprefix(_GIVEN), shard, read_number(name)) for name in given],
+    )
 
 
 def _row_key(day: date, shard: int) -> str:

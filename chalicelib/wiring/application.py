@@ -96,6 +96,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         chats=orders.chats,
         ratings=orders.ratings,
         proof=orders.proof,
+        reattempts=orders.reattempts,
         open_pool=dispatch.pool,
         rides=rooms.rides,
         payments=money.payments,

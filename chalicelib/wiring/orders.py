@@ -18,6 +18,7 @@ from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
+from chalicelib.services.orders.reattempts import Reattempts
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
@@ -38,6 +39,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     chats: ChatService
     ratings: RatingService
     proof: ProofService
+    reattempts: Reattempts
 
 
 def build_orders(
@@ -51,7 +53,7 @@ def build_orders(
     """Build the services of orders."""
     proof = _build_proof(settings, parts, dispatch)
     customer = _build_customer(parts, money, dispatch, proof)
-    courier = _build_courier(parts, money, dispatch, tracking, proof)
+    courier = _build_courier(settings, parts, money, dispatch, tracking, proof)
     status = CourierStatusService(
         parts.couriers,
         courier,
@@ -71,6 +73,15 @@ def build_orders(
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),
+        reattempts=Reattempts(
+            parts.orders,
+            parts.request_keys,
+            dispatch.orders,
+            dispatch.sequential,
+            parts.ids,
+            parts.clock,
+            parts.retries,
+        ),
         ratings=RatingService(parts.ratings, customer, parts.request_keys, parts.clock),
         proof=proof,
     )
@@ -120,6 +131,7 @@ def _build_amendments(
 
 
 def _build_courier(
+    settings: Settings,
     parts: Parts,
     money: MoneyServices,
     dispatch: DispatchServices,
@@ -133,8 +145,14 @@ def _build_courier(
         dispatch.releaser,
         EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
         # What a command lacks until the order's flow has completed it.
-        {"ride": tracking.meter.complete_command, "food": dispatch.pool.complete_command},
+        {
+            "delivery": dispatch.sequential.complete_command,
+            "hail": dispatch.sequential.complete_command,
+            "ride": tracking.meter.complete_command,
+            "food": dispatch.pool.complete_command,
+        },
         proof,
+        settings.releases_max,
         parts.threads,
         parts.clock,
     )

@@ -23,6 +23,7 @@ from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import NO_OPTIONS
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof, Stop
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Rating
 
 ERASED = "erased"
@@ -57,6 +58,8 @@ class Redaction(msgspec.Struct, frozen=True):
             offered_to=self._replace_ids(order.offered_to),
             excluded=self._replace_ids(order.excluded),
             unconfirmed=self._replace_ids(order.unconfirmed),
+            released_by=self._replace_ids(order.released_by),
+            reason=self._redact_reason(order),
             entries=self._redact_entries(order.entries),
             proof=self._redact_proof(order),
             changes=self.redact_changes(order.changes, is_theirs=self.owns(order)),
@@ -106,6 +109,12 @@ class Redaction(msgspec.Struct, frozen=True):
 
     def _redact_asked(self, asked: Asked) -> Asked:
         return Asked(self.pseudonym) if asked.courier_id == self.person_id else asked
+
+    def _redact_reason(self, order: Order) -> Reason | None:
+        """Return the reason of an order without its words, where they are the person's, or may be
+        about them."""
+        concerned = self.owns(order) or self.person_id in order.released_by
+        return Reason(order.reason.code) if order.reason and concerned else order.reason
 
     def redact_details(self, details: OrderDetails) -> OrderDetails:
         """Return an order's details without the person.
@@ -243,6 +252,9 @@ class Redaction(msgspec.Struct, frozen=True):
             data["message"] = msgspec.to_builtins(kept)
         if event.type == ORDER_CANCELLED:
             data.pop("reason", None)
+        if "reason_code" in data:  # that alone tells about nobody
+            data.pop("reason", None)
+            data.pop("note", None)
         if "fix" in data:
             data["fix"] = {**_NOWHERE, "at": data["fix"]["at"]}
         if "at" in data:

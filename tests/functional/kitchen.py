@@ -132,6 +132,11 @@ def placed(world: World, by: Someone, restaurant: str = "789", **changes: Any) -
     return dict(answer.body)
 
 
+def as_in_frames(body: dict[str, Any]) -> dict[str, Any]:
+    """An order that REST has shown, as frames show it: they have no `state`."""
+    return {name: value for name, value in body.items() if name != "state"}
+
+
 def names(heard: list[Heard]) -> list[str]:
     """Only what the events are called."""
     return [name for name, _ in heard]

@@ -23,6 +23,7 @@ from tests.functional.kitchen import (
     Plain,
     a_driver,
     an_owner,
+    as_in_frames,
     names,
     placed,
 )
@@ -48,6 +49,7 @@ def test_an_order_reads_back_as_it_was_placed(kitchen: Kitchen) -> None:
         "deliveryAddress": "2 Door Street",
         "createdAt": "2031-05-06T07:08:09.000Z",
         "updatedAt": "2031-05-06T07:08:09.000Z",
+        "state": "pending",
     }
     assert isinstance(order["id"], int)
     for reader in (kitchen.customer, kitchen.owner, kitchen.world.admin()):
@@ -105,7 +107,7 @@ def test_everybody_hears_of_every_step(kitchen: Kitchen) -> None:
     world = kitchen.world
     user, owner = Packets(world, kitchen.customer), Packets(world, kitchen.owner)
     driver, rival = kitchen.drivers("456", "457")
-    order = placed(world, kitchen.customer)
+    order = as_in_frames(placed(world, kitchen.customer))
     assert user.heard() == [("order-created", {"order": order})]
     assert owner.heard() == [("new-order", {"order": order})]
     for status in ("confirmed", "preparing", "ready_for_pickup"):
@@ -415,8 +417,9 @@ def test_an_admin_gives_an_order_to_a_driver(kitchen: Kitchen) -> None:
     answer = world.post(f"/v1/admin/orders/{order_id}/assign", {"courier_id": "456"}, world.admin())
     assert (answer.status, answer.body["driverId"]) == (200, 456)
     assert answer.body["status"] == "ready_for_pickup"
-    assert driver.heard() == [("order-assigned", {"order": answer.body})]
-    assert user.heard() == owner.heard() == [("order-updated", {"order": answer.body})]
+    shown = as_in_frames(answer.body)
+    assert driver.heard() == [("order-assigned", {"order": shown})]
+    assert user.heard() == owner.heard() == [("order-updated", {"order": shown})]
     assert rival.heard() == [("order-taken", {"orderId": order_id})]
     assert rival.emit("accept-order", {"orderId": order_id}) == [
         ("error", {"message": "Order is no longer available."})

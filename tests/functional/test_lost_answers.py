@@ -209,7 +209,7 @@ def facts(scene: Scene) -> dict[str, Any]:
     world, wallets = scene.world, WalletTable(scene.world.engine.connection)
     orders = [order_of(row) for row in OrderRow.scan(consistent_read=True)]
     couriers = list(CourierRow.scan(consistent_read=True))
-    counts = world.waybill.event_history.list_counts(NOW.date())
+    counts = world.waybill.event_history.list_counts(NOW.date()).events
     return {
         "orders": {o.id: (o.status, o.courier_id, o.version, o.offers_made) for o in orders},
         "couriers": {
@@ -427,10 +427,10 @@ def test_what_is_counted_is_counted_once_though_others_count_meanwhile() -> None
         with Weather(client, WRITES, lose=0) as lost:
             counters.add_counts(one)
         assert lost.lost == [("UpdateItem", "counters")]
-        (found,) = (c for c in counters.list_counts(day) if c.shard == 3)
+        (found,) = (c for c in counters.list_counts(day).events if c.shard == 3)
         assert (found.logged, found.delivered) == (2, 1)
         counters.add_counts(one)
-        (found,) = (c for c in counters.list_counts(day) if c.shard == 3)
+        (found,) = (c for c in counters.list_counts(day).events if c.shard == 3)
         assert (found.logged, found.delivered) == (4, 2)
 
 

@@ -452,3 +452,29 @@ def test_who_is_erased_takes_the_files_of_their_orders_along(photos: Photos, per
     order = world.order(theirs)
     assert not order.proof.dropoff.files
     assert world.get(f"/v1/orders/{theirs}/proof", world.admin()).status == 200
+
+
+@pytest.mark.parametrize("proof", ["photo", "pin", ["pin", "signature"]])
+def test_what_is_left_at_the_door_wants_a_photo_whatever_is_asked_for(
+    photos: Photos, proof: Any
+) -> None:
+    """Nobody is there to say a PIN, or to sign."""
+    id_ = photos.at_the_door(proof)
+    body = {"order_id": id_, "reason": "recipient_absent", "then": "leave"}
+    path = "/v1/courier/orders/failed"
+    refused = photos.world.post(path, body, photos.dan)
+    assert (refused.status, refused.body["error"]) == (409, "proof_required")
+    assert refused.body["details"] == {"stop": "dropoff", "missing": ["photo"]}
+    photos.upload(id_)
+    left = photos.world.post(path, body, photos.dan)
+    assert (left.status, left.body["state"]) == (200, "left")
+    assert photos.world.post(path, body, photos.dan).body == left.body
+
+
+def test_what_comes_back_or_is_thrown_away_wants_no_proof(photos: Photos) -> None:
+    for then, state in (("return", "returning"), ("discard", "discarded")):
+        id_ = photos.at_the_door()
+        body = {"order_id": id_, "reason": "refused", "then": then}
+        answer = photos.world.post("/v1/courier/orders/failed", body, photos.dan)
+        assert (answer.status, answer.body["state"]) == (200, state)
+        photos.world.step("returned", id_, photos.dan)

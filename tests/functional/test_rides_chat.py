@@ -273,7 +273,8 @@ def test_a_ride_is_requested_by_rest(world: World) -> None:
     answer = world.post("/v1/riders/rides", WISH, rider.person)
     assert answer.status == 201
     assert driver.heard("new_ride_request")[0]["ride_id"] == answer.body["ride_id"]
-    assert set(answer.body) == {"ride_id", "estimated_fare", "estimated_duration", "status"}
+    known = {"ride_id", "estimated_fare", "estimated_duration", "status", "state"}
+    assert set(answer.body) == known
     assert answer.body["estimated_fare"] > 0
     assert answer.body["status"] == "findingDriver"
     assert world.post("/v1/riders/rides", {}, rider.person).status == 400

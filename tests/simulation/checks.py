@@ -15,6 +15,7 @@ from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.changes import History, append_changes
 from chalicelib.domain.orders.history_entries import list_entries
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.reattempts import has_ended_unmoved
 from chalicelib.store.compression import unpack
 from chalicelib.store.mailboxes import MailboxTable
 from tests.ledgers import list_bookings
@@ -76,6 +77,17 @@ def a_history_has_every_step(town: Town) -> Iterator[str]:
         chained = [was for was, _ in steps[1:]] == [to for _, to in steps[:-1]]
         if not (chained and steps and steps[0][0] is None and steps[-1][1] == order.status.value):
             yield f"{_brief(order)}: {steps}"
+
+
+def a_thing_is_tried_again_by_one_order_at_a_time(town: Town) -> Iterator[str]:
+    """Of the children of an order at most one has moved the thing, or may yet."""
+    children: dict[int, list[Order]] = {}
+    for order in town.history.orders.values():
+        if order.parent_id is not None and not has_ended_unmoved(order):
+            children.setdefault(order.parent_id, []).append(order)
+    for parent_id, orders in children.items():
+        if len(orders) > 1 or not town.history.orders[parent_id].is_terminal:
+            yield f"order {parent_id} is tried again by {[_brief(order) for order in orders]}"
 
 
 def nothing_is_left_in_a_mailbox(town: Town) -> Iterator[str]:
@@ -251,6 +263,7 @@ CHECKS: tuple[Check, ...] = (
     an_order_and_its_courier_agree,
     no_order_waits_for_a_machine,
     a_history_has_every_step,
+    a_thing_is_tried_again_by_one_order_at_a_time,
     nothing_is_left_in_a_mailbox,
     every_event_is_once_in_its_log,
     *TELLING,

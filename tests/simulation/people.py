@@ -14,6 +14,8 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.reasons import Reason
+from chalicelib.domain.orders.reattempts import REATTEMPTABLE
 from chalicelib.domain.people import Fix
 from tests.builders import DEPOT, north_of
 from tests.simulation.phones import Phone
@@ -31,7 +33,14 @@ _NEXT: dict[Status, Command] = {
     Status.AT_PICKUP: commands.PickUp(),
     Status.READY: commands.PickUp(),
     Status.IN_TRANSIT: commands.Deliver(),
+    Status.RETURNING: commands.FinishReturn(),
 }
+_FAILURES: tuple[Command, ...] = (
+    commands.TakeBack(Reason("recipient_absent")),
+    commands.TakeBack(Reason("refused")),
+    commands.LeaveBehind(Reason("recipient_absent")),
+    commands.Discard(Reason("damaged")),
+)
 _COOKING: dict[Status, Command] = {
     Status.PENDING: commands.Confirm(),
     Status.CONFIRMED: commands.Prepare(),
@@ -107,6 +116,8 @@ class Customer(Somebody):
                     self.insist("cancel", self._cancel, order)
                 elif order.status is Status.DONE:
                     self._pay(order)
+                elif order.status in REATTEMPTABLE and self.may(0.3):
+                    self.ask("reattempt", self._reattempt, order)
 
     def place(self) -> Order:
         """Place an order of this customer's flow."""
@@ -155,6 +166,10 @@ class Customer(Somebody):
         if self.flow == "ride":
             return waybill.rides.cancel_ride(actor, order.id, None)
         return waybill.customer_orders.cancel_order(actor, order.id, None)
+
+    def _reattempt(self, order: Order) -> Order:
+        reattempt = self.town.waybill.reattempts.reattempt_order
+        return reattempt(self.person.actor, order.id).order
 
     def _pay(self, order: Order) -> None:
         """Pay for an order, once as far as the customer knows."""
@@ -225,11 +240,21 @@ class Courier(Somebody):
         elif order.status in _NEXT:
             if self.flow == "ride" and self.may(0.05):
                 cancel = self.town.waybill.rides.cancel_ride
-                self.insist("cancel", cancel, self.person.actor, order.id, "flat")
+                self.insist("cancel", cancel, self.person.actor, order.id, Reason("vehicle"))
                 return
             if self.may(0.3):
                 self.write(order.id, "Coming.")
-            self._step(order.id, _NEXT[order.status])
+            self._step(order.id, self._choose_step(order))
+
+    def _choose_step(self, order: Order) -> Command:
+        """Choose what comes next; now and then, what should not."""
+        before_pickup = order.status in (Status.ACCEPTED, Status.AT_PICKUP, Status.READY)
+        if self.flow != "ride" and self.busy and self.may(0.15):
+            if before_pickup or (self.flow == "food" and self.may(0.5)):
+                return commands.Release(Reason("vehicle"))
+            if order.status is Status.IN_TRANSIT:
+                return self.town.dice.choice(_FAILURES)
+        return _NEXT[order.status]
 
     def _look_for_work(self) -> None:
         if self.flow == "ride":
@@ -238,7 +263,9 @@ class Courier(Somebody):
                 if self.town.history.orders[order_id].status is Status.SEARCHING:
                     self._accept(order_id)
         elif self.flow == "food":
-            answer = self.ask("pool", self.town.waybill.open_pool.list_open_orders, "food")
+            answer = self.ask(
+                "pool", self.town.waybill.open_pool.list_open_orders, self.person.actor, "food"
+            )
             if answer.ok and answer.body:
                 self._accept(self.town.dice.choice(answer.body).id)
 

@@ -15,6 +15,7 @@ from chalicelib.contracts.base import SocketMessage
 from chalicelib.contracts.courier.socket import (
     COURIER,
     CUSTOMER,
+    OWN_STEP_WORDS,
     STATUS_WORDS,
     STEP_WORDS,
     read_delivery_order,
@@ -71,6 +72,7 @@ TO_CUSTOMERS = {
     events.ORDER_DELIVERED: "status_delivered",
     events.ORDER_UNSERVED: "status_no_nearby_driver",
 }
+SAID = {*TO_COURIERS, *TO_CUSTOMERS, events.ORDER_RELEASED}
 ALL_TYPES = sorted(v for k, v in vars(events).items() if k.isupper() and isinstance(v, str))
 
 
@@ -90,7 +92,7 @@ def test_customers_hear_each_status_with_what_belongs_to_it(type_: str, name: st
     assert said(event, HIS) == []
 
 
-@pytest.mark.parametrize("type_", [t for t in ALL_TYPES if t not in TO_COURIERS | TO_CUSTOMERS])
+@pytest.mark.parametrize("type_", [t for t in ALL_TYPES if t not in SAID])
 def test_of_everything_else_spec_000_is_silent(type_: str) -> None:
     assert said(an_event(type_), HIS) == said(an_event(type_), HERS) == []
 
@@ -184,7 +186,27 @@ def test_there_is_a_word_for_every_status_and_every_step_that_can_be_asked_for()
     delivery = FLOWS["delivery"]
     asked = {verb for steps in delivery.transitions.values() for verb in steps}
     unasked = {"retry", "expire", "wait", "activate", "search_anew"}
-    assert asked - unasked <= set(STEP_WORDS)
+    assert asked - unasked <= {*STEP_WORDS, *OWN_STEP_WORDS}
+
+
+def test_a_customer_hears_of_an_order_that_was_given_back_as_of_one_that_was_declined() -> None:
+    event = an_event(events.ORDER_RELEASED, to="cara", data={"reason": "vehicle"})
+    assert said(event, HERS) == [sample("status_declined")]
+    assert said(event, HIS) == []
+
+
+def test_only_who_asks_for_a_step_of_our_own_hears_of_those() -> None:
+    allowed = ("reach", "deliver", "take_back", "leave", "discard")
+    assert render_transition(InvalidTransition("in_transit", "arrive", allowed)) == {
+        "from": "picked_up",
+        "to": "arrived",
+        "allowed": ["reached", "delivered"],
+    }
+    assert render_transition(InvalidTransition("in_transit", "release", allowed)) == {
+        "from": "picked_up",
+        "to": "released",
+        "allowed": ["reached", "delivered", "returning", "left", "discarded"],
+    }
 
 
 def test_a_courier_reports_where_it_is() -> None:

@@ -71,6 +71,19 @@ def told(type_: str, when: str, stream: str = order_stream(456), **more: Any) ->
 PAID = {"payment_id": "pay_123", "order_id": 123, "amount_minor": 130_00, "method": "upi"}
 OUT = {"payout_id": "payout_789", "amount_minor": 2000_00, "account": "****1234"}
 EVENTS: dict[str, Event] = {
+    "order_released": told(
+        events.ORDER_RELEASED,
+        "14:40:00",
+        status="searching",
+        data={"reason": "vehicle", "reason_code": "vehicle", "note": "a flat tyre"},
+    ),
+    "delivery_failed": told(
+        events.DELIVERY_FAILED,
+        "14:50:00",
+        status="returning",
+        data={"reason": "recipient_absent", "reason_code": "recipient_absent"},
+    ),
+    "delivery_returned": told(events.DELIVERY_RETURNED, "15:10:00", status="returned"),
     "earning_recorded": told(
         events.EARNING_RECORDED,
         "14:30:00",
@@ -194,7 +207,7 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
     assert set(TYPE_BY_NAME) == set(EVENTS)
-    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 17
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 20
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))

@@ -25,6 +25,7 @@ from chalicelib.domain.orders.history_entries import HistoryEntry, list_entries
 from chalicelib.domain.orders.history_views import Side, find_side, select_entries
 from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.errors import WaybillError
@@ -139,9 +140,9 @@ COMMANDS = st.one_of(
             commands.PickUp(Trip(1.0), position=(1.0, 2.0)),
             commands.ReachDropoff(),
             commands.Deliver(Trip(1.0, 2.0, 3, 400)),
-            commands.Cancel("why not"),
-            commands.HandBack(reason="flat tyre"),
-            commands.Withdraw("flat tyre"),
+            commands.Cancel(Reason("other", "why not")),
+            commands.HandBack(reason=Reason("vehicle")),
+            commands.Withdraw(Reason("vehicle", "flat tyre")),
         ]
     ),
 )

@@ -20,6 +20,7 @@ from chalicelib.domain.orders.lifecycle import advance_order, create_order
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.orders.options import NO_OPTIONS
 from chalicelib.domain.orders.permissions import RULES, Permission
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import ONE_PASS, Schedule, SearchPlan
 from chalicelib.domain.outbox import OUTBOX_VERSIONS, seal
 from chalicelib.domain.people import SYSTEM, Actor, Role
@@ -41,11 +42,16 @@ COMMANDS: dict[str, Command] = {
     "search_anew": commands.SearchAnew(SearchPlan(LATER)),
     "give_up": commands.GiveUp(),
     "retry": commands.RetrySearch(),
-    "cancel": commands.Cancel("changed my mind"),
+    "cancel": commands.Cancel(Reason("changed_mind")),
     "arrive": commands.Arrive(),
     "pick_up": commands.PickUp(),
     "reach": commands.ReachDropoff(),
     "deliver": commands.Deliver(),
+    "release": commands.Release(Reason("vehicle"), LATER),
+    "take_back": commands.TakeBack(Reason("recipient_absent")),
+    "finish_return": commands.FinishReturn(),
+    "leave": commands.LeaveBehind(Reason("recipient_absent")),
+    "discard": commands.Discard(Reason("damaged")),
 }
 MAY: dict[Permission, Actor] = {
     Permission.DISPATCHER: SYSTEM,
@@ -60,6 +66,10 @@ REPEATED = [
     (Status.IN_TRANSIT, "pick_up"),
     (Status.DONE, "deliver"),
     (Status.CANCELLED, "cancel"),
+    (Status.RETURNING, "take_back"),
+    (Status.RETURNED, "finish_return"),
+    (Status.LEFT, "leave"),
+    (Status.DISCARDED, "discard"),
 ]
 STATUSES = sorted(FLOW.transitions)
 LEGAL = [(status, verb) for status in STATUSES for verb in FLOW.transitions[status]]
@@ -280,7 +290,7 @@ def _holds(before: Order, after: Order, told: tuple[Event, ...]) -> None:
         assert after.offer.courier_id == after.courier_id == after.offered_to[-1]
         assert after.offer.seq == after.offers_made
         assert after.deadline_at == after.offer.expires_at
-    busy = {Status.OFFERED, Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT}
+    busy = {Status.OFFERED, Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT, Status.RETURNING}
     assert (after.occupied_courier_id is not None) == (after.status in busy)
     assert after.is_terminal == (after.status in TERMINAL_STATUSES)
     if before.is_dormant and after.is_dormant:
@@ -318,7 +328,7 @@ def test_an_admin_can_end_whatever_is_not_finished(flow: str, status: Status) ->
     order = an_order(
         status, details=a_job(flow=flow, merchant_id="789" if flow == "food" else None)
     )
-    after, told = advance_order(order, commands.Cancel("lost", by="admin"), ADA, NOW)
+    after, told = advance_order(order, commands.Cancel(Reason("lost"), by="admin"), ADA, NOW)
     assert (after.status, after.occupied_courier_id) == (Status.CANCELLED, None)
     assert after.deadline_at is None
     knows = flow == "food" and status is not Status.SCHEDULED

@@ -40,7 +40,8 @@ from chalicelib.domain.orders.requests import ReportFix
 from chalicelib.domain.people import Fix, Person, Role
 from chalicelib.errors import InvalidInput, InvalidTransition, RateLimited, WaybillError
 
-# Spec 000's words for where an order stands. It has none for a search or a cancelled order.
+# Spec 000's words for where an order stands. It has none for a search or a cancelled order, nor for
+# one that could not be handed over: of those the nearest that its clients know.
 STATUS_WORDS: dict[Status, str] = {
     Status.SCHEDULED: "scheduled",  # only of orders that asked for it
     Status.PENDING: "pending",
@@ -52,9 +53,13 @@ STATUS_WORDS: dict[Status, str] = {
     Status.ACCEPTED: "accepted",
     Status.AT_PICKUP: "arrived",
     Status.IN_TRANSIT: "picked_up",
+    Status.RETURNING: "picked_up",
     Status.DONE: "delivered",
     Status.CANCELLED: "cancelled",
     Status.UNSERVED: "no_nearby_driver",
+    Status.RETURNED: "cancelled",
+    Status.LEFT: "cancelled",
+    Status.DISCARDED: "cancelled",
 }
 # And for the steps that lead there.
 STEP_WORDS: dict[str, str] = {
@@ -69,6 +74,15 @@ STEP_WORDS: dict[str, str] = {
     "cancel": "cancelled",
     "amend": "amended",
     "give_up": "no_nearby_driver",
+}
+# And for those of which spec 000 knows nothing: who asks for none of them hears of none.
+OWN_STEP_WORDS: dict[str, str] = {
+    "release": "released",
+    "take_back": "returning",
+    "finish_return": "returned",
+    "leave": "left",
+    "discard": "discarded",
+    "reattempt": "reattempted",
 }
 
 
@@ -183,10 +197,11 @@ def render_courier(person: Person) -> dict[str, Any]:
 
 def render_transition(error: InvalidTransition) -> dict[str, Any]:
     """Render what an illegal step is answered with, in the words of spec 000."""
+    words = {**STEP_WORDS, **OWN_STEP_WORDS} if error.step in OWN_STEP_WORDS else STEP_WORDS
     return {
         "from": STATUS_WORDS[Status(error.status)],
-        "to": STEP_WORDS.get(error.step, error.step),
-        "allowed": [STEP_WORDS[step] for step in error.allowed if step in STEP_WORDS],
+        "to": words.get(error.step, error.step),
+        "allowed": [words[step] for step in error.allowed if step in words],
     }
 
 
@@ -268,6 +283,7 @@ WRITERS: Mapping[str, Sequence[Writer]] = {
     events.ORDER_OFFERED: _status("assigned", with_places=True),
     events.ORDER_ACCEPTED: _status("accepted", with_courier=True),
     events.ORDER_DECLINED: _status("declined"),
+    events.ORDER_RELEASED: _status("declined"),
     events.COURIER_ARRIVED: _status("arrived"),
     events.ORDER_PICKED_UP: _status("picked_up", with_courier=True),
     events.ORDER_DELIVERED: _status("delivered", with_courier=True),

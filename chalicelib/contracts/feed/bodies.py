@@ -19,7 +19,7 @@ from chalicelib.contracts.feed.events import (
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.events import Event
 from chalicelib.domain.ids import parse_id
-from chalicelib.domain.messaging.event_stats import DeliveryStats, EventCount, EventPage
+from chalicelib.domain.messaging.event_stats import DayCounts, DeliveryStats, EventPage
 from chalicelib.errors import InvalidInput
 
 
@@ -108,11 +108,17 @@ def render_stats(stats: DeliveryStats, now: datetime) -> dict[str, Any]:
     }
 
 
-def render_day_summary(day: date, counts: Sequence[EventCount]) -> dict[str, Any]:
-    """Render one day in figures: each of the three ways to count adds up to the total."""
+def render_day_summary(day: date, counts: DayCounts) -> dict[str, Any]:
+    """Render one day in figures: each of the three ways to count adds up to the total. Where
+    reasons were given it says beside them how often each was, which spec 003 has not."""
     known = [
-        (EVENT_KINDS[count.type], count.logged) for count in counts if count.type in EVENT_KINDS
+        (EVENT_KINDS[count.type], count.logged)
+        for count in counts.events
+        if count.type in EVENT_KINDS
     ]
+    reasons = Counter[str]()
+    for count in counts.reasons:
+        reasons[count.reason] += count.given
     types, sources, levels = Counter[str](), Counter[str](), Counter[str]()
     for kind, number in known:
         types[kind.name] += number
@@ -125,4 +131,5 @@ def render_day_summary(day: date, counts: Sequence[EventCount]) -> dict[str, Any
         "by_event_type": dict(types),
         "by_source": dict(sources),
         "by_level": dict(levels),
+        **({"by_reason": dict(reasons)} if reasons else {}),
     }

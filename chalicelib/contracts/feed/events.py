@@ -22,6 +22,7 @@ from chalicelib.domain.details import Contact
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.payouts import mask_account
 from chalicelib.domain.money.pricing import estimate_price
+from chalicelib.domain.orders.reasons import MAX_NOTE
 from chalicelib.domain.people import Role
 from chalicelib.domain.price_lines import PriceLine
 
@@ -211,6 +212,37 @@ def _render_delivery_completed(event: Event) -> Data:
     }
 
 
+def _render_order_released(event: Event) -> Data:
+    return {
+        "order_id": str(event.order_id),
+        **_render_reason(event),
+        "released_at": format_iso(event.at),
+    }
+
+
+def _render_delivery_failed(event: Event) -> Data:
+    return {
+        "delivery_id": str(event.order_id),
+        "order_id": str(event.order_id),
+        "state": event.status,  # what follows: returning, left or discarded
+        **_render_reason(event),
+        "failed_at": format_iso(event.at),
+    }
+
+
+def _render_delivery_returned(event: Event) -> Data:
+    return {
+        "delivery_id": str(event.order_id),
+        "order_id": str(event.order_id),
+        "returned_at": format_iso(event.at),
+    }
+
+
+def _render_reason(event: Event) -> Data:
+    note = event.data.get("note")
+    return omit_none(reason=event.data.get("reason_code"), note=note[:MAX_NOTE] if note else None)
+
+
 def _kind(name: str, level: str, source: str, render: Callable[[Event], Data]) -> EventKind:
     return EventKind(name, render, level=level, source=source)
 
@@ -275,6 +307,16 @@ EVENT_KINDS: dict[str, EventKind] = {
     ),
     events.ORDER_DELIVERED: EventKind(
         "delivery_completed", _render_delivery_completed, level=HIGH, source="delivery_service"
+    ),
+    # Ours: who subscribes to none of them hears of none.
+    events.ORDER_RELEASED: EventKind(
+        "order_released", _render_order_released, level=HIGH, source="order_service"
+    ),
+    events.DELIVERY_FAILED: EventKind(
+        "delivery_failed", _render_delivery_failed, level=HIGH, source="delivery_service"
+    ),
+    events.DELIVERY_RETURNED: EventKind(
+        "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"
     ),
 }
 TYPE_BY_NAME: dict[str, str] = {kind.name: type_ for type_, kind in EVENT_KINDS.items()}

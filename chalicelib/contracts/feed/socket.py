@@ -37,7 +37,7 @@ from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions,
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput, Unauthenticated, WaybillError
 
-MAX_EVENT_NAMES = 100  # in one message; the contract has 17
+MAX_EVENT_NAMES = 100  # in one message; the contract has 20
 MAX_NAME_LENGTH = 128  # each comes back in `rejected_events` if it is none
 
 # The contract's words for roles, where a client did not say its own.

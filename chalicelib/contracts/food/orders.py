@@ -48,6 +48,10 @@ STATUS_WORDS: dict[Status, str] = {
     Status.DONE: "delivered",
     Status.CANCELLED: "cancelled",
     Status.UNSERVED: "cancelled",
+    Status.RETURNING: "out_for_delivery",
+    Status.RETURNED: "cancelled",
+    Status.LEFT: "cancelled",
+    Status.DISCARDED: "cancelled",
 }
 
 

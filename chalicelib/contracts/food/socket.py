@@ -29,6 +29,7 @@ from chalicelib.contracts.food.orders import (
     render_order_list,
 )
 from chalicelib.contracts.proof import read_pin
+from chalicelib.contracts.reasons import read_reason
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.ids import parse_id
@@ -173,6 +174,12 @@ def _render_new_order(event: Event) -> Data | None:
     return None if event.status == Status.SCHEDULED.value else _render_order_event(event)
 
 
+def _render_end(event: Event) -> Data | None:
+    """Render an order that could not be handed over, once it has ended: spec 002 has no word for
+    one that is brought back, and it is out for delivery still."""
+    return None if Status(event.status) is Status.RETURNING else _render_order_event(event)
+
+
 def _render_order_id(event: Event) -> Data:
     return {"orderId": event.order_id}
 
@@ -193,7 +200,10 @@ def _read_status_update(data: Data, connection: Connection, now: datetime) -> Ta
         raise InvalidInput("Invalid status.", field="status")
     if status not in steps:
         raise Forbidden("Insufficient permissions.")
-    return TakeStep(_read_order_id(data), commands.add_pin(steps[status], read_pin(data)))
+    command = steps[status]
+    if isinstance(command, commands.Reject):
+        command = commands.Reject(read_reason(data, connection.role))
+    return TakeStep(_read_order_id(data), commands.add_pin(command, read_pin(data)))
 
 
 def _answer_open_orders(
@@ -271,6 +281,9 @@ WRITERS: Mapping[str, Sequence[Writer]] = {
     events.ORDER_DELIVERED: _UPDATED,
     events.ORDER_CANCELLED: _UPDATED,
     events.ORDER_UNSERVED: _UPDATED,
+    events.ORDER_RELEASED: _UPDATED,
+    events.DELIVERY_FAILED: (Writer("order-updated", _render_end),),
+    events.DELIVERY_RETURNED: _UPDATED,
 }
 
 FOOD = FoodContract(MESSAGES, WRITERS)

@@ -39,6 +39,10 @@ STATUS_WORDS: dict[Status, str] = {
     Status.DONE: COMPLETED,
     Status.CANCELLED: CANCELED,
     Status.UNSERVED: CANCELED,
+    Status.RETURNING: DRIVING,  # from here on, how orders of other flows read here
+    Status.RETURNED: CANCELED,
+    Status.LEFT: CANCELED,
+    Status.DISCARDED: CANCELED,
 }
 USER_TYPES: dict[Role, str] = {Role.CUSTOMER: "RIDER", Role.COURIER: "DRIVER"}
 

@@ -20,10 +20,10 @@ from chalicelib.contracts.base import (
     decode_message,
     encode_frame,
     omit_none,
-    read_optional_text,
     read_text,
 )
 from chalicelib.contracts.proof import read_pin
+from chalicelib.contracts.reasons import read_reason
 from chalicelib.contracts.rides import bodies
 from chalicelib.contracts.rides.answers import (
     BOTH,
@@ -266,7 +266,7 @@ MESSAGES: Mapping[str, MessageType] = {
     "cancel_ride": MessageType(
         BOTH,
         lambda data, connection, now: CancelOrder(
-            read_ride_id(data), read_optional_text(data.get("reason"), "reason")
+            read_ride_id(data), read_reason(data, connection.role)
         ),
         answer_with("Ride canceled"),
     ),

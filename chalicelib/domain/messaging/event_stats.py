@@ -20,6 +20,22 @@ class EventCount(msgspec.Struct, frozen=True):
     delivered: int = 0
 
 
+class ReasonCount(msgspec.Struct, frozen=True):
+    """How often one reason was given on one day, of the orders of the customers of one shard."""
+
+    day: date
+    reason: str
+    shard: int = 0
+    given: int = 0
+
+
+class DayCounts(msgspec.Struct, frozen=True):
+    """All that was counted on one day."""
+
+    events: list[EventCount]
+    reasons: list[ReasonCount]
+
+
 class EventPage(msgspec.Struct, frozen=True):
     """Some of a person's events, the newest first. `next_seq` is where the next page begins; None
     where there is none."""

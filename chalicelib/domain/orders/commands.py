@@ -12,6 +12,7 @@ from chalicelib.domain.details import Contact, OrderDetails, Trip
 from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.proof import NO_EVIDENCE, Evidence
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.price_lines import PriceLine
 
@@ -55,6 +56,7 @@ class Decline(_Command, frozen=True):
     """Refuse the offer."""
 
     verb: ClassVar[str] = "decline"
+    reason: Reason | None = None
 
 
 class ExpireOffer(_Command, frozen=True):
@@ -147,7 +149,7 @@ class Cancel(_Command, frozen=True):
     """Call the order off. `by` is the role of the one who does: its customer, or an admin."""
 
     verb: ClassVar[str] = "cancel"
-    reason: str | None = None
+    reason: Reason | None = None
     by: str = "customer"
 
 
@@ -166,18 +168,58 @@ class OpenToNearby(_Command, frozen=True):
 
 
 class Withdraw(_Command, frozen=True):
-    """Call the order off as its courier: nobody else shall finish it."""
+    """Call the order off as its courier: nobody else shall finish it. `before_pickup` only, where
+    that is what the courier asks for."""
 
     verb: ClassVar[str] = "withdraw"
-    reason: str | None = None
+    reason: Reason | None = None
+    before_pickup: bool = False
 
 
 class HandBack(_Command, frozen=True):
-    """Give the order back as its courier: another is looked for until `search_until`."""
+    """Give a broadcast order back as its courier: another is looked for until `search_until`."""
 
     verb: ClassVar[str] = "hand_back"
     search_until: datetime | None = None
-    reason: str | None = None
+    reason: Reason | None = None
+
+
+class Release(_Command, frozen=True):
+    """Give the order back before its pickup, as its courier. The service sets until when another
+    is looked for, or may take it from the pool."""
+
+    verb: ClassVar[str] = "release"
+    reason: Reason
+    search_until: datetime | None = None
+
+
+class TakeBack(_Command, frozen=True):
+    """Bring back to the pickup what could not be handed over."""
+
+    verb: ClassVar[str] = "take_back"
+    reason: Reason
+
+
+class FinishReturn(_Command, frozen=True):
+    """Hand over at the pickup what was brought back."""
+
+    verb: ClassVar[str] = "finish_return"
+
+
+class LeaveBehind(_Command, frozen=True):
+    """Leave at the drop-off what could not be handed over. An order that asks for proof there
+    wants a photo of this, whatever the proof is that it asks for: that is the `evidence`."""
+
+    verb: ClassVar[str] = "leave"
+    reason: Reason
+    evidence: Evidence = NO_EVIDENCE
+
+
+class Discard(_Command, frozen=True):
+    """Throw away what could not be handed over."""
+
+    verb: ClassVar[str] = "discard"
+    reason: Reason
 
 
 class Confirm(_Command, frozen=True):
@@ -204,6 +246,7 @@ class Reject(_Command, frozen=True):
     """Refuse the order as its merchant."""
 
     verb: ClassVar[str] = "reject"
+    reason: Reason | None = None
 
 
 class RetrySearch(_Command, frozen=True):
@@ -232,6 +275,11 @@ Command = (
     | OpenToNearby
     | Withdraw
     | HandBack
+    | Release
+    | TakeBack
+    | FinishReturn
+    | LeaveBehind
+    | Discard
     | Confirm
     | Prepare
     | MakeReady

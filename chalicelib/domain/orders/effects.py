@@ -17,9 +17,20 @@ from chalicelib.domain.events import Event, draft_event, order_stream
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flow import Effect, Transition
-from chalicelib.domain.orders.model import ACTIVATED, Order
+from chalicelib.domain.orders.model import ACTIVATED, Order, Status
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
+
+# The times of what one courier did with an order before its pickup, and on the way with a meal.
+_COURIERS_TIMES = frozenset(
+    {
+        Status.ACCEPTED.value,
+        Status.AT_PICKUP.value,
+        Status.IN_TRANSIT.value,
+        "departed",  # domain/orders/progress.py
+    }
+)
 
 
 def draft_order_event(order: Order, type_: str, to: str, now: datetime, **fields: Any) -> Event:
@@ -123,7 +134,57 @@ def decline_offer(order: Order, command: commands.Decline, now: datetime) -> Tra
     """Take the order from the courier who will not have it. Raises OfferGone."""
     _check_offer(order, now)
     order = replace(order, courier_id=None, offer=None)
-    return order, (draft_for_customer(order, events.ORDER_DECLINED, now),)
+    data = encode_reason(command.reason)
+    return order, (draft_for_customer(order, events.ORDER_DECLINED, now, data=data),)
+
+
+def encode_reason(reason: Reason | None) -> dict[str, Any]:
+    """Make the data by which an event tells a reason: the words of it, which contracts repeat, the
+    code, which is counted, and the note. Nothing where there is none."""
+    if reason is None:
+        return {}
+    note = {"note": reason.note} if reason.note else {}
+    return {"reason": reason.text, "reason_code": reason.code, **note}
+
+
+def take_from_courier(
+    order: Order, search_until: datetime | None, status: Status, now: datetime
+) -> Order:
+    """Return an order that its courier gives back before the pickup as one that is anybody's but
+    theirs. The times of that courier's steps are no longer the order's; `status` is its new one."""
+    courier_id = order.courier_id
+    assert courier_id is not None, "only the courier who has an order gives it back"
+    timeline = {name: at for name, at in order.timeline.items() if name not in _COURIERS_TIMES}
+    return replace(
+        order,
+        courier_id=None,
+        courier=None,
+        offer=None,
+        releases=order.releases + 1,
+        released_by=_with_last(order.released_by, courier_id),
+        excluded=_with_last(order.excluded, courier_id),
+        search_until=search_until,
+        timeline={**timeline, status.value: now, "released": now},
+    )
+
+
+def release_order(order: Order, command: commands.Release, now: datetime) -> Transition:
+    """Take the order from the courier who gives it back: another is searched for."""
+    order = take_from_courier(order, command.search_until, order.status, now)
+    data = encode_reason(command.reason)
+    return order, (draft_for_customer(order, events.ORDER_RELEASED, now, data=data),)
+
+
+def notify_of_failure(
+    order: Order,
+    command: commands.TakeBack | commands.LeaveBehind | commands.Discard,
+    now: datetime,
+) -> Transition:
+    """Tell the customer that the order could not be handed over, why, and what becomes of it."""
+    data = encode_reason(command.reason)
+    return order, (
+        draft_for_customer(order, events.DELIVERY_FAILED, now, courier=order.courier, data=data),
+    )
 
 
 def _check_offer(order: Order, now: datetime) -> None:
@@ -159,13 +220,14 @@ def give_up_search(order: Order, command: commands.GiveUp, now: datetime) -> Tra
 def retry_search(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
     """Begin a new search, in which everybody may be asked again."""
     until = command.search_until
-    return replace(order, excluded=(), courier_id=None, search_until=until), ()
+    order = replace(order, excluded=(), released_by=(), courier_id=None, search_until=until)
+    return order, ()
 
 
 def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Transition:
     """Call the order off; its customer hears of it, and the courier who has it, if anybody."""
     order = replace(order, offer=None, next_search_at=None)
-    data = {"reason": command.reason} if command.reason else {}
+    data = encode_reason(command.reason)
     recipients = list_both_sides(order)
     return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
 
@@ -253,4 +315,9 @@ EFFECTS: dict[str, Effect] = {
     "pick_up": notify_only(events.ORDER_PICKED_UP),
     "reach": reach_dropoff,
     "deliver": notify_only(events.ORDER_DELIVERED),
+    "release": release_order,
+    "take_back": notify_of_failure,
+    "leave": notify_of_failure,
+    "discard": notify_of_failure,
+    "finish_return": notify_only(events.DELIVERY_RETURNED),
 }

@@ -32,11 +32,15 @@ from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.proof_checks import keep_proof, owes_proof, require_proof
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import ONE_PASS, Schedule
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import InvalidTransition, NotFound
+
+# What was the reason for a step before is none for this.
+_REASONS_END = frozenset({Status.DONE, Status.CANCELLED})
 
 
 def create_order(
@@ -120,6 +124,9 @@ def apply_step(
     timeline = order.timeline
     if status is not order.status:
         timeline = {**timeline, status.value: now}
-    moved = replace(order, status=status, updated_at=now, timeline=timeline)
+    reason: Reason | None = getattr(command, "reason", None)
+    if reason is None and status not in _REASONS_END:
+        reason = order.reason  # why an order searches again, say, is true until it ends
+    moved = replace(order, status=status, updated_at=now, timeline=timeline, reason=reason)
     after, drafts = FLOWS[order.details.flow].effects[command.verb](moved, command, now)
     return note_step(order, after, command, actor, now), drafts

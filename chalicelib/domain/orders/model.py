@@ -12,6 +12,7 @@ from chalicelib.domain.events import Entry, Outbox, order_stream
 from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
@@ -30,16 +31,23 @@ class Status(str, Enum):
     ACCEPTED = "accepted"
     AT_PICKUP = "at_pickup"
     IN_TRANSIT = "in_transit"
+    RETURNING = "returning"  # could not be handed over: its courier brings it back
     DONE = "done"
     CANCELLED = "cancelled"
     UNSERVED = "unserved"
+    # Picked up, and not handed over:
+    RETURNED = "returned"  # at the pickup again
+    LEFT = "left"  # at the drop-off, with nobody who took it
+    DISCARDED = "discarded"
 
 
 # In the timeline of an order that was scheduled.
 SCHEDULED, ACTIVATED = Status.SCHEDULED.value, "activated"
 # A courier has accepted the order and is not done with it.
 WITH_COURIER = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
-TERMINAL_STATUSES = frozenset({Status.DONE, Status.CANCELLED, Status.UNSERVED})
+# It was picked up, could not be handed over, and is out of its courier's hands.
+UNDELIVERED_STATUSES = frozenset({Status.RETURNED, Status.LEFT, Status.DISCARDED})
+TERMINAL_STATUSES = UNDELIVERED_STATUSES | {Status.DONE, Status.CANCELLED, Status.UNSERVED}
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,11 +61,14 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     or to collect what is ready. A scheduled order becomes active at its `next_search_at`. `plan`
     has the searches that are to come where there may be several, until somebody has the order.
     `timeline` has the time of each status, and of what has no status of its own: placed,
-    activated, reached, departed, handed_back. `options` are what its customer added; `keys` those
-    of the request that places it: rows of their own, written with it. `price` is what was agreed
-    before, by a quote: without it the order costs what its flow says in the end. `proof` is how
-    far the proof that the options ask for has been given. `changes` are the newest of its history;
-    those before them, if any, are in the row that `history_token` names.
+    activated, reached, departed, handed_back, released. `options` are what its customer added;
+    `keys` those of the request that places it: rows of their own, written with it. `price` is what
+    was agreed before, by a quote: without it the order costs what its flow says in the end.
+    `proof` is how far the proof that the options ask for has been given. `changes` are the newest
+    of its history; those before them, if any, are in the row that `history_token` names.
+    `reason` is the last that was given for a step, unless the order ended otherwise since.
+    `releases` counts the couriers who gave it back; `released_by` are those of them who are not
+    asked again in this search. `parent_id` is the order that this one tries again.
     """
 
     id: int
@@ -84,6 +95,10 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     proof: OrderProof = NOTHING_PROVEN
     changes: tuple[Change, ...] = ()
     history_token: str | None = None
+    reason: Reason | None = None
+    releases: int = 0
+    released_by: tuple[str, ...] = ()
+    parent_id: int | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -18,6 +18,7 @@ class Permission(Enum):
     ADMIN = "admin"
     OWNER = "owner"  # the customer who placed the order
     OWNER_OR_ADMIN = "owner_or_admin"
+    OWNER_MERCHANT_OR_ADMIN = "owner_merchant_or_admin"
     MERCHANT = "merchant"  # whoever owns the restaurant of the order
     COURIER = "courier"  # any courier
     ASSIGNEE = "assignee"  # the courier who has the order, or is offered it
@@ -73,6 +74,10 @@ def _is_owner(order: Order, actor: Actor) -> bool:
 
 def _is_owner_or_admin(order: Order, actor: Actor) -> bool:
     return _is_owner(order, actor) or _is_admin(order, actor)
+
+
+def _has_a_say(order: Order, actor: Actor) -> bool:
+    return _is_owner_or_admin(order, actor) or _is_merchant(order, actor)
 
 
 def _is_merchant(order: Order, actor: Actor) -> bool:
@@ -142,6 +147,7 @@ RULES: Mapping[Permission, Rule] = {
     Permission.HOLDER: Rule(_is_holder, _refuse_late),
     Permission.OWNER: Rule(_is_owner, _hide_order),
     Permission.OWNER_OR_ADMIN: Rule(_is_owner_or_admin, _hide_order),
+    Permission.OWNER_MERCHANT_OR_ADMIN: Rule(_has_a_say, _hide_order),
     Permission.ADMIN: Rule(_is_admin, _hide_order),
     Permission.MERCHANT: Rule(_is_merchant, _hide_order),
 }

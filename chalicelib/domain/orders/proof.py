@@ -14,28 +14,13 @@ from enum import Enum
 
 import msgspec
 
+from chalicelib.domain.orders.reasons import ALLOWED_REASONS
+from chalicelib.domain.people import Role
+
 PIN_DIGITS = 6
 MAX_PIN_TRIES = 5
 # What an admin may say of an override: any reason of anybody's, and an admin's own.
-OVERRIDE_REASONS = (
-    "changed_mind",
-    "too_long",
-    "wrong_address",
-    "price",
-    "vehicle",
-    "accident",
-    "too_far",
-    "not_ready",
-    "no_access",
-    "unsafe",
-    "closed",
-    "out_of_stock",
-    "too_busy",
-    "fraud",
-    "lost",
-    "override",
-    "other",
-)
+OVERRIDE_REASONS = ALLOWED_REASONS[Role.ADMIN]
 
 
 class Stop(str, Enum):

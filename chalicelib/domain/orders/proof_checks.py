@@ -24,7 +24,11 @@ from chalicelib.domain.orders.proof import (
 )
 from chalicelib.errors import Conflict, ProofLocked, ProofRequired, WrongPin
 
-_STOPS: Mapping[type, Stop] = {commands.PickUp: Stop.PICKUP, commands.Deliver: Stop.DROPOFF}
+_STOPS: Mapping[type, Stop] = {
+    commands.PickUp: Stop.PICKUP,
+    commands.Deliver: Stop.DROPOFF,
+    commands.LeaveBehind: Stop.DROPOFF,
+}
 _AT: Mapping[Stop, str] = {Stop.PICKUP: "the pickup", Stop.DROPOFF: "the drop-off"}
 
 
@@ -37,6 +41,23 @@ def list_missing(order: Order, stop: Stop) -> tuple[ProofKind, ...]:
     """List the kinds that are asked for at a stop and were not given yet."""
     known = order.proof.get_stop(stop)
     return tuple(kind for kind in order.options.proof.get_kinds(stop) if not known.has_kind(kind))
+
+
+def list_needed(order: Order, command: Command) -> tuple[ProofKind, ...]:
+    """List the kinds that a command has to bring. What is left at the drop-off of an order that
+    asks for proof there is shown by a photo: nobody is there to say a PIN, or to sign."""
+    stop = find_stop(command)
+    if stop is None:
+        return ()
+    if not isinstance(command, commands.LeaveBehind):
+        return list_missing(order, stop)
+    has_photo = order.proof.get_stop(stop).has_kind(ProofKind.PHOTO)
+    return (ProofKind.PHOTO,) if is_left_with_photo(order) and not has_photo else ()
+
+
+def is_left_with_photo(order: Order) -> bool:
+    """Say whether an order that is left at its drop-off wants a photo of that."""
+    return bool(order.options.proof.get_kinds(Stop.DROPOFF))
 
 
 def owes_proof(order: Order, command: Command) -> bool:
@@ -61,7 +82,7 @@ def require_proof(order: Order, command: Command) -> None:
     if stop is None or order.options.proof == NO_PROOF:
         return
     evidence = _get_evidence(command)
-    missing = list_missing(order, stop)
+    missing = list_needed(order, command)
     if ProofKind.PIN in missing:
         _check_pin(order, stop, evidence)
     given = {file.kind for file in evidence.files}
@@ -81,7 +102,7 @@ def keep_proof(order: Order, command: Command, now: datetime) -> Order:
     known, evidence, missing = (
         order.proof.get_stop(stop),
         _get_evidence(command),
-        list_missing(order, stop),
+        list_needed(order, command),
     )
     known = replace(
         known,
@@ -123,7 +144,9 @@ def check_asked(order: Order, stop: Stop, kind: ProofKind) -> None:
 
 
 def _get_evidence(command: Command) -> Evidence:
-    assert isinstance(command, commands.PickUp | commands.Deliver), "find_stop has found one"
+    assert isinstance(command, commands.PickUp | commands.Deliver | commands.LeaveBehind), (
+        "find_stop has found one"
+    )
     return command.evidence
 
 

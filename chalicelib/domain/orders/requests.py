@@ -11,6 +11,7 @@ import msgspec
 from chalicelib.domain.details import OrderDetails, TripRequest
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.placing import NO_EXTRAS, PlacingExtras
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Fix
 from chalicelib.domain.request_keys import RequestKey
 
@@ -73,7 +74,7 @@ class CancelOrder(msgspec.Struct, frozen=True):
     """Ask to call an order off, as its customer or its courier. Answered with the Order."""
 
     order_id: int
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class RateCourier(msgspec.Struct, frozen=True):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from chalicelib.contracts.base import read_boolean, read_text
 from chalicelib.contracts.courier.socket import read_location, render_delivery_order
 from chalicelib.contracts.proof import read_pin
+from chalicelib.contracts.reasons import read_chosen_reason, read_failure, read_reason
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.reasons import ALLOWED_REASONS, FAILURE_REASONS
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.responses import Reply
@@ -49,6 +51,30 @@ def step_view(command: Command) -> View:
     return take_step
 
 
+def decline_order(call: Call) -> Reply:
+    """Decline the order that is offered to the courier."""
+    order_id = _read_own_order_id(call)
+    command = commands.Decline(read_reason(call.read_body(), Role.COURIER))
+    order = call.services.courier_orders.take_step(call.actor, order_id, command)
+    return render_delivery_order(order)
+
+
+def release_order(call: Call) -> Reply:
+    """Give an accepted order back before its pickup."""
+    order_id = _read_own_order_id(call)
+    reason = read_chosen_reason(call.read_body(), ALLOWED_REASONS[Role.COURIER])
+    return render_delivery_order(call.services.rides.release_order(call.actor, order_id, reason))
+
+
+def fail_order(call: Call) -> Reply:
+    """Say that an order can't be handed over, and what becomes of it."""
+    order_id = _read_own_order_id(call)
+    body = call.read_body()
+    command = read_failure(body, read_chosen_reason(body, FAILURE_REASONS))
+    order = call.services.courier_orders.take_step(call.actor, order_id, command)
+    return render_delivery_order(order)
+
+
 def get_active_order(call: Call) -> Reply:
     """Show the order that the courier has at hand."""
     order = call.services.customer_orders.poll_active_order(call.actor.id)
@@ -75,11 +101,15 @@ ROUTES = (
     Route("POST", "/v1/courier/availability", set_availability, Role.COURIER),
     Route("POST", "/v1/courier/location", record_location, Role.COURIER),
     Route("POST", "/v1/courier/orders/accept", accept_order, Role.COURIER),
-    Route("POST", "/v1/courier/orders/decline", step_view(commands.Decline()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/decline", decline_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/arrived", step_view(commands.Arrive()), Role.COURIER),
     Route("POST", "/v1/courier/orders/picked", step_view(commands.PickUp()), Role.COURIER),
     Route("POST", "/v1/courier/orders/reached", step_view(commands.ReachDropoff()), Role.COURIER),
     Route("POST", "/v1/courier/orders/delivered", step_view(commands.Deliver()), Role.COURIER),
+    # No spec has these: ours, for couriers of all flows.
+    Route("POST", "/v1/courier/orders/release", release_order, Role.COURIER),
+    Route("POST", "/v1/courier/orders/failed", fail_order, Role.COURIER),
+    Route("POST", "/v1/courier/orders/returned", step_view(commands.FinishReturn()), Role.COURIER),
     # Spec 000 has both spellings.
     Route("GET", "/v1/courier/active-order", get_active_order, Role.COURIER),
     Route("GET", "/v1/courier/activeOrder", get_active_order, Role.COURIER),

@@ -8,6 +8,8 @@ from chalicelib.contracts.drivers.socket import (
     render_hail_order,
     render_pending_orders,
 )
+from chalicelib.contracts.placing import render_state
+from chalicelib.contracts.reasons import read_reason
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
@@ -25,7 +27,11 @@ def place_driver_order(call: Call) -> Reply:
 
 def list_driver_orders(call: Call) -> Reply:
     """Show the driver who polls the order that is offered to them, if one is."""
-    return render_pending_orders(call.services.customer_orders.poll_offer(call.actor.id))
+    offered = call.services.customer_orders.poll_offer(call.actor.id)
+    body = render_pending_orders(offered)
+    if offered:
+        body["orders"] = [{**one, **render_state(offered)} for one in body["orders"]]
+    return body
 
 
 def accept_driver_order(call: Call, order_id: str) -> Reply:
@@ -37,7 +43,8 @@ def accept_driver_order(call: Call, order_id: str) -> Reply:
 def decline_driver_order(call: Call, order_id: str) -> Reply:
     """Decline the order that is offered to the driver."""
     id_ = read_order_id(order_id)
-    order = call.services.courier_orders.take_step(call.actor, id_, commands.Decline())
+    command = commands.Decline(read_reason(call.read_body(), Role.COURIER))
+    order = call.services.courier_orders.take_step(call.actor, id_, command)
     return render_declined_order(order)
 
 

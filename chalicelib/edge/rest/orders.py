@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.contracts.amendments import read_amendment
-from chalicelib.contracts.base import read_optional_text, read_text
+from chalicelib.contracts.base import read_text
 from chalicelib.contracts.courier.socket import read_delivery_order, render_courier
 from chalicelib.contracts.history import render_history
+from chalicelib.contracts.reasons import read_reason
 from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, read_order_id
@@ -40,7 +41,7 @@ def amend_order(call: Call, order_id: str) -> Reply:
 
 def cancel_order(call: Call, order_id: str) -> Reply:
     """Cancel an order, for its customer or an admin."""
-    reason = read_optional_text(call.read_body().get("reason"), "reason")
+    reason = read_reason(call.read_body(), call.actor.role)
     id_ = read_order_id(order_id)
     return render_order(call.services.customer_orders.cancel_order(call.actor, id_, reason))
 
@@ -64,6 +65,13 @@ def get_order_history(call: Call, order_id: str) -> Reply:
     return render_history(shown.entries, shown.left_out)
 
 
+def reattempt_order(call: Call, order_id: str) -> Reply:
+    """Try again, by an order of its own, what could not be handed over."""
+    id_ = read_order_id(order_id)
+    placed = call.services.reattempts.reattempt_order(call.actor, id_, call.read_key())
+    return reply_placed(call, placed, render_order(placed.order))
+
+
 def get_active_order(call: Call) -> Reply:
     """Show the customer's newest unfinished order, and its courier once there is one."""
     order = call.services.customer_orders.find_active_for_customer(call.actor.id)
@@ -83,6 +91,14 @@ ROUTES = (
     Route("GET", "/v1/orders/{order_id}/history", get_order_history),
     Route("POST", "/v1/orders/{order_id}/cancel", cancel_order),
     Route("POST", "/v1/orders/{order_id}/retry", retry_order),
+    Route(
+        "POST",
+        "/v1/orders/{order_id}/reattempt",
+        reattempt_order,
+        Role.CUSTOMER,
+        Role.MERCHANT,
+        Role.ADMIN,
+    ),
     Route("POST", "/v1/admin/orders/{order_id}/assign", assign_order, Role.ADMIN),
     # Spec 000 has both spellings.
     Route("GET", "/v1/customer/active-order", get_active_order, Role.CUSTOMER),

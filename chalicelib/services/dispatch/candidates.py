@@ -39,14 +39,14 @@ def find_candidates(roster: Roster, look: Look, lost: set[str]) -> list[Courier]
     """Find free couriers to ask, the best first. `lost` are those whose claim has failed.
 
     Only when nobody else is left, and `ask_again`, those who were asked before; but never the last
-    one (spec 004: to another driver).
+    one (spec 004: to another driver), nor one who gave the order back.
     """
-    excluded = look.order.excluded
+    excluded, never = look.order.excluded, {*look.order.released_by, *lost}
     passed = excluded if look.policy.exclude == "all" else excluded[-1:]
-    found = _find_best(roster, look, {*passed, *lost})
+    found = _find_best(roster, look, {*passed, *never})
     if found or not look.ask_again:
         return found
-    return _find_best(roster, look, {*excluded[-1:], *lost})
+    return _find_best(roster, look, {*excluded[-1:], *never})
 
 
 def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from chalicelib.domain import events
 from chalicelib.domain.messaging.connections import pool_room
-from chalicelib.domain.orders.commands import Command, MakeReady
+from chalicelib.domain.orders.commands import Command, MakeReady, Release
 from chalicelib.domain.orders.effects import draft_for_courier
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
@@ -43,9 +45,12 @@ class OpenPool:
     def complete_command(
         self, order: Order, actor_id: str, command: Command, now: datetime
     ) -> Command:
-        """Set until when an order waits that becomes ready; return any other command as it is."""
+        """Set until when an order waits that becomes ready, or that is given back; return any other
+        command as it is."""
         if isinstance(command, MakeReady):
             return MakeReady(collect_until=now + self._ready_ttl)
+        if isinstance(command, Release):
+            return replace(command, search_until=now + self._ready_ttl)
         return command
 
     def on_committed(self, stored: Order | None, order: Order) -> None:
@@ -56,13 +61,14 @@ class OpenPool:
         elif was_open and not order.is_open:
             self._post_taken(order)
 
-    def list_open_orders(self, pool: str) -> list[Order]:
-        """List the orders that any courier of a pool may take, the newest last.
+    def list_open_orders(self, actor: Actor, pool: str) -> list[Order]:
+        """List the orders of a pool that a courier may take, the newest last.
 
         Where there are more than MAX_LISTED, those are the newest: what nobody wants must not hide
-        what is new.
+        what is new. What the courier gave back is left out.
         """
-        return self._orders.list_open(pool, MAX_LISTED)
+        found = self._orders.list_open(pool, MAX_LISTED)
+        return [order for order in found if actor.id not in order.released_by]
 
     def list_restaurant_orders(self, actor: Actor) -> list[Order]:
         """List the unfinished orders of all of an owner's restaurants, the newest last.
@@ -77,13 +83,15 @@ class OpenPool:
         return sorted(found, key=lambda order: order.id)[:MAX_LISTED]
 
     def _post_opened(self, order: Order) -> None:
-        """Post an opened order to those of its pool who could take it: nobody who has another."""
+        """Post an opened order to those of its pool who could take it: nobody who has another, or
+        who gave it back."""
         now = self._clock()
         subscribers = self._connections.list_subscribers(pool_room(order.details.flow), now)
-        occupied = self._couriers.find_occupied({one.person_id for one in subscribers})
+        people = {one.person_id for one in subscribers} - {*order.released_by}
+        free = people - self._couriers.find_occupied(people)
         event = draft_for_courier(order, events.ORDER_OPENED, "", now, details=order.details)
         self._fanout.post_to_subscribers(
-            [one for one in subscribers if one.person_id not in occupied], event
+            [one for one in subscribers if one.person_id in free], event
         )
 
     def _post_taken(self, order: Order) -> None:

@@ -38,6 +38,8 @@ from concurrent.futures import wait
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, measure_to_pickup_m
@@ -114,6 +116,16 @@ class SequentialDispatch:
         if order.status is not Status.SEARCHING:
             return self._writer.commit_order(stored, order, events + more)
         return self.offer_next(stored, order, events + more)
+
+    def complete_command(
+        self, order: Order, actor_id: str, command: commands.Command, now: datetime
+    ) -> commands.Command:
+        """Set until when another is searched for who takes an order that is given back; return any
+        other command as it is."""
+        if isinstance(command, commands.Release):
+            until = self.schedules.compute_search_end(order.details.flow, now)
+            return replace(command, search_until=until)
+        return command
 
     def offer_next(
         self,

@@ -10,7 +10,7 @@ from itertools import islice
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import list_subscriber_rooms
-from chalicelib.domain.messaging.event_stats import DeliveryStats, EventCount, EventPage
+from chalicelib.domain.messaging.event_stats import DayCounts, DeliveryStats, EventPage
 from chalicelib.errors import NotFound
 from chalicelib.services.ports import Clock, ConnectionStore, CounterStore, MailboxStore
 
@@ -95,8 +95,8 @@ class EventHistory:
         events = [event for of_day in by_day for event in of_day]
         return sorted(events, key=lambda event: event.at, reverse=True)[:limit]
 
-    def list_counts(self, day: date) -> list[EventCount]:
-        """List how many events of each type a day had."""
+    def list_counts(self, day: date) -> DayCounts:
+        """List how many events of each type a day had, and how often each reason was given."""
         return self._counters.list_counts(day)
 
     def compute_stats(self) -> DeliveryStats:
@@ -108,7 +108,8 @@ class EventHistory:
         )
         subscribers = [subscriber for of_room in by_room for subscriber in of_room]
         today = now.date()
-        recent = self.list_counts(today) + self.list_counts(today - timedelta(days=1))
+        days = (today, today - timedelta(days=1))
+        recent = [count for day in days for count in self.list_counts(day).events]
         return DeliveryStats(
             connections=len(subscribers),
             people=len({subscriber.person_id for subscriber in subscribers}),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from datetime import datetime
 
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_wrong_pin
-from chalicelib.domain.orders.lifecycle import apply_step, permit_step
+from chalicelib.domain.orders.lifecycle import advance_order, apply_step, permit_step
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof_checks import count_wrong_pin
-from chalicelib.domain.people import Actor
+from chalicelib.domain.people import SYSTEM, Actor
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone, WrongPin
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
@@ -30,7 +31,8 @@ trip, a time. Raises to refuse the step."""
 
 class CourierOrders:
     """What couriers do with orders, and merchants with theirs. `completers` has, by the flow, what
-    completes its commands; `pool` reads what does not depend on each other at once."""
+    completes its commands. An order that was given back more than `releases_max` times is searched
+    for no longer. `pool` reads what does not depend on each other at once."""
 
     def __init__(
         self,
@@ -41,9 +43,11 @@ class CourierOrders:
         event_details: EventDetails,
         completers: Mapping[str, CompleteCommand],
         proof: ProofService,
+        releases_max: int,
         pool: Executor,
         clock: Clock,
     ) -> None:
+        self._releases_max = releases_max
         self._people = people
         self._writer = writer
         self._dispatch = dispatch
@@ -91,6 +95,27 @@ class CourierOrders:
             return stored  # the step was taken before
         if complete := self._completers.get(stored.details.flow):
             command = complete(stored, actor.id, command, now)
+        order, events = self._apply_step(actor, stored, status, command, now)
+        if order.status is Status.SEARCHING:  # it was declined, or handed back
+            return self._dispatch.offer_next(stored, order, events)
+        # The wakeups need the events' recipients only, so that they go while details are read.
+        preparation = self._writer.start_preparation(stored, order, events)
+        try:
+            order, events = self._event_details.add_details(order, events)
+        except Exception:
+            wait(preparation)  # a function that is frozen meanwhile would go on at its next call
+            raise
+        requires_duty = FLOWS[order.details.flow].requires_duty
+        return self._writer.commit_order(
+            stored, order, events, preparation=preparation, available_only=requires_duty
+        )
+
+    def _apply_step(
+        self, actor: Actor, stored: Order, status: Status, command: Command, now: datetime
+    ) -> Transition:
+        """Apply a permitted step with the proof that it brings. Where the order was given back too
+        often, the search that would follow is given up with it: in one write, so that nobody sees
+        it searched for. Raises WrongPin, which is counted, and what else apply_step raises."""
         command = self._proof.add_evidence(stored, actor.id, command)
         try:
             order, events = apply_step(stored, status, command, actor, now)
@@ -101,12 +126,7 @@ class CourierOrders:
             self._writer.commit_order(stored, counted, ())
             raise
         self._proof.keep_files(stored, order, actor.id)
-        if order.status is Status.SEARCHING:  # it was declined, or handed back
-            return self._dispatch.offer_next(stored, order, events)
-        # The wakeups need the events' recipients only, so that they go while details are read.
-        preparation = self._writer.start_preparation(stored, order, events)
-        order, events = self._event_details.add_details(order, events)
-        requires_duty = FLOWS[order.details.flow].requires_duty
-        return self._writer.commit_order(
-            stored, order, events, preparation=preparation, available_only=requires_duty
-        )
+        if not isinstance(command, commands.Release) or order.releases <= self._releases_max:
+            return order, events
+        unserved, more = advance_order(order, commands.GiveUp(), SYSTEM, now)
+        return unserved, events + more

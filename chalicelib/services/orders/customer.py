@@ -18,6 +18,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.orders.placing import NO_EXTRAS, PlacedOrder, PlacingExtras, Repeat
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.windows import check_windows
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
@@ -177,6 +178,10 @@ class CustomerOrders:
             raise NotFound("There is no such order.")
         return order
 
+    def get_flow(self, order_id: int) -> str:
+        """Read which flow an order is of, for whoever asks. Raises NotFound."""
+        return self._orders.get_order(order_id).details.flow
+
     def find_active_for_customer(self, customer_id: str) -> Order | None:
         """Find a customer's newest order that is neither finished nor scheduled, its offer expired
         if that is due."""
@@ -230,7 +235,7 @@ class CustomerOrders:
         found = self._orders.get_order(order_id).offer
         return found is not None and found.seq == offer.seq
 
-    def cancel_order(self, actor: Actor, order_id: int, reason: str | None) -> Order:
+    def cancel_order(self, actor: Actor, order_id: int, reason: Reason | None) -> Order:
         """Cancel an order before its pickup, as its customer or as an admin. Raises NotFound,
         InvalidTransition."""
         command = commands.Cancel(reason, by=actor.role.value if actor.role else "")

@@ -41,7 +41,9 @@ from chalicelib.domain.orders.proof import (
 from chalicelib.domain.orders.proof_checks import (
     check_asked,
     find_stop,
+    is_left_with_photo,
     list_missing,
+    list_needed,
     override_proof,
 )
 from chalicelib.domain.people import Actor, Role
@@ -114,9 +116,12 @@ class ProofService:
         """Add to a step at a stop what proves it: whether its PIN is right, and the files that are
         in the bucket now. Raises Unavailable where the bucket does not answer."""
         stop = find_stop(command)
-        missing = list_missing(order, stop) if stop else ()
+        missing = list_needed(order, command)
         if stop is None or not missing:
             return command
+        if isinstance(command, commands.LeaveBehind):
+            found = self._find_files(order, stop, missing, courier_id)
+            return replace(command, evidence=Evidence(None, found))
         assert isinstance(command, commands.PickUp | commands.Deliver), "find_stop has found one"
         is_right = None
         if ProofKind.PIN in missing and command.pin is not None:
@@ -151,8 +156,9 @@ class ProofService:
             raise NotFound("There is no such order.")
         if order.status not in WITH_COURIER and order.status is not Status.READY:
             raise Conflict("You do not have this order at hand.")
-        check_asked(order, stop, kind)
-        if kind not in list_missing(order, stop):
+        if not (stop is Stop.DROPOFF and kind is ProofKind.PHOTO and is_left_with_photo(order)):
+            check_asked(order, stop, kind)
+        if order.proof.get_stop(stop).has_kind(kind):
             raise ProofConfirmed(f"The {kind.value} of this stop is there already.")
         key = make_upload_key(order_id, stop, kind, actor.id)
         return self._get_bucket().make_upload_form(key, content_type, UPLOAD_WITHIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from chalicelib.domain.details import OrderDetails, TripRequest
 from chalicelib.domain.money.fares import (
     Tariffs,
@@ -13,6 +15,7 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, OrderView, Status
 from chalicelib.domain.orders.placing import NO_EXTRAS, PlacedOrder, PlacingExtras
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import InvalidInput
 from chalicelib.services.dispatch.sequential import SequentialDispatch
@@ -81,7 +84,7 @@ class RideService:
         order = self._customer_orders.get_order(actor, order_id)
         return OrderView(order, self._meter.estimate_eta_minutes(order))
 
-    def cancel_ride(self, actor: Actor, order_id: int, reason: str | None) -> Order:
+    def cancel_ride(self, actor: Actor, order_id: int, reason: Reason | None) -> Order:
         """Cancel a ride, as its rider or as its driver. Raises InvalidTransition once it is over,
         NotFound for everybody else."""
         if actor.role is not Role.COURIER:
@@ -89,7 +92,17 @@ class RideService:
         command = self._choose_cancel_command(actor, order_id, reason)
         return self._courier_orders.take_step(actor, order_id, command)
 
-    def _choose_cancel_command(self, actor: Actor, order_id: int, reason: str | None) -> Command:
+    def release_order(self, actor: Actor, order_id: int, reason: Reason) -> Order:
+        """Give an order of any flow back before its pickup, as its courier; of a ride this is its
+        driver's cancel_ride. Raises as CourierOrders.take_step."""
+        if self._customer_orders.get_flow(order_id) != RIDE_FLOW:
+            return self._courier_orders.take_step(actor, order_id, commands.Release(reason))
+        command = self._choose_cancel_command(actor, order_id, reason)
+        if isinstance(command, commands.Withdraw):
+            command = replace(command, before_pickup=True)
+        return self._courier_orders.take_step(actor, order_id, command)
+
+    def _choose_cancel_command(self, actor: Actor, order_id: int, reason: Reason | None) -> Command:
         """Choose what a driver who cancels does: hand the ride back to be searched for anew, once a
         ride and before the trip; else end it for good."""
         order = self._customer_orders.get_order(actor, order_id)

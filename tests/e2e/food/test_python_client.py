@@ -11,6 +11,7 @@ import socketio
 
 from tests.e2e.conftest import Stack
 from tests.e2e.food.test_stock_clients import a_number, order_food
+from tests.functional.kitchen import as_in_frames
 
 NAMESPACE = "/orders"
 WITHIN_S = 10.0
@@ -63,7 +64,7 @@ def test_it_connects_hears_and_is_answered(
 ) -> None:
     """S2-01, S2-02, S2-11, S2-12."""
     order = order_food(stack, restaurant, a_number())
-    assert owner.heard() == ("new-order", {"order": order})
+    assert owner.heard() == ("new-order", {"order": as_in_frames(order)})
     asked = {"orderId": order["id"], "status": "confirmed"}
     assert owner.call("update-order-status", asked) == {"ok": True}
     name, data = owner.heard()

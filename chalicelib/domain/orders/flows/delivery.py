@@ -36,22 +36,37 @@ TRANSITIONS: TransitionTable = {
     },
     Status.ACCEPTED: {
         "arrive": Status.AT_PICKUP,
+        "release": Status.SEARCHING,
         "assign": Status.OFFERED,
         "cancel": Status.CANCELLED,
     },
     Status.AT_PICKUP: {
         "pick_up": Status.IN_TRANSIT,
+        "release": Status.SEARCHING,
         "assign": Status.OFFERED,
         "cancel": Status.CANCELLED,
     },
-    Status.IN_TRANSIT: {"reach": Status.IN_TRANSIT, "deliver": Status.DONE},
+    Status.IN_TRANSIT: {
+        "reach": Status.IN_TRANSIT,
+        "deliver": Status.DONE,
+        "take_back": Status.RETURNING,
+        "leave": Status.LEFT,
+        "discard": Status.DISCARDED,
+    },
+    Status.RETURNING: {"finish_return": Status.RETURNED},
     Status.UNSERVED: {"retry": Status.SEARCHING, "assign": Status.OFFERED},
     Status.DONE: {},
     Status.CANCELLED: {},
+    Status.RETURNED: {},
+    Status.LEFT: {},
+    Status.DISCARDED: {},
 }
 
 # The goods are with a courier who may never be heard of again.
-ADMIN_TRANSITIONS: TransitionTable = {Status.IN_TRANSIT: {"cancel": Status.CANCELLED}}
+ADMIN_TRANSITIONS: TransitionTable = {
+    Status.IN_TRANSIT: {"cancel": Status.CANCELLED},
+    Status.RETURNING: {"cancel": Status.CANCELLED},
+}
 
 PERMISSIONS = {
     "offer": Permission.DISPATCHER,
@@ -67,6 +82,11 @@ PERMISSIONS = {
     "reach": Permission.ASSIGNEE,
     "deliver": Permission.ASSIGNEE,
     "amend": Permission.OWNER_OR_ADMIN,
+    "release": Permission.ASSIGNEE,
+    "take_back": Permission.ASSIGNEE,
+    "finish_return": Permission.ASSIGNEE,
+    "leave": Permission.ASSIGNEE,
+    "discard": Permission.ASSIGNEE,
     "cancel": Permission.OWNER_OR_ADMIN,
     "retry": Permission.OWNER,
     "assign": Permission.ADMIN,
@@ -79,6 +99,10 @@ REPEATS: dict[str, IsRepeat] = {
     "pick_up": stands_in(Status.IN_TRANSIT),
     "reach": has_reached_dropoff,
     "deliver": stands_in(Status.DONE),
+    "take_back": stands_in(Status.RETURNING),
+    "finish_return": stands_in(Status.RETURNED),
+    "leave": stands_in(Status.LEFT),
+    "discard": stands_in(Status.DISCARDED),
     "cancel": stands_in(Status.CANCELLED),
     "assign": is_offered_to_assignee,
 }

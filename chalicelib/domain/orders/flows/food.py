@@ -21,8 +21,10 @@ from chalicelib.domain.orders.effects import (
     amend_order,
     draft_copies,
     draft_for_courier,
+    encode_reason,
     reach_dropoff,
     silence_while_dormant,
+    take_from_courier,
 )
 from chalicelib.domain.orders.flow import (
     Effect,
@@ -42,7 +44,7 @@ from chalicelib.domain.orders.repeats import (
     stands_in,
 )
 from chalicelib.domain.people import Role
-from chalicelib.errors import OfferGone
+from chalicelib.errors import InvalidTransition, OfferGone
 
 TRANSITIONS: TransitionTable = {
     Status.SCHEDULED: {
@@ -61,6 +63,7 @@ TRANSITIONS: TransitionTable = {
         "accept": Status.IN_TRANSIT,
         "assign": Status.READY,
         "pick_up": Status.IN_TRANSIT,
+        "release": Status.READY,  # by the courier to whom an admin has given it
         "give_up": Status.UNSERVED,
     },
     Status.IN_TRANSIT: {
@@ -69,10 +72,18 @@ TRANSITIONS: TransitionTable = {
         "accept": Status.IN_TRANSIT,
         "reach": Status.IN_TRANSIT,
         "deliver": Status.DONE,
+        "release": Status.READY,  # until they have reached the drop-off: see its effect
+        "take_back": Status.RETURNING,
+        "leave": Status.LEFT,
+        "discard": Status.DISCARDED,
     },
+    Status.RETURNING: {"finish_return": Status.RETURNED},
     Status.DONE: {},
     Status.CANCELLED: {},
     Status.UNSERVED: {},
+    Status.RETURNED: {},
+    Status.LEFT: {},
+    Status.DISCARDED: {},
 }
 
 # A kitchen that closed, a courier who is never heard of again: another may still get the meal.
@@ -81,6 +92,7 @@ ADMIN_TRANSITIONS: TransitionTable = {
     Status.PREPARING: {"cancel": Status.CANCELLED},
     Status.READY: {"cancel": Status.CANCELLED},
     Status.IN_TRANSIT: {"cancel": Status.CANCELLED, "assign": Status.READY},
+    Status.RETURNING: {"cancel": Status.CANCELLED},
 }
 
 PERMISSIONS = {
@@ -96,6 +108,11 @@ PERMISSIONS = {
     "pick_up": Permission.ASSIGNEE,
     "reach": Permission.ASSIGNEE,
     "deliver": Permission.ASSIGNEE,
+    "release": Permission.ASSIGNEE,
+    "take_back": Permission.ASSIGNEE,
+    "finish_return": Permission.ASSIGNEE,
+    "leave": Permission.ASSIGNEE,
+    "discard": Permission.ASSIGNEE,
     "give_up": Permission.DISPATCHER,
 }
 
@@ -110,6 +127,10 @@ REPEATS: dict[str, IsRepeat] = {
     "pick_up": stands_in(Status.IN_TRANSIT),
     "reach": has_reached_dropoff,
     "deliver": stands_in(Status.DONE),
+    "take_back": stands_in(Status.RETURNING),
+    "finish_return": stands_in(Status.RETURNED),
+    "leave": stands_in(Status.LEFT),
+    "discard": stands_in(Status.DISCARDED),
 }
 
 
@@ -155,17 +176,46 @@ def make_order_ready(order: Order, command: commands.MakeReady, now: datetime) -
     return order, draft_for_all(order, events.ORDER_READY, now)
 
 
-def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Transition:
+def cancel_order(
+    order: Order, command: commands.Cancel | commands.Reject, now: datetime
+) -> Transition:
     """Call the order off; everybody involved hears of it, with the reason."""
-    data = {"reason": command.reason} if command.reason else {}
+    data = encode_reason(command.reason)
     return order, draft_for_all(order, events.ORDER_CANCELLED, now, data=data)
+
+
+def release_to_pool(order: Order, command: commands.Release, now: datetime) -> Transition:
+    """Take the order from the courier who gives it back: anybody else may take it from the pool.
+    Raises InvalidTransition once they were at the drop-off: by then they have the meal."""
+    if "reached" in order.timeline:
+        allowed = tuple(verb for verb in TRANSITIONS[Status.IN_TRANSIT] if verb != command.verb)
+        raise InvalidTransition(Status.IN_TRANSIT.value, command.verb, allowed)
+    order = take_from_courier(order, command.search_until, order.status, now)
+    data = encode_reason(command.reason)
+    return order, draft_for_customer_and_restaurant(order, events.ORDER_RELEASED, now, data=data)
+
+
+def notify_of_failure(
+    order: Order,
+    command: commands.TakeBack | commands.LeaveBehind | commands.Discard,
+    now: datetime,
+) -> Transition:
+    """Tell customer and restaurant that the order could not be handed over, and why."""
+    data = encode_reason(command.reason)
+    return order, draft_for_customer_and_restaurant(order, events.DELIVERY_FAILED, now, data=data)
+
+
+def notify_of_return(order: Order, command: commands.FinishReturn, now: datetime) -> Transition:
+    """Tell customer and restaurant that the order is at the restaurant again."""
+    return order, draft_for_customer_and_restaurant(order, events.DELIVERY_RETURNED, now)
 
 
 def take_from_pool(order: Order, command: commands.Accept, now: datetime) -> Transition:
     """Give the order to the first courier who asks, and send them on the way with it at once
-    (spec 002, order-accepted). Raises OfferGone if it is another's."""
+    (spec 002, order-accepted). Raises OfferGone if it is another's, or was theirs and they gave
+    it back."""
     courier = command.courier
-    if order.courier_id not in (None, courier.id):
+    if order.courier_id not in (None, courier.id) or courier.id in order.released_by:
         raise OfferGone("Order is no longer available.")
     order = replace(order, courier_id=courier.id, courier=courier)
     claimed = draft_for_courier(order, events.ORDER_CLAIMED, courier.id, now, courier=courier)
@@ -198,7 +248,7 @@ EFFECTS: dict[str, Effect] = {
     "confirm": notify_all(events.ORDER_CONFIRMED),
     "prepare": notify_all(events.ORDER_PREPARING),
     "make_ready": make_order_ready,
-    "reject": notify_all(events.ORDER_CANCELLED),
+    "reject": cancel_order,
     "cancel": silence_while_dormant(cancel_order),
     "accept": take_from_pool,
     "assign": assign_from_pool,
@@ -206,6 +256,11 @@ EFFECTS: dict[str, Effect] = {
     "reach": reach_dropoff,
     "deliver": notify_all(events.ORDER_DELIVERED),
     "give_up": notify_all(events.ORDER_UNSERVED),
+    "release": release_to_pool,
+    "take_back": notify_of_failure,
+    "leave": notify_of_failure,
+    "discard": notify_of_failure,
+    "finish_return": notify_of_return,
 }
 
 FLOW = Flow(

@@ -17,6 +17,7 @@ from chalicelib.domain.orders.effects import (
     draft_copies,
     draft_for_courier,
     draft_for_customer,
+    encode_reason,
     give_up_search,
     list_both_sides,
     reach_dropoff,
@@ -26,6 +27,7 @@ from chalicelib.domain.orders.flow import Effect, Flow, IsRepeat, Transition, Tr
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.permissions import Permission
 from chalicelib.domain.orders.repeats import has_reached_dropoff, stands_in
+from chalicelib.errors import InvalidTransition
 
 TRANSITIONS: TransitionTable = {
     Status.SCHEDULED: {
@@ -162,18 +164,31 @@ def hand_back_order(order: Order, command: commands.HandBack, now: datetime) -> 
         plan=None,  # one search, as of a new order, whatever is left of the windows
         timeline={**order.timeline, "handed_back": now},
     )
-    return order, (draft_for_customer(order, events.ORDER_REOPENED, now),)
+    # Not the words: spec 001 says none when a ride is searched for anew.
+    data = {"reason_code": command.reason.code} if command.reason else {}
+    return order, (draft_for_customer(order, events.ORDER_REOPENED, now, data=data),)
 
 
 def call_off_order(
     order: Order, command: commands.Cancel | commands.Withdraw, now: datetime
 ) -> Transition:
-    """Call the order off, as either side or as an admin; both sides hear who did it."""
+    """Call the order off, as either side or as an admin; both sides hear who did it. Raises
+    InvalidTransition for a courier who gives back what is picked up already."""
+    if isinstance(command, commands.Withdraw):
+        _check_still_before_pickup(order, command)
     order = replace(order, next_search_at=None)
     data = {"by": command.by if isinstance(command, commands.Cancel) else "courier"}
-    data |= {"reason": command.reason} if command.reason else {}
+    data |= encode_reason(command.reason)
     recipients = list_both_sides(order)
     return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
+
+
+def _check_still_before_pickup(order: Order, command: commands.Withdraw) -> None:
+    # Judged here and not by whoever chose the command: the trip may have begun meanwhile.
+    if command.before_pickup and Status.IN_TRANSIT.value in order.timeline:
+        raise InvalidTransition(
+            Status.IN_TRANSIT.value, "release", tuple(TRANSITIONS[Status.IN_TRANSIT])
+        )
 
 
 EFFECTS: dict[str, Effect] = {

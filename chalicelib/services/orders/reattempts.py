@@ -1,0 +1,117 @@
+"""Trying again what could not be handed over, by an order of its own (domain/orders/reattempts.py).
+
+Two who ask at once both find the same key of the parent's free, and each writes it with an order of
+their own: the key lets one of the two through. The other looks again, and finds the first one's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.domain.events import parse_order_id
+from chalicelib.domain.ids import IdSource
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.placing import PlacedOrder, Repeat
+from chalicelib.domain.orders.reattempts import (
+    MAX_CHILDREN,
+    check_reattempt,
+    create_child,
+    get_first_status,
+    has_ended_unmoved,
+    make_child_key,
+)
+from chalicelib.domain.people import Actor
+from chalicelib.domain.request_keys import RequestKey
+from chalicelib.domain.retries import Retries
+from chalicelib.errors import AlreadyReattempted, NotFound, Stale
+from chalicelib.services.dispatch.order_commits import OrderWriter
+from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.ports import Clock, OrderStore
+from chalicelib.services.request_keys import RequestKeys
+
+
+class Reattempts:
+    """Places the children of orders that could not be handed over."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        keys: RequestKeys,
+        writer: OrderWriter,
+        dispatch: SequentialDispatch,
+        ids: IdSource,
+        clock: Clock,
+        retries: Retries | None = None,
+    ) -> None:
+        self._orders = orders
+        self._keys = keys
+        self._writer = writer
+        self._dispatch = dispatch
+        self._ids = ids
+        self._clock = clock
+        self._retries = retries or Retries()
+
+    def reattempt_order(
+        self, actor: Actor, order_id: int, key: RequestKey | None = None
+    ) -> PlacedOrder:
+        """Place the order that tries another again, and look for its courier at once; or return the
+        one that the same request has placed before.
+
+        Raises NotFound for whoever has no say in it, InvalidTransition where there is nothing to
+        try again, AlreadyReattempted while another child may move the thing, KeyReused.
+        """
+
+        def place() -> PlacedOrder:
+            if found := self._find_order(self._keys.find_target(key)):
+                return PlacedOrder(found, Repeat.KEY)
+            parent = self._orders.get_order(order_id)
+            check_reattempt(parent, actor)
+            child_key = self._find_free_key(parent)
+            return PlacedOrder(self._try_place(parent, (child_key, *([key] if key else []))))
+
+        return self._retries.retry_while_stale(place)
+
+    def _find_free_key(self, parent: Order) -> RequestKey:
+        """Find the key of the next child. Raises AlreadyReattempted while there is another one that
+        has moved the thing, or may yet."""
+        child: Order | None = None
+        for nth in range(1, MAX_CHILDREN + 1):
+            key = make_child_key(parent.id, nth)
+            used = self._keys.find_used(key)
+            if used is None:
+                return key
+            child = self._find_order(used.target)
+            if child is None or not has_ended_unmoved(child):
+                break
+        shown = {"id": str(child.id)} if child else {}
+        raise AlreadyReattempted("This order is tried again by another one.", **shown)
+
+    def _try_place(self, parent: Order, keys: tuple[RequestKey, ...]) -> Order:
+        """Place a child under a new id. Raises Stale if the id is taken, or its courier's row, or
+        one of its keys."""
+        now = self._clock()
+        until = self._compute_search_end(parent, now)
+        order, events = create_child(self._ids(), parent, now, until, keys)
+        try:
+            if order.status is not Status.SEARCHING:
+                return self._writer.commit_order(None, order, events)
+            return self._dispatch.offer_next(None, order, events)
+        except Stale:
+            # It may be this very order that is there: the write's answer got lost. Whoever looks
+            # again would take it for somebody else's.
+            found = self._find_order(order.outbox.stream)
+            if found and found.parent_id == parent.id and found.timeline["placed"] == now:
+                return found
+            raise
+
+    def _compute_search_end(self, parent: Order, now: datetime) -> datetime | None:
+        if get_first_status(parent) is Status.READY:
+            return self._dispatch.compute_offer_end(parent, now)
+        return self._dispatch.schedules.compute_search_end(parent.details.flow, now)
+
+    def _find_order(self, stream: str | None) -> Order | None:
+        order_id = parse_order_id(stream) if stream else None
+        try:
+            return self._orders.get_order(order_id) if order_id else None
+        except NotFound:
+            return None
