@@ -85,6 +85,12 @@ def a_step_twice(town: Town) -> None:
     town.history.orders[order.id] = replace(order, changes=(again,))
 
 
+def two_children(town: Town) -> None:
+    parent = delivered(town)
+    for id_ in (7, 8):
+        town.history.orders[id_] = replace(parent, id=id_, parent_id=parent.id)
+
+
 def a_mark(town: Town) -> None:
     MailboxRow("c0").update(actions=[MailboxRow.pending.set(["order#1@1"])])
 
@@ -212,6 +218,7 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "an_order_and_its_courier_agree": (a_busy_courier,),
     "no_order_waits_for_a_machine": (an_overdue_order,),
     "a_history_has_every_step": (a_lost_history, a_step_twice),
+    "a_thing_is_tried_again_by_one_order_at_a_time": (two_children,),
     "nothing_is_left_in_a_mailbox": (a_mark,),
     "every_event_is_once_in_its_log": (a_lost_event,),
     "places_have_no_gaps": (a_gap,),
