@@ -47,7 +47,10 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
     """One running engine for this worker, 0.3 s to start. It is emptied by whoever needs it so."""
-    engine = Ministack(free_port(), tmp_path_factory.mktemp("ministack"))
+    # moto changes the environment's credentials while it runs.
+    credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    folder = tmp_path_factory.mktemp("ministack")
+    engine = Ministack(free_port(), folder, environment=credentials)
     try:
         engine.start()
     except EngineError as error:

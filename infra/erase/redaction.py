@@ -113,7 +113,8 @@ class Redaction(msgspec.Struct, frozen=True):
     def _redact_reason(self, order: Order) -> Reason | None:
         """Return the reason of an order without its words, where they are the person's, or may be
         about them."""
-        concerned = self.owns(order) or self.person_id in order.released_by
+        had_it = self.person_id in (*order.released_by, *order.excluded)  # and gave it back
+        concerned = self.owns(order) or had_it
         return Reason(order.reason.code) if order.reason and concerned else order.reason
 
     def redact_details(self, details: OrderDetails) -> OrderDetails:

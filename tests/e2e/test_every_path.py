@@ -51,7 +51,7 @@ def ask(
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}])
 def test_unknown_is_404_and_another_method_405(stack: Stack, headers: dict[str, str]) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
-        answer = ask(stack, method, "/api/v1/orders", headers)
+        answer = ask(stack, method, "/api/v1/driver-orders", headers)
         assert (answer.status, answer.json()["error"]) == (405, "method_not_allowed")
         assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
         answer = ask(stack, method, "/api/v1/nothing/at%20all", headers)
@@ -64,7 +64,7 @@ def test_a_check_of_the_service_may_ask_for_the_head(stack: Stack) -> None:
     for path in ("/api/health", "/api/console", "/api/client/waybill.js"):
         answer = ask(stack, "HEAD", path)
         assert (answer.status, answer.body) == (200, b"")
-    assert ask(stack, "HEAD", "/api/v1/orders").status == 405
+    assert ask(stack, "HEAD", "/api/v1/driver-orders").status == 405
 
 
 def test_a_preflight_is_answered_and_kept(stack: Stack) -> None:

@@ -266,7 +266,8 @@ def test_a_lost_answer_changes_nothing(name: str) -> None:
             client = scene.world.engine.connection.client
             with Weather(client, WRITES, but=TOLD, lose=nth) as weather:
                 answer = act()
-            assert weather.lost == [call]
+            (lost,) = weather.lost  # of calls side by side another may be the nth
+            assert lost in calls
             found = answer.status, answer.text, facts(scene), heard(scene)
             assert found == expected, call
 
