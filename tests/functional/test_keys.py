@@ -13,6 +13,8 @@ from chalicelib.store.tables import KeyRow, OrderRow
 from tests.builders import DEPOT
 from tests.faults import Crash, CrashingProxy, answers_lost
 from tests.functional.conftest import Engine, MakeWorld
+from tests.functional.hails import hail
+from tests.functional.kitchen import ORDER
 from tests.functional.world import Answer, Someone, World
 
 KEY = "7f6c2a86-5d0e-4f0e-9d0a-0b1f6f3f8c11"
@@ -195,6 +197,19 @@ def test_a_number_stays_taken_after_its_order_ended(world: World) -> None:
     assert place(world, cara, None, external_id="1001").body["id"] == first["id"]
 
 
+def test_an_equal_meal_of_somebody_else_is_not_the_same_request(world: World) -> None:
+    """The numbers of a restaurant's orders are unique among all its customers."""
+    cara, carl = world.customer(), world.customer("carl")
+    path, meal = "/v1/restaurants/789/orders", {**ORDER, "external_id": "1001"}
+    first = world.post(path, meal, cara)
+    refused = world.post(path, meal, carl)
+    assert (refused.status, refused.body["error"]) == (409, "external_id_taken")
+    assert "details" not in refused.body
+    again = world.post(path, meal, cara)
+    assert (again.status, again.body) == (200, first.body)
+    assert count_orders() == 1
+
+
 def test_one_number_in_parallel_makes_one_order(
     make_engine_world: MakeWorld, engine: Engine
 ) -> None:
@@ -228,6 +243,14 @@ def test_malformed_numbers_and_data_are_refused(world: World, bad: dict[str, Any
     refused = place(world, world.customer(), None, **bad)
     assert (refused.status, refused.body["error"]) == (400, "invalid_input")
     assert count_orders() == 0
+
+
+def test_a_driver_who_polls_sees_what_a_hail_was_given(world: World) -> None:
+    driver = world.courier()
+    given: dict[str, Any] = {"external_id": "h-1", "metadata": {"table": "7"}}
+    hail(world, **given)
+    (shown,) = world.get("/v1/driver/orders", driver).body["orders"]
+    assert {name: shown[name] for name in given} == given
 
 
 def test_an_order_without_any_of_it_shows_nothing_of_it(world: World) -> None:

@@ -8,7 +8,7 @@ from chalicelib.contracts.drivers.socket import (
     render_hail_order,
     render_pending_orders,
 )
-from chalicelib.contracts.placing import render_state
+from chalicelib.contracts.placing import render_order_options
 from chalicelib.contracts.reasons import read_reason
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Role
@@ -30,7 +30,7 @@ def list_driver_orders(call: Call) -> Reply:
     offered = call.services.customer_orders.poll_offer(call.actor.id)
     body = render_pending_orders(offered)
     if offered:
-        body["orders"] = [{**one, **render_state(offered)} for one in body["orders"]]
+        body["orders"] = [{**one, **render_order_options(offered)} for one in body["orders"]]
     return body
 
 

@@ -110,7 +110,10 @@ class CustomerOrders:
         if external_key is None or used is None:
             return None
         order = self._find_target(used.target)
-        if order and used.key.request_hash == external_key.request_hash:
+        # A restaurant's numbers are all its customers': somebody else's order is not this request,
+        # however equal the two are.
+        is_own = order is not None and order.details.customer_id == customer_id
+        if order and is_own and used.key.request_hash == external_key.request_hash:
             return PlacedOrder(order, Repeat.EXTERNAL_ID)
         customer = Actor(customer_id, Role.CUSTOMER)
         shown = {"id": str(order.id)} if order and can_see(order, customer) else {}
