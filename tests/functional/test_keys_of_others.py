@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store.tables import ChatRow, KeyRow, OrderRow, PaymentRow, PayoutRow, RatingRow
+from tests.faults import failing
 from tests.functional.conftest import MakeWorld
 from tests.functional.rides import WISH, Client, a_driver, a_ride, a_rider
 from tests.functional.world import Answer, Someone, World
@@ -136,6 +137,19 @@ def test_an_announcement_that_somebody_died_of_is_posted_by_who_asks_again(world
     assert "idempotent-replayed" in send(world, path, body, ada).headers
 
 
+def test_an_announcement_that_could_not_be_posted_is_posted_by_who_asks_again(
+    world: World,
+) -> None:
+    rider = a_rider(world)
+    path, body, ada = an_announcement(world)
+    with failing(world.engine.connection.client, "Query", 500, "InternalServerError"):
+        assert send(world, path, body, ada).status == 503
+    again = send(world, path, body, ada)
+    assert (again.status, "idempotent-replayed" in again.headers) == (201, False)
+    assert rider.heard("server_message").count({"msg": "Storm ahead"}) == 1
+    assert "idempotent-replayed" in send(world, path, body, ada).headers
+
+
 def test_a_ride_that_is_requested_again_on_its_socket_is_one(world: World) -> None:
     rider = a_rider(world)
     first = rider.ask("request_ride", 1, **WISH)
@@ -178,6 +192,15 @@ def test_without_an_event_id_every_request_is_a_new_one(world: World) -> None:
     assert (
         rider.did("request_ride", **WISH)["ride_id"] != rider.did("request_ride", **WISH)["ride_id"]
     )
+    assert not list(KeyRow.scan())
+
+
+def test_an_empty_event_id_is_no_key(world: World) -> None:
+    rider, driver = a_rider(world), a_driver(world)
+    ride_id = a_ride(rider, driver)
+    for text in ("Here", "Here", "Gone"):
+        assert talk(rider, ride_id, "", text)["status"] == "success"
+    assert len(driver.heard("chat_message")) == 3
     assert not list(KeyRow.scan())
 
 

@@ -77,13 +77,12 @@ def add_keys(
     InvalidInput.
 
     A long event_id is a key of its person's. A short one is a key within its own connection: many
-    clients count theirs from 1.
+    clients count theirs from 1. An empty one tells no message from another, and is none.
     """
     if not isinstance(request, PlaceOrder | SendMessage):
         return request
     person_id, request_hash, key = connection.person_id, hash_request(message.name, data), None
-    if message.echo is not None:
-        text = str(message.echo)
+    if text := "" if message.echo is None else str(message.echo):
         make = make_request_key if len(text) >= MIN_KEY else make_connection_key
         owner = person_id if len(text) >= MIN_KEY else connection.id
         key = make(owner, text, request_hash, now)

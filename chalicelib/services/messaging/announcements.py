@@ -15,6 +15,7 @@ from chalicelib.services.ports import Clock
 from chalicelib.services.request_keys import RequestKeys
 
 _POSTING, _POSTED = "announcing@", "announced"
+_LEFT = f"{_POSTING}0"  # by somebody who could not post it: whoever asks next does
 _DIED_AFTER_S = 30.0  # longer than an invocation lives
 
 
@@ -34,7 +35,12 @@ class Announcements:
             return False
         if not self._may_post(key):
             return True
-        self._post(contract, text)
+        try:
+            self._post(contract, text)
+        except Exception:
+            # Whoever asked is told to ask again: they must not be answered that it is posted.
+            self._keys.change_target(key, _LEFT)
+            raise
         self._keys.change_target(key, _POSTED)
         return False
 
