@@ -407,6 +407,18 @@ def test_an_order_is_found_by_its_external_id(engine_world: World) -> None:
     assert ids(world, dan, external_id="A-1") == [parcel]
 
 
+def test_what_has_one_number_in_several_restaurants_is_paged(world: World) -> None:
+    cara = world.customer()
+    meals = []
+    for restaurant in ("789", "790", "791"):
+        world.clock.advance(0.001)
+        meals.append(str(placed(world, cara, restaurant, external_id="M-1")["id"]))
+    assert walk(world, cara, external_id="M-1", limit="1") == meals[::-1]
+    assert walk(world, cara, external_id="M-1", limit="2") == meals[::-1]
+    assert walk(world, cara, external_id="M-1", limit="3", status="active") == meals[::-1]
+    assert "next_cursor" not in fetch(world, cara, external_id="M-1", limit="3").body
+
+
 # Pages
 
 

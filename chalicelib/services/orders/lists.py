@@ -75,8 +75,7 @@ class OrderLists:
         a merchant's restaurants."""
         wanted = _narrow_to(actor, wanted)
         if wanted.external_id is not None and actor.role is not Role.COURIER:
-            ids = sorted(self._find_by_external_id(actor, wanted.external_id), reverse=True)
-            return OrderPage(tuple(self._read_matching(ids[:_CHUNK], wanted)[:limit]))
+            return self._read_by_external_id(actor, wanted, wanted.external_id, limit, position)
         return self._read_page([Section(0, _name_lists(wanted))], wanted, limit, position)
 
     def list_all(
@@ -87,6 +86,22 @@ class OrderLists:
         names = _name_lists(wanted)
         sections = [Section(0, names)] if names else self._walk_days(wanted, position)
         return self._read_page(sections, wanted, limit, position)
+
+    def _read_by_external_id(
+        self,
+        actor: Actor,
+        wanted: OrderFilter,
+        external_id: str,
+        limit: int,
+        position: ListPosition | None,
+    ) -> OrderPage:
+        """Read a page of what has an external id: several, where it is of several restaurants."""
+        below = position.order_id if position else _TOP
+        found = sorted(self._find_by_external_id(actor, external_id), reverse=True)
+        ids = [id_ for id_ in found if id_ < below][:_CHUNK]
+        matching = self._read_matching(ids, wanted)
+        page = tuple(matching[:limit])
+        return OrderPage(page, ListPosition(0, page[-1].id) if len(matching) > limit else None)
 
     def _find_by_external_id(self, actor: Actor, external_id: str) -> set[int]:
         """Find the orders that have an external id: by its key, which is the restaurant's or else
