@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.messaging.wakeups import SearchDue
 from chalicelib.domain.orders.model import Status
 from chalicelib.store.orders import OrderTable
+from tests.aws_events import rest_event
 from tests.builders import DEPOT, north_of
 from tests.faults import Crash, CrashingProxy, answers_lost
 from tests.functional import rides
@@ -20,6 +21,7 @@ from tests.functional.schedules import PLACES, later, pass_hours, place, stored
 from tests.functional.world import Answer, Someone, World
 
 FAR = north_of(DEPOT, 20_000)
+ROUTE = {"/v1/orders/{order_id}": ["PATCH"]}
 
 
 def amend(world: World, order: Any, by: Someone, etag: str | None = '"1"', **patch: Any) -> Answer:
@@ -158,6 +160,17 @@ def test_windows_that_can_not_be_met_are_refused(world: World, minutes: int) -> 
     assert stored(order).version == 1
 
 
+def test_a_patch_may_come_by_the_media_type_of_its_form(world: World) -> None:
+    """RFC 7396 registers one of its own; other bodies are JSON and nothing else."""
+    cara = world.customer()
+    order = place(world, cara, notes="Ring")
+    headers = {"If-Match": '"1"', "content-type": "application/merge-patch+json"}
+    path = f"/v1/orders/{order['id']}"
+    changed = world.call("PATCH", path, {"notes": None}, cara, headers)
+    assert (changed.status, "notes" in changed.body) == (200, False)
+    assert world.call("POST", "/v1/orders", {}, cara, headers).status == 415
+
+
 # If-Match
 
 
@@ -188,6 +201,16 @@ def test_what_is_no_entity_tag_is_refused(world: World, etag: str) -> None:
     order = place(world, cara)
     assert amend(world, order, cara, etag, notes="x").status == 400
     assert stored(order).version == 1
+
+
+def test_a_list_of_versions_may_come_in_several_lines(world: World) -> None:
+    cara = world.customer()
+    path = f"/v1/orders/{place(world, cara)['id']}"
+    sent = [("content-type", "application/json"), ("authorization", f"Bearer {cara.token}")]
+    for mine, status in (('"1"', 200), ('"7"', 412)):
+        lines = [*sent, ("If-Match", mine), ("If-Match", '"9"')]
+        event = rest_event(ROUTE, "PATCH", path, lines, b'{"notes": "x"}')
+        assert world.hand(event).status == status
 
 
 def test_without_a_version_nothing_is_changed(world: World) -> None:

@@ -48,6 +48,13 @@ class PublicCall(msgspec.Struct, frozen=True):
             raise InvalidInput("The body must be a JSON object.")
         return body
 
+    def read_header(self, name: str) -> str | None:
+        """Read a header whose value is a list, also if it was sent in several lines (RFC 9110,
+        5.3); None where it is absent. `name` is in lower case."""
+        named = self.request.to_original_event().get("multiValueHeaders") or {}
+        lines = [one for sent, values in named.items() if sent.lower() == name for one in values]
+        return ", ".join(lines) if lines else self.request.headers.get(name)
+
     def read_query(self, *names: str) -> dict[str, str]:
         """Read the query's values of these names, where they are given.
 

@@ -13,7 +13,7 @@ from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.placing import read_extras, reply_placed, show_pins
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route
-from chalicelib.edge.rest.versions import read_if_match, reply_with_version
+from chalicelib.edge.rest.versions import IF_MATCH, read_if_match, reply_with_version
 
 
 def place_order(call: Call) -> Reply:
@@ -32,7 +32,7 @@ def get_order(call: Call, order_id: str) -> Reply:
 def amend_order(call: Call, order_id: str) -> Reply:
     """Change a scheduled order, for its customer or an admin."""
     patch, id_ = call.read_body(), read_order_id(order_id)
-    matches = read_if_match(call.request.headers)
+    matches = read_if_match(call.read_header(IF_MATCH))
     order = call.services.amendments.amend_order(
         call.actor, id_, matches, lambda stored: read_amendment(patch, stored)
     )

@@ -16,6 +16,9 @@ from chalicelib.edge.app_services import Services, ServicesFactory
 from chalicelib.edge.rest.calls import Call, PublicCall, authorize, decode_path_text
 from chalicelib.edge.rest.responses import Reply, run_view
 
+JSON_TYPES = ("application/json",)
+PATCH_TYPES = (*JSON_TYPES, "application/merge-patch+json")  # RFC 7396
+
 
 class View(Protocol):
     """What answers a call of somebody with a token."""
@@ -73,7 +76,9 @@ def _add_route(app: Chalice, route: Route | PublicRoute, get_services: ServicesF
         return route.call_view(get_services(), current_request(app), parameters)
 
     # Chalice passes what a path captured by name. It would copy a docstring into the template.
-    @app.route(route.path, methods=[route.method])
+    types = list(PATCH_TYPES if route.method == "PATCH" else JSON_TYPES)
+
+    @app.route(route.path, methods=[route.method], content_types=types)
     def handle(**captured: str) -> Response:
         return run_view(call_view, captured)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from chalice.app import Response
 
@@ -30,13 +29,12 @@ def format_etag(version: int) -> str:
     return f'"{version}"'
 
 
-def read_if_match(headers: Mapping[str, str]) -> MatchVersion:
+def read_if_match(value: str | None) -> MatchVersion:
     """Read which versions may be changed: one of a list of tags, or any for `*`. Tags are compared
     strongly, as RFC 9110 has it: a weak one is never the one.
 
     Raises PreconditionRequired where the header is missing, InvalidInput where it is none.
     """
-    value = headers.get(IF_MATCH)
     if value is None:
         raise PreconditionRequired("Say by If-Match which ETag is to be changed.")
     if value.strip() == "*":
