@@ -15,6 +15,7 @@ WaybillError                     code               http_status
 │   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
 │   ├── NotOnline                not_online         409   the courier is off duty
 │   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
+│   ├── TooEarly                 too_early          409   carries no_show_at: still to wait
 │   ├── NotAtPickup              not_at_pickup      409   no fresh fix near the pickup
 │   ├── AlreadyRated             already_rated      409
 │   ├── AlreadyReattempted       already_reattempted 409  carries the id of the order that does
@@ -43,6 +44,7 @@ Errors are raised where the rule lives and worded at the edges.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 
@@ -130,6 +132,16 @@ class NoTariff(Conflict):
 
 class NotAtPickup(Conflict):
     code = "not_at_pickup"
+
+
+class TooEarly(Conflict):
+    """A no-show before its courier has waited long enough: until `no_show_at`."""
+
+    code = "too_early"
+
+    def __init__(self, no_show_at: datetime) -> None:
+        super().__init__("There is still time for somebody to come.")
+        self.no_show_at = no_show_at
 
 
 class AlreadyRated(Conflict):

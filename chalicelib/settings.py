@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True):
     ride_search_ttl: timedelta = timedelta(seconds=300)
     food_ready_ttl: timedelta = timedelta(seconds=7200)
     schedule_lead: timedelta = timedelta(seconds=1200)
+    no_show_after_pickup: timedelta = timedelta(seconds=300)
+    no_show_after_dropoff: timedelta = timedelta(seconds=480)
     releases_max: int = 3
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
@@ -133,6 +135,8 @@ _TIMES = (
     ("ride_search_ttl", "RIDE_SEARCH_TTL_S", 1, _DAY_S),
     ("food_ready_ttl", "FOOD_READY_TTL_S", 1, _DAY_S),
     ("schedule_lead", "SCHEDULE_LEAD_S", 0, _DAY_S),
+    ("no_show_after_pickup", "NO_SHOW_AFTER_PICKUP_S", 1, _DAY_S),
+    ("no_show_after_dropoff", "NO_SHOW_AFTER_DROPOFF_S", 1, _DAY_S),
     ("auth_deadline", "AUTH_DEADLINE_S", 1, _DAY_S),
     ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
     ("quote_ttl", "QUOTE_TTL_S", 1, _DAY_S),

@@ -54,6 +54,9 @@ def an_order(status: Status = Status.SEARCHING, **changes: Any) -> Order:
     elif status not in (Status.SEARCHING, Status.UNSERVED, Status.CANCELLED):
         defaults |= {"courier_id": "dan", "offers_made": 1, "offered_to": ("dan",)}
         defaults |= {"excluded": ("dan",)}
+    if status is Status.AT_PICKUP:  # for long enough
+        defaults["timeline"] = {"placed": NOW, "at_pickup": NOW}
+        defaults["no_show_at"] = NOW
     if status is Status.OFFERED:
         defaults["offer"] = an_offer()
     elif "courier_id" in defaults:

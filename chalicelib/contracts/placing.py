@@ -18,6 +18,7 @@ from chalicelib.contracts.proof import read_proof_rules, render_proof
 from chalicelib.contracts.reasons import render_reason
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import OrderOptions
+from chalicelib.domain.orders.waiting import find_waiting_since
 from chalicelib.domain.orders.windows import Windows
 from chalicelib.domain.request_keys import MAX_EXTERNAL_ID, MAX_KEY
 from chalicelib.errors import InvalidInput
@@ -101,11 +102,13 @@ def render_state(order: Order) -> dict[str, Any]:
 
 def render_order_options(order: Order) -> dict[str, Any]:
     """Render what each REST view of an order shows beside its contract's own fields: always
-    `state`, the status in no contract's words; what was added to the order, and what was said of
+    `state`, the status in no contract's words; while its courier waits at a stop, since when; what
+    was added to the order, and what was said of
     it, where anything was."""
     options = order.options
     return {
         **render_state(order),
+        **render_wait(order),
         **render_reason(order),
         **omit_none(
             parent_id=str(order.parent_id) if order.parent_id else None,
@@ -116,6 +119,15 @@ def render_order_options(order: Order) -> dict[str, Any]:
             proof=render_proof(order),
         ),
     }
+
+
+def render_wait(order: Order) -> dict[str, str]:
+    """Render since when a courier waits at a stop, and from when on a no-show can be said; nothing
+    where nobody waits."""
+    since, no_show_at = find_waiting_since(order), order.no_show_at
+    if since is None or no_show_at is None:
+        return {}
+    return {"waiting_since": format_iso(since), "no_show_at": format_iso(no_show_at)}
 
 
 def render_windows(windows: Windows) -> dict[str, str]:

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from chalicelib.contracts.base import omit_none, read_optional_text
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.orders.reasons import MAX_NOTE, Reason, choose_reason, interpret_reason
+from chalicelib.domain.orders.reasons import (
+    FAILURE_REASONS,
+    MAX_NOTE,
+    FailureReason,
+    Reason,
+    choose_reason,
+    interpret_reason,
+)
+from chalicelib.domain.orders.waiting import Failure
 from chalicelib.domain.people import Role
 from chalicelib.errors import InvalidInput
 
@@ -42,9 +52,7 @@ def read_chosen_reason(data: Mapping[str, Any], allowed: tuple[str, ...]) -> Rea
     return choose_reason(allowed, code, _read_note(data))
 
 
-def read_failure(
-    data: Mapping[str, Any], reason: Reason
-) -> commands.TakeBack | commands.LeaveBehind | commands.Discard:
+def read_failure(data: Mapping[str, Any], reason: Reason) -> Failure:
     """Read `then`, what becomes of a thing that can't be handed over, as the step that says so.
     Raises InvalidInput, whose details list what there is."""
     then = data.get("then")
@@ -54,6 +62,19 @@ def read_failure(
             f"then must be one of {', '.join(allowed)}.", field="then", allowed=allowed
         )
     return FAILURE_STEPS[then](reason)
+
+
+def read_no_show(data: Mapping[str, Any]) -> Failure:
+    """Read {reason?, note?, then?} of a no-show as the step that it is after the pickup. Without a
+    reason the recipient was absent; without `then` the thing is brought back. Raises InvalidInput.
+    """
+    code = data.get("reason")
+    reason = read_chosen_reason(
+        {**data, "reason": FailureReason.RECIPIENT_ABSENT.value if code is None else code},
+        FAILURE_REASONS,
+    )
+    then = "return" if data.get("then") is None else data["then"]
+    return replace(read_failure({"then": then}, reason), is_no_show=True)
 
 
 def _read_note(data: Mapping[str, Any]) -> str | None:

@@ -27,7 +27,8 @@ ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
 # To the customer and, of what a merchant has made, to the merchant:
 ORDER_RELEASED = "order_released"  # its courier gave it back before the pickup
-DELIVERY_FAILED = "delivery_failed"  # it could not be handed over; the status says what follows
+# It could not be picked up or handed over; the status says what follows.
+DELIVERY_FAILED = "delivery_failed"
 DELIVERY_RETURNED = "delivery_returned"  # it is at the pickup again
 
 # Orders that a merchant makes ready for a pool of couriers: to the customer and the merchant, and
@@ -39,6 +40,9 @@ ORDER_CLAIMED = "order_claimed"  # to the courier who took it from the pool
 ORDER_ASSIGNED = "order_assigned"  # given to a courier by hand
 ORDER_OPENED = "order_opened"  # to the pool: anybody's to take
 ORDER_TAKEN = "order_taken"  # to the pool: no longer
+
+# To both sides: the courier has waited long enough at a stop
+NO_SHOW_AVAILABLE = "no_show_available"
 
 # Along the way, to the customer
 DELIVERY_DEPARTED = "delivery_departed"  # the first fix after the pickup

@@ -36,6 +36,7 @@ from chalicelib.domain.messaging.wakeups import (
     FanOutDue,
     GreetingDue,
     HeartbeatDue,
+    NoShowDue,
     OfferDue,
     OrdersDue,
     RelayDue,
@@ -51,6 +52,7 @@ from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.sweeper import IsOutOfTime, is_never_out_of_time
 
@@ -87,6 +89,7 @@ class WakeupHandler:
         relay: OutboxRelay,
         follow_ups: Sequence[FollowUp],
         dispatch: SequentialDispatch,
+        no_shows: NoShowNotices,
         greeting: GreetingService,
         registry: ConnectionRegistry,
         fanout: FanOut,
@@ -98,6 +101,7 @@ class WakeupHandler:
         self._relay = relay
         self._follow_ups = follow_ups
         self._dispatch = dispatch
+        self._no_shows = no_shows
         self._greeting = greeting
         self._registry = registry
         self._fanout = fanout
@@ -126,6 +130,8 @@ class WakeupHandler:
             return _delay_wakeup(wakeup, self._expire_offer(wakeup))
         if isinstance(wakeup, SearchDue):
             return _delay_wakeup(wakeup, self._search_courier(wakeup))
+        if isinstance(wakeup, NoShowDue):
+            return _delay_wakeup(wakeup, self._tell_of_no_show(wakeup))
         if isinstance(wakeup, GreetingDue):
             return self._greet_connection(wakeup)
         if isinstance(wakeup, CloseDue):
@@ -171,6 +177,12 @@ class WakeupHandler:
     def _search_courier(self, wakeup: SearchDue) -> timedelta:
         try:
             return self._dispatch.search_if_due(wakeup.order_id, wakeup.due_at)
+        except NotFound:
+            return timedelta(0)
+
+    def _tell_of_no_show(self, wakeup: NoShowDue) -> timedelta:
+        try:
+            return self._no_shows.tell_if_due(wakeup.order_id, wakeup.due_at)
         except NotFound:
             return timedelta(0)
 

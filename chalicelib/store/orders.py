@@ -47,8 +47,16 @@ class OrderTable:
 
     def get_order(self, order_id: int) -> Order:
         """Read an order, strongly consistent. Raises NotFound."""
+        return self._read_order(order_id, is_consistent=True)
+
+    def get_order_eventually(self, order_id: int) -> Order:
+        """Read an order as it was a moment ago, for half the price. Raises NotFound."""
+        return self._read_order(order_id, is_consistent=False)
+
+    @staticmethod
+    def _read_order(order_id: int, is_consistent: bool) -> Order:
         try:
-            row = OrderRow.get(order_id, consistent_read=True)
+            row = OrderRow.get(order_id, consistent_read=is_consistent)
         except DoesNotExist:
             raise NotFound("There is no such order.") from None
         return _decode_order(row)

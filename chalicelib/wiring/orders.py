@@ -19,6 +19,7 @@ from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.orders.reattempts import Reattempts
+from chalicelib.services.orders.waiting import WaitClocks
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
@@ -152,6 +153,7 @@ def _build_courier(
             "food": dispatch.pool.complete_command,
         },
         proof,
+        WaitClocks(settings.no_show_after_pickup, settings.no_show_after_dropoff),
         settings.releases_max,
         parts.threads,
         parts.clock,

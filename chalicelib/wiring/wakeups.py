@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.services.messaging.greeting import GreetingService
+from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
 from chalicelib.wiring.dispatch import DispatchServices
@@ -41,6 +42,7 @@ def build_wakeup_handler(
         messaging.relay,
         (dispatch.orders.release_if_delivered, money.earnings.book_if_delivered),
         dispatch.sequential,
+        NoShowNotices(parts.orders, dispatch.orders, parts.clock),
         greeting,
         messaging.connections,
         messaging.fanout,

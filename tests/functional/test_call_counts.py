@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.wakeups import RelayDue
+from chalicelib.domain.messaging.wakeups import NoShowDue, RelayDue
 from tests.builders import DEPOT, a_fix, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.rides import a_driver, a_ride, a_rider
@@ -130,6 +130,7 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("customer disconnects", hers.close)
     calls.of("position in a new cell, by REST", lambda: world.post(LOCATION, _north(5000), eve))
     a_trip(world, calls)
+    a_wait(world, calls)
     assert calls.table() in PAGE.read_text(), calls.table()
     assert set(calls.operations) <= READS.keys() | WRITES.keys()
     assert "Scan" not in calls.operations
@@ -156,6 +157,21 @@ def a_trip(world: World, calls: Calls) -> None:
     calls.of("ride: first position on the trip, and one each half minute", moved(40))
     calls.of("ride: position on the trip", moved(60))
     calls.of("ride: position on the trip, in a new cell", moved(5000))
+
+
+def a_wait(world: World, calls: Calls) -> None:
+    """The end of a courier's wait at a pickup: they are there still, or, as mostly, have left."""
+    cara, fay = world.customer("zoe"), world.courier("fay")
+    order = world.place(cara)["id"]
+    for verb in ("accept", "arrived"):
+        assert world.step(verb, order, fay).status == 200
+    wakeup = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, NoShowDue))
+    world.queue.waiting.clear()
+    world.clock.advance(300)
+    handle = world.waybill.wakeup_handler.handle_wakeup
+    calls.of("end of a wait: both sides are told", lambda: handle(wakeup))
+    assert world.step("picked", order, fay).status == 200
+    calls.of("end of a wait: the courier has left", lambda: handle(wakeup))
 
 
 def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, calls: Calls) -> None:

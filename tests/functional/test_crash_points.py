@@ -348,4 +348,5 @@ def test_an_id_stands_for_one_event_however_often_somebody_dies(
     assert len(stage.logged()) == 4 * 6
     heard = {(f["data"]["order_id"], f["data"]["status"]) for f in stage.hers.frames}
     assert len(heard) == 4 * 5
+    stage.world.pass_time(300)  # a wakeup comes after each wait at a pickup, whoever has left
     assert stage.world.queue.waiting == stage.world.queue.dead == []

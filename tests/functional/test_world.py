@@ -15,4 +15,6 @@ def test_an_order_goes_from_the_customer_to_the_door(world: World) -> None:
     world.pass_time(60)
     statuses = [frame["data"]["status"] for frame in customer.take()]
     assert statuses == ["assigned", "accepted", "arrived", "picked_up", "delivered"]
+    world.pass_time(300)  # a wakeup comes after the wait at the pickup
+    assert customer.take() == []
     assert world.queue.waiting == world.queue.dead == world.gateway.refused == []

@@ -46,7 +46,7 @@ class SweepTown:
         self.sweeper = Sweeper(self._as(Orders), self._as(Sockets), self._queue(), self.clock)
         nobody: Any = None
         self._waking = WakeupHandler(
-            nobody, nobody, nobody, self._as(Looking), nobody, self._as(Checking),
+            nobody, nobody, nobody, self._as(Looking), nobody, nobody, self._as(Checking),
             nobody, self._queue(), self._as(InTurn), self.clock,
         )  # fmt: skip
 

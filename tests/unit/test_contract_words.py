@@ -31,7 +31,7 @@ def test_a_contract_has_a_word_for_every_status(contract: str) -> None:
     assert all(STATUS_WORDS[contract].values())
 
 
-NEW = (Status.RETURNING, *sorted(UNDELIVERED_STATUSES))
+NEW = (Status.RETURNING, Status.NO_SHOW, *sorted(UNDELIVERED_STATUSES))
 PAGE = Path(__file__).parents[2] / "docs" / "contracts" / "README.md"
 
 

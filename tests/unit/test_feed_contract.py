@@ -83,6 +83,7 @@ EVENTS: dict[str, Event] = {
         status="returning",
         data={"reason": "recipient_absent", "reason_code": "recipient_absent"},
     ),
+    "no_show_available": told(events.NO_SHOW_AVAILABLE, "14:45:00", status="at_pickup"),
     "delivery_returned": told(events.DELIVERY_RETURNED, "15:10:00", status="returned"),
     "earning_recorded": told(
         events.EARNING_RECORDED,
@@ -207,16 +208,18 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
     assert set(TYPE_BY_NAME) == set(EVENTS)
-    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 20
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 21
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_of_an_order_only_its_customer_hears(name: str) -> None:
-    """S3-10: a shop's and a courier's copies are other contracts' business."""
+    """S3-10: a shop's and a courier's copies are other contracts' business; but that a no-show can
+    be said is told to both sides."""
     event = EVENTS[name]
     if event.details:
         other = Event(event.type, "dboy_123", event.stream, 1, 0, event.at, details=event.details)
-        assert FEED.render_event(other, Subscriber("c1=", "dboy_123", "feed")) == ()
+        is_heard = FEED.render_event(other, Subscriber("c1=", "dboy_123", "feed")) != ()
+        assert is_heard == (name == "no_show_available")
 
 
 def test_what_clients_send_is_understood() -> None:

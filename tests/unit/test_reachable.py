@@ -25,6 +25,7 @@ from chalicelib.domain.orders.model import (
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.reattempts import REATTEMPTABLE, check_reattempt
 from chalicelib.domain.orders.search_plan import Schedule, SearchPlan
+from chalicelib.domain.orders.waiting import find_waiting_since
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import Conflict, Forbidden, NotFound
@@ -74,6 +75,10 @@ def list_commands(order: Order) -> Iterator[Command]:
         yield type_(reason=WHY)
     for given in (commands.TakeBack, commands.LeaveBehind, commands.Discard):
         yield given(WHY)
+        yield given(WHY, is_no_show=True)
+    yield commands.NoShow(WHY)
+    yield commands.Arrive(LATER)
+    yield commands.ReachDropoff(LATER)
     yield commands.Release(WHY, LATER)
     yield commands.WaitForCourier(LATER)
     yield commands.MakeReady(LATER)
@@ -85,9 +90,7 @@ def list_commands(order: Order) -> Iterator[Command]:
         for plain in (
             commands.GiveUp,
             commands.RetrySearch,
-            commands.Arrive,
             commands.PickUp,
-            commands.ReachDropoff,
             commands.Deliver,
             commands.FinishReturn,
             commands.Confirm,
@@ -106,6 +109,7 @@ def summarize(order: Order) -> tuple[object, ...]:
         frozenset(order.excluded),
         frozenset(order.released_by),
         frozenset({"reached", Status.IN_TRANSIT.value, "handed_back"} & set(order.timeline)),
+        order.no_show_at is not None,
     )
 
 
@@ -231,7 +235,30 @@ def test_only_what_came_back_or_was_left_is_tried_again(flow: str) -> None:
     for order in {summarize(step.after): step.after for step in walk(flow)}.values():
         tried = {actor.id for actor in ACTORS if _may_reattempt(order, actor)}
         assert tried == (may if order.status in REATTEMPTABLE else set())
-    assert REATTEMPTABLE < UNDELIVERED_STATUSES
+    assert UNDELIVERED_STATUSES | {Status.NO_SHOW} > REATTEMPTABLE
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_nobody_is_a_no_show_before_their_courier_has_waited(flow: str) -> None:
+    """A clock is there exactly while a courier is at a stop, and ends with it."""
+    said = set()
+    for step in walk(flow):
+        before, after = step.before, step.after
+        waits = after.status is Status.AT_PICKUP or (
+            after.status is Status.IN_TRANSIT and "reached" in after.timeline
+        )
+        assert (after.no_show_at is not None) == waits, step
+        assert (find_waiting_since(after) is not None) == waits, step
+        if getattr(step.command, "is_no_show", False):
+            assert before.no_show_at is not None
+            assert after.updated_at >= before.no_show_at
+            said.add((before.status, after.status))
+    at_pickup = {(Status.AT_PICKUP, Status.NO_SHOW)}
+    at_dropoff = {
+        (Status.IN_TRANSIT, to) for to in (Status.RETURNING, Status.LEFT, Status.DISCARDED)
+    }
+    expected = {"ride": at_pickup, "food": at_dropoff}
+    assert said == expected.get(flow, at_pickup | at_dropoff)
 
 
 def _may_reattempt(order: Order, actor: Actor) -> bool:

@@ -60,6 +60,7 @@ STATUS_WORDS: dict[Status, str] = {
     Status.RETURNED: "cancelled",
     Status.LEFT: "cancelled",
     Status.DISCARDED: "cancelled",
+    Status.NO_SHOW: "cancelled",
 }
 # And for the steps that lead there.
 STEP_WORDS: dict[str, str] = {
@@ -78,6 +79,7 @@ STEP_WORDS: dict[str, str] = {
 # And for those of which spec 000 knows nothing: who asks for none of them hears of none.
 OWN_STEP_WORDS: dict[str, str] = {
     "release": "released",
+    "no_show": "no_show",
     "take_back": "returning",
     "finish_return": "returned",
     "leave": "left",

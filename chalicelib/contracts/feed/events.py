@@ -40,7 +40,10 @@ class EventKind(Writer, frozen=True, kw_only=True):
 
 
 def is_feed_event(event: Event) -> bool:
-    """Say whether the contract writes an event. Of an order, only its customer hears here."""
+    """Say whether the contract writes an event. Of an order, only its customer hears here; but its
+    courier, too, that a no-show can be said."""
+    if event.type == events.NO_SHOW_AVAILABLE:
+        return True
     return event.type in EVENT_KINDS and find_audience(event) in (None, Role.CUSTOMER)
 
 
@@ -224,9 +227,18 @@ def _render_delivery_failed(event: Event) -> Data:
     return {
         "delivery_id": str(event.order_id),
         "order_id": str(event.order_id),
-        "state": event.status,  # what follows: returning, left or discarded
+        "state": event.status,  # what follows: returning, left, discarded or no_show
         **_render_reason(event),
         "failed_at": format_iso(event.at),
+    }
+
+
+def _render_no_show_available(event: Event) -> Data:
+    return {
+        "delivery_id": str(event.order_id),
+        "order_id": str(event.order_id),
+        "state": event.status,  # at_pickup or in_transit, which is: at the drop-off
+        "available_at": format_iso(event.at),
     }
 
 
@@ -314,6 +326,9 @@ EVENT_KINDS: dict[str, EventKind] = {
     ),
     events.DELIVERY_FAILED: EventKind(
         "delivery_failed", _render_delivery_failed, level=HIGH, source="delivery_service"
+    ),
+    events.NO_SHOW_AVAILABLE: EventKind(
+        "no_show_available", _render_no_show_available, level=HIGH, source="delivery_service"
     ),
     events.DELIVERY_RETURNED: EventKind(
         "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"

@@ -52,6 +52,7 @@ STATUS_WORDS: dict[Status, str] = {
     Status.RETURNED: "cancelled",
     Status.LEFT: "cancelled",
     Status.DISCARDED: "cancelled",
+    Status.NO_SHOW: "cancelled",
 }
 
 

@@ -43,6 +43,7 @@ STATUS_WORDS: dict[Status, str] = {
     Status.RETURNED: CANCELED,
     Status.LEFT: CANCELED,
     Status.DISCARDED: CANCELED,
+    Status.NO_SHOW: CANCELED,
 }
 USER_TYPES: dict[Role, str] = {Role.CUSTOMER: "RIDER", Role.COURIER: "DRIVER"}
 

@@ -316,6 +316,7 @@ WRITERS: Mapping[str, Sequence[Writer]] = {
     events.ORDER_PICKED_UP: _UPDATE,
     events.ORDER_DELIVERED: _UPDATE,
     events.ORDER_CANCELLED: _UPDATE,
+    events.DELIVERY_FAILED: _UPDATE,  # of rides only by a no-show
     events.ORDER_UNSERVED: _UPDATE,
     events.ORDER_REOPENED: _UPDATE,
     events.COURIER_STEPPED: _UPDATE,

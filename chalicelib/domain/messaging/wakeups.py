@@ -50,6 +50,14 @@ class SearchDue(msgspec.Struct, frozen=True, tag="search"):
     due_at: datetime = msgspec.field(name="due")
 
 
+class NoShowDue(msgspec.Struct, frozen=True, tag="no_show"):
+    """A courier may have waited at a stop of an order until `due_at`, from when on a no-show can be
+    said: both sides are to be told."""
+
+    order_id: int
+    due_at: datetime = msgspec.field(name="due")
+
+
 class GreetingDue(msgspec.Struct, frozen=True, tag="greet"):
     """Send a new connection its first frames: nothing can be posted while $connect runs.
 
@@ -113,6 +121,7 @@ Wakeup = (
     RelayDue
     | OfferDue
     | SearchDue
+    | NoShowDue
     | GreetingDue
     | AuthenticationDue
     | FanOutDue

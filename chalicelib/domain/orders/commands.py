@@ -111,9 +111,10 @@ class SearchAnew(_Command, frozen=True):
 
 
 class Arrive(_Command, frozen=True):
-    """Be at the pickup."""
+    """Be at the pickup. The service sets from when a no-show can be said there."""
 
     verb: ClassVar[str] = "arrive"
+    no_show_at: datetime | None = None
 
 
 class PickUp(_Command, frozen=True):
@@ -129,9 +130,11 @@ class PickUp(_Command, frozen=True):
 
 
 class ReachDropoff(_Command, frozen=True):
-    """Be at the drop-off. The order stays in transit until it is handed over."""
+    """Be at the drop-off. The order stays in transit until it is handed over. `no_show_at` is as
+    Arrive has it."""
 
     verb: ClassVar[str] = "reach"
+    no_show_at: datetime | None = None
 
 
 class Deliver(_Command, frozen=True):
@@ -193,11 +196,21 @@ class Release(_Command, frozen=True):
     search_until: datetime | None = None
 
 
+class NoShow(_Command, frozen=True):
+    """End an order at whose pickup nobody is, once its courier has waited (waiting.py)."""
+
+    verb: ClassVar[str] = "no_show"
+    is_no_show: ClassVar[bool] = True
+    reason: Reason
+
+
 class TakeBack(_Command, frozen=True):
-    """Bring back to the pickup what could not be handed over."""
+    """Bring back to the pickup what could not be handed over. With `is_no_show` it could not as
+    nobody is there: only once its courier has waited (waiting.py)."""
 
     verb: ClassVar[str] = "take_back"
     reason: Reason
+    is_no_show: bool = False
 
 
 class FinishReturn(_Command, frozen=True):
@@ -208,18 +221,21 @@ class FinishReturn(_Command, frozen=True):
 
 class LeaveBehind(_Command, frozen=True):
     """Leave at the drop-off what could not be handed over. An order that asks for proof there
-    wants a photo of this, whatever the proof is that it asks for: that is the `evidence`."""
+    wants a photo of this, whatever the proof is that it asks for: that is the `evidence`.
+    `is_no_show` is as TakeBack has it."""
 
     verb: ClassVar[str] = "leave"
     reason: Reason
     evidence: Evidence = NO_EVIDENCE
+    is_no_show: bool = False
 
 
 class Discard(_Command, frozen=True):
-    """Throw away what could not be handed over."""
+    """Throw away what could not be handed over. `is_no_show` is as TakeBack has it."""
 
     verb: ClassVar[str] = "discard"
     reason: Reason
+    is_no_show: bool = False
 
 
 class Confirm(_Command, frozen=True):
@@ -276,6 +292,7 @@ Command = (
     | Withdraw
     | HandBack
     | Release
+    | NoShow
     | TakeBack
     | FinishReturn
     | LeaveBehind

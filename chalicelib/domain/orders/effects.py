@@ -177,10 +177,11 @@ def release_order(order: Order, command: commands.Release, now: datetime) -> Tra
 
 def notify_of_failure(
     order: Order,
-    command: commands.TakeBack | commands.LeaveBehind | commands.Discard,
+    command: commands.NoShow | commands.TakeBack | commands.LeaveBehind | commands.Discard,
     now: datetime,
 ) -> Transition:
-    """Tell the customer that the order could not be handed over, why, and what becomes of it."""
+    """Tell the customer that the order could not be picked up or handed over, why, and what becomes
+    of it."""
     data = encode_reason(command.reason)
     return order, (
         draft_for_customer(order, events.DELIVERY_FAILED, now, courier=order.courier, data=data),
@@ -316,6 +317,7 @@ EFFECTS: dict[str, Effect] = {
     "reach": reach_dropoff,
     "deliver": notify_only(events.ORDER_DELIVERED),
     "release": release_order,
+    "no_show": notify_of_failure,
     "take_back": notify_of_failure,
     "leave": notify_of_failure,
     "discard": notify_of_failure,

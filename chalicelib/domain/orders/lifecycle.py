@@ -6,6 +6,7 @@ Rule 2: only those whom the flow's `permissions` name may take it; a step of `ad
 Rule 3: an impossible step raises and changes nothing; `advance_order` never changes its arguments.
 Rule 4: a step that the flow's `repeats` find done is answered with the order as it is, no events.
 Rule 5: a step at a stop has the proof that the order asks for there (proof_checks.py).
+Rule 6: nobody is a no-show before their courier has waited long enough (waiting.py).
 
 They are asked in this order: whether the flow has the step at all, rule 2, rule 4, rule 1. So
 nobody learns of an order in which they have no part, and a repeat is harmless in whatever status
@@ -34,6 +35,7 @@ from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.proof_checks import keep_proof, owes_proof, require_proof
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import ONE_PASS, Schedule
+from chalicelib.domain.orders.waiting import compute_no_show_at, require_wait
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
@@ -117,8 +119,10 @@ def apply_step(
 
     The command may be another than the one that was permitted, of the same verb: completed with
     what it takes (services/orders/courier.py). Raises OfferGone for an offer that has expired;
-    ProofRequired, WrongPin, ProofLocked where the order asks for proof that is not there.
+    TooEarly and InvalidTransition for a no-show before its time (waiting.py); ProofRequired,
+    WrongPin, ProofLocked where the order asks for proof that is not there.
     """
+    require_wait(order, status, command, now)
     require_proof(order, command)
     order = keep_proof(order, command, now)
     timeline = order.timeline
@@ -127,6 +131,13 @@ def apply_step(
     reason: Reason | None = getattr(command, "reason", None)
     if reason is None and status not in _REASONS_END:
         reason = order.reason  # why an order searches again, say, is true until it ends
-    moved = replace(order, status=status, updated_at=now, timeline=timeline, reason=reason)
+    moved = replace(
+        order,
+        status=status,
+        updated_at=now,
+        timeline=timeline,
+        reason=reason,
+        no_show_at=compute_no_show_at(order, status, command),
+    )
     after, drafts = FLOWS[order.details.flow].effects[command.verb](moved, command, now)
     return note_step(order, after, command, actor, now), drafts

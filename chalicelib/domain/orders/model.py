@@ -35,6 +35,7 @@ class Status(str, Enum):
     DONE = "done"
     CANCELLED = "cancelled"
     UNSERVED = "unserved"
+    NO_SHOW = "no_show"  # nobody was at the pickup
     # Picked up, and not handed over:
     RETURNED = "returned"  # at the pickup again
     LEFT = "left"  # at the drop-off, with nobody who took it
@@ -47,7 +48,12 @@ SCHEDULED, ACTIVATED = Status.SCHEDULED.value, "activated"
 WITH_COURIER = frozenset({Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT})
 # It was picked up, could not be handed over, and is out of its courier's hands.
 UNDELIVERED_STATUSES = frozenset({Status.RETURNED, Status.LEFT, Status.DISCARDED})
-TERMINAL_STATUSES = UNDELIVERED_STATUSES | {Status.DONE, Status.CANCELLED, Status.UNSERVED}
+TERMINAL_STATUSES = UNDELIVERED_STATUSES | {
+    Status.DONE,
+    Status.CANCELLED,
+    Status.UNSERVED,
+    Status.NO_SHOW,
+}
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,14 +67,15 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     or to collect what is ready. A scheduled order becomes active at its `next_search_at`. `plan`
     has the searches that are to come where there may be several, until somebody has the order.
     `timeline` has the time of each status, and of what has no status of its own: placed,
-    activated, reached, departed, handed_back, released. `options` are what its customer added;
-    `keys` those of the request that places it: rows of their own, written with it. `price` is what
-    was agreed before, by a quote: without it the order costs what its flow says in the end.
+    activated, reached, departed, handed_back, released, no_show_available. `options` are what its
+    customer added; `keys` those of the request that places it: rows of their own, written with it.
+    `price` is what was agreed before, by a quote: without it the order costs what its flow says.
     `proof` is how far the proof that the options ask for has been given. `changes` are the newest
     of its history; those before them, if any, are in the row that `history_token` names.
     `reason` is the last that was given for a step, unless the order ended otherwise since.
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
-    asked again in this search. `parent_id` is the order that this one tries again.
+    asked again in this search. `no_show_at` is set while its courier waits at a stop: from then on
+    a no-show can be said. `parent_id` is the order that this one tries again.
     """
 
     id: int
@@ -99,6 +106,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     releases: int = 0
     released_by: tuple[str, ...] = ()
     parent_id: int | None = None
+    no_show_at: datetime | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -25,8 +25,9 @@ from chalicelib.errors import InvalidTransition
 
 VERB = "reattempt"
 MAX_CHILDREN = 10  # of one order: who looks for a free key reads all of them
-# Nobody knows where else a thing is that was not handed over.
-REATTEMPTABLE = frozenset({Status.RETURNED, Status.LEFT})
+# Nobody knows where else a thing is that was not handed over. A child that is a no-show is tried
+# again by its own id (has_ended_unmoved), so that one thing never has two orders.
+REATTEMPTABLE = frozenset({Status.RETURNED, Status.LEFT, Status.NO_SHOW})
 
 
 def check_reattempt(parent: Order, actor: Actor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.contracts.base import read_boolean, read_text
 from chalicelib.contracts.courier.socket import read_location, render_delivery_order
 from chalicelib.contracts.proof import read_pin
-from chalicelib.contracts.reasons import read_chosen_reason, read_failure, read_reason
+from chalicelib.contracts.reasons import read_chosen_reason, read_failure, read_no_show, read_reason
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.reasons import ALLOWED_REASONS, FAILURE_REASONS
@@ -75,6 +75,14 @@ def fail_order(call: Call) -> Reply:
     return render_delivery_order(order)
 
 
+def report_no_show(call: Call) -> Reply:
+    """Say that nobody is at the stop where the courier waits."""
+    order_id = _read_own_order_id(call)
+    failure = read_no_show(call.read_body())
+    order = call.services.courier_orders.report_no_show(call.actor, order_id, failure)
+    return render_delivery_order(order)
+
+
 def get_active_order(call: Call) -> Reply:
     """Show the order that the courier has at hand."""
     order = call.services.customer_orders.poll_active_order(call.actor.id)
@@ -108,6 +116,7 @@ ROUTES = (
     Route("POST", "/v1/courier/orders/delivered", step_view(commands.Deliver()), Role.COURIER),
     # No spec has these: ours, for couriers of all flows.
     Route("POST", "/v1/courier/orders/release", release_order, Role.COURIER),
+    Route("POST", "/v1/courier/orders/no-show", report_no_show, Role.COURIER),
     Route("POST", "/v1/courier/orders/failed", fail_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/returned", step_view(commands.FinishReturn()), Role.COURIER),
     # Spec 000 has both spellings.

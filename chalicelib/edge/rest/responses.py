@@ -9,6 +9,7 @@ import msgspec
 from chalice.app import Request, Response
 
 from chalicelib.contracts.courier.socket import render_transition
+from chalicelib.contracts.moments import format_iso
 from chalicelib.edge.rest.http_errors import (
     HttpError,
     MethodNotAllowed,
@@ -21,6 +22,7 @@ from chalicelib.errors import (
     PostFailed,
     RateLimited,
     Stale,
+    TooEarly,
     Unavailable,
     WaybillError,
 )
@@ -72,9 +74,7 @@ def reply_created(body: Body, is_replay: bool) -> Reply:
 
 def error_response(error: WaybillError) -> Response:
     """Make the response of an error; how long to wait, in seconds, goes into `Retry-After`."""
-    details = (
-        render_transition(error) if isinstance(error, InvalidTransition) else dict(error.details)
-    )
+    details = _render_details(error)
     retry_after = details.pop("retry_after_s", None) if isinstance(error, RateLimited) else None
     body: dict[str, Any] = {"error": error.code, "message": error.message}
     if details:
@@ -84,6 +84,14 @@ def error_response(error: WaybillError) -> Response:
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(retry_after)))
     return response
+
+
+def _render_details(error: WaybillError) -> dict[str, Any]:
+    if isinstance(error, InvalidTransition):
+        return render_transition(error)
+    if isinstance(error, TooEarly):
+        return {"no_show_at": format_iso(error.no_show_at)}
+    return dict(error.details)
 
 
 def reword_chalice_error(request: Request, response: Response) -> Response:

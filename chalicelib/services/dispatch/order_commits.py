@@ -41,6 +41,7 @@ from chalicelib.domain.events import (
 )
 from chalicelib.domain.messaging.wakeups import (
     LONGEST_DELAY,
+    NoShowDue,
     OfferDue,
     RelayDue,
     SearchDue,
@@ -137,7 +138,7 @@ class OrderWriter:
         self, stored: Order | None, order: Order, events: tuple[Event, ...]
     ) -> Preparation:
         """Begin what the commit of `order` relies on. Its wakeups are the relay's, for its events,
-        and one for the deadline it sets, the end of an offer or the next look.
+        and one for the deadline it sets, the end of an offer, the next look or the end of a wait.
 
         A deadline that is further off than a wakeup can be delayed has none: for hours or weeks it
         would be sent on every 15 minutes. The sweep finds it within a pass."""
@@ -152,6 +153,9 @@ class OrderWriter:
             left = deadline_at - self._clock()
             if left <= LONGEST_DELAY or order.status is Status.READY:
                 wakeups.append((SearchDue(order.id, deadline_at), left))
+        no_show_at = order.no_show_at
+        if no_show_at and (stored is None or stored.no_show_at != no_show_at):
+            wakeups.append((NoShowDue(order.id, no_show_at), no_show_at - self._clock()))
         return self._start(wakeups, stored, order)
 
     def start_offer_preparation(

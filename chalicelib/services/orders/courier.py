@@ -14,6 +14,7 @@ from chalicelib.domain.orders.history import note_wrong_pin
 from chalicelib.domain.orders.lifecycle import advance_order, apply_step, permit_step
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof_checks import count_wrong_pin
+from chalicelib.domain.orders.waiting import Failure, choose_no_show_step
 from chalicelib.domain.people import SYSTEM, Actor
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone, WrongPin
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
@@ -22,6 +23,7 @@ from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.contacts import read_contact
 from chalicelib.services.orders.event_details import EventDetails
 from chalicelib.services.orders.proof import ProofService
+from chalicelib.services.orders.waiting import WaitClocks
 from chalicelib.services.ports import Clock, PeopleStore
 
 CompleteCommand = Callable[[Order, str, Command, datetime], Command]
@@ -43,6 +45,7 @@ class CourierOrders:
         event_details: EventDetails,
         completers: Mapping[str, CompleteCommand],
         proof: ProofService,
+        clocks: WaitClocks,
         releases_max: int,
         pool: Executor,
         clock: Clock,
@@ -55,13 +58,14 @@ class CourierOrders:
         self._event_details = event_details
         self._completers = completers
         self._proof = proof
+        self._clocks = clocks
         self._pool = pool
         self._clock = clock
 
     def accept_order(self, actor: Actor, order_id: int) -> Order:
         """Accept an order as its courier. Raises as take_step does."""
         contact = self._pool.submit(read_contact, self._people, actor)  # while the order is read
-        return self._take_step(actor, order_id, lambda: commands.Accept(contact.result()))
+        return self._take_step(actor, order_id, lambda stored: commands.Accept(contact.result()))
 
     def take_step(self, actor: Actor, order_id: int, command: Command) -> Order:
         """Take one step with an order. Asking again for the step just taken changes nothing.
@@ -70,13 +74,24 @@ class CourierOrders:
         order; ProofRequired, WrongPin, ProofLocked at a stop that asks for proof; and what the
         flow's completer raises.
         """
-        return self._take_step(actor, order_id, lambda: command)
+        return self._take_step(actor, order_id, lambda stored: command)
 
-    def _take_step(self, actor: Actor, order_id: int, get_command: Callable[[], Command]) -> Order:
-        """Take the step of a command that is got once the order has been read."""
+    def report_no_show(self, actor: Actor, order_id: int, failure: Failure) -> Order:
+        """Say that nobody is at the stop where the courier waits. At the pickup that ends the
+        order, later `failure` says what becomes of the thing.
+
+        Raises TooEarly while somebody may yet come, and as take_step does.
+        """
+        return self._take_step(actor, order_id, lambda stored: choose_no_show_step(stored, failure))
+
+    def _take_step(
+        self, actor: Actor, order_id: int, get_command: Callable[[Order], Command]
+    ) -> Order:
+        """Take the step of a command that is got once the order has been read, and again whenever
+        it had to be read again."""
 
         def change(stored: Order) -> Order:
-            return self._commit_step(actor, stored, get_command(), self._clock())
+            return self._commit_step(actor, stored, get_command(stored), self._clock())
 
         try:
             return self._releaser.take_order(
@@ -95,6 +110,7 @@ class CourierOrders:
             return stored  # the step was taken before
         if complete := self._completers.get(stored.details.flow):
             command = complete(stored, actor.id, command, now)
+        command = self._clocks.start_clock(stored, command, now)
         order, events = self._apply_step(actor, stored, status, command, now)
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)

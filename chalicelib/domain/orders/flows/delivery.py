@@ -42,6 +42,7 @@ TRANSITIONS: TransitionTable = {
     },
     Status.AT_PICKUP: {
         "pick_up": Status.IN_TRANSIT,
+        "no_show": Status.NO_SHOW,
         "release": Status.SEARCHING,
         "assign": Status.OFFERED,
         "cancel": Status.CANCELLED,
@@ -60,6 +61,7 @@ TRANSITIONS: TransitionTable = {
     Status.RETURNED: {},
     Status.LEFT: {},
     Status.DISCARDED: {},
+    Status.NO_SHOW: {},
 }
 
 # The goods are with a courier who may never be heard of again.
@@ -83,6 +85,7 @@ PERMISSIONS = {
     "deliver": Permission.ASSIGNEE,
     "amend": Permission.OWNER_OR_ADMIN,
     "release": Permission.ASSIGNEE,
+    "no_show": Permission.ASSIGNEE,
     "take_back": Permission.ASSIGNEE,
     "finish_return": Permission.ASSIGNEE,
     "leave": Permission.ASSIGNEE,
@@ -99,6 +102,7 @@ REPEATS: dict[str, IsRepeat] = {
     "pick_up": stands_in(Status.IN_TRANSIT),
     "reach": has_reached_dropoff,
     "deliver": stands_in(Status.DONE),
+    "no_show": stands_in(Status.NO_SHOW),
     "take_back": stands_in(Status.RETURNING),
     "finish_return": stands_in(Status.RETURNED),
     "leave": stands_in(Status.LEFT),

@@ -51,6 +51,7 @@ TRANSITIONS: TransitionTable = {
     },
     Status.AT_PICKUP: {
         "pick_up": Status.IN_TRANSIT,
+        "no_show": Status.NO_SHOW,
         "hand_back": Status.SEARCHING,
         "withdraw": Status.CANCELLED,
         "cancel": Status.CANCELLED,
@@ -64,6 +65,7 @@ TRANSITIONS: TransitionTable = {
     Status.DONE: {},
     Status.CANCELLED: {},
     Status.UNSERVED: {},
+    Status.NO_SHOW: {},
 }
 
 PERMISSIONS = {
@@ -78,6 +80,7 @@ PERMISSIONS = {
     "pick_up": Permission.HOLDER,
     "reach": Permission.HOLDER,
     "deliver": Permission.HOLDER,
+    "no_show": Permission.HOLDER,
     "hand_back": Permission.HOLDER,
     "withdraw": Permission.HOLDER,
     "cancel": Permission.OWNER_OR_ADMIN,
@@ -87,6 +90,7 @@ PERMISSIONS = {
 REPEATS: dict[str, IsRepeat] = {
     "accept": stands_in(Status.ACCEPTED),
     "arrive": stands_in(Status.AT_PICKUP),
+    "no_show": stands_in(Status.NO_SHOW),
     "reach": has_reached_dropoff,
 }
 
@@ -183,6 +187,14 @@ def call_off_order(
     return order, draft_copies(order, events.ORDER_CANCELLED, recipients, now, data=data)
 
 
+def end_as_no_show(order: Order, command: commands.NoShow, now: datetime) -> Transition:
+    """End the order at whose pickup nobody is; both sides hear of it as its driver's doing."""
+    data = {"by": "courier", **encode_reason(command.reason)}
+    return order, draft_copies(
+        order, events.DELIVERY_FAILED, list_both_sides(order), now, data=data
+    )
+
+
 def _check_still_before_pickup(order: Order, command: commands.Withdraw) -> None:
     # Judged here and not by whoever chose the command: the trip may have begun meanwhile.
     if command.before_pickup and Status.IN_TRANSIT.value in order.timeline:
@@ -203,6 +215,7 @@ EFFECTS: dict[str, Effect] = {
     "deliver": finish_trip,
     "hand_back": hand_back_order,
     "withdraw": call_off_order,
+    "no_show": end_as_no_show,
     "cancel": silence_while_dormant(call_off_order),
     "give_up": give_up_search,
 }
