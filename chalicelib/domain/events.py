@@ -25,6 +25,7 @@ DROPOFF_REACHED = "dropoff_reached"
 ORDER_DELIVERED = "order_delivered"
 ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
+ORDER_TIPPED = "order_tipped"  # to the courier; in no contract's words: their wallet tells
 # To the customer and, of what a merchant has made, to the merchant:
 ORDER_RELEASED = "order_released"  # its courier gave it back before the pickup
 DELIVERY_FAILED = "delivery_failed"  # it could not be handed over; the status says what follows
@@ -64,7 +65,8 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-FOLLOWED_UP = frozenset({ORDER_DELIVERED})  # more follows: its courier is released, and earns
+# More follows: its courier is released, and earns; the tip is booked.
+FOLLOWED_UP = frozenset({ORDER_DELIVERED, ORDER_TIPPED})
 
 _ORDER = "order#"
 

@@ -8,6 +8,8 @@ import msgspec
 
 ITEMS = "items"  # what was bought
 BASE, DISTANCE, TIME = "base", "distance", "time"  # by a tariff
+FARE = "fare"  # of a trip that was not quoted
+TIP = "tip"
 
 
 class PriceLine(msgspec.Struct, frozen=True, array_like=True):

@@ -20,7 +20,7 @@ from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
-from chalicelib.wiring.money import MoneyServices, build_money
+from chalicelib.wiring.money import MoneyServices, build_money, build_tips
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
@@ -61,7 +61,8 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
     messaging = build_messaging(settings, parts, renderer, releaser)
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(settings, parts, messaging)
-    dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
+    listeners = [money.earnings.on_committed, money.debts.on_committed]
+    dispatch = build_dispatch(settings, parts, messaging, releaser, listeners)
     tracking = build_tracking(settings, parts, messaging, dispatch)
     orders = build_orders(settings, parts, messaging, money, dispatch, tracking)
     return Rooms(
@@ -101,6 +102,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         rides=rooms.rides,
         payments=money.payments,
         payouts=money.payouts,
+        tips=build_tips(parts, dispatch),
         quotes=money.quotes,
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,

@@ -9,13 +9,15 @@ import msgspec
 from chalicelib.domain.money.fares import STANDARD, Tariff, Tariffs
 from chalicelib.domain.money.quotes import PURPOSE
 from chalicelib.domain.signed_tokens import TokenSigner
+from chalicelib.services.money.debts import Debts
 from chalicelib.services.money.earnings import Earnings
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
+from chalicelib.services.money.tips import Tips
 from chalicelib.services.money.wallets import WalletService
 from chalicelib.settings import Settings
-from chalicelib.wiring.dispatch import build_policies
+from chalicelib.wiring.dispatch import DispatchServices, build_policies
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
 
@@ -24,6 +26,7 @@ class MoneyServices(msgspec.Struct, frozen=True):
     """What other rooms and the edge need of money."""
 
     earnings: Earnings
+    debts: Debts
     payments: Payments
     payouts: Payouts
     quotes: QuoteService
@@ -34,6 +37,7 @@ def build_money(settings: Settings, parts: Parts, messaging: MessagingServices) 
     wallets = WalletService(parts.wallets, messaging.outboxes)
     return MoneyServices(
         earnings=Earnings(wallets, parts.orders, messaging.outboxes, parts.clock),
+        debts=Debts(wallets, parts.orders, messaging.outboxes, parts.clock),
         payments=Payments(
             parts.payments, parts.orders, parts.request_keys, messaging.outboxes, parts.clock
         ),
@@ -47,6 +51,11 @@ def build_money(settings: Settings, parts: Parts, messaging: MessagingServices) 
         ),
         quotes=_build_quotes(settings, parts),
     )
+
+
+def build_tips(parts: Parts, dispatch: DispatchServices) -> Tips:
+    """Build the service of tips: they are written with their order, so after dispatch."""
+    return Tips(dispatch.orders, parts.request_keys, parts.clock)
 
 
 def _build_quotes(settings: Settings, parts: Parts) -> QuoteService:

@@ -39,7 +39,11 @@ def build_wakeup_handler(
     return WakeupHandler(
         messaging.loader.load_outbox,
         messaging.relay,
-        (dispatch.orders.release_if_delivered, money.earnings.book_if_delivered),
+        (
+            dispatch.orders.release_if_delivered,
+            money.earnings.book_if_delivered,
+            money.debts.book_if_told,
+        ),
         dispatch.sequential,
         greeting,
         messaging.connections,

@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.price_lines import ITEMS, PriceLine, sum_minor
+from chalicelib.domain.price_lines import BASE, FARE, ITEMS, TIP, PriceLine, sum_minor
 
 DELIVERY_FEE_MINOR = 30_00  # for what a shop sends; a parcel or a hail has no price of its own
 
@@ -43,6 +43,21 @@ def compute_final_price(order: Order) -> Price:
     if order.status is Status.DONE and order.trip:
         return Price(order.trip.fare_minor, 0)
     return estimate_price(order.details)
+
+
+def list_price_lines(order: Order) -> tuple[PriceLine, ...]:
+    """List what an order costs: what was quoted, or else came to be; then the tips."""
+    tips_minor = sum(tip.amount_minor for tip in order.tips)
+    tips = (PriceLine(TIP, tips_minor),) if tips_minor else ()
+    return (*(order.price or _itemize_unquoted(order)), *tips)
+
+
+def _itemize_unquoted(order: Order) -> tuple[PriceLine, ...]:
+    """List what an order costs that was not quoted; nothing where it has no price of its own."""
+    price = compute_final_price(order)
+    is_trip = order.details.estimate is not None or order.trip is not None
+    goods = PriceLine(FARE if is_trip else ITEMS, price.goods_minor)
+    return tuple(line for line in (goods, PriceLine(BASE, price.fee_minor)) if line.amount_minor)
 
 
 def _split_lines(details: OrderDetails, lines: Sequence[PriceLine]) -> Price:

@@ -14,6 +14,7 @@ from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import SearchPlan
+from chalicelib.domain.orders.tip import Tip
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 
@@ -68,7 +69,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     of its history; those before them, if any, are in the row that `history_token` names.
     `reason` is the last that was given for a step, unless the order ended otherwise since.
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
-    asked again in this search. `parent_id` is the order that this one tries again.
+    asked again in this search. `parent_id` is the order that this one tries again. `tips` are only
+    added to: the place of a tip among them is a part of the key under which it is booked.
     """
 
     id: int
@@ -99,6 +101,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     releases: int = 0
     released_by: tuple[str, ...] = ()
     parent_id: int | None = None
+    tips: tuple[Tip, ...] = ()
 
     @property
     def is_terminal(self) -> bool:
