@@ -58,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True):
     delivery_tariff: Prices = (60_00, 12_00, 0)
     hail_tariff: Prices = (60_00, 12_00, 1_00)
     food_tariff: Prices = (30_00, 0, 0)
+    cancel_fees: tuple[tuple[str, int, int], ...] = ()
+    no_show_fees: tuple[tuple[str, int], ...] = ()
+    return_fee_percent: int = 60
     quote_ttl: timedelta = timedelta(seconds=600)
     rides_ws_create: bool = True
     reallocate_on_driver_cancel: bool = False
@@ -94,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True):
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
             ride_tariffs=_parse_tariffs(env),
             **_parse_flow_tariffs(env),
+            **_parse_fees(env),
             rides_ws_create=_parse_choice(env, "RIDES_WS_CREATE", "accept", "reject") == "accept",
             reallocate_on_driver_cancel=(
                 _parse_choice(env, "REALLOCATE_ON_DRIVER_CANCEL", "false", "true") == "true"
@@ -152,7 +156,10 @@ _FLOW_TARIFFS = (
     ("food_tariff", "FOOD_TARIFF"),
 )
 # Settings that are whole numbers: field, environment name, and the least and the most it takes.
-_COUNTS = (("releases_max", "RELEASES_MAX", 0, 100),)
+_COUNTS = (
+    ("releases_max", "RELEASES_MAX", 0, 100),
+    ("return_fee_percent", "RETURN_FEE_PERCENT", 0, 1000),
+)
 _DEFAULTS = Settings()
 
 
@@ -332,3 +339,34 @@ def _parse_flow_tariffs(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 _PRICES_PATTERN = re.compile(r"(\d{1,9})/(\d{1,9})/(\d{1,9})", re.ASCII)
+
+
+def _parse_fees(env: Mapping[str, str]) -> dict[str, Any]:
+    """Parse the fees by flow, in minor units: of cancelling, once accepted and once at the pickup,
+    and of not being there. Raises BadSetting."""
+    cancel = _parse_by_flow(env, "CANCEL_FEES", 2, "delivery=2000/3000,ride=1500/1500")
+    no_show = _parse_by_flow(env, "NO_SHOW_FEE", 1, "delivery=3000,ride=1500")
+    return {
+        "cancel_fees": tuple((flow, first, second) for flow, (first, second) in cancel),
+        "no_show_fees": tuple((flow, fee) for flow, (fee,) in no_show),
+    }
+
+
+def _parse_by_flow(
+    env: Mapping[str, str], name: str, amounts: int, example: str
+) -> list[tuple[str, list[int]]]:
+    """Parse `flow=minor/minor,…`, so many amounts for each flow. Raises BadSetting."""
+    found: dict[str, list[int]] = {}
+    for part in filter(None, env.get(name, "").split(",")):
+        match = _FEES_PATTERN.fullmatch(part.strip())
+        given = [int(text) for text in match[2].split("/")] if match else []
+        if match is None or len(given) != amounts or match[1] in found:
+            raise BadSetting(
+                f"{name} takes each flow (delivery, food, hail, ride) once, with minor units, "
+                f"as {example}, not {part!r}."
+            )
+        found[match[1]] = given
+    return list(found.items())
+
+
+_FEES_PATTERN = re.compile(r"(delivery|food|hail|ride)=(\d{1,9}(?:/\d{1,9})*)", re.ASCII)

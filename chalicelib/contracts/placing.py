@@ -121,7 +121,7 @@ def render_order_options(order: Order) -> dict[str, Any]:
 
 def _has_price(order: Order) -> bool:
     """Say whether a view shows the price: where it is another than the contract says."""
-    return bool(order.price or order.tips)
+    return bool(order.price or order.fees or order.tips)
 
 
 def render_windows(windows: Windows) -> dict[str, str]:

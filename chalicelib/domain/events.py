@@ -26,6 +26,7 @@ ORDER_DELIVERED = "order_delivered"
 ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
 ORDER_TIPPED = "order_tipped"  # to the courier; in no contract's words: their wallet tells
+ORDER_CHARGED = "order_charged"  # likewise: it ended with a fee
 # To the customer and, of what a merchant has made, to the merchant:
 ORDER_RELEASED = "order_released"  # its courier gave it back before the pickup
 DELIVERY_FAILED = "delivery_failed"  # it could not be handed over; the status says what follows
@@ -65,8 +66,8 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-# More follows: its courier is released, and earns; the tip is booked.
-FOLLOWED_UP = frozenset({ORDER_DELIVERED, ORDER_TIPPED})
+# More follows: its courier is released, and earns; what it owes is booked.
+FOLLOWED_UP = frozenset({ORDER_DELIVERED, ORDER_TIPPED, ORDER_CHARGED})
 
 _ORDER = "order#"
 

@@ -20,7 +20,7 @@ from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
-from chalicelib.wiring.money import MoneyServices, build_money, build_tips
+from chalicelib.wiring.money import MoneyServices, build_fees, build_money, build_tips
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
@@ -62,7 +62,8 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(settings, parts, messaging)
     listeners = [money.earnings.on_committed, money.debts.on_committed]
-    dispatch = build_dispatch(settings, parts, messaging, releaser, listeners)
+    charge_end = build_fees(settings).charge_end
+    dispatch = build_dispatch(settings, parts, messaging, releaser, charge_end, listeners)
     tracking = build_tracking(settings, parts, messaging, dispatch)
     orders = build_orders(settings, parts, messaging, money, dispatch, tracking)
     return Rooms(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from chalicelib.domain.money.fares import STANDARD, Tariff, Tariffs
+from chalicelib.domain.money.fees import CancelFee, FeePolicy
 from chalicelib.domain.money.quotes import PURPOSE
 from chalicelib.domain.signed_tokens import TokenSigner
 from chalicelib.services.money.debts import Debts
@@ -50,6 +51,15 @@ def build_money(settings: Settings, parts: Parts, messaging: MessagingServices) 
             parts.clock,
         ),
         quotes=_build_quotes(settings, parts),
+    )
+
+
+def build_fees(settings: Settings) -> FeePolicy:
+    """Build the policy of fees."""
+    return FeePolicy(
+        {flow: CancelFee(*fees) for flow, *fees in settings.cancel_fees},
+        dict(settings.no_show_fees),
+        settings.return_fee_percent,
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.money.wallets import Debt, make_tip_key
+from chalicelib.domain.money.wallets import Debt, make_fee_key, make_tip_key
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.price_lines import TIP
 
 
 def list_debts(order: Order) -> tuple[Debt, ...]:
     """List all that an order owes its courier, under the keys by which each is booked once."""
-    return tuple(
+    fees = (Debt(make_fee_key(order.id, f.kind), f.amount_minor, f.kind) for f in order.fees)
+    tips = (
         Debt(make_tip_key(order.id, number), tip.amount_minor, TIP)
         for number, tip in enumerate(order.tips, 1)
     )
+    return (*fees, *tips)
 
 
 def list_new_debts(before: Order | None, after: Order) -> tuple[Debt, ...]:

@@ -79,6 +79,11 @@ def make_earning_key(order_id: int) -> str:
     return f"earning#{order_id}"
 
 
+def make_fee_key(order_id: int, kind: str) -> str:
+    """Make the key of the booking of an order's fee: it has one of a kind."""
+    return f"{kind}#{order_id}"
+
+
 def make_tip_key(order_id: int, number: int) -> str:
     """Make the key of the booking of an order's tip, by its number among the order's tips."""
     return f"tip#{order_id}#{number}"

@@ -42,6 +42,8 @@ class Status(str, Enum):
     DISCARDED = "discarded"
 
 
+# Nobody was at the pickup: an end. Named here by its value alone, for what follows from it.
+NO_SHOW = "no_show"
 # In the timeline of an order that was scheduled.
 SCHEDULED, ACTIVATED = Status.SCHEDULED.value, "activated"
 # A courier has accepted the order and is not done with it.
@@ -70,7 +72,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `reason` is the last that was given for a step, unless the order ended otherwise since.
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
     asked again in this search. `parent_id` is the order that this one tries again. `tips` are only
-    added to: the place of a tip among them is a part of the key under which it is booked.
+    added to: the place of a tip among them is a part of the key under which it is booked. `fees`
+    came with its end, and are its courier's.
     """
 
     id: int
@@ -102,6 +105,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     released_by: tuple[str, ...] = ()
     parent_id: int | None = None
     tips: tuple[Tip, ...] = ()
+    fees: tuple[PriceLine, ...] = ()
 
     @property
     def is_terminal(self) -> bool:

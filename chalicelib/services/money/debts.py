@@ -38,7 +38,7 @@ class Debts:
 
     def book_if_told(self, outbox: Outbox) -> None:
         """Book whatever an order owes whose outbox tells of it, unless it is booked."""
-        told = outbox.find_event(events.ORDER_TIPPED)
+        told = outbox.find_event(events.ORDER_CHARGED) or outbox.find_event(events.ORDER_TIPPED)
         if told is not None:
             order = self._orders.get_order(told.order_id)
             self._book_debts(order.courier_id, list_debts(order))
