@@ -56,6 +56,7 @@ PAYOUT_COMPLETED = "payout_completed"
 PAYMENT_INITIATED = "payment_initiated"
 PAYMENT_COMPLETED = "payment_completed"
 PAYMENT_FAILED = "payment_failed"
+REFUND_DUE = "refund_due"  # of an order: it was paid beyond what it costs
 # Orders that are called out to the couriers near by
 ORDER_BROADCAST = "order_called"  # to each of them: who accepts first has it
 BROADCAST_CLOSED = "order_closed"  # to each of them: too late
@@ -66,8 +67,11 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-# More follows: its courier is released, and earns; what it owes is booked.
-FOLLOWED_UP = frozenset({ORDER_DELIVERED, ORDER_TIPPED, ORDER_CHARGED})
+# More follows: its courier is released, and earns; what it owes is booked; what was paid beyond its
+# price is noted.
+FOLLOWED_UP = frozenset(
+    {ORDER_DELIVERED, ORDER_TIPPED, ORDER_CHARGED, ORDER_CANCELLED, PAYMENT_COMPLETED}
+)
 
 _ORDER = "order#"
 

@@ -20,7 +20,13 @@ from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
-from chalicelib.wiring.money import MoneyServices, build_fees, build_money, build_tips
+from chalicelib.wiring.money import (
+    MoneyServices,
+    build_fees,
+    build_money,
+    build_refunds,
+    build_tips,
+)
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
@@ -82,6 +88,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     """Put what the edge calls into one hand."""
     messaging, money = rooms.messaging, rooms.money
     dispatch, orders = rooms.dispatch, rooms.orders
+    refunds = build_refunds(parts, dispatch)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -104,6 +111,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         payments=money.payments,
         payouts=money.payouts,
         tips=build_tips(parts, dispatch),
+        refunds=refunds,
         quotes=money.quotes,
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,
@@ -112,7 +120,9 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         connections=messaging.connections,
         fanout=messaging.fanout,
         welcome=rooms.greeting,
-        wakeup_handler=build_wakeup_handler(parts, messaging, money, dispatch, rooms.greeting),
+        wakeup_handler=build_wakeup_handler(
+            parts, messaging, money, dispatch, rooms.greeting, refunds
+        ),
         sweeper=build_sweeper(parts),
         queue=parts.queue,
         queue_name=settings.queue_name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.services.messaging.greeting import GreetingService
+from chalicelib.services.money.refunds import Refunds
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
 from chalicelib.wiring.dispatch import DispatchServices
@@ -34,6 +35,7 @@ def build_wakeup_handler(
     money: MoneyServices,
     dispatch: DispatchServices,
     greeting: GreetingService,
+    refunds: Refunds,
 ) -> WakeupHandler:
     """Build the service that handles each wakeup."""
     return WakeupHandler(
@@ -43,6 +45,7 @@ def build_wakeup_handler(
             dispatch.orders.release_if_delivered,
             money.earnings.book_if_delivered,
             money.debts.book_if_told,
+            refunds.note_if_told,
         ),
         dispatch.sequential,
         greeting,

@@ -315,6 +315,9 @@ EVENT_KINDS: dict[str, EventKind] = {
     events.DELIVERY_FAILED: EventKind(
         "delivery_failed", _render_delivery_failed, level=HIGH, source="delivery_service"
     ),
+    events.REFUND_DUE: EventKind(
+        "refund_due", feed_money.render_refund_due, level=HIGH, source="payment_service"
+    ),
     events.DELIVERY_RETURNED: EventKind(
         "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"
     ),

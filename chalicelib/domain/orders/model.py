@@ -13,6 +13,7 @@ from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.reasons import Reason
+from chalicelib.domain.orders.refund import Refund
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.orders.tip import Tip
 from chalicelib.domain.price_lines import PriceLine
@@ -73,7 +74,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
     asked again in this search. `parent_id` is the order that this one tries again. `tips` are only
     added to: the place of a tip among them is a part of the key under which it is booked. `fees`
-    came with its end, and are its courier's.
+    came with its end, and are its courier's; `refund` is what was paid beyond its price.
     """
 
     id: int
@@ -106,6 +107,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     parent_id: int | None = None
     tips: tuple[Tip, ...] = ()
     fees: tuple[PriceLine, ...] = ()
+    refund: Refund | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -148,6 +148,14 @@ class Payments:
 
         return self._outbox_writer.retry_change(apply_once)
 
+    def get_payment(self, payment_id: str) -> Payment:
+        """Read a payment. Raises NotFound."""
+        key = payments.parse_payment_id(payment_id)
+        found = self._store.get_attempt(*key) if key else None
+        if found is None:
+            raise NotFound("There is no such payment.")
+        return found
+
     def has_begun(self, order_id: int) -> bool:
         """Say whether an order is paid or is being paid."""
         latest = self._store.get_latest(order_id)
