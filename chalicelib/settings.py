@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True):
     cancel_fees: tuple[tuple[str, int, int], ...] = ()
     no_show_fees: tuple[tuple[str, int], ...] = ()
     return_fee_percent: int = 60
+    waiting_per_minute: int = 0
+    free_waiting: timedelta = timedelta(seconds=180)
     quote_ttl: timedelta = timedelta(seconds=600)
     rides_ws_create: bool = True
     reallocate_on_driver_cancel: bool = False
@@ -139,6 +141,7 @@ _TIMES = (
     ("schedule_lead", "SCHEDULE_LEAD_S", 0, _DAY_S),
     ("auth_deadline", "AUTH_DEADLINE_S", 1, _DAY_S),
     ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
+    ("free_waiting", "FREE_WAITING_S", 0, _DAY_S),
     ("quote_ttl", "QUOTE_TTL_S", 1, _DAY_S),
     ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
     ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
@@ -159,6 +162,7 @@ _FLOW_TARIFFS = (
 _COUNTS = (
     ("releases_max", "RELEASES_MAX", 0, 100),
     ("return_fee_percent", "RETURN_FEE_PERCENT", 0, 1000),
+    ("waiting_per_minute", "WAITING_PER_MINUTE", 0, 1_000_000),
 )
 _DEFAULTS = Settings()
 

@@ -61,6 +61,8 @@ def build_fees(settings: Settings) -> FeePolicy:
         {flow: CancelFee(*fees) for flow, *fees in settings.cancel_fees},
         dict(settings.no_show_fees),
         settings.return_fee_percent,
+        settings.waiting_per_minute,
+        settings.free_waiting,
     )
 
 

@@ -106,3 +106,21 @@ def test_a_cancel_and_tips_side_by_side_add_up(make_engine_world: MakeWorld) -> 
     given = [answer.result().status for answer in tips].count(201)
     world.pass_time(60)
     assert balance_of(world, "dan") == 20_00 + given * 1_00
+
+
+def test_waiting_is_charged_with_the_delivery_and_is_the_couriers(make_world: MakeWorld) -> None:
+    """Beside what the delivery earns; what was told and billed before is as it was."""
+    world = make_world(settings={"waiting_per_minute": 2_00})
+    dan, cara = world.courier("dan"), world.customer("cara")
+    order_id = accepted(world, cara, dan, "arrived")
+    world.pass_time(301)
+    assert "price" not in world.step("picked", order_id, dan).body
+    world.step("reached", order_id, dan)
+    world.pass_time(170)
+    world.step("delivered", order_id, dan)
+    world.pass_time(60)
+    shown = world.get(f"/v1/orders/{order_id}", cara).body["price"]
+    assert shown["lines"] == [{"kind": "waiting", "amount": 6}]
+    assert sorted(ledger_of(world, "dan")) == [6_00, 50_00]
+    assert balance_of(world, "dan") == 56_00
+    assert pay(world, cara, order_id).body["amount"] == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from chalicelib.domain.money.fees import CancelFee, FeePolicy
 from chalicelib.domain.money.pricing import compute_final_price, list_price_lines
 from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
-from chalicelib.domain.price_lines import BASE, DISTANCE, TIME, PriceLine, sum_minor
+from chalicelib.domain.price_lines import BASE, DISTANCE, TIME, WAITING_FEE, PriceLine, sum_minor
 from tests.builders import NOW, a_contact, a_job, an_order
 
 POLICY = FeePolicy({"delivery": CancelFee(20_00, 30_00)}, {"delivery": 40_00}, 60)
@@ -94,3 +95,43 @@ def test_charging_twice_is_charging_once_and_adds_up(ended: Status, was: Status)
         total = sum_minor(list_price_lines(order))
         assert compute_final_price(order).total_minor == total
     assert order.updated_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("pickup_s", "dropoff_s", "minutes"),
+    [
+        (180, 180, 0),
+        (180.001, 0, 1),
+        (240, 240, 2),
+        (240.5, 0, 2),
+        (0, 600, 7),
+        (None, 300, 2),
+        (300, None, 2),
+    ],
+)
+def test_each_started_minute_at_a_stop_costs_after_three(
+    pickup_s: float | None, dropoff_s: float | None, minutes: int
+) -> None:
+    """Each stop has its own free minutes."""
+    policy = FeePolicy(waiting_minute_minor=2_00)
+    took, done = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    timeline = {"placed": NOW, "in_transit": took, "done": done}
+    if pickup_s is not None:
+        timeline["at_pickup"] = took - timedelta(seconds=pickup_s)
+    if dropoff_s is not None:
+        timeline["reached"] = done - timedelta(seconds=dropoff_s)
+    before = held(Status.IN_TRANSIT, timeline=timeline)
+    order, _ = policy.charge_end(before, end(before, Status.DONE, by="ddan"))
+    expected = (PriceLine(WAITING_FEE, minutes * 2_00),) if minutes else ()
+    assert order.fees == expected
+    assert FeePolicy().charge_end(before, end(before, Status.DONE)) == (
+        end(before, Status.DONE),
+        (),
+    )
+
+
+def test_waiting_for_one_who_cancels_is_in_the_fee_of_that() -> None:
+    policy = FeePolicy({"delivery": CancelFee(1, 2)}, waiting_minute_minor=2_00)
+    before = held(Status.AT_PICKUP, timeline={"at_pickup": NOW - timedelta(hours=1)})
+    order, _ = policy.charge_end(before, end(before))
+    assert sum_minor(order.fees) == 2

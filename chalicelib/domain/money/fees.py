@@ -1,4 +1,4 @@
-"""Fees: what an end that is no delivery costs its customer, in minor units, by the settings.
+"""Fees: what an end costs its customer beside the price, in minor units, by the settings.
 
 A fee is decided once, as the order is written that ends, and is a part of it from then on: another
 setting tomorrow changes no fee of today. All fees are the courier's.
@@ -7,17 +7,25 @@ setting tomorrow changes no fee of today. All fees are the courier's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.money.pricing import compute_way_minor
+from chalicelib.domain.money.pricing import compute_way_minor, owes_way
+from chalicelib.domain.money.waiting import count_waiting_minutes
 from chalicelib.domain.orders.effects import draft_for_courier
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.model import NO_SHOW, Order, Status
 from chalicelib.domain.people import Role
-from chalicelib.domain.price_lines import CANCELLATION_FEE, NO_SHOW_FEE, RETURN_FEE, PriceLine
+from chalicelib.domain.price_lines import (
+    CANCELLATION_FEE,
+    NO_SHOW_FEE,
+    RETURN_FEE,
+    WAITING_FEE,
+    PriceLine,
+)
 
 
 class CancelFee(msgspec.Struct, frozen=True):
@@ -34,6 +42,8 @@ class FeePolicy(msgspec.Struct, frozen=True):
     cancel_fees: Mapping[str, CancelFee] = {}
     no_show_fees: Mapping[str, int] = {}
     return_percent: int = 60
+    waiting_minute_minor: int = 0
+    free_waiting: timedelta = timedelta(seconds=180)
 
     def charge_end(self, stored: Order | None, order: Order) -> Transition:
         """Return an order that is about to be written with its fees, if it ends by this write and
@@ -52,6 +62,7 @@ class FeePolicy(msgspec.Struct, frozen=True):
 
     def _list_fees(self, stored: Order, order: Order) -> tuple[PriceLine, ...]:
         lines = (
+            PriceLine(WAITING_FEE, self._compute_waiting_minor(order)),
             PriceLine(CANCELLATION_FEE, self._compute_cancel_minor(stored, order)),
             PriceLine(NO_SHOW_FEE, self._compute_no_show_minor(order)),
             PriceLine(RETURN_FEE, self._compute_return_minor(order)),
@@ -68,6 +79,13 @@ class FeePolicy(msgspec.Struct, frozen=True):
             return fee.accepted_minor
         is_past = stored.status in (Status.AT_PICKUP, Status.IN_TRANSIT)
         return fee.at_pickup_minor if is_past else 0
+
+    def _compute_waiting_minor(self, order: Order) -> int:
+        """Compute what waiting costs where the order was picked up; else the fee of that end has
+        it in it."""
+        if not owes_way(order):
+            return 0
+        return count_waiting_minutes(order, self.free_waiting) * self.waiting_minute_minor
 
     def _compute_no_show_minor(self, order: Order) -> int:
         is_no_show = order.status.value == NO_SHOW
