@@ -60,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True):
     delivery_tariff: Prices = (60_00, 12_00, 0)
     hail_tariff: Prices = (60_00, 12_00, 1_00)
     food_tariff: Prices = (30_00, 0, 0)
+    cancel_fees: tuple[tuple[str, int, int], ...] = ()
+    no_show_fees: tuple[tuple[str, int], ...] = ()
+    return_fee_percent: int = 60
+    waiting_per_minute: int = 0
+    free_waiting: timedelta = timedelta(seconds=180)
     quote_ttl: timedelta = timedelta(seconds=600)
     rides_ws_create: bool = True
     reallocate_on_driver_cancel: bool = False
@@ -96,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True):
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
             ride_tariffs=_parse_tariffs(env),
             **_parse_flow_tariffs(env),
+            **_parse_fees(env),
             rides_ws_create=_parse_choice(env, "RIDES_WS_CREATE", "accept", "reject") == "accept",
             reallocate_on_driver_cancel=(
                 _parse_choice(env, "REALLOCATE_ON_DRIVER_CANCEL", "false", "true") == "true"
@@ -139,6 +145,7 @@ _TIMES = (
     ("no_show_after_dropoff", "NO_SHOW_AFTER_DROPOFF_S", 1, _DAY_S),
     ("auth_deadline", "AUTH_DEADLINE_S", 1, _DAY_S),
     ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
+    ("free_waiting", "FREE_WAITING_S", 0, _DAY_S),
     ("quote_ttl", "QUOTE_TTL_S", 1, _DAY_S),
     ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
     ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
@@ -156,7 +163,11 @@ _FLOW_TARIFFS = (
     ("food_tariff", "FOOD_TARIFF"),
 )
 # Settings that are whole numbers: field, environment name, and the least and the most it takes.
-_COUNTS = (("releases_max", "RELEASES_MAX", 0, 100),)
+_COUNTS = (
+    ("releases_max", "RELEASES_MAX", 0, 100),
+    ("return_fee_percent", "RETURN_FEE_PERCENT", 0, 1000),
+    ("waiting_per_minute", "WAITING_PER_MINUTE", 0, 1_000_000),
+)
 _DEFAULTS = Settings()
 
 
@@ -336,3 +347,34 @@ def _parse_flow_tariffs(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 _PRICES_PATTERN = re.compile(r"(\d{1,9})/(\d{1,9})/(\d{1,9})", re.ASCII)
+
+
+def _parse_fees(env: Mapping[str, str]) -> dict[str, Any]:
+    """Parse the fees by flow, in minor units: of cancelling, once accepted and once at the pickup,
+    and of not being there. Raises BadSetting."""
+    cancel = _parse_by_flow(env, "CANCEL_FEES", 2, "delivery=2000/3000,ride=1500/1500")
+    no_show = _parse_by_flow(env, "NO_SHOW_FEE", 1, "delivery=3000,ride=1500")
+    return {
+        "cancel_fees": tuple((flow, first, second) for flow, (first, second) in cancel),
+        "no_show_fees": tuple((flow, fee) for flow, (fee,) in no_show),
+    }
+
+
+def _parse_by_flow(
+    env: Mapping[str, str], name: str, amounts: int, example: str
+) -> list[tuple[str, list[int]]]:
+    """Parse `flow=minor/minor,…`, so many amounts for each flow. Raises BadSetting."""
+    found: dict[str, list[int]] = {}
+    for part in filter(None, env.get(name, "").split(",")):
+        match = _FEES_PATTERN.fullmatch(part.strip())
+        given = [int(text) for text in match[2].split("/")] if match else []
+        if match is None or len(given) != amounts or match[1] in found:
+            raise BadSetting(
+                f"{name} takes each flow (delivery, food, hail, ride) once, with minor units, "
+                f"as {example}, not {part!r}."
+            )
+        found[match[1]] = given
+    return list(found.items())
+
+
+_FEES_PATTERN = re.compile(r"(delivery|food|hail|ride)=(\d{1,9}(?:/\d{1,9})*)", re.ASCII)

@@ -11,6 +11,7 @@ from chalicelib.contracts.base import omit_none, read_number, read_optional_text
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.money.payments import CURRENCY, Payment, PaymentResult, PaymentStatus
 from chalicelib.domain.money.payouts import Payout, mask_account
+from chalicelib.domain.orders.model import Order
 from chalicelib.domain.price_lines import PriceLine, sum_minor
 from chalicelib.errors import InvalidInput
 
@@ -33,6 +34,17 @@ def render_price(lines: Sequence[PriceLine]) -> dict[str, Any]:
         "total": to_major_units(sum_minor(lines)),
         "currency": CURRENCY,
     }
+
+
+def render_refund(order: Order) -> dict[str, Any]:
+    """Render what is to be paid back of an order's payment, or was; {} where nothing is."""
+    refund = order.refund
+    if refund is None:
+        return {}
+    shown = {"payment_id": refund.payment_id, "amount": to_major_units(refund.amount_minor)}
+    if refund.refunded_at is None:
+        return {"refund_due": shown}
+    return {"refunded": {**shown, "refunded_at": format_iso(refund.refunded_at)}}
 
 
 def read_amount(body: Mapping[str, Any]) -> int:
@@ -70,11 +82,16 @@ def read_payment_id(body: Mapping[str, Any]) -> str:
     return read_text(body.get("payment_id"), "payment_id", 128)
 
 
+def is_refund(body: Mapping[str, Any]) -> bool:
+    """Say whether a webhook's body tells of a refund: {payment_id, status: "refunded"}."""
+    return bool(body.get("status") == "refunded")
+
+
 def read_payment_result(body: Mapping[str, Any]) -> PaymentResult:
     """Read a webhook's body: {payment_id, status, transaction_id?, error?}. Raises InvalidInput."""
     status = body.get("status")
     if status not in (PaymentStatus.COMPLETED.value, PaymentStatus.FAILED.value):
-        raise InvalidInput("status must be completed or failed.", field="status")
+        raise InvalidInput("status must be completed, failed or refunded.", field="status")
     return PaymentResult(
         PaymentStatus(status),
         transaction_id=read_optional_text(body.get("transaction_id"), "transaction_id", 128),

@@ -13,9 +13,10 @@ import msgspec
 
 from chalicelib.contracts.base import omit_none, read_text
 from chalicelib.contracts.moments import format_iso, read_rfc3339
-from chalicelib.contracts.money import render_price
+from chalicelib.contracts.money import render_price, render_refund
 from chalicelib.contracts.proof import read_proof_rules, render_proof
 from chalicelib.contracts.reasons import render_reason
+from chalicelib.domain.money.pricing import list_price_lines
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.waiting import find_waiting_since
@@ -114,7 +115,8 @@ def render_order_options(order: Order) -> dict[str, Any]:
             parent_id=str(order.parent_id) if order.parent_id else None,
             external_id=options.external_id,
             metadata=options.metadata or None,
-            price=render_price(order.price) if order.price else None,
+            **render_refund(order),
+            price=render_price(list_price_lines(order)) if _has_price(order) else None,
             **render_windows(options.windows),
             proof=render_proof(order),
         ),
@@ -128,6 +130,11 @@ def render_wait(order: Order) -> dict[str, str]:
     if since is None or no_show_at is None:
         return {}
     return {"waiting_since": format_iso(since), "no_show_at": format_iso(no_show_at)}
+
+
+def _has_price(order: Order) -> bool:
+    """Say whether a view shows the price: where it is another than the contract says."""
+    return bool(order.price or order.fees or order.tips)
 
 
 def render_windows(windows: Windows) -> dict[str, str]:

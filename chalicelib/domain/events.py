@@ -25,6 +25,8 @@ DROPOFF_REACHED = "dropoff_reached"
 ORDER_DELIVERED = "order_delivered"
 ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
+ORDER_TIPPED = "order_tipped"  # to the courier; in no contract's words: their wallet tells
+ORDER_CHARGED = "order_charged"  # likewise: it ended with a fee
 # To the customer and, of what a merchant has made, to the merchant:
 ORDER_RELEASED = "order_released"  # its courier gave it back before the pickup
 # It could not be picked up or handed over; the status says what follows.
@@ -58,6 +60,7 @@ PAYOUT_COMPLETED = "payout_completed"
 PAYMENT_INITIATED = "payment_initiated"
 PAYMENT_COMPLETED = "payment_completed"
 PAYMENT_FAILED = "payment_failed"
+REFUND_DUE = "refund_due"  # of an order: it was paid beyond what it costs
 # Orders that are called out to the couriers near by
 ORDER_BROADCAST = "order_called"  # to each of them: who accepts first has it
 BROADCAST_CLOSED = "order_closed"  # to each of them: too late
@@ -68,7 +71,18 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-FOLLOWED_UP = frozenset({ORDER_DELIVERED})  # more follows: its courier is released, and earns
+# More follows: its courier is released, and earns; what it owes is booked; what was paid beyond its
+# price is noted.
+FOLLOWED_UP = frozenset(
+    {
+        ORDER_DELIVERED,
+        ORDER_TIPPED,
+        ORDER_CHARGED,
+        ORDER_CANCELLED,
+        DELIVERY_FAILED,
+        PAYMENT_COMPLETED,
+    }
+)
 
 _ORDER = "order#"
 

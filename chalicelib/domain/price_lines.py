@@ -8,6 +8,11 @@ import msgspec
 
 ITEMS = "items"  # what was bought
 BASE, DISTANCE, TIME = "base", "distance", "time"  # by a tariff
+FARE = "fare"  # of a trip that was not quoted
+WAITING_FEE = "waiting"
+# What ends otherwise than by a delivery:
+CANCELLATION_FEE, NO_SHOW_FEE, RETURN_FEE = "cancellation_fee", "no_show_fee", "return_fee"
+TIP = "tip"
 
 
 class PriceLine(msgspec.Struct, frozen=True, array_like=True):

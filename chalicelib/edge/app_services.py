@@ -20,6 +20,8 @@ from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
+from chalicelib.services.money.refunds import Refunds
+from chalicelib.services.money.tips import Tips
 from chalicelib.services.orders.amending import OrderAmendments
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
@@ -61,6 +63,8 @@ class Services(msgspec.Struct, frozen=True):
     courier_status: CourierStatusService
     event_history: EventHistory
     payouts: Payouts
+    tips: Tips
+    refunds: Refunds
     payments: Payments
     quotes: QuoteService
     profiles: Profiles

@@ -20,7 +20,13 @@ from chalicelib.services.rides.requests import RideService
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
-from chalicelib.wiring.money import MoneyServices, build_money
+from chalicelib.wiring.money import (
+    MoneyServices,
+    build_fees,
+    build_money,
+    build_refunds,
+    build_tips,
+)
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
@@ -61,7 +67,9 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
     messaging = build_messaging(settings, parts, renderer, releaser)
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(settings, parts, messaging)
-    dispatch = build_dispatch(settings, parts, messaging, releaser, [money.earnings.on_committed])
+    listeners = [money.earnings.on_committed, money.debts.on_committed]
+    charge_end = build_fees(settings).charge_end
+    dispatch = build_dispatch(settings, parts, messaging, releaser, charge_end, listeners)
     tracking = build_tracking(settings, parts, messaging, dispatch)
     orders = build_orders(settings, parts, messaging, money, dispatch, tracking)
     return Rooms(
@@ -80,6 +88,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     """Put what the edge calls into one hand."""
     messaging, money = rooms.messaging, rooms.money
     dispatch, orders = rooms.dispatch, rooms.orders
+    refunds = build_refunds(parts, dispatch)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -101,6 +110,8 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         rides=rooms.rides,
         payments=money.payments,
         payouts=money.payouts,
+        tips=build_tips(parts, dispatch),
+        refunds=refunds,
         quotes=money.quotes,
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,
@@ -109,7 +120,9 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         connections=messaging.connections,
         fanout=messaging.fanout,
         welcome=rooms.greeting,
-        wakeup_handler=build_wakeup_handler(parts, messaging, money, dispatch, rooms.greeting),
+        wakeup_handler=build_wakeup_handler(
+            parts, messaging, money, dispatch, rooms.greeting, refunds
+        ),
         sweeper=build_sweeper(parts),
         queue=parts.queue,
         queue_name=settings.queue_name,

@@ -11,7 +11,7 @@ from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifie
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.history_archive import HistoryArchive
 from chalicelib.services.dispatch.open_pool import OpenPool
-from chalicelib.services.dispatch.order_commits import CommitListener, OrderWriter
+from chalicelib.services.dispatch.order_commits import ChargeEnd, CommitListener, OrderWriter
 from chalicelib.services.dispatch.schedules import Schedules
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.settings import Settings
@@ -39,9 +39,11 @@ def build_dispatch(
     parts: Parts,
     messaging: MessagingServices,
     releaser: CourierReleaser,
+    charge_end: ChargeEnd,
     listeners: Sequence[CommitListener],
 ) -> DispatchServices:
-    """Build the services of dispatch. `listeners` hear of each commit, after those of dispatch."""
+    """Build the services of dispatch. `charge_end` adds what an end costs;
+    `listeners` hear of each commit, after those of dispatch."""
     policies = build_policies(settings)
     pool = _build_pool(settings, parts, messaging)
     archive = HistoryArchive(parts.histories, settings.history_kept, parts.clock)
@@ -54,6 +56,7 @@ def build_dispatch(
         parts.threads,
         parts.clock,
         archive,
+        charge_end,
         (pool.on_committed, notifier.on_committed, *listeners),
         parts.retries,
     )

@@ -7,15 +7,19 @@ from collections.abc import Mapping
 import msgspec
 
 from chalicelib.domain.money.fares import STANDARD, Tariff, Tariffs
+from chalicelib.domain.money.fees import CancelFee, FeePolicy
 from chalicelib.domain.money.quotes import PURPOSE
 from chalicelib.domain.signed_tokens import TokenSigner
+from chalicelib.services.money.debts import Debts
 from chalicelib.services.money.earnings import Earnings
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
+from chalicelib.services.money.refunds import Refunds
+from chalicelib.services.money.tips import Tips
 from chalicelib.services.money.wallets import WalletService
 from chalicelib.settings import Settings
-from chalicelib.wiring.dispatch import build_policies
+from chalicelib.wiring.dispatch import DispatchServices, build_policies
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
 
@@ -24,6 +28,7 @@ class MoneyServices(msgspec.Struct, frozen=True):
     """What other rooms and the edge need of money."""
 
     earnings: Earnings
+    debts: Debts
     payments: Payments
     payouts: Payouts
     quotes: QuoteService
@@ -34,6 +39,7 @@ def build_money(settings: Settings, parts: Parts, messaging: MessagingServices) 
     wallets = WalletService(parts.wallets, messaging.outboxes)
     return MoneyServices(
         earnings=Earnings(wallets, parts.orders, messaging.outboxes, parts.clock),
+        debts=Debts(wallets, parts.orders, messaging.outboxes, parts.clock),
         payments=Payments(
             parts.payments, parts.orders, parts.request_keys, messaging.outboxes, parts.clock
         ),
@@ -47,6 +53,27 @@ def build_money(settings: Settings, parts: Parts, messaging: MessagingServices) 
         ),
         quotes=_build_quotes(settings, parts),
     )
+
+
+def build_fees(settings: Settings) -> FeePolicy:
+    """Build the policy of fees."""
+    return FeePolicy(
+        {flow: CancelFee(*fees) for flow, *fees in settings.cancel_fees},
+        dict(settings.no_show_fees),
+        settings.return_fee_percent,
+        settings.waiting_per_minute,
+        settings.free_waiting,
+    )
+
+
+def build_tips(parts: Parts, dispatch: DispatchServices) -> Tips:
+    """Build the service of tips: they are written with their order, so after dispatch."""
+    return Tips(dispatch.orders, parts.request_keys, parts.clock)
+
+
+def build_refunds(parts: Parts, dispatch: DispatchServices) -> Refunds:
+    """Build the service of refunds: they are noted on their order, so after dispatch."""
+    return Refunds(parts.orders, parts.payments, dispatch.orders, parts.clock)
 
 
 def _build_quotes(settings: Settings, parts: Parts) -> QuoteService:

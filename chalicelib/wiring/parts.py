@@ -55,6 +55,7 @@ class Replacements(TypedDict, total=False):
     queue: ports.WakeupSender | None
     orders: ports.OrderStore | None
     histories: ports.HistoryStore | None
+    wallets: ports.WalletStore | None
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     database: DatabaseConnection | None
@@ -122,7 +123,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         connections=given.get("connections") or ConnectionTable(),
         mailboxes=given.get("mailboxes") or MailboxTable(),
         counters=CounterTable(threads),
-        wallets=WalletTable(database),
+        wallets=given.get("wallets") or WalletTable(database),
         payments=PaymentTable(database),
         proof_bucket=given.get("proof_bucket") or _build_proof_bucket(database.session, settings),
     )

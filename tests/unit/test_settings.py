@@ -197,3 +197,26 @@ def test_our_own_tokens_are_signed_by_what_every_stage_has() -> None:
     for secret, taken in (("", ""), ("x" * 31, ""), ("x" * 32, "x" * 32)):
         settings = Settings.from_env({**jwks, "PAYMENT_WEBHOOK_SECRET": secret})
         assert settings.signing_secret == taken
+
+
+def test_fees_are_by_flow() -> None:
+    env = {**GOOD, "CANCEL_FEES": "delivery=1/2, ride=3/4", "NO_SHOW_FEE": "hail=5"}
+    settings = Settings.from_env(env)
+    assert settings.cancel_fees == (("delivery", 1, 2), ("ride", 3, 4))
+    assert settings.no_show_fees == (("hail", 5),)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("CANCEL_FEES", "delivery=1"),
+        ("CANCEL_FEES", "boat=1/2"),
+        ("CANCEL_FEES", "ride=1/2,ride=1/2"),
+        ("CANCEL_FEES", "ride=-1/2"),
+        ("NO_SHOW_FEE", "ride=1/2"),
+        ("NO_SHOW_FEE", "1"),
+    ],
+)
+def test_what_is_no_fee_stops_the_start(name: str, given: str) -> None:
+    with pytest.raises(BadSetting, match=name):
+        Settings.from_env({**GOOD, name: given})

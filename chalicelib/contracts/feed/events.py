@@ -330,6 +330,9 @@ EVENT_KINDS: dict[str, EventKind] = {
     events.NO_SHOW_AVAILABLE: EventKind(
         "no_show_available", _render_no_show_available, level=HIGH, source="delivery_service"
     ),
+    events.REFUND_DUE: EventKind(
+        "refund_due", feed_money.render_refund_due, level=HIGH, source="payment_service"
+    ),
     events.DELIVERY_RETURNED: EventKind(
         "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"
     ),

@@ -103,6 +103,15 @@ def render_payment_completed(event: Event) -> Data:
     )
 
 
+def render_refund_due(event: Event) -> Data:
+    """Render that a payment was more than its order costs. Ours."""
+    return {
+        "order_id": str(event.order_id),
+        "payment_id": event.data["payment_id"],
+        "amount": to_major_units(event.data["amount_minor"]),
+    }
+
+
 def render_payment_failed(event: Event) -> Data:
     """Render that an attempt to pay failed."""
     error = event.data.get("error") or "The payment failed."

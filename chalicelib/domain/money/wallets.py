@@ -7,6 +7,7 @@ units throughout; a balance is never negative.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,8 @@ from chalicelib.errors import AlreadyBooked, BalanceTooLow
 
 # A delivery is booked in the month of its delivery, and a wakeup may come when the next has begun.
 MONTHS_KEPT = 3
-PAYOUT_REQUESTED = "payout_requested"  # a reason for a change of a balance; no event has its name
+# Reasons for a change of a balance; no event has their names.
+PAYOUT_REQUESTED = "payout_requested"
 _STREAM_PREFIX = "wallet#"
 
 
@@ -35,6 +37,15 @@ class Booking(msgspec.Struct, frozen=True):
     balance_minor: int
     reason: str
     at: datetime
+
+
+class Debt(msgspec.Struct, frozen=True):
+    """What an order owes its courier beside its earning: a booking's key, its amount, and the
+    reason that the courier is told."""
+
+    key: str
+    amount_minor: int
+    reason: str
 
 
 class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,6 +77,16 @@ def wallet_stream(courier_id: str) -> str:
 def make_earning_key(order_id: int) -> str:
     """Make the key of the booking of what an order earned."""
     return f"earning#{order_id}"
+
+
+def make_fee_key(order_id: int, kind: str) -> str:
+    """Make the key of the booking of an order's fee: it has one of a kind."""
+    return f"{kind}#{order_id}"
+
+
+def make_tip_key(order_id: int, number: int) -> str:
+    """Make the key of the booking of an order's tip, by its number among the order's tips."""
+    return f"tip#{order_id}#{number}"
 
 
 def make_payout_key(payout_id: str) -> str:
@@ -102,6 +123,18 @@ def book_earning(wallet: Wallet, order: Order, now: datetime) -> Wallet:
         )
         drafts += [_draft_bonus_event(after, month, now), updated]
     return seal(_with_record(after, month, record), drafts, now)
+
+
+def book_debts(wallet: Wallet, debts: Sequence[Debt], now: datetime) -> Wallet:
+    """Return a wallet with what an order owes, each a booking. Raises AlreadyBooked if one of them
+    is among the latest bookings."""
+    for debt in debts:
+        _check_not_booked(wallet, debt.key)
+    after, drafts = replace(wallet, latest_bookings=()), []
+    for debt in debts:
+        after, updated = _add_booking(after, debt.key, debt.amount_minor, debt.reason, now)
+        drafts.append(updated)
+    return seal(after, drafts, now)
 
 
 def reserve_payout(wallet: Wallet, payout_id: str, amount_minor: int, now: datetime) -> Wallet:

@@ -13,7 +13,9 @@ from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.reasons import Reason
+from chalicelib.domain.orders.refund import Refund
 from chalicelib.domain.orders.search_plan import SearchPlan
+from chalicelib.domain.orders.tip import Tip
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 
@@ -75,7 +77,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     `reason` is the last that was given for a step, unless the order ended otherwise since.
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
     asked again in this search. `no_show_at` is set while its courier waits at a stop: from then on
-    a no-show can be said. `parent_id` is the order that this one tries again.
+    a no-show can be said. `parent_id` is the order that this one tries again. `tips` are only added
+    to: the place of a tip among them is a part of the key under which it is booked. `fees` came
+    with its end, and are its courier's; `refund` is what was paid beyond its price.
     """
 
     id: int
@@ -107,6 +111,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     released_by: tuple[str, ...] = ()
     parent_id: int | None = None
     no_show_at: datetime | None = None
+    tips: tuple[Tip, ...] = ()
+    fees: tuple[PriceLine, ...] = ()
+    refund: Refund | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -6,6 +6,7 @@ from chalice.app import Request
 
 from chalicelib.contracts.base import read_text
 from chalicelib.contracts.money import (
+    is_refund,
     read_account,
     read_amount,
     read_method,
@@ -15,6 +16,7 @@ from chalicelib.contracts.money import (
     render_payment,
     render_payout,
 )
+from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
 from chalicelib.edge.rest.calls import Call, PublicCall, read_order_id
 from chalicelib.edge.rest.responses import Reply, reply_created
@@ -42,6 +44,9 @@ def apply_payment_result(call: PublicCall, payment_id: str) -> Reply:
     body = call.read_body()
     if read_payment_id(body) != payment_id:  # the URL is not signed, the body is
         raise Unauthenticated("The signature is of another payment.")
+    if is_refund(body):
+        call.services.refunds.confirm_refund(payment_id)
+        return render_payment(call.services.payments.get_payment(payment_id))
     payment = call.services.payments.apply_result(payment_id, read_payment_result(body))
     return render_payment(payment)
 
@@ -67,6 +72,13 @@ def complete_payout(call: Call, payout_id: str) -> Reply:
     return render_payout(call.services.payouts.complete_payout(payout_id, transaction_id))
 
 
+def tip_order(call: Call, order_id: str) -> Reply:
+    """Give the courier of an order that has ended a tip, as its customer."""
+    id_, amount_minor = read_order_id(order_id), read_amount(call.read_body())
+    order, is_replay = call.services.tips.tip_order(call.actor, id_, amount_minor, call.read_key())
+    return reply_created(render_order(order), is_replay)
+
+
 def _join_signatures(request: Request) -> str | None:
     """Return every signature of a request: a header that is repeated counts each time."""
     headers = request.to_original_event().get("multiValueHeaders") or {}
@@ -78,6 +90,7 @@ def _join_signatures(request: Request) -> str | None:
 ROUTES = (
     Route("POST", "/v1/payments", initiate_payment, Role.CUSTOMER),
     PublicRoute("POST", "/v1/payments/{payment_id}/webhook", apply_payment_result),
+    Route("POST", "/v1/orders/{order_id}/tip", tip_order, Role.CUSTOMER),
     Route("POST", "/v1/payouts", request_payout, Role.COURIER),
     Route("POST", "/v1/admin/payouts/{payout_id}/approve", approve_payout, Role.ADMIN),
     Route("POST", "/v1/admin/payouts/{payout_id}/complete", complete_payout, Role.ADMIN),

@@ -64,6 +64,9 @@ log = logging.getLogger(__name__)
 CommitListener = Callable[[Order | None, Order], None]
 """Hears of each change after its commit: the order before it, None if it is new, and after it."""
 
+ChargeEnd = Callable[[Order | None, Order], tuple[Order, tuple[Event, ...]]]
+"""Adds to an order that ends what its end costs, and makes the event of that. Pure."""
+
 DelayedWakeup = tuple[Wakeup, timedelta]
 
 Preparation = Sequence[Future[None]]
@@ -87,10 +90,12 @@ class OrderWriter:
         pool: Executor,
         clock: Clock,
         archive: HistoryArchive,
+        charge_end: ChargeEnd,
         listeners: Sequence[CommitListener] = (),
         retries: Retries | None = None,
     ) -> None:
         self._listeners = listeners
+        self._charge_end = charge_end
         self._retries = retries or Retries()
         self._orders = orders
         self._couriers = couriers
@@ -115,8 +120,10 @@ class OrderWriter:
         `available_only` False lets the order take a courier who is off duty. Raises Stale,
         CourierTaken (nothing was written) or Unavailable.
         """
-        order = seal(order, events, order.updated_at)
         preparation = preparation or self.start_preparation(stored, order, events)
+        order, charged = self._charge_end(stored, order)
+        events = (*events, *charged)
+        order = seal(order, events, order.updated_at)
         try:
             order = replace(order, entries=self._keep_undelivered(stored, order))
             order = self._archive.archive_changes(order)
@@ -143,6 +150,10 @@ class OrderWriter:
         A deadline that is further off than a wakeup can be delayed has none: for hours or weeks it
         would be sent on every 15 minutes. The sweep finds it within a pass."""
         wakeups: list[DelayedWakeup] = []
+        # Not applied yet, but the wakeup must know of the event: with a shortcut past the order
+        # nobody would make up for a fee that is not booked.
+        _, charged = self._charge_end(stored, order)
+        events = (*events, *charged)
         if events:
             stream, now = order_stream(order.id), self._clock()
             wakeups.append(make_relay_wakeup(stream, _next_version(stored), events, now))

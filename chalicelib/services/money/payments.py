@@ -15,7 +15,7 @@ from chalicelib.domain.money.payments import (
     PaymentStatus,
     parse_payment_stream,
 )
-from chalicelib.domain.money.pricing import compute_final_price
+from chalicelib.domain.money.pricing import compute_final_price, owes_way
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor
 from chalicelib.domain.request_keys import RequestKey
@@ -65,12 +65,12 @@ class Payments:
         upi_id: str | None,
         key: RequestKey | None = None,
     ) -> MadePayment:
-        """Begin to pay for one's own order. Raises NotFound, KeyReused, or Conflict where the order
-        is cancelled, paid, or being paid."""
+        """Begin to pay for one's own order; of one that was called off, its fees. Raises NotFound,
+        KeyReused, or Conflict where nothing is to be paid, or it is paid, or being paid."""
         if found := self._find_made(key):
             return MadePayment(found, is_replay=True)
         order = self._get_own_order(actor, order_id)
-        if order.status is Status.CANCELLED:
+        if not owes_way(order) and not order.fees:
             raise Conflict("This order was cancelled.")
         draft = Payment(
             order_id=order_id,
@@ -105,15 +105,16 @@ class Payments:
         amount_minor: int | None,
         key: RequestKey | None = None,
     ) -> MadePayment:
-        """Pay for one's own finished order once.
+        """Pay for one's own finished order once, or the fees of one that was called off.
 
-        Raises NotFound, InvalidTransition before the order is done, InvalidInput for an amount that
-        is not the fare, KeyReused.
+        Raises NotFound, InvalidTransition before there is something to pay, InvalidInput for an
+        amount that is not the fare, KeyReused.
         """
         if made := self._find_made(key):
             return MadePayment(made, is_replay=True)
         order = self._get_own_order(actor, order_id)
-        if order.status is not Status.DONE:
+        is_charged = not owes_way(order) and bool(order.fees)
+        if order.status is not Status.DONE and not is_charged:
             raise InvalidTransition(order.status.value, "pay", ())
         fare_minor = compute_final_price(order).total_minor
         if amount_minor not in (None, fare_minor):
@@ -146,6 +147,14 @@ class Payments:
             return after
 
         return self._outbox_writer.retry_change(apply_once)
+
+    def get_payment(self, payment_id: str) -> Payment:
+        """Read a payment. Raises NotFound."""
+        key = payments.parse_payment_id(payment_id)
+        found = self._store.get_attempt(*key) if key else None
+        if found is None:
+            raise NotFound("There is no such payment.")
+        return found
 
     def has_begun(self, order_id: int) -> bool:
         """Say whether an order is paid or is being paid."""

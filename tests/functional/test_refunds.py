@@ -1,0 +1,83 @@
+"""Refunds: what was paid beyond an order's price, whichever of the two comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.functional.conftest import MakeWorld
+from tests.functional.feeds import a_feed, a_profile
+from tests.functional.test_fees import SETTINGS, cancel
+from tests.functional.test_money import balance_of, pay, webhook
+from tests.functional.test_quotes import PARCEL, ask
+from tests.functional.world import Someone, World
+
+
+@pytest.fixture
+def paying(make_world: MakeWorld) -> World:
+    """A world where to cancel costs something, and a provider is heard."""
+    return make_world(settings=SETTINGS)
+
+
+def a_quoted_order(world: World, cara: Someone, dan: Someone) -> str:
+    """A parcel that dan has accepted, and that has a price."""
+    body: dict[str, Any] = {**PARCEL, "quote_id": ask(world, cara).body["quote_id"]}
+    order_id = str(world.post("/v1/orders", body, cara).body["id"])
+    assert world.step("accept", order_id, dan).status == 200
+    return order_id
+
+
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_what_was_paid_beyond_the_fee_is_due_and_then_confirmed(
+    paying: World, paid_first: bool
+) -> None:
+    dan, cara = paying.courier("dan"), a_profile(paying, paying.customer("cara"))
+    feed = a_feed(paying, cara, "refund_due")
+    order_id = a_quoted_order(paying, cara, dan)
+    payment = pay(paying, cara, order_id).body
+    if paid_first:
+        assert webhook(paying, payment["id"], status="completed").status == 200
+        paying.pass_time(60)
+    cancel(paying, order_id, cara)
+    if not paid_first:
+        paying.pass_time(60)
+        assert webhook(paying, payment["id"], status="refunded").status == 409
+        assert webhook(paying, payment["id"], status="completed").status == 200
+    paying.pass_time(60)
+    due = {"payment_id": payment["id"], "amount": round(payment["amount"] - 20, 2)}
+    view = paying.get(f"/v1/orders/{order_id}", cara).body
+    assert (view["refund_due"], "refunded" in view) == (due, False)
+    (told,) = feed.take()
+    assert told["data"] == {"order_id": order_id, **due}
+    for _ in range(2):
+        assert webhook(paying, payment["id"], status="refunded").status == 200
+    view = paying.get(f"/v1/orders/{order_id}", cara).body
+    assert "refund_due" not in view
+    assert {k: view["refunded"][k] for k in due} == due
+    paying.pass_time(60)
+    assert feed.take() == []
+    assert balance_of(paying, "dan") == 20_00
+
+
+def test_no_refund_is_due_of_what_costs_what_was_paid(paying: World) -> None:
+    dan, cara = paying.courier("dan"), paying.customer("cara")
+    order_id = a_quoted_order(paying, cara, dan)
+    payment = pay(paying, cara, order_id).body
+    assert webhook(paying, payment["id"], status="completed").status == 200
+    for verb in ("arrived", "picked", "delivered"):
+        paying.step(verb, order_id, dan)
+    paying.pass_time(60)
+    assert "refund_due" not in paying.get(f"/v1/orders/{order_id}", cara).body
+    assert webhook(paying, payment["id"], status="refunded").status == 409
+    assert webhook(paying, "pay_1_1", status="refunded").status == 404
+
+
+def test_a_payment_of_the_fee_is_no_refund(paying: World) -> None:
+    dan, cara = paying.courier("dan"), paying.customer("cara")
+    order_id = a_quoted_order(paying, cara, dan)
+    cancel(paying, order_id, cara)
+    payment = pay(paying, cara, order_id).body
+    assert webhook(paying, payment["id"], status="completed").status == 200
+    paying.pass_time(60)
+    assert "refund_due" not in paying.get(f"/v1/orders/{order_id}", cara).body
