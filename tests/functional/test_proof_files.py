@@ -112,6 +112,13 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname == "127.0.0.1"
 
 
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's own. moto, once it has run in this process, may have left others behind."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+
+
 @pytest.fixture
 def photos(dynamo: Engine, make_world: MakeWorld) -> Photos:
     return Photos(dynamo, make_world)
