@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
@@ -17,7 +16,7 @@ from chalicelib.contracts.base import read_text
 from chalicelib.contracts.courier.socket import render_delivery_order
 from chalicelib.contracts.drivers.socket import render_hail_order
 from chalicelib.contracts.food.orders import render_food_order
-from chalicelib.contracts.moments import format_iso, read_moment
+from chalicelib.contracts.moments import format_iso, read_rfc3339
 from chalicelib.contracts.placing import render_order_options
 from chalicelib.contracts.rides.bodies import render_ride
 from chalicelib.domain.orders.listing import ListedStatus, OrderFilter
@@ -28,29 +27,25 @@ from chalicelib.errors import InvalidInput
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 MAX_PERSON_ID = 128  # no token names a longer one
 
-_RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-
 Query = Mapping[str, str]
 
 
-def read_own_filter(query: Query, now: datetime) -> OrderFilter:
+def read_own_filter(query: Query) -> OrderFilter:
     """Read {status?, from?, to?, external_id?}. Raises InvalidInput."""
     external_id = query.get("external_id")
     return OrderFilter(
         status=_read_status(query),
-        created_from=_read_time(query, "from", now),
-        created_to=_read_time(query, "to", now),
+        created_from=_read_time(query, "from"),
+        created_to=_read_time(query, "to"),
         external_id=external_id and read_text(external_id, "external_id", MAX_EXTERNAL_ID),
     )
 
 
-def read_any_filter(query: Query, now: datetime) -> OrderFilter:
+def read_any_filter(query: Query) -> OrderFilter:
     """Read {status?, day?, from?, to?, customer_id?, courier_id?, merchant_id?}. Raises
     InvalidInput."""
-    starts = [at for at in (_read_time(query, "from", now), _read_day_start(query)) if at]
-    ends = [at for at in (_read_time(query, "to", now), _read_day_end(query)) if at]
+    starts = [at for at in (_read_time(query, "from"), _read_day_start(query)) if at]
+    ends = [at for at in (_read_time(query, "to"), _read_day_end(query)) if at]
     merchant_id = _read_id(query, "merchant_id")
     return OrderFilter(
         status=_read_status(query),
@@ -80,17 +75,16 @@ def _read_status(query: Query) -> ListedStatus:
         raise InvalidInput(f"status must be one of {words}.", field="status") from None
 
 
-def _read_time(query: Query, name: str, now: datetime) -> datetime | None:
+def _read_time(query: Query, name: str) -> datetime | None:
     text = query.get(name)
     if text is None:
         return None
-    if not _RFC_3339.fullmatch(text):
+    try:
+        return read_rfc3339(text, name)
+    except InvalidInput as error:
         raise InvalidInput(
-            f"{name} must be an RFC 3339 time with its offset, as 2026-01-27T10:30:00Z (a + in a "
-            "query is written %2B).",
-            field=name,
-        )
-    return read_moment(text, name, now)
+            f"{error.message} (A + in a query is written %2B.)", field=name
+        ) from None
 
 
 def _read_day(query: Query) -> date | None:

@@ -23,9 +23,10 @@ class RequestKeys:
         """Write a key of something that has no row of its own. Returns False if it is used."""
         return self._keys.insert_key(key, target, self._clock())
 
-    def change_target(self, key: RequestKey, target: str) -> None:
-        """Write what became of what a key was taken for."""
-        self._keys.change_target(key.name, target)
+    def replace_target(self, key: RequestKey, before: str, after: str) -> bool:
+        """Write what became of what a key was taken for. Returns False if the key's target is not
+        `before`: somebody else has it by now."""
+        return self._keys.replace_target(key.name, before, after)
 
     def find_target(self, key: RequestKey | None) -> str | None:
         """Find what this very request has made. Raises KeyReused if another has the key."""

@@ -48,9 +48,11 @@ class KeyTable:
         put = make_key_put(key, target, now, uuid4().hex)
         return try_save(put.row, put.condition)
 
-    def change_target(self, name: str, target: str) -> None:
-        """Write another target of a key that is there."""
-        try_update(KeyRow(name), [KeyRow.target.set(target)], KeyRow.name.exists())
+    def replace_target(self, name: str, before: str, after: str) -> bool:
+        """Write another target of a key whose target is `before`. Returns False if it is not, nor
+        is `after`, which is there where the answer to this very write got lost."""
+        is_before: Condition = (KeyRow.target == before) | (KeyRow.target == after)
+        return try_update(KeyRow(name), [KeyRow.target.set(after)], is_before)
 
 
 def save_with_key(

@@ -80,7 +80,7 @@ class OrderTable:
         no race lost. (A transaction carries a token for that, which not every engine knows; so its
         conditions allow for it, too.)
 
-        The keys of a new order are written with it.
+        The keys that an order names are written with it.
 
         Raises Stale if the order, or the courier released, changed meanwhile; KeyTaken if one of
         its keys is used; CourierTaken if the courier to claim is not free; CourierContended if
@@ -94,14 +94,13 @@ class OrderTable:
         is_unchanged |= OrderRow.commit == row.commit
         released_id = stored.occupied_courier_id if stored else None
         claimed_id = order.occupied_courier_id
-        new_keys = order.keys if stored is None else ()
-        if not new_keys and (released_id == claimed_id or order.status is Status.DONE):
+        if not order.keys and (released_id == claimed_id or order.status is Status.DONE):
             save_if(row, is_unchanged)
             return
         claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
         release = make_release(released_id, order.id, order.updated_at) if released_id else None
         now, stream = order.updated_at, order_stream(order.id)
-        keys = [make_key_put(key, stream, now, row.commit) for key in new_keys]
+        keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
         self._commit_together(row, is_unchanged, keys, claim, release)
 
     def _commit_together(

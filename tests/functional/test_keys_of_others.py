@@ -150,6 +150,19 @@ def test_an_announcement_that_could_not_be_posted_is_posted_by_who_asks_again(
     assert "idempotent-replayed" in send(world, path, body, ada).headers
 
 
+def test_of_many_who_find_an_announcement_abandoned_one_posts_it(make_world: MakeWorld) -> None:
+    world = make_world()
+    rider = a_rider(world)
+    path, body, ada = an_announcement(world)
+    send(world, path, body, ada)
+    (row,) = KeyRow.scan()
+    row.update(actions=[KeyRow.target.set(f"announcing@{world.clock.now.timestamp() - 31}")])
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: send(world, path, body, ada), range(8)))
+    assert {answer.status for answer in answers} == {201}
+    assert rider.heard("server_message").count({"msg": "Storm ahead"}) == 2
+
+
 def test_a_ride_that_is_requested_again_on_its_socket_is_one(world: World) -> None:
     rider = a_rider(world)
     first = rider.ask("request_ride", 1, **WISH)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store.orders import OrderTable
+from chalicelib.store.tables import KeyRow
 from chalicelib.store.wallets import WalletTable
 from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import Engine, MakeWorld
@@ -51,6 +52,21 @@ def test_the_same_key_gives_one_tip_and_another_request_may_not_have_it(world: W
     assert tip(world, cara, order_id, 6, "k1").status == 422
     assert tip(world, cara, other_id, 5, "k1").status == 422
     assert balance_of(world, "dan") == 2 * EARNED + 5_00
+
+
+def test_a_tip_that_was_not_written_has_left_no_key(
+    make_engine_world: MakeWorld, engine: Engine
+) -> None:
+    orders = CrashingProxy(OrderTable(engine.connection))
+    world = make_engine_world(orders=orders)
+    dan, cara = world.courier("dan"), world.customer("cara")
+    order_id = deliver(world, cara, dan)
+    orders.crash_at("before", "commit_order")
+    with pytest.raises(Crash):
+        tip(world, cara, order_id, 5, "k1")
+    assert not list(KeyRow.scan())
+    assert tip(world, cara, order_id, 6, "k1").status == 201
+    assert [one.amount_minor for one in world.order(order_id).tips] == [6_00]
 
 
 def test_a_tip_is_its_customers_alone_on_an_end_and_for_a_day(world: World) -> None:

@@ -24,7 +24,7 @@ from infra.local.tokens import mint_token
 from tests.aws_events import rest_event
 from tests.builders import DEPOT
 from tests.conftest import SECRET
-from tests.fakes import Clock, Message, RecordingGateway, RecordingQueue
+from tests.fakes import Clock, DistinctIds, Message, RecordingGateway, RecordingQueue
 from tests.functional.conftest import Engine
 
 CONTRACT_OF = {Role.CUSTOMER: "customer", Role.COURIER: "courier"}  # spec 000's two paths
@@ -114,7 +114,12 @@ class World:
             gateway=self.gateway,
             queue=self.queue,
             database=engine.connection,
-            **{"pause": lambda seconds: None, "sleep": self._sleep, **parts},
+            **{
+                "pause": lambda seconds: None,
+                "sleep": self._sleep,
+                "ids": DistinctIds(self.clock),
+                **parts,
+            },
         )
         wiring.use(self.waybill)
         self._client = _client()

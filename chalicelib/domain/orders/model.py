@@ -70,7 +70,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     has the searches that are to come where there may be several, until somebody has the order.
     `timeline` has the time of each status, and of what has no status of its own: placed,
     activated, reached, departed, handed_back, released, no_show_available. `options` are what its
-    customer added; `keys` those of the request that places it: rows of their own, written with it.
+    customer added; `keys` are of the request that makes this version: rows written with it.
     `price` is what was agreed before, by a quote: without it the order costs what its flow says.
     `proof` is how far the proof that the options ask for has been given. `changes` are the newest
     of its history; those before them, if any, are in the row that `history_token` names.

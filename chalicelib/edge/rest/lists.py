@@ -42,7 +42,7 @@ _CSV_HEADERS = {
 def list_orders(call: Call) -> Reply:
     """List a page of the caller's orders: placed, accepted, or of their restaurants."""
     query = call.read_query("status", "from", "to", "external_id", "limit", "cursor")
-    wanted, limit = read_own_filter(query, call.now), read_limit(query)
+    wanted, limit = read_own_filter(query), read_limit(query)
     scope = _make_scope(call, "own", wanted)
     position = _read_position(call, query, scope)
     page = call.services.order_lists.list_own(call.actor, wanted, limit, position)
@@ -55,7 +55,7 @@ def list_all_orders(call: Call) -> Reply:
         *("status", "day", "from", "to", "customer_id", "courier_id", "merchant_id"),
         *("limit", "cursor"),
     )
-    wanted, limit = read_any_filter(query, call.now), read_limit(query)
+    wanted, limit = read_any_filter(query), read_limit(query)
     scope = _make_scope(call, "all", wanted)
     position = _read_position(call, query, scope)
     page = call.services.order_lists.list_all(wanted, limit, position)

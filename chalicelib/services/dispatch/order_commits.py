@@ -26,8 +26,9 @@ applies its change to that (`retry_change`), or finds that it is done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -124,16 +125,11 @@ class OrderWriter:
         order, charged = self._charge_end(stored, order)
         events = (*events, *charged)
         order = seal(order, events, order.updated_at)
-        try:
+        with _finishing(preparation):
             order = replace(order, entries=self._keep_undelivered(stored, order))
             order = self._archive.archive_changes(order)
-        finally:
-            wait(preparation)  # a function that is frozen meanwhile would go on at its next call
-        # Raises Unavailable: an event that is committed without its wakeup would be lost for good
-        # if this process died before it is delivered.
-        for step in preparation:
-            step.result()
         self._orders.commit_order(stored, order, available_only=available_only)
+        order = replace(order, keys=())  # they are written: the next version has none
         self._notify(self._release_if_done, stored, order)
         if events:
             self._relay.deliver_now(order.outbox)
@@ -237,6 +233,20 @@ class OrderWriter:
         """Apply `change` to the order as it is now, and again, after a pause, whenever another
         write came first. Raises Unavailable if that happens for too long."""
         return self._retries.retry_while_stale(lambda: change(self._orders.get_order(order_id)))
+
+
+@contextmanager
+def _finishing(preparation: Preparation) -> Iterator[None]:
+    """Wait for the end of a preparation after a block, however that ends: a function that is frozen
+    meanwhile would go on at its next call. Raises Unavailable if it failed: an event that is
+    committed without its wakeup would be lost for good if this process died before it is delivered.
+    """
+    try:
+        yield
+    finally:
+        wait(preparation)
+    for step in preparation:
+        step.result()
 
 
 def _next_version(stored: Order | None) -> int:

@@ -7,6 +7,8 @@ it in between, and long after, finishes what somebody died of.
 
 from __future__ import annotations
 
+from secrets import token_urlsafe
+
 from chalicelib.domain.events import ANNOUNCEMENT, draft_event
 from chalicelib.domain.messaging.connections import list_public_rooms
 from chalicelib.domain.request_keys import RequestKey
@@ -33,26 +35,34 @@ class Announcements:
         if key is None:
             self._post(contract, text)
             return False
-        if not self._may_post(key):
+        mine = self._begin_posting(key)
+        if mine is None:
             return True
         try:
             self._post(contract, text)
         except Exception:
             # Whoever asked is told to ask again: they must not be answered that it is posted.
-            self._keys.change_target(key, _LEFT)
+            self._keys.replace_target(key, mine, _LEFT)
             raise
-        self._keys.change_target(key, _POSTED)
+        self._keys.replace_target(key, mine, _POSTED)
         return False
 
-    def _may_post(self, key: RequestKey) -> bool:
-        """Tell whether nobody has posted this, nor is about to. Raises KeyReused."""
-        now = self._clock()
+    def _begin_posting(self, key: RequestKey) -> str | None:
+        """Take it on to post this, and return the key's target from now on; None where somebody
+        has posted it, or is about to. Of requests at once one gets it. Raises KeyReused."""
+        mine = f"{_POSTING}{self._clock().timestamp()}@{token_urlsafe(6)}"
         target = self._keys.find_target(key)
         if target is None:
-            return self._keys.take_key(key, f"{_POSTING}{now.timestamp()}") or self._may_post(key)
+            is_mine = self._keys.take_key(key, mine)
+        else:
+            is_mine = self._is_abandoned(target) and self._keys.replace_target(key, target, mine)
+        return mine if is_mine else None
+
+    def _is_abandoned(self, target: str) -> bool:
         if target == _POSTED:
             return False
-        return now.timestamp() - float(target.removeprefix(_POSTING)) > _DIED_AFTER_S
+        began_at_s = float(target.removeprefix(_POSTING).partition("@")[0])
+        return self._clock().timestamp() - began_at_s > _DIED_AFTER_S
 
     def _post(self, contract: str, text: str) -> None:
         event = draft_event(ANNOUNCEMENT, "", "", self._clock(), data={"text": text})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from secrets import token_urlsafe
 
-from chalicelib.domain.events import order_stream
+from msgspec.structs import replace
+
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.tip import Tip
 from chalicelib.domain.orders.tips import add_tip, find_tip
 from chalicelib.domain.people import Actor
 from chalicelib.domain.request_keys import RequestKey
-from chalicelib.errors import NotFound, Stale
+from chalicelib.errors import NotFound
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.ports import Clock
 from chalicelib.services.request_keys import RequestKeys
@@ -37,21 +38,13 @@ class Tips:
         def change(stored: Order) -> Order:
             if stored.details.customer_id != actor.id:  # not even that it exists
                 raise NotFound("There is no such order.")
-            is_known = self._keys.find_target(key) is not None
+            self._keys.find_target(key)  # whether another request has it
             if find_tip(stored, tip.token, tip.key):
                 return stored
             order, events = add_tip(stored, tip, self._clock())
-            if key and not is_known:
-                self._take_key(key, stored)
+            order = replace(order, keys=(key,) if key else ())
             return self._writer.commit_order(stored, order, events)
 
         order = self._writer.retry_change(order_id, change)
         found = find_tip(order, tip.token, tip.key)
         return order, found is not None and found.token != tip.token
-
-    def _take_key(self, key: RequestKey, order: Order) -> None:
-        """Take the key of a tip, so that no other request has it. Only the order says whether the
-        tip is given: a key that was taken by a request which died after it is taken up again.
-        Raises Stale where another request has taken it at this moment."""
-        if not self._keys.take_key(key, order_stream(order.id)):
-            raise Stale

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, wait
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -86,24 +86,18 @@ class ChatService:
         RateLimited, Unavailable, KeyReused.
         """
         announced = [self._announce_message(order_id)]
-        counting = self._pool.submit(self._count_messages, order_id)
         looking = self._pool.submit(self._find_sent, key)
         try:
-            order, now = self._spend_allowance(actor, order_id), self._clock()
-            nth = 1 + counting.result()
+            draft = self._draft_message(actor, order_id, text)
         except WaybillError:
             if sent := looking.result():
                 return sent  # what was done is done, whatever is allowed by now
             raise
         finally:
-            wait([counting])
             wait([looking])
             wait([announced[0].sending])
         if sent := looking.result():
             return sent
-        if nth > MAX_MESSAGES:
-            raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
-        draft = _draft_message(actor, order, text, now, nth)
 
         def commit_message() -> ChatMessage:
             # Under another id each time: Stale says that this one was taken, or the key.
@@ -112,6 +106,21 @@ class ChatService:
             return self._commit_message(replace(draft, id=id_), key)
 
         return self._retries.retry_while_stale(commit_message)
+
+    def _draft_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
+        """Make a message for both sides of an order, without an id yet. Spends an allowance. Raises
+        as send_message does."""
+        assert actor.role is not None
+        counting = self._pool.submit(self._count_messages, order_id)
+        try:
+            order, now = self._spend_allowance(actor, order_id), self._clock()
+        finally:
+            wait([counting])
+        nth = 1 + counting.result()
+        if nth > MAX_MESSAGES:
+            raise RateLimited(f"{MAX_MESSAGES} messages are enough for one ride.")
+        to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
+        return ChatMessage(0, order_id, actor.id, actor.role, text, now, to, nth)
 
     def _announce_message(self, order_id: int) -> _Announced:
         """Draw the id of a message that is to be stored, and begin to send its relay wakeup."""
@@ -180,10 +189,3 @@ class ChatService:
                 break
             found.append(message)
         return found[::-1]
-
-
-def _draft_message(actor: Actor, order: Order, text: str, now: datetime, nth: int) -> ChatMessage:
-    """Make a message for both sides of an order, without an id yet."""
-    assert actor.role is not None
-    to = tuple(id_ for id_ in (order.details.customer_id, order.courier_id) if id_)
-    return ChatMessage(0, order.id, actor.id, actor.role, text, now, to, nth)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain.details import Offer, OrderDetails
-from chalicelib.domain.events import parse_order_id
+from chalicelib.domain.events import Event, parse_order_id
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.money.quotes import Quote, with_quoted_fare
 from chalicelib.domain.orders import commands
@@ -144,6 +144,10 @@ class CustomerOrders:
             price,
             proof,
         )
+        return self._commit_placed(order, events)
+
+    def _commit_placed(self, order: Order, events: tuple[Event, ...]) -> Order:
+        """Commit a new order, offered to somebody if that is its next step."""
         try:
             if order.status is not Status.SEARCHING:
                 return self._writer.commit_order(None, order, events)
@@ -154,7 +158,10 @@ class CustomerOrders:
             # It may be this very order that has taken the id: the write's answer got lost, and
             # somebody has changed the order since. Under another id it would be placed twice.
             found = self._find_order(order.id)
-            if found and found.details == details and found.timeline["placed"] == now:
+            if found and (found.details, found.timeline["placed"]) == (
+                order.details,
+                order.timeline["placed"],
+            ):
                 return found
             raise
 
