@@ -24,6 +24,9 @@ from chalicelib.domain.orders.proof import FoundFile, UploadForm
 from chalicelib.domain.people import Courier, Fix, LastShown, Person, Rating, Restaurant
 from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.domain.request_keys import RequestKey, UsedKey
+from chalicelib.domain.webhooks.delivery import Delivery, SendDue
+from chalicelib.domain.webhooks.endpoint import Endpoint
+from chalicelib.domain.webhooks.registry import EndpointRegistry
 
 Clock = Callable[[], datetime]
 RenderEvent = Callable[[Subscriber, Event], Sequence[str]]
@@ -262,3 +265,48 @@ class FrameSender(Protocol):
 class WakeupSender(Protocol):
     def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
         """Send each wakeup to arrive after its delay, at most 15 min. Raises Unavailable."""
+
+
+class EndpointStore(Protocol):
+    """Webhook endpoints, and the registry of them all."""
+
+    def get_endpoint(self, endpoint_id: str) -> Endpoint:
+        """Read an endpoint, strongly consistent. Raises NotFound."""
+
+    def list_endpoints(self, owner_id: str) -> list[Endpoint]:
+        """List an owner's endpoints, the oldest first, strongly consistent."""
+
+    def get_registry(self) -> EndpointRegistry:
+        """Read the registry, strongly consistent; an empty one while there is no endpoint."""
+
+    def save_endpoint(self, endpoint: Endpoint) -> None:
+        """Write an endpoint, on the condition that its version is one more than the stored one's;
+        where what the registry says of it changes, the registry is in the same transaction.
+        Raises Stale."""
+
+    def delete_endpoint(self, endpoint: Endpoint) -> None:
+        """Delete an endpoint from its table and the registry, in one transaction. Raises Stale."""
+
+
+class DeliveryStore(Protocol):
+    """How far each event has got to each endpoint. The rows outlive the endpoint's log."""
+
+    def find_delivery(self, endpoint_id: str, seq: int) -> Delivery | None:
+        """Read a delivery, strongly consistent; None before its first attempt ended."""
+
+    def save_delivery(self, delivery: Delivery) -> None:
+        """Write a delivery, on the condition that its version is one more than the stored one's.
+        Raises Stale."""
+
+    def list_deliveries(
+        self, endpoint_id: str, limit: int, before: int | None = None
+    ) -> list[Delivery]:
+        """List an endpoint's deliveries below the place `before` (None: all), newest first."""
+
+    def list_due_deliveries(self, now: datetime) -> Iterator[SendDue]:
+        """Yield what is due for its next attempt and has no message on the queue."""
+
+
+class WebhookQueue(Protocol):
+    def send_sends(self, sends: Iterable[tuple[SendDue, timedelta]]) -> None:
+        """Send each message to arrive after its delay, at most 15 min. Raises Unavailable."""

@@ -1,0 +1,62 @@
+"""One event's way to one endpoint: its attempts, and when the next one is due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+
+class DeliveryStatus(str, Enum):
+    """How far an event has got to an endpoint."""
+
+    WAITING = "waiting"  # for its next attempt
+    DELIVERED = "delivered"
+    FAILED = "failed"  # all attempts have been made
+
+
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt: the status of the answer, None where there was none, and its first 1 KB; `error`
+    says why there was none."""
+
+    at: datetime
+    ms: int
+    status: int | None = None
+    answer: str = ""
+    error: str | None = None
+
+
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The delivery of the event at `seq` of an endpoint's log. `next_at` is when the next attempt
+    is due, None where none is."""
+
+    endpoint_id: str
+    seq: int
+    status: DeliveryStatus = DeliveryStatus.WAITING
+    attempts: tuple[Attempt, ...] = ()
+    next_at: datetime | None = None
+    version: int = 0
+
+
+class SendDue(msgspec.Struct, frozen=True, tag="send"):
+    """A message of the webhook queue: send the event at `seq` of an endpoint's log, unless it has
+    arrived. `attempt` counts from 0; `resent` sends it even so: its owner asks."""
+
+    endpoint_id: str
+    seq: int
+    attempt: int = 0
+    resent: bool = False
+
+
+def make_webhook_id(endpoint_id: str, seq: int) -> str:
+    """Make the webhook-id of an event: its place in the endpoint's log, the same at every resend."""
+    return f"{endpoint_id}-{seq}"
+
+
+def parse_webhook_id(webhook_id: str) -> tuple[str, int] | None:
+    """Read which endpoint and place a webhook-id names; None if it is none."""
+    endpoint_id, dash, seq = webhook_id.rpartition("-")
+    if not dash or not endpoint_id or not (seq.isascii() and seq.isdigit()) or len(seq) > 15:
+        return None
+    return endpoint_id, int(seq)
