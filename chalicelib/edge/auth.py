@@ -13,7 +13,7 @@ from typing import Any
 
 import jwt
 
-from chalicelib.domain.messaging.mailboxes import RESTAURANT_PREFIX
+from chalicelib.domain.messaging.mailboxes import RESERVED_PREFIXES
 from chalicelib.domain.people import ROLE_WORDS, Actor, Role
 from chalicelib.edge.keys import PublicKeys
 from chalicelib.errors import Unauthenticated
@@ -111,7 +111,7 @@ def actor_from_claims(claims: dict[str, Any], until: datetime | None = None) -> 
     sub = claims.get("sub")
     id_ = _read_id(claims.get("user_id") if sub is None else sub)
     # A person of such an id would share a mailbox with a restaurant, and read its orders.
-    if id_.startswith(RESTAURANT_PREFIX):
+    if id_.startswith(RESERVED_PREFIXES):
         raise Unauthenticated(_NAMES_NOBODY)
     return Actor(
         id=id_,

@@ -31,6 +31,9 @@ STUCK_AFTER = timedelta(seconds=60)  # a client that can't be posted to is bette
 MAX_STUCK_CONNECTIONS = 2  # then the event itself may be at fault, and is left out
 
 RESTAURANT_PREFIX = "restaurant#"
+ENDPOINT_PREFIX = "webhook#"
+# No person may have an id that names another mailbox than theirs.
+RESERVED_PREFIXES = (RESTAURANT_PREFIX, ENDPOINT_PREFIX)
 
 
 def restaurant_mailbox(restaurant_id: str) -> str:

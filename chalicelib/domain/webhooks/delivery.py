@@ -50,7 +50,7 @@ class SendDue(msgspec.Struct, frozen=True, tag="send"):
 
 
 def make_webhook_id(endpoint_id: str, seq: int) -> str:
-    """Make the webhook-id of an event: its place in the endpoint's log, the same at every resend."""
+    """Make the webhook-id of an event: its place in the endpoint's log, at every resend."""
     return f"{endpoint_id}-{seq}"
 
 

@@ -9,12 +9,11 @@ from enum import Enum
 import msgspec
 
 from chalicelib.domain.events import Entry, Outbox
+from chalicelib.domain.messaging.mailboxes import ENDPOINT_PREFIX
 
 ALL_EVENTS = "*"  # every type but courier.position, which must be asked for by name
 MAX_ENDPOINTS = 20  # an owner's
 ROTATION_OVERLAP_H = 24  # how long a secret that was replaced still signs, too
-
-_MAILBOX = "webhook#"
 
 
 class EndpointStatus(str, Enum):
@@ -63,14 +62,16 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def endpoint_stream(endpoint_id: str) -> str:
     """Name the stream of an endpoint's own events."""
-    return f"{_MAILBOX}{endpoint_id}"
+    return f"{ENDPOINT_PREFIX}{endpoint_id}"
 
 
 def endpoint_mailbox(endpoint_id: str) -> str:
     """Name the mailbox of an endpoint, as a person's is named by their id."""
-    return f"{_MAILBOX}{endpoint_id}"
+    return f"{ENDPOINT_PREFIX}{endpoint_id}"
 
 
 def parse_endpoint_id(mailbox_id: str) -> str | None:
     """Read which endpoint's mailbox this is; None for everybody else's."""
-    return mailbox_id.removeprefix(_MAILBOX) if mailbox_id.startswith(_MAILBOX) else None
+    return (
+        mailbox_id.removeprefix(ENDPOINT_PREFIX) if mailbox_id.startswith(ENDPOINT_PREFIX) else None
+    )
