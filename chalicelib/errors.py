@@ -24,6 +24,8 @@ WaybillError                     code               http_status
 │   ├── QuoteMismatch            quote_mismatch     409   the price is another request's
 │   ├── ProofRequired            proof_required     409   carries stop, missing
 │   ├── WrongPin                 wrong_pin          409   carries stop, tries_left
+│   ├── TooManyEndpoints         too_many_endpoints 409   as many webhook endpoints as one may have
+│   ├── EndpointDisabled         endpoint_disabled  409   a webhook endpoint that is not sent to
 │   ├── ProofLocked              proof_locked       409   too many wrong PINs: an admin's to undo
 │   └── ProofConfirmed           proof_confirmed    409   what was confirmed is never replaced
 ├── PreconditionFailed           precondition_failed   412 it changed since it was read
@@ -182,6 +184,14 @@ class ProofLocked(Conflict):
 
 class ProofConfirmed(Conflict):
     code = "proof_confirmed"
+
+
+class TooManyEndpoints(Conflict):
+    code = "too_many_endpoints"
+
+
+class EndpointDisabled(Conflict):
+    code = "endpoint_disabled"
 
 
 class KeyReused(WaybillError):

@@ -279,13 +279,21 @@ class EndpointStore(Protocol):
     def get_registry(self) -> EndpointRegistry:
         """Read the registry, strongly consistent; an empty one while there is no endpoint."""
 
-    def save_endpoint(self, endpoint: Endpoint) -> None:
-        """Write an endpoint, on the condition that its version is one more than the stored one's;
-        where what the registry says of it changes, the registry is in the same transaction.
-        Raises Stale."""
+    def save_endpoint(
+        self,
+        endpoint: Endpoint,
+        registry: EndpointRegistry | None = None,
+        key: RequestKey | None = None,
+    ) -> None:
+        """Write an endpoint, on the condition that its version is one more than the stored one's
+        (0: there is none). Where what the registry says of it changes, `registry` is that, and is
+        written in the same transaction on the same condition; so is `key`, of the request that
+        creates it. Raises Stale; then nothing is written. Raises TooManyEndpoints where the
+        registry takes no more."""
 
-    def delete_endpoint(self, endpoint: Endpoint) -> None:
-        """Delete an endpoint from its table and the registry, in one transaction. Raises Stale."""
+    def delete_endpoint(self, endpoint: Endpoint, registry: EndpointRegistry) -> None:
+        """Delete an endpoint, if it is as it was read, and write the registry without it, in one
+        transaction. Raises Stale."""
 
 
 class DeliveryStore(Protocol):

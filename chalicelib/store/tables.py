@@ -386,6 +386,19 @@ class PaymentRow(Model):
     commit = UnicodeAttribute(null=True)
 
 
+class WebhookRow(Model):
+    """A webhook endpoint; in one more row, whose id no endpoint can have, the registry of all."""
+
+    class Meta:
+        table_name = "webhooks"
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+    # domain.webhooks.endpoint.Endpoint, its secrets in it, or EndpointRegistry, packed
+    doc = BinaryAttribute(legacy_encoding=False)
+    version = NumberAttribute()
+    commit = UnicodeAttribute()
+
+
 MODELS: tuple[type[Model], ...] = (
     OrderRow,
     ListingRow,
@@ -406,6 +419,7 @@ MODELS: tuple[type[Model], ...] = (
     PayoutRow,
     PaymentRow,
     CounterRow,
+    WebhookRow,
 )
 TTL_ATTRIBUTES: dict[str, str] = {
     "connections": "expires",

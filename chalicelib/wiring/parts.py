@@ -19,6 +19,7 @@ from chalicelib.edge.aws.proof_bucket import S3ProofBucket
 from chalicelib.edge.aws.queue import WakeupQueue
 from chalicelib.services import ports
 from chalicelib.services.request_keys import RequestKeys
+from chalicelib.services.webhooks.known_endpoints import KnownEndpoints
 from chalicelib.settings import Settings
 from chalicelib.store.allowances import AllowanceTable
 from chalicelib.store.chats import ChatTable
@@ -36,6 +37,7 @@ from chalicelib.store.people import PeopleTable
 from chalicelib.store.ratings import RatingTable
 from chalicelib.store.restaurants import RestaurantTable
 from chalicelib.store.wallets import WalletTable
+from chalicelib.store.webhooks import EndpointTable
 
 # Threads wait for the network, not for a CPU: queries of one ring, posts to one person's sockets.
 THREADS = 16
@@ -58,6 +60,7 @@ class Replacements(TypedDict, total=False):
     wallets: ports.WalletStore | None
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
+    endpoints: ports.EndpointStore | None
     database: DatabaseConnection | None
     proof_bucket: ports.ProofBucket | None
     pause: Callable[[float], object]
@@ -90,6 +93,8 @@ class Parts(msgspec.Struct, frozen=True):
     counters: ports.CounterStore
     wallets: ports.WalletStore
     payments: ports.PaymentStore
+    endpoints: ports.EndpointStore
+    known_endpoints: KnownEndpoints
     proof_bucket: ports.ProofBucket | None
 
 
@@ -101,6 +106,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
     clock, pause = given.get("clock", utc_now), given.get("pause", time.sleep)
     retries = Retries(pause, clock)
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="waybill")
+    endpoints = given.get("endpoints") or EndpointTable(database)
     return Parts(
         clock=clock,
         ids=given.get("ids") or (lambda: make_id(clock())),
@@ -125,6 +131,8 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         counters=CounterTable(threads),
         wallets=given.get("wallets") or WalletTable(database),
         payments=PaymentTable(database),
+        endpoints=endpoints,
+        known_endpoints=KnownEndpoints(endpoints, clock),
         proof_bucket=given.get("proof_bucket") or _build_proof_bucket(database.session, settings),
     )
 
