@@ -15,7 +15,7 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib.edge import deployment, sockets
+from chalicelib.edge import deployment, sockets, webhook_sends
 from chalicelib.edge import sqs as wakes
 from chalicelib.edge.rest import (
     courier,
@@ -33,7 +33,7 @@ from chalicelib.edge.rest import (
     rides,
 )
 from chalicelib.edge.rest.routes import add_routes
-from chalicelib.settings import read_queue_name
+from chalicelib.settings import read_queue_name, read_webhook_queue_name
 from chalicelib.wiring import waybill
 
 app = Chalice(app_name="waybill")
@@ -85,6 +85,12 @@ def websocket_disconnect(event: WebsocketEvent) -> None:
 def wake(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of wakeups; the answer lists those that must come again."""
     return wakes.handle_batch(waybill(), event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue=read_webhook_queue_name(), batch_size=webhook_sends.BATCH_SIZE)
+def send_webhooks(event: SQSEvent) -> dict[str, Any]:
+    """Send a batch of events to webhook endpoints; the answer lists those that must come again."""
+    return webhook_sends.handle_batch(waybill(), event.to_dict(), event.context)
 
 
 @app.lambda_function()

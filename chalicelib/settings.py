@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 DEFAULT_QUEUE_NAME = "waybill-wakeups"
+DEFAULT_WEBHOOK_QUEUE_NAME = "waybill-webhooks"
 # Vehicle type, base, per km, per minute: in minor units.
 DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
 Prices = tuple[int, int, int]  # the same without the vehicle type
@@ -39,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True):
     proof_bucket: str = ""
     table_prefix: str = "waybill"
     queue_name: str = DEFAULT_QUEUE_NAME
+    webhook_queue_name: str = DEFAULT_WEBHOOK_QUEUE_NAME
+    webhooks_to_loopback: bool = False
     aws_region: str = "us-east-1"
     aws_endpoint: str | None = None
     connections_endpoint: str = ""
@@ -96,6 +99,10 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_algorithms=_parse_algorithms(env, jwks_url),
             cors_origins=_parse_origins(env),
             queue_name=read_queue_name(env),
+            webhook_queue_name=read_webhook_queue_name(env),
+            webhooks_to_loopback=(
+                _parse_choice(env, "WEBHOOKS_TO_LOOPBACK", "false", "true") == "true"
+            ),
             aws_region=_read_region(env),
             aws_endpoint=_find_aws_endpoint(env),
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
@@ -175,6 +182,12 @@ def read_queue_name(env: Mapping[str, str] | None = None) -> str:
     """Read the wakeup queue's name: app.py needs it as it is imported, when nothing else may be
     read yet."""
     return (os.environ if env is None else env).get("QUEUE_NAME", DEFAULT_QUEUE_NAME)
+
+
+def read_webhook_queue_name(env: Mapping[str, str] | None = None) -> str:
+    """Read the webhook queue's name, likewise."""
+    given = os.environ if env is None else env
+    return given.get("WEBHOOK_QUEUE_NAME", DEFAULT_WEBHOOK_QUEUE_NAME)
 
 
 def parse_number(

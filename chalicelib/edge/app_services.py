@@ -38,6 +38,7 @@ from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.rides.requests import RideService
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
+from chalicelib.services.webhooks.sending import WebhookSender
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ class Services(msgspec.Struct, frozen=True):
     fanout: FanOut
     wakeup_handler: WakeupHandler
     sweeper: Sweeper
+    webhook_sender: WebhookSender
     queue: WakeupSender
     queue_name: str
     clock: Clock

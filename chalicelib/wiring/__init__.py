@@ -11,9 +11,9 @@ import threading
 from chalicelib.edge.app_services import Services
 from chalicelib.settings import Settings
 from chalicelib.wiring.application import build
-from chalicelib.wiring.parts import build_wakeup_queue
+from chalicelib.wiring.parts import build_wakeup_queue, build_webhook_queue
 
-__all__ = ["build", "build_wakeup_queue", "use", "waybill"]
+__all__ = ["build", "build_wakeup_queue", "build_webhook_queue", "use", "waybill"]
 
 _built: Services | None = None
 _building = threading.Lock()

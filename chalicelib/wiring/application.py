@@ -17,6 +17,7 @@ from chalicelib.edge.lazy_auth import LazyAuthenticator
 from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.rides.requests import RideService
+from chalicelib.services.webhooks.sending import WebhookSender
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
@@ -124,6 +125,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
             parts, messaging, money, dispatch, rooms.greeting, refunds
         ),
         sweeper=build_sweeper(parts),
+        webhook_sender=WebhookSender(),
         queue=parts.queue,
         queue_name=settings.queue_name,
         clock=parts.clock,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import cache
 from typing import Any, TypedDict
 
 import botocore.config
@@ -16,7 +17,7 @@ from chalicelib.domain.ids import IdSource, make_id
 from chalicelib.domain.retries import Retries
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.proof_bucket import S3ProofBucket
-from chalicelib.edge.aws.queue import WakeupQueue
+from chalicelib.edge.aws.queue import SqsWebhookQueue, WakeupQueue
 from chalicelib.services import ports
 from chalicelib.services.request_keys import RequestKeys
 from chalicelib.services.webhooks.known_endpoints import KnownEndpoints
@@ -55,6 +56,7 @@ class Replacements(TypedDict, total=False):
     ids: IdSource | None
     gateway: ports.FrameSender | None
     queue: ports.WakeupSender | None
+    webhook_queue: ports.WebhookQueue | None
     orders: ports.OrderStore | None
     histories: ports.HistoryStore | None
     wallets: ports.WalletStore | None
@@ -78,6 +80,7 @@ class Parts(msgspec.Struct, frozen=True):
     threads: ThreadPoolExecutor
     gateway: ports.FrameSender
     queue: ports.WakeupSender
+    webhook_queue: ports.WebhookQueue
     orders: ports.OrderStore
     listings: ports.ListingStore
     histories: ports.HistoryStore
@@ -116,6 +119,9 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         threads=threads,
         gateway=given.get("gateway") or _build_gateway(database.session, settings),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
+        webhook_queue=(
+            given.get("webhook_queue") or build_webhook_queue(database.session, settings)
+        ),
         orders=given.get("orders") or OrderTable(database, settings.orders_kept),
         listings=ListingTable(threads),
         histories=given.get("histories") or HistoryTable(),
@@ -149,6 +155,17 @@ def _build_proof_bucket(session: Any, settings: Settings) -> S3ProofBucket | Non
 
 def build_wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
     """Make the queue of the wakeups, over a botocore session."""
+    return WakeupQueue(_build_sqs_client(session, settings), settings.queue_name)
+
+
+def build_webhook_queue(session: Any, settings: Settings) -> SqsWebhookQueue:
+    """Make the queue of the webhooks, over a botocore session. A stage that has no endpoint never
+    makes its client."""
+    get_client = cache(lambda: _build_sqs_client(session, settings))
+    return SqsWebhookQueue(get_client, settings.webhook_queue_name)
+
+
+def _build_sqs_client(session: Any, settings: Settings) -> Any:
     config = botocore.config.Config(
         connect_timeout=2,
         read_timeout=5,
@@ -156,10 +173,9 @@ def build_wakeup_queue(session: Any, settings: Settings) -> WakeupQueue:
         max_pool_connections=POOL_SIZE,
         tcp_keepalive=True,
     )
-    client = session.create_client(
+    return session.create_client(
         "sqs", settings.aws_region, endpoint_url=settings.aws_endpoint, config=config
     )
-    return WakeupQueue(client, settings.queue_name)
 
 
 def utc_now() -> datetime:

@@ -16,10 +16,10 @@ from chalicelib.settings import Settings
 from chalicelib.store.database import bind_tables
 from infra.bench.delays import CallLog, SlowDatabase, SlowGateway, SlowQueue
 from infra.local.__main__ import main
-from infra.local.due_times import DueTimes, NotingQueue
+from infra.local.due_times import DueTimes, NotingQueue, NotingWebhookQueue
 
 
-def build_far(settings: Settings, due_times: DueTimes) -> Services:
+def build_far(settings: Settings, due_times: DueTimes, webhooks_due: DueTimes) -> Services:
     """Make the application over clients that are delayed."""
     log = CallLog(Path(os.environ["FAR_CALLS"]))
     database = bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
@@ -31,6 +31,9 @@ def build_far(settings: Settings, due_times: DueTimes) -> Services:
         settings,
         database=database,
         queue=SlowQueue(queue, log),
+        webhook_queue=NotingWebhookQueue(
+            wiring.build_webhook_queue(session, settings), webhooks_due
+        ),
         gateway=SlowGateway(gateway, log),
     )
 

@@ -44,7 +44,7 @@ BILLED: dict[str, Runs] = {
 _LIFECYCLE_BYTES = 400  # START, END and REPORT, with what CloudWatch adds to each
 _ACCESS_BYTES = 26 + max(len(json.dumps(log)) for log in (REST_LOG, WEBSOCKET_LOG))
 _QUEUE_REQUESTS = 3  # a wakeup is sent, received and deleted
-_IDLE_POLLS = 5 * 3 * 43_200  # Lambda asks five times at once, 20 s each
+_IDLE_POLLS = 2 * 5 * 3 * 43_200  # Lambda asks each queue five times at once, 20 s each
 _MONTH_MINUTES = 43_200
 # A courier's month, in millions: 8 h on 30 days, a position every 5 s, a heartbeat every 8 min.
 _ONLINE_MINUTES = 30 * 8 * 60 / 1e6

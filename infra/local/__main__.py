@@ -27,11 +27,11 @@ from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.database import bind_tables
 from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
 from infra.local.banner import format_banner
-from infra.local.due_times import DueTimes, NotingQueue
+from infra.local.due_times import DueTimes, NotingQueue, NotingWebhookQueue
 from infra.local.engine import EngineError, Ministack, is_healthy
 from infra.local.engine_boot import stop_with_owner
 from infra.local.options import LocalOptions, export_environment
-from infra.local.poller import Poller
+from infra.local.poller import WAKEUPS, WEBHOOKS, EventSource, Poller
 from infra.local.schedule import Schedule
 from infra.local.tokens import find_signing_secret
 from infra.resources.aws_clients import make_client
@@ -46,15 +46,18 @@ EDGE_IDLE_S = 600.0  # as CloudFront has it: what is cut there is cut here
 LONG_POLL_S = 1  # short, so that stopping is; an idle run costs one call a second
 MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is noted as it is sent
 
-Build = Callable[[Settings, DueTimes], Services]
-"""Makes the application, whose queue is to note there when its wakeups fall due."""
+Build = Callable[[Settings, DueTimes, DueTimes], Services]
+"""Makes the application, whose queues are to note there when wakeups and webhooks fall due."""
 
 
-def build_waybill(settings: Settings, due_times: DueTimes) -> Services:
-    """Make the application as it is, less for its queue."""
+def build_waybill(settings: Settings, due_times: DueTimes, webhooks_due: DueTimes) -> Services:
+    """Make the application as it is, less for its queues."""
     database = bind_tables(settings.table_prefix, settings.aws_region, settings.aws_endpoint)
     queue = NotingQueue(wiring.build_wakeup_queue(database.session, settings), due_times)
-    return wiring.build(settings, database=database, queue=queue)
+    webhooks = NotingWebhookQueue(
+        wiring.build_webhook_queue(database.session, settings), webhooks_due
+    )
+    return wiring.build(settings, database=database, queue=queue, webhook_queue=webhooks)
 
 
 def main(build: Build = build_waybill) -> int:
@@ -97,17 +100,22 @@ class LocalStack:
             settings.queue_name,
             self._endpoint,
             options.region,
+            webhook_queue_name=settings.webhook_queue_name,
             proof_bucket=settings.proof_bucket,
             origins=settings.cors_origins,
         )
-        due_times = DueTimes()
-        wiring.use(build(settings, due_times))
+        due_times, webhooks_due = DueTimes(), DueTimes()
+        wiring.use(build(settings, due_times, webhooks_due))
         app = load_app(f"{options.app_module}:app")
         config = GatewayConfig(port=options.port, stage=API_STAGE, edge_idle_s=EDGE_IDLE_S)
         self._gateway = Gateway(
             app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )
-        self._poller = self._make_poller(app, queue_url, due_times)
+        webhook_queue_url = f"{queue_url.rpartition('/')[0]}/{settings.webhook_queue_name}"
+        self._pollers = (
+            self._make_poller(app, WAKEUPS, queue_url, due_times),
+            self._make_poller(app, WEBHOOKS, webhook_queue_url, webhooks_due),
+        )
         self._schedule = Schedule(_find_handler(options, app, "sweep"), region=options.region)
 
     async def run(self) -> None:
@@ -116,21 +124,26 @@ class LocalStack:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         await self._gateway.start()
-        self._poller.start()
+        for poller in self._pollers:
+            poller.start()
         self._schedule.start()
         took_s = time.monotonic() - self._began_at
         print(format_banner(self._options, self._endpoint, took_s, self._given), flush=True)
         await stopped.wait()
         self._schedule.stop()
-        await asyncio.gather(self._gateway.stop(), asyncio.to_thread(self._poller.stop))
+        stopping = [asyncio.to_thread(poller.stop) for poller in self._pollers]
+        await asyncio.gather(self._gateway.stop(), *stopping)
 
-    def _make_poller(self, app: Chalice, queue_url: str, due_times: DueTimes) -> Poller:
+    def _make_poller(
+        self, app: Chalice, source: EventSource, queue_url: str, due_times: DueTimes
+    ) -> Poller:
         region = self._options.region
         return Poller(
             make_client("sqs", self._endpoint, region, wait_s=LONG_POLL_S),
             queue_url,
-            _find_handler(self._options, app, "wake"),
+            _find_handler(self._options, app, source.function),
             due_times,
+            source,
             # A long poll at moto would hold its one lock, and with it every other call.
             wait_s=LONG_POLL_S if self._endpoint else 0,
             pause_s=0 if self._endpoint else MOTO_PAUSE_S,

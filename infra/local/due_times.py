@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from chalicelib.domain.messaging.wakeups import Wakeup
+from chalicelib.domain.webhooks.delivery import SendDue
 from chalicelib.edge.aws.queue import sqs_delay_s
-from chalicelib.services.ports import WakeupSender
+from chalicelib.services.ports import WakeupSender, WebhookQueue
 
 
 class DueTimes:
@@ -65,5 +66,20 @@ class NotingQueue:
         """Send wakeups, each to arrive after its delay. Raises Unavailable."""
         sent = list(wakeups)
         self._queue.send_wakeups(sent)
+        for delay_s in {sqs_delay_s(delay) for _, delay in sent}:
+            self._due_times.add_delay(delay_s)
+
+
+class NotingWebhookQueue:
+    """Implement services.ports.WebhookQueue, likewise."""
+
+    def __init__(self, queue: WebhookQueue, due_times: DueTimes) -> None:
+        self._queue = queue
+        self._due_times = due_times
+
+    def send_sends(self, sends: Iterable[tuple[SendDue, timedelta]]) -> None:
+        """Send each message to arrive after its delay. Raises Unavailable."""
+        sent = list(sends)
+        self._queue.send_sends(sent)
         for delay_s in {sqs_delay_s(delay) for _, delay in sent}:
             self._due_times.add_delay(delay_s)

@@ -78,6 +78,7 @@ def export_environment(
     env["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{options.url}/{API_STAGE}"
     env["AWS_DEFAULT_REGION"] = env["AWS_REGION"] = options.region
     env.setdefault("HEARTBEAT_S", HEARTBEAT_S)
+    env.setdefault("WEBHOOKS_TO_LOOPBACK", "true")  # receivers are tried out on this machine, too
     # moto is in this process alone: nobody could post a file to it. What an engine of somebody
     # else's serves is theirs to say.
     if options.engine == "ministack" and options.endpoint is None:

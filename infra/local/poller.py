@@ -10,22 +10,39 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.edge.sqs import BATCH_SIZE
+from chalicelib.edge import sqs, webhook_sends
 from infra.gateway.invocation import LambdaContext
 from infra.local.due_times import DueTimes
-from infra.resources.tables import VISIBILITY_TIMEOUT_S
+from infra.resources.tables import VISIBILITY_TIMEOUT_S, WEBHOOK_VISIBILITY_TIMEOUT_S
 
 log = logging.getLogger("waybill.poller")
 
 CONCURRENCY = 4
 RETRY_AFTER_S = 1.0
 
-Wake = Callable[[dict[str, Any], LambdaContext], Any]
+Handler = Callable[[dict[str, Any], LambdaContext], Any]
 Message = dict[str, Any]
+
+
+class EventSource(NamedTuple):
+    """How a queue feeds a function: messages of a batch, batches at once, and for how long what is
+    received stays invisible."""
+
+    function: str
+    batch_size: int
+    concurrency: int
+    visible_after_s: int
+
+
+WAKEUPS = EventSource("wake", sqs.BATCH_SIZE, CONCURRENCY, VISIBILITY_TIMEOUT_S)
+# A batch takes as long as its slowest receiver: there must be more than hang.
+WEBHOOKS = EventSource(
+    "send_webhooks", webhook_sends.BATCH_SIZE, 2 * CONCURRENCY, WEBHOOK_VISIBILITY_TIMEOUT_S
+)
 
 
 class Poller:
@@ -39,10 +56,10 @@ class Poller:
         self,
         sqs: Any,
         queue_url: str,
-        wake: Wake,
+        handler: Handler,
         due_times: DueTimes,
+        source: EventSource = WAKEUPS,
         *,
-        function_name: str = "waybill-api-wake",
         wait_s: int = 1,
         pause_s: float = 0.0,
         region: str = "us-east-1",
@@ -51,13 +68,13 @@ class Poller:
         self._queue_url = queue_url
         self._arn = f"arn:aws:sqs:{region}:000000000000:{queue_url.rsplit('/', 1)[-1]}"
         self._region = region
-        self._wake = wake
-        self._function_name = function_name
+        self._handler = handler
+        self._source = source
         self._due_times = due_times
         self._wait_s = wait_s
         self._pause_s = pause_s
         self._stopping = threading.Event()
-        self._slots = threading.BoundedSemaphore(CONCURRENCY)
+        self._slots = threading.BoundedSemaphore(source.concurrency)
         self._receivers = [
             threading.Thread(target=target, name=name, daemon=True)
             for name, target in (("poll", self._poll_forever), ("due", self._receive_when_due))
@@ -73,7 +90,7 @@ class Poller:
         self._stopping.set()
         self._due_times.stop()
         give_up_at = time.monotonic() + within_s
-        for _ in range(CONCURRENCY):
+        for _ in range(self._source.concurrency):
             self._slots.acquire(timeout=max(0.0, give_up_at - time.monotonic()))
         for receiver in self._receivers:
             receiver.join(max(0.0, give_up_at - time.monotonic()))
@@ -94,14 +111,14 @@ class Poller:
         try:
             messages = self._sqs.receive_message(
                 QueueUrl=self._queue_url,
-                MaxNumberOfMessages=BATCH_SIZE,
+                MaxNumberOfMessages=self._source.batch_size,
                 WaitTimeSeconds=wait_s,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             ).get("Messages", [])
         except (BotoCoreError, ClientError) as error:
             if not self._stopping.is_set():
-                log.warning("can't receive wakeups: %s", error)
+                log.warning("can't receive for %s: %s", self._source.function, error)
             self._stopping.wait(RETRY_AFTER_S)
             return False
         # What is received but not handled comes again after the visibility timeout.
@@ -111,7 +128,10 @@ class Poller:
             self._slots.acquire()
             # A daemon, unlike an executor's: a handler that hangs must not keep the process.
             threading.Thread(
-                target=self._handle_batch, args=(messages,), name="wake", daemon=True
+                target=self._handle_batch,
+                args=(messages,),
+                name=self._source.function,
+                daemon=True,
             ).start()
         return bool(messages)
 
@@ -123,14 +143,17 @@ class Poller:
 
     def _invoke_handler(self, messages: list[Message]) -> None:
         ids = [message["MessageId"] for message in messages]
-        context = LambdaContext(self._function_name, timeout_s=VISIBILITY_TIMEOUT_S)
+        function = self._source.function
+        context = LambdaContext(f"waybill-api-{function}", timeout_s=self._source.visible_after_s)
         try:
-            failed = read_failed_ids(self._wake(self._make_event(messages), context), ids)
+            failed = read_failed_ids(self._handler(self._make_event(messages), context), ids)
         except Exception:  # the outermost edge of a handler, as in Lambda
-            log.exception("wake raised; %d wakeups will come again", len(ids))
+            log.exception("%s raised; %d messages will come again", function, len(ids))
             return
         if failed:
-            log.warning("%d of %d wakeups failed and will come again", len(failed), len(ids))
+            log.warning(
+                "%d of %d of %s failed and will come again", len(failed), len(ids), function
+            )
         self._delete_handled([m for m in messages if m["MessageId"] not in failed])
 
     def _make_event(self, messages: Iterable[Message]) -> dict[str, Any]:
@@ -148,7 +171,7 @@ class Poller:
         except (BotoCoreError, ClientError) as error:
             # They come again, as at AWS, and a wakeup that comes twice does nothing more.
             if not self._stopping.is_set():
-                log.warning("can't delete %d handled wakeups: %s", len(entries), error)
+                log.warning("can't delete %d handled messages: %s", len(entries), error)
 
 
 def read_failed_ids(result: Any, ids: list[str]) -> set[str]:

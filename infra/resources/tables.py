@@ -27,6 +27,8 @@ from infra.resources.proof_bucket import create_bucket
 # source's own limit (WakeConcurrency), and twenty receives last for ten minutes. Then the message
 # goes to the dead-letter queue, where an alarm looks.
 VISIBILITY_TIMEOUT_S = 30
+# Of the webhook queue: longer than `send_webhooks` may run.
+WEBHOOK_VISIBILITY_TIMEOUT_S = 60
 MAX_RECEIVES = 20
 RETENTION_S = 4 * 24 * 3600  # a weekend with `wake` switched off
 DEAD_LETTER_RETENTION_S = 14 * 24 * 3600  # counted from when it was first sent
@@ -43,11 +45,12 @@ def create_all(
     endpoint: str | None,
     region: str = REGION,
     *,
+    webhook_queue_name: str = "",
     proof_bucket: str = "",
     origins: Sequence[str] = ("*",),
 ) -> str:
-    """Create what is missing and return the wakeup queue's URL. Pages of `origins` may post to the
-    bucket and read it.
+    """Create what is missing and return the wakeup queue's URL. There is no webhook queue without a
+    name. Pages of `origins` may post to the bucket and read it.
 
     Raises TablesDiffer, and what botocore raises when the endpoint can't be used.
     """
@@ -56,6 +59,8 @@ def create_all(
     create_tables(dynamodb, prefix)
     if proof_bucket:
         create_bucket(make_client("s3", endpoint, region), proof_bucket, region, origins)
+    if webhook_queue_name:
+        create_queues(sqs, webhook_queue_name, WEBHOOK_VISIBILITY_TIMEOUT_S)
     return create_queues(sqs, queue_name)
 
 
@@ -66,8 +71,8 @@ def create_tables(dynamodb: Any, prefix: str) -> None:
             made.result()
 
 
-def create_queues(sqs: Any, name: str) -> str:
-    """Create the wakeup queue and its dead-letter queue; return the wakeup queue's URL."""
+def create_queues(sqs: Any, name: str, visibility_timeout_s: int = VISIBILITY_TIMEOUT_S) -> str:
+    """Create a queue and its dead-letter queue; return the queue's URL."""
     dead = _create_queue(
         sqs, f"{name}-dead", {"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)}
     )
@@ -77,7 +82,7 @@ def create_queues(sqs: Any, name: str) -> str:
         "maxReceiveCount": MAX_RECEIVES,
     }
     attributes = {
-        "VisibilityTimeout": str(VISIBILITY_TIMEOUT_S),
+        "VisibilityTimeout": str(visibility_timeout_s),
         "MessageRetentionPeriod": str(RETENTION_S),
         "RedrivePolicy": json.dumps(redrive),
     }
@@ -199,6 +204,7 @@ def main() -> int:
             settings.queue_name,
             settings.aws_endpoint,
             region,
+            webhook_queue_name=settings.webhook_queue_name,
             proof_bucket=settings.proof_bucket,
             origins=settings.cors_origins,
         )

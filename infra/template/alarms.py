@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
+from chalicelib.edge.aws.metrics import FAILING, LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, get_short_name
 from infra.resources.stage import API_STAGE
-from infra.template.functions import API, HANDLERS, MESSAGE, SWEEP, WAKE
+from infra.template.functions import API, HANDLERS, MESSAGE, SEND, SWEEP, WAKE
 from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
-from infra.template.queues import QUEUE_NAME
+from infra.template.queues import QUEUE_NAME, WEBHOOK_QUEUE_NAME
 
 WAKEUPS_LATE_S = 120
+FAILING_S = 3600  # two attempts of an event fail in that time, or more
 # A line of the log at ERROR that says that something was set aside, to be looked at by hand.
 PARKED = '"[ERROR]" "parked:"'
 _NAMESPACE = "Waybill/${Stage}"
-_PARKING = (API, MESSAGE, WAKE, SWEEP)  # the functions that may
+_PARKING = (API, MESSAGE, WAKE, SEND, SWEEP)  # the functions that may
 
 
 def make_resources() -> Value:
     """Return every alarm by its logical id, and the filters that count what one waits for."""
     dead = {"QueueName": att("WakeupDeadLetters", "QueueName")}
+    dead_webhooks = {"QueueName": att("WebhookDeadLetters", "QueueName")}
     queue = {QUEUE: stage_name(QUEUE_NAME)}
+    webhooks = {QUEUE: stage_name(WEBHOOK_QUEUE_NAME)}
     rest = {"ApiName": stage_name("rest"), "Stage": API_STAGE}
     socket = {"ApiId": ref("WebsocketAPI"), "Stage": API_STAGE}
     visible = "ApproximateNumberOfMessagesVisible"
     found = {
         "DeadLettersAlarm": _alarm_on_metric("AWS/SQS", visible, dead, "Maximum", 0, 1),
+        "WebhookDeadLettersAlarm": _alarm_on_metric(
+            "AWS/SQS", visible, dead_webhooks, "Maximum", 0, 1
+        ),
         "LateWakeupsAlarm": _alarm_on_metric(
             NAMESPACE, LATENESS, queue, "Maximum", WAKEUPS_LATE_S, 3
+        ),
+        "WebhooksFailingAlarm": _alarm_on_metric(
+            NAMESPACE, FAILING, webhooks, "Maximum", FAILING_S, 1
         ),
         "RestErrorsAlarm": _alarm_on_metric("AWS/ApiGateway", "5XXError", rest, "Sum", 5, 3),
         # Not IntegrationError, which counts each handshake that we refuse: an app with an expired

@@ -26,7 +26,8 @@ MESSAGE = Function("websocket_message", "WebsocketMessage")
 DISCONNECT = Function("websocket_disconnect", "WebsocketDisconnect")
 WAKE = Function("wake", "Wake")
 SWEEP = Function("sweep", "Sweep")
-HANDLERS = (API, CONNECT, MESSAGE, DISCONNECT, WAKE, SWEEP)
+SEND = Function("send_webhooks", "SendWebhooks")
+HANDLERS = (API, CONNECT, MESSAGE, DISCONNECT, WAKE, SEND, SWEEP)
 CHECK = Function("check_settings", "CheckSettings")  # runs while a stack is deployed, only then
 FUNCTIONS = (*HANDLERS, CHECK)
 
@@ -49,7 +50,11 @@ def make_resources() -> Value:
 def _function_properties(function: Function) -> Value:
     properties: Value = {"LoggingConfig": {"LogGroup": ref(function.log_group)}}
     if function is WAKE:
-        properties["Events"] = {"WakeSqsEventSource": {"Properties": _queue_event_source()}}
+        source = _queue_event_source("WakeupQueue", "WakeConcurrency")
+        properties["Events"] = {"WakeSqsEventSource": {"Properties": source}}
+    if function is SEND:
+        source = _queue_event_source("WebhookQueue", "WebhookConcurrency")
+        properties["Events"] = {"SendWebhooksSqsEventSource": {"Properties": source}}
     if function is CHECK:
         # The others have there what waits for this function's answer: an API and a bucket.
         properties["Environment"] = {
@@ -64,12 +69,12 @@ def _function_properties(function: Function) -> Value:
     return properties
 
 
-def _queue_event_source() -> Value:
+def _queue_event_source(queue: str, concurrency: str) -> Value:
     return {
         # The `${Queue.Arn}` makes the mapping wait for the queue; Chalice's own text would not.
-        "Queue": sub("${WakeupQueue.Arn}"),
+        "Queue": sub(f"${{{queue}.Arn}}"),
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        # Without a limit SQS is read faster than an account's quota lets `wake` run, and each
+        # Without a limit SQS is read faster than an account's quota lets a function run, and each
         # message that is throttled counts as received.
-        "ScalingConfig": {"MaximumConcurrency": ref("WakeConcurrency")},
+        "ScalingConfig": {"MaximumConcurrency": ref(concurrency)},
     }

@@ -8,7 +8,7 @@ from chalicelib.settings import Settings
 from infra.resources.stage import API_STAGE, HEARTBEAT_S
 from infra.template.intrinsics import Value, is_set, ref, stage_name, sub, when
 from infra.template.proof import BUCKET
-from infra.template.queues import QUEUE_NAME
+from infra.template.queues import QUEUE_NAME, WEBHOOK_QUEUE_NAME
 
 SECRETS = ("JWT_SECRET", "PAYMENT_WEBHOOK_SECRET")
 SECRET = "Secret"
@@ -20,6 +20,8 @@ _OTHERWISE_SET = {
     "PROOF_BUCKET",
     "TABLE_PREFIX",
     "QUEUE_NAME",
+    "WEBHOOK_QUEUE_NAME",
+    "WEBHOOKS_TO_LOOPBACK",  # of the local run alone: a stage sends to no loopback
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -69,6 +71,7 @@ def make_environment() -> Value:
     return {
         "TABLE_PREFIX": sub("waybill-${Stage}"),
         "QUEUE_NAME": stage_name(QUEUE_NAME),
+        "WEBHOOK_QUEUE_NAME": stage_name(WEBHOOK_QUEUE_NAME),
         "PROOF_BUCKET": ref(BUCKET),
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": sub(
             "https://${WebsocketAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/" + API_STAGE
@@ -158,6 +161,13 @@ def _limit_parameters() -> Value:
         "WakeConcurrency": {
             **_number_parameter(
                 100, "How many batches of wakeups are handled at once; below the quota."
+            ),
+            "MinValue": 2,
+            "MaxValue": 1000,
+        },
+        "WebhookConcurrency": {
+            **_number_parameter(
+                50, "How many batches of webhooks are sent at once; below the quota."
             ),
             "MinValue": 2,
             "MaxValue": 1000,

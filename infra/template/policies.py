@@ -18,48 +18,59 @@ from infra.template.functions import (
     DISCONNECT,
     FUNCTIONS,
     MESSAGE,
+    SEND,
     SWEEP,
     WAKE,
     Function,
 )
 from infra.template.intrinsics import Value, sub
 from infra.template.proof import BUCKET
-from infra.template.queues import QUEUE_NAME
+from infra.template.queues import QUEUE_NAME, WEBHOOK_QUEUE_NAME
 
 READ = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
 WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 TABLES = tuple(get_short_name(model) for model in MODELS)
 _EVERYTHING = dict.fromkeys(TABLES, READ + WRITE)
+# What it takes to tell people of something: their mailboxes, and their sockets.
+_TELLING = dict.fromkeys(
+    ("mailboxes", "events", "counters", "connections", "rooms", "couriers"), READ + WRITE
+)
 # A socket that opens or closes changes who can be reached, and nothing else.
 _PRESENCE = dict.fromkeys(("connections", "rooms", "couriers", "mailboxes"), READ + WRITE)
 
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:"
 
 
+_SENDS = ("GetQueueUrl", "SendMessage")
+_RECEIVES = (*_SENDS, "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+
+
 @dataclass(frozen=True)
 class Rights:
-    """Actions on tables by their short names (their indexes: queries), on @connections, on SQS.
+    """Actions on tables by their short names (their indexes: queries), on @connections, on SQS's
+    queues of wakeups and of webhooks.
 
     `proof`: the function takes steps that need files, and signs the forms and URLs for them.
     """
 
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     connections: tuple[str, ...] = ()
-    queue: tuple[str, ...] = ("GetQueueUrl", "SendMessage")
+    queue: tuple[str, ...] = _SENDS
+    webhooks: tuple[str, ...] = ()
     proof: bool = False
 
 
 RIGHTS: dict[Function, Rights] = {
-    API: Rights(_EVERYTHING, ("POST", "DELETE"), proof=True),
+    API: Rights(_EVERYTHING, ("POST", "DELETE"), webhooks=_SENDS, proof=True),
     CONNECT: Rights({**_PRESENCE, "people": READ}),
-    MESSAGE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), proof=True),
+    MESSAGE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), webhooks=_SENDS, proof=True),
     DISCONNECT: Rights(_PRESENCE),
-    WAKE: Rights(
-        _EVERYTHING,
-        ("POST", "GET", "DELETE"),
-        ("GetQueueUrl", "SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
-    ),
-    SWEEP: Rights(dict.fromkeys(("orders", "connections"), ())),  # it lists what is due
+    WAKE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), _RECEIVES, _SENDS),
+    # The owner of an endpoint that is disabled is told. Beyond that this function, which talks to
+    # whoever has an endpoint, has rights to nothing.
+    SEND: Rights(_TELLING, ("POST", "GET", "DELETE"), webhooks=_RECEIVES),
+    # It lists what is due.
+    SWEEP: Rights(dict.fromkeys(("orders", "connections"), ()), webhooks=_SENDS),
     CHECK: Rights(queue=()),
 }
 
@@ -75,7 +86,8 @@ def make_policy(function: Function) -> Value:
     statements = [
         _logs_statement(function),
         *_table_statements(rights.tables),
-        _queue_statement(rights.queue),
+        _queue_statement(rights.queue, QUEUE_NAME),
+        _queue_statement(rights.webhooks, WEBHOOK_QUEUE_NAME),
         _connections_statement(rights.connections),
         *_proof_statements(rights.proof),
     ]
@@ -119,8 +131,8 @@ def _table_arn(name: str) -> str:
     return f"{_ARN % 'dynamodb'}table/waybill-${{Stage}}-{name}"
 
 
-def _queue_statement(actions: tuple[str, ...]) -> Value:
-    return _allow("sqs", actions, [f"{_ARN % 'sqs'}waybill-${{Stage}}-{QUEUE_NAME}"])
+def _queue_statement(actions: tuple[str, ...], name: str) -> Value:
+    return _allow("sqs", actions, [f"{_ARN % 'sqs'}waybill-${{Stage}}-{name}"])
 
 
 def _proof_statements(granted: bool) -> list[Value]:

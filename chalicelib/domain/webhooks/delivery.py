@@ -49,6 +49,17 @@ class SendDue(msgspec.Struct, frozen=True, tag="send"):
     resent: bool = False
 
 
+def encode_send(send: SendDue) -> str:
+    """Encode a message of the webhook queue."""
+    return msgspec.json.encode(send).decode()
+
+
+def decode_send(body: str) -> SendDue:
+    """Decode a message of the webhook queue. Raises msgspec.ValidationError or DecodeError."""
+    send: SendDue = msgspec.json.decode(body, type=SendDue)
+    return send
+
+
 def make_webhook_id(endpoint_id: str, seq: int) -> str:
     """Make the webhook-id of an event: its place in the endpoint's log, at every resend."""
     return f"{endpoint_id}-{seq}"

@@ -1,15 +1,16 @@
-"""The wakeup queue: SQS, with a delay for each message."""
+"""The queues of wakeups and of webhooks: SQS, with a delay for each message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
+from chalicelib.domain.webhooks.delivery import SendDue, encode_send
 from chalicelib.errors import Unavailable
 
 MAX_DELAY = timedelta(minutes=15)  # AWS quota; later ones are sent on when they arrive
@@ -19,31 +20,63 @@ _DELAY = "delay"  # seconds, as sent: so a message knows when it was due
 _ATTRIBUTE_BYTES = 64  # more than it takes
 
 
-class WakeupQueue:
-    """Implement services.ports.WakeupSender. `client` is a botocore SQS client."""
+class _Message(NamedTuple):
+    """A message as it is sent. SQS takes those of one group in turns with those of the others, so
+    that a group of many keeps none from its turn."""
 
-    def __init__(self, client: Any, queue_name: str) -> None:
-        self._client = client
+    body: str
+    delay: timedelta
+    group: str | None = None
+
+
+class _SqsQueue:
+    """A queue by its name. `get_client` gives a botocore SQS client, at the first message."""
+
+    def __init__(self, get_client: Callable[[], Any], queue_name: str) -> None:
+        self._get_client = get_client
         self._name = queue_name
         self._url = ""
 
-    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
-        """Send wakeups, each to arrive after its delay (at most 15 min, never early): one call for
+    def _send_messages(self, messages: Iterable[_Message]) -> None:
+        """Send messages, each to arrive after its delay (at most 15 min, never early): one call for
         ten of them, or for 256 KB.
 
         Raises Unavailable; those of earlier calls are sent then.
         """
-        for entries in _split_into_calls(_make_entry(n, *one) for n, one in enumerate(wakeups)):
+        for entries in _split_into_calls(_make_entry(n, one) for n, one in enumerate(messages)):
             self._send_call(entries)
 
     def _send_call(self, entries: list[dict[str, Any]]) -> None:
         try:
-            self._url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            client = self._get_client()
+            self._url = self._url or client.get_queue_url(QueueName=self._name)["QueueUrl"]
+            answer = client.send_message_batch(QueueUrl=self._url, Entries=entries)
         except (ClientError, BotoCoreError) as error:
             raise Unavailable("Waybill can't take this now; try again.") from error
         if answer.get("Failed"):
             raise Unavailable("Waybill can't take this now; try again.")
+
+
+class WakeupQueue(_SqsQueue):
+    """Implement services.ports.WakeupSender. `client` is a botocore SQS client."""
+
+    def __init__(self, client: Any, queue_name: str) -> None:
+        super().__init__(lambda: client, queue_name)
+
+    def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
+        """Send each wakeup to arrive after its delay, at most 15 min. Raises Unavailable."""
+        self._send_messages(_Message(encode_wakeup(wakeup), delay) for wakeup, delay in wakeups)
+
+
+class SqsWebhookQueue(_SqsQueue):
+    """Implement services.ports.WebhookQueue. The messages of an endpoint are a group of SQS's fair
+    queues, which standard queues are."""
+
+    def send_sends(self, sends: Iterable[tuple[SendDue, timedelta]]) -> None:
+        """Send each message to arrive after its delay, at most 15 min. Raises Unavailable."""
+        self._send_messages(
+            _Message(encode_send(send), delay, send.endpoint_id) for send, delay in sends
+        )
 
 
 def sqs_delay_s(delay: timedelta) -> int:
@@ -58,13 +91,14 @@ def due_at(record: Mapping[str, Any]) -> float | None:
     return None if delay is None or sent_ms is None else int(sent_ms) / 1000 + float(delay)
 
 
-def _make_entry(n: int, wakeup: Wakeup, delay: timedelta) -> dict[str, Any]:
-    seconds = sqs_delay_s(delay)
+def _make_entry(n: int, message: _Message) -> dict[str, Any]:
+    seconds = sqs_delay_s(message.delay)
     return {
         "Id": str(n),
-        "MessageBody": encode_wakeup(wakeup),
+        "MessageBody": message.body,
         "DelaySeconds": seconds,
         "MessageAttributes": {_DELAY: {"DataType": "Number", "StringValue": str(seconds)}},
+        **({"MessageGroupId": message.group} if message.group else {}),
     }
 
 

@@ -56,6 +56,11 @@ def wake(event: Any) -> dict[str, Any]:
     return {"batchItemFailures": failures}
 
 
+@app.on_sqs_message(queue="webhooks", batch_size=10)
+def send_webhooks(event: Any) -> None:
+    """Send nothing: nobody puts a webhook on the queue."""
+
+
 @app.schedule("rate(1 minute)")
 def sweep(event: Any) -> None:
     _sweeps.append(time.time())

@@ -13,6 +13,7 @@ from app import app
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.edge.sqs import BATCH_SIZE
+from chalicelib.edge.webhook_sends import BATCH_SIZE as SEND_BATCH_SIZE
 from chalicelib.services.messaging.outbox import COMMIT_WITHIN
 from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
 from chalicelib.services.wakeup_handler import HELD_PAUSE, MAX_HELD_TRIES
@@ -175,37 +176,57 @@ def test_table_keys_put_the_partition_first(resources: Value) -> None:
             assert kinds in (["HASH"], ["HASH", "RANGE"])
 
 
-def test_a_wakeup_is_hidden_longer_than_its_handler_runs_and_fails_to_a_queue(
-    resources: Value,
+@pytest.mark.parametrize(
+    ("function", "name", "dead_letters"),
+    [
+        ("Wake", "WakeupQueue", "WakeupDeadLetters"),
+        ("SendWebhooks", "WebhookQueue", "WebhookDeadLetters"),
+    ],
+)
+def test_a_message_is_hidden_longer_than_its_handler_runs_and_fails_to_a_queue(
+    resources: Value, function: str, name: str, dead_letters: str
 ) -> None:
-    queue = properties(resources, "WakeupQueue")
-    assert queue["VisibilityTimeout"] > properties(resources, "Wake")["Timeout"]
+    queue = properties(resources, name)
+    assert queue["VisibilityTimeout"] > properties(resources, function)["Timeout"]
     assert queue["RedrivePolicy"] == {
-        "deadLetterTargetArn": {"Fn::GetAtt": ["WakeupDeadLetters", "Arn"]},
+        "deadLetterTargetArn": {"Fn::GetAtt": [dead_letters, "Arn"]},
         "maxReceiveCount": MAX_RECEIVES,
     }
-    dead = properties(resources, "WakeupDeadLetters")
+    dead = properties(resources, dead_letters)
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] >= 4 * 24 * 3600
 
 
-def test_one_failed_wakeup_of_a_batch_comes_again_alone(resources: Value) -> None:
-    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
-    found = mapping["Properties"]
+@pytest.mark.parametrize(
+    ("function", "queue", "batch_size"),
+    [("Wake", "WakeupQueue", BATCH_SIZE), ("SendWebhooks", "WebhookQueue", SEND_BATCH_SIZE)],
+)
+def test_one_failed_message_of_a_batch_comes_again_alone(
+    resources: Value, function: str, queue: str, batch_size: int
+) -> None:
+    found = _mapping_of(resources, function)
     assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert found["EventSourceArn"] == {"Fn::Sub": "${WakeupQueue.Arn}"}
-    assert found["FunctionName"] == {"Ref": "Wake"}
-    assert found["BatchSize"] == BATCH_SIZE
+    assert found["EventSourceArn"] == {"Fn::Sub": f"${{{queue}.Arn}}"}
+    assert found["BatchSize"] == batch_size
 
 
-def test_wakeups_never_take_all_that_an_account_may_run_at_once(
-    template: Value, resources: Value
+def _mapping_of(resources: Value, function: str) -> Value:
+    """How a queue feeds a function."""
+    mappings = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    found: list[Value] = [each["Properties"] for each in mappings]
+    (one,) = (each for each in found if each["FunctionName"] == {"Ref": function})
+    return one
+
+
+@pytest.mark.parametrize(
+    ("function", "limit"), [("Wake", "WakeConcurrency"), ("SendWebhooks", "WebhookConcurrency")]
+)
+def test_queues_never_take_all_that_an_account_may_run_at_once(
+    template: Value, resources: Value, function: str, limit: str
 ) -> None:
     """AWS: what is throttled counts as received."""
-    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
-    assert mapping["Properties"]["ScalingConfig"] == {
-        "MaximumConcurrency": {"Ref": "WakeConcurrency"}
-    }
-    parameter = template["Parameters"]["WakeConcurrency"]
+    scaling = _mapping_of(resources, function)["ScalingConfig"]
+    assert scaling == {"MaximumConcurrency": {"Ref": limit}}
+    parameter = template["Parameters"][limit]
     assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)  # AWS's own limits
     assert parameter["Default"] <= 100
 
@@ -320,6 +341,10 @@ def test_every_alarm_reaches_the_topic_and_the_important_ones_exist(resources: V
     assert (
         "ApproximateNumberOfMessagesVisible",
         json.dumps({"Fn::GetAtt": ["WakeupDeadLetters", "QueueName"]}),
+    ) in watched
+    assert (
+        "ApproximateNumberOfMessagesVisible",
+        json.dumps({"Fn::GetAtt": ["WebhookDeadLetters", "QueueName"]}),
     ) in watched
     assert "5XXError" in {metric for metric, _ in watched}
 
@@ -445,7 +470,7 @@ def test_whoever_posts_may_and_who_never_posts_may_not(resources: Value) -> None
         for function in FUNCTIONS
         if "@connections" in json.dumps(statements(resources, function.logical_id))
     }
-    assert may == {"api_handler", "websocket_message", "wake"}
+    assert may == {"api_handler", "websocket_message", "wake", "send_webhooks"}
 
 
 def test_two_stages_share_no_name(resources: Value) -> None:
@@ -459,7 +484,7 @@ def test_functions_find_the_tables_and_the_queue_of_their_stage(resources: Value
     for function in FUNCTIONS:
         variables = properties(resources, function.logical_id)["Environment"]["Variables"]
         env = worded(variables, Stage="one")
-        assert env["QUEUE_NAME"] in names
+        assert {env["QUEUE_NAME"], env["WEBHOOK_QUEUE_NAME"]} <= names
         assert {f"{env['TABLE_PREFIX']}-{get_short_name(model)}" for model in MODELS} <= names
 
 
@@ -471,9 +496,11 @@ def test_what_is_not_given_is_the_settings_default(resources: Value) -> None:
         "AWS_DEFAULT_REGION",  # Lambda's
         "AWS_ENDPOINT_URL",  # local runs
         "LOCALSTACK_HOST",  # local runs
+        "WEBHOOKS_TO_LOOPBACK",  # local runs
     }
     secret = "-" * 40
-    given = {"JWT_SECRET": secret, "TABLE_PREFIX": "waybill", "QUEUE_NAME": "waybill-wakeups"}
+    names = {"QUEUE_NAME": "waybill-wakeups", "WEBHOOK_QUEUE_NAME": "waybill-webhooks"}
+    given = {"JWT_SECRET": secret, "TABLE_PREFIX": "waybill", **names}
     deployed = Settings.from_env({**dict.fromkeys(variables, ""), **given})
     assert deployed == Settings.from_env({"JWT_SECRET": secret})
 
