@@ -61,6 +61,8 @@ PAYMENT_INITIATED = "payment_initiated"
 PAYMENT_COMPLETED = "payment_completed"
 PAYMENT_FAILED = "payment_failed"
 REFUND_DUE = "refund_due"  # of an order: it was paid beyond what it costs
+# To the owner of a webhook endpoint: it is sent to no more
+WEBHOOK_DISABLED = "webhook_disabled"
 # Orders that are called out to the couriers near by
 ORDER_BROADCAST = "order_called"  # to each of them: who accepts first has it
 BROADCAST_CLOSED = "order_closed"  # to each of them: too late

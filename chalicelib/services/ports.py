@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from chalicelib.domain.orders.proof import FoundFile, UploadForm
 from chalicelib.domain.people import Courier, Fix, LastShown, Person, Rating, Restaurant
 from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.domain.request_keys import RequestKey, UsedKey
-from chalicelib.domain.webhooks.delivery import Delivery, SendDue
+from chalicelib.domain.webhooks.delivery import Answer, Delivery, SendDue
 from chalicelib.domain.webhooks.endpoint import Endpoint
 from chalicelib.domain.webhooks.registry import EndpointRegistry
 
@@ -311,8 +311,17 @@ class DeliveryStore(Protocol):
     ) -> list[Delivery]:
         """List an endpoint's deliveries below the place `before` (None: all), newest first."""
 
-    def list_due_deliveries(self, now: datetime) -> Iterator[SendDue]:
-        """Yield what is due for its next attempt and has no message on the queue."""
+    def put_reminder(self, send: SendDue, at: datetime) -> None:
+        """Have the sweep list a message, to be sent at a time that is too far for the queue.
+        Harmless twice."""
+
+    def delete_reminders(self, sends: Iterable[SendDue]) -> None:
+        """Forget messages that are on the queue now. Harmless if they are forgotten already."""
+
+
+class WebhookPoster(Protocol):
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post to an endpoint, within 15 s. Never raises what comes of the other side."""
 
 
 class WebhookQueue(Protocol):

@@ -55,6 +55,7 @@ from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.sweeper import IsOutOfTime, is_never_out_of_time
+from chalicelib.services.webhooks.reminders import WebhookReminders
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class WakeupHandler:
         queue: WakeupSender,
         pool: ThreadPoolExecutor,
         clock: Clock,
+        reminders: WebhookReminders,
     ) -> None:
         self._load_outbox = load_outbox
         self._relay = relay
@@ -108,6 +110,7 @@ class WakeupHandler:
         self._queue = queue
         self._pool = pool
         self._clock = clock
+        self._reminders = reminders
 
     def handle_wakeup(
         self, wakeup: Wakeup, is_out_of_time: IsOutOfTime = is_never_out_of_time
@@ -158,13 +161,15 @@ class WakeupHandler:
             _try_check(self._dispatch.handle_deadline, order_id)
 
     def _check_connections(self, wakeup: ConnectionsDue, is_out_of_time: IsOutOfTime) -> None:
-        """Check each connection; as with orders, one that fails stays due."""
+        """Check each connection; as with orders, one that fails stays due. Reminders of webhooks
+        are listed with them."""
+        connection_ids = self._reminders.send_reminded(wakeup.connection_ids)
 
         def check(connection_id: str) -> None:
             if not is_out_of_time():
                 _try_check(self._registry.check_connection, connection_id)
 
-        list(self._pool.map(check, wakeup.connection_ids))
+        list(self._pool.map(check, connection_ids))
 
     # Deadlines of one order
 

@@ -248,7 +248,8 @@ class _ByCheck(GlobalSecondaryIndex["ConnectionRow"]):
 
 
 class ConnectionRow(Model):
-    """A WebSocket: whose it is, and in which contract."""
+    """A WebSocket: whose it is, and in which contract. By another kind of id, a reminder of a
+    webhook: store/deliveries.py says why."""
 
     class Meta:
         table_name = "connections"
@@ -399,6 +400,20 @@ class WebhookRow(Model):
     commit = UnicodeAttribute()
 
 
+class DeliveryRow(Model):
+    """How far one event has got to one webhook endpoint."""
+
+    class Meta:
+        table_name = "deliveries"
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+    seq = NumberAttribute(range_key=True)  # the event's place in the endpoint's log
+    doc = BinaryAttribute(legacy_encoding=False)  # domain.webhooks.delivery.Delivery, packed
+    version = NumberAttribute()
+    commit = UnicodeAttribute()
+    expires = NumberAttribute()  # epoch s, TTL
+
+
 MODELS: tuple[type[Model], ...] = (
     OrderRow,
     ListingRow,
@@ -420,9 +435,11 @@ MODELS: tuple[type[Model], ...] = (
     PaymentRow,
     CounterRow,
     WebhookRow,
+    DeliveryRow,
 )
 TTL_ATTRIBUTES: dict[str, str] = {
     "connections": "expires",
+    "deliveries": "expires",
     "rooms": "expires",
     "events": "expires",
     "counters": "expires",

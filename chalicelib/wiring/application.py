@@ -17,7 +17,6 @@ from chalicelib.edge.lazy_auth import LazyAuthenticator
 from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.rides.requests import RideService
-from chalicelib.services.webhooks.sending import WebhookSender
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
@@ -34,6 +33,7 @@ from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.rides import build_rides
 from chalicelib.wiring.tracking import build_tracking
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
+from chalicelib.wiring.webhooks import build_webhook_sender
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -125,7 +125,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
             parts, messaging, money, dispatch, rooms.greeting, refunds
         ),
         sweeper=build_sweeper(parts),
-        webhook_sender=WebhookSender(),
+        webhook_sender=build_webhook_sender(settings, parts, messaging),
         queue=parts.queue,
         queue_name=settings.queue_name,
         clock=parts.clock,

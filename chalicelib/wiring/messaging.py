@@ -43,7 +43,7 @@ def build_messaging(
 ) -> MessagingServices:
     """Build the services of messaging. The registry has `releaser` let couriers go who are gone."""
     connections = _build_connections(settings, parts, renderer, releaser)
-    loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats)
+    loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats, parts.endpoints)
     mailboxes = _build_mailboxes(parts, renderer, connections, loader)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
     relay = OutboxRelay(mailboxes, ThreadPoolExecutor(THREADS, thread_name_prefix="relay"))

@@ -18,6 +18,7 @@ from chalicelib.domain.retries import Retries
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.proof_bucket import S3ProofBucket
 from chalicelib.edge.aws.queue import SqsWebhookQueue, WakeupQueue
+from chalicelib.edge.webhooks.client import WebhookClient
 from chalicelib.services import ports
 from chalicelib.services.request_keys import RequestKeys
 from chalicelib.services.webhooks.known_endpoints import KnownEndpoints
@@ -28,6 +29,7 @@ from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.counters import CounterTable
 from chalicelib.store.couriers import CourierTable
 from chalicelib.store.database import POOL_SIZE, bind_tables
+from chalicelib.store.deliveries import DeliveryTable
 from chalicelib.store.histories import HistoryTable
 from chalicelib.store.keys import KeyTable
 from chalicelib.store.listings import ListingTable
@@ -63,6 +65,8 @@ class Replacements(TypedDict, total=False):
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     endpoints: ports.EndpointStore | None
+    deliveries: ports.DeliveryStore | None
+    webhook_client: WebhookClient | None
     database: DatabaseConnection | None
     proof_bucket: ports.ProofBucket | None
     pause: Callable[[float], object]
@@ -97,6 +101,8 @@ class Parts(msgspec.Struct, frozen=True):
     wallets: ports.WalletStore
     payments: ports.PaymentStore
     endpoints: ports.EndpointStore
+    deliveries: ports.DeliveryStore
+    webhook_client: WebhookClient
     known_endpoints: KnownEndpoints
     proof_bucket: ports.ProofBucket | None
 
@@ -138,6 +144,10 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         wallets=given.get("wallets") or WalletTable(database),
         payments=PaymentTable(database),
         endpoints=endpoints,
+        deliveries=given.get("deliveries") or DeliveryTable(clock),
+        webhook_client=(
+            given.get("webhook_client") or WebhookClient(settings.webhooks_to_loopback)
+        ),
         known_endpoints=KnownEndpoints(endpoints, clock),
         proof_bucket=given.get("proof_bucket") or _build_proof_bucket(database.session, settings),
     )

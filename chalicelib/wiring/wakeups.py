@@ -12,6 +12,7 @@ from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.money import MoneyServices
 from chalicelib.wiring.orders import OrderServices
 from chalicelib.wiring.parts import Parts
+from chalicelib.wiring.webhooks import build_reminders
 
 
 def build_greeting(
@@ -56,6 +57,7 @@ def build_wakeup_handler(
         parts.queue,
         parts.threads,
         parts.clock,
+        build_reminders(parts),
     )
 
 

@@ -16,6 +16,7 @@ from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.webhooks.delivery import parse_reminder_id
 from chalicelib.errors import Stale
 from chalicelib.store import orders
 from chalicelib.store.clock import to_epoch_ms
@@ -74,8 +75,10 @@ def scan_payouts() -> Iterator[Payout]:
 
 
 def scan_connections() -> Iterator[Connection]:
-    """Return every socket that is noted as open."""
-    return (msgspec.json.decode(row.doc, type=Connection) for row in scan_rows(ConnectionRow))
+    """Return every socket that is noted as open. (Reminders of webhooks, in the same table, speak
+    of nobody.)"""
+    found = (row for row in scan_rows(ConnectionRow) if not parse_reminder_id(row.connection_id))
+    return (msgspec.json.decode(row.doc, type=Connection) for row in found)
 
 
 def read_note(person_id: str) -> str | None:

@@ -35,6 +35,7 @@ _EVERYTHING = dict.fromkeys(TABLES, READ + WRITE)
 _TELLING = dict.fromkeys(
     ("mailboxes", "events", "counters", "connections", "rooms", "couriers"), READ + WRITE
 )
+_SENDING = {**_TELLING, **dict.fromkeys(("webhooks", "deliveries"), READ + WRITE)}
 # A socket that opens or closes changes who can be reached, and nothing else.
 _PRESENCE = dict.fromkeys(("connections", "rooms", "couriers", "mailboxes"), READ + WRITE)
 
@@ -68,7 +69,7 @@ RIGHTS: dict[Function, Rights] = {
     WAKE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), _RECEIVES, _SENDS),
     # The owner of an endpoint that is disabled is told. Beyond that this function, which talks to
     # whoever has an endpoint, has rights to nothing.
-    SEND: Rights(_TELLING, ("POST", "GET", "DELETE"), webhooks=_RECEIVES),
+    SEND: Rights(_SENDING, ("POST", "GET", "DELETE"), webhooks=_RECEIVES),
     # It lists what is due.
     SWEEP: Rights(dict.fromkeys(("orders", "connections"), ()), webhooks=_SENDS),
     CHECK: Rights(queue=()),

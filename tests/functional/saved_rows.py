@@ -30,7 +30,13 @@ from tests.ledgers import list_bookings
 SAMPLES = Path(__file__).parents[1] / "samples"
 ROWS = SAMPLES / "rows"
 # The version before has not got these.
-NEW_TABLES = {tables.KeyRow, tables.ListingRow, tables.HistoryRow, tables.WebhookRow}
+NEW_TABLES = {
+    tables.KeyRow,
+    tables.ListingRow,
+    tables.HistoryRow,
+    tables.WebhookRow,
+    tables.DeliveryRow,
+}
 OLD_MODELS = [model for model in MODELS if model not in NEW_TABLES]
 _BATCH = 25  # AWS quota: puts in one call
 

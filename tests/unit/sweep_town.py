@@ -15,6 +15,7 @@ from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, Searc
 from chalicelib.errors import Overdue
 from chalicelib.services.sweeper import PASS_INTERVAL, Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
+from chalicelib.services.webhooks.reminders import WebhookReminders
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS
 from tests.builders import NOW
@@ -47,7 +48,7 @@ class SweepTown:
         nobody: Any = None
         self._waking = WakeupHandler(
             nobody, nobody, nobody, self._as(Looking), nobody, nobody, self._as(Checking),
-            nobody, self._queue(), self._as(InTurn), self.clock,
+            nobody, self._queue(), self._as(InTurn), self.clock, WebhookReminders(nobody, nobody),
         )  # fmt: skip
 
     def _as(self, part: Any) -> Any:

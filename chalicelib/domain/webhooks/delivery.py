@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
+
+_REMINDER = "send#"  # no connection's id begins so: API Gateway's are base64
 
 
 class DeliveryStatus(str, Enum):
@@ -27,9 +30,30 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str | None = None
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What came of one post: the status of the answer with the beginning of its body, or none, and
+    `error` says why."""
+
+    status: int | None = None
+    text: str = ""
+    retry_after: str | None = None  # the header, as it came
+    error: str | None = None
+    ms: int = 0
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the event has arrived: 2xx and nothing else. A redirect is not followed."""
+        return self.status is not None and 200 <= self.status < 300
+
+    def with_ms(self, ms: int) -> Answer:
+        """Return the same, with how long it took."""
+        return replace(self, ms=ms)
+
+
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """The delivery of the event at `seq` of an endpoint's log. `next_at` is when the next attempt
-    is due, None where none is."""
+    is due, None where none is. `version` counts the writes, one an attempt; the last attempts are
+    kept. `round_from` is the version from which on the schedule counts: a resend begins it anew."""
 
     endpoint_id: str
     seq: int
@@ -37,11 +61,13 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: tuple[Attempt, ...] = ()
     next_at: datetime | None = None
     version: int = 0
+    round_from: int = 0
 
 
 class SendDue(msgspec.Struct, frozen=True, tag="send"):
     """A message of the webhook queue: send the event at `seq` of an endpoint's log, unless it has
-    arrived. `attempt` counts from 0; `resent` sends it even so: its owner asks."""
+    arrived. `attempt` is the delivery's version before it, 0 at first; `resent` sends it even so:
+    its owner asks."""
 
     endpoint_id: str
     seq: int
@@ -58,6 +84,18 @@ def decode_send(body: str) -> SendDue:
     """Decode a message of the webhook queue. Raises msgspec.ValidationError or DecodeError."""
     send: SendDue = msgspec.json.decode(body, type=SendDue)
     return send
+
+
+def make_reminder_id(send: SendDue) -> str:
+    """Name the reminder of a message that is to be sent later than the queue can delay it."""
+    return f"{_REMINDER}{make_webhook_id(send.endpoint_id, send.seq)}#{send.attempt}"
+
+
+def parse_reminder_id(id_: str) -> SendDue | None:
+    """Read which message a reminder is of; None where this is no reminder's id."""
+    webhook_id, _, attempt = id_.removeprefix(_REMINDER).rpartition("#")
+    place = parse_webhook_id(webhook_id) if id_.startswith(_REMINDER) else None
+    return SendDue(*place, attempt=int(attempt)) if place else None
 
 
 def make_webhook_id(endpoint_id: str, seq: int) -> str:

@@ -8,7 +8,13 @@ from chalicelib.domain.events import Outbox
 from chalicelib.domain.money.payments import parse_payment_id
 from chalicelib.domain.orders.chat import parse_message_key
 from chalicelib.errors import NotFound
-from chalicelib.services.ports import ChatStore, OrderStore, PaymentStore, WalletStore
+from chalicelib.services.ports import (
+    ChatStore,
+    EndpointStore,
+    OrderStore,
+    PaymentStore,
+    WalletStore,
+)
 
 
 class OutboxLoader:
@@ -16,7 +22,12 @@ class OutboxLoader:
     and which row it is."""
 
     def __init__(
-        self, orders: OrderStore, wallets: WalletStore, payments: PaymentStore, chats: ChatStore
+        self,
+        orders: OrderStore,
+        wallets: WalletStore,
+        payments: PaymentStore,
+        chats: ChatStore,
+        endpoints: EndpointStore,
     ) -> None:
         self._payments = payments
         self._chats = chats
@@ -26,6 +37,7 @@ class OutboxLoader:
             "payout": lambda id_: wallets.get_payout(id_).outbox,
             "payment": self._load_payment,
             "chat": self._load_message,
+            "webhook": lambda id_: endpoints.get_endpoint(id_).outbox,
         }
 
     def load_outbox(self, stream: str) -> Outbox | None:

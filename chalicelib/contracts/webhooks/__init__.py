@@ -1,0 +1,1 @@
+"""What webhook endpoints are sent: Standard Webhooks, with bodies in the words of REST."""

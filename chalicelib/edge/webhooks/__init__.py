@@ -1,0 +1,1 @@
+"""Requests to addresses that somebody outside named: no way in must be among them."""
