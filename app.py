@@ -31,6 +31,7 @@ from chalicelib.edge.rest import (
     quotes,
     restaurants,
     rides,
+    webhooks,
 )
 from chalicelib.edge.rest.routes import add_routes
 from chalicelib.settings import read_queue_name, read_webhook_queue_name
@@ -51,6 +52,7 @@ for part in (
     me,
     money,
     feed,
+    webhooks,
     pages,
 ):
     add_routes(app, part.ROUTES, waybill)

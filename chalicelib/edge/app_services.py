@@ -38,6 +38,8 @@ from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.rides.requests import RideService
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
+from chalicelib.services.webhooks.endpoints import WebhookEndpoints
+from chalicelib.services.webhooks.redelivery import Redelivery
 from chalicelib.services.webhooks.sending import WebhookSender
 
 
@@ -76,6 +78,8 @@ class Services(msgspec.Struct, frozen=True):
     ratings: RatingService
     proof: ProofService
     reattempts: Reattempts
+    webhooks: WebhookEndpoints
+    redelivery: Redelivery
     announcements: Announcements
     connections: ConnectionRegistry
     welcome: GreetingService

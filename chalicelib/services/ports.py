@@ -327,3 +327,9 @@ class WebhookPoster(Protocol):
 class WebhookQueue(Protocol):
     def send_sends(self, sends: Iterable[tuple[SendDue, timedelta]]) -> None:
         """Send each message to arrive after its delay, at most 15 min. Raises Unavailable."""
+
+
+class UrlChecker(Protocol):
+    def check_url(self, url: str) -> None:
+        """Check that a URL may be an endpoint's: its form, and that it leads out into the world.
+        Raises InvalidInput, with a message for its owner that does not repeat the URL."""

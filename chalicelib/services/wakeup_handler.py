@@ -40,6 +40,7 @@ from chalicelib.domain.messaging.wakeups import (
     OfferDue,
     OrdersDue,
     RelayDue,
+    ReplayDue,
     SearchDue,
     TokenEndDue,
     Wakeup,
@@ -56,6 +57,7 @@ from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.sweeper import IsOutOfTime, is_never_out_of_time
 from chalicelib.services.webhooks.reminders import WebhookReminders
+from chalicelib.services.webhooks.replaying import Replays
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,7 @@ class WakeupHandler:
         greeting: GreetingService,
         registry: ConnectionRegistry,
         fanout: FanOut,
+        replays: Replays,
         queue: WakeupSender,
         pool: ThreadPoolExecutor,
         clock: Clock,
@@ -107,6 +110,7 @@ class WakeupHandler:
         self._greeting = greeting
         self._registry = registry
         self._fanout = fanout
+        self._replays = replays
         self._queue = queue
         self._pool = pool
         self._clock = clock
@@ -142,6 +146,9 @@ class WakeupHandler:
         if isinstance(wakeup, TokenEndDue):
             left = self._registry.close_if_expired(wakeup.connection_id, wakeup.ends_at)
             return _delay_wakeup(wakeup, left)
+        if isinstance(wakeup, ReplayDue):
+            following = self._replays.replay_page(wakeup)
+            return (following, timedelta(0)) if following else None
         if isinstance(wakeup, AuthenticationDue):
             self._registry.close_if_unauthenticated(wakeup.connection_id)
         elif isinstance(wakeup, HeartbeatDue):

@@ -33,7 +33,7 @@ from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.rides import build_rides
 from chalicelib.wiring.tracking import build_tracking
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
-from chalicelib.wiring.webhooks import build_webhook_sender
+from chalicelib.wiring.webhooks import WebhookServices, build_webhook_sender, build_webhooks
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -49,6 +49,7 @@ class Rooms(msgspec.Struct, frozen=True):
     orders: OrderServices
     rides: RideService
     people: PeopleServices
+    webhooks: WebhookServices
     greeting: GreetingService
 
 
@@ -81,6 +82,7 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
         orders=orders,
         rides=build_rides(settings, parts, dispatch, orders, tracking),
         people=build_people(parts),
+        webhooks=build_webhooks(parts, messaging),
         greeting=build_greeting(parts, messaging, orders),
     )
 
@@ -116,13 +118,15 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         quotes=money.quotes,
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,
+        webhooks=rooms.webhooks.endpoints,
+        redelivery=rooms.webhooks.redelivery,
         event_history=messaging.history,
         announcements=messaging.announcements,
         connections=messaging.connections,
         fanout=messaging.fanout,
         welcome=rooms.greeting,
         wakeup_handler=build_wakeup_handler(
-            parts, messaging, money, dispatch, rooms.greeting, refunds
+            parts, messaging, money, dispatch, rooms.greeting, refunds, rooms.webhooks
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),

@@ -12,7 +12,7 @@ from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.money import MoneyServices
 from chalicelib.wiring.orders import OrderServices
 from chalicelib.wiring.parts import Parts
-from chalicelib.wiring.webhooks import build_reminders
+from chalicelib.wiring.webhooks import WebhookServices, build_reminders
 
 
 def build_greeting(
@@ -38,6 +38,7 @@ def build_wakeup_handler(
     dispatch: DispatchServices,
     greeting: GreetingService,
     refunds: Refunds,
+    webhooks: WebhookServices,
 ) -> WakeupHandler:
     """Build the service that handles each wakeup."""
     return WakeupHandler(
@@ -54,6 +55,7 @@ def build_wakeup_handler(
         greeting,
         messaging.connections,
         messaging.fanout,
+        webhooks.replays,
         parts.queue,
         parts.threads,
         parts.clock,

@@ -4,14 +4,55 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
+
 from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.edge.aws.metrics import emit_failing
+from chalicelib.services.webhooks.attempts import AttemptHistory
 from chalicelib.services.webhooks.endpoint_health import EndpointHealth
+from chalicelib.services.webhooks.endpoints import WebhookEndpoints
+from chalicelib.services.webhooks.redelivery import Redelivery
 from chalicelib.services.webhooks.reminders import WebhookReminders
+from chalicelib.services.webhooks.replaying import Replays
 from chalicelib.services.webhooks.sending import WebhookSender
 from chalicelib.settings import Settings
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
+
+
+class WebhookServices(msgspec.Struct, frozen=True):
+    """What the edge and the wakeups need of webhooks."""
+
+    endpoints: WebhookEndpoints
+    attempts: AttemptHistory
+    redelivery: Redelivery
+    replays: Replays
+
+
+def build_webhooks(parts: Parts, messaging: MessagingServices) -> WebhookServices:
+    """Build what owners of endpoints use."""
+    endpoints = WebhookEndpoints(
+        parts.endpoints,
+        parts.known_endpoints,
+        parts.webhook_client,
+        parts.request_keys,
+        parts.ids,
+        parts.clock,
+        parts.retries,
+    )
+    replays = Replays(parts.endpoints, parts.mailboxes, parts.webhook_queue, parts.queue)
+    redelivery = Redelivery(
+        endpoints,
+        parts.endpoints,
+        parts.mailboxes,
+        messaging.history,
+        messaging.outboxes,
+        parts.webhook_queue,
+        replays,
+        parts.clock,
+    )
+    attempts = AttemptHistory(endpoints, parts.deliveries)
+    return WebhookServices(endpoints, attempts, redelivery, replays)
 
 
 def build_webhook_sender(

@@ -48,7 +48,8 @@ class SweepTown:
         nobody: Any = None
         self._waking = WakeupHandler(
             nobody, nobody, nobody, self._as(Looking), nobody, nobody, self._as(Checking),
-            nobody, self._queue(), self._as(InTurn), self.clock, WebhookReminders(nobody, nobody),
+            nobody, nobody, self._queue(), self._as(InTurn), self.clock,
+            WebhookReminders(nobody, nobody),
         )  # fmt: skip
 
     def _as(self, part: Any) -> Any:

@@ -117,6 +117,17 @@ class CloseDue(msgspec.Struct, frozen=True, tag="hang_up"):
     tries: int = 0
 
 
+class ReplayDue(msgspec.Struct, frozen=True, tag="replay"):
+    """Send a webhook endpoint the events of its log again that are of `since` or later, a page of
+    them, up to the place `last_seq`, where the log ended as its owner asked. `next_seq` is where
+    the page begins, 0 where that is still to be found."""
+
+    endpoint_id: str
+    since: datetime
+    last_seq: int
+    next_seq: int = 0
+
+
 Wakeup = (
     RelayDue
     | OfferDue
@@ -130,6 +141,7 @@ Wakeup = (
     | ConnectionsDue
     | CloseDue
     | TokenEndDue
+    | ReplayDue
 )
 
 

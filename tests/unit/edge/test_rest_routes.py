@@ -17,10 +17,11 @@ from chalicelib.edge.rest import (
     pages,
     restaurants,
     rides,
+    webhooks,
 )
 from chalicelib.edge.rest.routes import PublicRoute, Route
 
-MODULES = (courier, drivers, feed, me, money, orders, pages, restaurants, rides)
+MODULES = (courier, drivers, feed, me, money, orders, pages, restaurants, rides, webhooks)
 ROUTES: list[Route | PublicRoute] = [route for module in MODULES for route in module.ROUTES]
 # What asks for no token: a page, a probe, and a webhook that is signed instead.
 PUBLIC = {"/health", "/v1/payments/{payment_id}/webhook", *(page.path for page in pages.ROUTES)}
