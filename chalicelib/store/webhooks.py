@@ -61,12 +61,12 @@ class EndpointTable:
         Raises Stale, TooManyEndpoints."""
         row = _make_row(endpoint.id, endpoint)
         if registry is None:
-            save_if(row, _is_unchanged(row))
+            save_if(row, is_unchanged(row))
             return
-        registry_row = _make_registry_row(registry)
+        registry_row = make_registry_row(registry)
         with transaction(self._connection) as write:
-            write.save(row, condition=_is_unchanged(row))
-            write.save(registry_row, condition=_is_unchanged(registry_row))
+            write.save(row, condition=is_unchanged(row))
+            write.save(registry_row, condition=is_unchanged(registry_row))
             if key:
                 make_key_put(key, endpoint.id, endpoint.created_at, row.commit).add_to(write)
 
@@ -74,11 +74,11 @@ class EndpointTable:
         """Delete an endpoint, if it is as it was read, and write the registry without it, in one
         transaction. Raises Stale; also where this was done, its answer got lost, and the SDK has
         sent it again: whoever tries again finds no endpoint."""
-        registry_row = _make_registry_row(registry)
+        registry_row = make_registry_row(registry)
         is_read: Condition = WebhookRow.version == endpoint.version
         with transaction(self._connection) as write:
             write.delete(WebhookRow(endpoint.id), condition=is_read)
-            write.save(registry_row, condition=_is_unchanged(registry_row))
+            write.save(registry_row, condition=is_unchanged(registry_row))
 
 
 def _find_row(endpoint_id: str) -> WebhookRow | None:
@@ -92,7 +92,7 @@ def _make_row(id_: str, value: Endpoint | EndpointRegistry) -> WebhookRow:
     return WebhookRow(id_, doc=pack(value), version=value.version, commit=uuid4().hex)
 
 
-def _make_registry_row(registry: EndpointRegistry) -> WebhookRow:
+def make_registry_row(registry: EndpointRegistry) -> WebhookRow:
     """Make the registry's row. Raises TooManyEndpoints where DynamoDB would refuse it: some room is
     left, so that endpoints can always be deleted."""
     row = _make_row(REGISTRY_ID, registry)
@@ -101,7 +101,7 @@ def _make_registry_row(registry: EndpointRegistry) -> WebhookRow:
     return row
 
 
-def _is_unchanged(row: WebhookRow) -> Condition:
+def is_unchanged(row: WebhookRow) -> Condition:
     """Make the condition to write a row on: the one in the table is of the version before, or the
     SDK has written this very row already."""
     is_before: Condition = (

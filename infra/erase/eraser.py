@@ -103,6 +103,7 @@ class Eraser:
         # Sockets come first: whoever is still connected would write again what is gone.
         yield self._delete_rooms()
         yield self._end_connections()
+        yield self._delete_endpoints()
         # While the orders still say that they are theirs: by that another run finds them again.
         yield self._delete_files(who)
         yield from self._redact_books(who)
@@ -214,6 +215,15 @@ class Eraser:
         return ErasedRows(
             "rooms", sum(self._writer.write_row(row.delete) for row in mine), "deleted"
         )
+
+    def _delete_endpoints(self) -> ErasedRows:
+        """Delete their webhook endpoints, so that nothing more leaves by them."""
+        mine = [row for row in rows.scan_endpoints() if rows.get_owner_id(row) == self._person_id]
+        if mine:
+            # First the registry: a row that no commit knows of is told nothing, and found again.
+            self._writer.change_row(rows.unregister_endpoints, self._person_id)
+        count = sum(self._writer.write_row(row.delete) for row in mine)
+        return ErasedRows("webhooks", count, "deleted: their endpoints are sent nothing more")
 
     def _move_listings(self, who: Redaction) -> ErasedRows:
         """Move the person's lists of orders to the pseudonym, and take their orders out of those by

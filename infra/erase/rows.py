@@ -17,6 +17,8 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.webhooks.delivery import parse_reminder_id
+from chalicelib.domain.webhooks.endpoint import Endpoint
+from chalicelib.domain.webhooks.registry import EndpointRegistry, unregister_endpoint
 from chalicelib.errors import Stale
 from chalicelib.store import orders
 from chalicelib.store.clock import to_epoch_ms
@@ -35,7 +37,9 @@ from chalicelib.store.tables import (
     PaymentRow,
     PayoutRow,
     PersonRow,
+    WebhookRow,
 )
+from chalicelib.store.webhooks import REGISTRY_ID, is_unchanged, make_registry_row
 from infra.erase.redaction import Redaction
 
 _NOTE = "erasure#"
@@ -72,6 +76,30 @@ def scan_payments() -> Iterator[Payment]:
 def scan_payouts() -> Iterator[Payout]:
     """Return every payout."""
     return (msgspec.json.decode(row.doc, type=Payout) for row in scan_rows(PayoutRow))
+
+
+def scan_endpoints() -> Iterator[WebhookRow]:
+    """Return the rows of every webhook endpoint."""
+    return (row for row in scan_rows(WebhookRow) if row.endpoint_id != REGISTRY_ID)
+
+
+def get_owner_id(row: WebhookRow) -> str:
+    """Return whose a webhook endpoint is."""
+    return unpack(row.doc, Endpoint).owner_id
+
+
+def unregister_endpoints(owner_id: str) -> None:
+    """Take a person's endpoints out of the registry. Raises Stale if it changed meanwhile."""
+    row = find_row(WebhookRow, REGISTRY_ID)
+    registry = unpack(row.doc, EndpointRegistry) if row is not None else EndpointRegistry()
+    ids = registry.list_owned(owner_id)
+    if not ids:
+        return
+    after = registry
+    for id_ in ids:
+        after = unregister_endpoint(after, id_)
+    changed = make_registry_row(replace(after, version=registry.version + 1))
+    save_if(changed, is_unchanged(changed))
 
 
 def scan_connections() -> Iterator[Connection]:

@@ -271,6 +271,19 @@ def test_lists_go_on_under_the_pseudonym_and_own_numbers_lead_nowhere(stage: Wor
     assert [order["id"] for order in owner] == [meal]
 
 
+def test_their_webhook_endpoints_go_and_others_stay(stage: World) -> None:
+    for who in (stage.admin("pia-77"), stage.admin("bea")):
+        form = {"url": "https://93.184.215.14/hook", "events": ["*"], "description": "Lindqvist"}
+        assert stage.post("/v1/webhooks", form, who).status == 201
+    tool = eraser(stage)
+    assert counts(list(tool.run()))["webhooks"] == 1
+    assert [
+        one.owner_id for one in stage.waybill.webhooks.list_endpoints(stage.admin("bea").actor)
+    ] == ["bea"]
+    assert not [row for row in stored(stage)["waybill-webhooks"] if "pia-77" in row]
+    assert counts(list(eraser(stage).run()))["webhooks"] == 0
+
+
 def test_a_dry_run_counts_the_same_and_writes_nothing(
     stage: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,7 +105,6 @@ def render_attempt(one: ListedAttempt) -> dict[str, Any]:
     next_at = delivery.next_at
     return omit_none(
         event_id=make_webhook_id(delivery.endpoint_id, delivery.seq),
-        attempt=one.number,
         at=format_iso(attempt.at),
         ms=attempt.ms,
         status=attempt.status,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 
 import msgspec
@@ -11,19 +12,18 @@ from chalicelib.domain.webhooks.delivery import Attempt, Delivery
 
 
 class ListedAttempt(msgspec.Struct, frozen=True):
-    """An attempt of a delivery; `number` counts from 1."""
+    """An attempt, and the delivery that it is of."""
 
     delivery: Delivery
     attempt: Attempt
-    number: int
 
 
 class AttemptPosition(msgspec.Struct, frozen=True):
-    """Where a page ended: after this attempt of the event at `seq`. Attempts that are made
-    meanwhile have higher numbers, and move nothing."""
+    """Where a page ended: with the attempt of this time of the event at `seq`. Attempts that are
+    made meanwhile are later ones, and move nothing."""
 
     seq: int
-    number: int
+    at: datetime
 
 
 class AttemptPage(msgspec.Struct, frozen=True):
@@ -42,14 +42,14 @@ def make_page(
     if len(found) <= limit:
         return AttemptPage(found, None)
     last = found[limit - 1]
-    return AttemptPage(found[:limit], AttemptPosition(last.delivery.seq, last.number))
+    return AttemptPage(found[:limit], AttemptPosition(last.delivery.seq, last.attempt.at))
 
 
 def _list_attempts(
     deliveries: Iterable[Delivery], after: AttemptPosition | None
 ) -> Iterator[ListedAttempt]:
     for delivery in deliveries:
-        for number in range(len(delivery.attempts), 0, -1):
-            if after and delivery.seq == after.seq and number >= after.number:
-                continue
-            yield ListedAttempt(delivery, delivery.attempts[number - 1], number)
+        for attempt in sorted(delivery.attempts, key=lambda one: one.at, reverse=True):
+            is_shown = after and delivery.seq == after.seq and attempt.at >= after.at
+            if not is_shown:
+                yield ListedAttempt(delivery, attempt)
