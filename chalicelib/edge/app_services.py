@@ -38,6 +38,7 @@ from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.rides.requests import RideService
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
+from chalicelib.services.webhooks.attempts import AttemptHistory
 from chalicelib.services.webhooks.endpoints import WebhookEndpoints
 from chalicelib.services.webhooks.redelivery import Redelivery
 from chalicelib.services.webhooks.sending import WebhookSender
@@ -79,6 +80,7 @@ class Services(msgspec.Struct, frozen=True):
     proof: ProofService
     reattempts: Reattempts
     webhooks: WebhookEndpoints
+    webhook_attempts: AttemptHistory
     redelivery: Redelivery
     announcements: Announcements
     connections: ConnectionRegistry

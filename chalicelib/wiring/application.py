@@ -119,6 +119,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,
         webhooks=rooms.webhooks.endpoints,
+        webhook_attempts=rooms.webhooks.attempts,
         redelivery=rooms.webhooks.redelivery,
         event_history=messaging.history,
         announcements=messaging.announcements,

@@ -13,9 +13,11 @@ import pytest
 
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.people import Role
-from chalicelib.domain.webhooks.delivery import SendDue
+from chalicelib.domain.webhooks.delivery import Attempt, Delivery, DeliveryStatus, SendDue
 from chalicelib.domain.webhooks.endpoint import MAX_ENDPOINTS, MAX_SECRETS
+from chalicelib.edge.webhooks.client import WebhookClient
 from chalicelib.errors import Unavailable
+from chalicelib.store.deliveries import DeliveryTable
 from chalicelib.store.tables import WebhookRow
 from tests.faults import answers_lost
 from tests.functional.conftest import MakeWorld
@@ -46,7 +48,8 @@ def sends() -> Sends:
 
 @pytest.fixture
 def world(make_world: MakeWorld, sends: Sends) -> World:
-    return make_world(webhook_queue=sends)
+    client = WebhookClient(resolve=lambda host: ["93.184.215.14"])
+    return make_world(webhook_queue=sends, webhook_client=client)
 
 
 def merchant(world: World, *restaurants: str, id_: str = "mia") -> Someone:
@@ -311,6 +314,45 @@ def test_a_ping_is_an_event_of_the_log_and_may_be_sent_again(world: World, sends
     sends.down = True
     down = world.post(f"{place}/resend", {"event_id": f"{made['id']}-2"}, ada)
     assert code(down) == (503, "unavailable")
+
+
+def test_attempts_are_listed_by_pages_for_their_owner(world: World) -> None:
+    ada, now = world.admin(), world.clock.now
+    made, deliveries = create(world, ada), DeliveryTable(world.clock)
+    place = f"{PATH}/{made['id']}/attempts"
+    assert world.get(place, ada).body == {"attempts": []}
+    failed = Attempt(now, 15000, error="timed_out")
+    arrived = Attempt(now + timedelta(seconds=5), 12, 200, "thanks")
+    both = (failed, arrived)
+    deliveries.save_delivery(Delivery(made["id"], 1, DeliveryStatus.DELIVERED, both, version=1))
+    later = now + timedelta(minutes=5)
+    waiting = Delivery(made["id"], 2, attempts=(failed,), next_at=later, version=1)
+    deliveries.save_delivery(waiting)
+    first = world.get(f"{place}?limit=2", ada).body
+    rest = world.get(f"{place}?limit=2&cursor={first.pop('next_cursor')}", ada).body
+    shown_failed = {"at": format_iso(now), "ms": 15000, "answer": "", "error": "timed_out"}
+    assert first["attempts"] == [
+        {
+            "event_id": f"{made['id']}-2",
+            "event_status": "waiting",
+            "next_attempt_at": format_iso(later),
+            **shown_failed,
+        },
+        {
+            "event_id": f"{made['id']}-1",
+            "event_status": "delivered",
+            "at": format_iso(arrived.at),
+            "ms": 12,
+            "status": 200,
+            "answer": "thanks",
+        },
+    ]
+    delivered = {"event_id": f"{made['id']}-1", "event_status": "delivered"}
+    assert rest == {"attempts": [{**delivered, **shown_failed}]}
+    bea = world.admin("bea")
+    assert code(world.get(place, bea)) == (404, "not_found")
+    for query in ("limit=0", "limit=x", "cursor=x", "cursor=", "limit="):
+        assert code(world.get(f"{place}?{query}", ada)) == (400, "invalid_input"), query
 
 
 def test_a_replay_sends_what_there_is_since_a_time(world: World, sends: Sends) -> None:

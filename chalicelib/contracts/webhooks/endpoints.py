@@ -14,7 +14,6 @@ from chalicelib.domain.webhooks.delivery import make_webhook_id
 from chalicelib.domain.webhooks.endpoint import ALL_EVENTS, Endpoint, EndpointStatus
 from chalicelib.domain.webhooks.event_types import EVENT_TYPES
 from chalicelib.domain.webhooks.forms import EndpointChange, EndpointForm
-
 from chalicelib.errors import InvalidInput
 
 MAX_DESCRIPTION = 500

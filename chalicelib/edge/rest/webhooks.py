@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import msgspec
 from chalice.app import Response
 
 from chalicelib.contracts.base import omit_none
+from chalicelib.contracts.listing import read_limit
 from chalicelib.contracts.moments import format_iso
 from chalicelib.contracts.webhooks.endpoints import (
     read_change,
     read_endpoint,
     read_event_id,
     read_since,
+    render_attempt,
     render_endpoint,
     render_with_secret,
 )
 from chalicelib.domain.ids import parse_id
 from chalicelib.domain.people import Role
+from chalicelib.domain.webhooks.deliveries import AttemptPosition
 from chalicelib.domain.webhooks.event_types import PING
 from chalicelib.edge.rest.calls import Call
 from chalicelib.edge.rest.responses import Reply, reply_created
@@ -74,6 +78,20 @@ def send_ping(call: Call, endpoint_id: str) -> Reply:
     return 202, omit_none(type=PING, event_id=call.services.redelivery.send_ping(call.actor, id_))
 
 
+def list_attempts(call: Call, endpoint_id: str) -> Reply:
+    """List a page of the attempts to send to an endpoint, those of the newest event first."""
+    query, id_ = call.read_query("limit", "cursor"), _read_endpoint_id(endpoint_id)
+    limit, cursors = read_limit(query), call.services.cursors
+    scope = msgspec.json.encode(("webhook attempts", call.actor.id, id_))
+    after = None
+    if "cursor" in query:
+        after = cursors.read_cursor(query["cursor"], scope, AttemptPosition)
+    page = call.services.webhook_attempts.list_attempts(call.actor, id_, limit, after)
+    next_cursor = cursors.make_cursor(page.position, scope) if page.position else None
+    attempts = [render_attempt(one) for one in page.attempts]
+    return omit_none(attempts=attempts, next_cursor=next_cursor)
+
+
 def resend_event(call: Call, endpoint_id: str) -> Reply:
     """Send an endpoint an event again."""
     event_id, id_ = read_event_id(call.read_body()), _read_endpoint_id(endpoint_id)
@@ -106,6 +124,7 @@ ROUTES = (
     Route("DELETE", _ONE, delete_endpoint, *_OWNERS),
     Route("POST", f"{_ONE}/rotate", rotate_secret, *_OWNERS),
     Route("POST", f"{_ONE}/test", send_ping, *_OWNERS),
+    Route("GET", f"{_ONE}/attempts", list_attempts, *_OWNERS),
     Route("POST", f"{_ONE}/resend", resend_event, *_OWNERS),
     Route("POST", f"{_ONE}/replay", replay_events, *_OWNERS),
 )
