@@ -86,6 +86,7 @@ FOLLOWED_UP = frozenset(
     }
 )
 
+NOBODY = ""  # the recipient of an event of which webhook endpoints alone are told
 _ORDER = "order#"
 
 DELIVERABLE_FOR = timedelta(hours=24)  # how long an event waits for somebody who is offline
@@ -148,11 +149,16 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Outbox(msgspec.Struct, frozen=True):
-    """The newest entries of an aggregate, with its stream's name and, of an order, its details."""
+    """The newest entries of an aggregate, with its stream's name and, of an order, its details.
+
+    `aggregate` is whose outbox it is, where webhook endpoints may hear of it: they are told more
+    than the events say. It is as of its own version, maybe a later one than an event's.
+    """
 
     stream: str
     details: OrderDetails | None
     entries: tuple[Entry, ...]
+    aggregate: object = None
 
     @property
     def newest_version(self) -> int:
@@ -177,7 +183,8 @@ class Outbox(msgspec.Struct, frozen=True):
 
     def list_recipients(self) -> tuple[str, ...]:
         """List everybody who has an event here, once each, in order of first mention."""
-        return tuple(dict.fromkeys(e.to for entry in self.entries for e in entry.events))
+        found = dict.fromkeys(e.to for entry in self.entries for e in entry.events)
+        return tuple(to for to in found if to != NOBODY)
 
 
 def order_stream(order_id: int) -> str:

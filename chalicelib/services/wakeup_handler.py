@@ -52,6 +52,7 @@ from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.messaging.leases import LEASE_TIME
+from chalicelib.services.messaging.outbox import COMMIT_WITHIN
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
@@ -229,13 +230,20 @@ class WakeupHandler:
         is_delivered = self._relay.is_delivered
         if wakeup.is_offer:
             is_delivered = self._relay.is_offer_delivered
-        if recipients and is_delivered(stream, version, recipients):
+        is_told = recipients and is_delivered(stream, version, recipients)
+        # It names the endpoints that its sender knew of.
+        if is_told and not self._relay.may_have_untold_endpoint(stream, self._find_sent_at(wakeup)):
             return None
         outbox = self._load_outbox(stream)
         delayed = self._follow_up_and_deliver(wakeup, outbox) if outbox else None
         if wakeup.awaited_until and (outbox.newest_version if outbox else 0) < version:
             return _delay_wakeup(wakeup, wakeup.awaited_until - self._clock()) or delayed
         return delayed
+
+    def _find_sent_at(self, wakeup: RelayDue) -> datetime:
+        """Find when a wakeup was sent first: now, where it does not say."""
+        until = wakeup.awaited_until
+        return until - COMMIT_WITHIN if until else self._clock()
 
     def _follow_up_and_deliver(self, wakeup: RelayDue, outbox: Outbox) -> DelayedWakeup | None:
         """Follow up and deliver: that one of them fails must not keep the other from being done."""
@@ -252,7 +260,8 @@ class WakeupHandler:
 
     def _deliver_again(self, wakeup: RelayDue, outbox: Outbox) -> DelayedWakeup | None:
         try:
-            if self._relay.deliver_again(outbox, wakeup.recipients):
+            sent_at = self._find_sent_at(wakeup)
+            if self._relay.deliver_again(outbox, wakeup.recipients, sent_at):
                 return None
         except PostFailed:
             is_worth_it = _has_current_events(outbox, self._clock())

@@ -11,6 +11,7 @@ from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry
+from chalicelib.services.messaging.endpoints import EndpointDirectory
 from chalicelib.services.messaging.event_counts import EventCounter
 from chalicelib.services.messaging.event_history import EventHistory
 from chalicelib.services.messaging.fanout import FanOut
@@ -19,6 +20,7 @@ from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.messaging.outbox_loader import OutboxLoader
 from chalicelib.services.messaging.posting import EventPoster
 from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.services.webhooks.directory import KnownDirectory
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
 from chalicelib.wiring.parts import THREADS, Parts
@@ -44,9 +46,11 @@ def build_messaging(
     """Build the services of messaging. The registry has `releaser` let couriers go who are gone."""
     connections = _build_connections(settings, parts, renderer, releaser)
     loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats, parts.endpoints)
-    mailboxes = _build_mailboxes(parts, renderer, connections, loader)
+    directory = KnownDirectory(parts.known_endpoints, parts.clock)
+    mailboxes = _build_mailboxes(parts, renderer, connections, loader, directory)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
-    relay = OutboxRelay(mailboxes, ThreadPoolExecutor(THREADS, thread_name_prefix="relay"))
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay")
+    relay = OutboxRelay(mailboxes, pool, directory)
     fanout = _build_fanout(parts, renderer, connections)
     return MessagingServices(
         renderer=renderer,
@@ -98,7 +102,11 @@ def _build_fanout(
 
 
 def _build_mailboxes(
-    parts: Parts, renderer: ContractRenderer, connections: ConnectionRegistry, loader: OutboxLoader
+    parts: Parts,
+    renderer: ContractRenderer,
+    connections: ConnectionRegistry,
+    loader: OutboxLoader,
+    directory: EndpointDirectory,
 ) -> Mailboxes:
     posting = EventPoster(
         parts.gateway,
@@ -116,4 +124,6 @@ def _build_mailboxes(
         EventCounter(parts.counters, is_feed_event).count_events,
         FAULTS,
         parts.clock,
+        directory,
+        parts.webhook_queue,
     )

@@ -11,6 +11,7 @@ from chalicelib.services.orders.courier_status import FixListener
 from chalicelib.services.rides.metering import RideMeter
 from chalicelib.services.tracking.live_position import LivePosition
 from chalicelib.services.tracking.progress import ProgressTracker
+from chalicelib.services.webhooks.positions import PositionTeller
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
@@ -39,8 +40,11 @@ def build_tracking(
         messaging.fanout,
         parts.clock,
     )
+    teller = PositionTeller(
+        parts.known_endpoints, parts.orders, parts.mailboxes, messaging.mailboxes, parts.clock
+    )
     return TrackingServices(
         tariffs,
         RideMeter(parts.couriers, tariffs, settings.start_ride_radius_m),
-        (LivePosition(messaging.fanout).on_fix, tracker.on_fix),
+        (LivePosition(messaging.fanout).on_fix, tracker.on_fix, teller.on_fix),
     )

@@ -80,6 +80,12 @@ class Mailbox(msgspec.Struct, frozen=True):
     leased_until: datetime | None = None
     holder: str | None = None
 
+    @property
+    def is_endpoints(self) -> bool:
+        """True for the mailbox of a webhook endpoint. Its one subscriber is the webhook queue, and
+        `delivered_to` that one's cursor."""
+        return self.person_id.startswith(ENDPOINT_PREFIX)
+
     def is_leased(self, now: datetime) -> bool:
         """Tell whether somebody has the lease."""
         return self.leased_until is not None and self.leased_until >= now
@@ -186,6 +192,12 @@ class Mailbox(msgspec.Struct, frozen=True):
         return {key: own.get(key, self.get_shared_cursor(key)) for key in keys}
 
     # What is still to be delivered, and what stands in the way
+
+    def is_undelivered_to_any(self, now: datetime) -> bool:
+        """Tell whether something may still have to be delivered to a subscriber."""
+        if self.is_endpoints:
+            return self.delivered_to < self.last_seq
+        return any(self.is_behind(one) for one in self.list_subscribers(now))
 
     def is_behind(self, subscriber: Subscriber) -> bool:
         """Tell whether something may still have to be delivered to a subscriber."""

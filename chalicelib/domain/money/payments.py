@@ -36,6 +36,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `version` counts its writes; `entries` are the events of the last of them. `token` is drawn by
     the request that began the payment: a request whose write got no answer knows its own by it.
+    `merchant_id` is the order's.
     """
 
     order_id: int
@@ -52,6 +53,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = 0
     entries: tuple[Entry, ...] = msgspec.field(default=(), name="outbox")
     token: str = ""
+    merchant_id: str | None = None
 
     @property
     def id(self) -> str:
@@ -61,7 +63,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The events of the payment's last versions."""
-        return Outbox(payment_stream(self.id), None, self.entries)
+        return Outbox(payment_stream(self.id), None, self.entries, self)
 
 
 class PaymentResult(msgspec.Struct, frozen=True):

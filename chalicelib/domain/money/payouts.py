@@ -47,7 +47,7 @@ class Payout(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The events of the payout's last versions."""
-        return Outbox(payout_stream(self.id), None, self.entries)
+        return Outbox(payout_stream(self.id), None, self.entries, self)
 
 
 def payout_stream(payout_id: str) -> str:

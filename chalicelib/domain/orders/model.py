@@ -159,7 +159,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The newest entries with what they need to be delivered."""
-        return Outbox(order_stream(self.id), self.details, self.entries)
+        return Outbox(order_stream(self.id), self.details, self.entries, self)
 
 
 class OrderView(msgspec.Struct, frozen=True):

@@ -34,6 +34,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain.events import (
+    NOBODY,
+    ORDER_CANCELLED,
     ORDER_DELIVERED,
     Entry,
     Event,
@@ -48,6 +50,7 @@ from chalicelib.domain.messaging.wakeups import (
     SearchDue,
     Wakeup,
 )
+from chalicelib.domain.orders.effects import draft_order_event, encode_reason
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
@@ -121,6 +124,7 @@ class OrderWriter:
         `available_only` False lets the order take a courier who is off duty. Raises Stale,
         CourierTaken (nothing was written) or Unavailable.
         """
+        events = events or self._draft_silent_end(stored, order)
         preparation = preparation or self.start_preparation(stored, order, events)
         order, charged = self._charge_end(stored, order)
         events = (*events, *charged)
@@ -152,7 +156,8 @@ class OrderWriter:
         events = (*events, *charged)
         if events:
             stream, now = order_stream(order.id), self._clock()
-            wakeups.append(make_relay_wakeup(stream, _next_version(stored), events, now))
+            told = self._relay.list_told_endpoints(seal(order, events, order.updated_at).outbox)
+            wakeups.append(make_relay_wakeup(stream, _next_version(stored), events, now, told))
         deadline_at = order.deadline_at
         if order.offer:
             wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
@@ -178,7 +183,8 @@ class OrderWriter:
             order_stream(order.id),
             _next_version(stored),
             awaited_until=self._clock() + COMMIT_WITHIN,
-            recipients=recipients,
+            # Which events there will be is not known yet: all endpoints that may hear of them.
+            recipients=(*recipients, *self._relay.list_known_endpoints(order.outbox)),
             is_offer=True,
         )
         offer = self._make_offer_wakeup(order, order.offers_made + 1, expires_at)
@@ -194,6 +200,16 @@ class OrderWriter:
         if wakeups:
             steps.append(self._pool.submit(self._queue.send_wakeups, wakeups))
         return steps
+
+    def _draft_silent_end(self, stored: Order | None, order: Order) -> tuple[Event, ...]:
+        """Draft the event of an order's end of which nobody is told, as it was dormant, where there
+        are endpoints: they have heard of its placing. (One that was created a moment ago may miss
+        it: while there is none, this costs nothing.)"""
+        is_end = order.is_terminal and not (stored and stored.is_terminal)
+        if not is_end or not self._relay.list_known_endpoints(order.outbox):
+            return ()
+        data = encode_reason(order.reason)
+        return (draft_order_event(order, ORDER_CANCELLED, NOBODY, order.updated_at, data=data),)
 
     def _keep_undelivered(self, stored: Order | None, order: Order) -> tuple[Entry, ...]:
         """Return the entries that the order is to have: those that it would lose now stay, if they

@@ -13,13 +13,14 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import Entry, Outbox
+from chalicelib.domain.events import Entry, Event, Outbox
 from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.domain.messaging.pending import (
     parse_arrival,
     parse_arrival_cursors,
     parse_stream_version,
 )
+from chalicelib.services.messaging.endpoints import EndpointDirectory
 from chalicelib.services.messaging.leases import MailboxLease
 from chalicelib.services.messaging.posting import EngineFaults
 from chalicelib.services.ports import Clock, MailboxStore
@@ -37,8 +38,14 @@ class LogAppender:
     """Applies the pending ids of a lease to the head in its hand."""
 
     def __init__(
-        self, store: MailboxStore, load_outbox: LoadOutbox, faults: EngineFaults, clock: Clock
+        self,
+        store: MailboxStore,
+        load_outbox: LoadOutbox,
+        faults: EngineFaults,
+        clock: Clock,
+        endpoints: EndpointDirectory,
     ) -> None:
+        self._endpoints = endpoints
         self._store = store
         self._load_outbox = load_outbox
         self._faults = faults
@@ -88,11 +95,18 @@ class LogAppender:
         # whoever writes it later would find it done.
         version = min(version, outbox.newest_version)
         for entry in outbox.entries:
-            for event in entry.events if applied < entry.version <= version else ():
-                if event.to == lease.box.person_id:
-                    lease.box = lease.box.append_event(replace(event, details=outbox.details))
+            if applied < entry.version <= version:
+                for event in self._list_events(lease.box, outbox, entry):
+                    lease.box = lease.box.append_event(event)
         if version > applied:
             lease.box = lease.box.mark_applied(stream, version, self._clock())
+
+    def _list_events(self, box: Mailbox, outbox: Outbox, entry: Entry) -> Sequence[Event]:
+        """List the events of an entry that go into a mailbox's log."""
+        if box.is_endpoints:
+            return self._endpoints.derive_events(box.person_id, outbox, entry)
+        mine = (event for event in entry.events if event.to == box.person_id)
+        return [replace(event, details=outbox.details) for event in mine]
 
     def _find_applied_version(self, box: Mailbox, outbox: Outbox) -> int:
         """Find up to which version a stream is in the log: by the head's note or, where that may
@@ -100,7 +114,7 @@ class LogAppender:
         note = box.applied_versions.get(outbox.stream)
         if note:
             return note[0]
-        entries = [e for e in outbox.entries if any(one.to == box.person_id for one in e.events)]
+        entries = [e for e in outbox.entries if self._list_events(box, outbox, e)]
         doubtful = [e for e in entries if box.may_have_dropped_applied(e.at - _CLOCK_SKEW)]
         if box.next_seq == 1 or not doubtful:
             return 0

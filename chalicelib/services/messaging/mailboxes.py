@@ -58,6 +58,9 @@ Where it may crash, and what happens then (tests/functional/test_crash_points.py
 Subscribing may end halfway, too (tests/functional/test_joining.py): after the connection's row is
 written, its wakeup subscribes it; after that, the next holder finds its arrival and delivers.
 
+A webhook endpoint has a mailbox, too (endpoints.py). Its one subscriber is the webhook queue:
+step 3 sends it a message for each event, and the cursor moves after that.
+
 People who are offline have cursors that stand still: when they connect, the backlog is delivered
 from there. Connections that subscribe to some types (spec 003) have a cursor for each type, so that
 one that comes late is delivered what no subscriber to that type was.
@@ -68,14 +71,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from secrets import token_urlsafe
+
+from msgspec.structs import replace
 
 from chalicelib.domain.events import Event, Outbox
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.messaging.cursors import DeliveryResult
 from chalicelib.domain.messaging.mailboxes import Mailbox
+from chalicelib.domain.webhooks.delivery import SendDue
+from chalicelib.domain.webhooks.endpoint import parse_endpoint_id
 from chalicelib.errors import PostFailed, Stale
 from chalicelib.services.messaging.appending import LoadOutbox, LogAppender
+from chalicelib.services.messaging.endpoints import EndpointDirectory, NoEndpoints
 from chalicelib.services.messaging.leases import (
     LEASE_TIME,
     LeaseEnding,
@@ -83,11 +92,12 @@ from chalicelib.services.messaging.leases import (
     MailboxLease,
 )
 from chalicelib.services.messaging.posting import EngineFaults, EventPoster, SkipEvent, skip_nothing
-from chalicelib.services.ports import Clock, MailboxStore
+from chalicelib.services.ports import Clock, MailboxStore, WebhookQueue
 
 log = logging.getLogger(__name__)
 
 _MAX_BACKLOG = 1000  # events kept for somebody who is offline
+_MAX_SENT = 100  # messages between two looks at the clock
 _LEASE_TRIES = 4
 
 CountEvents = Callable[[Sequence[Event], Sequence[Event]], None]
@@ -110,10 +120,14 @@ class Mailboxes:
         count_events: CountEvents,
         faults: EngineFaults,
         clock: Clock,
+        endpoints: EndpointDirectory | None = None,
+        webhook_queue: WebhookQueue | None = None,
     ) -> None:
+        self._webhook_queue = webhook_queue
         self._store = store
         self._poster = poster
-        self._appender = LogAppender(store, load_outbox, faults, clock)
+        endpoints = endpoints or NoEndpoints()
+        self._appender = LogAppender(store, load_outbox, faults, clock, endpoints)
         self._close_connection = close_connection
         self._count_events = count_events
         self._clock = clock
@@ -131,7 +145,7 @@ class Mailboxes:
         box = self._store.get_eventually(person_id)
         if not box.has_applied(stream, version):
             return None
-        if any(box.is_behind(one) for one in box.list_subscribers(self._clock())):
+        if box.is_undelivered_to_any(self._clock()):
             return None
         return [e for e in box.tail if (e.stream, e.version) == (stream, version)]
 
@@ -277,6 +291,9 @@ class Mailboxes:
         A subscriber that can't be posted to now falls behind alone; LeaseEnding is raised only for
         one that would have been posted to, had there been time (rule 6).
         """
+        if lease.box.is_endpoints:
+            self._send_to_queue(lease)
+            return
         box, now = lease.box, self._clock()
         behind = [one for one in box.list_subscribers(now) if box.is_behind(one)]
         subscribers = [one for one in behind if not box.is_backing_off(one, now)]
@@ -297,9 +314,30 @@ class Mailboxes:
         if any(result.cursor < box.last_seq and not result.failed for result in results):
             raise LeaseEnding
 
+    def _send_to_queue(self, lease: MailboxLease) -> None:
+        """Step 3 of an endpoint's mailbox: send a message for each event past the cursor to the
+        webhook queue. Raises Unavailable, LeaseEnding; the cursor is where that began.
+
+        The messages are there before the head is written, so the sender may not find an event yet.
+        If this process dies now, a successor may even give its place to another: nobody outside has
+        heard of it, as the sender reads the log that is written.
+        """
+        queue, endpoint_id = self._webhook_queue, parse_endpoint_id(lease.box.person_id)
+        if queue is None or endpoint_id is None:
+            return
+        while lease.box.delivered_to < lease.box.last_seq:
+            lease.check_time()
+            first = lease.box.delivered_to + 1
+            end = min(first + _MAX_SENT, lease.box.next_seq)
+            queue.send_sends((SendDue(endpoint_id, n), timedelta(0)) for n in range(first, end))
+            lease.box = replace(lease.box, delivered_to=end - 1)
+
     def _count_delivery(self, lease: MailboxLease) -> None:
         """Count what was appended and delivered. Only after the head is written: what a dead
-        holder appended is counted by whoever appends it again, once."""
+        holder appended is counted by whoever appends it again, once. Of an endpoint nothing is
+        counted: others have heard the same."""
+        if lease.box.is_endpoints:
+            return
         self._count_events(lease.box.unsaved, lease.first_delivered)
 
     def _close_stuck(self, lease: MailboxLease) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from chalicelib.domain.events import FOLLOWED_UP, Entry, Event, Outbox
 from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup
 from chalicelib.domain.retries import Retries
@@ -39,11 +41,18 @@ def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
 
 
 def make_relay_wakeup(
-    stream: str, version: int, events: Sequence[Event], now: datetime
+    stream: str,
+    version: int,
+    events: Sequence[Event],
+    now: datetime,
+    endpoints: tuple[str, ...] = (),
 ) -> tuple[Wakeup, timedelta]:
-    """Make the wakeup that a commit of `version`, with these events, relies on."""
+    """Make the wakeup that a commit of `version`, with these events, relies on. `endpoints` are the
+    mailboxes of those that are told as well."""
     awaited_until = now + COMMIT_WITHIN
-    wakeup = RelayDue(stream, version, awaited_until, recipients=relay_shortcut(events))
+    people = relay_shortcut(events)
+    recipients = (*people, *endpoints) if people else ()
+    wakeup = RelayDue(stream, version, awaited_until, recipients=recipients)
     return wakeup, RELAY_AFTER
 
 
@@ -66,10 +75,11 @@ class OutboxWriter:
         now = self._clock()
         entries = self._relay.keep_undelivered(before, after.entries, now)
         events = entries[-1].events if entries else ()
-        wakeup = make_relay_wakeup(after.stream, after.newest_version, events, now)
+        endpoints = self._relay.list_told_endpoints(after)
+        wakeup = make_relay_wakeup(after.stream, after.newest_version, events, now, endpoints)
         self._queue.send_wakeups([wakeup])
         write(entries)
-        self._relay.deliver_now(Outbox(after.stream, after.details, entries))
+        self._relay.deliver_now(replace(after, entries=entries))
 
     def retry_change(self, change: Callable[[], T]) -> T:
         """Call `change` again, after a pause, whenever another write came first. `change` must look

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from chalicelib.domain.events import Outbox
 from chalicelib.domain.money.payments import parse_payment_id
 from chalicelib.domain.orders.chat import parse_message_key
+from chalicelib.domain.webhooks.positions import POSITIONS
 from chalicelib.errors import NotFound
 from chalicelib.services.ports import (
     ChatStore,
@@ -38,6 +39,7 @@ class OutboxLoader:
             "payment": self._load_payment,
             "chat": self._load_message,
             "webhook": lambda id_: endpoints.get_endpoint(id_).outbox,
+            POSITIONS: lambda id_: None,  # kept nowhere: the next one is newer
         }
 
     def load_outbox(self, stream: str) -> Outbox | None:

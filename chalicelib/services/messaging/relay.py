@@ -8,9 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from chalicelib.domain.events import ORDER_OFFERED, Entry, Outbox
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
-from chalicelib.errors import PostFailed, Stale
+from chalicelib.domain.webhooks.endpoint import parse_endpoint_id
+from chalicelib.errors import PostFailed, Stale, Unavailable
+from chalicelib.services.messaging.endpoints import REGISTRY_LAG, EndpointDirectory, NoEndpoints
 from chalicelib.services.messaging.leases import MailboxLease
 from chalicelib.services.messaging.mailboxes import Mailboxes
 
@@ -24,8 +28,14 @@ class OutboxRelay:
     """Delivers an outbox to its recipients, each through their own mailbox, side by side: no
     recipient waits for another's lease."""
 
-    def __init__(self, mailboxes: Mailboxes, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        pool: ThreadPoolExecutor,
+        endpoints: EndpointDirectory | None = None,
+    ) -> None:
         """Set up the relay. `pool` is another than the mailboxes': its tasks wait for theirs."""
+        self._endpoints = endpoints or NoEndpoints()
         self._mailboxes = mailboxes
         self._pool = pool
 
@@ -60,7 +70,8 @@ class OutboxRelay:
                 self._mailboxes.deliver_outbox(person_id, outbox, lease)
             return True
 
-        self._run_for_all(deliver, _list_newest_recipients(outbox))
+        told = self.list_told_endpoints(outbox)
+        self._run_for_all(deliver, (*_list_newest_recipients(outbox), *told))
 
     def _end_leases(self, outbox: Outbox, leases: EarlyLeases) -> None:
         """End the leases that were taken for an outbox that could not be written."""
@@ -74,18 +85,35 @@ class OutboxRelay:
 
         self._run_for_all(end, tuple(leases))
 
-    def deliver_again(self, outbox: Outbox, recipients: Sequence[str] = ()) -> bool:
+    def list_told_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
+        """List the endpoints' mailboxes that have an event in the newest version of an outbox, as
+        far as this process knows."""
+        return self._endpoints.list_told(replace(outbox, entries=outbox.entries[-1:]))
+
+    def list_known_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
+        """List the mailboxes of the endpoints that may hear of an outbox, likewise."""
+        return self._endpoints.list_known(outbox)
+
+    def may_have_untold_endpoint(self, stream: str, sent_at: datetime) -> bool:
+        """Tell whether a wakeup that was sent at a time may not name an endpoint that hears of its
+        stream. Raises Unavailable."""
+        return self._endpoints.may_be_unknown(stream, sent_at, sent_at + REGISTRY_LAG)
+
+    def deliver_again(self, outbox: Outbox, recipients: Sequence[str], sent_at: datetime) -> bool:
         """Deliver to whoever has not been delivered to. Returns True when nobody is left; False if
         a mailbox is leased by another, who may yet fail, or changes hands too fast.
 
         `recipients` are those of the version that this is about. The outbox may have lost its entry
         since: then their logs have its events, but a subscriber of theirs may still be behind.
+        `sent_at` is when the wakeup was sent, before the commit: every endpoint is told that there
+        was then or soon after.
 
         Raises PostFailed if somebody's connection can't be posted to now.
         """
+        told = self._endpoints.find_told(outbox, sent_at + REGISTRY_LAG)
 
         def deliver(person_id: str) -> bool:
-            version = outbox.find_newest_version(person_id)
+            version = self._find_newest_version(outbox, person_id)
             if self._mailboxes.is_delivered(person_id, outbox.stream, version):
                 return True
             try:
@@ -93,7 +121,7 @@ class OutboxRelay:
             except Stale:
                 return False
 
-        everybody = tuple(dict.fromkeys((*outbox.list_recipients(), *recipients)))
+        everybody = tuple(dict.fromkeys((*outbox.list_recipients(), *recipients, *told)))
         return self._run_for_all(deliver, everybody)
 
     def is_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
@@ -120,7 +148,8 @@ class OutboxRelay:
         """Return the entries that an outbox is to be written with: `entries`, and those of
         `before` that must not be dropped yet.
 
-        Rule 4 of mailboxes.py: an entry is dropped only once the log of each recipient has it.
+        Rule 4 of mailboxes.py: an entry is dropped only once the log of each recipient has it, and
+        of each endpoint that there was when the entry was made.
         Until then a mailbox may list it as pending, and whoever holds the lease must be able to
         read it. An entry older than APPLIED_KEPT_FOR is dropped: its wakeups have been handled long
         ago, or lie in the dead-letter queue with an alarm.
@@ -140,10 +169,15 @@ class OutboxRelay:
         A mailbox that another has leased counts as not having them: the holder may read the outbox
         after us. A connection that can't be posted to does not matter here.
         """
-        dropped = Outbox(outbox.stream, None, leaving)
+        dropped = replace(outbox, entries=leaving)
+        try:
+            told = self._endpoints.find_told(dropped, leaving[-1].at + REGISTRY_LAG)
+        except Exception:
+            log.warning("the registry of endpoints can't be read", exc_info=True)
+            return False
 
         def log_entries(person_id: str) -> bool:
-            version = dropped.find_newest_version(person_id)
+            version = self._find_newest_version(dropped, person_id)
             if self._mailboxes.is_logged(person_id, outbox.stream, version):
                 return True
             try:
@@ -152,8 +186,18 @@ class OutboxRelay:
                 return False
             except PostFailed:  # the log has it; one connection of theirs is behind, alone
                 return True
+            except Unavailable:  # likewise, of the webhook queue
+                return False
 
-        return self._run_for_all(log_entries, dropped.list_recipients())
+        return self._run_for_all(log_entries, (*dropped.list_recipients(), *told))
+
+    def _find_newest_version(self, outbox: Outbox, mailbox: str) -> int:
+        """Return the newest version that has an event for a mailbox, 0 where none has."""
+        if parse_endpoint_id(mailbox) is None:
+            return outbox.find_newest_version(mailbox)
+        entries = (replace(outbox, entries=(entry,)) for entry in outbox.entries)
+        told = (one.newest_version for one in entries if mailbox in self._endpoints.list_told(one))
+        return max(told, default=0)
 
     def _run_for_all(self, call: Callable[[str], bool], person_ids: Sequence[str]) -> bool:
         """Call for each person side by side, the first one on this thread; tell whether all

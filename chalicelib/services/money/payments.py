@@ -81,6 +81,7 @@ class Payments:
             upi_id=upi_id,
             initiated_at=self._clock(),
             token=token_urlsafe(9),
+            merchant_id=order.details.merchant_id,
         )
         return self._outbox_writer.retry_change(lambda: self._insert_unless_paid(draft, key))
 

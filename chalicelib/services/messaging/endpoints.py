@@ -1,0 +1,66 @@
+"""What messaging must know of webhook endpoints. An endpoint is one more recipient of an outbox: it
+has a mailbox, with a log and a lease as a person's.
+
+It differs in two ways. No event for it is in an outbox: its events are derived from those for
+others (rule 2 of mailboxes.py holds: from what is stored). And nobody lists it as a recipient: who
+is told comes from the registry of endpoints, which a process keeps for a while and may not know of
+the newest. So a commit tells those that it knows, and the relay wakeup looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chalicelib.domain.events import Entry, Event, Outbox
+
+# How long it takes at most until a registry that is read has every endpoint that was created before
+# a moment: by clocks that differ, and writes that are slow.
+REGISTRY_LAG = timedelta(seconds=3)
+
+
+class EndpointDirectory(Protocol):
+    """Tells which endpoints hear of an outbox, and what."""
+
+    def list_known(self, outbox: Outbox) -> tuple[str, ...]:
+        """List the mailboxes of the endpoints that this process knows to hear of an outbox's
+        aggregate, whatever they have asked for. Never raises."""
+
+    def list_told(self, outbox: Outbox) -> tuple[str, ...]:
+        """List the mailboxes of the endpoints that this process knows to have an event among the
+        entries of an outbox. Never raises."""
+
+    def find_told(self, outbox: Outbox, as_of: datetime) -> tuple[str, ...]:
+        """List the same of all endpoints that there were at a time. Raises Unavailable."""
+
+    def may_be_unknown(self, stream: str, sent_at: datetime, as_of: datetime) -> bool:
+        """Tell whether, as of a time, there is an endpoint that may hear of a stream, and that a
+        process may not have known of at `sent_at`. Raises Unavailable."""
+
+    def derive_events(self, mailbox: str, outbox: Outbox, entry: Entry) -> Sequence[Event]:
+        """Derive an endpoint's events from an entry. Raises Unavailable."""
+
+
+class NoEndpoints:
+    """Implements EndpointDirectory where there are none."""
+
+    def list_known(self, outbox: Outbox) -> tuple[str, ...]:
+        """Nobody hears of it."""
+        return ()
+
+    def list_told(self, outbox: Outbox) -> tuple[str, ...]:
+        """Nobody is told."""
+        return ()
+
+    def find_told(self, outbox: Outbox, as_of: datetime) -> tuple[str, ...]:
+        """Nobody is told."""
+        return ()
+
+    def may_be_unknown(self, stream: str, sent_at: datetime, as_of: datetime) -> bool:
+        """Nobody is unknown."""
+        return False
+
+    def derive_events(self, mailbox: str, outbox: Outbox, entry: Entry) -> Sequence[Event]:
+        """Nothing is told."""
+        return ()
