@@ -42,9 +42,10 @@ class CallRefused(Exception):
 
 
 class Stage:
-    """People call REST and speak over sockets; time passes when it is told to."""
+    """People call REST and speak over sockets; time passes when it is told to. `parts` replace
+    others of wiring.build()."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, **parts: Any) -> None:
         self.now = datetime.now(timezone.utc)
         self.endpoint = endpoint
         create_tables(make_client("dynamodb", endpoint), PREFIX)
@@ -58,7 +59,12 @@ class Stage:
             jwt_secret=SECRET, table_prefix=PREFIX, aws_endpoint=endpoint, heartbeat=HEARTBEAT
         )
         self.waybill = wiring.build(
-            settings, clock=lambda: self.now, gateway=self, queue=self, database=self.database
+            settings,
+            clock=lambda: self.now,
+            gateway=self,
+            queue=self,
+            database=self.database,
+            **parts,
         )
         wiring.use(self.waybill)
         from app import app  # it reads the environment when it is imported

@@ -71,6 +71,8 @@ def live(town: Town) -> None:
     plan = town.plan
     inhabit(town)
     _schedule(town)
+    if town.endpoints:
+        town.endpoints.create_newcomer()
     town.scheduler.run_until(plan.active_s)
     town.faults.over = True
     town.history.trace("the faults are over")

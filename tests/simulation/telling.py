@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
@@ -13,7 +14,9 @@ from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailboxes import MailboxTable
 from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
 from tests.simulation.history import Identity, identity_of
-from tests.simulation.town import Town
+
+if TYPE_CHECKING:
+    from tests.simulation.town import Town
 
 Place = tuple[str, int]
 """An event's id on the wire: the mailbox, and the place in its log."""
@@ -27,7 +30,7 @@ _OF_OFFERS = frozenset({events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED})
 def list_mailboxes(town: Town) -> list[str]:
     """List all mailboxes that an event was committed for, or that have a head."""
     heads = [row["person_id"]["S"] for row in town.dynamo.rows("mailboxes")]
-    return sorted({*heads, *(identity[0] for identity in town.history.facts)})
+    return sorted({*heads, *(identity[0] for identity in town.history.facts)} - {events.NOBODY})
 
 
 def read_log(mailbox: str) -> list[Event]:

@@ -53,6 +53,12 @@ def test_what_must_hold_holds_whatever_fails(tell: Tell, seed: int) -> None:
     assert not found["violations"], f"make simulate-faults TRACE=1 SEEDS={seed}"
 
 
+def test_endpoints_are_told_each_change_once_and_in_order_whatever_fails() -> None:
+    """An order of each flow; one endpoint is created in the middle of it."""
+    outcomes = list(simulate("--seeds", "0-3", "--faults", "many", "--endpoints"))
+    assert [one["violations"] for one in outcomes] == [[]] * 4, "make simulate-faults … --endpoints"
+
+
 def test_a_seed_has_one_history() -> None:
     """Whatever came before it in the same process, and whatever sets are hashed by."""
     seeds = ("2,3", "3")

@@ -30,6 +30,7 @@ from tests.conftest import SECRET
 from tests.faults import Crash
 from tests.simulation.boundary import DynamoClient
 from tests.simulation.dynamo import Dynamo
+from tests.simulation.endpoints import Endpoints
 from tests.simulation.faults import RATES, Fate, Faults
 from tests.simulation.gateway import Gateway
 from tests.simulation.history import History
@@ -77,6 +78,7 @@ class Plan:
     without: tuple[str, ...] = ()  # kinds of faults
     active_s: float = 45.0
     quiet_s: float = 1800.0
+    with_endpoints: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,13 @@ class Town:
         self.payouts: list[Payout] = []  # that couriers wait for
         self._ids, self._invocations = 10**12, 0
         self._limits_s = _limits_s()
+        self.endpoints = (
+            Endpoints(self.scheduler, self.faults, fate) if plan.with_endpoints else None
+        )
         self.waybill = wiring.build(
             self.settings,
+            endpoints=self.endpoints,
+            webhook_queue=self.endpoints,
             clock=self.scheduler.clock,
             ids=self.new_id,
             gateway=self.gateway,
