@@ -51,8 +51,10 @@ def list_events_from(mailbox: Mailbox, first_seq: int, limit: int) -> list[Event
     events that the head at hand has are not read again: mostly these are all."""
     tail = mailbox.tail
     is_in_tail = bool(tail) and first_seq >= tail[0].seq
+    # A row has an event at least: who wants one need not pay for a hundred rows.
+    page = min(_PAGE, limit)
     rows = EventRow.query(
-        mailbox.person_id, EventRow.seq >= first_seq, consistent_read=True, page_size=_PAGE
+        mailbox.person_id, EventRow.seq >= first_seq, consistent_read=True, page_size=page
     )
     runs = () if is_in_tail else chain.from_iterable(map(_decode_run, rows))
     return list(islice(_drop_repeated(chain(runs, tail), first_seq), limit))
