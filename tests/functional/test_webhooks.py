@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,32 +13,27 @@ import pytest
 
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.people import Role
-from chalicelib.domain.webhooks.delivery import Attempt, Delivery, DeliveryStatus, SendDue
+from chalicelib.domain.webhooks.delivery import (
+    Answer as Received,
+)
+from chalicelib.domain.webhooks.delivery import (
+    Attempt,
+    Delivery,
+    DeliveryStatus,
+    SendDue,
+)
 from chalicelib.domain.webhooks.endpoint import MAX_ENDPOINTS, MAX_SECRETS
 from chalicelib.edge.webhooks.client import WebhookClient
-from chalicelib.errors import Unavailable
 from chalicelib.store.deliveries import DeliveryTable
 from chalicelib.store.tables import WebhookRow
 from tests.faults import answers_lost
 from tests.functional.conftest import MakeWorld
+from tests.functional.endpoints import Sends
 from tests.functional.world import Answer, Someone, World
 
 URL = "https://shop.example/hook"
 FORM = {"url": URL, "events": ["*"]}
 PATH = "/v1/webhooks"
-
-
-class Sends:
-    """A webhook queue that remembers."""
-
-    def __init__(self) -> None:
-        self.sent: list[SendDue] = []
-        self.down = False
-
-    def send_sends(self, sends: Iterable[tuple[SendDue, timedelta]]) -> None:
-        if self.down:
-            raise Unavailable("The queue is down.")
-        self.sent += [send for send, _ in sends]
 
 
 @pytest.fixture
@@ -311,9 +306,57 @@ def test_a_ping_is_an_event_of_the_log_and_may_be_sent_again(world: World, sends
     for bad in (None, 5, "", "x" * 5000):
         refused = world.post(f"{place}/resend", {"event_id": bad}, ada)
         assert code(refused) == (400, "invalid_input"), bad
-    sends.down = True
+    sends.is_down = True
     down = world.post(f"{place}/resend", {"event_id": f"{made['id']}-2"}, ada)
     assert code(down) == (503, "unavailable")
+
+
+class Receiver:
+    """Whoever receives: verifies nothing, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.received: list[tuple[str, str]] = []
+
+    def check_url(self, url: str) -> None:
+        pass
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Received:
+        self.received.append((headers["webhook-id"], body.decode()))
+        return Received(self.status, "well", ms=7)
+
+
+def test_a_ping_shows_among_the_attempts_and_a_resend_carries_the_same(
+    make_world: MakeWorld, sends: Sends
+) -> None:
+    receiver = Receiver()
+    world = make_world(webhook_queue=sends, webhook_client=receiver)
+    ada = world.admin()
+    made = create(world, ada, events=["order.placed"])
+    place = f"{PATH}/{made['id']}"
+
+    def work_off() -> None:
+        for send in [sends.sent.pop(0) for _ in sends.sent[:]]:
+            world.waybill.webhook_sender.send_event(send)
+
+    event_id = world.post(f"{place}/test", by=ada).body["event_id"]
+    work_off()
+    (failed,) = world.get(f"{place}/attempts", ada).body["attempts"]
+    assert (failed["event_id"], failed["status"], failed["answer"]) == (event_id, 500, "well")
+    assert failed["event_status"] == "waiting"
+    assert world.get(place, ada).body["failing_since"]
+    receiver.status = 204
+    sends.sent.clear()  # its second attempt
+    world.clock.advance(60)
+    assert world.post(f"{place}/resend", {"event_id": event_id}, ada).status == 202
+    work_off()
+    arrived, _ = world.get(f"{place}/attempts", ada).body["attempts"]
+    assert (arrived["status"], arrived["event_status"]) == (204, "delivered")
+    assert "failing_since" not in world.get(place, ada).body
+    first, second = receiver.received
+    assert first == second
+    assert first[0] == event_id
+    assert first[1].startswith('{"type":"webhook.ping","timestamp":"')
 
 
 def test_attempts_are_listed_by_pages_for_their_owner(world: World) -> None:
