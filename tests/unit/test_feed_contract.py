@@ -85,6 +85,15 @@ EVENTS: dict[str, Event] = {
     ),
     "no_show_available": told(events.NO_SHOW_AVAILABLE, "14:45:00", status="at_pickup"),
     "delivery_returned": told(events.DELIVERY_RETURNED, "15:10:00", status="returned"),
+    "webhook_disabled": told(
+        events.WEBHOOK_DISABLED,
+        "15:10:00",
+        data={
+            "endpoint_id": "949250048034736",
+            "reason": "failing",
+            "failing_since": "2026-01-22T15:00:00Z",
+        },
+    ),
     "refund_due": told(
         events.REFUND_DUE, "15:10:00", data={"payment_id": "pay_456", "amount_minor": 118_00}
     ),
@@ -211,7 +220,7 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
     assert set(TYPE_BY_NAME) == set(EVENTS)
-    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 22
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 23
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))

@@ -255,6 +255,17 @@ def _render_reason(event: Event) -> Data:
     return omit_none(reason=event.data.get("reason_code"), note=note[:MAX_NOTE] if note else None)
 
 
+def _render_webhook_disabled(event: Event) -> Data:
+    """Render that a webhook endpoint is sent to no more."""
+    data = event.data
+    return omit_none(
+        endpoint_id=data["endpoint_id"],
+        reason=data["reason"],
+        failing_since=data.get("failing_since"),
+        disabled_at=format_iso(event.at),
+    )
+
+
 def _kind(name: str, level: str, source: str, render: Callable[[Event], Data]) -> EventKind:
     return EventKind(name, render, level=level, source=source)
 
@@ -332,6 +343,9 @@ EVENT_KINDS: dict[str, EventKind] = {
     ),
     events.REFUND_DUE: EventKind(
         "refund_due", feed_money.render_refund_due, level=HIGH, source="payment_service"
+    ),
+    events.WEBHOOK_DISABLED: EventKind(
+        "webhook_disabled", _render_webhook_disabled, level=HIGH, source="webhook_service"
     ),
     events.DELIVERY_RETURNED: EventKind(
         "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"

@@ -62,8 +62,10 @@ def _disable(endpoint: Endpoint, reason: str, now: datetime) -> Endpoint:
 
 
 def _tell_owner(endpoint: Endpoint, reason: str, now: datetime) -> Sequence[Event]:
-    data = {"endpoint_id": endpoint.id, "url": endpoint.url, "reason": reason}
+    # Not the URL: it may have a token in its query, and an event goes further than an endpoint.
+    data = {"endpoint_id": endpoint.id, "reason": reason}
     if endpoint.failing_since:
-        data["failing_since"] = endpoint.failing_since.isoformat()
+        since = endpoint.failing_since.isoformat(timespec="milliseconds")
+        data["failing_since"] = since.replace("+00:00", "Z")
     stream = endpoint_stream(endpoint.id)
     return (draft_event(WEBHOOK_DISABLED, endpoint.owner_id, stream, now, data=data),)

@@ -115,7 +115,7 @@ def test_one_that_is_gone_is_disabled_and_its_owner_told_once() -> None:
     assert town.ids() == ["1-1"]
     (told,) = town.told
     assert (told.type, told.to, told.stream) == (WEBHOOK_DISABLED, "ada", "webhook#1")
-    assert told.data == {"endpoint_id": "1", "url": "https://1.example/", "reason": "gone"}
+    assert told.data == {"endpoint_id": "1", "reason": "gone"}
     assert town.delivery().status is DeliveryStatus.FAILED
 
 
