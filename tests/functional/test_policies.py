@@ -30,8 +30,8 @@ TRANSACTED = {
 class Watched(World):
     """A world that notes which function asks for what."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, **parts: Any) -> None:
+        super().__init__(engine, **parts)
         self.asked: dict[str, Asked] = {}
 
     def invoke(self, function: str, event: Any) -> Any:
