@@ -115,6 +115,10 @@ class Someone:
         """PUT something below /api/v1."""
         return self._ask("PUT", path, json.dumps(body).encode())
 
+    def delete(self, path: str) -> Answer:
+        """DELETE something below /api/v1."""
+        return self._ask("DELETE", path, None)
+
     def step(self, name: str, order_id: str) -> Answer:
         """Take one step with an order, as its courier."""
         return self.post(f"courier/orders/{name}", {"order_id": order_id, "courier_id": self.id})
