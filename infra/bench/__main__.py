@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from chalicelib.settings import BadSetting
-from infra.bench import cost, far, growth, latency, posting
+from infra.bench import cost, far, growth, latency, posting, webhooks
 from infra.bench.printing import print_report, write_reports
 from infra.bench.report import Report
 from infra.harness.stack_process import HOME, StackProcessError
@@ -23,6 +23,7 @@ SECTIONS: dict[str, Callable[[], Report]] = {
     "latency": latency.measure,
     "far": far.measure,
     "posting": posting.measure,
+    "webhooks": webhooks.measure,
     "cost": cost.measure,
     "growth": growth.measure,
 }

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain.events import Event
+from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.webhooks.delivery import SendDue
 from chalicelib.domain.webhooks.endpoint import Endpoint, endpoint_mailbox
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
@@ -49,10 +50,15 @@ class Registry:
     def list_endpoints(self, owner_id: str) -> list[Endpoint]:
         raise NotImplementedError
 
-    def save_endpoint(self, endpoint: Endpoint) -> None:
+    def save_endpoint(
+        self,
+        endpoint: Endpoint,
+        registry: EndpointRegistry | None = None,
+        key: RequestKey | None = None,
+    ) -> None:
         raise NotImplementedError
 
-    def delete_endpoint(self, endpoint: Endpoint) -> None:
+    def delete_endpoint(self, endpoint: Endpoint, registry: EndpointRegistry) -> None:
         raise NotImplementedError
 
 

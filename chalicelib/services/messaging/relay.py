@@ -197,7 +197,7 @@ class OutboxRelay:
             return outbox.find_newest_version(mailbox)
         entries = (replace(outbox, entries=(entry,)) for entry in outbox.entries)
         told = (one.newest_version for one in entries if mailbox in self._endpoints.list_told(one))
-        return max(told, default=0)
+        return max(outbox.find_newest_version(mailbox), *told, 0)  # a ping is addressed to it
 
     def _run_for_all(self, call: Callable[[str], bool], person_ids: Sequence[str]) -> bool:
         """Call for each person side by side, the first one on this thread; tell whether all
