@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chalicelib.domain.events import parse_order_id
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.placing import PlacedOrder, Repeat
@@ -23,9 +22,10 @@ from chalicelib.domain.orders.reattempts import (
 from chalicelib.domain.people import Actor
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.retries import Retries
-from chalicelib.errors import AlreadyReattempted, NotFound, Stale
+from chalicelib.errors import AlreadyReattempted, Stale
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.orders.finding import find_order
 from chalicelib.services.ports import Clock, OrderStore
 from chalicelib.services.request_keys import RequestKeys
 
@@ -62,7 +62,7 @@ class Reattempts:
         """
 
         def place() -> PlacedOrder:
-            if found := self._find_order(self._keys.find_target(key)):
+            if found := find_order(self._orders, self._keys.find_target(key)):
                 return PlacedOrder(found, Repeat.KEY)
             parent = self._orders.get_order(order_id)
             check_reattempt(parent, actor)
@@ -80,7 +80,7 @@ class Reattempts:
             used = self._keys.find_used(key)
             if used is None:
                 return key
-            child = self._find_order(used.target)
+            child = find_order(self._orders, used.target)
             if child is None or not has_ended_unmoved(child):
                 break
         shown = {"id": str(child.id)} if child else {}
@@ -99,7 +99,7 @@ class Reattempts:
         except Stale:
             # It may be this very order that is there: the write's answer got lost. Whoever looks
             # again would take it for somebody else's.
-            found = self._find_order(order.outbox.stream)
+            found = find_order(self._orders, order.outbox.stream)
             if found and found.parent_id == parent.id and found.timeline["placed"] == now:
                 return found
             raise
@@ -108,10 +108,3 @@ class Reattempts:
         if get_first_status(parent) is Status.READY:
             return self._dispatch.compute_offer_end(parent, now)
         return self._dispatch.schedules.compute_search_end(parent.details.flow, now)
-
-    def _find_order(self, stream: str | None) -> Order | None:
-        order_id = parse_order_id(stream) if stream else None
-        try:
-            return self._orders.get_order(order_id) if order_id else None
-        except NotFound:
-            return None
