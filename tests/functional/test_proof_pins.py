@@ -377,6 +377,10 @@ def test_an_override_says_what_and_why(world: World, changed: dict[str, Any]) ->
     word = {"stop": "dropoff", "kind": "pin", "reason": "lost", **changed}
     refused = world.post(f"/v1/admin/orders/{id_}/proof/override", word, world.admin())
     assert (refused.status, refused.body["error"]) == (400, "invalid_input")
+    (field,) = changed
+    assert refused.body["details"]["field"] == field
+    known = {"stop": "dropoff", "kind": "pin", "reason": "lost"}[field]
+    assert known in refused.body["details"]["allowed"]
     assert world.order(id_).proof.dropoff.overrides == ()
 
 

@@ -146,6 +146,17 @@ def test_a_ride_is_estimated_anew(make_world: MakeWorld) -> None:
     assert reattempt(gone, ride_id, rider.person).status == 201  # it costs what it did
 
 
+def test_a_childs_history_begins_with_whoever_tries_again(world: World) -> None:
+    cara, dan = world.customer(), world.courier()
+    parent = ended(world, cara, dan, "returned")
+    for who in (world.admin(), cara):
+        child = reattempt(world, parent["id"], who).body
+        path = f"/v1/orders/{child['id']}/history"
+        first = world.get(path, world.admin()).body["history"][0]
+        assert (first["step"], first["actor"]) == ("place", {"role": who.role.value, "id": who.id})
+        world.post(f"/v1/orders/{child['id']}/cancel", {}, cara)
+
+
 def at(world: World, minutes: int) -> str:
     return (world.clock.now + timedelta(minutes=minutes)).isoformat()
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from chalicelib.domain.details import OrderDetails
+from chalicelib.domain.orders.changes import encode_actor
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.lifecycle import create_order
@@ -65,6 +66,7 @@ def make_child_options(parent: Order, windows: Windows) -> OrderOptions:
 def create_child(
     order_id: int,
     parent: Order,
+    actor: Actor,
     details: OrderDetails,
     now: datetime,
     schedule: Schedule,
@@ -73,10 +75,12 @@ def create_child(
     price: tuple[PriceLine, ...] = (),
     proof: OrderProof = NOTHING_PROVEN,
 ) -> Transition:
-    """Make the order that tries a parent again, and the events for its customer and merchant. What
-    is not said here is as of any new order: `details` and `options` are the child's."""
+    """Make the order by which an actor tries a parent again, and the events for its customer and
+    merchant. All others are as of any new order: `details` and `options` are the child's."""
     order, drafts = create_order(order_id, details, now, schedule, options, keys, price, proof)
-    order = replace(order, parent_id=parent.id)
+    by = encode_actor(actor, details.customer_id)
+    changes = tuple(replace(change, by=by) for change in order.changes)
+    order = replace(order, parent_id=parent.id, changes=changes)
     status = get_first_status(parent)
     if order.status is Status.SCHEDULED:
         return order, drafts

@@ -86,7 +86,7 @@ class Reattempts:
             check_reattempt(parent, actor)
             child_key = self._find_free_key(parent)
             keys = (child_key, *([key] if key else []))
-            return PlacedOrder(self._try_place(parent, windows, keys))
+            return PlacedOrder(self._try_place(actor, parent, windows, keys))
 
         return self._retries.retry_while_stale(place)
 
@@ -105,7 +105,9 @@ class Reattempts:
         shown = {"id": str(child.id)} if child else {}
         raise AlreadyReattempted("This order is tried again by another one.", **shown)
 
-    def _try_place(self, parent: Order, windows: Windows, keys: tuple[RequestKey, ...]) -> Order:
+    def _try_place(
+        self, actor: Actor, parent: Order, windows: Windows, keys: tuple[RequestKey, ...]
+    ) -> Order:
         """Place a child under a new id. Raises Stale if the id is taken, or its courier's row, or
         one of its keys; InvalidInput as reattempt_order."""
         now = self._clock()
@@ -115,6 +117,7 @@ class Reattempts:
         order, events = create_child(
             self._ids(),
             parent,
+            actor,
             details,
             now,
             self._schedule_child(parent, windows, now),
