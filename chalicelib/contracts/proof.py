@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.contracts.base import omit_none, read_text
+from chalicelib.contracts.base import omit_none
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.proof import (
@@ -92,12 +92,12 @@ def read_override_reason(data: Mapping[str, Any]) -> str:
 
 
 def _read_choice(data: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
-    value = read_text(data.get(name), name)
-    if value not in allowed:
+    value = data.get(name)
+    if not isinstance(value, str) or value.strip() not in allowed:
         raise InvalidInput(
             f"{name} must be one of {', '.join(allowed)}.", field=name, allowed=list(allowed)
         )
-    return value
+    return value.strip()
 
 
 def render_proof(order: Order) -> dict[str, Any] | None:

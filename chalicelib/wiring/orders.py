@@ -23,7 +23,7 @@ from chalicelib.services.orders.waiting import WaitClocks
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
-from chalicelib.wiring.money import MoneyServices
+from chalicelib.wiring.money import MoneyServices, list_tariffs
 from chalicelib.wiring.parts import Parts
 from chalicelib.wiring.tracking import TrackingServices
 
@@ -79,6 +79,8 @@ def build_orders(
             parts.request_keys,
             dispatch.orders,
             dispatch.sequential,
+            proof,
+            list_tariffs(settings),
             parts.ids,
             parts.clock,
             parts.retries,

@@ -240,6 +240,33 @@ def test_a_meals_pickup_pin_is_its_merchants_and_may_come_on_the_way(world: Worl
     assert heard[-1][1]["order"]["status"] == "delivered"
 
 
+def test_a_released_meal_is_proven_anew_by_the_next_courier_and_with_another_pin(
+    world: World,
+) -> None:
+    kitchen = Kitchen(world)
+    meal = kitchen.place(proof=BOTH)
+    kitchen.update(meal, "confirmed", "preparing", "ready_for_pickup")
+    first, second = kitchen.drivers("456", "457")
+    order_id = str(meal)
+    dan, eve = (world.someone(Role.COURIER, id_) for id_ in ("456", "457"))
+    pin = pin_of(world, order_id, kitchen.owner, "pickup")
+    door = pin_of(world, order_id, kitchen.customer)
+    first.emit("accept-order", {"orderId": meal})
+    assert take(world, "picked", order_id, dan, pin).body["proof"]["pickup"]["missing"] == []
+    why = {"order_id": order_id, "reason": "vehicle"}
+    assert world.post("/v1/courier/orders/release", why, dan).status == 200
+    second.emit("accept-order", {"orderId": meal})
+    fresh = pin_of(world, order_id, kitchen.owner, "pickup")
+    assert fresh != pin
+    refused = take(world, "delivered", order_id, eve, door)
+    assert refused.body["details"] == {"stop": "pickup", "missing": ["pin"]}
+    refused = take(world, "picked", order_id, eve, pin)
+    assert (refused.status, refused.body["error"]) == (409, "wrong_pin")
+    assert take(world, "picked", order_id, eve, fresh).status == 200
+    assert pin_of(world, order_id, kitchen.customer) == door
+    assert take(world, "delivered", order_id, eve, door).status == 200
+
+
 def test_a_ride_begins_and_ends_by_pins(world: World) -> None:
     rider = a_rider(world)
     person = world.someone(Role.COURIER, "dora")
@@ -350,6 +377,10 @@ def test_an_override_says_what_and_why(world: World, changed: dict[str, Any]) ->
     word = {"stop": "dropoff", "kind": "pin", "reason": "lost", **changed}
     refused = world.post(f"/v1/admin/orders/{id_}/proof/override", word, world.admin())
     assert (refused.status, refused.body["error"]) == (400, "invalid_input")
+    (field,) = changed
+    assert refused.body["details"]["field"] == field
+    known = {"stop": "dropoff", "kind": "pin", "reason": "lost"}[field]
+    assert known in refused.body["details"]["allowed"]
     assert world.order(id_).proof.dropoff.overrides == ()
 
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from chalicelib.domain import events
 from chalicelib.domain.messaging.wakeups import decode_wakeup
 from chalicelib.domain.money import earnings, wallets
+from chalicelib.domain.money.debts import list_debts
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.payouts import Payout, PayoutStatus
+from chalicelib.domain.money.refunds import compute_refund_minor
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.changes import History, append_changes
 from chalicelib.domain.orders.history_entries import list_entries
@@ -189,6 +192,54 @@ def payments_are_as_the_bank_said(town: Town) -> Iterator[str]:
             yield f"order {order_id} is paid {times} times"
 
 
+def each_debt_is_booked_once(town: Town) -> Iterator[str]:
+    """Fees and tips, in the wallet of whoever had the order; and nothing else is."""
+    owed = Counter(
+        (str(order.courier_id), debt.key, debt.amount_minor)
+        for order in town.history.orders.values()
+        for debt in list_debts(order)
+    )
+    booked = Counter(
+        (wallet.courier_id, booking.key, booking.amount_minor)
+        for wallet in _wallets(town)
+        for booking in _bookings(town, wallet)
+        if not booking.key.startswith(("earning#", "payout#"))
+    )
+    for entry in (owed - booked) + (booked - owed):
+        yield f"{entry} is only one of the two"
+
+
+def a_tip_is_given_once(town: Town) -> Iterator[str]:
+    """Under a key once, however often it was asked for; without one as often as was answered, or
+    more, as an answer may be lost."""
+    answered = Counter(town.history.tipped)
+    for order in town.history.orders.values():
+        for key, times in Counter(tip.key for tip in order.tips).items():
+            if key is not None and times > 1:
+                yield f"{_brief(order)} has {times} tips under {key}"
+    for (order_id, key), times in answered.items():
+        tips = [tip for tip in town.history.orders[order_id].tips if tip.key == key]
+        if len(tips) < (times if key is None else 1):
+            yield f"order {order_id}: a tip under {key} was answered and is not there"
+
+
+def what_was_paid_beyond_the_price_is_paid_back(town: Town) -> Iterator[str]:
+    """To the last coin, once; and nothing else is."""
+    paid = {p.order_id: p for p in _payments(town) if p.status is PaymentStatus.COMPLETED}
+    told = Counter(
+        fact.event.order_id
+        for fact in town.history.facts.values()
+        if fact.event.type == events.REFUND_DUE
+    )
+    for order in town.history.orders.values():
+        due_minor = compute_refund_minor(order, paid.get(order.id))
+        noted = order.refund
+        if (noted.amount_minor if noted else 0) != due_minor or told[order.id] != bool(due_minor):
+            yield f"{_brief(order)}: {due_minor} is due, {noted}, told {told[order.id]} times"
+        if f"refund {order.id}" in town.history.confirmed and not (noted and noted.refunded_at):
+            yield f"{_brief(order)}: the bank's word of its refund was taken and is not there"
+
+
 def _delivered(town: Town) -> list[Order]:
     return [order for order in town.history.orders.values() if order.status is Status.DONE]
 
@@ -278,6 +329,9 @@ CHECKS: tuple[Check, ...] = (
     a_payout_is_taken_from_its_wallet,
     payouts_are_as_the_office_was_told,
     payments_are_as_the_bank_said,
+    each_debt_is_booked_once,
+    a_tip_is_given_once,
+    what_was_paid_beyond_the_price_is_paid_back,
     every_wakeup_ends,
     wakeups_are_bounded,
     only_poison_is_given_up,

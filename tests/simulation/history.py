@@ -16,7 +16,7 @@ from chalicelib.domain.money.payments import Payment, PaymentResult
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.chat import ChatMessage
-from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.store.compression import unpack
 from tests.simulation.dynamo import Write
 from tests.simulation.values import Item
@@ -54,6 +54,7 @@ class History:
     bookings: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     verdicts: dict[str, PaymentResult] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)  # payments and payouts answered as final
+    tipped: list[tuple[int, str | None]] = field(default_factory=list)  # answered: order, key
     violations: list[Violation] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     lines: list[str] | None = None
@@ -109,6 +110,10 @@ class History:
 
     def _hold(self, order: Order) -> None:
         self.trace("order", order.id, order.status.value, order.courier_id, f"v{order.version}")
+        before = self.orders.get(order.id)
+        if before is not None and _leaves_end(before, order):
+            ends = f"{order.id}: {before.status.value} -> {order.status.value}"
+            self.violate("no_step_leads_out_of_an_end", ends)
         self.orders[order.id] = order
 
     def _occupy(self, row: Item) -> None:
@@ -123,6 +128,13 @@ class History:
             versions = self.bookings.setdefault((wallet.courier_id, booking.key), set())
             versions.add(wallet.version)
             self.trace("booked", wallet.courier_id, booking.key, booking.balance_minor)
+
+
+def _leaves_end(before: Order, after: Order) -> bool:
+    """Say whether a write has taken an order out of an end: what is unserved may be searched for
+    again."""
+    is_end = before.is_terminal and before.status is not Status.UNSERVED
+    return is_end and (after.status, after.courier_id) != (before.status, before.courier_id)
 
 
 def _doubles(named: Iterable[T | None]) -> list[tuple[T, int]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, OrderItem, Place, TripRequest
 from chalicelib.domain.money.payments import Payment, PaymentResult, PaymentStatus
@@ -16,7 +18,9 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.reattempts import REATTEMPTABLE
+from chalicelib.domain.orders.waiting import Failure
 from chalicelib.domain.people import Fix
+from chalicelib.domain.request_keys import RequestKey
 from tests.builders import DEPOT, north_of
 from tests.simulation.phones import Phone
 from tests.simulation.town import Answer, Person, Town
@@ -35,10 +39,11 @@ _NEXT: dict[Status, Command] = {
     Status.IN_TRANSIT: commands.Deliver(),
     Status.RETURNING: commands.FinishReturn(),
 }
-_FAILURES: tuple[Command, ...] = (
-    commands.TakeBack(Reason("recipient_absent")),
+_ABSENT = Reason("recipient_absent")
+_FAILURES: tuple[Failure, ...] = (
+    commands.TakeBack(_ABSENT),
     commands.TakeBack(Reason("refused")),
-    commands.LeaveBehind(Reason("recipient_absent")),
+    commands.LeaveBehind(_ABSENT),
     commands.Discard(Reason("damaged")),
 )
 _COOKING: dict[Status, Command] = {
@@ -118,6 +123,7 @@ class Customer(Somebody):
                     self._pay(order)
                 elif order.status in REATTEMPTABLE and self.may(0.3):
                     self.ask("reattempt", self._reattempt, order)
+                self._tip(order)
 
     def place(self) -> Order:
         """Place an order of this customer's flow."""
@@ -147,6 +153,8 @@ class Customer(Somebody):
             self.wait(0, 15)
             self.insist("cancel", self._cancel, order)
         self.wait(2, 15)
+        if self.may(0.15):
+            self._pay_ahead(order)
         if self.may(0.5):
             self.write(order.id, "Where are you?")
         self.wait(2, 15)
@@ -179,6 +187,26 @@ class Customer(Somebody):
         answer = self.insist("pay", lambda: pay(actor, order.id, "upi", "c@bank", None)[0])
         if isinstance(answer.body, Payment):
             self.town.payments.append(answer.body)
+
+    def _pay_ahead(self, order: Order) -> None:
+        """Pay for an order before its end, which may yet cost less."""
+        pay, actor = self.town.waybill.payments.initiate_payment, self.person.actor
+        answer = self.insist("pay ahead", lambda: pay(actor, order.id, "upi", "c@bank")[0])
+        if isinstance(answer.body, Payment):
+            self.town.payments.append(answer.body)
+
+    def _tip(self, order: Order) -> None:
+        """Tip the courier of an order that is over, now and then: under a key until it is answered,
+        maybe that of the tip before; or without one, which is asked for once."""
+        if not (order.is_terminal and self.may(0.1)):
+            return
+        tip, actor, key = self.town.waybill.tips.tip_order, self.person.actor, None
+        if self.may(0.7):
+            name = f"{self.person.id} {order.id} {self.town.dice.randrange(2)}"
+            key = RequestKey(name, "tip")
+        ask = self.insist if key else self.ask
+        if ask("tip", tip, actor, order.id, 1_00, key).ok:
+            self.town.history.tipped.append((order.id, key.name if key else None))
 
     def _mine(self) -> list[Order]:
         return [
@@ -244,6 +272,10 @@ class Courier(Somebody):
                 return
             if self.may(0.3):
                 self.write(order.id, "Coming.")
+            if order.no_show_at and self.busy and self.may(0.2):
+                self.wait(0, 8)  # too short, now and then
+                self._report_no_show(order.id)
+                return
             self._step(order.id, self._choose_step(order))
 
     def _choose_step(self, order: Order) -> Command:
@@ -254,6 +286,8 @@ class Courier(Somebody):
                 return commands.Release(Reason("vehicle"))
             if order.status is Status.IN_TRANSIT:
                 return self.town.dice.choice(_FAILURES)
+        if order.status is Status.IN_TRANSIT and "reached" not in order.timeline and self.may(0.3):
+            return commands.ReachDropoff()
         return _NEXT[order.status]
 
     def _look_for_work(self) -> None:
@@ -277,6 +311,11 @@ class Courier(Somebody):
     def _step(self, order_id: int, command: Command) -> None:
         step = self.town.waybill.courier_orders.take_step
         self.insist(command.verb, step, self.person.actor, order_id, command)
+
+    def _report_no_show(self, order_id: int) -> None:
+        report = self.town.waybill.courier_orders.report_no_show
+        failure = replace(self.town.dice.choice(_FAILURES), is_no_show=True)
+        self.insist("no-show", report, self.person.actor, order_id, failure)
 
     def _have_paid_out(self) -> None:
         request = self.town.waybill.payouts.request_payout
@@ -321,6 +360,15 @@ class Bank(Somebody):
                     answer = self.insist("verdict", settle, payment.id, verdict)
                     if answer.ok:
                         self.town.history.confirmed.add(payment.id)
+            self._pay_back()
+
+    def _pay_back(self) -> None:
+        """Say of refunds that they are paid back."""
+        for order in list(self.town.history.orders.values()):
+            if order.refund and order.refund.refunded_at is None and self.may(0.5):
+                confirm = self.town.waybill.refunds.confirm_refund
+                if self.insist("refund", confirm, order.refund.payment_id).ok:
+                    self.town.history.confirmed.add(f"refund {order.id}")
 
     def _verdict(self, payment: Payment) -> PaymentResult:
         if self.may(0.8):

@@ -153,11 +153,21 @@ class Scheduler:
         except Crash:
             if strand.invocation:
                 strand.invocation.dead = True
+                self._wake_dead(strand.invocation)
         finally:
             strand.done = True
             self._alive.pop(strand, None)
             for other in strand.waiting:
                 self._push(other, 0.0)
+
+    def _wake_dead(self, invocation: Invocation) -> None:
+        """Let the strands of a process that has died wait for no other: they end now, whichever
+        they wait for."""
+        for other in self._alive:
+            dead = [strand for strand in other.waiting if strand.invocation is invocation]
+            other.waiting = [strand for strand in other.waiting if strand not in dead]
+            for strand in dead:
+                self._push(strand, 0.0)
 
     def _running(self) -> Strand:
         assert self._current is not None, "nobody runs"

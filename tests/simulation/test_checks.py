@@ -16,6 +16,8 @@ from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import make_earning_key
 from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.refund import Refund
+from chalicelib.domain.orders.tip import Tip
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.mailbox_subscribers import remove_subscriber
 from chalicelib.store.mailboxes import MailboxTable, StoredHead
@@ -33,6 +35,7 @@ from tests.simulation.checks import CHECKS, check
 from tests.simulation.gateway import Heard, Socket, Telling
 from tests.simulation.story import live
 from tests.simulation.town import Plan, Town
+from tests.simulation.values import Item
 
 Plant = Callable[[Town], None]
 
@@ -198,6 +201,35 @@ def an_order_paid_twice(town: Town) -> None:
         PaymentRow(7, attempt, doc=msgspec.json.encode(payment).decode(), version=1).save()
 
 
+def a_tip_that_is_not_booked(town: Town) -> None:
+    order = delivered(town)
+    town.history.orders[order.id] = replace(order, tips=(*order.tips, Tip(77, "t", "planted")))
+
+
+def a_tip_twice(town: Town) -> None:
+    a_tip_that_is_not_booked(town)
+    a_tip_that_is_not_booked(town)
+
+
+def a_lost_tip(town: Town) -> None:
+    town.history.tipped.append((delivered(town).id, "planted"))
+
+
+def a_refund_of_nothing(town: Town) -> None:
+    order = delivered(town)
+    town.history.orders[order.id] = replace(order, refund=Refund("pay_1", 5, NOW))
+
+
+def a_refund_that_is_not_noted(town: Town) -> None:
+    order = delivered(town)
+    payment = Payment(order.id, 9, "c0", 10**6, "upi", NOW, status=PaymentStatus.COMPLETED)
+    PaymentRow(order.id, 9, doc=msgspec.json.encode(payment).decode(), version=1).save()
+
+
+def a_lost_word_of_a_refund(town: Town) -> None:
+    town.history.confirmed.add(f"refund {delivered(town).id}")
+
+
 def a_wakeup(town: Town) -> None:
     town.scheduler.begin(
         lambda: town.queue.send_wakeups([(RelayDue("order#1"), timedelta(seconds=900))])
@@ -236,6 +268,13 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "a_payout_is_taken_from_its_wallet": (a_payout_without_an_entry,),
     "payouts_are_as_the_office_was_told": (an_unfinished_payout,),
     "payments_are_as_the_bank_said": (a_payment_that_ended_otherwise, an_order_paid_twice),
+    "each_debt_is_booked_once": (a_tip_that_is_not_booked,),
+    "a_tip_is_given_once": (a_tip_twice, a_lost_tip),
+    "what_was_paid_beyond_the_price_is_paid_back": (
+        a_refund_of_nothing,
+        a_refund_that_is_not_noted,
+        a_lost_word_of_a_refund,
+    ),
     "every_wakeup_ends": (a_wakeup,),
     "wakeups_are_bounded": (many_wakeups,),
     "only_poison_is_given_up": (a_dead_letter,),
@@ -275,3 +314,13 @@ def test_two_couriers_of_one_order_are_seen_at_once(town: Town) -> None:
     town.history.occupied.update(d0=1, d1=1)
     town.history.wrote([])
     assert [v.check for v in town.history.violations] == ["no_order_has_two_couriers"]
+
+
+def test_a_step_out_of_an_end_is_seen_at_once(town: Town) -> None:
+    order = delivered(town)
+    town.history.wrote([("orders", as_row(replace(order, status=Status.IN_TRANSIT)))])
+    assert "no_step_leads_out_of_an_end" in {v.check for v in town.history.violations}
+
+
+def as_row(order: Order) -> Item:
+    return {"doc": {"B": pack(order)}}

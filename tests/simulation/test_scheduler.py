@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from random import Random
 
 import pytest
@@ -128,6 +129,34 @@ def test_a_process_dies_with_all_its_threads(scheduler: Scheduler) -> None:
     scheduler.run_until(100)
     assert died == ["the request"]
     assert done == ["early", "client"]
+
+
+def test_who_waits_for_jobs_of_a_process_that_dies_learns_it_at_once(scheduler: Scheduler) -> None:
+    """Whichever job they wait for: `wait` looks at its futures in the order of their addresses,
+    which is another in each run."""
+    died_s = []
+
+    def die() -> None:
+        scheduler.sleep(1)
+        assert scheduler.invocation is not None
+        scheduler.kill(scheduler.invocation)
+
+    def ask(mortal_first: bool) -> None:
+        pool = ThreadPoolExecutor(2)
+        jobs = [pool.submit(scheduler.sleep, 5), pool.submit(die)]
+        for job in reversed(jobs) if mortal_first else jobs:
+            job.exception()
+
+    def client(mortal_first: bool) -> None:
+        try:
+            scheduler.invoke(an_invocation(scheduler), lambda: ask(mortal_first))
+        except Crash:
+            died_s.append(scheduler.now_s)
+
+    for mortal_first in (True, False):
+        scheduler.begin(partial(client, mortal_first))
+    scheduler.run_until(100)
+    assert died_s == [pytest.approx(1, abs=0.01)] * 2
 
 
 def test_a_frozen_process_does_nothing_until_it_thaws(scheduler: Scheduler) -> None:

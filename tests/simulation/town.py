@@ -18,6 +18,7 @@ from chalicelib import wiring
 from chalicelib.contracts.base import Contract
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
+from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge import sockets
 from chalicelib.edge import sqs as wakes
@@ -295,7 +296,8 @@ def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
 
 
 def _settings() -> Settings:
-    """Make production's settings, but that searches are short and feeds seldom give a sign."""
+    """Make production's settings, but that searches and waits are short, feeds seldom give a sign,
+    and whatever may cost something does."""
     return Settings(
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,
@@ -304,6 +306,12 @@ def _settings() -> Settings:
         hail_search_ttl=timedelta(seconds=60),
         ride_search_ttl=timedelta(seconds=60),
         feed_stale=timedelta(minutes=10),
+        no_show_after_pickup=timedelta(seconds=5),
+        no_show_after_dropoff=timedelta(seconds=6),
+        free_waiting=timedelta(seconds=3),
+        waiting_per_minute=1_00,
+        cancel_fees=tuple((flow, 2_00, 5_00) for flow in FLOWS),
+        no_show_fees=tuple((flow, 4_00) for flow in FLOWS),
     )
 
 

@@ -22,16 +22,6 @@ from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
 
-# The times of what one courier did with an order before its pickup, and on the way with a meal.
-_COURIERS_TIMES = frozenset(
-    {
-        Status.ACCEPTED.value,
-        Status.AT_PICKUP.value,
-        Status.IN_TRANSIT.value,
-        "departed",  # domain/orders/progress.py
-    }
-)
-
 
 def draft_order_event(order: Order, type_: str, to: str, now: datetime, **fields: Any) -> Event:
     """Make an event of an order for one recipient, with the status that the order has now.
@@ -151,10 +141,9 @@ def take_from_courier(
     order: Order, search_until: datetime | None, status: Status, now: datetime
 ) -> Order:
     """Return an order that its courier gives back before the pickup as one that is anybody's but
-    theirs. The times of that courier's steps are no longer the order's; `status` is its new one."""
+    theirs; `status` is its new one."""
     courier_id = order.courier_id
     assert courier_id is not None, "only the courier who has an order gives it back"
-    timeline = {name: at for name, at in order.timeline.items() if name not in _COURIERS_TIMES}
     return replace(
         order,
         courier_id=None,
@@ -164,7 +153,7 @@ def take_from_courier(
         released_by=_with_last(order.released_by, courier_id),
         excluded=_with_last(order.excluded, courier_id),
         search_until=search_until,
-        timeline={**timeline, status.value: now, "released": now},
+        timeline={**order.timeline, status.value: now, "released": now},
     )
 
 

@@ -7,6 +7,7 @@ Rule 3: an impossible step raises and changes nothing; `advance_order` never cha
 Rule 4: a step that the flow's `repeats` find done is answered with the order as it is, no events.
 Rule 5: a step at a stop has the proof that the order asks for there (proof_checks.py).
 Rule 6: nobody is a no-show before their courier has waited long enough (waiting.py).
+Rule 7: what its courier did with an order is forgotten as it loses them (losing_couriers.py).
 
 They are asked in this order: whether the flow has the step at all, rule 2, rule 4, rule 1. So
 nobody learns of an order in which they have no part, and a repeat is harmless in whatever status
@@ -28,6 +29,7 @@ from chalicelib.domain.orders.effects import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_placing, note_step
+from chalicelib.domain.orders.losing_couriers import forget_former_courier
 from chalicelib.domain.orders.model import SCHEDULED, Order, Status
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
@@ -124,6 +126,7 @@ def apply_step(
     """
     require_wait(order, status, command, now)
     require_proof(order, command)
+    before = order
     order = keep_proof(order, command, now)
     timeline = order.timeline
     if status is not order.status:
@@ -140,4 +143,5 @@ def apply_step(
         no_show_at=compute_no_show_at(order, status, command),
     )
     after, drafts = FLOWS[order.details.flow].effects[command.verb](moved, command, now)
-    return note_step(order, after, command, actor, now), drafts
+    after = forget_former_courier(before, after)
+    return note_step(before, after, command, actor, now), drafts

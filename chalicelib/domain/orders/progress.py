@@ -15,11 +15,11 @@ from chalicelib.domain.geo import measure_distance_m
 from chalicelib.domain.orders.effects import draft_for_customer
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.history import note_departing
+from chalicelib.domain.orders.losing_couriers import DEPARTED
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Fix, LastShown
 
 SHOW_INTERVAL = timedelta(seconds=30)  # spec 003: location_updated, every 30 to 60 s
-DEPARTED = "departed"
 
 
 class RemainingTrip(msgspec.Struct, frozen=True):

@@ -86,8 +86,10 @@ class ProofOverride(msgspec.Struct, frozen=True):
 
 class StopProof(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of the proof at one stop. `pin_at` is when its PIN was right, `proven_at` when
-    the step was taken that needed it all."""
+    the step was taken that needed it all. `pins_said` counts the PINs that were said to couriers
+    who have the order no longer: each was the last of its kind."""
 
+    pins_said: int = 0
     wrong_pins: int = 0
     pin_at: datetime | None = None
     files: tuple[ProofFile, ...] = ()
@@ -128,9 +130,11 @@ class UploadForm(msgspec.Struct, frozen=True):
 
 class OrderProof(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of an order's proof. `salt` is what its PINs are made of, beside a secret that
-    is in no table: who reads the row can't tell them."""
+    is in no table: who reads the row can't tell them. `couriers_lost` counts those who had the
+    order and have it no longer (losing_couriers.py): what they have uploaded is not looked for."""
 
     salt: str = ""
+    couriers_lost: int = 0
     pickup: StopProof = StopProof()
     dropoff: StopProof = StopProof()
 
@@ -157,11 +161,13 @@ class Evidence(msgspec.Struct, frozen=True):
 NO_EVIDENCE = Evidence()
 
 
-def make_pin(secret: bytes, order_id: int, stop: Stop, salt: str) -> str:
+def make_pin(secret: bytes, order_id: int, stop: Stop, salt: str, pins_said: int = 0) -> str:
     """Make the PIN of one stop of an order. The same of the same: it is kept nowhere, and still can
-    be shown again. Who lacks the secret or the salt learns nothing of it."""
-    said = f"pin:{order_id}:{stop.value}:{salt}".encode()
-    digest = hmac.new(secret, said, hashlib.sha256).digest()
+    be shown again. Who lacks the secret or the salt learns nothing of it. After each of `pins_said`
+    it is another."""
+    again = f":{pins_said}" if pins_said else ""
+    text = f"pin:{order_id}:{stop.value}:{salt}{again}".encode()
+    digest = hmac.new(secret, text, hashlib.sha256).digest()
     # Of 64 bits, 10^6 divides all but a millionth of a millionth: no PIN is likelier than another.
     number = int.from_bytes(digest[:8], "big") % 10**PIN_DIGITS
     return f"{number:0{PIN_DIGITS}d}"
@@ -179,11 +185,15 @@ def list_order_prefixes(order_id: int) -> tuple[str, str]:
     return f"{UPLOADS}/{order_id}/", f"{KEPT}/{order_id}/"
 
 
-def make_upload_key(order_id: int, stop: Stop, kind: ProofKind, courier_id: str) -> str:
+def make_upload_key(
+    order_id: int, stop: Stop, kind: ProofKind, courier_id: str, couriers_lost: int = 0
+) -> str:
     """Make the key under which one file of an order is uploaded. It is never the client's to say:
-    nobody can bring another order's, nor what the courier before them has uploaded."""
+    nobody can bring another order's, nor what the courier before them has uploaded, nor what they
+    have themselves, should they have the order for the second time."""
     courier = hashlib.sha256(courier_id.encode()).hexdigest()[:16]
-    return f"{UPLOADS}/{order_id}/{stop.value}-{kind.value}-{courier}"
+    again = f"-{couriers_lost}" if couriers_lost else ""
+    return f"{UPLOADS}/{order_id}/{stop.value}-{kind.value}-{courier}{again}"
 
 
 def make_kept_key(upload_key: str, etag: str) -> str:

@@ -12,16 +12,20 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from chalicelib.domain.details import OrderDetails
+from chalicelib.domain.orders.changes import encode_actor
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.lifecycle import create_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import Permission, check_permission
+from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
 from chalicelib.domain.orders.search_plan import Schedule
+from chalicelib.domain.orders.windows import Windows
 from chalicelib.domain.people import Actor
+from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
-from chalicelib.errors import InvalidTransition
+from chalicelib.errors import InvalidInput, InvalidTransition
 
 VERB = "reattempt"
 MAX_CHILDREN = 10  # of one order: who looks for a free key reads all of them
@@ -47,34 +51,44 @@ def make_child_details(parent: Order, now: datetime) -> OrderDetails:
     return replace(details, pickup=pickup, created_at=now)
 
 
-def make_child_options(parent: Order) -> OrderOptions:
-    """Make the options of a child: what is its parent's alone, as its number and times, is not the
-    child's."""
-    return OrderOptions(metadata=parent.options.metadata)
+def make_child_options(parent: Order, windows: Windows) -> OrderOptions:
+    """Make the options of a child: what is its parent's alone, as its number and its windows, which
+    have passed, is not the child's. What was left at a door has nobody who could prove that it is
+    picked up there. Raises InvalidInput for a meal that is to wait: it is made."""
+    if windows.pickup_from and get_first_status(parent) is Status.READY:
+        raise InvalidInput("A meal is ready: it is picked up at once.", field="pickup_from")
+    proof = parent.options.proof
+    if parent.status is Status.LEFT:
+        proof = replace(proof, pickup=())
+    return OrderOptions(metadata=parent.options.metadata, windows=windows, proof=proof)
 
 
 def create_child(
     order_id: int,
     parent: Order,
+    actor: Actor,
+    details: OrderDetails,
     now: datetime,
-    search_until: datetime | None,
+    schedule: Schedule,
+    options: OrderOptions,
     keys: tuple[RequestKey, ...],
+    price: tuple[PriceLine, ...] = (),
+    proof: OrderProof = NOTHING_PROVEN,
 ) -> Transition:
-    """Make the order that tries a parent again, and the events for its customer and merchant."""
-    order, drafts = create_order(
-        order_id,
-        make_child_details(parent, now),
-        now,
-        Schedule(search_until=search_until),
-        make_child_options(parent),
-        keys,
-    )
+    """Make the order by which an actor tries a parent again, and the events for its customer and
+    merchant. All others are as of any new order: `details` and `options` are the child's."""
+    order, drafts = create_order(order_id, details, now, schedule, options, keys, price, proof)
+    by = encode_actor(actor, details.customer_id)
+    changes = tuple(replace(change, by=by) for change in order.changes)
+    order = replace(order, parent_id=parent.id, changes=changes)
     status = get_first_status(parent)
+    if order.status is Status.SCHEDULED:
+        return order, drafts
     timeline = {"placed": now}
     if status is not order.status:
         timeline[status.value] = now
     changes = tuple(replace(change, to=status.value) for change in order.changes)
-    order = replace(order, status=status, timeline=timeline, parent_id=parent.id, changes=changes)
+    order = replace(order, status=status, timeline=timeline, changes=changes)
     return order, tuple(replace(draft, status=status.value) for draft in drafts)
 
 

@@ -19,12 +19,11 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.effects import draft_copies, list_both_sides
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.losing_couriers import NO_SHOW_TOLD
 from chalicelib.domain.orders.model import UNDELIVERED_STATUSES, Order, Status
 from chalicelib.errors import InvalidTransition, TooEarly
 
 VERB = "no_show"
-# In the timeline: both sides were told that a no-show can be said.
-TOLD = "no_show_available"
 
 Failure = commands.TakeBack | commands.LeaveBehind | commands.Discard
 # Where the thing is with its courier, or was until it failed.
@@ -76,11 +75,12 @@ def require_wait(order: Order, status: Status, command: Command, now: datetime) 
 def is_untold(order: Order, due_at: datetime) -> bool:
     """Say whether the courier of an order waits still as when the clock was started that ends at
     `due_at`, and both sides have not been told of its end."""
-    told_at = order.timeline.get(TOLD)  # maybe of the wait before, which has ended before this one
+    # It may be of the wait before, at the other stop, which has ended before this one.
+    told_at = order.timeline.get(NO_SHOW_TOLD)
     return order.no_show_at == due_at and (told_at is None or told_at < due_at)
 
 
 def note_no_show_available(order: Order, now: datetime) -> Transition:
     """Note that both sides are told that a no-show can be said from now on, and tell them."""
-    after = replace(order, timeline={**order.timeline, TOLD: now}, updated_at=now)
+    after = replace(order, timeline={**order.timeline, NO_SHOW_TOLD: now}, updated_at=now)
     return after, draft_copies(after, events.NO_SHOW_AVAILABLE, list_both_sides(after), now)

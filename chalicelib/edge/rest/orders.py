@@ -6,6 +6,7 @@ from chalicelib.contracts.amendments import read_amendment
 from chalicelib.contracts.base import read_text
 from chalicelib.contracts.courier.socket import read_delivery_order, render_courier
 from chalicelib.contracts.history import render_history
+from chalicelib.contracts.placing import read_windows
 from chalicelib.contracts.reasons import read_reason
 from chalicelib.contracts.registry import render_order
 from chalicelib.domain.people import Role
@@ -66,9 +67,9 @@ def get_order_history(call: Call, order_id: str) -> Reply:
 
 
 def reattempt_order(call: Call, order_id: str) -> Reply:
-    """Try again, by an order of its own, what could not be handed over."""
-    id_ = read_order_id(order_id)
-    placed = call.services.reattempts.reattempt_order(call.actor, id_, call.read_key())
+    """Try again, by an order of its own, what could not be handed over: now, or in its windows."""
+    id_, windows = read_order_id(order_id), read_windows(call.read_body())
+    placed = call.services.reattempts.reattempt_order(call.actor, id_, call.read_key(), windows)
     return reply_placed(call, placed, render_order(placed.order))
 
 

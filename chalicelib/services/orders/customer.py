@@ -8,7 +8,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain.details import Offer, OrderDetails
-from chalicelib.domain.events import Event, parse_order_id
+from chalicelib.domain.events import Event
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.money.quotes import Quote, with_quoted_fare
 from chalicelib.domain.orders import commands
@@ -35,6 +35,7 @@ from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.contacts import read_contact
+from chalicelib.services.orders.finding import find_order
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import (
     Clock,
@@ -103,13 +104,13 @@ class CustomerOrders:
 
     def _find_placed(self, customer_id: str, extras: PlacingExtras) -> PlacedOrder | None:
         """Find the order that was placed by the same request. Raises as place_order."""
-        if found := self._find_target(self._keys.find_target(extras.key)):
+        if found := find_order(self._orders, self._keys.find_target(extras.key)):
             return PlacedOrder(found, Repeat.KEY)
         external_key = extras.external_key
         used = self._keys.find_used(external_key)
         if external_key is None or used is None:
             return None
-        order = self._find_target(used.target)
+        order = find_order(self._orders, used.target)
         # A restaurant's numbers are all its customers': somebody else's order is not this request,
         # however equal the two are.
         is_own = order is not None and order.details.customer_id == customer_id
@@ -118,10 +119,6 @@ class CustomerOrders:
         customer = Actor(customer_id, Role.CUSTOMER)
         shown = {"id": str(order.id)} if order and can_see(order, customer) else {}
         raise ExternalIdTaken("Another order has this external_id.", **shown)
-
-    def _find_target(self, stream: str | None) -> Order | None:
-        order_id = parse_order_id(stream) if stream else None
-        return self._find_order(order_id) if order_id else None
 
     def _try_place(self, details: OrderDetails, extras: PlacingExtras) -> Order:
         """Place an order under a new id. Raises InvalidInput for windows that can't be met, Stale
@@ -157,7 +154,7 @@ class CustomerOrders:
         except Stale:
             # It may be this very order that has taken the id: the write's answer got lost, and
             # somebody has changed the order since. Under another id it would be placed twice.
-            found = self._find_order(order.id)
+            found = find_order(self._orders, order.outbox.stream)
             if found and (found.details, found.timeline["placed"]) == (
                 order.details,
                 order.timeline["placed"],
@@ -173,12 +170,6 @@ class CustomerOrders:
             return details, ()
         lines = self._redeem_quote(extras.quote_id, details, extras.options).lines
         return with_quoted_fare(details, lines), lines
-
-    def _find_order(self, order_id: int) -> Order | None:
-        try:
-            return self._orders.get_order(order_id)
-        except NotFound:
-            return None
 
     def get_order(self, actor: Actor, order_id: int) -> Order:
         """Read an order, its offer expired if that is due. Raises NotFound for everybody who has no

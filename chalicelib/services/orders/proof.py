@@ -140,7 +140,7 @@ class ProofService:
             known = before.proof.get_stop(stop).files
             for file in after.proof.get_stop(stop).files:
                 if file not in known:
-                    key = make_upload_key(after.id, stop, file.kind, courier_id)
+                    key = _make_upload_key(after, stop, file.kind, courier_id)
                     self._get_bucket().keep_file(key, file.etag, file.key)
 
     def make_upload(
@@ -160,7 +160,7 @@ class ProofService:
             check_asked(order, stop, kind)
         if order.proof.get_stop(stop).has_kind(kind):
             raise ProofConfirmed(f"The {kind.value} of this stop is there already.")
-        key = make_upload_key(order_id, stop, kind, actor.id)
+        key = _make_upload_key(order, stop, kind, actor.id)
         return self._get_bucket().make_upload_form(key, content_type, UPLOAD_WITHIN)
 
     def get_order(self, actor: Actor, order_id: int) -> Order:
@@ -194,7 +194,8 @@ class ProofService:
     def _make_pin(self, order: Order, stop: Stop) -> str:
         if self._secret is None:
             raise Conflict("This deployment has lost the secret of its PINs.")
-        return make_pin(self._secret, order.id, stop, order.proof.salt)
+        said = order.proof.get_stop(stop).pins_said
+        return make_pin(self._secret, order.id, stop, order.proof.salt, said)
 
     def _find_files(
         self, order: Order, stop: Stop, missing: tuple[ProofKind, ...], courier_id: str
@@ -203,7 +204,7 @@ class ProofService:
         for kind in missing:
             if kind not in FILE_KINDS:
                 continue
-            key = make_upload_key(order.id, stop, kind, courier_id)
+            key = _make_upload_key(order, stop, kind, courier_id)
             file = self._get_bucket().find_file(key)
             if file is not None and is_acceptable(file):
                 kept_key = make_kept_key(key, file.etag)
@@ -215,6 +216,10 @@ class ProofService:
         if self._bucket is None:
             raise Conflict("This deployment no longer keeps files (PROOF_BUCKET is not set).")
         return self._bucket
+
+
+def _make_upload_key(order: Order, stop: Stop, kind: ProofKind, courier_id: str) -> str:
+    return make_upload_key(order.id, stop, kind, courier_id, order.proof.couriers_lost)
 
 
 def _is_told(actor: Actor, order: Order, stop: Stop) -> bool:

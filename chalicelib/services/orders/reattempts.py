@@ -6,10 +6,12 @@ their own: the key lets one of the two through. The other looks again, and finds
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from chalicelib.domain.events import parse_order_id
 from chalicelib.domain.ids import IdSource
+from chalicelib.domain.money.fares import Tariffs
+from chalicelib.domain.money.reattempts import price_child
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.placing import PlacedOrder, Repeat
 from chalicelib.domain.orders.reattempts import (
@@ -18,14 +20,20 @@ from chalicelib.domain.orders.reattempts import (
     create_child,
     get_first_status,
     has_ended_unmoved,
+    make_child_details,
     make_child_key,
+    make_child_options,
 )
+from chalicelib.domain.orders.search_plan import Schedule
+from chalicelib.domain.orders.windows import NO_WINDOWS, Windows, check_windows
 from chalicelib.domain.people import Actor
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.retries import Retries
-from chalicelib.errors import AlreadyReattempted, NotFound, Stale
+from chalicelib.errors import AlreadyReattempted, Stale
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.orders.finding import find_order
+from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import Clock, OrderStore
 from chalicelib.services.request_keys import RequestKeys
 
@@ -39,10 +47,15 @@ class Reattempts:
         keys: RequestKeys,
         writer: OrderWriter,
         dispatch: SequentialDispatch,
+        proof: ProofService,
+        tariffs: Mapping[str, Tariffs],
         ids: IdSource,
         clock: Clock,
         retries: Retries | None = None,
     ) -> None:
+        """Set the tariffs by flow, and the other parts."""
+        self._proof = proof
+        self._tariffs = tariffs
         self._orders = orders
         self._keys = keys
         self._writer = writer
@@ -52,22 +65,28 @@ class Reattempts:
         self._retries = retries or Retries()
 
     def reattempt_order(
-        self, actor: Actor, order_id: int, key: RequestKey | None = None
+        self,
+        actor: Actor,
+        order_id: int,
+        key: RequestKey | None = None,
+        windows: Windows = NO_WINDOWS,
     ) -> PlacedOrder:
-        """Place the order that tries another again, and look for its courier at once; or return the
-        one that the same request has placed before.
+        """Place the order that tries another again, and look for its courier at once, unless its
+        `windows` say later; or return the one that the same request has placed before.
 
         Raises NotFound for whoever has no say in it, InvalidTransition where there is nothing to
-        try again, AlreadyReattempted while another child may move the thing, KeyReused.
+        try again, AlreadyReattempted while another child may move the thing, KeyReused;
+        InvalidInput for windows that can't be met, and for proof that can't be taken any more.
         """
 
         def place() -> PlacedOrder:
-            if found := self._find_order(self._keys.find_target(key)):
+            if found := find_order(self._orders, self._keys.find_target(key)):
                 return PlacedOrder(found, Repeat.KEY)
             parent = self._orders.get_order(order_id)
             check_reattempt(parent, actor)
             child_key = self._find_free_key(parent)
-            return PlacedOrder(self._try_place(parent, (child_key, *([key] if key else []))))
+            keys = (child_key, *([key] if key else []))
+            return PlacedOrder(self._try_place(actor, parent, windows, keys))
 
         return self._retries.retry_while_stale(place)
 
@@ -80,18 +99,33 @@ class Reattempts:
             used = self._keys.find_used(key)
             if used is None:
                 return key
-            child = self._find_order(used.target)
+            child = find_order(self._orders, used.target)
             if child is None or not has_ended_unmoved(child):
                 break
         shown = {"id": str(child.id)} if child else {}
         raise AlreadyReattempted("This order is tried again by another one.", **shown)
 
-    def _try_place(self, parent: Order, keys: tuple[RequestKey, ...]) -> Order:
+    def _try_place(
+        self, actor: Actor, parent: Order, windows: Windows, keys: tuple[RequestKey, ...]
+    ) -> Order:
         """Place a child under a new id. Raises Stale if the id is taken, or its courier's row, or
-        one of its keys."""
+        one of its keys; InvalidInput as reattempt_order."""
         now = self._clock()
-        until = self._compute_search_end(parent, now)
-        order, events = create_child(self._ids(), parent, now, until, keys)
+        check_windows(windows, now)
+        options = make_child_options(parent, windows)
+        details, price = price_child(parent, make_child_details(parent, now), self._tariffs)
+        order, events = create_child(
+            self._ids(),
+            parent,
+            actor,
+            details,
+            now,
+            self._schedule_child(parent, windows, now),
+            options,
+            keys,
+            price,
+            self._proof.start_proof(options),
+        )
         try:
             if order.status is not Status.SEARCHING:
                 return self._writer.commit_order(None, order, events)
@@ -99,19 +133,13 @@ class Reattempts:
         except Stale:
             # It may be this very order that is there: the write's answer got lost. Whoever looks
             # again would take it for somebody else's.
-            found = self._find_order(order.outbox.stream)
+            found = find_order(self._orders, order.outbox.stream)
             if found and found.parent_id == parent.id and found.timeline["placed"] == now:
                 return found
             raise
 
-    def _compute_search_end(self, parent: Order, now: datetime) -> datetime | None:
+    def _schedule_child(self, parent: Order, windows: Windows, now: datetime) -> Schedule:
+        """Say what a child waits for that is placed now. A meal is in the pool for a time."""
         if get_first_status(parent) is Status.READY:
-            return self._dispatch.compute_offer_end(parent, now)
-        return self._dispatch.schedules.compute_search_end(parent.details.flow, now)
-
-    def _find_order(self, stream: str | None) -> Order | None:
-        order_id = parse_order_id(stream) if stream else None
-        try:
-            return self._orders.get_order(order_id) if order_id else None
-        except NotFound:
-            return None
+            return Schedule(search_until=self._dispatch.compute_offer_end(parent, now))
+        return self._dispatch.schedules.schedule_order(parent.details.flow, windows, now)

@@ -8,6 +8,7 @@ marked first, on the condition that no other fix has done so: of two fixes at on
 from __future__ import annotations
 
 from chalicelib.domain.orders import progress
+from chalicelib.domain.orders.losing_couriers import DEPARTED
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, LastShown
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
@@ -53,7 +54,7 @@ class ProgressTracker:
         if not self._couriers.mark_shown(courier, LastShown(order_id, now, remaining.minutes)):
             return  # another fix was quicker
         # Who dies from here on has shown nothing: the next half minute's fix does.
-        if progress.DEPARTED not in order.timeline:
+        if DEPARTED not in order.timeline:
             order = self._commit_departure(order_id, courier)
         customer_ids = [order.details.customer_id]
         self._fanout.post_to_people(customer_ids, progress.draft_position(order, fix, now))

@@ -36,7 +36,6 @@ from chalicelib.domain.orders.flow import (
 )
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.permissions import Permission
-from chalicelib.domain.orders.progress import DEPARTED
 from chalicelib.domain.orders.repeats import (
     has_reached_dropoff,
     is_with_assignee,
@@ -227,13 +226,11 @@ def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetim
     """Give the order to one courier, whoever has it now; it is ready until they set off with it."""
     previous_id = order.courier_id
     courier_id, courier = command.courier_id, command.courier or Contact(command.courier_id)
-    under_way = {Status.IN_TRANSIT.value, "reached", DEPARTED}  # times of the courier before
     order = replace(
         order,
         courier_id=courier_id,
         courier=courier,
         search_until=command.expires_at,
-        timeline={name: at for name, at in order.timeline.items() if name not in under_way},
     )
     assigned = draft_for_courier(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
     drafts = (assigned, *draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now))
