@@ -1,9 +1,10 @@
 """moto, twice as fast: the same answers and rows, found in fewer steps.
 
-Most of the functional tests' time is moto's, and moto does most of its work over again at each
-call: it looks for every member of a shape under all its names, asks a traverser at each node what
-it looks for, and takes a request of the SDK for a web form. `speed_up` puts quicker functions in
-the place of these. tests/functional/test_quick_moto.py compares them with moto's, call by call.
+What tests/quick_dynamo.py leaves to moto, queues and files among it, is slow, as moto does most of
+its work over again at each call: it looks for every member of a shape under all its names, asks a
+traverser at each node what it looks for, and takes a request of the SDK for a web form. `speed_up`
+puts quicker functions in the place of these. tests/functional/test_quick_moto.py compares them with
+moto's, call by call.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from tests.functional import (
 )
 from tests.functional.conftest import moto_tables
 from tests.functional.world import World
+from tests.quick_dynamo import ask_moto
 from tests.quick_moto import as_installed
 
 Story = Callable[[World], None]
@@ -67,7 +68,7 @@ def rows() -> Any:
 @pytest.fixture
 def comparison(world: World, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     """Compare all that is asked of moto in a test."""
-    compared = Comparison(botocore_stubber.process_request)
+    compared = Comparison(ask_moto)
     monkeypatch.setattr(botocore_stubber, "process_request", compared.answer_twice)
     return compared
 

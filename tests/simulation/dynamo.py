@@ -45,6 +45,11 @@ class Table:
         """Return the primary key of an item, or of a Key."""
         return tuple(sort_key(item[name]) for name in self.keys)
 
+    def clear(self) -> None:
+        """Forget all items, and what they were."""
+        self.items = {}
+        self._lately.clear()
+
     def write(self, key: Key, item: Item | None, now_s: float) -> None:
         """Put an item, or take it away, and remember what was."""
         while self._lately and self._lately[0][0] < now_s - REMEMBERED_S:
@@ -93,6 +98,11 @@ class Dynamo:
             "TransactWriteItems": lambda asked, _: self._transact(asked),
             "TransactGetItems": lambda asked, _: self._transact_get(asked),
         }
+
+    def clear(self) -> None:
+        """Forget all items."""
+        for table in self.tables.values():
+            table.clear()
 
     def call(
         self, operation: str, asked: Mapping[str, Any], as_of_s: float | None = None
