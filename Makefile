@@ -19,6 +19,9 @@ LOCK_VENV := .venv-lock/.installed
 LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --upgrade \
 	--generate-hashes --no-annotate --custom-compile-command 'make lock'
 
+# Some machines say that none is written: then each of hundreds of processes compiles all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check fuzz demo bench package lock secret deploy smoke bench-gateways bench-cold conformance \
 	simulate-faults token clean

@@ -15,6 +15,8 @@ for _name in [name for name in os.environ if name.startswith(("AWS_", "JWT_"))]:
     del os.environ[_name]
 for _name in ("LOCALSTACK_HOST", "ENDPOINT", "ENGINE", "STATE_DIR", "TABLE_PREFIX", "QUEUE_NAME"):
     os.environ.pop(_name, None)
+# What tests start, they start often: it need not be compiled each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",

@@ -1,8 +1,9 @@
 """Waybill itself, run as a user runs it, on free ports.
 
-`stack` is one run per worker, shared: use ids of your own. `run_stack(**environment)` starts one
-for a single test; stop it, kill it, start it again. To keep the data through that, start it with
-`ENDPOINT=lasting_engine.endpoint`. Whatever a test starts is ended when it ends.
+`stack` is one run per worker, shared by the tests below here: use ids of your own.
+`run_stack(**environment)` starts one for a single test; stop it, kill it, start it again. To keep
+the data through that, start it with `ENDPOINT=lasting_engine.endpoint`. Whatever a test starts is
+ended when it ends.
 
 With WAYBILL_STAGES, `make conformance` tells the same stories to the package, deployed as Lambda
 functions: `stack` and `hasty_stack` are stages of it, and what needs a process of its own is
@@ -270,7 +271,7 @@ class Remote(Stack):
 RunStack = Callable[..., Stack]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running Waybill on ministack, shared by this worker's tests."""
     if REMOTE:
@@ -281,7 +282,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield from _serving(tmp_path_factory.mktemp("stack"), {})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Another one, where nobody is waited for long."""
     if REMOTE:
