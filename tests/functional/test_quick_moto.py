@@ -17,7 +17,7 @@ from tests.functional import (
     test_rides_flow,
     test_world,
 )
-from tests.functional.conftest import moto_tables
+from tests.functional.conftest import Engine, moto_tables
 from tests.functional.world import World
 from tests.quick_dynamo import ask_moto
 from tests.quick_moto import as_installed
@@ -88,3 +88,24 @@ def test_answers_and_rows_are_motos_own(world: World, comparison: Comparison, st
     story(world)
     assert comparison.differences == []
     assert comparison.calls > 20
+
+
+def test_items_are_read_as_botocore_reads_them(dynamo: Engine) -> None:
+    key = {"person_id": {"S": "ana"}}
+    every: dict[str, Any] = {
+        "text": {"S": ""},
+        "number": {"N": "-1.5"},
+        "bytes": {"B": b"\x00\xff"},
+        "flag": {"BOOL": False},
+        "nothing": {"NULL": True},
+        "texts": {"SS": ["a"]},
+        "numbers": {"NS": ["1"]},
+        "blobs": {"BS": [b"\x00", b"\xff"]},
+    }
+    deep = {"M": {**every, "M": {"M": {}}, "list": {"L": [*every.values(), {"L": []}]}}}
+    client = dynamo.connection.client
+    client.put_item(TableName="waybill-people", Item={**key, **every, "deep": deep})
+    found = client.get_item(TableName="waybill-people", Key=key)["Item"]
+    with as_installed():
+        assert client.get_item(TableName="waybill-people", Key=key)["Item"] == found
+    assert found == {**key, **every, "deep": deep}

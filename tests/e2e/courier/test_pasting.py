@@ -19,7 +19,8 @@ def test_the_printed_commands_lead_to_an_accepted_order(run_stack: RunStack) -> 
     stack = run_stack()
     wait_for(lambda: "Ctrl-C ends it." in stack.log())
     lines = [line.strip() for line in stack.log().splitlines() if line.startswith("  ")]
-    script = "\n".join("sleep 1 | " * ("websockets" in line) + _here(line) for line in lines)
+    # The end of its input closes a socket: by then it was greeted, on a busy machine too.
+    script = "\n".join("sleep 3 | " * ("websockets" in line) + _here(line) for line in lines)
 
     pasted = subprocess.run(
         ["bash", "-euc", script],
