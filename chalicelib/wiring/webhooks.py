@@ -69,6 +69,7 @@ def build_webhook_sender(
         render_body,
         EndpointHealth(parts.endpoints, messaging.outboxes, report_failing, parts.clock),
         parts.clock,
+        sleep=parts.sleep,
     )
 
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -67,6 +68,7 @@ log = logging.getLogger(__name__)
 MAX_KEPT_ATTEMPTS = 20  # in a delivery: the row has room for 20 answers of 1 KB
 _BUSY_PAUSE = timedelta(seconds=2)
 _NOTE_TRIES = 5
+_LOOKS, _LOOK_PAUSE_S = 10, 0.05  # for an event that is being written
 
 RenderBody = Callable[[Event], bytes]
 """Renders the body of an event of an endpoint's log: the same bytes each time."""
@@ -86,6 +88,7 @@ class WebhookSender:
         endpoint_health: EndpointHealth,
         clock: Clock,
         dice: Callable[[], float] = random.random,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._endpoints = endpoints
         self._deliveries = deliveries
@@ -96,6 +99,7 @@ class WebhookSender:
         self._health = endpoint_health
         self._clock = clock
         self._dice = dice
+        self._sleep = sleep
         self._in_flight = InFlight()
 
     def send_event(self, send: SendDue) -> None:
@@ -138,10 +142,25 @@ class WebhookSender:
         return delivery
 
     def _find_event(self, send: SendDue) -> Event | None:
-        """Read an event from the endpoint's log; None where it is there no more."""
-        box = self._mailboxes.get_mailbox(endpoint_mailbox(send.endpoint_id))
-        found = self._mailboxes.list_events_from(box, send.seq, 1)
-        return found[0] if found and found[0].seq == send.seq else None
+        """Read an event from the endpoint's log; None where there is nothing to send now.
+
+        A message is on the queue before the head that has its event is written: while the mailbox
+        is leased this waits a moment, looks again, and puts the message off in the end. Where the
+        holder died nothing is awaited: its successor sends messages of its own (rule 5 of
+        mailboxes.py).
+        """
+        mailbox = endpoint_mailbox(send.endpoint_id)
+        for _ in range(_LOOKS):
+            box = self._mailboxes.get_mailbox(mailbox)
+            found = self._mailboxes.list_events_from(box, send.seq, 1)
+            if found and found[0].seq == send.seq:
+                return found[0]
+            if send.seq < box.next_seq or not box.is_leased(self._clock()):
+                log.warning("event %d of endpoint %s is not there", send.seq, send.endpoint_id)
+                return None
+            self._sleep(_LOOK_PAUSE_S)
+        self._put_off(send, self._draw_pause())
+        return None
 
     # 2. post
 
@@ -154,7 +173,6 @@ class WebhookSender:
                 return
             event = self._find_event(send)
             if event is None:
-                log.warning("event %d of endpoint %s is kept no more", send.seq, endpoint.id)
                 return
             try:
                 endpoint = self._health.take_turn(endpoint)

@@ -51,6 +51,26 @@ def test_an_event_that_arrives_is_one_post_and_one_write() -> None:
     assert (town.counts["save_delivery"], town.counts["save_endpoint"]) == (1, 0)
 
 
+@pytest.mark.parametrize(("looks", "within_s"), [(1, 0.06), (8, 0.5), (25, 10)])
+def test_a_message_that_comes_before_the_log_is_written_waits_for_it(
+    looks: int, within_s: float
+) -> None:
+    town = answering()
+    town.looks_until_written = looks
+    town.tell()
+    town.run()
+    assert town.ids() == ["1-1"]
+    assert town.received[0].at <= NOW + timedelta(seconds=within_s)
+
+
+def test_a_message_whose_holder_died_ends_as_its_successor_sends_another() -> None:
+    town = answering()
+    town.tell()
+    town.events.clear()
+    town.run()
+    assert (town.received, town.messages, town.deliveries) == ([], [], {})
+
+
 def test_two_secrets_sign_and_one_that_has_ended_does_not() -> None:
     town = Town()
     made = ("whsec_AAAA", "whsec_AAAB", "whsec_AAAC")

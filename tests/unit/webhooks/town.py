@@ -81,6 +81,7 @@ class Town:
     counts: Counter[str] = field(default_factory=Counter)
     reminders: dict[str, tuple[datetime, SendDue]] = field(default_factory=dict)
     messages: list[tuple[datetime, int, str]] = field(default_factory=list)
+    looks_until_written: int = 0  # of the log, whose holder has sent the messages already
 
     def __post_init__(self) -> None:
         self._numbers = 0
@@ -97,6 +98,7 @@ class Town:
             EndpointHealth(store, writer, lambda s, _: self.failing_s.append(s), self.clock),
             self.clock,
             lambda: self.dice(),
+            self.clock.advance,
         )
         self._reminders = WebhookReminders(store, store)
 
@@ -206,9 +208,14 @@ class Town:
     # MailboxStore
 
     def get_mailbox(self, person_id: str) -> Mailbox:
-        return Mailbox(person_id)
+        if not self.looks_until_written:
+            return Mailbox(person_id)
+        self.looks_until_written -= 1
+        return Mailbox(person_id, leased_until=self.clock.now + timedelta(seconds=10))
 
     def list_events_from(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]:
+        if mailbox.leased_until:
+            return []
         log = self.events.get(mailbox.person_id.removeprefix("webhook#"), [])
         return log[first_seq - 1 : first_seq - 1 + limit]
 
