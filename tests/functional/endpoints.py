@@ -21,7 +21,7 @@ class Registry:
     """As much of services.ports.EndpointStore as telling needs."""
 
     def __init__(self) -> None:
-        self.now = EndpointRegistry()
+        self.now = EndpointRegistry(version=1)  # there has been an endpoint before
         self.reads = 0
         self.is_down = False
 

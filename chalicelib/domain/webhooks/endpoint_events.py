@@ -98,19 +98,22 @@ def derive_events(
     event that is addressed to the mailbox itself is as it is: a ping, say."""
     direct = tuple(event for event in entry.events if event.to == mailbox)
     for endpoint in list_listeners(registry, outbox):
-        if endpoint_mailbox(endpoint.id) == mailbox and endpoint.created_at <= entry.at:
+        if endpoint_mailbox(endpoint.id) == mailbox:
             return direct + tuple(
                 _make_event(type_, mailbox, told, ordinal, outbox)
                 for ordinal, (type_, told) in enumerate(list_canonical(entry))
-                if endpoint.wants(type_)
+                if _hears(endpoint, type_, told)
             )
     return direct
 
 
 def _is_told(endpoint: RegisteredEndpoint, entry: Entry) -> bool:
-    return endpoint.created_at <= entry.at and any(
-        endpoint.wants(type_) for type_, _ in list_canonical(entry)
-    )
+    return any(_hears(endpoint, type_, told) for type_, told in list_canonical(entry))
+
+
+def _hears(endpoint: RegisteredEndpoint, type_: str, told: Event) -> bool:
+    """Tell whether an endpoint has asked for an event, and was there when it happened."""
+    return endpoint.wants(type_) and endpoint.created_at <= told.at
 
 
 def _make_event(type_: str, mailbox: str, told: Event, ordinal: int, outbox: Outbox) -> Event:

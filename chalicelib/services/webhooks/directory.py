@@ -82,5 +82,13 @@ class KnownDirectory:
             return _NONE
 
     def _get_as_of(self, as_of: datetime) -> EndpointRegistry:
-        """Get the registry as of a time, or of now where that is to come."""
+        """Get the registry as of a time, or of now where that is to come.
+
+        A stage that has never had an endpoint pays nothing for them: there it may be as old as what
+        this process knows. So its very first endpoint is heard of by each process in REGISTRY_KEPT;
+        what was committed meanwhile is told with the order's next change.
+        """
+        known = self._known.get_registry()
+        if not known.version:
+            return known
         return self._known.get_registry(min(as_of, self._clock()))
