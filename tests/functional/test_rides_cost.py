@@ -81,6 +81,7 @@ def test_sixty_positions_on_a_trip_are_sixty_writes_and_one_each_half_minute(wor
         _STORE: 60 + on_the_feed,
         _WHO_LISTENS: 60 + 2 * on_the_feed,  # where they are, and the minutes left
         "GetItem orders": on_the_feed,
+        "GetItem webhooks": 2,  # whether an endpoint is to be told: twice a minute at most
     }
     assert posts == 120  # 60 answers, and to the rider at most one a position
     assert len(rider.heard("driver_location_update")) == 60
