@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -46,6 +47,12 @@ class EndpointHealth:
         taken = health.take_turn(endpoint, self._clock())
         self._endpoints.save_endpoint(taken)
         return taken
+
+    def spare_endpoint(self, endpoint: Endpoint) -> None:
+        """Note that an endpoint hangs before its attempts have ended."""
+        if endpoint.slow_until is None:
+            with suppress(Stale):  # another has noted something: it will be seen by the next
+                self._endpoints.save_endpoint(health.take_turn(endpoint, self._clock()))
 
     def note_answer(self, endpoint: Endpoint, answer: Answer) -> None:
         """Write what an answer says of its endpoint, and tell the owner if it is disabled by that.

@@ -169,6 +169,8 @@ class WebhookSender:
         message comes again."""
         with self._in_flight.enter(endpoint.id) as is_entered:
             if not is_entered:
+                if self._in_flight.is_hanging(endpoint.id):
+                    self._health.spare_endpoint(endpoint)  # other processes, too, put off theirs
                 self._put_off(send, self._draw_pause())
                 return
             event = self._find_event(send)

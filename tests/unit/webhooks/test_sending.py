@@ -13,7 +13,7 @@ from chalicelib.domain.events import WEBHOOK_DISABLED
 from chalicelib.domain.webhooks.delivery import Answer, DeliveryStatus, SendDue
 from chalicelib.domain.webhooks.endpoint import EndpointSecret, EndpointStatus
 from chalicelib.domain.webhooks.health import SLOW_AFTER_MS
-from chalicelib.services.webhooks.in_flight import MAX_IN_FLIGHT, InFlight
+from chalicelib.services.webhooks.in_flight import HANGS_AFTER_S, MAX_IN_FLIGHT, InFlight
 from chalicelib.services.webhooks.sending import MAX_KEPT_ATTEMPTS
 from tests.builders import NOW
 from tests.unit.webhooks.town import FAILED, HANGS, OK, SWEEP, Killed, Received, Town, enable
@@ -338,6 +338,29 @@ def test_a_process_has_a_few_attempts_of_one_endpoint_at_once_and_room_for_other
     entered[0].__exit__(None, None, None)
     with in_flight.enter("slow") as is_entered:
         assert is_entered
+
+
+def test_who_finds_a_receiver_hanging_does_not_wait_and_has_it_spared() -> None:
+    now = [100.0]
+    in_flight = InFlight(wait_s=60, clock=lambda: now[0])
+    entered = [in_flight.enter("1") for _ in range(MAX_IN_FLIGHT)]
+    assert all(one.__enter__() for one in entered)
+    now[0] += HANGS_AFTER_S
+    with in_flight.enter("1") as is_entered:
+        assert not is_entered  # and no minute has passed
+    assert in_flight.is_hanging("1")
+    town = answering()
+    town.sender._in_flight = in_flight
+    town.tell()
+    town.run(timedelta(seconds=1))
+    assert town.received == []
+    assert town.endpoints["1"].slow_until is not None
+    for one in entered:
+        one.__exit__(None, None, None)
+    assert not in_flight.is_hanging("1")
+    town.run()
+    assert town.ids() == ["1-1"]
+    assert town.get_endpoint("1").slow_until is None
 
 
 def test_failing_for_long_is_said_and_failing_once_is_not() -> None:
