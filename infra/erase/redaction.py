@@ -25,8 +25,8 @@ from chalicelib.domain.orders.options import NO_OPTIONS
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof, Stop
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Rating
+from infra.erase.told import ERASED, is_told, read_order_id, redact_told
 
-ERASED = "erased"
 _NOWHERE = {"lat": 0.0, "lng": 0.0}
 
 
@@ -137,6 +137,9 @@ class Redaction(msgspec.Struct, frozen=True):
     def redact_event(self, event: Event) -> Event:
         """Return an event of somebody else's log, or of an outbox, without the person."""
         data = self._redact_data(event) if self._concerns_event(event) else event.data
+        if is_told(event):
+            is_theirs = self._concerns_event(event) or read_order_id(event) in self.order_ids
+            data = redact_told(data, self.person_id, self.pseudonym, is_theirs=is_theirs)
         return replace(
             event,
             details=self.redact_details(event.details) if event.details else None,

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.people import Role
+from chalicelib.domain.webhooks.endpoint import endpoint_mailbox
 from chalicelib.store.compression import unpack_json
 from chalicelib.store.tables import (
     MODELS,
@@ -30,6 +32,7 @@ from infra.erase.writer import Busy
 from tests.builders import DEPOT, north_of
 from tests.faults import WRITES, Crash
 from tests.functional.conftest import MakeWorld
+from tests.functional.endpoints import Sends
 from tests.functional.feeds import a_feed, a_profile
 from tests.functional.kitchen import Kitchen, Plain, an_owner, placed
 from tests.functional.kitchen import a_driver as a_food_driver
@@ -79,7 +82,7 @@ TRACES = (
 @pytest.fixture
 def stage(make_world: MakeWorld) -> World:
     """A world whose payment provider has a secret."""
-    return make_world(settings={"payment_webhook_secret": PROVIDER})
+    return make_world(settings={"payment_webhook_secret": PROVIDER}, webhook_queue=Sends())
 
 
 def plain(value: Any) -> Any:
@@ -230,6 +233,9 @@ LIVES: dict[str, Callable[[World], None]] = {
 
 @pytest.mark.parametrize("life", sorted(LIVES))
 def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
+    # Whose log tells more of everybody than any person's.
+    form = {"url": "https://93.184.215.14/hook", "events": ["*", "courier.position"]}
+    assert stage.post("/v1/webhooks", form, stage.admin()).status == 201
     LIVES[life](stage)
     stage.pass_time(LONG)
     before = {table for table, _ in traces(stage)}
@@ -239,6 +245,9 @@ def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
     tool = eraser(stage)
     done = counts(list(tool.run()))
     assert traces(stage) == []
+    (endpoint,) = stage.waybill.webhooks.list_endpoints(stage.admin().actor)
+    bodies = [render_body(event) for event in log_of(endpoint_mailbox(endpoint.id))]
+    assert len(bodies) >= 10
     assert done["orders"] >= 3
     assert done["histories"] >= 1
     assert done["people"] == 1
