@@ -88,6 +88,7 @@ EVENTS: dict[str, Event] = {
     "refund_due": told(
         events.REFUND_DUE, "15:10:00", data={"payment_id": "pay_456", "amount_minor": 118_00}
     ),
+    "payment_due": told(events.PAYMENT_DUE, "15:10:00", data={"amount_minor": 4_00}),
     "earning_recorded": told(
         events.EARNING_RECORDED,
         "14:30:00",
@@ -211,7 +212,7 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
     assert set(TYPE_BY_NAME) == set(EVENTS)
-    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 22
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 23
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))

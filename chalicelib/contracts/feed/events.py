@@ -333,6 +333,9 @@ EVENT_KINDS: dict[str, EventKind] = {
     events.REFUND_DUE: EventKind(
         "refund_due", feed_money.render_refund_due, level=HIGH, source="payment_service"
     ),
+    events.PAYMENT_DUE: EventKind(
+        "payment_due", feed_money.render_payment_due, level=HIGH, source="payment_service"
+    ),
     events.DELIVERY_RETURNED: EventKind(
         "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"
     ),
