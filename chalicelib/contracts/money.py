@@ -36,11 +36,13 @@ def render_price(lines: Sequence[PriceLine]) -> dict[str, Any]:
     }
 
 
-def render_refund(order: Order) -> dict[str, Any]:
-    """Render what is to be paid back of an order's payment, or was; {} where nothing is."""
+def render_settlement(order: Order) -> dict[str, Any]:
+    """Render what is still due of an order's price, and what is to be paid back of its payment, or
+    was; {} where it was paid as it is, or not at all."""
     refund = order.refund
+    due = {"due": {"amount": to_major_units(order.due_minor)}} if order.due_minor else {}
     if refund is None:
-        return {}
+        return due
     shown = {"payment_id": refund.payment_id, "amount": to_major_units(refund.amount_minor)}
     if refund.refunded_at is None:
         return {"refund_due": shown}

@@ -13,7 +13,7 @@ import msgspec
 
 from chalicelib.contracts.base import omit_none, read_text
 from chalicelib.contracts.moments import format_iso, read_rfc3339
-from chalicelib.contracts.money import render_price, render_refund
+from chalicelib.contracts.money import render_price, render_settlement
 from chalicelib.contracts.proof import read_proof_rules, render_proof
 from chalicelib.contracts.reasons import render_reason
 from chalicelib.domain.money.pricing import list_price_lines
@@ -115,7 +115,7 @@ def render_order_options(order: Order) -> dict[str, Any]:
             parent_id=str(order.parent_id) if order.parent_id else None,
             external_id=options.external_id,
             metadata=options.metadata or None,
-            **render_refund(order),
+            **render_settlement(order),
             price=render_price(list_price_lines(order)) if _has_price(order) else None,
             **render_windows(options.windows),
             proof=render_proof(order),

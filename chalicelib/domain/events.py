@@ -27,6 +27,8 @@ ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
 ORDER_TIPPED = "order_tipped"  # to the courier; in no contract's words: their wallet tells
 ORDER_CHARGED = "order_charged"  # likewise: it ended with a fee
+# To the customer, in no contract's words: it had a price, and was called off while it was scheduled
+ORDER_CALLED_OFF = "order_called_off"
 # To the customer and, of what a merchant has made, to the merchant:
 ORDER_RELEASED = "order_released"  # its courier gave it back before the pickup
 # It could not be picked up or handed over; the status says what follows.
@@ -60,7 +62,9 @@ PAYOUT_COMPLETED = "payout_completed"
 PAYMENT_INITIATED = "payment_initiated"
 PAYMENT_COMPLETED = "payment_completed"
 PAYMENT_FAILED = "payment_failed"
-REFUND_DUE = "refund_due"  # of an order: it was paid beyond what it costs
+# Of an order that has ended, to its customer:
+REFUND_DUE = "refund_due"  # more was paid than it costs
+PAYMENT_DUE = "payment_due"  # less was
 # To the owner of a webhook endpoint: it is sent to no more
 WEBHOOK_DISABLED = "webhook_disabled"
 # Orders that are called out to the couriers near by
@@ -73,14 +77,16 @@ MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 
 CRITICAL = frozenset({PAYMENT_FAILED})  # kept in an index of their own (spec 003)
-# More follows: its courier is released, and earns; what it owes is booked; what was paid beyond its
-# price is noted.
+# More follows: its courier is released, and earns; what it owes is booked; what was paid more or
+# less than its price is noted.
 FOLLOWED_UP = frozenset(
     {
         ORDER_DELIVERED,
         ORDER_TIPPED,
         ORDER_CHARGED,
         ORDER_CANCELLED,
+        ORDER_CALLED_OFF,
+        ORDER_UNSERVED,
         DELIVERY_FAILED,
         PAYMENT_COMPLETED,
     }

@@ -20,7 +20,7 @@ from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
-from chalicelib.services.money.refunds import Refunds
+from chalicelib.services.money.settlements import Settlements
 from chalicelib.services.money.tips import Tips
 from chalicelib.services.orders.amending import OrderAmendments
 from chalicelib.services.orders.chat import ChatService
@@ -68,7 +68,7 @@ class Services(msgspec.Struct, frozen=True):
     event_history: EventHistory
     payouts: Payouts
     tips: Tips
-    refunds: Refunds
+    settlements: Settlements
     payments: Payments
     quotes: QuoteService
     profiles: Profiles

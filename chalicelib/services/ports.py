@@ -219,11 +219,19 @@ class PaymentStore(Protocol):
 
     def get_attempt(self, order_id: int, attempt: int) -> Payment | None: ...
     def get_latest(self, order_id: int) -> Payment | None: ...
+    def list_attempts(self, order_id: int) -> list[Payment]:
+        """List all attempts to pay for an order, the oldest first."""
+
     def commit_payment(
-        self, before: Payment | None, after: Payment, key: RequestKey | None = None
+        self,
+        before: Payment | None,
+        after: Payment,
+        key: RequestKey | None = None,
+        order_version: int | None = None,
     ) -> None:
-        """Write an attempt, with the key of its request. Raises Stale if it is not `before` (None:
-        if it is there), or if the key is used."""
+        """Write an attempt, with the key of its request, if its order has that version still.
+        Raises Stale if it is not `before` (None: if it is there), the order has another version, or
+        the key is used."""
 
 
 class ProofBucket(Protocol):

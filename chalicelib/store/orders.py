@@ -28,7 +28,7 @@ from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cance
 from chalicelib.store.keys import KeyPut, make_key_put
 from chalicelib.store.listings import ListingWriter
 from chalicelib.store.shards import read_in_turns
-from chalicelib.store.tables import SHARDS, OrderRow
+from chalicelib.store.tables import SHARDS, OrderRow, PaymentRow
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +80,14 @@ class OrderTable:
         no race lost. (A transaction carries a token for that, which not every engine knows; so its
         conditions allow for it, too.)
 
-        The keys that an order names are written with it.
+        The keys that an order names are written with it, and only if its `unpaid_attempt` has not
+        begun: whoever begins to pay looks at the order's version in the same way, so that a price
+        and what is paid of it never change side by side.
 
-        Raises Stale if the order, or the courier released, changed meanwhile; KeyTaken if one of
-        its keys is used; CourierTaken if the courier to claim is not free; CourierContended if
-        nothing but their row hinders it, which another write holds or which is throttled. Nothing
-        is written then.
+        Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
+        if one of its keys is used; CourierTaken if the courier to claim is not free;
+        CourierContended if nothing but their row hinders it, which another write holds or which is
+        throttled. Nothing is written then.
         """
         row = encode_order(order, self._kept_for)
         is_unchanged: Condition = (
@@ -94,14 +96,16 @@ class OrderTable:
         is_unchanged |= OrderRow.commit == row.commit
         released_id = stored.occupied_courier_id if stored else None
         claimed_id = order.occupied_courier_id
-        if not order.keys and (released_id == claimed_id or order.status is Status.DONE):
+        is_single = released_id == claimed_id or order.status is Status.DONE
+        if is_single and not order.keys and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
             return
         claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
         release = make_release(released_id, order.id, order.updated_at) if released_id else None
         now, stream = order.updated_at, order_stream(order.id)
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
-        self._commit_together(row, is_unchanged, keys, claim, release)
+        attempt = order.unpaid_attempt
+        self._commit_together(row, is_unchanged, keys, claim, release, attempt)
 
     def _commit_together(
         self,
@@ -110,9 +114,10 @@ class OrderTable:
         keys: Sequence[KeyPut],
         claim: RowUpdate | None,
         release: RowUpdate | None,
+        unpaid_attempt: int | None,
     ) -> None:
-        """Write an order, its keys and its couriers in one transaction. Raises as commit_order
-        does."""
+        """Write an order, its keys and its couriers in one transaction, unless an attempt to pay is
+        there. Raises as commit_order does."""
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(row, condition=is_unchanged)
@@ -121,6 +126,11 @@ class OrderTable:
                 for update in (claim, release):
                     if update:
                         write.update(update.row, actions=update.actions, condition=update.condition)
+                if unpaid_attempt is not None:
+                    is_unpaid: Condition = PaymentRow.order_id.does_not_exist()
+                    write.condition_check(
+                        PaymentRow, row.order_id, unpaid_attempt, condition=is_unpaid
+                    )
         except TransactWriteError as error:
             reasons = read_cancellation(error)
             if reasons is None:
@@ -183,7 +193,7 @@ def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdat
 
 def _explain_refusal(reasons: list[str], keys: int, claim: RowUpdate | None) -> Exception:
     """Tell from the reason of each write of a transaction, in the order in which they were added
-    (order, so many keys, claim, release; "": it was fine), what the caller has to do next."""
+    (order, so many keys, claim, release, payment; "": it was fine), what the caller does next."""
     of_order, of_couriers = reasons[: 1 + keys], reasons[1 + keys :]
     if CONDITION_FAILED in of_order[1:]:
         return KeyTaken()
@@ -204,7 +214,8 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
     row = OrderRow(
         order_id=order.id,
         version=order.version,
-        doc=pack(replace(order, keys=())),  # rows of their own, and of no use later
+        # The keys are rows of their own; neither they nor the attempt are of use later.
+        doc=pack(replace(order, keys=(), unpaid_attempt=None)),
         commit=uuid4().hex,
     )
     if not order.is_terminal and order.status is not Status.SCHEDULED:

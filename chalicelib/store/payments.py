@@ -11,8 +11,9 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.request_keys import RequestKey
-from chalicelib.store.keys import save_with_key
-from chalicelib.store.tables import PaymentRow
+from chalicelib.store.conditional import transaction
+from chalicelib.store.keys import make_key_put, save_with_key
+from chalicelib.store.tables import OrderRow, PaymentRow
 
 
 class PaymentTable:
@@ -36,11 +37,20 @@ class PaymentTable:
         )
         return next((_decode_payment(row) for row in rows), None)
 
+    def list_attempts(self, order_id: int) -> list[Payment]:
+        """Read all attempts to pay for an order, the oldest first, strongly consistent."""
+        return list(map(_decode_payment, PaymentRow.query(order_id, consistent_read=True)))
+
     def commit_payment(
-        self, before: Payment | None, after: Payment, key: RequestKey | None = None
+        self,
+        before: Payment | None,
+        after: Payment,
+        key: RequestKey | None = None,
+        order_version: int | None = None,
     ) -> None:
         """Write `after` if the attempt is still `before` (None: not there), with the key of the
-        request that began it. Raises Stale."""
+        request that began it, and if its order has `order_version` still (None: whichever).
+        Raises Stale."""
         is_before = (
             PaymentRow.version == before.version if before else PaymentRow.order_id.does_not_exist()
         )
@@ -52,8 +62,16 @@ class PaymentTable:
             commit=uuid4().hex,
         )
         is_unchanged: Condition = is_before | (PaymentRow.commit == row.commit)
-        now = after.initiated_at
-        save_with_key(self._connection, row, is_unchanged, key, after.outbox.stream, now)
+        now, target = after.initiated_at, after.outbox.stream
+        if order_version is None:
+            save_with_key(self._connection, row, is_unchanged, key, target, now)
+            return
+        with transaction(self._connection) as write:
+            write.save(row, condition=is_unchanged)
+            is_priced: Condition = OrderRow.version == order_version
+            write.condition_check(OrderRow, after.order_id, condition=is_priced)
+            if key:
+                make_key_put(key, target, now, row.commit).add_to(write)
 
 
 def _decode_payment(row: PaymentRow) -> Payment:

@@ -24,7 +24,7 @@ from chalicelib.wiring.money import (
     MoneyServices,
     build_fees,
     build_money,
-    build_refunds,
+    build_settlements,
     build_tips,
 )
 from chalicelib.wiring.orders import OrderServices, build_orders
@@ -91,7 +91,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     """Put what the edge calls into one hand."""
     messaging, money = rooms.messaging, rooms.money
     dispatch, orders = rooms.dispatch, rooms.orders
-    refunds = build_refunds(parts, dispatch)
+    settlements = build_settlements(parts, dispatch)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -114,7 +114,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         payments=money.payments,
         payouts=money.payouts,
         tips=build_tips(parts, dispatch),
-        refunds=refunds,
+        settlements=settlements,
         quotes=money.quotes,
         profiles=rooms.people.profiles,
         restaurants=rooms.people.restaurants,
@@ -127,7 +127,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         fanout=messaging.fanout,
         welcome=rooms.greeting,
         wakeup_handler=build_wakeup_handler(
-            parts, messaging, money, dispatch, rooms.greeting, refunds, rooms.webhooks
+            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),

@@ -15,7 +15,7 @@ from chalicelib.services.money.earnings import Earnings
 from chalicelib.services.money.payments import Payments
 from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
-from chalicelib.services.money.refunds import Refunds
+from chalicelib.services.money.settlements import Settlements
 from chalicelib.services.money.tips import Tips
 from chalicelib.services.money.wallets import WalletService
 from chalicelib.settings import Settings
@@ -71,9 +71,9 @@ def build_tips(parts: Parts, dispatch: DispatchServices) -> Tips:
     return Tips(dispatch.orders, parts.request_keys, parts.clock)
 
 
-def build_refunds(parts: Parts, dispatch: DispatchServices) -> Refunds:
-    """Build the service of refunds: they are noted on their order, so after dispatch."""
-    return Refunds(parts.orders, parts.payments, dispatch.orders, parts.clock)
+def build_settlements(parts: Parts, dispatch: DispatchServices) -> Settlements:
+    """Build the service of settlements: they are noted on their order, so after dispatch."""
+    return Settlements(parts.orders, parts.payments, dispatch.orders, parts.clock)
 
 
 def _build_quotes(settings: Settings, parts: Parts) -> QuoteService:

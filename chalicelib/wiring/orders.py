@@ -128,7 +128,7 @@ def _build_amendments(
         dispatch.sequential,
         {"ride": partial(estimate_anew, tariffs=tracking.tariffs)},
         money.quotes.redeem_quote,
-        money.payments.has_begun,
+        money.payments.find_free_attempt,
         parts.clock,
     )
 

@@ -62,6 +62,7 @@ class Replacements(TypedDict, total=False):
     orders: ports.OrderStore | None
     histories: ports.HistoryStore | None
     wallets: ports.WalletStore | None
+    payments: ports.PaymentStore | None
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     endpoints: ports.EndpointStore | None
@@ -142,7 +143,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         mailboxes=given.get("mailboxes") or MailboxTable(),
         counters=CounterTable(threads),
         wallets=given.get("wallets") or WalletTable(database),
-        payments=PaymentTable(database),
+        payments=given.get("payments") or PaymentTable(database),
         endpoints=endpoints,
         deliveries=given.get("deliveries") or DeliveryTable(clock),
         webhook_client=(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.services.messaging.greeting import GreetingService
-from chalicelib.services.money.refunds import Refunds
+from chalicelib.services.money.settlements import Settlements
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
@@ -37,7 +37,7 @@ def build_wakeup_handler(
     money: MoneyServices,
     dispatch: DispatchServices,
     greeting: GreetingService,
-    refunds: Refunds,
+    settlements: Settlements,
     webhooks: WebhookServices,
 ) -> WakeupHandler:
     """Build the service that handles each wakeup."""
@@ -48,7 +48,7 @@ def build_wakeup_handler(
             dispatch.orders.release_if_delivered,
             money.earnings.book_if_delivered,
             money.debts.book_if_told,
-            refunds.note_if_told,
+            settlements.settle_if_told,
         ),
         dispatch.sequential,
         NoShowNotices(parts.orders, dispatch.orders, parts.clock),

@@ -11,6 +11,7 @@ from chalicelib.store.orders import OrderTable
 from chalicelib.store.wallets import WalletTable
 from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import Engine, MakeWorld
+from tests.functional.test_history import history_of
 from tests.functional.test_money import SECRET, balance_of, ledger_of, pay
 from tests.functional.test_tips import tip
 from tests.functional.world import Answer, Someone, World
@@ -46,6 +47,7 @@ def test_to_cancel_once_accepted_costs_and_is_the_couriers(charging: World) -> N
     assert cancel(charging, order_id, cara).body == answer.body
     charging.pass_time(60)
     assert balance_of(charging, "dan") == 20_00
+    assert history_of(charging, order_id, cara)[-1]["price"] == 20
     order_id = accepted(charging, cara, dan, "arrived")
     cancel(charging, order_id, cara)
     assert balance_of(charging, "dan") == 50_00

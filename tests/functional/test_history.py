@@ -597,3 +597,28 @@ def test_who_loses_the_race_for_the_end_leaves_no_trace_in_the_history(stage: St
         "admin ada: cancel, in_transit > cancelled"
     )
     assert len(list(HistoryRow.query(int(stage.order_id)))) == 2
+
+
+def test_a_tip_is_told_after_the_end_to_who_has_part_in_it(engine_world: World) -> None:
+    """Who, when and how much; it comes once the history is archived, and writes nothing more."""
+    world = engine_world
+    eve, cara = world.courier("eve", north_of(DEPOT, 50)), world.customer()
+    order_id = world.place(cara)["id"]
+    dan = world.courier("dan", north_of(DEPOT, 100))
+    assert world.step("decline", order_id, eve).status == 200
+    deliver(world, order_id, dan)
+    before = {by.id: history_of(world, order_id, by) for by in (cara, dan, eve, world.admin())}
+    tips = []
+    for amount in (5, 2.5):
+        world.pass_time(3600)
+        tips.append({"at": f"{world.clock.now:%Y-%m-%dT%H:%M:%S}.000Z", "price": amount})
+        answer = world.post(f"/v1/orders/{order_id}/tip", {"amount": amount}, cara)
+        assert answer.status == 201
+    same = {"actor": {"role": "customer", "id": "cara"}, "from": "done", "to": "done"}
+    expected = [{**same, "step": "tip", **tip} for tip in tips]
+    for by in (cara, dan, world.admin()):
+        assert history_of(world, order_id, by) == before[by.id] + expected
+    assert history_of(world, order_id, eve) == before["eve"]
+    assert len(list(HistoryRow.query(int(order_id)))) == 1
+    world.pass_time(91 * 24 * 3600)
+    assert history_of(world, order_id)[-2:] == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -81,3 +82,25 @@ def test_a_payment_of_the_fee_is_no_refund(paying: World) -> None:
     assert webhook(paying, payment["id"], status="completed").status == 200
     paying.pass_time(60)
     assert "refund_due" not in paying.get(f"/v1/orders/{order_id}", cara).body
+
+
+def test_ends_and_payments_side_by_side_are_settled(make_engine_world: MakeWorld) -> None:
+    """Whichever comes first, and whether or not it was paid at all before the end."""
+    world = make_engine_world(settings=SETTINGS)
+    cara = world.customer("cara")
+    found = []
+    for courier_id in ("dan", "eve", "fay"):
+        dan = world.courier(courier_id)
+        order_id = a_quoted_order(world, cara, dan)
+        found.append((order_id, pay(world, cara, order_id).body))
+    with ThreadPoolExecutor(6) as pool:
+        ends = [pool.submit(cancel, world, order_id, cara) for order_id, _ in found]
+        words = [
+            pool.submit(webhook, world, payment["id"], status="completed") for _, payment in found
+        ]
+    assert {one.result().status for one in (*ends, *words)} == {200}
+    world.pass_time(60)
+    for order_id, payment in found:
+        due = {"payment_id": payment["id"], "amount": round(payment["amount"] - 20, 2)}
+        assert world.get(f"/v1/orders/{order_id}", cara).body["refund_due"] == due
+        assert pay(world, cara, order_id).status == 409

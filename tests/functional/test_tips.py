@@ -110,14 +110,14 @@ def test_tips_side_by_side_are_each_booked_once(make_engine_world: MakeWorld) ->
 @pytest.mark.parametrize("which", ["orders", "wallets"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_tip_survives_a_death(
-    make_world: MakeWorld, dynamo: Engine, which: str, when: str
+    make_engine_world: MakeWorld, engine: Engine, which: str, when: str
 ) -> None:
     """Whatever was committed is booked by the wakeup, and what the client sends again once."""
     parts: dict[str, Any] = {
-        "orders": CrashingProxy(OrderTable(dynamo.connection)),
-        "wallets": CrashingProxy(WalletTable(dynamo.connection)),
+        "orders": CrashingProxy(OrderTable(engine.connection)),
+        "wallets": CrashingProxy(WalletTable(engine.connection)),
     }
-    world = make_world(**parts)
+    world = make_engine_world(**parts)
     dan, cara = world.courier("dan"), world.customer("cara")
     order_id = deliver(world, cara, dan)
     world.pass_time(60)

@@ -97,6 +97,7 @@ EVENTS: dict[str, Event] = {
     "refund_due": told(
         events.REFUND_DUE, "15:10:00", data={"payment_id": "pay_456", "amount_minor": 118_00}
     ),
+    "payment_due": told(events.PAYMENT_DUE, "15:10:00", data={"amount_minor": 4_00}),
     "earning_recorded": told(
         events.EARNING_RECORDED,
         "14:30:00",

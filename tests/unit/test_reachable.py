@@ -11,7 +11,10 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
+from chalicelib.domain import events
 from chalicelib.domain.events import Event
+from chalicelib.domain.money.fees import CancelFee, FeePolicy
+from chalicelib.domain.money.pricing import compute_final_price, is_price_final
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
@@ -28,7 +31,9 @@ from chalicelib.domain.orders.search_plan import Schedule, SearchPlan
 from chalicelib.domain.orders.waiting import find_waiting_since
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.people import SYSTEM, Actor, Role
+from chalicelib.domain.price_lines import BASE, PriceLine
 from chalicelib.errors import Conflict, Forbidden, NotFound
+from chalicelib.services.money.settlements import find_order_to_settle
 from tests.builders import NOW, a_contact, a_job
 
 LATER = NOW + timedelta(seconds=15)
@@ -49,6 +54,15 @@ HANDS = frozenset(
     {Status.OFFERED, Status.ACCEPTED, Status.AT_PICKUP, Status.IN_TRANSIT, Status.RETURNING}
 )
 MOST_RELEASES = 4  # what is beyond is as what is there
+
+PRICE = (PriceLine(BASE, 100_00),)
+FREE = FeePolicy(return_percent=0)
+CHARGING = FeePolicy(
+    {flow: CancelFee(1_00, 2_00) for flow in FLOWS},
+    dict.fromkeys(FLOWS, 3_00),
+    waiting_minute_minor=4_00,
+    free_waiting=timedelta(0),
+)
 
 
 class Step(NamedTuple):
@@ -259,6 +273,27 @@ def test_nobody_is_a_no_show_before_their_courier_has_waited(flow: str) -> None:
     }
     expected = {"ride": at_pickup, "food": at_dropoff}
     assert said == expected.get(flow, at_pickup | at_dropoff)
+
+
+@pytest.mark.parametrize("policy", [FREE, CHARGING], ids=["free", "charging"])
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_end_at_which_a_price_changes_has_the_payments_looked_at(
+    flow: str, policy: FeePolicy
+) -> None:
+    """By its events alone: nothing else makes the wakeup look. A ride's may change by its fare."""
+    changed = set()
+    for step in walk(flow):
+        before, after = (replace(one, price=PRICE, entries=()) for one in (step.before, step.after))
+        after, charged = policy.charge_end(before, after)
+        is_end = is_price_final(after) and not before.is_terminal
+        if not is_end or compute_final_price(after) == compute_final_price(before):
+            continue
+        told = (*step.told, *charged)
+        assert find_order_to_settle(seal(after, told, NOW).outbox) == after.id, step
+        assert {event.type for event in told} & events.FOLLOWED_UP
+        changed.add(after.status)
+    assert changed >= {Status.CANCELLED}
+    assert (Status.UNSERVED in changed) == (flow in ("food", "ride"))
 
 
 def _may_reattempt(order: Order, actor: Actor) -> bool:

@@ -36,7 +36,7 @@ def ended(status: Status = Status.DONE) -> Order:
 @pytest.mark.parametrize("status", sorted(TERMINAL_STATUSES))
 def test_every_end_with_a_courier_takes_a_tip(status: Status) -> None:
     order, (event,) = add_tip(ended(status), FIVE, NOW + TIPPED_WITHIN)
-    assert order.tips == (FIVE,)
+    assert order.tips == (replace(FIVE, given_at=NOW + TIPPED_WITHIN),)
     assert event.to == "dan"
 
 

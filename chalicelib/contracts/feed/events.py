@@ -347,6 +347,9 @@ EVENT_KINDS: dict[str, EventKind] = {
     events.WEBHOOK_DISABLED: EventKind(
         "webhook_disabled", _render_webhook_disabled, level=HIGH, source="webhook_service"
     ),
+    events.PAYMENT_DUE: EventKind(
+        "payment_due", feed_money.render_payment_due, level=HIGH, source="payment_service"
+    ),
     events.DELIVERY_RETURNED: EventKind(
         "delivery_returned", _render_delivery_returned, level=HIGH, source="delivery_service"
     ),

@@ -112,6 +112,14 @@ def render_refund_due(event: Event) -> Data:
     }
 
 
+def render_payment_due(event: Event) -> Data:
+    """Render that more is to be paid of an order than was. Ours."""
+    return {
+        "order_id": str(event.order_id),
+        "amount": to_major_units(event.data["amount_minor"]),
+    }
+
+
 def render_payment_failed(event: Event) -> Data:
     """Render that an attempt to pay failed."""
     error = event.data.get("error") or "The payment failed."

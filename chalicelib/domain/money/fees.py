@@ -13,10 +13,12 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.money.pricing import compute_way_minor, owes_way
+from chalicelib.domain.events import Event
+from chalicelib.domain.money.pricing import compute_final_price, compute_way_minor, owes_way
 from chalicelib.domain.money.waiting import count_waiting_minutes
-from chalicelib.domain.orders.effects import draft_for_courier
+from chalicelib.domain.orders.effects import draft_for_courier, draft_for_customer
 from chalicelib.domain.orders.flow import Transition
+from chalicelib.domain.orders.history import note_price
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Role
 from chalicelib.domain.price_lines import (
@@ -48,14 +50,22 @@ class FeePolicy(msgspec.Struct, frozen=True):
     def charge_end(self, stored: Order | None, order: Order) -> Transition:
         """Return an order that is about to be written with its fees, if it ends by this write and
         there are any, and the event by which they are booked. It is the same however often asked.
+
+        A scheduled order ends in silence: where it had a price, which may be paid, an event that
+        nobody is told lets that be looked up.
         """
         courier_id = order.courier_id
-        if stored is None or stored.is_terminal or not order.is_terminal or courier_id is None:
+        if stored is None or stored.is_terminal or not order.is_terminal:
+            return order, ()
+        if stored.status is Status.SCHEDULED and order.status is Status.CANCELLED:
+            return order, _draft_silent_end(stored, order)
+        if courier_id is None:
             return order, ()
         fees = self._list_fees(stored, order)
         if not fees:
             return order, ()
         order = replace(order, fees=fees)
+        order = note_price(order, compute_final_price(order).total_minor)
         return order, (
             draft_for_courier(order, events.ORDER_CHARGED, courier_id, order.updated_at),
         )
@@ -97,6 +107,13 @@ class FeePolicy(msgspec.Struct, frozen=True):
         if order.status is not Status.RETURNED:
             return 0
         return (compute_way_minor(order) * self.return_percent + 50) // 100
+
+
+def _draft_silent_end(stored: Order, order: Order) -> tuple[Event, ...]:
+    """Draft the event of a scheduled order that is called off, if it had a price."""
+    if not compute_final_price(stored).total_minor:
+        return ()
+    return (draft_for_customer(order, events.ORDER_CALLED_OFF, order.updated_at),)
 
 
 def _is_by_customer(order: Order) -> bool:

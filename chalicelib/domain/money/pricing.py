@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from chalicelib.domain.details import OrderDetails
+from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.price_lines import BASE, DISTANCE, FARE, ITEMS, TIP, PriceLine, sum_minor
 
@@ -45,10 +46,18 @@ def compute_final_price(order: Order) -> Price:
     return Price(price.goods_minor, price.fee_minor + fees_minor)
 
 
+def is_price_final(order: Order) -> bool:
+    """Say whether what an order costs can't change any more: it has ended, and is none that may be
+    searched for again."""
+    return order.is_terminal and not FLOWS[order.details.flow].transitions[order.status]
+
+
 def owes_way(order: Order) -> bool:
-    """Say whether an order costs what it was placed for: not where that was called off. What could
-    not be handed over was brought all the same."""
-    return order.status not in (Status.CANCELLED, Status.NO_SHOW)
+    """Say whether an order costs what it was placed for: not where that was called off, or nobody
+    came and nobody can be searched for any more. What could not be handed over was brought all the
+    same."""
+    is_given_up = order.status is Status.UNSERVED and is_price_final(order)
+    return order.status not in (Status.CANCELLED, Status.NO_SHOW) and not is_given_up
 
 
 def compute_way_minor(order: Order) -> int:

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from chalicelib.domain.geo import Point
 from chalicelib.domain.people import Actor, Role
 
-# Steps that are no commands.
-PLACE, DEPART, WRONG_PIN, OVERRIDE = "place", "depart", "wrong_pin", "override"
+# Steps that are no commands. A tip is no change either: its order carries it (history_entries.py).
+PLACE, DEPART, WRONG_PIN, OVERRIDE, TIP = "place", "depart", "wrong_pin", "override", "tip"
 
 # So many changes at most an order carries itself: they fit into its one write unit.
 MAX_CARRIED = 16

@@ -86,6 +86,12 @@ def note_position(order: Order, point: Point) -> Order:
     return replace(order, changes=(*earlier, replace(newest, position=round_point(point))))
 
 
+def note_price(order: Order, price_minor: int) -> Order:
+    """Add to the newest change of an order what it costs, where that follows from the step."""
+    *earlier, newest = order.changes
+    return replace(order, changes=(*earlier, replace(newest, price_minor=price_minor)))
+
+
 def _append_change(order: Order, step: str, actor: Actor, now: datetime, **fields: Any) -> Order:
     change = Change(
         after_ms=measure_ms_between(order.placed_at, now),

@@ -12,6 +12,7 @@ from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.changes import (
     OVERRIDE,
     PLACE,
+    TIP,
     Asked,
     Change,
     History,
@@ -56,6 +57,7 @@ class OfferEntry(msgspec.Struct, frozen=True):
 class HistoryEntry(msgspec.Struct, frozen=True):
     """One change. `role` and `actor_id` None: not known, or not to be shown. `lost_by` is the
     courier who had the order before it, or was asked; `courier_id` has it, or is asked, after it.
+    `price_minor` is what the order costs from then on, if that changed; of a tip, its amount.
     `is_on_the_way`: the courier has what is delivered, or is on the way with it."""
 
     at: datetime
@@ -80,8 +82,8 @@ class HistoryEntry(msgspec.Struct, frozen=True):
 
     @property
     def is_end(self) -> bool:
-        """True where no more steps were left after it."""
-        return self.to in _ENDS
+        """True where no more steps were left after it. What comes later ends nothing."""
+        return self.to in _ENDS and self.was != self.to
 
 
 def list_entries(order: Order, history: History, price_minor: int | None) -> list[HistoryEntry]:
@@ -91,7 +93,26 @@ def list_entries(order: Order, history: History, price_minor: int | None) -> lis
     entries = list(_chain_entries(order, changes))
     if entries and entries[0].step == PLACE and entries[0].price_minor is None:
         entries[0] = replace(entries[0], price_minor=price_minor)
-    return _answer_offers(entries)
+    return [*_answer_offers(entries), *_list_tips(order)]
+
+
+def _list_tips(order: Order) -> Iterator[HistoryEntry]:
+    """Make an entry of each tip whose time is known. Tips come after the end, when the changes are
+    archived: they are read from the order, so that to give one writes nothing more. They are the
+    last, as no order that has one can live again."""
+    status = order.status.value
+    for tip in order.tips:
+        if tip.given_at is not None:
+            yield HistoryEntry(
+                at=tip.given_at,
+                step=TIP,
+                was=status,
+                to=status,
+                role=Role.CUSTOMER,
+                actor_id=order.details.customer_id,
+                courier_id=order.courier_id,
+                price_minor=tip.amount_minor,
+            )
 
 
 def _chain_entries(order: Order, changes: Sequence[Change]) -> Iterator[HistoryEntry]:

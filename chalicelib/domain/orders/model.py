@@ -79,7 +79,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     asked again in this search. `no_show_at` is set while its courier waits at a stop: from then on
     a no-show can be said. `parent_id` is the order that this one tries again. `tips` are only added
     to: the place of a tip among them is a part of the key under which it is booked. `fees` came
-    with its end, and are its courier's; `refund` is what was paid beyond its price.
+    with its end, and are its courier's; `refund` is what was paid beyond its price, `due_minor`
+    what is still to be paid of it where less was. `unpaid_attempt` is the attempt to pay that must
+    not have begun when this version is written: its price is another.
     """
 
     id: int
@@ -114,6 +116,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     tips: tuple[Tip, ...] = ()
     fees: tuple[PriceLine, ...] = ()
     refund: Refund | None = None
+    due_minor: int = 0
+    unpaid_attempt: int | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -51,6 +51,6 @@ def add_tip(order: Order, tip: Tip, now: datetime) -> Transition:
         raise Conflict("This order ended more than 24 hours ago.")
     if len(order.tips) >= MAX_TIPS:
         raise Conflict(f"An order takes at most {MAX_TIPS} tips.")
-    order = replace(order, tips=(*order.tips, tip), updated_at=now)
+    order = replace(order, tips=(*order.tips, replace(tip, given_at=now)), updated_at=now)
     event = draft_for_courier(order, events.ORDER_TIPPED, courier_id, now)
     return order, (event,)

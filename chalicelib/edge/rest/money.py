@@ -45,7 +45,7 @@ def apply_payment_result(call: PublicCall, payment_id: str) -> Reply:
     if read_payment_id(body) != payment_id:  # the URL is not signed, the body is
         raise Unauthenticated("The signature is of another payment.")
     if is_refund(body):
-        call.services.refunds.confirm_refund(payment_id)
+        call.services.settlements.confirm_refund(payment_id)
         return render_payment(call.services.payments.get_payment(payment_id))
     payment = call.services.payments.apply_result(payment_id, read_payment_result(body))
     return render_payment(payment)

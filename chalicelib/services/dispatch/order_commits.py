@@ -133,7 +133,7 @@ class OrderWriter:
             order = replace(order, entries=self._keep_undelivered(stored, order))
             order = self._archive.archive_changes(order)
         self._orders.commit_order(stored, order, available_only=available_only)
-        order = replace(order, keys=())  # they are written: the next version has none
+        order = replace(order, keys=(), unpaid_attempt=None)  # they are of this version alone
         self._notify(self._release_if_done, stored, order)
         if events:
             self._relay.deliver_now(order.outbox)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from secrets import token_urlsafe
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from chalicelib.domain.money.payments import (
     PaymentStatus,
     parse_payment_stream,
 )
-from chalicelib.domain.money.pricing import compute_final_price, owes_way
+from chalicelib.domain.money.pricing import compute_final_price, is_price_final, owes_way
+from chalicelib.domain.money.settlements import compute_rest_minor
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Actor
 from chalicelib.domain.request_keys import RequestKey
@@ -65,25 +67,23 @@ class Payments:
         upi_id: str | None,
         key: RequestKey | None = None,
     ) -> MadePayment:
-        """Begin to pay for one's own order; of one that was called off, its fees. Raises NotFound,
-        KeyReused, or Conflict where nothing is to be paid, or it is paid, or being paid."""
+        """Begin to pay for one's own order; of one that was called off, its fees; of one that has
+        ended and costs more than was paid, the rest. Raises NotFound, KeyReused, or Conflict where
+        nothing is to be paid, or it is paid, or being paid."""
         if found := self._find_made(key):
             return MadePayment(found, is_replay=True)
-        order = self._get_own_order(actor, order_id)
-        if not owes_way(order) and not order.fees:
-            raise Conflict("This order was cancelled.")
         draft = Payment(
             order_id=order_id,
             attempt=1,
             customer_id=actor.id,
-            amount_minor=compute_final_price(order).total_minor,
+            amount_minor=0,
             method=method,
             upi_id=upi_id,
             initiated_at=self._clock(),
             token=token_urlsafe(9),
             merchant_id=order.details.merchant_id,
         )
-        return self._outbox_writer.retry_change(lambda: self._insert_unless_paid(draft, key))
+        return self._outbox_writer.retry_change(lambda: self._insert_if_owed(actor, draft, key))
 
     def _tell_repeat(self, latest: Payment, key: RequestKey | None) -> MadePayment:
         """Tell of a payment that is there whether the same request began it, a moment ago."""
@@ -106,10 +106,11 @@ class Payments:
         amount_minor: int | None,
         key: RequestKey | None = None,
     ) -> MadePayment:
-        """Pay for one's own finished order once, or the fees of one that was called off.
+        """Pay for one's own finished order once, or the fees of one that was called off; where less
+        than that was paid, the rest.
 
         Raises NotFound, InvalidTransition before there is something to pay, InvalidInput for an
-        amount that is not the fare, KeyReused.
+        amount that is neither the fare nor the rest, KeyReused.
         """
         if made := self._find_made(key):
             return MadePayment(made, is_replay=True)
@@ -117,12 +118,13 @@ class Payments:
         is_charged = not owes_way(order) and bool(order.fees)
         if order.status is not Status.DONE and not is_charged:
             raise InvalidTransition(order.status.value, "pay", ())
+        attempts = self._store.list_attempts(order_id)
         fare_minor = compute_final_price(order).total_minor
-        if amount_minor not in (None, fare_minor):
+        rest_minor = compute_rest_minor(order, attempts)
+        if amount_minor not in (None, fare_minor, rest_minor):
             raise InvalidInput("The amount is not the fare.", field="amount", fare=fare_minor / 100)
-        latest = self._store.get_latest(order_id)
-        if latest and latest.status is not PaymentStatus.FAILED:
-            return self._tell_repeat(latest, key)
+        if attempts and not _may_begin(order, attempts):
+            return self._tell_repeat(attempts[-1], key)
         try:
             return self.initiate_payment(actor, order_id, method, upi_id, key)
         except Conflict:  # another request began a payment since the look above
@@ -157,10 +159,13 @@ class Payments:
             raise NotFound("There is no such payment.")
         return found
 
-    def has_begun(self, order_id: int) -> bool:
-        """Say whether an order is paid or is being paid."""
+    def find_free_attempt(self, order_id: int) -> int | None:
+        """Find the number of the next attempt to pay for an order, which has not begun; None where
+        it is paid, or being paid."""
         latest = self._store.get_latest(order_id)
-        return latest is not None and latest.status is not PaymentStatus.FAILED
+        if latest is None:
+            return 1
+        return latest.attempt + 1 if latest.status is PaymentStatus.FAILED else None
 
     def get_payment_status(self, order: Order) -> str:
         """Say whether an order is paid, pending or failed."""
@@ -173,26 +178,53 @@ class Payments:
             raise NotFound("There is no such order.")
         return order
 
-    def _insert_unless_paid(self, draft: Payment, key: RequestKey | None) -> MadePayment:
-        """Write a new payment as the order's next attempt. Raises Conflict where the order is paid,
-        or being paid; Stale where another attempt came first."""
-        latest = self._store.get_latest(draft.order_id)
-        if latest and latest.token == draft.token:
-            return MadePayment(latest)  # an earlier try wrote it, and got no answer
+    def _insert_if_owed(self, actor: Actor, draft: Payment, key: RequestKey | None) -> MadePayment:
+        """Write a new payment as the order's next attempt, of what is owed now. Raises what
+        initiate_payment raises; Stale where another attempt or a change of the price came first."""
+        attempts = self._store.list_attempts(draft.order_id)
+        if attempts and attempts[-1].token == draft.token:
+            return MadePayment(attempts[-1])  # an earlier try wrote it, and got no answer
         if found := self._find_made(key):
             return MadePayment(found, is_replay=True)  # at the same moment
-        if latest and latest.status is not PaymentStatus.FAILED:
-            raise Conflict("This order is paid, or being paid.", payment_id=latest.id)
-        attempt = latest.attempt + 1 if latest else 1
-        payment = payments.initiate_payment(replace(draft, attempt=attempt))
-        self._commit_payment(None, payment, key)
+        order = self._get_own_order(actor, draft.order_id)
+        if not owes_way(order) and not order.fees:
+            raise Conflict("This order was cancelled.")
+        if not _may_begin(order, attempts):
+            raise Conflict("This order is paid, or being paid.", payment_id=attempts[-1].id)
+        numbered = replace(
+            draft,
+            attempt=len(attempts) + 1,
+            amount_minor=compute_rest_minor(order, attempts),
+        )
+        payment = payments.initiate_payment(numbered)
+        # Only a scheduled order may be given another price by its customer. A price that changes as
+        # an order ends is looked at once it has, beside what was paid (settlements.py).
+        is_amendable = order.status is Status.SCHEDULED
+        self._commit_payment(None, payment, key, order.version if is_amendable else None)
         return MadePayment(payment)
 
     def _commit_payment(
-        self, before: Payment | None, after: Payment, key: RequestKey | None = None
+        self,
+        before: Payment | None,
+        after: Payment,
+        key: RequestKey | None = None,
+        order_version: int | None = None,
     ) -> None:
         def write(entries: tuple[Entry, ...]) -> None:
-            self._store.commit_payment(before, replace(after, entries=entries), key)
+            payment = replace(after, entries=entries)
+            self._store.commit_payment(before, payment, key, order_version)
 
         told = before.outbox if before else replace(after.outbox, entries=())
         self._outbox_writer.commit_outbox(told, after.outbox, write)
+
+
+def _may_begin(order: Order, attempts: Sequence[Payment]) -> bool:
+    """Say whether another payment may begin: none has, or the last has failed; or all that began
+    have ended, and the order as it has ended costs more than was paid."""
+    if not attempts:
+        return True
+    if attempts[-1].status is PaymentStatus.INITIATED:
+        return False
+    if not any(one.status is PaymentStatus.COMPLETED for one in attempts):
+        return True
+    return is_price_final(order) and compute_rest_minor(order, attempts) > 0

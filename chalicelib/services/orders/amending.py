@@ -33,7 +33,8 @@ Estimate = Callable[[OrderDetails], OrderDetails]
 
 class OrderAmendments:
     """Changes scheduled orders. `estimates` has, by flow, what is estimated as an order is placed,
-    and so anew as it changes."""
+    and so anew as it changes; `find_free_attempt` the number of the next attempt to pay for an
+    order, None where one has begun."""
 
     def __init__(
         self,
@@ -41,14 +42,14 @@ class OrderAmendments:
         dispatch: SequentialDispatch,
         estimates: Mapping[str, Estimate],
         redeem_quote: RedeemQuote,
-        has_payment: Callable[[int], bool],
+        find_free_attempt: Callable[[int], int | None],
         clock: Clock,
     ) -> None:
         self._writer = writer
         self._dispatch = dispatch
         self._estimates = estimates
         self._redeem_quote = redeem_quote
-        self._has_payment = has_payment
+        self._find_free_attempt = find_free_attempt
         self._clock = clock
 
     def amend_order(
@@ -85,23 +86,29 @@ class OrderAmendments:
         windows = amendment.options.windows
         check_windows(windows, now)
         details, price = self._price_anew(stored, amendment)
-        self._check_payment(stored, details, price)
+        unpaid_attempt = self._check_payment(stored, details, price)
         if (details, amendment.options, price) == (stored.details, stored.options, stored.price):
             return stored
         active_at = self._dispatch.schedules.compute_activation(windows, now)
         command = commands.Amend(details, amendment.options, active_at, price)
         order, events = advance_order(stored, command, actor, now)
+        order = replace(order, unpaid_attempt=unpaid_attempt)
         if active_at is None:
             return self._dispatch.activate_order(stored, order, events)
         return self._writer.commit_order(stored, order, events)
 
     def _check_payment(
         self, stored: Order, details: OrderDetails, price: tuple[PriceLine, ...]
-    ) -> None:
-        """Refuse another price for an order that is paid by the one it has. Raises Conflict."""
+    ) -> int | None:
+        """Refuse another price for an order that is paid by the one it has; return the attempt to
+        pay that must not have begun when another price is written. Raises Conflict."""
         after = compute_final_price(replace(stored, details=details, price=price))
-        if after != compute_final_price(stored) and self._has_payment(stored.id):
+        if after == compute_final_price(stored):
+            return None
+        attempt = self._find_free_attempt(stored.id)
+        if attempt is None:
             raise Conflict("This order is paid, or being paid: its price can't change.")
+        return attempt
 
     def _price_anew(
         self, stored: Order, amendment: Amendment
