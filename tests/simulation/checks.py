@@ -13,7 +13,8 @@ from chalicelib.domain.money import earnings, wallets
 from chalicelib.domain.money.debts import list_debts
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.payouts import Payout, PayoutStatus
-from chalicelib.domain.money.refunds import compute_refund_minor
+from chalicelib.domain.money.pricing import is_price_final
+from chalicelib.domain.money.settlements import compute_rest_minor
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.orders.changes import History, append_changes
 from chalicelib.domain.orders.history_entries import list_entries
@@ -225,19 +226,27 @@ def a_tip_is_given_once(town: Town) -> Iterator[str]:
 
 def what_was_paid_beyond_the_price_is_paid_back(town: Town) -> Iterator[str]:
     """To the last coin, once; and nothing else is."""
-    paid = {p.order_id: p for p in _payments(town) if p.status is PaymentStatus.COMPLETED}
     told = Counter(
         fact.event.order_id
         for fact in town.history.facts.values()
         if fact.event.type == events.REFUND_DUE
     )
     for order in town.history.orders.values():
-        due_minor = compute_refund_minor(order, paid.get(order.id))
+        due_minor = _compute_refund_minor(town, order)
         noted = order.refund
         if (noted.amount_minor if noted else 0) != due_minor or told[order.id] != bool(due_minor):
             yield f"{_brief(order)}: {due_minor} is due, {noted}, told {told[order.id]} times"
         if f"refund {order.id}" in town.history.confirmed and not (noted and noted.refunded_at):
             yield f"{_brief(order)}: the bank's word of its refund was taken and is not there"
+
+
+def _compute_refund_minor(town: Town, order: Order) -> int:
+    """Compute what was paid beyond an order's price, 0 before that is final."""
+    payments = [payment for payment in _payments(town) if payment.order_id == order.id]
+    is_paid = any(payment.status is PaymentStatus.COMPLETED for payment in payments)
+    if not is_paid or not is_price_final(order):
+        return 0
+    return max(0, -compute_rest_minor(order, payments))
 
 
 def _delivered(town: Town) -> list[Order]:

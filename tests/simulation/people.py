@@ -366,7 +366,7 @@ class Bank(Somebody):
         """Say of refunds that they are paid back."""
         for order in list(self.town.history.orders.values()):
             if order.refund and order.refund.refunded_at is None and self.may(0.5):
-                confirm = self.town.waybill.refunds.confirm_refund
+                confirm = self.town.waybill.settlements.confirm_refund
                 if self.insist("refund", confirm, order.refund.payment_id).ok:
                     self.town.history.confirmed.add(f"refund {order.id}")
 

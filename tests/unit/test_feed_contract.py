@@ -221,7 +221,7 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
     assert set(TYPE_BY_NAME) == set(EVENTS)
-    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 23
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 24
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))

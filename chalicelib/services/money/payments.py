@@ -81,7 +81,6 @@ class Payments:
             upi_id=upi_id,
             initiated_at=self._clock(),
             token=token_urlsafe(9),
-            merchant_id=order.details.merchant_id,
         )
         return self._outbox_writer.retry_change(lambda: self._insert_if_owed(actor, draft, key))
 
@@ -195,6 +194,7 @@ class Payments:
             draft,
             attempt=len(attempts) + 1,
             amount_minor=compute_rest_minor(order, attempts),
+            merchant_id=order.details.merchant_id,
         )
         payment = payments.initiate_payment(numbered)
         # Only a scheduled order may be given another price by its customer. A price that changes as
