@@ -35,8 +35,11 @@ class Peer:
         self._thread.start()
 
     def close(self) -> None:
-        """Serve no more."""
+        """Serve no more: to close a listener alone leaves it open for whoever waits in accept."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._thread.join(5)
 
     def _serve(self) -> None:
         with suppress(OSError):
