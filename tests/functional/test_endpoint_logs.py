@@ -11,8 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from chalicelib import wiring
 from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
+from chalicelib.domain.webhooks.registry import EndpointRegistry
+from chalicelib.services.messaging.endpoints import MAX_TOLD_AT_ONCE
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow
@@ -99,7 +102,6 @@ def test_an_endpoint_hears_of_what_it_asks_for_and_of_its_own(shop: Shop) -> Non
     shop.world.pass_time(60)
     assert told_types("ends") == ["order.delivered"]
     assert told_types("kitchen") == []
-    assert not [call for call in shop.mailboxes.calls if call == "list_critical_events"]
 
 
 def test_an_endpoint_of_which_the_committer_does_not_know_is_told_by_the_wakeup(
@@ -130,6 +132,53 @@ def test_entries_stay_until_an_endpoint_that_nobody_knew_of_has_them(shop: Shop)
     assert told_types() == DELIVERED[2:]
     assert [event.version for event in told()] == [2, 3, 4, 5]
     assert shop.are_all_sent()
+
+
+def test_of_two_lambdas_the_one_that_knows_tells_what_the_other_committed_first(
+    shop: Shop, dynamo: Engine
+) -> None:
+    order_id = shop.place()  # here the registry is read
+    shop.world.clock.advance(1)
+    shop.add_endpoint()
+    shop.step("accept", order_id)
+    assert told_types() == []
+    other = World(
+        dynamo,
+        clock=shop.world.clock,
+        queue=shop.world.queue,
+        gateway=shop.world.gateway,
+        endpoints=shop.registry,
+        webhook_queue=shop.sends,
+    )
+    assert other.step("arrived", order_id, shop.dan).status == 200
+    assert told_types() == ["order.accepted", "order.arrived"]
+    wiring.use(shop.world.waybill)
+    shop.step("picked", order_id)
+    wiring.use(other.waybill)
+    other.pass_time(60)
+    assert told_types() == ["order.accepted", "order.arrived", "order.picked_up"]
+    assert shop.are_all_sent()
+
+
+def test_a_stage_that_never_had_an_endpoint_reads_the_registry_twice_a_minute(shop: Shop) -> None:
+    shop.registry.now = EndpointRegistry()
+    order_id = shop.place()
+    shop.world.pass_time(6)
+    for verb in STEPS:
+        shop.step(verb, order_id)
+        shop.world.pass_time(6)
+    assert shop.registry.reads <= 2
+
+
+def test_a_crowd_of_endpoints_is_told_by_the_wakeup_beyond_a_dozen(shop: Shop) -> None:
+    names = [f"shop-{n}" for n in range(MAX_TOLD_AT_ONCE + 2)]
+    for name in names:
+        shop.registry.add(name, events=("order.accepted",))
+    order_id = shop.place()
+    shop.step("accept", order_id)
+    assert [bool(told(name)) for name in names] == [True] * MAX_TOLD_AT_ONCE + [False] * 2
+    shop.world.pass_time(6)
+    assert {tuple(told_types(name)) for name in names} == {("order.accepted",)}
 
 
 def test_what_happened_before_an_endpoint_was_created_is_not_told(shop: Shop) -> None:

@@ -58,6 +58,7 @@ from chalicelib.services.dispatch.history_archive import HistoryArchive
 from chalicelib.services.messaging.outbox import (
     COMMIT_WITHIN,
     RELAY_AFTER,
+    add_endpoints,
     make_relay_wakeup,
 )
 from chalicelib.services.messaging.relay import OutboxRelay
@@ -184,7 +185,7 @@ class OrderWriter:
             _next_version(stored),
             awaited_until=self._clock() + COMMIT_WITHIN,
             # Which events there will be is not known yet: all endpoints that may hear of them.
-            recipients=(*recipients, *self._relay.list_known_endpoints(order.outbox)),
+            recipients=add_endpoints(recipients, self._relay.list_known_endpoints(order.outbox)),
             is_offer=True,
         )
         offer = self._make_offer_wakeup(order, order.offers_made + 1, expires_at)

@@ -18,6 +18,8 @@ from chalicelib.domain.events import Entry, Event, Outbox
 # How long it takes at most until a registry that is read has every endpoint that was created before
 # a moment: by clocks that differ, and writes that are slow.
 REGISTRY_LAG = timedelta(seconds=3)
+# Whoever commits waits for its deliveries, side by side: endpoints beyond these are the wakeup's.
+MAX_TOLD_AT_ONCE = 12
 
 
 class EndpointDirectory(Protocol):

@@ -72,6 +72,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from secrets import token_urlsafe
 
 from msgspec.structs import replace
@@ -98,6 +99,7 @@ log = logging.getLogger(__name__)
 
 _MAX_BACKLOG = 1000  # events kept for somebody who is offline
 _MAX_SENT = 100  # messages between two looks at the clock
+_MAX_ENDPOINT_ROUNDS = 3  # of steps 2 to 4 under one lease
 _LEASE_TRIES = 4
 
 CountEvents = Callable[[Sequence[Event], Sequence[Event]], None]
@@ -277,12 +279,16 @@ class Mailboxes:
         self._close_stuck(lease)
 
     def _run_steps(self, lease: MailboxLease) -> None:
-        while True:
+        for rounds in count(1):
             self._appender.apply_pending(lease)  # step 2
             self._deliver_events(lease)  # step 3
             if lease.release():  # step 4
                 return
             lease.check_time()
+            # Whoever commits must not go on for all others who commit meanwhile: an endpoint may
+            # hear of every order. The next of them goes on; each has a wakeup of its own.
+            if lease.box.is_endpoints and rounds >= _MAX_ENDPOINT_ROUNDS:
+                raise LeaseEnding
             lease.refresh()
 
     def _deliver_events(self, lease: MailboxLease) -> None:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from chalicelib.domain.events import FOLLOWED_UP, Entry, Event, Outbox
 from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup
 from chalicelib.domain.retries import Retries
+from chalicelib.services.messaging.endpoints import MAX_TOLD_AT_ONCE
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, WakeupSender
 
@@ -40,6 +41,12 @@ def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.to for event in events))
 
 
+def add_endpoints(people: tuple[str, ...], endpoints: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the mailboxes of endpoints to the recipients that a relay wakeup names. Of too many it
+    names nobody: then there is no shortcut."""
+    return (*people, *endpoints) if len(endpoints) <= MAX_TOLD_AT_ONCE else ()
+
+
 def make_relay_wakeup(
     stream: str,
     version: int,
@@ -51,7 +58,7 @@ def make_relay_wakeup(
     mailboxes of those that are told as well."""
     awaited_until = now + COMMIT_WITHIN
     people = relay_shortcut(events)
-    recipients = (*people, *endpoints) if people else ()
+    recipients = add_endpoints(people, endpoints) if people else ()
     wakeup = RelayDue(stream, version, awaited_until, recipients=recipients)
     return wakeup, RELAY_AFTER
 

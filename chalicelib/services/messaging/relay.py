@@ -14,7 +14,12 @@ from chalicelib.domain.events import ORDER_OFFERED, Entry, Outbox
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.domain.webhooks.endpoint import parse_endpoint_id
 from chalicelib.errors import PostFailed, Stale, Unavailable
-from chalicelib.services.messaging.endpoints import REGISTRY_LAG, EndpointDirectory, NoEndpoints
+from chalicelib.services.messaging.endpoints import (
+    MAX_TOLD_AT_ONCE,
+    REGISTRY_LAG,
+    EndpointDirectory,
+    NoEndpoints,
+)
 from chalicelib.services.messaging.leases import MailboxLease
 from chalicelib.services.messaging.mailboxes import Mailboxes
 
@@ -70,7 +75,7 @@ class OutboxRelay:
                 self._mailboxes.deliver_outbox(person_id, outbox, lease)
             return True
 
-        told = self.list_told_endpoints(outbox)
+        told = self.list_told_endpoints(outbox)[:MAX_TOLD_AT_ONCE]
         self._run_for_all(deliver, (*_list_newest_recipients(outbox), *told))
 
     def _end_leases(self, outbox: Outbox, leases: EarlyLeases) -> None:
