@@ -18,7 +18,9 @@ from chalicelib.edge.app_services import Services
 log = logging.getLogger(__name__)
 
 BATCH_SIZE = 10
-_pool = ThreadPoolExecutor(BATCH_SIZE, thread_name_prefix="send")
+# A function has one batch at a time, the local run several in one process; threads are made as they
+# are needed.
+_pool = ThreadPoolExecutor(8 * BATCH_SIZE, thread_name_prefix="send")
 
 
 def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
