@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -16,17 +17,18 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import order_stream
+from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.conditional import save_if
+from chalicelib.store.conditional import RowUpdate, save_if
 from chalicelib.store.courier_claims import make_claim, make_release
-from chalicelib.store.courier_rows import RowUpdate
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.keys import KeyPut, make_key_put
 from chalicelib.store.listings import ListingWriter
+from chalicelib.store.mailboxes import make_lease_update
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow, PaymentRow
 
@@ -67,8 +69,13 @@ class OrderTable:
         self._listings.add_order(stored, order)
 
     def commit_order(
-        self, stored: Order | None, order: Order, *, available_only: bool = True
-    ) -> None:
+        self,
+        stored: Order | None,
+        order: Order,
+        *,
+        available_only: bool = True,
+        lease: PlannedLease | None = None,
+    ) -> bool:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
         Where the two occupy different couriers, one is released and the other claimed in the same
@@ -82,7 +89,9 @@ class OrderTable:
 
         The keys that an order names are written with it, and only if its `unpaid_attempt` has not
         begun: whoever begins to pay looks at the order's version in the same way, so that a price
-        and what is paid of it never change side by side.
+        and what is paid of it never change side by side. `lease` is taken with it, too, where the
+        write is a transaction and the lease can be taken; returns whether it was. It never hinders
+        the order.
 
         Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
         if one of its keys is used; CourierTaken if the courier to claim is not free;
@@ -99,43 +108,34 @@ class OrderTable:
         is_single = released_id == claimed_id or order.status is Status.DONE
         if is_single and not order.keys and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
-            return
+            return False
         claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
         release = make_release(released_id, order.id, order.updated_at) if released_id else None
         now, stream = order.updated_at, order_stream(order.id)
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
-        attempt = order.unpaid_attempt
-        self._commit_together(row, is_unchanged, keys, claim, release, attempt)
+        parts = _Parts(row, is_unchanged, keys, claim, release, order.unpaid_attempt)
+        if lease and self._commit_together(parts, make_lease_update(lease)):
+            return True
+        self._commit_together(parts)
+        return False
 
-    def _commit_together(
-        self,
-        row: OrderRow,
-        is_unchanged: Condition,
-        keys: Sequence[KeyPut],
-        claim: RowUpdate | None,
-        release: RowUpdate | None,
-        unpaid_attempt: int | None,
-    ) -> None:
-        """Write an order, its keys and its couriers in one transaction, unless an attempt to pay is
-        there. Raises as commit_order does."""
+    def _commit_together(self, parts: _Parts, lease: RowUpdate | None = None) -> bool:
+        """Write an order, what belongs to it, and a mailbox's lease in one transaction. Returns
+        False, and nothing is written, if nothing but the lease hinders it. Raises as commit_order
+        does."""
         try:
             with TransactWrite(connection=self._connection) as write:
-                write.save(row, condition=is_unchanged)
-                for key in keys:
-                    key.add_to(write)
-                for update in (claim, release):
-                    if update:
-                        write.update(update.row, actions=update.actions, condition=update.condition)
-                if unpaid_attempt is not None:
-                    is_unpaid: Condition = PaymentRow.order_id.does_not_exist()
-                    write.condition_check(
-                        PaymentRow, row.order_id, unpaid_attempt, condition=is_unpaid
-                    )
+                parts.add_to(write)
+                if lease:
+                    lease.add_to(write)
         except TransactWriteError as error:
             reasons = read_cancellation(error)
             if reasons is None:
                 raise
-            raise _explain_refusal(reasons, len(keys), claim) from None
+            if lease and not any(reasons[:-1]):
+                return False
+            raise parts.explain_refusal(reasons[:-1] if lease else reasons) from None
+        return True
 
     def find_newest_active(self, customer_id: str) -> Order | None:
         """Read a customer's newest unfinished order; None if there is none."""
@@ -191,21 +191,48 @@ def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdat
     return make_claim(courier_id, order.id, available_only, visible_to)
 
 
-def _explain_refusal(reasons: list[str], keys: int, claim: RowUpdate | None) -> Exception:
-    """Tell from the reason of each write of a transaction, in the order in which they were added
-    (order, so many keys, claim, release, payment; "": it was fine), what the caller does next."""
-    of_order, of_couriers = reasons[: 1 + keys], reasons[1 + keys :]
-    if CONDITION_FAILED in of_order[1:]:
-        return KeyTaken()
-    if claim is None or any(of_order):
+class _Parts(NamedTuple):
+    """What is written with an order in one transaction: its row, its keys, the courier it takes,
+    the one it lets go; and the attempt to pay that must not be there."""
+
+    row: OrderRow
+    is_unchanged: Condition
+    keys: Sequence[KeyPut]
+    claim: RowUpdate | None
+    release: RowUpdate | None
+    unpaid_attempt: int | None
+
+    def add_to(self, write: TransactWrite) -> None:
+        """Make these the parts of a transaction."""
+        if self.unpaid_attempt is not None:
+            is_unpaid: Condition = PaymentRow.order_id.does_not_exist()
+            write.condition_check(
+                PaymentRow, self.row.order_id, self.unpaid_attempt, condition=is_unpaid
+            )
+        write.save(self.row, condition=self.is_unchanged)
+        for key in self.keys:
+            key.add_to(write)
+        for update in (self.claim, self.release):
+            if update:
+                update.add_to(write)
+
+    def explain_refusal(self, reasons: list[str]) -> Exception:
+        """Tell from the reason of each part ("": it was fine) what the caller does next. pynamodb
+        sends them in this order: checks, puts, updates."""
+        checks = 0 if self.unpaid_attempt is None else 1
+        end_of_puts = checks + 1 + len(self.keys)
+        of_puts, of_couriers = reasons[checks:end_of_puts], reasons[end_of_puts:]
+        if CONDITION_FAILED in of_puts[1:]:
+            return KeyTaken()
+        if self.claim is None or any(reasons[:checks]) or any(of_puts):
+            return Stale()
+        claim_reason, *release_reasons = of_couriers
+        courier_id = str(self.claim.row.courier_id)
+        if claim_reason == CONDITION_FAILED:
+            return CourierTaken(courier_id)
+        if claim_reason in BUSY_REASONS and not any(release_reasons):
+            return CourierContended(courier_id)
         return Stale()
-    claim_reason, *release_reasons = of_couriers
-    courier_id = str(claim.row.courier_id)
-    if claim_reason == CONDITION_FAILED:
-        return CourierTaken(courier_id)
-    if claim_reason in BUSY_REASONS and not any(release_reasons):
-        return CourierContended(courier_id)
-    return Stale()
 
 
 def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
