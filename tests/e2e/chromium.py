@@ -61,6 +61,7 @@ class Page:
 
     def run_first(self, script: str) -> None:
         """Run a script in each page to come, before any of its own."""
+        self._call("Page.enable")
         self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def _call(self, method: str, **params: Any) -> Any:

@@ -20,6 +20,10 @@ WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (v) => violations.push(v.violatedDirective));
 """
+IS_CURRENT = """
+fetch(location.pathname, { headers: { Accept: "application/json" } }).then((a) => a.json())
+  .then((order) => String(order.version) === document.querySelector("main").dataset.version)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,7 @@ def test_the_page_follows_an_order_live_to_its_end(stack: Stack, page: Page) -> 
     delivery.step("picked")
     delivery.move(ON_THE_WAY)
     wait_for(lambda: courier_at(page), within_s=20)
+    wait_for(lambda: page.run(IS_CURRENT), within_s=20)  # the first fix is a change besides
     first = courier_at(page)
     page.run("window.mark = document.querySelector('main')")
     delivery.move(DOOR)

@@ -22,10 +22,10 @@ function move({ position, map, eta_minutes: minutes }) {
   const at = (selector, names, values) =>
     names.forEach((name, n) => part(selector)?.setAttribute(name, values[n]));
   at("circle.courier", ["cx", "cy"], map.courier);
-  at("text.courier", ["x", "y"], [map.courier[0] + 10, map.courier[1] + 4]);
+  at("text.courier", ["x", "y"], [map.courier[0] + 10, map.courier[1] - 6]);
   if (map.dropoff) {
     at("rect.dropoff", ["x", "y"], [map.dropoff[0] - 6, map.dropoff[1] - 6]);
-    at("text.dropoff", ["x", "y"], [map.dropoff[0] + 10, map.dropoff[1] + 4]);
+    at("text.dropoff", ["x", "y"], [map.dropoff[0] + 10, map.dropoff[1] + 14]);
     at(".way", ["x1", "y1", "x2", "y2"], [...map.courier, ...map.dropoff]);
     at(".bar", ["x2"], [12 + map.bar.px]);
     part("text.bar").textContent = `${map.bar.m} m`;

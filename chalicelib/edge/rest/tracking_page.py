@@ -172,14 +172,14 @@ def _render_map(body: Mapping[str, Any], texts: Texts) -> str:
     parts = [
         f'<circle class="courier" cx="{drawn["courier"][0]}" cy="{drawn["courier"][1]}" r="7"/>'
     ]
-    parts.append(_label("courier", drawn["courier"], texts["map_courier"]))
+    parts.append(_label("courier", drawn["courier"], -6, texts["map_courier"]))
     if "dropoff" in drawn:
         (x1, y1), (x2, y2) = drawn["courier"], drawn["dropoff"]
         bar = drawn["bar"]
         parts.insert(0, f'<line class="way" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
         parts += [
             f'<rect class="dropoff" x="{x2 - 6}" y="{y2 - 6}" width="12" height="12"/>',
-            _label("dropoff", drawn["dropoff"], texts["map_dropoff"]),
+            _label("dropoff", drawn["dropoff"], 14, texts["map_dropoff"]),
             f'<line class="bar" x1="12" y1="188" x2="{12 + bar["px"]}" y2="188"/>',
             f'<text class="bar" x="12" y="182">{bar["m"]} m</text>',
         ]
@@ -188,8 +188,8 @@ def _render_map(body: Mapping[str, Any], texts: Texts) -> str:
     return f"<section>{sheet}{''.join(parts)}</svg>{seen}</section>"
 
 
-def _label(name: str, at: list[float], words: str) -> str:
-    return f'<text class="{name}" x="{at[0] + 10}" y="{at[1] + 4}">{escape(words)}</text>'
+def _label(name: str, at: list[float], below: int, words: str) -> str:
+    return f'<text class="{name}" x="{at[0] + 10}" y="{at[1] + below}">{escape(words)}</text>'
 
 
 def _render_tip(body: Mapping[str, Any], texts: Texts) -> str:
