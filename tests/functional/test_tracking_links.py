@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.people import Role
+from chalicelib.services.tracking.links import MAX_SOCKETS
+from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.tables import MODELS, ConnectionRow
 from tests.builders import DEPOT, NOW, north_of
 from tests.functional.conftest import MakeWorld
@@ -423,6 +426,17 @@ def test_a_wrong_token_opens_no_socket(world: World, cara: Someone) -> None:
         assert listen(world, wrong).status == 404
     assert world.connect(cara, "customer", query={"token": token}).status == 200
     assert world.connect(None, "customer", query={"token": token}).status == 401
+
+
+def test_a_link_has_so_many_sockets(world: World, cara: Someone) -> None:
+    token = make_link(world, world.place(cara)["id"], cara)
+    bearer = f"track#{hashlib.sha256(token.encode()).hexdigest()}"
+    for n in range(MAX_SOCKETS):
+        other = Connection(f"other-{n}", "track", world.clock(), bearer)
+        ConnectionTable().add_to_room(bearer, other)
+    assert listen(world, token).status == 429
+    ConnectionTable().remove_from_room(bearer, "other-0")
+    assert listen(world, token).status == 200
 
 
 def test_a_bearer_is_nobody_by_rest(world: World, cara: Someone) -> None:

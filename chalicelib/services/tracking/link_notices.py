@@ -68,6 +68,10 @@ class LinkNotices:
         event = self._draft(events.TRACKED_MOVED, order, **where, eta_minutes=seen.eta_minutes)
         self._fanout.post_to_subscribers(self._list_subscribers(order.links), event)
 
+    def count_sockets(self, link: TrackingLink) -> int:
+        """Count the sockets of a link."""
+        return len(self._list_subscribers((link,)))
+
     def close_sockets(self, links: tuple[TrackingLink, ...]) -> None:
         """Close the sockets of links that have ended. Raises Unavailable."""
         for one in self._list_subscribers(links):

@@ -25,12 +25,14 @@ from chalicelib.domain.orders.tracking_links import (
     name_bearer,
 )
 from chalicelib.domain.people import Actor, Role
-from chalicelib.errors import NotFound
+from chalicelib.errors import NotFound, RateLimited
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import Clock, CourierStore, LinkStore, OrderStore
 from chalicelib.services.tracking.link_notices import LinkNotices
 
+# Each is a post for each fix: a link that was put on a wall must not cost what it likes.
+MAX_SOCKETS = 100
 _NO_ORDER = 0  # no order has this id: it is read where a token leads to none
 
 
@@ -113,8 +115,10 @@ class TrackingLinks:
 
     def open_socket(self, token: str) -> Actor:
         """Return who speaks on the socket of a link: its bearer, until the link ends if that is
-        known. Raises NotFound."""
+        known. Raises NotFound; RateLimited where the link has MAX_SOCKETS already."""
         order, link = self._find_order(token)
+        if self._notices.count_sockets(link) >= MAX_SOCKETS:
+            raise RateLimited("This link has too many connections.")
         ends_at = compute_link_end(order, link, self._ends_after)
         return Actor(name_bearer(link.hash), Role.RECIPIENT, token_ends_at=ends_at)
 
