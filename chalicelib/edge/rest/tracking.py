@@ -37,7 +37,7 @@ def make_link(call: Call, order_id: str) -> Reply:
 def end_links(call: Call, order_id: str) -> Reply:
     """End all tracking links of an order."""
     call.services.tracking_links.end_links(call.actor, read_order_id(order_id))
-    return {"ended": True}
+    return Response("", {"Cache-Control": "no-store"}, 204)
 
 
 def show_page(call: PublicCall, token: str) -> Reply:

@@ -43,15 +43,10 @@ class ProgressTracker:
     def on_fix(self, courier: Courier) -> None:
         """Show a courier to their customer after a fix, if it is time to. Commits the departure of
         the order at the first one. A courier whose order is done is released."""
-        now, order_id, fix, shown = (
-            self._clock(),
-            courier.order_id,
-            courier.fix,
-            courier.last_shown,
-        )
+        order_id, fix, shown = courier.order_id, courier.fix, courier.last_shown
         if order_id is None or fix is None:
             return
-        if not progress.is_due(shown, order_id, now):
+        if not progress.is_due(shown, order_id, self._clock()):
             if shown and shown.is_tracked:
                 self._notices.post_position(self._orders.get_order(order_id), courier)
             return
