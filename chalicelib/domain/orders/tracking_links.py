@@ -49,8 +49,10 @@ def compute_link_end(order: Order, link: TrackingLink, ends_after: timedelta) ->
 
 
 def add_link(order: Order, hash_: str, now: datetime, ends_after: timedelta) -> Order:
-    """Add a link to an order; beyond MAX_LINKS the oldest ends. Raises Conflict where it would have
-    ended already."""
+    """Add a link to an order; beyond MAX_LINKS the oldest ends. One that is there stays as it is:
+    the answer to its write got lost. Raises Conflict where it would have ended already."""
+    if any(link.hash == hash_ for link in order.links):
+        return order
     link = TrackingLink(hash_, now)
     if compute_link_end(order, link, ends_after) <= now:
         raise Conflict("This order has ended too long ago to be tracked.")

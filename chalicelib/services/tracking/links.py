@@ -70,27 +70,33 @@ class TrackingLinks:
         ended.
         """
         token = token_urlsafe(TOKEN_BYTES)
-        hash_ = hash_token(token)
-        stored = self._get_for(actor, order_id)
-        add_link(stored, hash_, self._clock(), self._ends_after)  # may be refused: nothing written
-        self._links.insert_link(hash_, order_id, self._clock())
+        hash_, now = hash_token(token), self._clock()
+        stored = self._orders.get_order(order_id)
+        _check(actor, stored)
+        add_link(stored, hash_, now, self._ends_after)  # raises before anything is written
+        self._links.insert_link(hash_, order_id, now)
+        order = self._add_to_order(actor, order_id, hash_)
+        link = next((one for one in order.links if one.hash == hash_), None)
+        # Others may have made five since: the token is good for nothing then, and will say so.
+        made = link or TrackingLink(hash_, now)
+        return token, compute_link_end(order, made, self._ends_after)
+
+    def _add_to_order(self, actor: Actor, order_id: int, hash_: str) -> Order:
+        """Have an order list a link, and close the sockets of the one that gives way."""
         ended: tuple[TrackingLink, ...] = ()
 
         def change(stored: Order) -> Order:
             nonlocal ended
             _check(actor, stored)
-            if any(link.hash == hash_ for link in stored.links):
-                return stored  # written by a try whose answer got lost
             order = add_link(stored, hash_, self._clock(), self._ends_after)
+            if order is stored:
+                return stored
             ended = tuple(link for link in stored.links if link not in order.links)
             return self._writer.commit_order(stored, order, ())
 
         order = self._writer.retry_change(order_id, change)
         self._notices.close_sockets(ended)
-        link = next((one for one in order.links if one.hash == hash_), None)
-        # Others may have made five since: the token is good for nothing then, and that is said.
-        made = link or TrackingLink(hash_, self._clock())
-        return token, compute_link_end(order, made, self._ends_after)
+        return order
 
     def end_links(self, actor: Actor, order_id: int) -> None:
         """End all links of an order, and close their sockets. Harmless twice. Raises NotFound for
@@ -157,11 +163,6 @@ class TrackingLinks:
         if link is None:
             raise missing
         return order, link
-
-    def _get_for(self, actor: Actor, order_id: int) -> Order:
-        order = self._orders.get_order(order_id)
-        _check(actor, order)
-        return order
 
 
 def _check(actor: Actor, order: Order) -> None:
