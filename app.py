@@ -31,6 +31,7 @@ from chalicelib.edge.rest import (
     quotes,
     restaurants,
     rides,
+    tracking,
     webhooks,
 )
 from chalicelib.edge.rest.routes import add_routes
@@ -54,6 +55,7 @@ for part in (
     feed,
     webhooks,
     pages,
+    tracking,
 ):
     add_routes(app, part.ROUTES, waybill)
 every_path.add_fallback_routes(app)

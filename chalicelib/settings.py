@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     cors_origins: tuple[str, ...] = ("*",)
     payment_webhook_secret: str = ""
     proof_bucket: str = ""
+    public_url: str = ""
     table_prefix: str = "waybill"
     queue_name: str = DEFAULT_QUEUE_NAME
     webhook_queue_name: str = DEFAULT_WEBHOOK_QUEUE_NAME
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True):
     waiting_per_minute: int = 0
     free_waiting: timedelta = timedelta(seconds=180)
     quote_ttl: timedelta = timedelta(seconds=600)
+    tracking_ends_after: timedelta = timedelta(seconds=10_800)
+    tracking_near_m: float = 1500.0
     rides_ws_create: bool = True
     reallocate_on_driver_cancel: bool = False
     auth_deadline: timedelta = timedelta(seconds=10)
@@ -98,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_jwks_url=jwks_url,
             jwt_algorithms=_parse_algorithms(env, jwks_url),
             cors_origins=_parse_origins(env),
+            public_url=_parse_public_url(env),
             queue_name=read_queue_name(env),
             webhook_queue_name=read_webhook_queue_name(env),
             webhooks_to_loopback=(
@@ -154,6 +158,7 @@ _TIMES = (
     ("feed_stale", "FEED_STALE_S", 1, _DAY_S),
     ("free_waiting", "FREE_WAITING_S", 0, _DAY_S),
     ("quote_ttl", "QUOTE_TTL_S", 1, _DAY_S),
+    ("tracking_ends_after", "TRACKING_ENDS_AFTER_S", 0, 7 * _DAY_S),
     ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
     ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
 )
@@ -162,6 +167,7 @@ _DISTANCES = (
     ("dispatch_radius_m", "DISPATCH_RADIUS_M", 1, 100_000),
     ("fix_max_accuracy_m", "FIX_MAX_ACCURACY_M", 1, 100_000),
     ("start_ride_radius_m", "START_RIDE_RADIUS_M", 0, 100_000),
+    ("tracking_near_m", "TRACKING_NEAR_M", 0, 100_000),
 )
 # Settings that are a tariff without vehicle types: field and environment name.
 _FLOW_TARIFFS = (
@@ -276,13 +282,28 @@ def _parse_origins(env: Mapping[str, str]) -> tuple[str, ...]:
     if origins == ["*"]:
         return ("*",)
     for origin in origins:
-        found = _ORIGIN_PATTERN.fullmatch(origin)
-        if found is None or int(found["port"] or 1) not in range(1, 65536):
+        if not _is_origin(origin):
             raise BadSetting(
                 "CORS_ORIGINS takes * or origins with commas between them, without a path, as "
                 f"https://app.example.com,http://localhost:3000, not {origin!r}."
             )
     return tuple(dict.fromkeys(_normalize_origin(origin) for origin in origins))
+
+
+def _parse_public_url(env: Mapping[str, str]) -> str:
+    """Parse the origin at which clients reach us; "" where it is not given. Raises BadSetting."""
+    given = env.get("PUBLIC_URL", "").strip().removesuffix("/")
+    if given and not (given.startswith(("http://", "https://")) and _is_origin(given)):
+        raise BadSetting(
+            "PUBLIC_URL takes an origin without a path, as https://go.example.com, "
+            f"not {env['PUBLIC_URL']!r}."
+        )
+    return _normalize_origin(given)
+
+
+def _is_origin(text: str) -> bool:
+    found = _ORIGIN_PATTERN.fullmatch(text)
+    return found is not None and int(found["port"] or 1) in range(1, 65536)
 
 
 def _normalize_origin(origin: str) -> str:

@@ -107,8 +107,9 @@ class Contract(ABC):
     `roles` may speak it; `paths` are its literal WebSocket paths. With `authenticates_by_message`
     a connection may open without a token, and its first message brings one; with
     `requires_auth_message` it is admitted by that message only, even if a token came with the
-    handshake. `requires_profile` lets nobody authenticate who has no profile; with `subscribes` a
-    connection hears only the types of event that it asks for. `heartbeat` is what its connections
+    handshake; with `opens_by_link` the token is a tracking link's. `requires_profile` lets nobody
+    authenticate who has no profile; with `subscribes` a connection hears only the types of event
+    that it asks for. `heartbeat` is what its connections
     are told regularly, `keepalive_frame` a frame that says nothing, for clients to ignore, where
     HEARTBEAT_S asks for signs of life. A connection that is silent for `client_timeout` is closed.
     `rate_limit` is how much each may ask. Where the `greeting_comes_first`, no answer comes before
@@ -120,6 +121,7 @@ class Contract(ABC):
     authenticates_by_message: bool = False
     requires_auth_message: bool = False
     requires_profile: bool = False
+    opens_by_link: bool = False
     subscribes: bool = False
     greeting_comes_first: bool = False
     heartbeat: Heartbeat | None = None

@@ -18,6 +18,7 @@ from chalicelib.contracts.food.orders import render_food_order
 from chalicelib.contracts.food.socketio import FoodSocketIOContract
 from chalicelib.contracts.placing import render_order_options
 from chalicelib.contracts.rides import socket as rides
+from chalicelib.contracts.track import socket as track
 from chalicelib.domain.orders.model import Order
 
 
@@ -42,6 +43,7 @@ def build_contracts(settings: ContractSettings) -> dict[str, Contract]:
         "food": food.FOOD,
         "socketio": FoodSocketIOContract(settings.socketio_ping_interval),
         rides.NAME: rides.RidesContract(settings.rides_ws_create),
+        "track": track.TRACK,
     }
 
 

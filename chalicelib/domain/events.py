@@ -73,6 +73,9 @@ BROADCAST_CLOSED = "order_closed"  # to each of them: too late
 ORDER_REOPENED = "order_reopened"  # to the customer: its courier gave it back
 COURIER_STEPPED = "courier_stepped"  # to the courier, of a step with the order
 COURIER_MOVED = "courier_moved"  # to the customer: a fix
+# To whoever has a tracking link of the order, not kept
+TRACKED_CHANGED = "tracked_changed"
+TRACKED_MOVED = "tracked_moved"
 MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 

@@ -20,6 +20,7 @@ class Role(str, Enum):
     COURIER = "courier"
     MERCHANT = "merchant"
     ADMIN = "admin"
+    RECIPIENT = "recipient"  # whoever has an order's tracking link; no token can have it
     SYSTEM = "system"  # the dispatcher itself; no token can have it
 
 
@@ -120,12 +121,14 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.accuracy is not None and self.accuracy > most_m
 
 
-class LastShown(msgspec.Struct, frozen=True):
-    """When the customer of an order was last shown its courier, and the minutes then left."""
+class LastShown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When the customer of an order was last shown its courier, and the minutes then left; and
+    whether the order had tracking links then, whose bearers are shown every fix."""
 
     order_id: int
     at: datetime
     minutes: int
+    is_tracked: bool = False
 
 
 class Courier(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ from chalicelib.services.people.restaurants import Restaurants
 from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.rides.requests import RideService
 from chalicelib.services.sweeper import Sweeper
+from chalicelib.services.tracking.links import TrackingLinks
 from chalicelib.services.wakeup_handler import WakeupHandler
 from chalicelib.services.webhooks.attempts import AttemptHistory
 from chalicelib.services.webhooks.endpoints import WebhookEndpoints
@@ -50,13 +51,15 @@ class Services(msgspec.Struct, frozen=True):
     `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. A message that
     comes too early waits within a budget of its own, made by `make_wait_budget`.
     `payment_signature` verifies what the payment provider sends. Pages of `cors_origins` may call
-    the REST API. Wakeups are sent by `queue`, whose name is `queue_name`.
+    the REST API, which is reached at `public_url`, if that is known. Wakeups are sent by `queue`,
+    whose name is `queue_name`.
     """
 
     authenticate: Callable[[str | None], Actor]
     make_wait_budget: Callable[[], WaitBudget]
     payment_signature: ProviderSignature
     cors_origins: Sequence[str]
+    public_url: str
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
     order_lists: OrderLists
@@ -78,6 +81,7 @@ class Services(msgspec.Struct, frozen=True):
     chats: ChatService
     ratings: RatingService
     proof: ProofService
+    tracking_links: TrackingLinks
     reattempts: Reattempts
     webhooks: WebhookEndpoints
     webhook_attempts: AttemptHistory

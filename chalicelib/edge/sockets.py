@@ -83,11 +83,14 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
 def _authorize_handshake(services: Services, contract: Contract, token: str) -> Actor | None:
     """Return the actor of a handshake's token; None where a message will say who this is.
 
-    The role is the token's: a query can't claim one. Raises Unauthenticated, Unavailable, and
-    Forbidden where the contract is not for the role, or takes a profile that there is not.
+    The role is the token's: a query can't claim one. Raises Unauthenticated, Unavailable, NotFound
+    for a link's token that is none, and Forbidden where the contract is not for the role, or takes
+    a profile that there is not.
     """
     if contract.authenticates_by_message and not token:
         return None
+    if contract.opens_by_link:
+        return services.tracking_links.open_socket(token)
     actor = services.authenticate(token)
     if actor.role not in contract.roles:
         raise Forbidden("This path is for another role.")

@@ -226,6 +226,18 @@ class KeyRow(Model):
     expires = NumberAttribute(null=True)  # epoch s, TTL; absent: never
 
 
+class LinkRow(Model):
+    """A tracking link by the hash of its token, never changed: which order it may be of. Whether it
+    is still one, that order says."""
+
+    class Meta:
+        table_name = "links"
+
+    hash = UnicodeAttribute(hash_key=True)  # SHA-256, in hex
+    order_id = NumberAttribute()
+    expires = NumberAttribute()  # epoch s, TTL
+
+
 class AllowanceRow(Model):
     """How much of a rate limit somebody has used."""
 
@@ -425,6 +437,7 @@ MODELS: tuple[type[Model], ...] = (
     RatingRow,
     AllowanceRow,
     KeyRow,
+    LinkRow,
     ConnectionRow,
     RoomRow,
     MailboxRow,
@@ -445,6 +458,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "counters": "expires",
     "allowances": "expires",
     "keys": "expires",
+    "links": "expires",
     "chats": "expires",
     "orders": "expires",
     "listings": "expires",

@@ -17,6 +17,7 @@ from chalicelib.edge.lazy_auth import LazyAuthenticator
 from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.rides.requests import RideService
+from chalicelib.services.tracking.links import TrackingLinks
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices, build_dispatch, build_releaser
 from chalicelib.wiring.messaging import MessagingServices, build_messaging
@@ -31,7 +32,7 @@ from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.rides import build_rides
-from chalicelib.wiring.tracking import build_tracking
+from chalicelib.wiring.tracking import build_link_notices, build_tracking, build_tracking_links
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
 from chalicelib.wiring.webhooks import WebhookServices, build_webhook_sender, build_webhooks
 
@@ -51,6 +52,7 @@ class Rooms(msgspec.Struct, frozen=True):
     people: PeopleServices
     webhooks: WebhookServices
     greeting: GreetingService
+    tracking_links: TrackingLinks
 
 
 def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
@@ -69,10 +71,11 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
     messaging = build_messaging(settings, parts, renderer, releaser)
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(settings, parts, messaging)
-    listeners = [money.earnings.on_committed, money.debts.on_committed]
+    notices = build_link_notices(settings, parts, messaging)
+    listeners = [money.earnings.on_committed, money.debts.on_committed, notices.on_committed]
     charge_end = build_fees(settings).charge_end
     dispatch = build_dispatch(settings, parts, messaging, releaser, charge_end, listeners)
-    tracking = build_tracking(settings, parts, messaging, dispatch)
+    tracking = build_tracking(settings, parts, messaging, dispatch, notices)
     orders = build_orders(settings, parts, messaging, money, dispatch, tracking)
     return Rooms(
         contracts=contracts,
@@ -84,6 +87,7 @@ def build_rooms(settings: Settings, parts: Parts) -> Rooms:
         people=build_people(parts),
         webhooks=build_webhooks(parts, messaging),
         greeting=build_greeting(parts, messaging, orders),
+        tracking_links=build_tracking_links(settings, parts, dispatch, orders.proof, notices),
     )
 
 
@@ -97,6 +101,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
         payment_signature=ProviderSignature(settings.payment_webhook_secret, parts.clock),
         cors_origins=settings.cors_origins,
+        public_url=settings.public_url,
         contracts=rooms.contracts,
         customer_orders=orders.customer,
         order_lists=orders.lists,
@@ -108,6 +113,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         chats=orders.chats,
         ratings=orders.ratings,
         proof=orders.proof,
+        tracking_links=rooms.tracking_links,
         reattempts=orders.reattempts,
         open_pool=dispatch.pool,
         rides=rooms.rides,

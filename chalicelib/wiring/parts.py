@@ -39,6 +39,7 @@ from chalicelib.store.payments import PaymentTable
 from chalicelib.store.people import PeopleTable
 from chalicelib.store.ratings import RatingTable
 from chalicelib.store.restaurants import RestaurantTable
+from chalicelib.store.tracking_links import LinkTable
 from chalicelib.store.wallets import WalletTable
 from chalicelib.store.webhooks import EndpointTable
 
@@ -90,6 +91,7 @@ class Parts(msgspec.Struct, frozen=True):
     listings: ports.ListingStore
     histories: ports.HistoryStore
     request_keys: RequestKeys
+    links: ports.LinkStore
     couriers: ports.CourierStore
     people: ports.PeopleStore
     restaurants: ports.RestaurantStore
@@ -133,6 +135,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         listings=ListingTable(threads),
         histories=given.get("histories") or HistoryTable(),
         request_keys=RequestKeys(KeyTable(), clock),
+        links=LinkTable(),
         couriers=CourierTable(threads, retries, clock),
         people=PeopleTable(retries),
         restaurants=RestaurantTable(),

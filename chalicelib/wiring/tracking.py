@@ -8,7 +8,10 @@ import msgspec
 
 from chalicelib.domain.money.fares import Tariffs
 from chalicelib.services.orders.courier_status import FixListener
+from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.rides.metering import RideMeter
+from chalicelib.services.tracking.link_notices import LinkNotices
+from chalicelib.services.tracking.links import TrackingLinks
 from chalicelib.services.tracking.live_position import LivePosition
 from chalicelib.services.tracking.progress import ProgressTracker
 from chalicelib.services.webhooks.positions import PositionTeller
@@ -27,8 +30,47 @@ class TrackingServices(msgspec.Struct, frozen=True):
     listeners: Sequence[FixListener]
 
 
+def build_link_notices(
+    settings: Settings, parts: Parts, messaging: MessagingServices
+) -> LinkNotices:
+    """Build what hears of each commit, and so comes before dispatch."""
+    return LinkNotices(
+        messaging.fanout,
+        parts.connections,
+        messaging.connections,
+        settings.tracking_ends_after,
+        settings.tracking_near_m,
+        parts.clock,
+    )
+
+
+def build_tracking_links(
+    settings: Settings,
+    parts: Parts,
+    dispatch: DispatchServices,
+    proof: ProofService,
+    notices: LinkNotices,
+) -> TrackingLinks:
+    """Build what makes and opens links."""
+    return TrackingLinks(
+        parts.links,
+        parts.orders,
+        parts.couriers,
+        dispatch.orders,
+        proof,
+        notices,
+        settings.tracking_ends_after,
+        settings.tracking_near_m,
+        parts.clock,
+    )
+
+
 def build_tracking(
-    settings: Settings, parts: Parts, messaging: MessagingServices, dispatch: DispatchServices
+    settings: Settings,
+    parts: Parts,
+    messaging: MessagingServices,
+    dispatch: DispatchServices,
+    notices: LinkNotices,
 ) -> TrackingServices:
     """Build what orders and rides need of tracking."""
     tariffs = list_tariffs(settings)["ride"]
@@ -38,6 +80,7 @@ def build_tracking(
         dispatch.orders,
         dispatch.releaser,
         messaging.fanout,
+        notices,
         parts.clock,
     )
     teller = PositionTeller(

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from infra.conformance.deployment import DeployedStage
 from infra.gateway.paths import rewrite_path, stage_rules
 from infra.resources.gateway_responses import GATEWAY_RESPONSES
-from infra.resources.stage import API_STAGE
+from infra.resources.stage import API_STAGE, REST_FOLDERS
 from infra.resources.websocket_paths import PATHS
 
 _HEAD_BYTES = 64 * 1024
@@ -104,6 +104,8 @@ class Front:
             return f"{base}?{urlencode(socket.query, doseq=True)}"
         if path.startswith(f"/{API_STAGE}/"):
             return self._engine.path + target[len(API_STAGE) + 1 :]
+        if path.startswith(tuple(f"/{folder}/" for folder in REST_FOLDERS)):
+            return self._engine.path + target
         return _NOT_FOUND
 
 

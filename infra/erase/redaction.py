@@ -66,6 +66,8 @@ class Redaction(msgspec.Struct, frozen=True):
         )
         if order.details.customer_id == self.person_id:
             after = replace(after, options=NO_OPTIONS)  # whatever they wrote there
+        if self.owns(order):  # a recipient's words are about one of them, or from one
+            after = replace(after, links=(), recipient_note=None)
         if after.trip and (mine or order.details.customer_id == self.person_id):
             after = replace(after, trip=replace(after.trip, start=None))
         return replace(after, version=order.version + 1) if after != order else order

@@ -44,6 +44,9 @@ class GatewayConfig:
     stop_timeout_s: float = 1.5
     sweep_interval_s: float = 1.0
 
+    # First segments of REST paths that the edge serves without the stage too. What is in such a
+    # folder may be a secret: the log calls it by its route.
+    rest_folders: tuple[str, ...] = ()
     # CloudFront in front of the gateway ends a socket to which the server has sent nothing for so
     # long (600 there), whatever its client says. None: there is no CloudFront.
     edge_idle_s: float | None = None

@@ -67,6 +67,8 @@ class Router:
         if upgrade.wants_websocket(request):
             self._open_websocket(request, exchange)
             return
+        if self._is_in_rest_folder(request.path):
+            request.target = self._stage_path + request.target
         path = request.path
         connection_id = self._management.parse_connection_id(path)
         if connection_id is not None:
@@ -83,7 +85,7 @@ class Router:
         if route is None or (route.is_greedy and rewrite_path(self._rules, path, {})):
             exchange.respond(self._no_route(request, path))
             return
-        if route.is_greedy:
+        if route.is_greedy or self._is_in_rest_folder(route.pattern):
             request.label = self._stage_path + route.pattern
 
         def respond(outcome: Outcome) -> None:
@@ -91,6 +93,9 @@ class Router:
 
         name = f"{request.method} {route.pattern}"
         self._invoker.invoke(name, partial(self._rest.handle, request, route), respond)
+
+    def _is_in_rest_folder(self, path: str) -> bool:
+        return path.split("/")[1:2] in ([folder] for folder in self._config.rest_folders)
 
     def _rest_response(self, outcome: Outcome) -> HttpResponse:
         if outcome.timed_out:

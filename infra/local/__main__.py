@@ -36,7 +36,7 @@ from infra.local.schedule import Schedule
 from infra.local.tokens import find_signing_secret
 from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import gateway_responses
-from infra.resources.stage import API_STAGE
+from infra.resources.stage import API_STAGE, REST_FOLDERS
 from infra.resources.tables import TablesDiffer, create_all
 from infra.resources.websocket_paths import PATHS
 
@@ -107,7 +107,12 @@ class LocalStack:
         due_times, webhooks_due = DueTimes(), DueTimes()
         wiring.use(build(settings, due_times, webhooks_due))
         app = load_app(f"{options.app_module}:app")
-        config = GatewayConfig(port=options.port, stage=API_STAGE, edge_idle_s=EDGE_IDLE_S)
+        config = GatewayConfig(
+            port=options.port,
+            stage=API_STAGE,
+            rest_folders=REST_FOLDERS,
+            edge_idle_s=EDGE_IDLE_S,
+        )
         self._gateway = Gateway(
             app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
         )

@@ -7,3 +7,5 @@ API_STAGE = "api"
 # Whole seconds, as the environment has it. The edge cuts what the server leaves silent for 600 s,
 # and a pass of the sweep, which sends heartbeats, may come a minute late.
 HEARTBEAT_S = "480"
+# First segments of REST paths that the edge serves without the stage: of what people are sent.
+REST_FOLDERS = ("t",)

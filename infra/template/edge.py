@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infra.gateway.paths import PathRule, stage_rules
-from infra.resources.stage import API_STAGE
+from infra.resources.stage import API_STAGE, REST_FOLDERS
 from infra.resources.websocket_paths import PATHS
 from infra.template.intrinsics import Value, att, ref, stage_name, sub, when
 from infra.template.rewrite import rewrite_function
@@ -14,6 +14,15 @@ from infra.template.rewrite import rewrite_function
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 REST_PATHS = f"/{API_STAGE}/*"
+# Where a link is made: what is asked there must know by which host, which API Gateway never learns.
+LINK_PATH = f"/{API_STAGE}/v1/orders/*/tracking"
+_HOST_CODE = """\
+function handler(event) {
+  var request = event.request;
+  request.headers['x-forwarded-host'] = {value: request.headers.host.value};
+  return request;
+}
+"""
 # Whatever CloudFront can be told of. Without a word it keeps an error for 10 s, and its key is the
 # path alone: one person's 404 or 502 would be everybody's (CloudFront, "HTTP 4xx and 5xx status
 # codes that CloudFront caches").
@@ -38,6 +47,18 @@ def make_resources() -> Value:
                     "Runtime": "cloudfront-js-2.0",
                 },
                 "FunctionCode": rewrite_function(stage_rules(API_STAGE, PATHS), API_STAGE),
+            },
+        },
+        "HostFunction": {
+            "Type": "AWS::CloudFront::Function",
+            "Properties": {
+                "Name": sub("waybill-${Stage}-${AWS::Region}-host"),
+                "AutoPublish": True,
+                "FunctionConfig": {
+                    "Comment": "Tell the REST API by which host it is asked.",
+                    "Runtime": "cloudfront-js-2.0",
+                },
+                "FunctionCode": _HOST_CODE,
             },
         },
         "Distribution": {
@@ -92,10 +113,19 @@ def _distribution_config() -> Value:
                 "SslSupportMethod": "sni-only",
             },
         ),
-        "Origins": [_make_origin("rest", "RestAPI"), _make_origin("websocket", "WebsocketAPI")],
+        "Origins": [
+            _make_origin("rest", "RestAPI"),
+            {**_make_origin("rest-stage", "RestAPI"), "OriginPath": f"/{API_STAGE}"},
+            _make_origin("websocket", "WebsocketAPI"),
+        ],
         "DefaultCacheBehavior": _route_to_websocket(),
         "CacheBehaviors": [
             *({"PathPattern": pattern, **_route_to_websocket()} for pattern in socket),
+            {"PathPattern": LINK_PATH, **_route_to("rest"), **_call_function("HostFunction")},
+            *(
+                {"PathPattern": f"/{folder}/*", **_route_to("rest-stage")}
+                for folder in REST_FOLDERS
+            ),
             {"PathPattern": REST_PATHS, **_route_to("rest")},
         ],
     }
@@ -124,8 +154,10 @@ def _route_to(origin: str) -> Value:
 
 
 def _route_to_websocket() -> Value:
-    function = {
-        "EventType": "viewer-request",
-        "FunctionARN": att("PathsFunction", "FunctionARN"),
-    }
-    return {**_route_to("websocket"), "FunctionAssociations": [function]}
+    return {**_route_to("websocket"), **_call_function("PathsFunction")}
+
+
+def _call_function(name: str) -> Value:
+    """Return what has a function see each request before anything else does."""
+    function = {"EventType": "viewer-request", "FunctionARN": att(name, "FunctionARN")}
+    return {"FunctionAssociations": [function]}

@@ -27,6 +27,7 @@ from infra.template.intrinsics import Value, sub
 from infra.template.proof import BUCKET
 from infra.template.queues import QUEUE_NAME, WEBHOOK_QUEUE_NAME
 
+GET = ("GetItem",)  # and nothing of the indexes
 READ = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
 WRITE = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 TABLES = tuple(get_short_name(model) for model in MODELS)
@@ -63,7 +64,8 @@ class Rights:
 
 RIGHTS: dict[Function, Rights] = {
     API: Rights(_EVERYTHING, ("POST", "DELETE"), webhooks=_SENDS, proof=True),
-    CONNECT: Rights({**_PRESENCE, "people": READ}),
+    # Beside that it opens tracking links, which lead to orders.
+    CONNECT: Rights({**_PRESENCE, "people": READ, "links": GET, "orders": GET}),
     MESSAGE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), webhooks=_SENDS, proof=True),
     DISCONNECT: Rights(_PRESENCE),
     WAKE: Rights(_EVERYTHING, ("POST", "GET", "DELETE"), _RECEIVES, _SENDS),
@@ -122,7 +124,7 @@ def _table_statements(granted: Mapping[str, tuple[str, ...]]) -> list[Value]:
     indexes = [
         f"{_table_arn(get_short_name(model))}/index/{index['IndexName']}"
         for model in MODELS
-        if get_short_name(model) in granted
+        if granted.get(get_short_name(model), GET) != GET
         for index in table_definition(model, "").get("GlobalSecondaryIndexes", [])
     ]
     return [*statements, _allow("dynamodb", ("Query",), indexes)]

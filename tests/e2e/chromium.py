@@ -50,6 +50,20 @@ class Page:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
+    def resize(self, width: int, height: int) -> None:
+        """Be a telephone of that many pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+
+    def allow_scripts(self, *, allowed: bool) -> None:
+        """Let pages run scripts of theirs, or not."""
+        self._call("Emulation.setScriptExecutionDisabled", value=not allowed)
+
+    def run_first(self, script: str) -> None:
+        """Run a script in each page to come, before any of its own."""
+        self._call("Page.enable")
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def _call(self, method: str, **params: Any) -> Any:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))

@@ -34,6 +34,7 @@ NEW_TABLES = {
     tables.KeyRow,
     tables.ListingRow,
     tables.HistoryRow,
+    tables.LinkRow,
     tables.WebhookRow,
     tables.DeliveryRow,
 }

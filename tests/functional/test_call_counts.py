@@ -14,6 +14,7 @@ import pytest
 from chalicelib.domain.messaging.wakeups import NoShowDue, RelayDue
 from tests.builders import DEPOT, a_fix, north_of
 from tests.functional.conftest import MakeWorld
+from tests.functional.links import listen, look, make_link, poll
 from tests.functional.rides import a_driver, a_ride, a_rider
 from tests.functional.world import Someone, World
 
@@ -133,6 +134,7 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("position in a new cell, by REST", lambda: world.post(LOCATION, _north(5000), eve))
     a_trip(world, calls)
     a_wait(world, calls)
+    a_link(world, calls)
     assert calls.table() in PAGE.read_text(), calls.table()
     assert set(calls.operations) <= READS.keys() | WRITES.keys()
     assert "Scan" not in calls.operations
@@ -174,6 +176,28 @@ def a_wait(world: World, calls: Calls) -> None:
     calls.of("end of a wait: both sides are told", lambda: handle(wakeup))
     assert world.step("picked", order, fay).status == 200
     calls.of("end of a wait: the courier has left", lambda: handle(wakeup))
+
+
+def a_link(world: World, calls: Calls) -> None:
+    """An order that is tracked by a link, with one page open."""
+    at, far = north_of(DEPOT, 60_000), _north(65_000)
+    zac, gus = world.customer("zac"), world.courier("gus", at)
+    way = {"dropoff_lat": far["lat"], "dropoff_lng": far["lng"]}
+    order = world.place(zac, pickup_lat=at[0], pickup_lng=at[1], **way)["id"]
+    assert world.step("accept", order, gus).status == 200
+    token = calls.of("tracking link made", lambda: make_link(world, order, zac))
+    calls.of("tracking link: its page", lambda: look(world, token))
+    calls.of("tracking link: no such", lambda: poll(world, "A" * 43))
+    listen(world, token)
+    assert world.step("arrived", order, gus).status == 200
+    calls.of("tracked: picked up", lambda: world.step("picked", order, gus))
+
+    def moved(metres: float) -> Callable[[], Any]:
+        world.clock.advance(2)
+        return lambda: world.post(LOCATION, _north(metres), gus)
+
+    moved(60_100)()
+    calls.of("tracked: position on the way", moved(60_200))
 
 
 def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, calls: Calls) -> None:

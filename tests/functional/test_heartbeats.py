@@ -12,6 +12,7 @@ from chalicelib.store.tables import ConnectionRow
 from tests.contracts import CONTRACTS
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_profile
+from tests.functional.links import a_bearer
 from tests.functional.world import Someone, World
 
 EVERY = timedelta(minutes=8)
@@ -22,6 +23,7 @@ BEATS = {
     "rides": {"event": "heartbeat", "data": {}},
     "drivers": {"type": "pong"},
     "food": {"event": "pong", "data": {}},
+    "track": {"type": "pong"},
 }
 
 
@@ -33,6 +35,8 @@ def beating(make_world: MakeWorld) -> World:
 
 def somebody(world: World, contract: str) -> Someone:
     """One who may listen on a contract."""
+    if contract == "track":
+        return a_bearer(world)
     role = Role.CUSTOMER if contract == "customer" else Role.COURIER
     return a_profile(world, world.someone(role, "dan"))
 

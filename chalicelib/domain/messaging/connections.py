@@ -15,6 +15,7 @@ CHECK_INTERVAL = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect 
 PUBLIC_SHARDS = 8  # rooms for everybody on a contract
 SUBSCRIBER_SHARDS = 8  # rooms for everybody who subscribes to some types
 _PERSON_PREFIX = "person#"
+LINK_PREFIX = "track#"  # of whoever has a tracking link: no token names such a person
 
 
 class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,8 +96,9 @@ def mark_greeted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
 
 
 def person_room(person_id: str) -> str:
-    """Name the room of one person, or of one restaurant: its subscribers are those of a mailbox."""
-    return f"{_PERSON_PREFIX}{person_id}"
+    """Name the room of one person, or of one restaurant: its subscribers are those of a mailbox.
+    The bearers of a tracking link have a room without one: what they hear is kept nowhere."""
+    return person_id if person_id.startswith(LINK_PREFIX) else f"{_PERSON_PREFIX}{person_id}"
 
 
 def parse_mailbox_room(room: str) -> str | None:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain.events import Event, parse_order_id
-from chalicelib.domain.messaging.connections import Connection, Subscriber
+from chalicelib.domain.messaging.connections import LINK_PREFIX, Connection, Subscriber
 from chalicelib.domain.messaging.cursors import (
     ALL_TYPES,
     DeliveryResult,
@@ -33,7 +33,7 @@ MAX_STUCK_CONNECTIONS = 2  # then the event itself may be at fault, and is left 
 RESTAURANT_PREFIX = "restaurant#"
 ENDPOINT_PREFIX = "webhook#"
 # No person may have an id that names another mailbox than theirs.
-RESERVED_PREFIXES = (RESTAURANT_PREFIX, ENDPOINT_PREFIX)
+RESERVED_PREFIXES = (RESTAURANT_PREFIX, ENDPOINT_PREFIX, LINK_PREFIX)
 
 
 def restaurant_mailbox(restaurant_id: str) -> str:

@@ -19,6 +19,7 @@ from chalicelib.domain.people import Actor, Role
 
 # Steps that are no commands. A tip is no change either: its order carries it (history_entries.py).
 PLACE, DEPART, WRONG_PIN, OVERRIDE, TIP = "place", "depart", "wrong_pin", "override", "tip"
+RECIPIENT_NOTE = "recipient_note"
 
 # So many changes at most an order carries itself: they fit into its one write unit.
 MAX_CARRIED = 16
@@ -32,6 +33,7 @@ _ROLE_LETTERS = {
     Role.COURIER: "d",
     Role.MERCHANT: "m",
     Role.ADMIN: "a",
+    Role.RECIPIENT: "r",
     Role.SYSTEM: "s",
     None: "u",
 }

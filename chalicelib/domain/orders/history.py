@@ -18,6 +18,7 @@ from chalicelib.domain.orders.changes import (
     MAX_NOTE,
     OVERRIDE,
     PLACE,
+    RECIPIENT_NOTE,
     WRONG_PIN,
     Asked,
     Change,
@@ -78,6 +79,11 @@ def note_override(
     """Note that an admin has let a kind of proof go, and which."""
     note = f"{override.kind.value}, {stop.value}"
     return _append_change(order, OVERRIDE, actor, now, reason=override.reason, note=note)
+
+
+def note_recipients_words(order: Order, words: str, now: datetime) -> Order:
+    """Note what was said by a tracking link. Who it was is not known: whoever has the link."""
+    return _append_change(order, RECIPIENT_NOTE, Actor("", Role.RECIPIENT), now, note=words)
 
 
 def note_position(order: Order, point: Point) -> Order:

@@ -16,6 +16,7 @@ from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.refund import Refund
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.orders.tip import Tip
+from chalicelib.domain.orders.tracking_link import TrackingLink
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 
@@ -81,7 +82,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     to: the place of a tip among them is a part of the key under which it is booked. `fees` came
     with its end, and are its courier's; `refund` is what was paid beyond its price, `due_minor`
     what is still to be paid of it where less was. `unpaid_attempt` is the attempt to pay that must
-    not have begun when this version is written: its price is another.
+    not have begun when this version is written: its price is another. `links` are its tracking
+    links, the newest last; `recipient_note` was left by one of them after its end.
     """
 
     id: int
@@ -118,6 +120,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     refund: Refund | None = None
     due_minor: int = 0
     unpaid_attempt: int | None = None
+    links: tuple[TrackingLink, ...] = ()
+    recipient_note: str | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -21,6 +21,7 @@ from chalicelib.edge.rest.responses import (
     run_view,
 )
 from chalicelib.edge.rest.routes import current_request
+from chalicelib.edge.rest.tracking_page import is_link_path, make_missing_page
 from chalicelib.errors import NotFound
 
 ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")  # API Gateway's ANY
@@ -89,6 +90,8 @@ def _answer_unmatched(request: Request, routes: RouteTable) -> Reply:
     # A page can only read the 404 if its preflight was answered.
     if is_preflight(request.method, request.headers):
         return _answer_options(request, ALL_METHODS)
+    if is_link_path(path):
+        return make_missing_page()
     raise NotFound("There is nothing at this path.")
 
 

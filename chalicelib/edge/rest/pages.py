@@ -1,4 +1,5 @@
-"""REST: static files for browsers: spec 003's JavaScript client, and a console that uses it."""
+"""REST: static files for browsers: spec 003's JavaScript client, a console that uses it, and what
+the page of a tracking link loads."""
 
 from __future__ import annotations
 
@@ -40,5 +41,7 @@ ROUTES = (
     PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
     PublicRoute("GET", "/client/console.js", page_view("console.js", _SCRIPT)),
     PublicRoute("GET", "/client/console.css", page_view("console.css", _STYLE)),
+    PublicRoute("GET", "/client/track.js", page_view("track.js", _SCRIPT)),
+    PublicRoute("GET", "/client/track.css", page_view("track.css", _STYLE)),
     PublicRoute("GET", "/console", page_view("console.html", _HTML)),
 )

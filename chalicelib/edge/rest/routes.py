@@ -6,8 +6,9 @@ raises a WaybillError. Each module of views ends in its table, `ROUTES`; app.py 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from chalice.app import Chalice, Request, Response
 
@@ -38,6 +39,12 @@ class Route:
     def __init__(self, method: str, path: str, view: View, *roles: Role) -> None:
         self.method, self.path = method, path
         self.view, self.roles = view, roles
+        self.types = PATCH_TYPES if method == "PATCH" else JSON_TYPES
+
+    @staticmethod
+    def read_parameter(captured: str) -> str:
+        """Decode what the path captured. Raises InvalidInput."""
+        return decode_path_text(captured)
 
     def call_view(
         self, services: Services, request: Request, parameters: Mapping[str, str]
@@ -50,15 +57,32 @@ class Route:
 class PublicRoute:
     """A method of a path for everybody: no token is looked at."""
 
-    def __init__(self, method: str, path: str, view: PublicView) -> None:
+    def __init__(
+        self, method: str, path: str, view: PublicView, types: Sequence[str] = JSON_TYPES
+    ) -> None:
         self.method, self.path = method, path
-        self.view = view
+        self.view, self.types = view, types
 
     def call_view(
         self, services: Services, request: Request, parameters: Mapping[str, str]
     ) -> Reply:
         """Call the view."""
         return self.view(PublicCall(services, request), **parameters)
+
+    @staticmethod
+    def read_parameter(captured: str) -> str:
+        """Decode what the path captured. Raises InvalidInput."""
+        return decode_path_text(captured)
+
+
+class LinkRoute(PublicRoute):
+    """A method of a path that holds a secret: one that can't be decoded is as wrong as any other,
+    and is told no other thing."""
+
+    @staticmethod
+    def read_parameter(captured: str) -> str:
+        """Decode what the path captured, whatever it is."""
+        return unquote(captured, errors="replace")
 
 
 def add_routes(
@@ -72,13 +96,11 @@ def add_routes(
 
 def _add_route(app: Chalice, route: Route | PublicRoute, get_services: ServicesFactory) -> None:
     def call_view(captured: Mapping[str, str]) -> Reply:
-        parameters = {name: decode_path_text(text) for name, text in captured.items()}
+        parameters = {name: route.read_parameter(text) for name, text in captured.items()}
         return route.call_view(get_services(), current_request(app), parameters)
 
     # Chalice passes what a path captured by name. It would copy a docstring into the template.
-    types = list(PATCH_TYPES if route.method == "PATCH" else JSON_TYPES)
-
-    @app.route(route.path, methods=[route.method], content_types=types)
+    @app.route(route.path, methods=[route.method], content_types=list(route.types))
     def handle(**captured: str) -> Response:
         return run_view(call_view, captured)
 

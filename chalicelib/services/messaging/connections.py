@@ -132,6 +132,15 @@ class ConnectionRegistry(ConnectionCloser):
             return []
         return [(TokenEndDue(connection.id, ends_at), ends_at - self._clock())]
 
+    def end_connection_at(self, connection_id: str, ends_at: datetime) -> None:
+        """Have a connection closed at a time at which it is no longer to hear anything, unless it
+        is over before. Raises Unavailable."""
+        connection = self.get_connection(connection_id)
+        if connection is None or ends_at >= connection.subscribed_until:
+            return
+        with suppress(Stale):  # it was written just now: the room knows the end better than it
+            self.extend_token(connection, replace(connection, token_ends_at=ends_at))
+
     def close_if_expired(self, connection_id: str, ends_at: datetime) -> timedelta:
         """Close a connection whose token ends at a time, unless it has been extended. Returns zero,
         or how soon to try again: the queue's delays are shorter than tokens."""

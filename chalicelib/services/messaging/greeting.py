@@ -114,6 +114,9 @@ class GreetingService:
         that is pending there until somebody takes their lease.
         """
         mailboxes = self._list_mailboxes(connection)
+        if not mailboxes:
+            self._greet_without_mailbox(connection)
+            return
         is_greeted = connection.greeted
         if is_greeted and all(self._mailboxes.is_up_to_date(box, connection) for box in mailboxes):
             return
@@ -126,6 +129,13 @@ class GreetingService:
                 self._greet_under_lease(current, lease)
         self._deliver_backlogs(connection, mailboxes[1:])
         lease.check_delivered(connection.id)
+
+    def _greet_without_mailbox(self, connection: Connection) -> None:
+        """Greet a connection that hears only what is kept nowhere: no event waits for it, and
+        there is no lease. It joins its rooms again where another has died before that."""
+        if not connection.greeted:
+            connection = self._post_first_frames(connection, None)
+        self._registry.join_rooms(connection)
 
     def _greet_under_lease(self, connection: Connection, lease: MailboxLease) -> None:
         """Post a connection's first frames and let it join its rooms.

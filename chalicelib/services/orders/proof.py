@@ -112,6 +112,12 @@ class ProofService:
             if ProofKind.PIN in list_missing(order, stop) and _is_told(actor, order, stop)
         }
 
+    def show_recipients_pin(self, order: Order) -> str | None:
+        """Return the PIN that is still to be said at the drop-off, for whoever has a tracking link
+        of the order; None where none is."""
+        is_due = order.proof.salt and ProofKind.PIN in list_missing(order, Stop.DROPOFF)
+        return self._make_pin(order, Stop.DROPOFF) if is_due and self._secret else None
+
     def add_evidence(self, order: Order, courier_id: str, command: Command) -> Command:
         """Add to a step at a stop what proves it: whether its PIN is right, and the files that are
         in the bucket now. Raises Unavailable where the bucket does not answer."""

@@ -1,7 +1,8 @@
 """The way to the door: twice a minute at most a customer hears where their courier is.
 
 When a courier was last shown is in the courier's own row, which the one write of a fix returns. So
-of a fix within the half minute nothing is read and nothing is written. Of the others the row is
+of a fix within the half minute nothing is read and nothing is written, unless the order is
+tracked by a link: whoever has that is shown every fix. Of the others the row is
 marked first, on the condition that no other fix has done so: of two fixes at once one is shown.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 from chalicelib.domain.orders import progress
 from chalicelib.domain.orders.losing_couriers import DEPARTED
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.people import Courier, LastShown
+from chalicelib.domain.people import Courier, Fix, LastShown
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
+from chalicelib.services.tracking.link_notices import LinkNotices
 
 
 class ProgressTracker:
@@ -27,6 +29,7 @@ class ProgressTracker:
         writer: OrderWriter,
         releaser: CourierReleaser,
         fanout: FanOut,
+        notices: LinkNotices,
         clock: Clock,
     ) -> None:
         self._orders = orders
@@ -34,25 +37,33 @@ class ProgressTracker:
         self._writer = writer
         self._releaser = releaser
         self._fanout = fanout
+        self._notices = notices
         self._clock = clock
 
     def on_fix(self, courier: Courier) -> None:
         """Show a courier to their customer after a fix, if it is time to. Commits the departure of
         the order at the first one. A courier whose order is done is released."""
-        now, order_id, fix = self._clock(), courier.order_id, courier.fix
-        if (
-            order_id is None
-            or fix is None
-            or not progress.is_due(courier.last_shown, order_id, now)
-        ):
+        order_id, fix, shown = courier.order_id, courier.fix, courier.last_shown
+        if order_id is None or fix is None:
+            return
+        if not progress.is_due(shown, order_id, self._clock()):
+            if shown and shown.is_tracked:
+                self._notices.post_position(self._orders.get_order(order_id), courier)
             return
         order = self._orders.get_order(order_id)
-        if not progress.is_being_delivered(order, courier.id):
+        if progress.is_being_delivered(order, courier.id):
+            order = self._show_delivery(order, courier, fix)
+        else:
             self._releaser.release_if_done(courier.id, order)
-            return
+        self._notices.post_position(order, courier)
+
+    def _show_delivery(self, order: Order, courier: Courier, fix: Fix) -> Order:
+        """Show the customer a fix on the way to the door; return the order as it is then."""
+        now, order_id = self._clock(), order.id
         remaining = progress.estimate_remaining(order, fix)
-        if not self._couriers.mark_shown(courier, LastShown(order_id, now, remaining.minutes)):
-            return  # another fix was quicker
+        shown = LastShown(order_id, now, remaining.minutes, is_tracked=bool(order.links))
+        if not self._couriers.mark_shown(courier, shown):
+            return order  # another fix was quicker
         # Who dies from here on has shown nothing: the next half minute's fix does.
         if DEPARTED not in order.timeline:
             order = self._commit_departure(order_id, courier)
@@ -60,6 +71,7 @@ class ProgressTracker:
         self._fanout.post_to_people(customer_ids, progress.draft_position(order, fix, now))
         if change := progress.draft_eta_change(order, courier.last_shown, remaining, now):
             self._fanout.post_to_people(customer_ids, change)
+        return order
 
     def _commit_departure(self, order_id: int, courier: Courier) -> Order:
         """Commit that a courier has set off with an order; return the order as it is then. Nothing

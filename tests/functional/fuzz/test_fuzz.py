@@ -20,6 +20,7 @@ from chalicelib.domain.people import Role
 from tests.functional.feeds import a_profile, an_auth
 from tests.functional.fuzz import odd
 from tests.functional.kitchen import HANDSHAKE
+from tests.functional.links import a_bearer
 from tests.functional.test_bad_input import filled, in_form
 from tests.functional.world import Answer, Socket, Someone, World, routes
 
@@ -60,6 +61,7 @@ class Town:
             a_profile(world, person)
         world.courier("dan")
         self.order_id = world.place(self.people[Role.CUSTOMER])["id"]
+        self.people[Role.RECIPIENT] = a_bearer(world)
         self._sockets: dict[tuple[str, Role], Socket] = {}
 
     def call(
@@ -107,6 +109,7 @@ SPEAKERS = {
     "food": (Role.CUSTOMER, Role.COURIER, Role.MERCHANT),
     "socketio": (Role.CUSTOMER, Role.COURIER, Role.MERCHANT),
     "feed": (Role.CUSTOMER, Role.COURIER, Role.MERCHANT, Role.ADMIN),
+    "track": (Role.RECIPIENT,),
 }
 contracts = st.sampled_from(sorted(SPEAKERS))
 voices = st.sampled_from([(name, role) for name, roles in SPEAKERS.items() for role in roles])
@@ -169,7 +172,7 @@ def shake_with(world: World, contract: str, token: str) -> None:
     """Bring a token to a contract, at its door and, where it can be, in band."""
     handshake = HANDSHAKE if contract == "socketio" else {}
     socket = world.connect(None, contract, query={**handshake, "token": token})
-    assert socket.status in (200, 400, 401, 403), (contract, token)
+    assert socket.status in (200, 400, 401, 403, 404), (contract, token)
     socket.lose()
     said: dict[str, Any] = {
         "rides": {"event": "authenticate", "data": {"token": token}},

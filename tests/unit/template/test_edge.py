@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from chalicelib.edge.rest.public_url import EDGE_HOST
 from infra.template import watch
 from infra.template.edge import CACHING_DISABLED
 from infra.template.parameters import make_parameters
@@ -40,6 +41,20 @@ def test_nothing_else_is_kept_either(resources: Value) -> None:
     config = distribution(resources)
     for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
         assert behaviour["CachePolicyId"] == CACHING_DISABLED
+
+
+def test_links_are_short_and_know_their_host(resources: Value) -> None:
+    """`/t/…` stands without the stage; what makes a link is told by which host it was asked."""
+    config = distribution(resources)
+    origins = {origin["Id"]: origin for origin in config["Origins"]}
+    by_path = {one["PathPattern"]: one for one in config["CacheBehaviors"]}
+    assert origins[by_path["/t/*"]["TargetOriginId"]]["OriginPath"] == "/api"
+    assert "FunctionAssociations" not in by_path["/t/*"]
+    (called,) = by_path["/api/v1/orders/*/tracking"]["FunctionAssociations"]
+    assert called["FunctionARN"] == {"Fn::GetAtt": ["HostFunction", "FunctionARN"]}
+    code = properties(resources, "HostFunction")["FunctionCode"]
+    assert f"request.headers['{EDGE_HOST}'] = {{value: request.headers.host.value}}" in code
+    assert list(by_path).index("/api/v1/orders/*/tracking") < list(by_path).index("/api/*")
 
 
 def test_the_gateways_own_answers_may_not_be_kept(resources: Value) -> None:

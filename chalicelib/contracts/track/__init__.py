@@ -1,0 +1,1 @@
+"""Contract `track`: an order, for whoever has a tracking link of it."""

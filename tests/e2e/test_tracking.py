@@ -1,0 +1,175 @@
+"""The page of a tracking link in a real browser, from the search to the delivery."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.chromium import Page, browser, executable
+from tests.e2e.conftest import HOME, Stack, wait_for
+from tests.e2e.test_feed import rest
+
+PHONE = (360, 740)
+SHOP, DOOR, ON_THE_WAY = (43.2965, 5.3698), (43.3105, 5.3698), (43.3030, 5.3710)
+WATCH = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (v) => violations.push(v.violatedDirective));
+"""
+IS_CURRENT = """
+fetch(location.pathname, { headers: { Accept: "application/json" } }).then((a) => a.json())
+  .then((order) => String(order.version) === document.querySelector("main").dataset.version)
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A tab in a real browser, as small as a telephone."""
+    program = executable()
+    if program is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    with browser(program, tmp_path_factory.mktemp("chromium")) as tab:
+        tab.resize(*PHONE)
+        yield tab
+
+
+class Delivery:
+    """One order with its courier, and a link of it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        name = uuid4().hex[:8]
+        self.hers = stack.token("customer", f"cara-{name}")
+        self.his = stack.token("courier", f"dan-{name}")
+        self.courier_id = f"dan-{name}"
+        profile = {"name": "Dan Delacroix", "phone": "+33612345678", "vehicle": "red bicycle"}
+        rest(stack, "PUT", "/v1/me", self.his, profile)
+        duty = {"available": True, "lat": SHOP[0], "lng": SHOP[1]}
+        rest(stack, "POST", "/v1/courier/availability", self.his, duty)
+        order = {
+            "pickup_address": "1 Depot Road",
+            "pickup_lat": SHOP[0],
+            "pickup_lng": SHOP[1],
+            "dropoff_address": "2 Door Street",
+            "dropoff_lat": DOOR[0],
+            "dropoff_lng": DOOR[1],
+            "receiver_phone": "+33698765432",
+            "proof": {"dropoff": ["pin"]},
+        }
+        placed = rest(stack, "POST", "/v1/orders", self.hers, order)
+        self.id, self.pin = placed["id"], placed["proof"]["dropoff"]["pin"]
+        self.url = rest(stack, "POST", f"/v1/orders/{self.id}/tracking", self.hers, {})["url"]
+        admin = stack.token("admin", "ada")
+        assigned = {"courier_id": self.courier_id}
+        rest(stack, "POST", f"/v1/admin/orders/{self.id}/assign", admin, assigned)
+
+    def step(self, verb: str, **more: Any) -> None:
+        body = {"order_id": self.id, **more}
+        rest(self.stack, "POST", f"/v1/courier/orders/{verb}", self.his, body)
+
+    def move(self, at: tuple[float, float]) -> None:
+        """Report a fix: one a second is taken."""
+        body = {"lat": at[0], "lng": at[1]}
+
+        def is_stored() -> bool:
+            try:
+                return bool(
+                    rest(self.stack, "POST", "/v1/courier/location", self.his, body)["stored"]
+                )
+            except OSError:
+                return False
+
+        wait_for(is_stored, within_s=10, every_s=0.3)
+
+
+def read(page: Page) -> str:
+    return str(page.run("document.querySelector('main')?.innerText ?? ''"))
+
+
+def await_words(page: Page, words: str) -> None:
+    wait_for(lambda: words in read(page), within_s=20, every_s=0.1)
+
+
+def courier_at(page: Page) -> Any:
+    return page.run("document.querySelector('circle.courier')?.getAttribute('cy')")
+
+
+def test_the_page_follows_an_order_live_to_its_end(stack: Stack, page: Page) -> None:
+    delivery = Delivery(stack)
+    page.run_first(WATCH)
+    page.open(delivery.url)
+    assert "looking for a courier" in read(page)
+    delivery.step("accept")
+    await_words(page, "on the way to the pickup")
+    assert "Dan" in read(page)
+    assert "red bicycle" in read(page)
+    assert delivery.pin in read(page)
+    assert page.run("document.querySelector('svg')") is None
+    delivery.step("arrived")
+    delivery.step("picked")
+    delivery.move(ON_THE_WAY)
+    wait_for(lambda: courier_at(page), within_s=20)
+    wait_for(lambda: page.run(IS_CURRENT), within_s=20)  # the first fix is a change besides
+    first = courier_at(page)
+    page.run("window.mark = document.querySelector('main')")
+    delivery.move(DOOR)
+    wait_for(lambda: courier_at(page) != first, within_s=5)  # by the socket: a poll takes longer
+    assert page.run("mark === document.querySelector('main')")
+    assert page.run("document.documentElement.scrollWidth") <= PHONE[0]
+    page.screenshot(HOME / "dist" / "tracking.png")
+    delivery.step("delivered", pin=delivery.pin)
+    await_words(page, "Delivered.")
+    shown = read(page)
+    assert not [word for word in ("Dan", delivery.pin, "PIN") if word in shown]
+    assert page.run("document.querySelector('svg')") is None
+    page.run("document.querySelector('textarea').value = 'Thank you'")
+    page.run("document.querySelector('button').click()")
+    await_words(page, "Thank you")
+    assert page.run("location.href") == delivery.url
+    assert page.run("violations") == []
+    assert "Delacroix" not in page.run("document.documentElement.outerHTML")
+
+
+def test_without_scripts_the_page_says_as_much(stack: Stack, page: Page) -> None:
+    delivery = Delivery(stack)
+    for verb in ("accept", "arrived", "picked"):
+        delivery.step(verb)
+    delivery.move(ON_THE_WAY)
+    page.allow_scripts(allowed=False)
+    try:
+        page.open(delivery.url)
+        shown = read(page)
+        for words in ("on the way to you", "Dan", "red bicycle", "min to go", delivery.pin):
+            assert words in shown
+        assert courier_at(page)
+        assert page.run("document.documentElement.scrollWidth") <= PHONE[0]
+        delivery.step("delivered", pin=delivery.pin)
+        page.open(f"{stack.url}/api/health")
+        page.open(delivery.url)
+        assert "Delivered." in read(page)
+    finally:
+        page.allow_scripts(allowed=True)
+
+
+def test_a_link_is_in_no_log_and_a_wrong_one_leads_nowhere(stack: Stack, page: Page) -> None:
+    delivery = Delivery(stack)
+    token = delivery.url.rpartition("/")[2]
+    for url in (delivery.url, f"{stack.url}/api/t/{token}"):
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    path, by = f"/v1/orders/{delivery.id}/tracking", {"authorization": f"Bearer {delivery.hers}"}
+    asked = urllib.request.Request(f"{stack.url}/api{path}", method="DELETE", headers=by)
+    with urllib.request.urlopen(asked, timeout=10) as ended:
+        assert (ended.status, ended.read()) == (204, b"")
+    bodies = set()
+    for wrong in (token, "A" * 43, "%FF"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{stack.url}/t/{wrong}", timeout=10)
+        assert refused.value.code == 404
+        bodies.add(refused.value.read())
+    assert len(bodies) == 1
+    assert token not in stack.log()
