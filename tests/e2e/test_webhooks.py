@@ -17,7 +17,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chalicelib.domain.webhooks.endpoint import make_secret
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.conftest import DEPLOYED, REMOTE, Stack, wait_for
 from tests.e2e.courier.town import Town, a_town
 
 PACKAGE = "standardwebhooks@1"
@@ -65,6 +65,9 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    """A receiver, where Waybill may post to one that is here."""
+    if DEPLOYED is not None or REMOTE:
+        pytest.skip("a stage posts to no loopback")
     made = Receiver()
     yield made
     made.server.shutdown()
@@ -197,7 +200,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_and_attempts_are_shown(
     assert (shown[0]["event_id"], shown[0]["status"]) == (headers["webhook-id"], 204)
 
 
-def test_a_local_run_refuses_what_a_stage_refuses_but_for_loopback(town: Town) -> None:
+def test_addresses_that_lead_inside_are_refused(town: Town) -> None:
     ada = town.person("admin", "ada")
     for url in (
         "http://169.254.169.254/latest/meta-data/",
