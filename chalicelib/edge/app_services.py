@@ -95,6 +95,7 @@ class Services(msgspec.Struct, frozen=True):
     webhook_sender: WebhookSender
     queue: WakeupSender
     queue_name: str
+    webhook_queue_name: str
     clock: Clock
 
 

@@ -31,7 +31,7 @@ def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> 
     wakeups that are done. The first is always begun: each delivery gets something done.
     """
     records, out_of_time = event["Records"], make_time_check(context, _TIME_RESERVE)
-    _report_lateness(services, records)
+    report_lateness(services.queue_name, records, services.clock().timestamp())
     failed = [
         {"itemIdentifier": record["messageId"]}
         for n, record in enumerate(records)
@@ -59,14 +59,13 @@ def _handle_record(services: Services, body: str, out_of_time: Callable[[], bool
     return True
 
 
-def _report_lateness(services: Services, records: Sequence[Mapping[str, Any]]) -> None:
-    """Emit by how many seconds the latest wakeup of a batch is late, where that is a lot.
+def report_lateness(queue_name: str, records: Sequence[Mapping[str, Any]], now_s: float) -> None:
+    """Emit by how many seconds the latest message of a batch is late, where that is a lot.
 
     The queue's own metric of age may count a message's delay too, and so can't tell late from far
     ahead.
     """
-    now_s = services.clock().timestamp()
     due = [at for record in records if (at := due_at(record)) is not None]
     late_s = now_s - min(due, default=now_s)
     if late_s > _REPORT_OVER_S:
-        emit_lateness(services.queue_name, late_s, now_s)
+        emit_lateness(queue_name, late_s, now_s)

@@ -14,6 +14,7 @@ from typing import Any
 
 from chalicelib.domain.webhooks.delivery import decode_send
 from chalicelib.edge.app_services import Services
+from chalicelib.edge.sqs import report_lateness
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> 
     of them end in time: a send takes 15 s at most, and the function has three times as long.
     """
     records = event["Records"]
+    report_lateness(services.webhook_queue_name, records, services.clock().timestamp())
     handled = _pool.map(lambda record: _handle_record(services, record["body"]), records)
     failed = [
         {"itemIdentifier": record["messageId"]}

@@ -139,5 +139,6 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         webhook_sender=build_webhook_sender(settings, parts, messaging),
         queue=parts.queue,
         queue_name=settings.queue_name,
+        webhook_queue_name=settings.webhook_queue_name,
         clock=parts.clock,
     )

@@ -34,6 +34,9 @@ def make_resources() -> Value:
         "LateWakeupsAlarm": _alarm_on_metric(
             NAMESPACE, LATENESS, queue, "Maximum", WAKEUPS_LATE_S, 3
         ),
+        "LateWebhooksAlarm": _alarm_on_metric(
+            NAMESPACE, LATENESS, webhooks, "Maximum", WAKEUPS_LATE_S, 3
+        ),
         "WebhooksFailingAlarm": _alarm_on_metric(
             NAMESPACE, FAILING, webhooks, "Maximum", FAILING_S, 1
         ),
