@@ -95,6 +95,9 @@ def test_a_path_that_is_not_utf8_is_refused(world: World) -> None:
             for sent in NOT_UTF8 if "{" in path else ():
                 body: Any = None if method == "GET" else {}
                 answer = world.call(method, filled(path, sent), body, who)
+                if path.startswith("/t/"):  # no link is as wrong as any other: one page, one 404
+                    assert answer.status == 404, (method, path, sent, answer)
+                    continue
                 assert answer.status == 400, (method, path, sent, answer)
                 in_form(answer)
 
