@@ -65,6 +65,7 @@ PAYMENT_FAILED = "payment_failed"
 # Of an order that has ended, to its customer:
 REFUND_DUE = "refund_due"  # more was paid than it costs
 PAYMENT_DUE = "payment_due"  # less was
+REFUND_PAID = "refund_paid"  # to webhook endpoints alone: it was paid back
 # To the owner of a webhook endpoint: it is sent to no more
 WEBHOOK_DISABLED = "webhook_disabled"
 # Orders that are called out to the couriers near by

@@ -5,9 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 
+from chalicelib.contracts.webhooks.body import render_body
 from tests.functional.conftest import MakeWorld
+from tests.functional.endpoints import Registry, Sends, told, told_types
 from tests.functional.feeds import a_feed, a_profile
 from tests.functional.test_fees import SETTINGS, cancel
 from tests.functional.test_money import balance_of, pay, webhook
@@ -59,6 +62,27 @@ def test_what_was_paid_beyond_the_fee_is_due_and_then_confirmed(
     paying.pass_time(60)
     assert feed.take() == []
     assert balance_of(paying, "dan") == 20_00
+
+
+def test_endpoints_hear_of_a_refund_when_it_is_due_and_when_it_is_paid(
+    make_world: MakeWorld,
+) -> None:
+    registry = Registry()
+    registry.add(events=("refund.due", "payment.refunded"))
+    world = make_world(settings=SETTINGS, endpoints=registry, webhook_queue=Sends())
+    dan, cara = world.courier("dan"), world.customer("cara")
+    order_id = a_quoted_order(world, cara, dan)
+    payment = pay(world, cara, order_id).body
+    assert webhook(world, payment["id"], status="completed").status == 200
+    cancel(world, order_id, cara)
+    world.pass_time(60)
+    for _ in range(2):
+        assert webhook(world, payment["id"], status="refunded").status == 200
+    world.pass_time(60)
+    assert told_types() == ["refund.due", "payment.refunded"]
+    bodies = [msgspec.json.decode(render_body(event))["data"] for event in told()]
+    due = {"payment_id": payment["id"], "amount": round(payment["amount"] - 20, 2)}
+    assert [body["refund"] for body in bodies] == [{**due, "currency": "INR"}] * 2
 
 
 def test_no_refund_is_due_of_what_costs_what_was_paid(paying: World) -> None:

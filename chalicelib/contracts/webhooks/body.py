@@ -30,6 +30,8 @@ from chalicelib.domain.webhooks.endpoint_events import (
 MAX_BODY = 20_000  # bytes; Standard Webhooks ask for less than 20 KB
 MAX_SHORT_TEXT = 100  # characters of a text, once it must be cut
 
+_LEFT = {"refund.due": "refund", "payment.refunded": "refund", "payment.due": "due"}
+
 Data = dict[str, Any]
 
 
@@ -54,7 +56,7 @@ def _encode(event: Event, data: Data) -> bytes:
 def _render_data(event: Event) -> Data:
     kind, _, _ = event.stream.partition("#")
     if kind == "order":
-        return {"order": _render_order(event), **_render_refund(event)}
+        return {"order": _render_order(event), **_render_left(event)}
     if kind == "payment":
         return {"payment": _render_payment(event)}
     if kind == "payout":
@@ -135,12 +137,14 @@ def _render_offer(offer: Offer | None) -> Data | None:
     )
 
 
-def _render_refund(event: Event) -> Data:
-    if event.type != "refund.due":
+def _render_left(event: Event) -> Data:
+    """Render what is left to be paid, or paid back."""
+    name = _LEFT.get(event.type)
+    if name is None:
         return {}
     amount = to_major_units(event.data["amount_minor"])
-    refund = {"payment_id": event.data["payment_id"], "amount": amount, "currency": CURRENCY}
-    return {"refund": refund}
+    payment_id = event.data.get("payment_id")
+    return {name: omit_none(payment_id=payment_id, amount=amount, currency=CURRENCY)}
 
 
 # Of money

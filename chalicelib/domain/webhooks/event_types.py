@@ -49,6 +49,7 @@ _TYPES: Mapping[str, str] = {
     events.ORDER_TIPPED: "order.tipped",
     events.REFUND_DUE: "refund.due",
     events.PAYMENT_DUE: "payment.due",
+    events.REFUND_PAID: "payment.refunded",
     events.PAYMENT_INITIATED: "payment.initiated",
     events.PAYMENT_COMPLETED: "payment.completed",
     events.PAYMENT_FAILED: "payment.failed",

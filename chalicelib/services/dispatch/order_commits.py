@@ -38,6 +38,7 @@ from chalicelib.domain.events import (
     NOBODY,
     ORDER_CANCELLED,
     ORDER_DELIVERED,
+    REFUND_PAID,
     Entry,
     Event,
     Outbox,
@@ -132,7 +133,8 @@ class OrderWriter:
         mailboxes of couriers to whom it may be offered. Raises Stale, CourierTaken (nothing was
         written) or Unavailable.
         """
-        events = events or self._draft_silent_end(stored, order)
+        if not events and preparation is None:
+            events = self._draft_for_endpoints(stored, order)
         preparation = preparation or self.start_preparation(stored, order, events)
         order, charged = self._charge_end(stored, order)
         events = (*events, *charged)
@@ -219,15 +221,20 @@ class OrderWriter:
             steps.append(self._pool.submit(self._queue.send_wakeups, wakeups))
         return steps
 
-    def _draft_silent_end(self, stored: Order | None, order: Order) -> tuple[Event, ...]:
-        """Draft the event of an order's end of which nobody is told, as it was dormant, where there
-        are endpoints: they have heard of its placing. (One that was created a moment ago may miss
-        it: while there is none, this costs nothing.)"""
+    def _draft_for_endpoints(self, stored: Order | None, order: Order) -> tuple[Event, ...]:
+        """Draft the event of a change of which nobody is told, where there are endpoints: the end
+        of a dormant order, of whose placing they have heard, and that a refund is paid. One that
+        was created a moment ago may miss it: while there is none, this costs nothing."""
         is_end = order.is_terminal and not (stored and stored.is_terminal)
-        if not is_end or not self._relay.list_known_endpoints(order.outbox):
+        refund, before = order.refund, stored.refund if stored else None
+        is_paid_back = refund and refund.refunded_at and not (before and before.refunded_at)
+        if not (is_end or is_paid_back) or not self._relay.list_known_endpoints(order.outbox):
             return ()
-        data = encode_reason(order.reason)
-        return (draft_order_event(order, ORDER_CANCELLED, NOBODY, order.updated_at, data=data),)
+        type_, data = ORDER_CANCELLED, encode_reason(order.reason)
+        if refund and not is_end:
+            type_ = REFUND_PAID
+            data = {"payment_id": refund.payment_id, "amount_minor": refund.amount_minor}
+        return (draft_order_event(order, type_, NOBODY, order.updated_at, data=data),)
 
     def _keep_undelivered(self, stored: Order | None, order: Order) -> tuple[Entry, ...]:
         """Return the entries that the order is to have: those that it would lose now stay, if they

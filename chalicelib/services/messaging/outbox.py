@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import FOLLOWED_UP, Entry, Event, Outbox
+from chalicelib.domain.events import FOLLOWED_UP, NOBODY, Entry, Event, Outbox
 from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup
 from chalicelib.domain.retries import Retries
 from chalicelib.services.messaging.endpoints import MAX_TOLD_AT_ONCE
@@ -38,7 +38,7 @@ def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
     """
     if any(event.type in FOLLOWED_UP for event in events):
         return ()
-    return tuple(dict.fromkeys(event.to for event in events))
+    return tuple(dict.fromkeys(event.to for event in events if event.to != NOBODY))
 
 
 def add_endpoints(people: tuple[str, ...], endpoints: tuple[str, ...]) -> tuple[str, ...]:
