@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import msgspec
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PutError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -46,6 +48,22 @@ def try_update(row: Model, actions: Sequence[Action], condition: Condition) -> b
             return False
         raise
     return True
+
+
+class RowUpdate(msgspec.Struct, frozen=True):
+    """One conditional update of a row, by itself or as a part of a transaction."""
+
+    row: Any
+    actions: list[Any]
+    condition: Any
+
+    def try_alone(self) -> bool:
+        """Make the update by itself; False if its condition does not hold any more."""
+        return try_update(self.row, self.actions, self.condition)
+
+    def add_to(self, write: TransactWrite) -> None:
+        """Add the update to a transaction."""
+        write.update(self.row, actions=self.actions, condition=self.condition)
 
 
 def save_if(row: Model, condition: Condition) -> None:

@@ -13,8 +13,9 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.store.clock import to_epoch_ms
+from chalicelib.store.conditional import RowUpdate
 from chalicelib.store.courier_index import make_index_action
-from chalicelib.store.courier_rows import RowUpdate, equals, find_row, is_as_read
+from chalicelib.store.courier_rows import equals, find_row, is_as_read
 from chalicelib.store.tables import CourierRow
 
 

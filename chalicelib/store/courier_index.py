@@ -29,10 +29,9 @@ from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.people import Courier
 from chalicelib.domain.retries import Retries
 from chalicelib.store.clock import to_epoch_ms
-from chalicelib.store.conditional import try_update
+from chalicelib.store.conditional import RowUpdate, try_update
 from chalicelib.store.courier_rows import (
     NowSource,
-    RowUpdate,
     decode_courier,
     find_row,
     is_as_read,

@@ -19,25 +19,12 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.odometer import Odometer, TrackPoint
 from chalicelib.domain.people import Courier, Fix, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
-from chalicelib.store.conditional import try_update
 from chalicelib.store.tables import CourierRow
 
 _POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
 _E7 = 10_000_000
 
 NowSource = Callable[[], datetime]
-
-
-class RowUpdate(msgspec.Struct, frozen=True):
-    """One conditional update of a courier's row, by itself or as a part of a transaction."""
-
-    row: Any
-    actions: list[Any]
-    condition: Any
-
-    def try_alone(self) -> bool:
-        """Make the update by itself; False if its condition does not hold any more."""
-        return try_update(self.row, self.actions, self.condition)
 
 
 def find_row(courier_id: str, consistent: bool = True) -> CourierRow | None:

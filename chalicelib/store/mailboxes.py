@@ -11,24 +11,24 @@ that has the lease, or that ended it last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import islice, takewhile
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.events import CRITICAL, Event
 from chalicelib.domain.messaging.cursors import SubscriberLag
-from chalicelib.domain.messaging.mailboxes import Mailbox
+from chalicelib.domain.messaging.mailboxes import Mailbox, PlannedLease
 from chalicelib.errors import Stale
 from chalicelib.store import mailbox_log
 from chalicelib.store import mailbox_subscribers as subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.conditional import try_update
+from chalicelib.store.conditional import RowUpdate, try_update
 from chalicelib.store.tables import MailboxRow
 
 _PAGE = 100
@@ -69,6 +69,11 @@ class MailboxTable:
             return _decode_mailbox(MailboxRow.get(person_id, consistent_read=consistent))
         except DoesNotExist:
             return Mailbox(person_id)
+
+    def list_eventually(self, person_ids: Sequence[str]) -> list[Mailbox]:
+        """List the heads of some people's mailboxes as they are or lately were: those that there
+        are, in no order."""
+        return [_decode_mailbox(row) for row in MailboxRow.batch_get(person_ids)]
 
     # The lease
 
@@ -165,6 +170,29 @@ class MailboxTable:
         return mailbox_log.list_critical_events(day, since, limit)
 
 
+def make_lease_update(planned: PlannedLease) -> RowUpdate:
+    """Make the update by which a planned lease is taken, as a part of a transaction: the head must
+    be as it was read, and nobody have the lease.
+
+    That `last_holder` is the same, nothing is pending and the subscribers are as many says so.
+    Whoever writes the doc sets `last_holder` anew. Whoever subscribes leaves an arrival pending,
+    which goes by such a write only. And whoever is taken out makes the subscribers fewer.
+    """
+    head = planned.head
+    is_as_read: Condition = MailboxRow.lease.does_not_exist()
+    is_as_read &= MailboxRow.pending[0].does_not_exist()
+    is_as_read &= MailboxRow.last_holder == head.last_holder
+    is_as_read &= size(MailboxRow.subscribers) == len(head.subscribers)
+    mine: Condition = MailboxRow.lease == planned.holder  # the answer got lost: sent again
+    actions: list[Action] = [
+        MailboxRow.lease.set(planned.holder),
+        MailboxRow.lease_until.set(to_epoch_ms(planned.until)),
+        # Not set to just this: sent again, it must keep what came meanwhile.
+        subscribers.append_pending(planned.pending_id),
+    ]
+    return RowUpdate(MailboxRow(head.person_id), actions, is_as_read | mine)
+
+
 def _make_head_actions(mailbox: Mailbox, holder: str, now: datetime) -> list[Action]:
     """Make what is written when a lease ends. Subscribers whose connections have ended unnoticed
     are taken out."""
@@ -241,4 +269,5 @@ def _decode_mailbox(row: MailboxRow) -> Mailbox:
         subscribers=subscribers.decode_subscribers(row),
         leased_until=from_epoch_ms(row.lease_until) if row.lease_until else None,
         holder=row.lease,
+        last_holder=row.last_holder,
     )

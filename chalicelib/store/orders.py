@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from uuid import uuid4
 
@@ -16,17 +17,18 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import order_stream
+from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.conditional import save_if
+from chalicelib.store.conditional import RowUpdate, save_if
 from chalicelib.store.courier_claims import make_claim, make_release
-from chalicelib.store.courier_rows import RowUpdate
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.keys import KeyPut, make_key_put
 from chalicelib.store.listings import ListingWriter
+from chalicelib.store.mailboxes import make_lease_update
 from chalicelib.store.shards import read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow, PaymentRow
 
@@ -67,8 +69,13 @@ class OrderTable:
         self._listings.add_order(stored, order)
 
     def commit_order(
-        self, stored: Order | None, order: Order, *, available_only: bool = True
-    ) -> None:
+        self,
+        stored: Order | None,
+        order: Order,
+        *,
+        available_only: bool = True,
+        lease: PlannedLease | None = None,
+    ) -> bool:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
         Where the two occupy different couriers, one is released and the other claimed in the same
@@ -83,6 +90,8 @@ class OrderTable:
         The keys that an order names are written with it, and only if its `unpaid_attempt` has not
         begun: whoever begins to pay looks at the order's version in the same way, so that a price
         and what is paid of it never change side by side.
+        So is `lease`, where the write is a transaction and the lease can be taken; returns whether
+        it was. It never hinders the order.
 
         Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
         if one of its keys is used; CourierTaken if the courier to claim is not free;
@@ -99,13 +108,17 @@ class OrderTable:
         is_single = released_id == claimed_id or order.status is Status.DONE
         if is_single and not order.keys and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
-            return
+            return False
         claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
         release = make_release(released_id, order.id, order.updated_at) if released_id else None
         now, stream = order.updated_at, order_stream(order.id)
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
         attempt = order.unpaid_attempt
-        self._commit_together(row, is_unchanged, keys, claim, release, attempt)
+        write = partial(self._commit_together, row, is_unchanged, keys, claim, release, attempt)
+        if lease and write(make_lease_update(lease)):
+            return True
+        write()
+        return False
 
     def _commit_together(
         self,
@@ -115,17 +128,19 @@ class OrderTable:
         claim: RowUpdate | None,
         release: RowUpdate | None,
         unpaid_attempt: int | None,
-    ) -> None:
-        """Write an order, its keys and its couriers in one transaction, unless an attempt to pay is
-        there. Raises as commit_order does."""
+        lease: RowUpdate | None = None,
+    ) -> bool:
+        """Write an order, its keys, its couriers and a mailbox's lease in one transaction, unless
+        an attempt to pay is there. Returns False, and nothing is written, if nothing but the lease
+        hinders it. Raises as commit_order does."""
         try:
             with TransactWrite(connection=self._connection) as write:
                 write.save(row, condition=is_unchanged)
                 for key in keys:
                     key.add_to(write)
-                for update in (claim, release):
+                for update in (claim, release, lease):
                     if update:
-                        write.update(update.row, actions=update.actions, condition=update.condition)
+                        update.add_to(write)
                 if unpaid_attempt is not None:
                     is_unpaid: Condition = PaymentRow.order_id.does_not_exist()
                     write.condition_check(
@@ -135,7 +150,11 @@ class OrderTable:
             reasons = read_cancellation(error)
             if reasons is None:
                 raise
-            raise _explain_refusal(reasons, len(keys), claim) from None
+            if lease and not any(reasons[:-1]):
+                return False
+            of_others = reasons[:-1] if lease else reasons
+            raise _explain_refusal(of_others, len(keys), claim) from None
+        return True
 
     def find_newest_active(self, customer_id: str) -> Order | None:
         """Read a customer's newest unfinished order; None if there is none."""

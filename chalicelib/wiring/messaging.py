@@ -18,6 +18,7 @@ from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.messaging.outbox_loader import OutboxLoader
+from chalicelib.services.messaging.planned_leases import LeasePlanner
 from chalicelib.services.messaging.posting import EventPoster
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.webhooks.directory import KnownDirectory
@@ -35,6 +36,7 @@ class MessagingServices(msgspec.Struct, frozen=True):
     fanout: FanOut
     mailboxes: Mailboxes
     relay: OutboxRelay
+    planner: LeasePlanner
     outboxes: OutboxWriter
     history: EventHistory
     announcements: Announcements
@@ -59,6 +61,7 @@ def build_messaging(
         fanout=fanout,
         mailboxes=mailboxes,
         relay=relay,
+        planner=LeasePlanner(parts.mailboxes, parts.threads, parts.clock),
         outboxes=OutboxWriter(relay, parts.queue, parts.clock, parts.retries),
         history=EventHistory(
             parts.mailboxes, parts.connections, parts.counters, parts.threads, parts.clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from secrets import token_urlsafe
 from typing import Any
 
 import msgspec
@@ -183,7 +184,9 @@ def rewrite_head(who: Redaction, mailbox: str, now: datetime) -> None:
     # No one serves it now, and it still says what was read.
     free = MailboxRow.lease.does_not_exist() | (MailboxRow.lease_until < to_epoch_ms(now))
     unchanged = MailboxRow.doc == row.doc
-    update_if(row, [MailboxRow.doc.set(doc)], unchanged & free)
+    # Who read it before, and plans to take its lease with what they read, must see that it changed.
+    actions = [MailboxRow.doc.set(doc), MailboxRow.last_holder.set(token_urlsafe(9))]
+    update_if(row, actions, unchanged & free)
 
 
 def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:

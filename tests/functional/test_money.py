@@ -111,13 +111,12 @@ class InterruptedOrders(OrderTable):
 
     then: Callable[[], None] | None = None
 
-    def commit_order(
-        self, before: Order | None, after: Order, *, available_only: bool = True
-    ) -> None:
-        super().commit_order(before, after, available_only=available_only)
+    def commit_order(self, stored: Order | None, order: Order, **how: Any) -> bool:
+        is_leased = super().commit_order(stored, order, **how)
         then, self.then = self.then, None
         if then:
             then()
+        return is_leased
 
 
 def test_an_earning_survives_a_death_right_after_the_commit(

@@ -95,11 +95,11 @@ class Beaten:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._orders, name)
 
-    def commit_order(self, before: Order | None, after: Order, **how: bool) -> None:
+    def commit_order(self, before: Order | None, after: Order, **how: Any) -> bool:
         if self.taken is None and after.occupied_courier_id:
             self.taken = after.occupied_courier_id
             raise CourierTaken(after.occupied_courier_id)
-        self._orders.commit_order(before, after, **how)
+        return self._orders.commit_order(before, after, **how)
 
 
 def test_the_wakeup_of_an_offer_is_good_for_whoever_gets_the_order_in_the_end(

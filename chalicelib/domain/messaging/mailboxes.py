@@ -63,7 +63,8 @@ class Mailbox(msgspec.Struct, frozen=True):
     since when that is noted (epoch seconds). Such a note is dropped after a while; notes made up
     to `applied_dropped_at` may be missing, and then the log itself must be searched.
 
-    Who: `subscribers`; `holder` has the lease until `leased_until`, as of when the head was read.
+    Who: `subscribers`; `holder` has the lease until `leased_until`, as of when the head was read,
+    and `last_holder` is who ended it last: another one each time the head is written.
     """
 
     person_id: str
@@ -79,6 +80,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     subscribers: tuple[MailboxSubscriber, ...] = ()
     leased_until: datetime | None = None
     holder: str | None = None
+    last_holder: str | None = None
 
     @property
     def is_endpoints(self) -> bool:
@@ -285,3 +287,14 @@ class Mailbox(msgspec.Struct, frozen=True):
         since_s = int(since.timestamp())
         streams = (name for name, note in self.applied_versions.items() if note[1] >= since_s)
         return [id_ for stream in streams if (id_ := parse_order_id(stream)) is not None]
+
+
+class PlannedLease(msgspec.Struct, frozen=True):
+    """The lease of a mailbox that is to be taken, with `pending_id` pending, by the very write that
+    commits an outbox, if the mailbox is still as its `head` was read. `holder` has it `until`
+    then."""
+
+    head: Mailbox
+    holder: str
+    until: datetime
+    pending_id: str

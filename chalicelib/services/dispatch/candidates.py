@@ -20,14 +20,15 @@ from chalicelib.services.dispatch.roster import Roster
 
 class Look(NamedTuple):
     """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
-    reads each as they are now. `on_found` is called as soon as the index names one who may do."""
+    reads each as they are now. `on_found` is called as soon as the index names some who may do,
+    with their ids."""
 
     order: Order
     policy: DispatchPolicy
     now: datetime
     ask_again: bool
     is_consistent: bool
-    on_found: Callable[[], object]
+    on_found: Callable[[list[str]], object]
 
     @property
     def pickup(self) -> Point | None:
@@ -57,8 +58,8 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
         return fits and courier.id not in passed
 
     def on_named(courier_ids: list[str]) -> None:
-        if not passed.issuperset(courier_ids):
-            look.on_found()
+        if ids := [id_ for id_ in courier_ids if id_ not in passed]:
+            look.on_found(ids)
 
     # A courier who is not connected is the last resort: reading stops only at one who is.
     query = FreeCourierQuery(

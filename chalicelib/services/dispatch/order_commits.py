@@ -42,6 +42,7 @@ from chalicelib.domain.events import (
     Outbox,
     order_stream,
 )
+from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.messaging.wakeups import (
     LONGEST_DELAY,
     NoShowDue,
@@ -61,6 +62,7 @@ from chalicelib.services.messaging.outbox import (
     add_endpoints,
     make_relay_wakeup,
 )
+from chalicelib.services.messaging.planned_leases import HeadsRead, LeasePlanner
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, WakeupSender
 
@@ -95,6 +97,7 @@ class OrderWriter:
         pool: Executor,
         clock: Clock,
         archive: HistoryArchive,
+        planner: LeasePlanner,
         charge_end: ChargeEnd,
         listeners: Sequence[CommitListener] = (),
         retries: Retries | None = None,
@@ -109,6 +112,7 @@ class OrderWriter:
         self._pool = pool
         self._clock = clock
         self._archive = archive
+        self._planner = planner
 
     def commit_order(
         self,
@@ -118,12 +122,14 @@ class OrderWriter:
         *,
         preparation: Preparation | None = None,
         available_only: bool = True,
+        heads: HeadsRead | None = None,
     ) -> Order:
         """Write a change and deliver its events. Returns the order as written.
 
         `preparation` is this version's, where that has begun already; else it begins now.
-        `available_only` False lets the order take a courier who is off duty. Raises Stale,
-        CourierTaken (nothing was written) or Unavailable.
+        `available_only` False lets the order take a courier who is off duty. `heads` are of the
+        mailboxes of couriers to whom it may be offered. Raises Stale, CourierTaken (nothing was
+        written) or Unavailable.
         """
         events = events or self._draft_silent_end(stored, order)
         preparation = preparation or self.start_preparation(stored, order, events)
@@ -133,14 +139,24 @@ class OrderWriter:
         with _finishing(preparation):
             order = replace(order, entries=self._keep_undelivered(stored, order))
             order = self._archive.archive_changes(order)
-        self._orders.commit_order(stored, order, available_only=available_only)
+        planned = self._plan_lease(order, heads)
+        is_leased = self._orders.commit_order(
+            stored, order, available_only=available_only, lease=planned
+        )
         order = replace(order, keys=(), unpaid_attempt=None)  # they are of this version alone
         self._notify(self._release_if_done, stored, order)
         if events:
-            self._relay.deliver_now(order.outbox)
+            lease = self._planner.begin_lease(planned) if planned and is_leased else None
+            self._relay.deliver_now(order.outbox, lease)
         for listener in self._listeners:
             self._notify(listener, stored, order)
         return order
+
+    def _plan_lease(self, order: Order, heads: HeadsRead | None) -> PlannedLease | None:
+        """Plan the lease of the mailbox of the courier to whom an order is offered."""
+        if heads is None or order.offer is None:
+            return None
+        return self._planner.plan_lease(heads, order.offer.courier_id, order.outbox)
 
     def start_preparation(
         self, stored: Order | None, order: Order, events: tuple[Event, ...]

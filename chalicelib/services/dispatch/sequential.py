@@ -33,7 +33,7 @@ through, and the others find it done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -52,6 +52,7 @@ from chalicelib.services.dispatch.candidates import Look, find_candidates
 from chalicelib.services.dispatch.order_commits import OrderWriter, Preparation
 from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.dispatch.schedules import Schedules, find_next_search
+from chalicelib.services.messaging.planned_leases import HeadsRead, LeasePlanner
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
 INDEX_LAG_S = 0.3  # what is written shows in an index, and in reads at half the price, by then
@@ -78,6 +79,7 @@ class SequentialDispatch:
         orders: OrderStore,
         couriers: CourierStore,
         writer: OrderWriter,
+        planner: LeasePlanner,
         policies: Mapping[str, DispatchPolicy],
         schedules: Schedules,
         nearby: NearbyDispatch,
@@ -89,6 +91,7 @@ class SequentialDispatch:
         self._roster = Roster(couriers)
         self._pause = pause
         self._writer = writer
+        self._planner = planner
         self._policies = policies
         self.schedules = schedules
         self._clock = clock
@@ -158,7 +161,9 @@ class SequentialDispatch:
         expires_at = now + policy.offer_ttl
         if search.order.plan:
             expires_at = min(expires_at, search.order.plan.ends_at)
-        preparation = _EarlyPreparation(lambda: self._start_preparation(search, expires_at))
+        preparation = _EarlyPreparation(
+            lambda: self._start_preparation(search, expires_at), self._planner.start_reading
+        )
         look = Look(search.order, policy, now, search.ask_again, is_consistent, preparation.start)
         contended: CourierContended | None = None
         lost: set[str] = set()
@@ -166,7 +171,7 @@ class SequentialDispatch:
             while candidates := find_candidates(self._roster, look, lost):
                 for courier in candidates:
                     try:
-                        return self._claim(search, courier, now, expires_at, preparation.start())
+                        return self._claim(search, courier, now, expires_at, preparation)
                     except CourierTaken:
                         lost.add(courier.id)
                     except CourierContended as error:
@@ -184,7 +189,7 @@ class SequentialDispatch:
         courier: Courier,
         now: datetime,
         expires_at: datetime,
-        preparation: Preparation,
+        preparation: _EarlyPreparation,
     ) -> Order:
         """Commit the order as offered to one courier. Raises CourierTaken, CourierContended, Stale,
         and Unavailable if the preparation failed; nothing is written then."""
@@ -192,7 +197,11 @@ class SequentialDispatch:
         offer = commands.MakeOffer(courier.id, expires_at, search.expired_courier_id, distance_m)
         order, events = advance_order(search.order, offer, SYSTEM, now)
         return self._writer.commit_order(
-            search.stored, order, search.events + events, preparation=preparation
+            search.stored,
+            order,
+            search.events + events,
+            preparation=preparation.start(),
+            heads=preparation.heads,
         )
 
     def _start_preparation(self, search: _Search, expires_at: datetime) -> Preparation:
@@ -294,16 +303,24 @@ class SequentialDispatch:
 
 
 class _EarlyPreparation:
-    """What an offer relies on: begun once, as soon as it is likely that there will be an offer."""
+    """What an offer relies on: begun once, as soon as it is likely that there will be an offer.
+    `heads` are of the mailboxes of couriers who were named then, if they are few."""
 
-    def __init__(self, begin: Callable[[], Preparation]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[], Preparation],
+        start_reading: Callable[[Sequence[str]], HeadsRead | None],
+    ) -> None:
         self._begin = begin
+        self._start_reading = start_reading
         self._begun: Preparation | None = None
+        self.heads: HeadsRead | None = None
 
-    def start(self) -> Preparation:
-        """Begin, unless that was done."""
+    def start(self, courier_ids: Sequence[str] = ()) -> Preparation:
+        """Begin, unless that was done. `courier_ids` are couriers to whom it may be offered."""
         if self._begun is None:
             self._begun = self._begin()
+            self.heads = self._start_reading(courier_ids)
         return self._begun
 
     def wait(self) -> None:
@@ -311,3 +328,5 @@ class _EarlyPreparation:
         looks itself."""
         if self._begun is not None:
             wait(self._begun)
+        if self.heads is not None:
+            wait([self.heads])

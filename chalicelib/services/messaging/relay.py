@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 EarlyLeases = Mapping[str, Future[MailboxLease | None]]
 """By recipient, what Mailboxes.lease_early is about to return."""
 
+FindLease = Callable[[str], MailboxLease | None]
+"""Finds the lease of a recipient's mailbox, where it is taken already."""
+
 
 class OutboxRelay:
     """Delivers an outbox to its recipients, each through their own mailbox, side by side: no
@@ -62,17 +65,18 @@ class OutboxRelay:
             raise
         finally:
             wait(leases.values())  # a function that is frozen meanwhile goes on at its next call
-        self._deliver_newest(outbox, leases)
+        self._deliver_newest(outbox, lambda person_id: leases[person_id].result())
 
-    def deliver_now(self, outbox: Outbox) -> None:
-        """Deliver the newest version of an outbox that is written. Never raises, likewise."""
-        self._deliver_newest(outbox, {})
+    def deliver_now(self, outbox: Outbox, lease: MailboxLease | None = None) -> None:
+        """Deliver the newest version of an outbox that is written, maybe together with the `lease`
+        of one recipient. Never raises, likewise."""
+        leased_id = lease.box.person_id if lease else None
+        self._deliver_newest(outbox, lambda person_id: lease if person_id == leased_id else None)
 
-    def _deliver_newest(self, outbox: Outbox, leases: EarlyLeases) -> None:
+    def _deliver_newest(self, outbox: Outbox, find_lease: FindLease) -> None:
         def deliver(person_id: str) -> bool:
             with _leave_to_wakeup(outbox):
-                lease = leases[person_id].result() if person_id in leases else None
-                self._mailboxes.deliver_outbox(person_id, outbox, lease)
+                self._mailboxes.deliver_outbox(person_id, outbox, find_lease(person_id))
             return True
 
         told = self.list_told_endpoints(outbox)[:MAX_TOLD_AT_ONCE]
