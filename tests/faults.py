@@ -142,16 +142,33 @@ def _table_of(body: dict[str, Any]) -> str:
 def claims_contended(client: Any, courier_id: str, times: int, code: str) -> Iterator[list[str]]:
     """Let the next transactions that claim a courier be cancelled for their row alone: no engine at
     hand does."""
+    with _cancelling(client, {"courier_id": {"S": courier_id}}, times, code) as refused:
+        yield refused
+
+
+@contextmanager
+def leases_contended(client: Any, mailbox: str, times: int) -> Iterator[list[str]]:
+    """Let the next transactions that lease a mailbox be cancelled for its row alone, likewise."""
+    key = {"person_id": {"S": mailbox}}
+    with _cancelling(client, key, times, "TransactionConflict") as refused:
+        yield refused
+
+
+@contextmanager
+def _cancelling(client: Any, key: Any, times: int, code: str) -> Iterator[list[str]]:
+    """Let the next transactions that update the row of a key be cancelled for that; note whose."""
     refused: list[str] = []
+    [(_, named)] = key.items()
 
     def refuse(params: Any, **_: Any) -> tuple[AWSResponse, Any] | None:
         items = json.loads(params["body"])["TransactItems"]
-        keys = [item["Update"]["Key"] for item in items if "Update" in item]
-        if len(refused) >= times or not keys or keys[0].get("courier_id") != {"S": courier_id}:
+        hits = [item.get("Update", {}).get("Key") == key for item in items]
+        if len(refused) >= times or not any(hits):
             return None
-        refused.append(courier_id)
-        reasons = [{"Code": "None"} for _ in items]
-        reasons[1] = {"Code": code, "Message": "Not now."}
+        refused.append(named["S"])
+        reasons = [
+            {"Code": code, "Message": "Not now."} if hit else {"Code": "None"} for hit in hits
+        ]
         parsed = {
             "Error": {"Code": "TransactionCanceledException", "Message": "Cancelled."},
             "CancellationReasons": reasons,

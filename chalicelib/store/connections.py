@@ -25,6 +25,7 @@ from chalicelib.domain.messaging.connections import (
     parse_mailbox_room,
 )
 from chalicelib.domain.people import Role
+from chalicelib.domain.retries import Retries
 from chalicelib.store import mailbox_subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.conditional import save_if, save_once
@@ -39,6 +40,9 @@ _FEW = 25
 class ConnectionTable:
     """The connections and rooms tables. A row that is older than any connection can be counts as
     gone: DynamoDB deletes it some time later."""
+
+    def __init__(self, retries: Retries | None = None) -> None:
+        self._retries = retries or Retries()
 
     def insert_connection(self, connection: Connection) -> None:
         """Write a new connection."""
@@ -85,10 +89,14 @@ class ConnectionTable:
 
     def remove_from_room(self, room: str, connection_id: str) -> None:
         """Take a connection out of a room. Harmless if it was not there."""
-        if mailbox := parse_mailbox_room(room):
-            mailbox_subscribers.remove_subscriber(mailbox, connection_id)
-        else:
+        mailbox = parse_mailbox_room(room)
+        if mailbox is None:
             RoomRow(room, connection_id).delete()
+            return
+        # A transaction may hold the head (an offer's); a $disconnect comes but once.
+        self._retries.retry_while_stale(
+            lambda: mailbox_subscribers.remove_subscriber(mailbox, connection_id)
+        )
 
     def list_subscribers(self, room: str, now: datetime) -> list[Subscriber]:
         """List everybody in a room, strongly consistent: one read."""

@@ -100,7 +100,8 @@ def _check_refusal(mailbox: str, connection: Connection) -> None:
 
 
 def remove_subscriber(mailbox: str, connection_id: str) -> None:
-    """Take a connection out of a mailbox. Harmless if it was not there."""
+    """Take a connection out of a mailbox. Harmless if it was not there. Raises Stale while a
+    transaction holds the head."""
     entry = MailboxRow.subscribers[connection_id]
     try_update(MailboxRow(mailbox), [entry.remove()], entry.exists())
 

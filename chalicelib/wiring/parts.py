@@ -139,7 +139,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         ratings=RatingTable(database, retries),
         chats=ChatTable(database),
         allowances=AllowanceTable(),
-        connections=given.get("connections") or ConnectionTable(),
+        connections=given.get("connections") or ConnectionTable(retries),
         mailboxes=given.get("mailboxes") or MailboxTable(),
         counters=CounterTable(threads),
         wallets=given.get("wallets") or WalletTable(database),
