@@ -8,7 +8,8 @@
              gets Unavailable.
  2. commit   One conditional write: the order, with the new events among its entries, on the
              condition that its version is still the one that was read. Where the order takes a
-             courier, or lets one go, their rows are in the same transaction (store/orders.py).
+             courier, or lets one go, their rows are in the same transaction (store/orders.py). So
+             is the lease of the mailbox of a courier to whom it is offered, where that is idle.
  3. release  The courier of an order that is done is let go, by a write of its own.
  4. deliver  Each recipient's mailbox takes the new events in and posts them, side by side.
  5. notify   Listeners hear of the change: the pool, couriers near by, earnings.

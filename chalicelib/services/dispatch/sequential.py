@@ -25,6 +25,10 @@ The wakeups of the offer, `RelayDue` and `OfferDue`, do not depend on whom it is
 lists that a new order comes into. They are sent and written from when the index names somebody,
 while couriers are read. The transaction waits for their end.
 
+Where the index names few, the heads of their mailboxes are read meanwhile, too. The transaction
+then takes the lease of the courier's mailbox, so that the offer is posted right after it. What
+hinders only the lease does not hinder the offer (messaging/planned_leases.py).
+
 An offer ends by its timer (`OfferDue`), by the sweep, by whoever reads the order, or by an answer
 that comes too late: all of them expire it by the same step, the order's version lets one of them
 through, and the others find it done.

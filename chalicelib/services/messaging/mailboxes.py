@@ -7,7 +7,10 @@ the holder of its lease. To deliver an outbox takes four steps:
 
  1. lease    Take the lease and add the outbox's pending id, stream@version, to `pending`: one
              conditional update, which returns the head. If another holds the lease, add the id all
-             the same and leave: by rule 3 the holder delivers it.
+             the same and leave: by rule 3 the holder delivers it. (An offer does both in the very
+             transaction that commits it, on the condition that the courier's head is as it was read
+             just before, and nobody's: planned_leases.py. If only that does not hold, the offer is
+             committed without it, and its lease is taken as any other.)
  2. append   For each pending id, in order: give each event that the log does not have yet the next
              place. This happens in memory (appending.py); nothing is written.
  3. deliver  Post to each subscriber, in order, what lies past its cursor and is still worth it;
@@ -47,7 +50,8 @@ What must hold:
 Where it may crash, and what happens then (tests/functional/test_crash_points.py, by these names):
 
  before_commit   Nothing was written. The relay wakeup finds nothing new.
- after_commit    The relay wakeup, sent before the commit, does steps 1 to 4 some seconds later.
+ after_commit    The relay wakeup, sent before the commit, does steps 1 to 4 some seconds later. (If
+                 the commit took a lease, too: as after_lease.)
  before_lease    The same.
  after_lease     The lease runs out after LEASE_TIME; the wakeup takes it and does what is pending.
  during_post     The same; the frame goes out, then or again, with the same id.
