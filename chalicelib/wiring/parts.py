@@ -67,6 +67,7 @@ class Replacements(TypedDict, total=False):
     mailboxes: ports.MailboxStore | None
     connections: ports.ConnectionStore | None
     endpoints: ports.EndpointStore | None
+    known_endpoints: KnownEndpoints | None
     deliveries: ports.DeliveryStore | None
     webhook_client: WebhookClient | None
     database: DatabaseConnection | None
@@ -152,7 +153,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         webhook_client=(
             given.get("webhook_client") or WebhookClient(settings.webhooks_to_loopback)
         ),
-        known_endpoints=KnownEndpoints(endpoints, clock),
+        known_endpoints=given.get("known_endpoints") or KnownEndpoints(endpoints, clock),
         proof_bucket=given.get("proof_bucket") or _build_proof_bucket(database.session, settings),
     )
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from chalicelib.domain.events import Entry, Event
 from chalicelib.domain.webhooks.delivery import SendDue
@@ -16,12 +16,15 @@ from chalicelib.domain.webhooks.endpoint_events import is_stream_for_endpoints
 from chalicelib.domain.webhooks.event_types import list_canonical
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
 from chalicelib.errors import Unavailable
+from chalicelib.services.webhooks.known_endpoints import KnownEndpoints
+from tests.builders import NOW
 from tests.functional.endpoints import Registry
 from tests.simulation.faults import GIVES_UP, Fate, Faults
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.telling import read_log
 
 if TYPE_CHECKING:
+    from chalicelib.services.ports import EndpointStore
     from tests.simulation.town import Town
 
 ALWAYS, NEWCOMER = "always", "newcomer"
@@ -53,7 +56,7 @@ class Endpoints(Registry):
         self.add(NEWCOMER, created_at=self.scheduler.now)
 
     def get_registry(self) -> EndpointRegistry:
-        # It takes no time: a process reads it under a lock, where no strand may rest.
+        self.fate.spend("read the registry")
         if self.faults.strikes("failure"):
             self.fate.hurt()
             raise Unavailable("registry")
@@ -74,16 +77,44 @@ class Endpoints(Registry):
         self.fate.may_die("after", "send webhooks")
 
 
+class KnownByProcess(KnownEndpoints):
+    """What each process knows of endpoints: the invocations of one keep it between them."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._by_process: dict[int, KnownEndpoints] = {}
+
+    def get_registry(self, as_of: datetime | None = None) -> EndpointRegistry:
+        return self._find_known().get_registry(as_of)
+
+    def keep_written(self, registry: EndpointRegistry, since: datetime) -> None:
+        self._find_known().keep_written(registry, since)
+
+    def _find_known(self) -> KnownEndpoints:
+        scheduler = self._endpoints.scheduler
+        process = scheduler.invocation.process if scheduler.invocation else 0
+        store = cast("EndpointStore", self._endpoints)
+        return self._by_process.setdefault(process, KnownEndpoints(store, scheduler.clock))
+
+
 def an_endpoint_is_told_each_change_once_in_order(town: Town) -> Iterator[str]:
-    """Of each stream, whatever was committed since it was created."""
+    """Of each stream, whatever was committed since it was created; of what was committed before by
+    a clock that is ahead, so that it seems to come after, some may be."""
     for endpoint in _endpoints(town):
         log = read_log(endpoint_mailbox(endpoint.id))
         told = [(event.stream, event.version, event.type) for event in log]
-        expected = set(_list_expected(town, endpoint.created_at))
-        for one in sorted(expected - set(told)):
+        facts = [
+            fact
+            for fact in town.history.facts.values()
+            if is_stream_for_endpoints(fact.event.stream) and fact.event.at >= endpoint.created_at
+        ]
+        created_s = (endpoint.created_at - NOW).total_seconds()
+        owed = _list_told(fact.event for fact in facts if fact.at_s >= created_s)
+        allowed = _list_told(fact.event for fact in facts)
+        for one in sorted(owed - set(told)):
             yield f"{endpoint.id}: {one} is missing"
         for one in sorted(set(told)):
-            if told.count(one) > 1 or one not in expected:
+            if told.count(one) > 1 or one not in allowed:
                 yield f"{endpoint.id}: {one} is there {told.count(one)}x"
         newest: dict[str, int] = {}
         for stream, version, type_ in told:
@@ -110,16 +141,16 @@ def _endpoints(town: Town) -> tuple[RegisteredEndpoint, ...]:
     return town.endpoints.now.endpoints if town.endpoints else ()
 
 
-def _list_expected(town: Town, since: datetime) -> Iterator[Told]:
+def _list_told(events: Iterable[Event]) -> set[Told]:
+    """List what endpoints are told of some events."""
     versions: dict[tuple[str, int], list[Event]] = defaultdict(list)
-    for fact in town.history.facts.values():
-        event = fact.event
-        if is_stream_for_endpoints(event.stream) and event.at >= since:
-            versions[event.stream, event.version].append(event)
-    for (stream, version), events in versions.items():
-        entry = Entry(version, events[0].at, tuple(events))
-        for type_, _ in list_canonical(entry):
-            yield stream, version, type_
+    for event in events:
+        versions[event.stream, event.version].append(event)
+    return {
+        (stream, version, type_)
+        for (stream, version), of_version in versions.items()
+        for type_, _ in list_canonical(Entry(version, of_version[0].at, tuple(of_version)))
+    }
 
 
 ENDPOINTS: tuple[Callable[[Town], Iterator[str]], ...] = (

@@ -30,6 +30,7 @@ class Invocation:
     began_s: float
     limit_s: float
     skew_s: float = 0.0  # by how much its clock is ahead
+    process: int = 0  # what keeps what it knows between invocations
     frozen_until_s: float = 0.0
     dead: bool = False
     hurt: bool = False  # whether it was frozen, or DynamoDB or the queue failed it

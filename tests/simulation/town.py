@@ -31,7 +31,7 @@ from tests.conftest import SECRET
 from tests.faults import Crash
 from tests.simulation.boundary import DynamoClient
 from tests.simulation.dynamo import Dynamo
-from tests.simulation.endpoints import Endpoints
+from tests.simulation.endpoints import Endpoints, KnownByProcess
 from tests.simulation.faults import RATES, Fate, Faults
 from tests.simulation.gateway import Gateway
 from tests.simulation.history import History
@@ -45,6 +45,7 @@ T = TypeVar("T")
 PREFIX = "waybill"
 PROVIDER_SECRET = "what-the-provider-and-we-know"
 NO_ANSWER = 0
+_PROCESSES = 5  # where they matter: each has a clock, and knows what it has read
 _CONFIGURED = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
 
 
@@ -128,12 +129,16 @@ class Town:
         self.payouts: list[Payout] = []  # that couriers wait for
         self._ids, self._invocations = 10**12, 0
         self._limits_s = _limits_s()
+        self._skews_s = (
+            [self.faults.skew() for _ in range(_PROCESSES)] if plan.with_endpoints else []
+        )
         self.endpoints = (
             Endpoints(self.scheduler, self.faults, fate) if plan.with_endpoints else None
         )
         self.waybill = wiring.build(
             self.settings,
             endpoints=self.endpoints,
+            known_endpoints=KnownByProcess(self.endpoints) if self.endpoints else None,
             webhook_queue=self.endpoints,
             clock=self.scheduler.clock,
             ids=self.new_id,
@@ -236,7 +241,13 @@ class Town:
         """Run one invocation on this strand."""
         self._invocations += 1
         name, now_s = f"{function}#{self._invocations}", self.scheduler.now_s
-        invocation = Invocation(name, now_s, self._limits_s[function], self.faults.skew())
+        skew_s, process = self.faults.skew(), 0
+        if self.endpoints:
+            process = self.dice.randrange(len(self._skews_s))
+            skew_s = self._skews_s[process]
+        invocation = Invocation(
+            name, now_s, self._limits_s[function], skew_s=skew_s, process=process
+        )
         self.history.trace(name, what)
         answer = self._answer_of(invocation, function, run)
         if answer.status == 503 and not invocation.hurt:

@@ -15,9 +15,9 @@ from typing import Protocol
 
 from chalicelib.domain.events import Entry, Event, Outbox
 
-# How long it takes at most until a registry that is read has every endpoint that was created before
-# a moment: by clocks that differ, and writes that are slow.
-REGISTRY_LAG = timedelta(seconds=3)
+# A registry counts as one of after a moment only where it was read so much later: the moment may be
+# of another's clock. Sooner than that it is read anew, which is true by any clock.
+REGISTRY_LAG = timedelta(seconds=63)
 # Whoever commits waits for its deliveries, side by side: endpoints beyond these are the wakeup's.
 MAX_TOLD_AT_ONCE = 12
 

@@ -27,15 +27,14 @@ class _Reading(msgspec.Struct, frozen=True):
 
 
 class KnownEndpoints:
-    """Keeps the registry for this process. Threads may call it at once: one reads, the others wait
-    for what it reads."""
+    """Keeps the registry for this process. Threads may call it at once: each that finds it too old
+    reads it, as none should wait for another's read, which may hang."""
 
     def __init__(self, store: EndpointStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._reading: _Reading | None = None
         self._lock = Lock()  # of _reading
-        self._read_lock = Lock()  # held while the registry is read
 
     def list_mailboxes(
         self, merchant_id: str | None, as_of: datetime | None = None
@@ -49,15 +48,8 @@ class KnownEndpoints:
         since REGISTRY_KEPT ago. Raises Unavailable."""
         if kept := self._find_kept(as_of):
             return kept
-        with self._read_lock:
-            # Who waited for the lock may find what they need.
-            if kept := self._find_kept(as_of):
-                return kept
-            began = self._clock()
-            self._keep(_Reading(self._store.get_registry(), began))
-        reading = self._reading
-        assert reading is not None, "it has just been kept"
-        return reading.registry
+        began = self._clock()
+        return self._keep(_Reading(self._store.get_registry(), began))
 
     def keep_written(self, registry: EndpointRegistry, since: datetime) -> None:
         """Keep a registry that this process has written, in a write that began at `since`."""
@@ -68,13 +60,11 @@ class KnownEndpoints:
         oldest = as_of or self._clock() - REGISTRY_KEPT
         return reading.registry if reading and reading.at >= oldest else None
 
-    def _keep(self, reading: _Reading) -> None:
-        """Keep a reading, or what is kept if that is newer, written meanwhile. The newer of two
-        registries was so after either was read."""
+    def _keep(self, reading: _Reading) -> EndpointRegistry:
+        """Keep a reading, or what is kept if that is newer, written meanwhile; return which it is.
+        The newer of two registries was so after either was read."""
         with self._lock:
-            kept = self._reading
-            if kept is None:
-                self._reading = reading
-                return
+            kept = self._reading or reading
             newest = max(kept.registry, reading.registry, key=lambda one: one.version)
             self._reading = _Reading(newest, max(kept.at, reading.at))
+            return newest

@@ -117,20 +117,19 @@ def test_what_a_process_writes_it_knows_at_once_also_while_it_reads() -> None:
     assert store.reads == 1
 
 
-def test_threads_that_ask_at_once_read_once() -> None:
+def test_a_read_that_hangs_holds_up_no_other_thread() -> None:
     store, clock = Registry(ONE), Clock()
     endpoints = known(store, clock)
-    store.may_answer.clear()
-    found: list[EndpointRegistry] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(endpoints.get_registry())) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
+    hung = store.may_answer = threading.Event()
+    hanging = threading.Thread(target=endpoints.get_registry)
+    hanging.start()
+    while not store.reads:
+        threading.Event().wait(0.001)
+    store.may_answer = threading.Event()
     store.may_answer.set()
-    for thread in threads:
-        thread.join()
-    assert (len(found), store.reads) == (8, 1)
+    assert endpoints.get_registry() is ONE
+    hung.set()
+    hanging.join()
 
 
 def test_a_read_that_fails_is_said_and_keeps_nothing() -> None:
