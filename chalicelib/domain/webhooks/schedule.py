@@ -26,7 +26,8 @@ THROTTLING = frozenset({429, 503})  # statuses whose Retry-After is heeded
 GONE = 410
 DISABLED_AFTER = timedelta(days=5)  # of nothing but failures
 
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
+_MAX_DIGITS = 9  # more than LONGEST_RETRY_AFTER, and few enough for a timedelta
 
 
 def compute_pause(
@@ -46,7 +47,9 @@ def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
     if not text:
         return None
     if _SECONDS.fullmatch(text.strip()):
-        return timedelta(seconds=int(text.strip()))
+        digits = text.strip().lstrip("0") or "0"
+        is_readable = len(digits) <= _MAX_DIGITS
+        return timedelta(seconds=int(digits)) if is_readable else LONGEST_RETRY_AFTER
     try:
         at = parsedate_to_datetime(text)
         # A date without a zone is in GMT, as all of HTTP's are.

@@ -21,9 +21,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import closing, suppress
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 from chalicelib.domain.webhooks.delivery import Answer
 from chalicelib.edge.webhooks.addresses import is_public
@@ -168,14 +169,15 @@ def _exchange(
     connection: socket.socket, target: Target, body: bytes, headers: Mapping[str, str], until: float
 ) -> Answer:
     """Send the request and read the answer. Raises OSError, HTTPException, ValueError, TooLong."""
-    http: Any = HTTPConnection(target.host)
+    # Without the port http.client looks for one in the host, and takes the end of an IPv6 address.
+    http: Any = HTTPConnection(target.host, target.port)
     http.sock = DeadlineSocket(connection, until, _MAX_HEADER_BYTES + _MAX_BODY_BYTES)
     http.putrequest("POST", target.path, skip_host=True, skip_accept_encoding=True)
     own = {"Host": target.host_header, "Content-Length": str(len(body)), "Connection": "close"}
     for name, value in {**own, **headers}.items():
         http.putheader(name, value)
     http.endheaders(body)
-    response: HTTPResponse = http.getresponse()
+    response = _read_final_head(http.sock)
     kept = b""
     # The status was said, so it counts, though the body may be cut off or of no known form.
     with suppress(HTTPException, ValueError, ConnectionError, TooLong):
@@ -185,3 +187,15 @@ def _exchange(
         text=kept.decode("utf-8", "replace"),
         retry_after=response.getheader("Retry-After"),
     )
+
+
+def _read_final_head(connection: Any) -> HTTPResponse:
+    """Read an answer up to its body. Interim answers (103 Early Hints) may come before it, and
+    http.client passes over 100 alone. Raises as _exchange."""
+    while True:
+        response: Any = HTTPResponse(connection, method="POST")
+        response.begin()
+        is_interim = 100 <= response.status < 200
+        if not is_interim or response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            return cast(HTTPResponse, response)
+        response.fp = None  # it would close what the next one reads from

@@ -25,6 +25,7 @@ class DeadlineSocket(io.RawIOBase):
         self._socket = connection
         self._until = until
         self._left_bytes = max_bytes
+        self._file = io.BufferedReader(self, _BUFFER_BYTES)
 
     def sendall(self, data: bytes) -> None:
         """Send all of it. Raises OSError, TimeoutError among them."""
@@ -34,8 +35,9 @@ class DeadlineSocket(io.RawIOBase):
             view = view[self._socket.send(view) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Return what comes, as a file."""
-        return io.BufferedReader(self, _BUFFER_BYTES)
+        """Return what comes, as a file: always the same, or what one has read ahead would be lost to
+        the next."""
+        return self._file
 
     def readable(self) -> bool:
         return True

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -119,6 +120,38 @@ def test_a_status_counts_whatever_becomes_of_its_body(said: bytes, text: str) ->
     answer = answer_to(send_bytes(said))
     assert answer.is_accepted
     assert answer.text in (text, "cut", "x")
+
+
+@pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
+def test_interim_answers_are_passed_over_and_switching_protocols_is_none(interim: bytes) -> None:
+    said = b"HTTP/1.1 " + interim + b"\r\nLink: </style.css>\r\n\r\n"
+    answer = answer_to(send_bytes(said, said, OK))
+    assert (answer.status, answer.text) == (200, "ok")
+    cut_off = answer_to(send_bytes(said))
+    assert (cut_off.status, cut_off.error) == (None, "bad_answer")
+    flood = answer_to(send_bytes(said * 2000))
+    assert (flood.status, flood.error) == (None, "bad_answer")
+    switched = answer_to(send_bytes(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"))
+    assert switched.status == 101
+    assert not switched.is_accepted
+
+
+def test_an_ipv6_address_is_a_host_however_it_ends() -> None:
+    with run_peer(send_bytes(OK)) as peer:
+        client = WebhookClient(
+            connect=lambda _, s: socket.create_connection(("127.0.0.1", peer.port), s),
+            tls=cast(ssl.SSLContext, _Plain()),
+        )
+        for host in ("[2606:4700:4700::1111]", "[2606:4700:4700::abcd]", "[2606:4700::]"):
+            assert client.post(f"https://{host}/", BODY, {}).status == 200
+            assert f"\r\nHost: {host}\r\n".encode() in peer.requests.pop()
+
+
+class _Plain:
+    """A TLS context that leaves out TLS."""
+
+    def wrap_socket(self, plain: socket.socket, server_hostname: str) -> socket.socket:
+        return plain
 
 
 def test_retry_after_is_told_as_it_came() -> None:
