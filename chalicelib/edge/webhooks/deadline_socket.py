@@ -25,7 +25,7 @@ class DeadlineSocket(io.RawIOBase):
         self._socket = connection
         self._until = until
         self._left_bytes = max_bytes
-        self._file = io.BufferedReader(self, _BUFFER_BYTES)
+        self._file: io.BufferedReader = io.BufferedReader(self, _BUFFER_BYTES)
 
     def sendall(self, data: bytes) -> None:
         """Send all of it. Raises OSError, TimeoutError among them."""
