@@ -27,6 +27,7 @@ ORDER_UNSERVED = "order_unserved"
 ORDER_CANCELLED = "order_cancelled"  # to the customer, and to the courier who had it
 ORDER_TIPPED = "order_tipped"  # to the courier; in no contract's words: their wallet tells
 ORDER_CHARGED = "order_charged"  # likewise: it ended with a fee
+ORDER_AMENDED = "order_amended"  # to nobody: it was changed while it was scheduled
 # To the customer, in no contract's words: it had a price, and was called off while it was scheduled
 ORDER_CALLED_OFF = "order_called_off"
 # To the customer and, of what a merchant has made, to the merchant:

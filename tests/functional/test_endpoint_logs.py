@@ -21,9 +21,11 @@ from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow
 from tests.builders import DEPOT, north_of
 from tests.faults import Crash, CrashingProxy
+from tests.functional import schedules
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.endpoints import Registry, Sends, told, told_types
 from tests.functional.kitchen import ORDER
+from tests.functional.test_amending import amend
 from tests.functional.world import World
 
 DELIVERED = [
@@ -230,6 +232,32 @@ def test_a_dormant_order_s_end_is_told_though_nobody_else_hears_of_it(shop: Shop
     shop.world.pass_time(60)
     assert told_types() == ["order.scheduled", "order.cancelled"]
     assert len(shop.sends.sent) == 2
+
+
+def test_what_happens_to_a_scheduled_order_is_told_though_nobody_else_hears_of_it(
+    shop: Shop,
+) -> None:
+    shop.registry.add()
+    shop.registry.add("begins", events=("order.activated",))
+    order = schedules.place(shop.world, shop.cara)
+    assert amend(shop.world, order, shop.cara, notes="Ring twice").status == 200
+    shop.world.clock.advance(3600)
+    shop.world.courier()
+    shop.world.sweep()
+    shop.world.pass_time(6)
+    assert told_types() == [
+        "order.scheduled",
+        "order.amended",
+        "order.activated",
+        "order.offered",
+    ]
+    assert [event.version for event in told()] == [1, 2, 3, 3]
+    amended, activated = (msgspec.json.decode(render_body(event)) for event in told()[1:3])
+    assert amended["data"]["order"]["notes"] == "Ring twice"
+    assert activated["data"]["order"]["state"] == "searching"
+    assert told_types("begins") == ["order.activated"]
+    assert shop.are_all_sent()
+    assert shop.are_all_sent("begins")
 
 
 CRASHES: dict[str, Callable[[Shop], None]] = {

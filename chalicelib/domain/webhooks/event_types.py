@@ -23,6 +23,7 @@ PING = "webhook.ping"
 # the courier's copy of ORDER_OFFERED.
 _TYPES: Mapping[str, str] = {
     events.ORDER_PLACED: "order.placed",
+    events.ORDER_AMENDED: "order.amended",
     events.ORDER_ACTIVATED: "order.activated",
     events.ORDER_CONFIRMED: "order.confirmed",
     events.ORDER_PREPARING: "order.preparing",

@@ -35,8 +35,7 @@ class DeadlineSocket(io.RawIOBase):
             view = view[self._socket.send(view) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Return what comes, as a file: always the same, or what one has read ahead would be lost to
-        the next."""
+        """Return what comes, as a file: always the same one, as each reads ahead."""
         return self._file
 
     def readable(self) -> bool:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -134,7 +135,7 @@ class OrderWriter:
         written) or Unavailable.
         """
         if not events and preparation is None:
-            events = self._draft_for_endpoints(stored, order)
+            events = self._draft_silent_change(stored, order)
         preparation = preparation or self.start_preparation(stored, order, events)
         order, charged = self._charge_end(stored, order)
         events = (*events, *charged)
@@ -221,20 +222,25 @@ class OrderWriter:
             steps.append(self._pool.submit(self._queue.send_wakeups, wakeups))
         return steps
 
-    def _draft_for_endpoints(self, stored: Order | None, order: Order) -> tuple[Event, ...]:
-        """Draft the event of a change of which nobody is told, where there are endpoints: the end
-        of a dormant order, of whose placing they have heard, and that a refund is paid. One that
-        was created a moment ago may miss it: while there is none, this costs nothing."""
-        is_end = order.is_terminal and not (stored and stored.is_terminal)
-        refund, before = order.refund, stored.refund if stored else None
-        is_paid_back = refund and refund.refunded_at and not (before and before.refunded_at)
-        if not (is_end or is_paid_back) or not self._relay.list_known_endpoints(order.outbox):
+    def draft_for_endpoints(self, order: Order, type_: str, **fields: Any) -> tuple[Event, ...]:
+        """Draft an event of which no person is told, where there are endpoints. (One that was
+        created a moment ago may miss it: while there is none, this costs nothing.) `fields` are
+        others of Event."""
+        if not self._relay.list_known_endpoints(order.outbox):
             return ()
-        type_, data = ORDER_CANCELLED, encode_reason(order.reason)
-        if refund and not is_end:
-            type_ = REFUND_PAID
+        return (draft_order_event(order, type_, NOBODY, order.updated_at, **fields),)
+
+    def _draft_silent_change(self, stored: Order | None, order: Order) -> tuple[Event, ...]:
+        """Draft the event of a change of which nobody is told: the end of a dormant order, of whose
+        placing endpoints have heard, and that a refund is paid."""
+        if order.is_terminal and not (stored and stored.is_terminal):
+            data = encode_reason(order.reason)
+            return self.draft_for_endpoints(order, ORDER_CANCELLED, data=data)
+        refund, before = order.refund, stored.refund if stored else None
+        if refund and refund.refunded_at and not (before and before.refunded_at):
             data = {"payment_id": refund.payment_id, "amount_minor": refund.amount_minor}
-        return (draft_order_event(order, type_, NOBODY, order.updated_at, data=data),)
+            return self.draft_for_endpoints(order, REFUND_PAID, data=data)
+        return ()
 
     def _keep_undelivered(self, stored: Order | None, order: Order) -> tuple[Entry, ...]:
         """Return the entries that the order is to have: those that it would lose now stay, if they

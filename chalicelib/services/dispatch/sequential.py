@@ -44,7 +44,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import ORDER_ACTIVATED, Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, measure_to_pickup_m
 from chalicelib.domain.orders.lifecycle import advance_order
@@ -120,9 +120,10 @@ class SequentialDispatch:
         schedule = self.schedules.schedule_search(order.details.flow, order.options.windows, now)
         command = commands.Activate(schedule.search_until, schedule.plan)
         order, more = advance_order(order, command, SYSTEM, now)
+        events += more or self._writer.draft_for_endpoints(order, ORDER_ACTIVATED)
         if order.status is not Status.SEARCHING:
-            return self._writer.commit_order(stored, order, events + more)
-        return self.offer_next(stored, order, events + more)
+            return self._writer.commit_order(stored, order, events)
+        return self.offer_next(stored, order, events)
 
     def complete_command(
         self, order: Order, actor_id: str, command: commands.Command, now: datetime

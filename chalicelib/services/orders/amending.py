@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from chalicelib.domain.details import OrderDetails
+from chalicelib.domain.events import ORDER_AMENDED
 from chalicelib.domain.money.pricing import compute_final_price
 from chalicelib.domain.money.quotes import (
     describe_order,
@@ -93,6 +94,7 @@ class OrderAmendments:
         command = commands.Amend(details, amendment.options, active_at, price)
         order, events = advance_order(stored, command, actor, now)
         order = replace(order, unpaid_attempt=unpaid_attempt)
+        events += self._writer.draft_for_endpoints(order, ORDER_AMENDED)
         if active_at is None:
             return self._dispatch.activate_order(stored, order, events)
         return self._writer.commit_order(stored, order, events)
