@@ -152,6 +152,31 @@ def test_who_is_no_admin_any_more_has_no_endpoint_for_everybodys_orders(world: W
     assert world.get(PATH, demoted).body == {"webhooks": []}
 
 
+def test_who_has_a_restaurant_no_more_may_only_end_what_hears_of_it(world: World) -> None:
+    ada, mia = world.admin(), merchant(world, "mill", "lane")
+    of_admin, of_two = create(world, ada, merchant_id="mill"), create(world, mia)
+    demoted, left = merchant(world, "inn", id_="ada"), merchant(world, "lane")
+    for made, who in ((of_admin, demoted), (of_two, left)):
+        place = f"{PATH}/{made['id']}"
+        for action, body in (
+            ("rotate", {}),
+            ("test", {}),
+            ("resend", {"event_id": f"{made['id']}-1"}),
+            ("replay", {"since": format_iso(world.clock.now)}),
+        ):
+            assert code(world.post(f"{place}/{action}", body, who)) == (403, "forbidden"), action
+        for fields in ({"url": "https://evil.example/"}, {"events": ["*"]}, {"status": "enabled"}):
+            assert code(patch(world, made, who, **fields)) == (403, "forbidden"), fields
+        assert patch(world, made, who, status="disabled").body["status"] == "disabled"
+        assert world.get(place, who).body["url"] == URL
+        assert world.get(f"{place}/attempts", who).status == 200
+    assert patch(world, of_two, left, merchant_id=None, status="enabled").status == 200
+    (narrowed,) = world.waybill.webhooks.list_endpoints(left.actor)
+    assert narrowed.merchant_ids == ("lane",)
+    assert world.post(f"{PATH}/{of_two['id']}/test", {}, left).status == 202
+    assert world.call("DELETE", f"{PATH}/{of_admin['id']}", by=demoted).status == 204
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"url": None}, "url"),
     ({"url": 5}, "url"),
@@ -300,7 +325,15 @@ def test_a_ping_is_an_event_of_the_log_and_may_be_sent_again(world: World, sends
     again = world.post(f"{place}/resend", {"event_id": f"{made['id']}-2"}, ada)
     assert (again.status, again.body) == (202, {"event_id": f"{made['id']}-2"})
     assert sends.sent == [SendDue(made["id"], 2, resent=True)]
-    for event_id in (f"{made['id']}-6", f"{made['id']}-0", "5-1", "x", "-", f"{made['id']}--1"):
+    for event_id in (
+        f"{made['id']}-6",
+        f"{made['id']}-0",
+        f"{made['id']}-01",
+        "5-1",
+        "x",
+        "-",
+        f"{made['id']}--1",
+    ):
         refused = world.post(f"{place}/resend", {"event_id": event_id}, ada)
         assert code(refused) == (404, "not_found"), event_id
     for bad in (None, 5, "", "x" * 5000):

@@ -50,6 +50,6 @@ def _list_attempts(
 ) -> Iterator[ListedAttempt]:
     for delivery in deliveries:
         for attempt in sorted(delivery.attempts, key=lambda one: one.at, reverse=True):
-            is_shown = after and delivery.seq == after.seq and attempt.at >= after.at
-            if not is_shown:
+            was_shown = after and delivery.seq == after.seq and attempt.at >= after.at
+            if not was_shown:
                 yield ListedAttempt(delivery, attempt)

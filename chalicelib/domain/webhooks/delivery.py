@@ -104,8 +104,9 @@ def make_webhook_id(endpoint_id: str, seq: int) -> str:
 
 
 def parse_webhook_id(webhook_id: str) -> tuple[str, int] | None:
-    """Read which endpoint and place a webhook-id names; None if it is none."""
+    """Read which endpoint and place a webhook-id names; None if it is none. Each place has one way
+    to be written."""
     endpoint_id, dash, seq = webhook_id.rpartition("-")
     if not dash or not endpoint_id or not (seq.isascii() and seq.isdigit()) or len(seq) > 15:
         return None
-    return endpoint_id, int(seq)
+    return (endpoint_id, int(seq)) if not seq.startswith("0") else None

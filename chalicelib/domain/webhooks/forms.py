@@ -53,15 +53,28 @@ def may_manage(actor: Actor, endpoint: Endpoint) -> bool:
     return endpoint.owner_id == actor.id and (actor.role is Role.ADMIN or not is_for_admins)
 
 
+def check_merchants(endpoint: Endpoint, actor: Actor) -> None:
+    """Raise Forbidden where an endpoint hears of restaurants that are its owner's no longer: their
+    token has changed since. They may still look at it, disable and delete it."""
+    is_allowed = actor.role is Role.ADMIN or set(endpoint.merchant_ids or ()) <= set(
+        actor.restaurant_ids
+    )
+    if not is_allowed:
+        raise Forbidden(
+            "This endpoint hears of restaurants that are not yours any more: set its merchant_id"
+            " anew, or delete it."
+        )
+
+
 def apply_change(endpoint: Endpoint, change: EndpointChange, actor: Actor) -> Endpoint:
-    """Return an endpoint as its owner wants it. Raises Forbidden."""
+    """Return an endpoint as its owner wants it. Raises Forbidden, unless it is disabled by that,
+    where it would hear of what is not theirs."""
     form = change.form
     changed = replace(endpoint, url=form.url, events=form.events, description=form.description)
     if change.names_merchant:
         merchant_ids = find_merchants(actor, form.merchant_id)
         changed = replace(changed, merchant_id=form.merchant_id, merchant_ids=merchant_ids)
-    if change.status is EndpointStatus.ENABLED:
-        return enable_endpoint(changed)
     if change.status is EndpointStatus.DISABLED:
         return disable_endpoint(changed, BY_OWNER)
-    return changed
+    check_merchants(changed, actor)
+    return enable_endpoint(changed) if change.status is EndpointStatus.ENABLED else changed

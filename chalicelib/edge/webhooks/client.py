@@ -18,12 +18,13 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from ipaddress import ip_address
+from threading import Lock
 from typing import Any, cast
 
 from chalicelib.domain.webhooks.delivery import Answer
@@ -43,7 +44,9 @@ _MAX_ADDRESSES = 4  # that are tried
 _MAX_BODY_BYTES = 4096
 _KEPT_BYTES = 1024
 _MAX_HEADER_BYTES = 16 * 1024
-_RESOLVERS = 16  # threads: getaddrinfo has no time limit of its own
+# Threads: getaddrinfo has no time limit of its own. A name that hangs has one of them, an owner has
+# twenty names at most, and others must find one free.
+_RESOLVERS = 64
 
 Resolve = Callable[[str], Sequence[str]]
 """Resolves a name into addresses. Raises OSError where there are none."""
@@ -83,6 +86,8 @@ class WebhookClient:
         self._tls = tls
         self._time_limit_s = time_limit_s
         self._resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+        self._look_ups: dict[str, Future[Sequence[str]]] = {}  # under way, by name
+        self._look_ups_lock = Lock()
 
     def check_url(self, url: str) -> None:
         """Raise InvalidInput for a URL that would not be posted to now."""
@@ -123,9 +128,25 @@ class WebhookClient:
 
     def _resolve_within(self, host: str, within_s: float) -> Sequence[str]:
         try:
-            return self._resolvers.submit(self._resolve, host).result(within_s)
+            return self._look_up(host).result(within_s)
         except (OSError, UnicodeError, FutureTimeout) as error:
             raise _Refused("not_resolved") from error
+
+    def _look_up(self, host: str) -> Future[Sequence[str]]:
+        """Begin to resolve a name, or join who does: what is known by then is as new."""
+        with self._look_ups_lock:
+            look_up = self._look_ups.get(host)
+            if look_up is None or look_up.done():
+                look_up = self._resolvers.submit(self._resolve, host)
+                self._look_ups[host] = look_up
+        # Here, as it is called at once where all is done: the lock is taken by no thread twice.
+        look_up.add_done_callback(lambda done: self._forget_look_up(host, done))
+        return look_up
+
+    def _forget_look_up(self, host: str, look_up: Future[Sequence[str]]) -> None:
+        with self._look_ups_lock:
+            if self._look_ups.get(host) is look_up:
+                del self._look_ups[host]
 
     def _post_until(
         self, target: Target, body: bytes, headers: Mapping[str, str], until: float

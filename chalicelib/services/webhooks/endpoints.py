@@ -23,6 +23,7 @@ from chalicelib.domain.webhooks.forms import (
     EndpointChange,
     EndpointForm,
     apply_change,
+    check_merchants,
     find_merchants,
     may_manage,
 )
@@ -127,10 +128,11 @@ class WebhookEndpoints:
 
     def rotate_secret(self, actor: Actor, endpoint_id: str) -> Endpoint:
         """Give an endpoint a new secret; the one before signs for a day more. Raises NotFound,
-        Conflict."""
+        Forbidden, Conflict."""
         secret = make_secret()
 
         def rotate(before: Endpoint, now: datetime) -> Endpoint:
+            check_merchants(before, actor)
             # It is there already where the answer to the write got lost.
             return before if before.secret == secret else rotate_secret(before, secret, now)
 

@@ -22,6 +22,7 @@ from chalicelib.domain.webhooks.endpoint import (
     endpoint_stream,
 )
 from chalicelib.domain.webhooks.event_types import PING
+from chalicelib.domain.webhooks.forms import check_merchants
 from chalicelib.errors import EndpointDisabled, NotFound
 from chalicelib.services.messaging.event_history import EventHistory
 from chalicelib.services.messaging.outbox import OutboxWriter
@@ -97,7 +98,9 @@ class Redelivery:
         self._replays.start_replay(self._get_enabled(actor, endpoint_id), since)
 
     def _get_enabled(self, actor: Actor, endpoint_id: str) -> Endpoint:
+        """Return an endpoint that may be sent to. Raises NotFound, Forbidden, EndpointDisabled."""
         endpoint = self._endpoints.get_endpoint(actor, endpoint_id)
+        check_merchants(endpoint, actor)
         if endpoint.status is EndpointStatus.DISABLED:
             raise EndpointDisabled("This webhook endpoint is disabled; enable it first.")
         return endpoint

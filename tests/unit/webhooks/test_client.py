@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -206,6 +208,30 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         )
         assert client.post("https://shop.example/", BODY, {}).error == "tls_failed"
         assert peer.requests == []
+
+
+def test_names_that_hang_keep_no_other_from_being_resolved() -> None:
+    """Twenty of them, an owner's, and with several attempts each."""
+    may_end, asked = threading.Event(), list[str]()
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        if host != "shop.example":
+            may_end.wait(5)
+        return ["127.0.0.1"]
+
+    client = WebhookClient(resolve=resolve, time_limit_s=0.1)
+    hanging = [f"https://hangs-{n}.example/" for n in range(20)] * 4
+    try:
+        with ThreadPoolExecutor(80) as pool:
+            answers = list(pool.map(lambda url: client.post(url, BODY, {}), hanging))
+        assert {answer.error for answer in answers} == {"not_resolved"}
+        assert len(asked) == 20
+        assert client.post("https://shop.example/", BODY, {}).error == "address_refused"
+        assert client.post("https://shop.example/", BODY, {}).error == "address_refused"
+        assert asked[20:] == ["shop.example"] * 2
+    finally:
+        may_end.set()
 
 
 def test_a_resolver_that_hangs_is_waited_for_no_longer_than_the_limit() -> None:
