@@ -155,7 +155,11 @@ class WebhookSender:
             found = self._mailboxes.list_events_from(box, send.seq, 1)
             if found and found[0].seq == send.seq:
                 return found[0]
-            if send.seq < box.next_seq or not box.is_leased(self._clock()):
+            if send.seq < box.next_seq:
+                log.warning("event %d of endpoint %s is too old", send.seq, send.endpoint_id)
+                self._give_up(send)  # the log ended first: pauses of a day each add up to nine
+                return None
+            if not box.is_leased(self._clock()):
                 log.warning("event %d of endpoint %s is not there", send.seq, send.endpoint_id)
                 return None
             self._sleep(_LOOK_PAUSE_S)
@@ -241,7 +245,7 @@ class WebhookSender:
                 after = replace(after, version=found.version + 1)
 
     def _give_up(self, send: SendDue) -> None:
-        """End a delivery whose endpoint is not sent to any more: only a replay sends it."""
+        """End a delivery whose endpoint is not sent to any more, or whose event is gone."""
         delivery = self._deliveries.find_delivery(send.endpoint_id, send.seq)
         if delivery and delivery.status is DeliveryStatus.WAITING:
             ended = replace(delivery, status=DeliveryStatus.FAILED, next_at=None)

@@ -215,6 +215,20 @@ def test_what_is_there_no_more_is_not_sent(gone: str) -> None:
     assert (len(town.received), town.messages) == (1, [])
 
 
+def test_an_event_that_ends_before_its_attempts_do_has_failed() -> None:
+    """Nine pauses of a day, as a receiver may ask for, are longer than a log."""
+    town = answering(FAILED)
+    town.tell()
+    town.run(timedelta(seconds=1))
+    assert town.delivery().status is DeliveryStatus.WAITING
+    town.events.clear()
+    town.next_seq = 2
+    town.run()
+    delivery = town.delivery()
+    assert (delivery.status, delivery.next_at) == (DeliveryStatus.FAILED, None)
+    assert len(delivery.attempts) == len(town.received) == 1
+
+
 def test_a_message_that_comes_early_waits_and_one_that_is_old_does_nothing() -> None:
     town = answering(FAILED)
     town.tell()

@@ -81,6 +81,7 @@ class Town:
     counts: Counter[str] = field(default_factory=Counter)
     reminders: dict[str, tuple[datetime, SendDue]] = field(default_factory=dict)
     messages: list[tuple[datetime, int, str]] = field(default_factory=list)
+    next_seq: int = 1  # of the logs' heads; what is not there below it has ended
     looks_until_written: int = 0  # of the log, whose holder has sent the messages already
 
     def __post_init__(self) -> None:
@@ -209,7 +210,7 @@ class Town:
 
     def get_mailbox(self, person_id: str) -> Mailbox:
         if not self.looks_until_written:
-            return Mailbox(person_id)
+            return Mailbox(person_id, next_seq=self.next_seq)
         self.looks_until_written -= 1
         return Mailbox(person_id, leased_until=self.clock.now + timedelta(seconds=10))
 
