@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -352,6 +353,7 @@ def test_positions_are_told_to_who_asks_and_only_every_twenty_seconds(shop: Shop
     body = msgspec.json.decode(render_body(events[0]))
     assert body["data"]["order"]["id"] == order_id
     assert body["data"]["position"]["lat"] == pytest.approx(north_of(DEPOT, 2)[0])
+    assert re.fullmatch(r"2031-05-06T\d\d:\d\d:\d\d\.\d{3}Z", body["data"]["position"]["at"])
     assert "courier.position" not in told_types("shop")
     assert shop.are_all_sent("map")
 

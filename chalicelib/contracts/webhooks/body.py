@@ -8,6 +8,7 @@ steps, and `truncated` says so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from chalicelib.domain.webhooks.endpoint_events import (
     PayoutFacts,
     read_facts,
 )
+from chalicelib.domain.webhooks.positions import POSITIONS
 
 MAX_BODY = 20_000  # bytes; Standard Webhooks ask for less than 20 KB
 MAX_SHORT_TEXT = 100  # characters of a text, once it must be cut
@@ -61,6 +63,8 @@ def _render_data(event: Event) -> Data:
         return {"payment": _render_payment(event)}
     if kind == "payout":
         return {"payout": _render_payout(event)}
+    if kind == POSITIONS:
+        return _render_position(event)
     return dict(event.data)
 
 
@@ -145,6 +149,12 @@ def _render_left(event: Event) -> Data:
     amount = to_major_units(event.data["amount_minor"])
     payment_id = event.data.get("payment_id")
     return {name: omit_none(payment_id=payment_id, amount=amount, currency=CURRENCY)}
+
+
+def _render_position(event: Event) -> Data:
+    position = event.data["position"]
+    at = format_iso(msgspec.convert(position["at"], datetime))
+    return {**event.data, "position": {**position, "at": at}}
 
 
 # Of money
