@@ -21,7 +21,6 @@ ROTATION_OVERLAP_H = 24  # how long a secret that was replaced still signs, too
 # Each of them adds a signature to every request: five are a header of 250 bytes.
 MAX_SECRETS = 5
 BY_OWNER = "by_owner"  # a disabled_reason
-PING = "webhook.ping"  # the event of a test: to one endpoint, whatever it has asked for
 
 _SECRET_PREFIX, _SECRET_BYTES = "whsec_", 32
 

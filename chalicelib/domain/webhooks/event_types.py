@@ -17,7 +17,7 @@ from chalicelib.domain.events import Entry, Event
 from chalicelib.domain.orders.model import Status
 
 COURIER_POSITION = "courier.position"
-PING = "webhook.ping"
+PING = "webhook.ping"  # the event of a test: to one endpoint, whatever it has asked for
 
 # What an event is called. Where others of its version say the same, it has no name: OFFER_MADE is
 # the courier's copy of ORDER_OFFERED.

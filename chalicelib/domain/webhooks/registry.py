@@ -12,6 +12,7 @@ from chalicelib.domain.webhooks.endpoint import (
     Endpoint,
     endpoint_mailbox,
 )
+from chalicelib.domain.webhooks.event_types import COURIER_POSITION
 from chalicelib.errors import TooManyEndpoints
 
 
@@ -31,9 +32,6 @@ class RegisteredEndpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     def wants(self, type_: str) -> bool:
         """Tell whether it has asked for a canonical type of event."""
         return type_ in self.events or (ALL_EVENTS in self.events and type_ != COURIER_POSITION)
-
-
-COURIER_POSITION = "courier.position"
 
 
 class EndpointRegistry(msgspec.Struct, frozen=True, omit_defaults=True):
