@@ -134,6 +134,13 @@ def test_a_story_is_told_from_its_beginning_to_its_end(flow: str) -> None:
         assert types_of(drafts) == [type_], verb
 
 
+def test_a_meal_is_taken_and_picked_up_at_once() -> None:
+    details = a_job(flow="food", merchant_id="kitchen")
+    ready = an_order(Status.READY, details=details, courier_id=None, courier=None)
+    _, drafts = take(ready, "accept")
+    assert types_of(drafts) == ["order.accepted", "order.picked_up"]
+
+
 def test_an_order_for_later_is_scheduled_not_placed() -> None:
     schedule = Schedule(active_at=LATER)
     _, drafts = lifecycle.create_order(1, a_job(), NOW, schedule)

@@ -4,7 +4,7 @@ A version of an order (payment, payout) has one canonical event of each type, ho
 hear of it, and by however many events. `EVENT_TYPES` is what an endpoint may ask for by name.
 
 Whatever befalls an order has a type. Two types may tell of one version: a first offer comes with
-the placing, and an order that ends undelivered has failed (`order.failed`, which is said of every
+the placing, a meal is taken and picked up at once, and an order that ends undelivered has failed (`order.failed`, which is said of every
 pickup or hand-over that did not succeed, whatever follows) and ends (`order.left`, say).
 """
 
@@ -62,6 +62,8 @@ _INSTEAD: Mapping[tuple[str, str], str] = {
     (events.ORDER_PLACED, Status.SCHEDULED.value): "order.scheduled",
 }
 _BESIDE: Mapping[tuple[str, str], str] = {
+    # Who takes a meal from the pool is on the way with it at once (spec 002).
+    (events.ORDER_ACCEPTED, Status.IN_TRANSIT.value): "order.picked_up",
     (events.DELIVERY_FAILED, Status.NO_SHOW.value): "order.no_show",
     (events.DELIVERY_FAILED, Status.LEFT.value): "order.left",
     (events.DELIVERY_FAILED, Status.DISCARDED.value): "order.discarded",
