@@ -4,8 +4,9 @@ A version of an order (payment, payout) has one canonical event of each type, ho
 hear of it, and by however many events. `EVENT_TYPES` is what an endpoint may ask for by name.
 
 Whatever befalls an order has a type. Two types may tell of one version: a first offer comes with
-the placing, a meal is taken and picked up at once, and an order that ends undelivered has failed (`order.failed`, which is said of every
-pickup or hand-over that did not succeed, whatever follows) and ends (`order.left`, say).
+the placing, a meal is taken and picked up at once, and an order that ends undelivered has failed
+(`order.failed`, which is said of every pickup or hand-over that did not succeed, whatever follows)
+and ends (`order.left`, say).
 """
 
 from __future__ import annotations
