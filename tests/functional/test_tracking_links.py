@@ -375,6 +375,7 @@ def test_a_form_leaves_a_note_without_scripts(world: World, cara: Someone, dan: 
     walk(world, order["id"], dan, *TO_THE_END)
     page = world.get(f"/t/{token}").text
     assert f'action="{token}/note"' in page
+    assert 'action="note"' in world.get(f"/t/{token}/").text  # which leads to the same address
     form = {"content-type": "application/x-www-form-urlencoded"}
     refused = leave(world, token, b"note=", **form)
     assert (refused.status, 'role="alert"' in refused.text) == (400, True)

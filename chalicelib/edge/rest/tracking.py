@@ -49,7 +49,10 @@ def show_page(call: PublicCall, token: str) -> Reply:
         return make_missing_page(languages)
     if wants_json(call.read_header("accept")):
         return _reply_json(render_as_json(order, languages))
-    return make_page(order, token, languages)
+    path = call.request.to_original_event()["requestContext"]["path"]
+    # Some who send links on put a slash behind them, and the form's address begins at the last one.
+    note_path = "note" if path.endswith("/") else f"{quote(token)}/note"
+    return make_page(order, note_path, languages)
 
 
 def leave_note(call: PublicCall, token: str) -> Reply:
@@ -64,7 +67,7 @@ def leave_note(call: PublicCall, token: str) -> Reply:
     except (Conflict, InvalidInput) as refusal:
         if not is_form:
             raise
-        return make_page(shown, token, languages, refusal)
+        return make_page(shown, "note", languages, refusal)
     if not is_form:
         return _reply_json(render_as_json(order, languages))
     return Response("", {**PAGE_HEADERS, "Location": f"../{quote(token)}"}, 303)
