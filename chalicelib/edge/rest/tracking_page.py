@@ -65,25 +65,19 @@ def make_page(
     `refusal` is why a note was not kept."""
     language, texts = choose_texts(languages)
     texts = {**texts, **texts["words_of"].get(order.flow, {})}
-    body = render_tracked(order)
-    stage = _choose_stage(order, texts)
-    parts = [
-        f"<h1>{escape(stage)}</h1>",
-        f'<p class="small">{escape(texts["since"])} {_time(body["changed_at"])}</p>',
-        *(render(body, texts) for render in _PARTS),
-        f'<p role="alert">{escape(texts["note_refused"])}</p>' if refusal else "",
-        f'<p id="note">{escape(texts["note"])} {escape(order.note)}</p>' if order.note else "",
-        _render_form(texts, note_path) if order.takes_note else "",
-    ]
     # An unserved order may be tried again: its page has to be looked at further.
     is_final = order.is_over and order.status is not Status.UNSERVED
-    main = f'<main data-version="{order.version}" data-final="{str(is_final).lower()}">\n'
-    # Its words are read out when they change: the rest of the page is put there anew each time.
-    main += "\n".join(filter(None, parts)) + '\n</main>\n<p id="news" role="status"></p>'
-    status = refusal.http_status if refusal else 200
+    alert = f'<p role="alert">{escape(texts["note_refused"])}</p>' if refusal else ""
+    main = (
+        f'<main data-version="{order.version}" data-final="{str(is_final).lower()}">\n'
+        f"{alert}{_render_parts(order, texts, note_path)}\n</main>\n"
+        # Its words are read out when they change: what is above is put there anew each time.
+        '<p id="news" role="status"></p>'
+    )
     # What answers a form is not to be loaded anew: it would be sent again.
     head = _SCRIPT if is_final or refusal else _SCRIPT + _RELOAD
-    return Response(_make_document(language, stage, main, head), dict(PAGE_HEADERS), status)
+    document = _make_document(language, _choose_stage(order, texts), main, head)
+    return Response(document, dict(PAGE_HEADERS), refusal.http_status if refusal else 200)
 
 
 def render_as_json(order: TrackedOrder, languages: str | None) -> dict[str, Any]:
@@ -141,6 +135,18 @@ _RELOAD = f'<noscript><meta http-equiv="refresh" content="{RELOAD_S}"></noscript
 
 
 # The parts of the page, each "" where there is nothing to show
+
+
+def _render_parts(order: TrackedOrder, texts: Texts, note_path: str) -> str:
+    body = render_tracked(order)
+    parts = (
+        f"<h1>{escape(_choose_stage(order, texts))}</h1>",
+        f'<p class="small">{escape(texts["since"])} {_time(body["changed_at"])}</p>',
+        *(render(body, texts) for render in _PARTS),
+        f'<p id="note">{escape(texts["note"])} {escape(order.note)}</p>' if order.note else "",
+        _render_form(texts, note_path) if order.takes_note else "",
+    )
+    return "\n".join(filter(None, parts))
 
 
 def _render_eta(body: Mapping[str, Any], texts: Texts) -> str:
