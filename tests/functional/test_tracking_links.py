@@ -12,7 +12,8 @@ import pytest
 
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.people import Role
-from chalicelib.services.tracking.links import MAX_SOCKETS
+from chalicelib.services.messaging.closing import MAX_CLOSED
+from chalicelib.services.tracking.link_notices import MAX_SOCKETS
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.tables import MODELS, ConnectionRow
 from tests.builders import DEPOT, NOW, north_of
@@ -438,6 +439,26 @@ def test_a_link_has_so_many_sockets(world: World, cara: Someone) -> None:
     assert listen(world, token).status == 429
     ConnectionTable().remove_from_room(bearer, "other-0")
     assert listen(world, token).status == 200
+
+
+def test_sockets_beyond_the_limit_are_posted_nothing_and_all_are_closed(
+    world: World, cara: Someone, dan: Someone
+) -> None:
+    """Of many that open at once more are let in. Closing them takes no longer for being many."""
+    order = world.place(cara)
+    token = make_link(world, order["id"], cara)
+    bearer = f"track#{hashlib.sha256(token.encode()).hexdigest()}"
+    sockets = [f"other-{n:03}" for n in range(MAX_SOCKETS + 3)]
+    for id_ in sockets:
+        other = Connection(id_, "track", world.clock(), bearer, Role.RECIPIENT)
+        ConnectionTable().add_to_room(bearer, other)
+        world.gateway.connect(id_)
+    walk(world, order["id"], dan, "accept")
+    assert sum(bool(world.gateway.frames(id_)) for id_ in sockets) == MAX_SOCKETS
+    world.call("DELETE", f"/v1/orders/{order['id']}/tracking", by=cara)
+    assert len(world.gateway.closed) == MAX_CLOSED
+    world.pump()
+    assert sorted(world.gateway.closed) == sockets
 
 
 def test_a_bearer_is_nobody_by_rest(world: World, cara: Someone) -> None:
