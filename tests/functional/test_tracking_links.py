@@ -225,7 +225,11 @@ def test_another_method_is_405_whatever_the_token(world: World, method: str) -> 
 
 def test_the_headers_of_a_page_keep_its_address_a_secret(world: World, cara: Someone) -> None:
     token = make_link(world, world.place(cara)["id"], cara)
-    for answer in (world.get(f"/t/{token}"), poll(world, token), world.get("/t/wrong")):
+    answers = [world.get(f"/t/{token}"), poll(world, token), world.get("/t/wrong")]
+    answers += [world.get(f"/t/{token}/note"), world.call("DELETE", f"/t/{token}")]  # 405
+    answers += [leave(world, token, {"note": "Thanks"}), leave(world, token, b"{")]
+    answers += [leave(world, token, b"", **{"content-type": "text/plain"})]
+    for answer in answers:
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["x-robots-tag"] == "noindex, nofollow"
         assert answer.headers["cache-control"] == "no-store"
@@ -380,6 +384,10 @@ def test_a_form_leaves_a_note_without_scripts(world: World, cara: Someone, dan: 
     form = {"content-type": "application/x-www-form-urlencoded"}
     refused = leave(world, token, b"note=", **form)
     assert (refused.status, 'role="alert"' in refused.text) == (400, True)
+    for wrong in (b"note=%FF", b"x=1&" * 20):
+        assert leave(world, token, wrong, **form).status == 400, wrong
+    shouted = {"content-type": form["content-type"].upper()}
+    assert leave(world, token, b"note=", **shouted).text.startswith("<!doctype html>")
     left = leave(world, token, b"note=%3Cb%3Efine%0D%0Aas+ever", **form)
     assert (left.status, left.headers["location"]) == (303, f"../{token}")
     assert "&lt;b&gt;fine\nas ever" in world.get(f"/t/{token}").text

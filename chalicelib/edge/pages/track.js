@@ -48,7 +48,7 @@ function move({ position, map, eta_minutes: minutes }) {
 }
 
 async function read(type) {
-  const signal = AbortSignal.timeout(ANSWER_MS);
+  const signal = AbortSignal.timeout?.(ANSWER_MS); // not of old telephones
   const answer = await fetch(address, { headers: { Accept: type }, cache: "no-store", signal });
   if (answer.status === 404) location.replace(address); // the link has ended
   if (!answer.ok) throw new Error(String(answer.status));
@@ -102,7 +102,11 @@ function open() {
   if (isFinal() || document.hidden || (socket && socket.readyState < WebSocket.CLOSING)) return;
   const url = `${location.origin.replace(/^http/, "ws")}/api/v1/ws/track?token=${token}`;
   let wasOpen = false;
-  socket = new WebSocket(url);
+  try {
+    socket = new WebSocket(url);
+  } catch {
+    return; // an old browser, to which 'self' is no socket: this one asks
+  }
   socket.onopen = () => { wasOpen = true; pause = 1000; };
   socket.onmessage = hear;
   socket.onclose = () => {

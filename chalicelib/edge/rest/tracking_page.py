@@ -22,8 +22,8 @@ from chalicelib.errors import WaybillError
 LINK_FOLDER = "t"
 DEFAULT_LANGUAGE = "en"
 RELOAD_S = 20  # where there are no scripts
-PAGE_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
+# Of every answer at a link's address:
+SECRET_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
@@ -32,6 +32,7 @@ PAGE_HEADERS = {
     "img-src https:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
 }
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
 Texts = Mapping[str, Any]
 
 
@@ -52,7 +53,7 @@ def make_missing_page(languages: str | None = None) -> Response:
     language, texts = choose_texts(languages)
     title, words = texts["missing_title"], texts["missing"]
     main = f"<main><h1>{escape(title)}</h1>\n<p>{escape(words)}</p></main>"
-    return Response(_make_document(language, title, main), dict(PAGE_HEADERS), 404)
+    return Response(_make_document(language, title, main), dict(_HTML), 404)
 
 
 def make_page(
@@ -77,7 +78,7 @@ def make_page(
     # What answers a form is not to be loaded anew: it would be sent again.
     head = _SCRIPT if is_final or refusal else _SCRIPT + _RELOAD
     document = _make_document(language, _choose_stage(order, texts), main, head)
-    return Response(document, dict(PAGE_HEADERS), refusal.http_status if refusal else 200)
+    return Response(document, dict(_HTML), refusal.http_status if refusal else 200)
 
 
 def render_as_json(order: TrackedOrder, languages: str | None) -> dict[str, Any]:
