@@ -54,7 +54,7 @@ class LinkNotices:
         """Tell of a change of an order, and let the sockets of an order that ends end with it."""
         if stored is None or not order.links or _is_of_links(stored, order):
             return
-        subscribers = self._list_listeners(order.links)
+        subscribers = self._list_subscribers(order.links)
         self._fanout.post_to_subscribers(subscribers, self._draft(events.TRACKED_CHANGED, order))
         # Where links live on for longer than any socket, each ends by itself before its link does.
         if self._ends_after >= MAX_CONNECTION_AGE or not order.is_terminal or stored.is_terminal:
@@ -71,11 +71,11 @@ class LinkNotices:
         seen = track_order(order, courier, None, self._near_m, now)
         where = {"fix": msgspec.to_builtins(seen.position), "dropoff": seen.dropoff}
         event = self._draft(events.TRACKED_MOVED, order, **where, eta_minutes=seen.eta_minutes)
-        self._fanout.post_to_subscribers(self._list_listeners(order.links), event)
+        self._fanout.post_to_subscribers(self._list_subscribers(order.links), event)
 
     def is_full(self, link: TrackingLink) -> bool:
         """Say whether a link has MAX_SOCKETS. Of many that open at once more may be let in, as a
-        socket is counted once it is greeted: those are posted nothing (_list_listeners)."""
+        socket is counted once it is greeted: those are posted nothing (_list_subscribers)."""
         return len(self._list_sockets(link)) >= MAX_SOCKETS
 
     def close_sockets(self, links: tuple[TrackingLink, ...]) -> None:
@@ -83,7 +83,7 @@ class LinkNotices:
         sockets = [one.connection_id for link in links for one in self._list_sockets(link)]
         self._registry.close_connections(sockets)
 
-    def _list_listeners(self, links: tuple[TrackingLink, ...]) -> list[Subscriber]:
+    def _list_subscribers(self, links: tuple[TrackingLink, ...]) -> list[Subscriber]:
         """List who is told of an order with these links: MAX_SOCKETS of each at most."""
         return [one for link in links for one in self._list_sockets(link)[:MAX_SOCKETS]]
 
