@@ -6,6 +6,7 @@ WORKERS ?= 3
 ROLE ?= customer
 ID ?= u1
 NAME ?=
+RESTAURANTS ?=
 CALLS ?= 10000
 SEEDS ?= 0-49
 FAULTS ?= many
@@ -79,8 +80,9 @@ conformance: setup ## the package, deployed to ministack as Lambda functions, an
 simulate-faults: setup ## whole histories with faults, checked: SEEDS=0-300 FAULTS=some|many SKEW=60 (TRACE=1)
 	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) --faults $(FAULTS) --skew $(SKEW) $(if $(TRACE),--trace)
 
-token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana
-	@$(BIN)/python -m infra.local.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)')
+token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana; ROLE=merchant ID=m1 RESTAURANTS=mill,lane
+	@$(BIN)/python -m infra.local.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)') \
+		$(if $(RESTAURANTS),--restaurants '$(RESTAURANTS)')
 
 fuzz: setup ## thousands of odd calls and frames: make fuzz CALLS=10000
 	FUZZ_CALLS=$(CALLS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/functional/fuzz

@@ -16,10 +16,27 @@ from tests.e2e.test_feed import rest
 
 PHONE = (360, 740)
 SHOP, DOOR, ON_THE_WAY = (43.2965, 5.3698), (43.3105, 5.3698), (43.3030, 5.3710)
+SHOP_OF_ANOTHER = (43.2905, 5.3698)
 WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (v) => violations.push(v.violatedDirective));
 """
+# At such an address no socket can be opened, and waiting takes a tenth of the time.
+REFUSED = "#refused"
+REFUSE = f"""
+if (location.hash === "{REFUSED}") {{
+  const wait = window.setTimeout;
+  window.setTimeout = (call, ms) => wait(call, ms / 10);
+  window.sockets = 0;
+  window.WebSocket = class {{
+    static OPEN = 1;
+    static CLOSING = 2;
+    readyState = 3;
+    constructor() {{ sockets += 1; wait(() => this.onclose(), 1); }}
+  }};
+}}
+"""
+POLLS = "performance.getEntriesByType('resource').filter((one) => one.name.includes('/t/')).length"
 IS_CURRENT = """
 fetch(location.pathname, { headers: { Accept: "application/json" } }).then((a) => a.json())
   .then((order) => String(order.version) === document.querySelector("main").dataset.version)
@@ -103,8 +120,12 @@ def test_the_page_follows_an_order_live_to_its_end(stack: Stack, page: Page) -> 
     page.run_first(WATCH)
     page.open(delivery.url)
     assert "looking for a courier" in read(page)
+    assert page.run("document.querySelector('#news').textContent") == ""
     delivery.step("accept")
     await_words(page, "on the way to the pickup")
+    said = page.run("document.querySelector('h1').textContent")
+    assert page.run("document.querySelector('[role=status]').textContent") == said
+    assert page.run("document.title") == said
     assert "Dan" in read(page)
     assert "red bicycle" in read(page)
     assert delivery.pin in read(page)
@@ -127,11 +148,35 @@ def test_the_page_follows_an_order_live_to_its_end(stack: Stack, page: Page) -> 
     assert not [word for word in ("Dan", delivery.pin, "PIN") if word in shown]
     assert page.run("document.querySelector('svg')") is None
     page.run("document.querySelector('textarea').value = 'Thank you'")
+    rest(stack, "POST", f"/v1/orders/{delivery.id}/tip", delivery.hers, {"amount": 3})
+    wait_for(lambda: page.run(f"({IS_CURRENT}).then((is) => !is)"))
+    assert page.run("document.querySelector('textarea').value") == "Thank you"
     page.run("document.querySelector('button').click()")
     await_words(page, "Thank you")
     assert page.run("location.href") == delivery.url
     assert page.run("violations") == []
     assert "Delacroix" not in page.run("document.documentElement.outerHTML")
+
+
+def test_where_no_socket_opens_the_page_asks_until_the_end(stack: Stack, page: Page) -> None:
+    delivery = Delivery(stack)
+    delivery.step("accept")
+    page.run_first(REFUSE)
+    page.open(delivery.url + REFUSED)
+    assert "About 5 min" in read(page)
+    wait_for(lambda: page.run(POLLS), within_s=2)  # 10 s there: no try for a socket puts it off
+    delivery.move(SHOP_OF_ANOTHER)
+    await_words(page, "About 7 min")  # the order is as it was
+    assert page.run("sockets") > 1
+    for verb in ("arrived", "picked"):
+        delivery.step(verb)
+    delivery.step("delivered", pin=delivery.pin)
+    await_words(page, "Delivered.")
+    polls = page.run(POLLS)
+    wait_for(
+        lambda: page.run("performance.now()") > 2500 + page.run("window.end ??= performance.now()")
+    )
+    assert page.run(POLLS) == polls
 
 
 def test_without_scripts_the_page_says_as_much(stack: Stack, page: Page) -> None:

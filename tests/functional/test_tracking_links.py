@@ -12,7 +12,8 @@ import pytest
 
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.people import Role
-from chalicelib.services.tracking.links import MAX_SOCKETS
+from chalicelib.services.messaging.closing import MAX_CLOSED
+from chalicelib.services.tracking.link_notices import MAX_SOCKETS
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.tables import MODELS, ConnectionRow
 from tests.builders import DEPOT, NOW, north_of
@@ -224,7 +225,11 @@ def test_another_method_is_405_whatever_the_token(world: World, method: str) -> 
 
 def test_the_headers_of_a_page_keep_its_address_a_secret(world: World, cara: Someone) -> None:
     token = make_link(world, world.place(cara)["id"], cara)
-    for answer in (world.get(f"/t/{token}"), poll(world, token), world.get("/t/wrong")):
+    answers = [world.get(f"/t/{token}"), poll(world, token), world.get("/t/wrong")]
+    answers += [world.get(f"/t/{token}/note"), world.call("DELETE", f"/t/{token}")]  # 405
+    answers += [leave(world, token, {"note": "Thanks"}), leave(world, token, b"{")]
+    answers += [leave(world, token, b"", **{"content-type": "text/plain"})]
+    for answer in answers:
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["x-robots-tag"] == "noindex, nofollow"
         assert answer.headers["cache-control"] == "no-store"
@@ -375,9 +380,14 @@ def test_a_form_leaves_a_note_without_scripts(world: World, cara: Someone, dan: 
     walk(world, order["id"], dan, *TO_THE_END)
     page = world.get(f"/t/{token}").text
     assert f'action="{token}/note"' in page
+    assert 'action="note"' in world.get(f"/t/{token}/").text  # which leads to the same address
     form = {"content-type": "application/x-www-form-urlencoded"}
     refused = leave(world, token, b"note=", **form)
     assert (refused.status, 'role="alert"' in refused.text) == (400, True)
+    for wrong in (b"note=%FF", b"x=1&" * 20):
+        assert leave(world, token, wrong, **form).status == 400, wrong
+    shouted = {"content-type": form["content-type"].upper()}
+    assert leave(world, token, b"note=", **shouted).text.startswith("<!doctype html>")
     left = leave(world, token, b"note=%3Cb%3Efine%0D%0Aas+ever", **form)
     assert (left.status, left.headers["location"]) == (303, f"../{token}")
     assert "&lt;b&gt;fine\nas ever" in world.get(f"/t/{token}").text
@@ -437,6 +447,26 @@ def test_a_link_has_so_many_sockets(world: World, cara: Someone) -> None:
     assert listen(world, token).status == 429
     ConnectionTable().remove_from_room(bearer, "other-0")
     assert listen(world, token).status == 200
+
+
+def test_sockets_beyond_the_limit_are_posted_nothing_and_all_are_closed(
+    world: World, cara: Someone, dan: Someone
+) -> None:
+    """Of many that open at once more are let in. Closing them takes no longer for being many."""
+    order = world.place(cara)
+    token = make_link(world, order["id"], cara)
+    bearer = f"track#{hashlib.sha256(token.encode()).hexdigest()}"
+    sockets = [f"other-{n:03}" for n in range(MAX_SOCKETS + 3)]
+    for id_ in sockets:
+        other = Connection(id_, "track", world.clock(), bearer, Role.RECIPIENT)
+        ConnectionTable().add_to_room(bearer, other)
+        world.gateway.connect(id_)
+    walk(world, order["id"], dan, "accept")
+    assert sum(bool(world.gateway.frames(id_)) for id_ in sockets) == MAX_SOCKETS
+    world.call("DELETE", f"/v1/orders/{order['id']}/tracking", by=cara)
+    assert len(world.gateway.closed) == MAX_CLOSED
+    world.pump()
+    assert sorted(world.gateway.closed) == sockets
 
 
 def test_a_bearer_is_nobody_by_rest(world: World, cara: Someone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -119,7 +120,9 @@ def test_a_courier_is_seen_while_they_have_the_order_and_no_longer(status: Statu
     shown = render_tracked(seen(order, pin="048213"))
     has_it = status in {*ON_THE_WAY_TO_PICKUP, Status.IN_TRANSIT, Status.RETURNING}
     assert ("courier" in shown) is has_it
-    assert ("pin" in shown) is ("dropoff" in shown) is (status not in TERMINAL_STATUSES)
+    assert ("dropoff" in shown) is (status not in TERMINAL_STATUSES)
+    is_to_be_said = status not in TERMINAL_STATUSES | {Status.RETURNING}
+    assert ("pin" in shown) is is_to_be_said
     for secret in ("Delacroix", "+91", "cara", "Depot", "Door Street"):
         assert secret not in json.dumps(shown)
 
@@ -162,6 +165,56 @@ def test_minutes_are_told_as_far_as_anybody_can() -> None:
     assert (seen(reached).stage, seen(reached).eta_minutes) == ("reached", None)
 
 
+def test_a_place_that_is_none_tells_no_minutes() -> None:
+    nowhere = dan(fix=a_fix((0.0, 0.0)))
+    for status in (Status.ACCEPTED, Status.IN_TRANSIT):
+        assert seen(an_order_to_the_door(status), nowhere).eta_minutes is None
+
+
+def test_a_stage_is_told_with_its_own_time() -> None:
+    placed, taken, there = (NOW - timedelta(minutes=n) for n in (9, 5, 1))
+    order = an_order(Status.SEARCHING, timeline={"placed": placed}, updated_at=NOW)
+    assert seen(order).changed_at == placed  # what else changes is no new stage
+    times = {"placed": placed, "in_transit": taken}
+    order = an_order_to_the_door(Status.IN_TRANSIT, timeline=times)
+    assert seen(order).changed_at == taken
+    order = replace(order, timeline={**times, "reached": there})
+    assert (seen(order).stage, seen(order).changed_at) == ("reached", there)
+
+
+@pytest.mark.parametrize(
+    ("name", "first_name"),
+    [
+        ("Dan Delacroix", "Dan"),
+        ("Delacroix, Dan", "Dan"),
+        (" Dan\u00a0Delacroix", "Dan"),
+        ("D\u00e9sir\u00e9e", "D\u00e9sir\u00e9e"),
+        ("+33 6 12 34 56 78", None),
+        ("0612345678", None),
+        ("Delacroix,", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_courier_is_called_by_the_first_name(name: str | None, first_name: str | None) -> None:
+    order = an_order_to_the_door(Status.ACCEPTED, courier=a_contact(name=name))
+    shown = seen(order).courier
+    assert shown
+    assert shown.first_name == first_name
+
+
+def test_a_form_is_there_where_a_note_can_be_left() -> None:
+    def has_form(order: Order) -> bool:
+        return "<form" in make_page(seen(order), "token/note", None).body
+
+    done = an_order_to_the_door(Status.DONE)
+    assert has_form(done)
+    assert not has_form(add_recipient_note(done, "Thanks", NOW))
+    assert not has_form(an_order_to_the_door(Status.IN_TRANSIT))
+    assert not has_form(an_order_to_the_door(Status.UNSERVED, courier_id=None))
+    assert not has_form(an_order_to_the_door(Status.CANCELLED, courier=None))
+
+
 def test_a_tip_and_a_note_come_after_the_end() -> None:
     done = an_order_to_the_door(Status.DONE, tips=(Tip(250, "a"), Tip(100, "b")))
     noted = add_recipient_note(done, "Thanks", NOW)
@@ -185,6 +238,9 @@ def test_every_status_of_every_flow_has_words_in_every_language(language: str) -
     assert texts.keys() == TEXTS["en"].keys()
     assert texts["stages"].keys() == {*(status.value for status in Status), "reached"}
     assert texts["stages_of"].keys() <= FLOWS.keys()
+    assert texts["words_of"].keys() <= FLOWS.keys()
+    for own in (texts, *texts["words_of"].values()):
+        assert own.keys() <= texts.keys()
     for own in (texts["stages"], *texts["stages_of"].values()):
         assert own.keys() <= texts["stages"].keys()
         assert all(words.strip() for words in own.values())
@@ -198,6 +254,8 @@ def test_there_is_a_page_for_each(flow: str, status: Status) -> None:
     page = make_page(seen(order), "token", None)
     assert page.status_code == 200
     assert "<h1>" in page.body
+    if flow == "ride":  # it has a driver
+        assert "courier" not in re.sub("<[^>]*>", "", page.body)
 
 
 def test_what_people_call_themselves_is_no_markup() -> None:

@@ -108,7 +108,8 @@ class ConnectionsDue(msgspec.Struct, frozen=True, tag="beats"):
 
 
 class CloseDue(msgspec.Struct, frozen=True, tag="hang_up"):
-    """Close the socket of a connection that has no row any more, and could not be closed then.
+    """Close the socket of a connection: one that has no row any more, and could not be closed then,
+    or one of many, whose $disconnect removes its row.
 
     `tries` counts how often it was sent on unfinished.
     """

@@ -16,7 +16,7 @@ from chalicelib.domain.details import Contact
 from chalicelib.domain.geo import Point, measure_distance_m
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.progress import estimate_remaining
-from chalicelib.domain.orders.tips import get_end_time
+from chalicelib.domain.orders.tips import had_courier
 from chalicelib.domain.orders.windows import NO_WINDOWS, Windows
 from chalicelib.domain.people import Courier, Fix
 
@@ -41,7 +41,8 @@ class TrackedOrder(msgspec.Struct, frozen=True):
     """An order as the bearer of a link sees it.
 
     `stage` is what is going on, for the words: the status, or `reached` at the drop-off.
-    `changed_at` is when it came to that. `tipped_minor` and `note` are there after the end.
+    `changed_at` is when it came to that. `tipped_minor` and `note` are there after the end;
+    `takes_note` says whether one can be left still.
     """
 
     order_id: int
@@ -59,6 +60,7 @@ class TrackedOrder(msgspec.Struct, frozen=True):
     pin: str | None = None
     tipped_minor: int = 0
     note: str | None = None
+    takes_note: bool = False
 
 
 def track_order(
@@ -77,16 +79,18 @@ def track_order(
         flow=order.details.flow,
         status=order.status,
         stage=_name_stage(order),
-        changed_at=get_end_time(order),
+        changed_at=order.timeline.get(_name_stage(order), order.placed_at),
         is_over=over,
         windows=NO_WINDOWS if over else order.options.windows,
         dropoff=None if over else order.details.dropoff.point,
         eta_minutes=_estimate_eta(order, at_work, now),
         courier=_show_courier(order.courier) if has_courier(order) else None,
         position=find_visible_fix(order, at_work, near_m, now),
-        pin=None if over else pin,
+        # What is brought back is handed over to nobody here any more.
+        pin=None if over or order.status is Status.RETURNING else pin,
         tipped_minor=sum(tip.amount_minor for tip in order.tips),
         note=order.recipient_note,
+        takes_note=over and had_courier(order) and order.recipient_note is None,
     )
 
 
@@ -141,6 +145,7 @@ def _estimate_eta(order: Order, courier: Courier | None, now: datetime) -> int |
     if not has_courier(order) or dropoff is None or _name_stage(order) == REACHED:
         return None
     fix = courier.fix if courier and _is_fresh(courier, now) else None
+    fix = fix if fix and fix.is_real_place else None
     if order.status is Status.IN_TRANSIT:
         return estimate_remaining(order, fix).minutes if fix else None
     if order.status not in _BEFORE_PICKUP or pickup is None:
@@ -160,6 +165,13 @@ def _is_fresh(courier: Courier, now: datetime) -> bool:
 def _show_courier(contact: Contact | None) -> SeenCourier:
     if contact is None:
         return SeenCourier()
-    names = (contact.name or "").split()
     vehicle = contact.vehicle or contact.vehicle_type
-    return SeenCourier(names[0] if names else None, vehicle, contact.picture)
+    return SeenCourier(_find_first_name(contact.name or ""), vehicle, contact.picture)
+
+
+def _find_first_name(name: str) -> str | None:
+    """Find the first name in a name, as `Dan Delacroix` or `Delacroix, Dan`; None where no word of
+    it is one, as of a phone number that stands for a name."""
+    last, comma, first = name.partition(",")
+    words = (first if comma else last).split()
+    return words[0] if words and any(map(str.isalpha, words[0])) else None

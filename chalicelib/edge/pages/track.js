@@ -2,53 +2,68 @@
 const POLL_MS = 10_000; // without a socket
 const CHECK_MS = 60_000; // beside a socket: what was lost there is made up for
 const MAX_PAUSE_MS = 60_000;
-const token = location.pathname.split("/").filter(Boolean).pop();
-let timer, socket, pause = 1000;
+const ANSWER_MS = 15_000; // what takes longer is asked for again
+const address = location.pathname.replace(/\/(note)?$/, ""); // a note that is refused is answered by a page
+const token = address.split("/").pop();
+let timer, retry, socket, pause = 1000, due = Infinity, looking = Promise.resolve();
 
 const shown = () => document.querySelector("main");
-const isOver = () => shown().dataset.over === "true";
+const isFinal = () => shown().dataset.final === "true"; // nothing is to come but the link's end
 const part = (selector) => shown().querySelector(selector);
 
 function showTimes() {
+  const { lang } = document.documentElement;
+  const place = navigator.languages.find((one) => one.split("-")[0] === lang) ?? lang;
   for (const time of document.querySelectorAll("time")) {
     const at = new Date(time.dateTime), today = at.toDateString() === new Date().toDateString();
     const style = today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-    time.textContent = at.toLocaleString(document.documentElement.lang, style);
+    time.textContent = at.toLocaleString(place, style);
   }
 }
 
-// Move the courier on the map that is there.
+function showMinutes(minutes) {
+  const eta = part("#eta");
+  eta.hidden = minutes === undefined;
+  if (minutes !== undefined) eta.textContent = eta.dataset.text.replace("{minutes}", minutes);
+}
+
+// Move the courier on the map that is there. Of two fixes the later one may come first.
 function move({ position, map, eta_minutes: minutes }) {
+  const seen = part("#seen time");
+  if (position.at < seen.dateTime) return;
   const at = (selector, names, values) =>
     names.forEach((name, n) => part(selector)?.setAttribute(name, values[n]));
   at("circle.courier", ["cx", "cy"], map.courier);
-  at("text.courier", ["x", "y"], [map.courier[0] + 10, map.courier[1] - 6]);
+  at("text.courier", ["x", "y"], [map.courier[0], map.courier[1] - 12]);
   if (map.dropoff) {
     at("rect.dropoff", ["x", "y"], [map.dropoff[0] - 6, map.dropoff[1] - 6]);
-    at("text.dropoff", ["x", "y"], [map.dropoff[0] + 10, map.dropoff[1] + 14]);
+    at("text.dropoff", ["x", "y"], [map.dropoff[0], map.dropoff[1] + 20]);
     at(".way", ["x1", "y1", "x2", "y2"], [...map.courier, ...map.dropoff]);
     at(".bar", ["x2"], [12 + map.bar.px]);
     part("text.bar").textContent = `${map.bar.m} m`;
   }
-  part("#seen time").dateTime = position.at;
-  const eta = part("#eta");
-  eta.hidden = minutes === undefined;
-  if (minutes !== undefined) eta.textContent = eta.dataset.text.replace("{minutes}", minutes);
+  seen.dateTime = position.at;
+  showMinutes(minutes);
   showTimes();
 }
 
 async function read(type) {
-  const answer = await fetch(location.pathname, { headers: { Accept: type }, cache: "no-store" });
-  if (answer.status === 404) location.reload(); // the link has ended
+  const signal = AbortSignal.timeout?.(ANSWER_MS); // not of old telephones
+  const answer = await fetch(address, { headers: { Accept: type }, cache: "no-store", signal });
+  if (answer.status === 404) location.replace(address); // the link has ended
   if (!answer.ok) throw new Error(String(answer.status));
   return answer;
 }
 
 async function replace() {
-  if (shown().contains(document.activeElement) && document.activeElement.value) return; // a note
+  const form = part("form");
+  if (form?.contains(document.activeElement) || form?.elements.note.value) return; // a note is written
   const page = new DOMParser().parseFromString(await (await read("text/html")).text(), "text/html");
+  const words = part("h1").textContent;
   shown().replaceWith(document.adoptNode(page.querySelector("main")));
-  showTimes();
+  document.title = page.title;
+  if (part("h1").textContent !== words) document.querySelector("#news").textContent = page.title;
+  open();
 }
 
 async function look() {
@@ -58,13 +73,20 @@ async function look() {
   const isOld = String(order.version) !== version || isDrawn !== (order.map !== undefined);
   if (isOld) await replace();
   else if (order.map) move(order);
+  else showMinutes(order.eta_minutes);
+  showTimes(); // which of them are of today is another question after midnight
 }
 
-function plan(delay = socket?.readyState === WebSocket.OPEN || isOver() ? CHECK_MS : POLL_MS) {
+// Look after a delay, unless it is to be sooner anyway, and then from time to time until the end.
+function plan(delay = socket?.readyState === WebSocket.OPEN ? CHECK_MS : POLL_MS) {
+  const at = performance.now() + delay;
+  if (at >= due) return;
+  due = at;
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    if (!document.hidden) await look().catch(() => {});
-    plan();
+    due = Infinity;
+    if (!document.hidden) await (looking = looking.then(look).catch(() => {})); // one after another
+    if (!isFinal()) plan();
   }, delay);
 }
 
@@ -77,14 +99,21 @@ function hear({ data }) {
 }
 
 function open() {
-  if (isOver() || document.hidden || (socket && socket.readyState < WebSocket.CLOSING)) return;
+  if (isFinal() || document.hidden || (socket && socket.readyState < WebSocket.CLOSING)) return;
   const url = `${location.origin.replace(/^http/, "ws")}/api/v1/ws/track?token=${token}`;
-  socket = new WebSocket(url);
-  socket.onopen = () => { pause = 1000; };
+  let wasOpen = false;
+  try {
+    socket = new WebSocket(url);
+  } catch {
+    return; // an old browser, to which 'self' is no socket: this one asks
+  }
+  socket.onopen = () => { wasOpen = true; pause = 1000; };
   socket.onmessage = hear;
   socket.onclose = () => {
-    plan();
-    setTimeout(open, pause * (0.5 + Math.random() / 2));
+    if (wasOpen) plan(1000 * Math.random()); // the link may have ended
+    else if (!isFinal()) plan();
+    clearTimeout(retry);
+    retry = setTimeout(open, pause * (0.5 + Math.random() / 2));
     pause = Math.min(2 * pause, MAX_PAUSE_MS);
   };
 }
@@ -100,4 +129,4 @@ addEventListener("online", wake);
 addEventListener("pageshow", (event) => event.persisted && wake());
 showTimes();
 open();
-plan();
+if (!isFinal()) plan();

@@ -21,7 +21,7 @@ from chalicelib.edge.rest.responses import (
     run_view,
 )
 from chalicelib.edge.rest.routes import current_request
-from chalicelib.edge.rest.tracking_page import is_link_path, make_missing_page
+from chalicelib.edge.rest.tracking_page import SECRET_HEADERS, is_link_path, make_missing_page
 from chalicelib.errors import NotFound
 
 ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")  # API Gateway's ANY
@@ -61,6 +61,9 @@ def apply_http_rules(
     response = refusal or reword_chalice_error(request, get_response(request))
     if request.method == "HEAD":
         response.body = ""
+    if is_link_path(_get_path(request)):
+        # The address is the secret, and stands above errors and JSON as well.
+        response.headers.update(SECRET_HEADERS)
     response.headers.update(cors_headers(origins, request.headers.get("origin")))
     return response
 
@@ -81,9 +84,17 @@ def _matches_segment(part: str, segment: str) -> bool:
     return segment != "" if part.startswith("{") else part == segment
 
 
+def _get_path(request: Request) -> str:
+    """Get the path that a client has asked for, without its first slash; where a route has matched,
+    that route's."""
+    if request.path not in UNMATCHED_PATHS:
+        return str(request.path).removeprefix("/")
+    return next(iter((request.uri_params or {}).values()), "")
+
+
 def _answer_unmatched(request: Request, routes: RouteTable) -> Reply:
     """Answer a preflight. Raises MethodNotAllowed where the path has other methods, NotFound."""
-    path = next(iter((request.uri_params or {}).values()), "")
+    path = _get_path(request)
     methods = methods_at(routes, path)
     if methods and request.method not in methods:
         raise MethodNotAllowed(request.method, methods)
@@ -91,7 +102,7 @@ def _answer_unmatched(request: Request, routes: RouteTable) -> Reply:
     if is_preflight(request.method, request.headers):
         return _answer_options(request, ALL_METHODS)
     if is_link_path(path):
-        return make_missing_page()
+        return make_missing_page(request.headers.get("accept-language"))
     raise NotFound("There is nothing at this path.")
 
 

@@ -15,7 +15,6 @@ from chalicelib.edge.rest.public_url import find_link_base
 from chalicelib.edge.rest.responses import Reply, json_response
 from chalicelib.edge.rest.routes import JSON_TYPES, LinkRoute, Route
 from chalicelib.edge.rest.tracking_page import (
-    PAGE_HEADERS,
     make_missing_page,
     make_page,
     render_as_json,
@@ -48,14 +47,17 @@ def show_page(call: PublicCall, token: str) -> Reply:
     except NotFound:
         return make_missing_page(languages)
     if wants_json(call.read_header("accept")):
-        return _reply_json(render_as_json(order, languages))
-    return make_page(order, token, languages)
+        return json_response(200, render_as_json(order, languages))
+    path = call.request.to_original_event()["requestContext"]["path"]
+    # Some who send links on put a slash behind them, and the form's address begins at the last one.
+    note_path = "note" if path.endswith("/") else f"{quote(token)}/note"
+    return make_page(order, note_path, languages)
 
 
 def leave_note(call: PublicCall, token: str) -> Reply:
     """Keep what the bearer of a link says: of the page's form, or as JSON."""
     languages, links = call.read_header("accept-language"), call.services.tracking_links
-    is_form = (call.read_header("content-type") or "").startswith(FORM_TYPE)
+    is_form = (call.read_header("content-type") or "").lower().startswith(FORM_TYPE)
     try:
         shown = links.open_page(token)  # before the body: who has no link learns nothing of it
         order = links.leave_note(token, _read_note(call, is_form))
@@ -64,10 +66,10 @@ def leave_note(call: PublicCall, token: str) -> Reply:
     except (Conflict, InvalidInput) as refusal:
         if not is_form:
             raise
-        return make_page(shown, token, languages, refusal)
+        return make_page(shown, "note", languages, refusal)
     if not is_form:
-        return _reply_json(render_as_json(order, languages))
-    return Response("", {**PAGE_HEADERS, "Location": f"../{quote(token)}"}, 303)
+        return json_response(200, render_as_json(order, languages))
+    return Response("", {"Location": f"../{quote(token)}"}, 303)
 
 
 def _read_note(call: PublicCall, is_form: bool) -> str:
@@ -75,20 +77,12 @@ def _read_note(call: PublicCall, is_form: bool) -> str:
     if not is_form:
         return read_text(call.read_body().get("note"), "note", MAX_NOTE)
     raw = call.request.raw_body
-    text = raw if isinstance(raw, str) else raw.decode(errors="replace")
     try:
-        given = parse_qs(text[:MAX_FORM], max_num_fields=10).get("note", [""])
-    except ValueError:  # of a form of a thousand fields
+        text = raw if isinstance(raw, str) else raw.decode()
+        given = parse_qs(text[:MAX_FORM], max_num_fields=10, errors="strict").get("note", [""])
+    except ValueError:  # of a form of a thousand fields, or of other bytes than UTF-8
         raise InvalidInput("note is required.", field="note") from None
     return read_text(given[-1].replace("\r\n", "\n"), "note", MAX_NOTE)
-
-
-def _reply_json(body: dict[str, object]) -> Response:
-    response = json_response(200, body)
-    response.headers.update(
-        {name: text for name, text in PAGE_HEADERS.items() if name != "Content-Type"}
-    )
-    return response
 
 
 _SAY = (Role.CUSTOMER, Role.MERCHANT, Role.ADMIN)

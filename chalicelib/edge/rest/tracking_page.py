@@ -13,6 +13,7 @@ from chalice.app import Response
 
 from chalicelib.contracts.track.bodies import render_tracked
 from chalicelib.contracts.track.drawing import HEIGHT, WIDTH
+from chalicelib.domain.orders.model import Status
 from chalicelib.domain.orders.tracked import TrackedOrder
 from chalicelib.domain.orders.tracking_links import MAX_NOTE
 from chalicelib.edge.rest.pages import PAGES_FOLDER
@@ -21,8 +22,8 @@ from chalicelib.errors import WaybillError
 LINK_FOLDER = "t"
 DEFAULT_LANGUAGE = "en"
 RELOAD_S = 20  # where there are no scripts
-PAGE_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
+# Of every answer at a link's address:
+SECRET_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
@@ -31,6 +32,7 @@ PAGE_HEADERS = {
     "img-src https:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
 }
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
 Texts = Mapping[str, Any]
 
 
@@ -51,28 +53,32 @@ def make_missing_page(languages: str | None = None) -> Response:
     language, texts = choose_texts(languages)
     title, words = texts["missing_title"], texts["missing"]
     main = f"<main><h1>{escape(title)}</h1>\n<p>{escape(words)}</p></main>"
-    return Response(_make_document(language, title, main), dict(PAGE_HEADERS), 404)
+    return Response(_make_document(language, title, main), dict(_HTML), 404)
 
 
 def make_page(
-    order: TrackedOrder, token: str, languages: str | None, refusal: WaybillError | None = None
+    order: TrackedOrder,
+    note_path: str,
+    languages: str | None,
+    refusal: WaybillError | None = None,
 ) -> Response:
-    """Make the page of a link; `refusal` is why a note was not kept."""
+    """Make the page of a link. `note_path` is where its form goes, from the page's address on;
+    `refusal` is why a note was not kept."""
     language, texts = choose_texts(languages)
-    body = render_tracked(order)
-    stage = _choose_stage(order, texts)
-    parts = [
-        f"<h1>{escape(stage)}</h1>",
-        f'<p class="small">{escape(texts["since"])} {_time(body["changed_at"])}</p>',
-        *(render(body, texts) for render in _PARTS),
-        _render_note(body, texts, token, is_refused=refusal is not None),
-    ]
-    over = "true" if order.is_over else "false"
-    main = f'<main data-version="{order.version}" data-over="{over}">\n'
-    main += "\n".join(filter(None, parts)) + "\n</main>"
-    status = refusal.http_status if refusal else 200
-    head = _SCRIPT if order.is_over else _SCRIPT + _RELOAD
-    return Response(_make_document(language, stage, main, head), dict(PAGE_HEADERS), status)
+    texts = {**texts, **texts["words_of"].get(order.flow, {})}
+    # An unserved order may be tried again: its page has to be looked at further.
+    is_final = order.is_over and order.status is not Status.UNSERVED
+    alert = f'<p role="alert">{escape(texts["note_refused"])}</p>' if refusal else ""
+    main = (
+        f'<main data-version="{order.version}" data-final="{str(is_final).lower()}">\n'
+        f"{alert}{_render_parts(order, texts, note_path)}\n</main>\n"
+        # Its words are read out when they change: what is above is put there anew each time.
+        '<p id="news" role="status"></p>'
+    )
+    # What answers a form is not to be loaded anew: it would be sent again.
+    head = _SCRIPT if is_final or refusal else _SCRIPT + _RELOAD
+    document = _make_document(language, _choose_stage(order, texts), main, head)
+    return Response(document, dict(_HTML), refusal.http_status if refusal else 200)
 
 
 def render_as_json(order: TrackedOrder, languages: str | None) -> dict[str, Any]:
@@ -132,6 +138,18 @@ _RELOAD = f'<noscript><meta http-equiv="refresh" content="{RELOAD_S}"></noscript
 # The parts of the page, each "" where there is nothing to show
 
 
+def _render_parts(order: TrackedOrder, texts: Texts, note_path: str) -> str:
+    body = render_tracked(order)
+    parts = (
+        f"<h1>{escape(_choose_stage(order, texts))}</h1>",
+        f'<p class="small">{escape(texts["since"])} {_time(body["changed_at"])}</p>',
+        *(render(body, texts) for render in _PARTS),
+        f'<p id="note">{escape(texts["note"])} {escape(order.note)}</p>' if order.note else "",
+        _render_form(texts, note_path) if order.takes_note else "",
+    )
+    return "\n".join(filter(None, parts))
+
+
 def _render_eta(body: Mapping[str, Any], texts: Texts) -> str:
     minutes, text = body.get("eta_minutes"), texts["eta"]
     hidden = " hidden" if minutes is None else ""
@@ -172,14 +190,14 @@ def _render_map(body: Mapping[str, Any], texts: Texts) -> str:
     parts = [
         f'<circle class="courier" cx="{drawn["courier"][0]}" cy="{drawn["courier"][1]}" r="7"/>'
     ]
-    parts.append(_label("courier", drawn["courier"], -6, texts["map_courier"]))
+    parts.append(_label("courier", drawn["courier"], -12, texts["map_courier"]))
     if "dropoff" in drawn:
         (x1, y1), (x2, y2) = drawn["courier"], drawn["dropoff"]
         bar = drawn["bar"]
         parts.insert(0, f'<line class="way" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
         parts += [
             f'<rect class="dropoff" x="{x2 - 6}" y="{y2 - 6}" width="12" height="12"/>',
-            _label("dropoff", drawn["dropoff"], 14, texts["map_dropoff"]),
+            _label("dropoff", drawn["dropoff"], 20, texts["map_dropoff"]),
             f'<line class="bar" x1="12" y1="188" x2="{12 + bar["px"]}" y2="188"/>',
             f'<text class="bar" x="12" y="182">{bar["m"]} m</text>',
         ]
@@ -189,25 +207,23 @@ def _render_map(body: Mapping[str, Any], texts: Texts) -> str:
 
 
 def _label(name: str, at: list[float], below: int, words: str) -> str:
-    return f'<text class="{name}" x="{at[0] + 10}" y="{at[1] + below}">{escape(words)}</text>'
+    """Write words above or below a place, in the middle: beside it they may not fit the sheet."""
+    y = round(at[1] + below, 1)
+    return f'<text class="{name}" x="{at[0]}" y="{y}">{escape(words)}</text>'
 
 
 def _render_tip(body: Mapping[str, Any], texts: Texts) -> str:
     tip = body.get("tip")
     if not tip:
         return ""
-    return f'<p id="tip">{escape(texts["tip"])} {tip["amount"]} {escape(tip["currency"])}</p>'
+    amount = f"{tip['amount']:.2f}".removesuffix(".00")
+    return f'<p id="tip">{escape(texts["tip"])} {amount} {escape(tip["currency"])}</p>'
 
 
-def _render_note(body: Mapping[str, Any], texts: Texts, token: str, *, is_refused: bool) -> str:
-    """Render the note, or the form by which one is left once the order is over."""
-    alert = f'<p role="alert">{escape(texts["note_refused"])}</p>' if is_refused else ""
-    if "note" in body:
-        return f'{alert}<p id="note">{escape(texts["note"])} {escape(body["note"])}</p>'
-    if not body["is_over"]:
-        return alert
+def _render_form(texts: Texts, note_path: str) -> str:
+    """Render the form by which a note is left."""
     return (
-        f'<section>{alert}<form id="note" method="post" action="{escape(token)}/note">'
+        f'<section><form id="note" method="post" action="{escape(note_path)}">'
         f'<label for="words">{escape(texts["note_label"])}</label>'
         f'<textarea id="words" name="note" maxlength="{MAX_NOTE}" required></textarea>'
         f"<button>{escape(texts['note_send'])}</button></form></section>"

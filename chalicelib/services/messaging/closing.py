@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from chalicelib.domain.messaging.connections import Connection, person_room
 from chalicelib.domain.messaging.wakeups import CloseDue, compute_pause
@@ -29,6 +29,7 @@ from chalicelib.services.ports import (
 RenderLastFrames = Callable[[Connection, WaybillError], Sequence[str]]
 """Renders, in the words of a connection's contract, why it is closed."""
 
+MAX_CLOSED = 10  # more connections than this are not closed one after another
 ANY_AGE = datetime.min.replace(tzinfo=timezone.utc)  # "now" at which no subscriber is too old
 
 
@@ -123,6 +124,16 @@ class ConnectionCloser:
         """Close a connection from this side and remove it."""
         self.close_socket_eventually(connection_id)
         self.on_disconnect(connection_id)
+
+    def close_connections(self, connection_ids: Sequence[str]) -> None:
+        """Close connections from this side: up to MAX_CLOSED here, which are removed as well, the
+        others by wakeups, whose $disconnect removes them. (Wakeups go first: closing may take
+        long, and the process may die.) Raises Unavailable."""
+        now, later = connection_ids[:MAX_CLOSED], connection_ids[MAX_CLOSED:]
+        if later:
+            self._queue.send_wakeups((CloseDue(id_), timedelta(0)) for id_ in later)
+        for connection_id in now:
+            self.close_connection(connection_id)
 
     def close_or_raise(self, connection_id: str) -> None:
         """Close a connection from this side and remove it. Raises PostFailed where it can't be

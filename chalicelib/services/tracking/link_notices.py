@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event, draft_event, order_stream
-from chalicelib.domain.messaging.connections import Subscriber, person_room
+from chalicelib.domain.messaging.connections import MAX_CONNECTION_AGE, Subscriber, person_room
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.tips import get_end_time
 from chalicelib.domain.orders.tracked import find_visible_fix, track_order
@@ -25,6 +25,9 @@ from chalicelib.domain.people import Courier, Role
 from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock, ConnectionStore
+
+# Each is a post for each fix: a link that was put on a wall must not cost what it likes.
+MAX_SOCKETS = 100
 
 
 class LinkNotices:
@@ -53,10 +56,12 @@ class LinkNotices:
             return
         subscribers = self._list_subscribers(order.links)
         self._fanout.post_to_subscribers(subscribers, self._draft(events.TRACKED_CHANGED, order))
-        if order.is_terminal and not stored.is_terminal:
+        # Where links live on for longer than any socket, each ends by itself before its link does.
+        if self._ends_after >= MAX_CONNECTION_AGE or not order.is_terminal or stored.is_terminal:
+            return
+        for one in subscribers:
             ends_at = get_end_time(order) + self._ends_after
-            for one in subscribers:
-                self._registry.end_connection_at(one.connection_id, ends_at)
+            self._registry.end_connection_at(one.connection_id, ends_at)
 
     def post_position(self, order: Order, courier: Courier) -> None:
         """Tell where an order's courier is, if that is to be seen."""
@@ -68,19 +73,23 @@ class LinkNotices:
         event = self._draft(events.TRACKED_MOVED, order, **where, eta_minutes=seen.eta_minutes)
         self._fanout.post_to_subscribers(self._list_subscribers(order.links), event)
 
-    def count_sockets(self, link: TrackingLink) -> int:
-        """Count the sockets of a link."""
-        return len(self._list_subscribers((link,)))
+    def is_full(self, link: TrackingLink) -> bool:
+        """Say whether a link has MAX_SOCKETS. Of many that open at once more may be let in, as a
+        socket is counted once it is greeted: those are posted nothing (_list_subscribers)."""
+        return len(self._list_sockets(link)) >= MAX_SOCKETS
 
     def close_sockets(self, links: tuple[TrackingLink, ...]) -> None:
         """Close the sockets of links that have ended. Raises Unavailable."""
-        for one in self._list_subscribers(links):
-            self._registry.close_connection(one.connection_id)
+        sockets = [one.connection_id for link in links for one in self._list_sockets(link)]
+        self._registry.close_connections(sockets)
 
     def _list_subscribers(self, links: tuple[TrackingLink, ...]) -> list[Subscriber]:
+        """List who is told of an order with these links: MAX_SOCKETS of each at most."""
+        return [one for link in links for one in self._list_sockets(link)[:MAX_SOCKETS]]
+
+    def _list_sockets(self, link: TrackingLink) -> list[Subscriber]:
         now: datetime = self._clock()
-        rooms = [person_room(name_bearer(link.hash)) for link in links]
-        return [one for room in rooms for one in self._connections.list_subscribers(room, now)]
+        return self._connections.list_subscribers(person_room(name_bearer(link.hash)), now)
 
     def _draft(self, type_: str, order: Order, **data: Any) -> Event:
         data = {"version": order.version, **data}

@@ -31,8 +31,6 @@ from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import Clock, CourierStore, LinkStore, OrderStore
 from chalicelib.services.tracking.link_notices import LinkNotices
 
-# Each is a post for each fix: a link that was put on a wall must not cost what it likes.
-MAX_SOCKETS = 100
 _NO_ORDER = 0  # no order has this id: it is read where a token leads to none
 
 
@@ -121,9 +119,9 @@ class TrackingLinks:
 
     def open_socket(self, token: str) -> Actor:
         """Return who speaks on the socket of a link: its bearer, until the link ends if that is
-        known. Raises NotFound; RateLimited where the link has MAX_SOCKETS already."""
+        known. Raises NotFound; RateLimited where the link has too many already."""
         order, link = self._find_order(token)
-        if self._notices.count_sockets(link) >= MAX_SOCKETS:
+        if self._notices.is_full(link):
             raise RateLimited("This link has too many connections.")
         ends_at = compute_link_end(order, link, self._ends_after)
         return Actor(name_bearer(link.hash), Role.RECIPIENT, token_ends_at=ends_at)
