@@ -37,10 +37,11 @@ run: setup ## everything on this machine, http://127.0.0.1:8000 (ENGINE=moto: wi
 test: setup ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: setup ## format, lint, types, architecture
+check: setup ## format, lint, types, architecture, the API's documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m infra.documents --check
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 demo: setup ## a day of orders, watched
