@@ -44,6 +44,9 @@ def check_answer(
         return
     operation = OPERATIONS.get((method, path))
     what = f"{method} {path} {status}"
+    if "html" in headers.get("content-type", ""):
+        _check_page(what, operation, (method, path), status)
+        return
     if status >= 400:
         _check_error(what, operation, (method, path), status, body)
     elif operation is None:
@@ -55,6 +58,14 @@ def check_answer(
     else:
         _check(what, operation.answers[status], body)
         _check_request(what, operation, _decode(sent))
+
+
+def _check_page(what: str, operation: Operation | None, key: tuple[str, str], status: int) -> None:
+    if operation is None:
+        return  # it is in no document
+    known = {*operation.answers, *(status for status, _ in _known_errors()[key])}
+    if not operation.is_page or status not in known:
+        raise Undocumented(f"{what}: a page")
 
 
 def _check_error(

@@ -14,6 +14,7 @@ from chalicelib.domain.money.quotes import NO_COURIERS_NEAR
 from chalicelib.domain.orders import history_entries
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.orders.proof import CONTENT_TYPES, FILE_KINDS, ProofKind, Stop
+from chalicelib.domain.orders.tracked import REACHED
 from chalicelib.domain.people import Role
 from chalicelib.domain.webhooks.delivery import DeliveryStatus
 from chalicelib.domain.webhooks.endpoint import ALL_EVENTS, EndpointStatus
@@ -53,6 +54,7 @@ OPTIONS: Fields = {
     "parent_id": described(STRING, "The order that this one tries again."),
     "external_id": STRING,
     "metadata": map_of(STRING),
+    "due": described(told({"amount": AMOUNT}), "Still to be paid."),
     "refund_due": told(_REFUND),
     "refunded": told({**_REFUND, "refunded_at": MOMENT}),
     "price": ref("Price"),
@@ -156,6 +158,16 @@ def show(order: tuple[Fields, Fields], more: Fields | None = None) -> Schema:
     return told({**(more or {}), **always, **STATE}, {**sometimes, **OPTIONS})
 
 
+_POINT = told({"lat": NUMBER, "lng": NUMBER})
+_ON_SHEET = listed(NUMBER, minItems=2, maxItems=2)
+# Where a courier is, and how that is drawn.
+TRACKED_PLACE: Fields = {
+    "position": told({"lat": NUMBER, "lng": NUMBER, "at": MOMENT}),
+    "map": told(
+        {"courier": _ON_SHEET},
+        {"dropoff": _ON_SHEET, "bar": told({"px": NUMBER, "m": INTEGER})},
+    ),
+}
 _ENDPOINT: tuple[Fields, Fields] = (
     {
         "id": STRING,
@@ -395,6 +407,29 @@ ANSWERS: Mapping[str, Schema] = {
                 {"by_reason": _COUNTS},
             ),
         }
+    ),
+    "TrackingLink": told({"url": URI, "expires_at": MOMENT}),
+    "TrackedOrder": told(
+        {
+            "order_id": STRING,
+            "version": INTEGER,
+            "status": choice(Status),
+            "stage": choice([*Status, REACHED]),
+            "changed_at": MOMENT,
+            "is_over": BOOLEAN,
+            "status_text": STRING,
+            "lang": STRING,
+        },
+        {
+            "window": told({}, WINDOWS),
+            "eta_minutes": INTEGER,
+            "courier": told({}, {"first_name": STRING, "vehicle": STRING, "picture": URI}),
+            "dropoff": _POINT,
+            "pin": STRING,
+            "tip": told({"amount": AMOUNT, "currency": CURRENCY_CODE}),
+            "note": STRING,
+            **TRACKED_PLACE,
+        },
     ),
     "Webhook": told(*_ENDPOINT),
     "WebhookWithSecret": told({**_ENDPOINT[0], "secret": STRING}, _ENDPOINT[1]),

@@ -40,6 +40,7 @@ _TITLES: Mapping[str, str] = {
     "socketio": "Food orders, for Socket.IO clients: namespace /orders, Engine.IO 4 (spec 002).",
     "feed": "The event feed (spec 003).",
     "drivers": "Drivers' orders (spec 004).",
+    "track": "One order, for whoever has its tracking link.",
 }
 _PREFIX = {"socketio": "42/orders,"}
 
@@ -127,6 +128,8 @@ def _describe_channel(name: str, contract: Contract, said: Said) -> dict[str, An
 def _describe_habits(contract: Contract) -> Iterable[str]:
     roles = " and ".join(sorted(role.value for role in contract.roles))
     yield f"For {roles}."
+    if contract.opens_by_link:
+        yield "The link's own token opens it, in the query."
     if contract.requires_auth_message:
         yield "The first message brings the token, whatever the handshake had."
     elif contract.authenticates_by_message:
@@ -141,6 +144,8 @@ def _describe_habits(contract: Contract) -> Iterable[str]:
 
 
 def _describe_query(name: str, contract: Contract) -> Schema:
+    if contract.opens_by_link:
+        return told({"token": described(STRING, "What the link ends in.")})
     fields = {"token": described(STRING, "A token, where no header can be set.")}
     if name == "socketio":
         return {
@@ -239,6 +244,7 @@ _OWN_WORDS = {
     "error": "What was sent can't be done; the socket stays open unless nobody has authenticated.",
     "heartbeat": "A sign of life, where HEARTBEAT_S asks for some; pass over it.",
     "connection_established": "The first frame.",
+    "connected": "The first frame: read the order again.",
     "initial_orders": "The second frame: what is offered now.",
 }
 

@@ -151,6 +151,7 @@ EVENT_DATA: Mapping[str, Schema] = {
     "payment_failed": told(
         {**_PAYMENT, "error": STRING, "failed_at": MOMENT, "retry_available": {"const": True}}
     ),
+    "payment_due": told({"order_id": STRING, "amount": AMOUNT}),
     "refund_due": told({"order_id": STRING, "payment_id": STRING, "amount": AMOUNT}),
     "webhook_disabled": told(
         {"endpoint_id": STRING, "reason": STRING, "disabled_at": MOMENT}, {"failing_since": MOMENT}

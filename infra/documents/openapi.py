@@ -11,12 +11,18 @@ from typing import Any
 
 from chalicelib.domain.request_keys import MAX_KEY
 from chalicelib.edge.rest import money, pages, responses, versions
-from chalicelib.edge.rest.routes import PATCH_TYPES, PublicRoute, Route
+from chalicelib.edge.rest.routes import LinkRoute, PublicRoute, Route
 from infra.documents.answers import ANSWERS
 from infra.documents.feed_events import FEED_SCHEMAS
 from infra.documents.operations import CSV, OPERATIONS, Operation
 from infra.documents.requests import REQUESTS
-from infra.documents.rest_errors import describe_answers, list_errors, refer_to_errors
+from infra.documents.rest_errors import (
+    PAGE,
+    describe_answers,
+    describe_page_errors,
+    list_errors,
+    refer_to_errors,
+)
 from infra.documents.shapes import STRING, Schema, choice, pick_schemas, ref
 from infra.documents.webhook_events import HEADERS, WEBHOOK_SCHEMAS, WEBHOOKS
 
@@ -53,6 +59,7 @@ _TAGS = {
     "me": "One's own profile, and whether the service is up.",
     "money": "Payments, tips and payouts.",
     "feed": "People's event logs, and their figures (spec 003).",
+    "tracking": "Tracking links: an order, for whoever has its link.",
     "webhooks": "Webhook endpoints. What they are sent is under `webhooks`.",
 }
 _SERVERS = [{"url": "/", "description": "Where this document was read."}]
@@ -76,7 +83,7 @@ def make_openapi() -> dict[str, Any]:
         raise ValueError(f"routes and operations differ: {sorted(served ^ OPERATIONS.keys())}")
     paths: dict[str, dict[str, Any]] = {}
     for tag, route in routes:
-        at = paths.setdefault(STAGE + route.path, {})
+        at = paths.setdefault(route.path if _is_link(route) else STAGE + route.path, {})
         at[route.method.lower()] = _describe_route(tag, route)
     webhooks = {type_: _describe_webhook(type_) for type_ in WEBHOOKS}
     answers = _describe_answers()
@@ -116,6 +123,11 @@ _SECURITY_SCHEMES: dict[str, Any] = {
         "description": "HMAC-SHA256 of the body, by the secret shared with the payment provider.",
     },
 }
+
+
+def _is_link(route: AnyRoute) -> bool:
+    """Say whether a route is a link's, whose address has no stage before it."""
+    return isinstance(route, LinkRoute)
 
 
 def _describe_route(tag: str, route: AnyRoute) -> dict[str, Any]:
@@ -180,9 +192,8 @@ def _describe_request(route: AnyRoute, operation: Operation) -> dict[str, Any]:
     media: dict[str, Any] = {"schema": ref(operation.request)}
     if operation.sample:
         media["example"] = read_sample(operation.sample)
-    types = PATCH_TYPES if route.method == "PATCH" else (JSON,)
     is_required = any("required" in one for one in _alternatives(REQUESTS[operation.request]))
-    return {"required": is_required, "content": dict.fromkeys(types, media)}
+    return {"required": is_required, "content": dict.fromkeys(route.types, media)}
 
 
 def _alternatives(schema: Schema) -> Iterable[Schema]:
@@ -201,7 +212,10 @@ def _describe_responses(route: AnyRoute, operation: Operation) -> dict[str, Any]
         str(status): _describe_success(operation, status, name)
         for status, name in operation.answers.items()
     }
-    return {**found, **refer_to_errors(list_errors(route, operation))}
+    kinds = list_errors(route, operation)
+    if operation.is_page:
+        return {**found, **describe_page_errors(kinds)}
+    return {**found, **refer_to_errors(kinds)}
 
 
 _SUCCESSES = {
@@ -209,6 +223,7 @@ _SUCCESSES = {
     201: "Created, now or before by the same request.",
     202: "It will be done.",
     204: "Done; there is nothing to say.",
+    303: "Done, by the page's form: the page is at `Location`.",
 }
 
 
@@ -221,7 +236,11 @@ def _describe_success(operation: Operation, status: int, name: str | None) -> di
     media: dict[str, Any] = {"schema": ref(name)}
     if operation.shown:
         media["example"] = read_sample(operation.shown)
-    content = {JSON: media, **({"text/csv": {"schema": CSV}} if operation.has_csv else {})}
+    content = {
+        JSON: media,
+        **({"text/csv": {"schema": CSV}} if operation.has_csv else {}),
+        **(PAGE if operation.is_page else {}),
+    }
     headers = _list_headers(operation, status)
     return {"description": words, "content": content, **({"headers": headers} if headers else {})}
 

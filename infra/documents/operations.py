@@ -51,7 +51,7 @@ class Operation(msgspec.Struct, frozen=True):
     has_etag: bool = False
     needs_etag: bool = False
     has_csv: bool = False
-    reads_nothing: bool = False
+    is_page: bool = False
 
 
 _MISSING: Errors = (errors.NotFound,)
@@ -133,7 +133,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: "Order"}, "Cancellation", (*_STEP, errors.Forbidden)
     ),
     ("POST", "/v1/orders/{order_id}/retry"): Operation(
-        {200: "Order"}, errors=(*_STEP, errors.Forbidden), reads_nothing=True
+        {200: "Order"}, errors=(*_STEP, errors.Forbidden)
     ),
     ("POST", "/v1/orders/{order_id}/reattempt"): Operation(
         {201: "Order"},
@@ -159,6 +159,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("POST", "/v1/admin/orders/{order_id}/proof/override"): Operation(
         {200: "Order"}, "ProofOverride", (*_MISSING, errors.Conflict)
+    ),
+    # Tracking links
+    ("POST", "/v1/orders/{order_id}/tracking"): Operation(
+        {201: "TrackingLink"}, errors=(*_STEP, errors.Conflict)
+    ),
+    ("DELETE", "/v1/orders/{order_id}/tracking"): Operation({204: None}, errors=_MISSING),
+    ("GET", "/t/{token}"): Operation({200: "TrackedOrder"}, errors=_MISSING, is_page=True),
+    ("POST", "/t/{token}/note"): Operation(
+        {200: "TrackedOrder", 303: None},
+        "TrackingNote",
+        (*_STEP, errors.Conflict),
+        is_page=True,
     ),
     # Couriers
     ("POST", "/v1/courier/availability"): Operation(
@@ -197,7 +209,6 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/driver/orders/{order_id}/accept"): Operation(
         {200: "HailOrder"},
         errors=(*_STEP, errors.OfferGone, errors.CourierBusy, errors.NotOnline),
-        reads_nothing=True,
     ),
     ("POST", "/v1/driver/orders/{order_id}/decline"): Operation(
         {200: "HailOrder"}, "DriverDecline", (*_STEP, errors.OfferGone)
@@ -251,7 +262,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {201: "Payout"}, "NewPayout", (errors.BalanceTooLow,), takes_key=True
     ),
     ("POST", "/v1/admin/payouts/{payout_id}/approve"): Operation(
-        {200: "Payout"}, errors=(*_MISSING, errors.Conflict), reads_nothing=True
+        {200: "Payout"}, errors=(*_MISSING, errors.Conflict)
     ),
     ("POST", "/v1/admin/payouts/{payout_id}/complete"): Operation(
         {200: "Payout"}, "PayoutTransfer", (*_MISSING, errors.Conflict)
@@ -297,10 +308,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("DELETE", "/v1/webhooks/{endpoint_id}"): Operation({204: None}, errors=_MISSING),
     ("POST", "/v1/webhooks/{endpoint_id}/rotate"): Operation(
-        {200: "WebhookWithSecret"}, errors=(*_MISSING, errors.Conflict), reads_nothing=True
+        {200: "WebhookWithSecret"}, errors=(*_MISSING, errors.Conflict)
     ),
     ("POST", "/v1/webhooks/{endpoint_id}/test"): Operation(
-        {202: "WebhookPing"}, errors=(*_MISSING, errors.EndpointDisabled), reads_nothing=True
+        {202: "WebhookPing"}, errors=(*_MISSING, errors.EndpointDisabled)
     ),
     ("GET", "/v1/webhooks/{endpoint_id}/attempts"): Operation(
         {200: "Attempts"}, errors=_MISSING, query=_PAGE

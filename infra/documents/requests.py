@@ -23,6 +23,7 @@ from chalicelib.contracts.placing import (
 from chalicelib.contracts.reasons import FAILURE_STEPS
 from chalicelib.contracts.webhooks import endpoints as webhook_endpoints
 from chalicelib.domain.events import LOGGED_FOR
+from chalicelib.domain.orders import tracking_links
 from chalicelib.domain.orders.proof import (
     CONTENT_TYPES,
     FILE_KINDS,
@@ -315,6 +316,7 @@ REQUESTS: Mapping[str, Schema] = {
         },
         "additionalProperties": False,
     },
+    "TrackingNote": asked({"note": text(tracking_links.MAX_NOTE)}),
     "WebhookResend": asked({"event_id": text(webhook_endpoints.MAX_WEBHOOK_ID)}),
     "WebhookReplay": asked(
         {"since": given_time(description=f"At most {LOGGED_FOR.days} days ago.")}

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import errors
 from chalicelib.edge.rest import http_errors
-from chalicelib.edge.rest.routes import PublicRoute, Route
+from chalicelib.edge.rest.routes import LinkRoute, PublicRoute, Route
 from chalicelib.errors import WaybillError
 from infra.documents.operations import Operation
 from infra.documents.shapes import STRING, Schema, ref
@@ -26,7 +26,7 @@ def list_errors(route: AnyRoute, operation: Operation) -> tuple[type[WaybillErro
     """List the errors that an operation can give: its own, and those of what it reads."""
     reads = operation.request is not None or operation.takes_key
     found: list[type[WaybillError]] = [http_errors.UnsupportedEncoding, errors.RateLimited]
-    if reads or operation.query or "{" in route.path:
+    if reads or operation.query or ("{" in route.path and not isinstance(route, LinkRoute)):
         found.append(errors.InvalidInput)
     if reads:
         found.append(errors.PayloadTooLarge)
@@ -70,6 +70,21 @@ _RETRY: Mapping[int, dict[str, Any]] = {
         }
     }
 }
+
+
+# A page for people, in one of some languages.
+PAGE: dict[str, Any] = {"text/html": {"schema": STRING}}
+
+
+def describe_page_errors(kinds: Iterable[type[WaybillError]]) -> dict[str, Any]:
+    """Describe the answers of errors where a page is served: a page, to who asked for one."""
+    return {
+        str(status): {
+            "description": f"{' or '.join(codes)}.",
+            "content": {"application/json": {"schema": _describe_error(codes)}, **PAGE},
+        }
+        for status, codes in group_codes(kinds).items()
+    }
 
 
 def describe_answers(operations: Iterable[Iterable[type[WaybillError]]]) -> dict[str, Any]:

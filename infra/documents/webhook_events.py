@@ -113,6 +113,7 @@ _POSITION = told(
         ),
     }
 )
+_OF_ORDERS = {"payment.due"}  # whatever they are called by
 _TRUNCATED: Fields = {"truncated": {"const": True}}
 
 
@@ -130,6 +131,8 @@ def _describe_data(type_: str) -> Schema:
     if kind == "refund":
         refund = told({"payment_id": STRING, "amount": AMOUNT, "currency": CURRENCY_CODE})
         return told({"order": ref("WebhookOrder"), "refund": refund}, _TRUNCATED)
+    if type_ in _OF_ORDERS:
+        kind = "order"
     return told({kind: ref(f"Webhook{kind.capitalize()}")}, _TRUNCATED)
 
 

@@ -14,6 +14,7 @@ from infra.documents.frames.feed import FEED
 from infra.documents.frames.food import FOOD, SOCKETIO
 from infra.documents.frames.rides import RIDES
 from infra.documents.frames.said import Said
+from infra.documents.frames.track import TRACK
 
 SAID: Mapping[str, Said] = {
     "courier": COURIER,
@@ -23,5 +24,6 @@ SAID: Mapping[str, Said] = {
     "socketio": SOCKETIO,
     "feed": FEED,
     "drivers": DRIVERS,
+    "track": TRACK,
 }
 """The contracts by the name that connections carry, as in contracts/registry.py."""
