@@ -25,6 +25,7 @@ from infra.documents.shapes import (
     Schema,
     asked,
     choice,
+    described,
     listed,
     one_of,
     only,
@@ -47,7 +48,11 @@ FOOD = Said(
     messages={
         "update-order-status": asked(
             {"orderId": ID, "status": _STATUSES},
-            {"pin": PIN, "reason": REASON, "note": NOTE},
+            {
+                "pin": PIN,
+                "reason": described(REASON, "With cancelled: a code, or words of your own."),
+                "note": described(NOTE, "With cancelled."),
+            },
         ),
         "accept-order": asked({"orderId": ID}),
         "get-available-orders": NOTHING,
