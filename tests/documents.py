@@ -15,9 +15,11 @@ import jsonschema_rs
 from jsonschema_rs import Draft202012Validator
 
 from chalicelib.contracts import socketio
+from chalicelib.contracts.registry import build_contracts
+from chalicelib.settings import Settings
 from infra.documents.frames import SAID
 from infra.documents.frames.food import SOCKETIO_PACKETS
-from infra.documents.openapi import SCHEMAS, list_routes
+from infra.documents.openapi import SCHEMAS, STAGE, list_routes
 from infra.documents.operations import OPERATIONS, Operation
 from infra.documents.rest_errors import group_codes, list_errors
 from infra.documents.shapes import Schema, close, ref
@@ -181,3 +183,45 @@ def _check_said(contract: str, name: str, said: Any) -> None:
 def _frame_validator(contract: str, name: str) -> Draft202012Validator | None:
     frames = SAID[contract].list_frames()
     return _compile(frames[name]) if name in frames else None
+
+
+# By the addresses that clients use
+
+
+def check_call(
+    method: str, target: str, status: int, headers: Mapping[str, str], body: bytes, sent: str | None
+) -> None:
+    """Hold an answer against OpenAPI as a client sees it: its target has the stage, and a query."""
+    path = target.partition("?")[0].removeprefix(STAGE).rstrip("/")
+    named = {name.lower(): value for name, value in headers.items()}
+    decoded = json.loads(body) if body and "json" in named.get("content-type", "") else body
+    check_answer(method, _find_route(method, path), status, named, decoded, sent)
+
+
+def check_heard(target: str, frame: str) -> None:
+    """Hold a frame against AsyncAPI as a client sees it: by its socket's target."""
+    path = target.partition("?")[0]
+    paths = {at.rstrip("/"): name for name, at in _list_addresses()}
+    contract = paths.get(path.rstrip("/")) or ("drivers" if path.startswith("/ws/driver") else None)
+    if contract is None:
+        raise Undocumented(f"a socket at {path}")
+    check_frame(contract, frame)
+
+
+@lru_cache(maxsize=1)
+def _list_addresses() -> list[tuple[str, str]]:
+    contracts = build_contracts(Settings(jwt_secret="-" * 32))
+    return [(name, path) for name, contract in contracts.items() for path in contract.paths]
+
+
+@lru_cache(maxsize=10_000)
+def _find_route(method: str, path: str) -> str:
+    """Find the path of a route; the path itself, where there is none."""
+    segments = path.split("/")
+    for known_method, known in sorted(OPERATIONS, key=lambda one: one[1].count("{")):
+        parts = known.split("/")
+        if known_method == method and len(parts) == len(segments):
+            pairs = zip(parts, segments, strict=True)
+            if all(part == one or (part.startswith("{") and one) for part, one in pairs):
+                return known
+    return path

@@ -145,6 +145,8 @@ def _describe_route(tag: str, route: AnyRoute) -> dict[str, Any]:
         described["description"] = about
     if isinstance(route, PublicRoute):
         described["security"] = [{"signature": []}] if "webhook" in route.path else []
+    elif route.roles:
+        described["x-roles"] = [role.value for role in route.roles]
     if operation.request:
         described["requestBody"] = _describe_request(route, operation)
     return described
