@@ -91,7 +91,7 @@ def _check_request(what: str, operation: Operation, sent: Any) -> None:
 def _decode(sent: str | None) -> Any:
     try:
         return json.loads(sent) if sent else None
-    except ValueError:  # it was sent as bytes, which are not read here
+    except (ValueError, RecursionError):  # it was sent as bytes, or is odd, and was not read
         return None
 
 
