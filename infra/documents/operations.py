@@ -57,11 +57,14 @@ class Operation(msgspec.Struct, frozen=True):
 _MISSING: Errors = (errors.NotFound,)
 _STEP: Errors = (errors.NotFound, errors.InvalidTransition)
 _OWN_STEP: Errors = (*_STEP, errors.OfferGone, errors.Forbidden, errors.CourierIdMismatch)
-_PROOF: Errors = (errors.ProofRequired, errors.WrongPin, errors.ProofLocked)
+_PROOF: Errors = (errors.ProofRequired, errors.WrongPin, errors.ProofLocked, errors.Conflict)
+# An order whose PINs nobody can show: the stage has lost the secret that they are made by.
+_PINS: Errors = (errors.Conflict,)
 _PLACING: Errors = (
     errors.ExternalIdTaken,
     errors.QuoteExpired,
     errors.QuoteMismatch,
+    *_PINS,
 )
 _PAYING: Errors = (*_STEP, errors.Conflict)
 _ACCEPTING: Errors = (*_OWN_STEP, errors.CourierBusy, errors.NotOnline)
@@ -112,7 +115,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: "OrderPage"}, query={**_LIST, "day": _DAY, **_ANYBODY}, has_csv=True
     ),
     ("GET", "/v1/orders/{order_id}"): Operation(
-        {200: "Order"}, errors=_MISSING, has_etag=True, shown="courier/order.json"
+        {200: "Order"}, errors=(*_MISSING, *_PINS), has_etag=True, shown="courier/order.json"
     ),
     ("PATCH", "/v1/orders/{order_id}"): Operation(
         {200: "Order"},
@@ -130,15 +133,15 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("GET", "/v1/orders/{order_id}/history"): Operation({200: "History"}, errors=_MISSING),
     ("POST", "/v1/orders/{order_id}/cancel"): Operation(
-        {200: "Order"}, "Cancellation", (*_STEP, errors.Forbidden)
+        {200: "Order"}, "Cancellation", (*_STEP, errors.Forbidden, errors.OfferGone)
     ),
     ("POST", "/v1/orders/{order_id}/retry"): Operation(
-        {200: "Order"}, errors=(*_STEP, errors.Forbidden)
+        {200: "Order"}, errors=(*_STEP, *_PINS, errors.Forbidden, errors.OfferGone)
     ),
     ("POST", "/v1/orders/{order_id}/reattempt"): Operation(
         {201: "Order"},
         "Windows",
-        (*_STEP, errors.AlreadyReattempted),
+        (*_STEP, *_PINS, errors.AlreadyReattempted),
         takes_key=True,
     ),
     ("POST", "/v1/orders/{order_id}/tip"): Operation(
@@ -147,8 +150,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/admin/orders/{order_id}/assign"): Operation(
         {200: "Order"}, "Assignment", (*_STEP, errors.CourierBusy)
     ),
-    ("GET", "/v1/customer/active-order"): Operation({200: "ActiveOrder"}),
-    ("GET", "/v1/customer/activeOrder"): Operation({200: "ActiveOrder"}),
+    ("GET", "/v1/customer/active-order"): Operation({200: "ActiveOrder"}, errors=_PINS),
+    ("GET", "/v1/customer/activeOrder"): Operation({200: "ActiveOrder"}, errors=_PINS),
     ("POST", "/v1/quotes"): Operation({200: "Quote"}, "QuoteRequest", _MISSING),
     # Proof
     ("POST", "/v1/orders/{order_id}/proof"): Operation(
@@ -173,12 +176,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         is_page=True,
     ),
     # Couriers
-    ("POST", "/v1/courier/availability"): Operation(
-        {200: "AvailabilityShown"}, "Availability", (errors.RateLimited, errors.NotOnline)
-    ),
-    ("POST", "/v1/courier/location"): Operation(
-        {200: "PositionStored"}, "Position", (errors.RateLimited,)
-    ),
+    ("POST", "/v1/courier/availability"): Operation({200: "AvailabilityShown"}, "Availability"),
+    ("POST", "/v1/courier/location"): Operation({200: "PositionStored"}, "Position"),
     ("POST", "/v1/courier/orders/accept"): Operation(
         {200: "DeliveryOrder"}, "OrderChoice", _ACCEPTING, shown="courier/order.json"
     ),
@@ -240,7 +239,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/riders/payment"): Operation(
         {201: "RidePaymentShown", 200: "RidePaymentShown"}, "RidePayment", _PAYING, takes_key=True
     ),
-    ("GET", "/v1/rides/{ride_id}"): Operation({200: "Ride"}, errors=_MISSING, has_etag=True),
+    ("GET", "/v1/rides/{ride_id}"): Operation(
+        {200: "Ride"}, errors=(*_MISSING, *_PINS), has_etag=True
+    ),
     ("GET", "/v1/rides/{ride_id}/chats"): Operation(
         {200: "Conversation"},
         errors=_MISSING,
