@@ -23,6 +23,7 @@ from infra.documents.openapi import SCHEMAS, STAGE, list_routes
 from infra.documents.operations import OPERATIONS, Operation
 from infra.documents.rest_errors import group_codes, list_errors
 from infra.documents.shapes import Schema, close, ref
+from infra.documents.webhook_events import WEBHOOKS
 
 # Said of any path and any method.
 _ANYWHERE = {(404, "not_found"), (405, "method_not_allowed"), (400, "invalid_input")}
@@ -183,6 +184,19 @@ def _check_said(contract: str, name: str, said: Any) -> None:
 def _frame_validator(contract: str, name: str) -> Draft202012Validator | None:
     frames = SAID[contract].list_frames()
     return _compile(frames[name]) if name in frames else None
+
+
+def check_webhook(body: bytes | str) -> None:
+    """Hold what an endpoint is sent against both documents."""
+    sent = json.loads(body)
+    if sent["type"] not in WEBHOOKS:
+        raise Undocumented(f"a webhook of {sent['type']}")
+    _fail_unless_valid(f"webhook {sent['type']}", _webhook_validator(sent["type"]), sent)
+
+
+@lru_cache
+def _webhook_validator(type_: str) -> Draft202012Validator:
+    return _compile(WEBHOOKS[type_])
 
 
 # By the addresses that clients use

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.contracts.webhooks.body import LEFT
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.webhooks.event_types import COURIER_POSITION, EVENT_TYPES, PING
 from infra.documents.answers import AMOUNT, CURRENCY_CODE, WINDOWS
@@ -113,7 +114,6 @@ _POSITION = told(
         ),
     }
 )
-_OF_ORDERS = {"payment.due"}  # whatever they are called by
 _TRUNCATED: Fields = {"truncated": {"const": True}}
 
 
@@ -128,11 +128,9 @@ def _describe_data(type_: str) -> Schema:
         return told({"endpoint_id": STRING, "ping_id": STRING})
     if type_ == COURIER_POSITION:
         return _POSITION
-    if kind == "refund":
-        refund = told({"payment_id": STRING, "amount": AMOUNT, "currency": CURRENCY_CODE})
-        return told({"order": ref("WebhookOrder"), "refund": refund}, _TRUNCATED)
-    if type_ in _OF_ORDERS:
-        kind = "order"
+    if type_ in LEFT:
+        left = told({"amount": AMOUNT, "currency": CURRENCY_CODE}, {"payment_id": STRING})
+        return told({"order": ref("WebhookOrder"), LEFT[type_]: left}, _TRUNCATED)
     return told({kind: ref(f"Webhook{kind.capitalize()}")}, _TRUNCATED)
 
 
