@@ -22,7 +22,7 @@ from infra.documents.frames.food import SOCKETIO_PACKETS
 from infra.documents.openapi import SCHEMAS, STAGE, list_routes
 from infra.documents.operations import OPERATIONS, Operation
 from infra.documents.rest_errors import group_codes, list_errors
-from infra.documents.shapes import Schema, close, ref
+from infra.documents.shapes import Schema, close, pick_schemas, ref
 from infra.documents.webhook_events import WEBHOOKS
 
 # Said of any path and any method.
@@ -125,9 +125,15 @@ def _validator(name: str, is_open: bool) -> Draft202012Validator:
 
 
 def _compile(schema: Schema, is_open: bool = False) -> Draft202012Validator:
-    schemas = SCHEMAS if is_open else close(dict(SCHEMAS))
+    schemas = dict(SCHEMAS) if is_open else _close_schemas()
     root = schema if is_open else close(schema)
+    schemas = pick_schemas(schemas, root)
     return jsonschema_rs.Draft202012Validator({**root, "components": {"schemas": schemas}})
+
+
+@lru_cache(maxsize=1)
+def _close_schemas() -> dict[str, Schema]:
+    return {name: close(schema) for name, schema in SCHEMAS.items()}
 
 
 @lru_cache(maxsize=1)

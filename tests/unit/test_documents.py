@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -267,6 +267,21 @@ def test_openapi_is_valid() -> None:
     document = json.loads((WRITTEN / "openapi.json").read_text())
     errors = [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
     assert errors == []
+
+
+def list_examples(value: Any) -> Iterator[tuple[Schema, Any]]:
+    """(schema, example) of all bodies below a part of OpenAPI that have one."""
+    for one in value.values() if isinstance(value, dict) else ():
+        if isinstance(one, dict) and "example" in one:
+            yield one["schema"], one["example"]
+        yield from list_examples(one)
+
+
+def test_examples_are_valid() -> None:
+    document = json.loads((WRITTEN / "openapi.json").read_text())
+    examples = list(list_examples(document["paths"]))
+    assert len(examples) > 10
+    assert [example for schema, example in examples if not fits(schema, example)] == []
 
 
 def test_all_that_a_contract_says_is_named() -> None:
