@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
 
 from infra.documents.openapi import SCHEMAS
 from infra.documents.requests import REQUESTS
-from infra.documents.shapes import Schema
+from infra.documents.shapes import Schema, pick_schemas
 
 
 def find_bad_values(schema: Schema) -> Iterator[Any]:
@@ -42,8 +44,14 @@ def find_bad_values(schema: Schema) -> Iterator[Any]:
 
 def fits(schema: Schema, value: Any) -> bool:
     """Whether a value is valid."""
-    root = {**schema, "components": {"schemas": SCHEMAS}}
-    return bool(jsonschema_rs.Draft202012Validator(root).is_valid(value))
+    return _compile(json.dumps(schema)).is_valid(value)
+
+
+@lru_cache(maxsize=2000)
+def _compile(text: str) -> jsonschema_rs.Draft202012Validator:
+    schema = json.loads(text)
+    schemas = pick_schemas(SCHEMAS, schema)
+    return jsonschema_rs.Draft202012Validator({**schema, "components": {"schemas": schemas}})
 
 
 def find_refused(schema: Schema, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
