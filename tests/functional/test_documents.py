@@ -12,6 +12,7 @@ from chalicelib.domain.people import Role
 from infra.documents.openapi import list_routes
 from infra.documents.operations import OPERATIONS
 from infra.documents.requests import REQUESTS
+from tests.aws_events import rest_event
 from tests.functional.world import Someone, World
 from tests.refused import find_bad_values, find_refused
 
@@ -68,3 +69,21 @@ def test_queries_are_refused_as_the_document_says(world: World, key: tuple[str, 
                 target = f"{fill(key[1])}?{name}={quote(str(bad))}"
                 answer = world.get(target, person)
                 assert answer.status == 400, (target, answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "here"),
+    [
+        ("/api/docs", "/api/docs/"),
+        ("/api/docs/", "/api/docs/"),
+        ("/mapped/docs", "/mapped/docs/"),
+        ("//elsewhere.example/docs", "/elsewhere.example/docs/"),
+        ('/"><script>/docs', "/api/docs/"),
+    ],
+)
+def test_the_page_finds_what_it_loads(world: World, asked: str, here: str) -> None:
+    event = rest_event({"/docs": ["GET"]}, "GET", "/docs")
+    event["requestContext"]["path"] = asked
+    page = world.hand(event)
+    assert page.status == 200
+    assert f'src="{here}docs.js"' in page.text

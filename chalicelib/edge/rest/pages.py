@@ -3,6 +3,7 @@ page of a tracking link loads, and the API's documents (infra/documents) with a 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from chalicelib.edge.rest.routes import PublicRoute, PublicView
 PAGES_FOLDER = Path(__file__).parents[1] / "pages"
 _SCRIPT, _STYLE, _HTML = (f"text/{type_}; charset=utf-8" for type_ in ("javascript", "css", "html"))
 _JSON = "application/json"
+_PATH = re.compile(r"[A-Za-z0-9_./~-]+")
 _HEADERS = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
@@ -33,10 +35,11 @@ def page_view(file: str, content_type: str) -> PublicView:
 
 
 def show_documents(call: PublicCall) -> Response:
-    """Serve the page of the API's documents. What it loads is in the folder of its own address,
-    which is another with and without a slash at the end."""
-    asked = str(call.request.to_original_event()["requestContext"].get("path", ""))
-    html = _read_page("docs/docs.html").replace("{here}", "" if asked.endswith("/") else "docs/")
+    """Serve the page of the API's documents. It names what it loads by its own address, as that of
+    a folder: a reference without a path would lead elsewhere where there is no slash at the end."""
+    asked = str(call.request.to_original_event()["requestContext"].get("path", "")).strip("/")
+    here = f"/{asked if _PATH.fullmatch(asked) else 'api/docs'}/"
+    html = _read_page("docs/docs.html").replace("{here}", here)
     return Response(html, headers={"Content-Type": _HTML, **_HEADERS})
 
 
