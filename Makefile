@@ -8,6 +8,7 @@ ID ?= u1
 NAME ?=
 RESTAURANTS ?=
 CALLS ?= 10000
+SECONDS ?= 300
 SEEDS ?= 0-49
 FAULTS ?= many
 SKEW ?= 0
@@ -15,6 +16,7 @@ SKEW ?= 0
 BIN := .venv/bin
 APP := .venv/.installed
 ENGINE_VENV := .venv-engine/.installed
+FUZZ_VENV := .venv-fuzz/.installed
 LOCK_VENV := .venv-lock/.installed
 # For every Python and platform that Waybill is built on or for, in one file.
 LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --upgrade \
@@ -38,10 +40,11 @@ run: setup ## everything on this machine, http://127.0.0.1:8000 (ENGINE=moto: wi
 test: setup ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: setup ## format, lint, types, architecture
+check: setup ## format, lint, types, architecture, the API's documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m infra.documents --check
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 demo: setup ## a day of orders, watched
@@ -84,8 +87,9 @@ token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana; ROLE=m
 	@$(BIN)/python -m infra.local.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)') \
 		$(if $(RESTAURANTS),--restaurants '$(RESTAURANTS)')
 
-fuzz: setup ## thousands of odd calls and frames: make fuzz CALLS=10000
+fuzz: setup $(FUZZ_VENV) ## odd calls and frames, then 5 min by OpenAPI: make fuzz CALLS=10000 SECONDS=300
 	FUZZ_CALLS=$(CALLS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/functional/fuzz
+	$(BIN)/python -m infra.documents.fuzz --seconds $(SECONDS)
 
 clean: ## remove local data and caches, keep what is installed
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
@@ -105,6 +109,12 @@ $(APP): requirements.txt requirements-jwks.txt requirements-dev.txt requirements
 $(LOCK_VENV):
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	@touch $@
+
+# Its own environment: pytest would load its plugin in every test.
+$(FUZZ_VENV): requirements-fuzz.txt
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	@touch $@
 
 # Its own environment: it pins botocore.

@@ -41,7 +41,7 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
-for part in (
+PARTS = (
     orders,
     lists,
     courier,
@@ -56,7 +56,8 @@ for part in (
     webhooks,
     pages,
     tracking,
-):
+)
+for part in PARTS:
     add_routes(app, part.ROUTES, waybill)
 every_path.add_fallback_routes(app)
 

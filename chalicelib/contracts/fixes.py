@@ -19,7 +19,7 @@ from chalicelib.errors import InvalidInput
 
 _UNKNOWN = frozenset({-1, 65535, 32767, -32768, 2**31 - 1, -(2**31), 2**32 - 1, -9999})
 _UNKNOWN_TIMES = frozenset({-1, 0, 65535})
-_UNKNOWN_WORDS = frozenset(
+UNKNOWN_WORDS = frozenset(  # in whatever case
     {
         *("", "-", "n/a", "na", "nil", "none", "null", "undefined", "unknown"),
         *(sign + word for sign in ("", "+", "-") for word in ("nan", "inf", "infinity")),
@@ -71,7 +71,7 @@ def _read_measure(data: Mapping[str, Any], name: str, low: float, high: float) -
 
 
 def _is_unknown_word(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().casefold() in _UNKNOWN_WORDS
+    return isinstance(value, str) and value.strip().casefold() in UNKNOWN_WORDS
 
 
 def _is_unknown_number(value: Any, low: float) -> bool:

@@ -17,9 +17,8 @@ _ISO = re.compile(
     r" ?(?:([Zz])|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?",
     re.ASCII,
 )
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,20}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+RFC3339 = r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,20}))?([Zz]|[+-]\d\d:\d\d)"
+_RFC3339 = re.compile(RFC3339, re.ASCII)
 _MINUS = str.maketrans({"\u2212": "-"})  # ISO 8601 writes a minus, keyboards a hyphen
 
 

@@ -16,8 +16,10 @@ from chalicelib.domain.price_lines import PriceLine, sum_minor
 from chalicelib.errors import InvalidInput
 
 MAX_AMOUNT = 10_000_000
-_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{2,38}[A-Za-z0-9]", re.ASCII)
-_METHOD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
+ACCOUNT = r"[A-Za-z0-9][A-Za-z0-9 -]{2,38}[A-Za-z0-9]"
+METHOD = r"[a-z][a-z0-9_-]{0,39}"  # in either case
+_ACCOUNT = re.compile(ACCOUNT, re.ASCII)
+_METHOD = re.compile(METHOD, re.ASCII)
 
 
 def to_major_units(minor: int) -> int | float:

@@ -25,7 +25,8 @@ from chalicelib.errors import InvalidInput
 NONE = "none"
 _STOPS = tuple(stop.value for stop in Stop)
 _KINDS = tuple(kind.value for kind in ProofKind)
-_PIN = re.compile(r"\d{4,6}", re.ASCII)
+PIN = r"\d{4,6}"
+_PIN = re.compile(PIN, re.ASCII)
 
 
 def read_proof_rules(value: Any) -> ProofRules:

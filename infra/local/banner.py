@@ -27,6 +27,8 @@ def format_banner(
         [
             f"Waybill is ready at {options.url} after {started_in_s:.1f} s ({engine}).",
             "",
+            f"What can be asked and heard: {options.url}/api/docs/",
+            "",
             *_format_commands(options, env),
             "",
             "Ctrl-C ends it.",

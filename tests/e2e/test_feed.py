@@ -15,7 +15,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.documents import check_call
 from tests.e2e.conftest import FIRST_NUMBER, HOME, Stack
+from tests.e2e.courier.town import hear
 
 
 def rest(stack: Stack, method: str, path: str, token: str, body: Any = None) -> Any:
@@ -27,7 +29,10 @@ def rest(stack: Stack, method: str, path: str, token: str, body: Any = None) -> 
         headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=10) as response:
-        return json.loads(response.read())
+        text = response.read()
+        headers = dict(response.headers.items())
+        check_call(method, f"/api{path}", response.status, headers, text, None)
+        return json.loads(text)
 
 
 def ask(socket: ClientConnection, message: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def ask(socket: ClientConnection, message: dict[str, Any]) -> dict[str, Any]:
 
 def heard(socket: ClientConnection) -> dict[str, Any]:
     """The next frame."""
-    return dict(json.loads(socket.recv(timeout=10)))
+    return hear(socket, 10)
 
 
 def test_a_subscriber_follows_a_parcel_from_the_order_to_the_door(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.conftest import Stack, wait_for
-from tests.e2e.courier.town import METRE, Someone, Town, a_town
+from tests.e2e.courier.town import METRE, Someone, Town, a_town, hear
 
 PATH = "/api/v1/ws/rides"
 WITHIN_S = 20.0
@@ -36,7 +36,7 @@ class Client:
 
     def next(self) -> Any:
         """The next frame."""
-        return json.loads(self._connection.recv(timeout=WITHIN_S))
+        return hear(self._connection, WITHIN_S)
 
     def until(self, event: str) -> dict[str, Any]:
         """The data of the next frame of that event; others are passed over."""

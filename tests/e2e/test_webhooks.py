@@ -17,6 +17,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chalicelib.domain.webhooks.endpoint import make_secret
+from tests.documents import check_webhook
 from tests.e2e.conftest import DEPLOYED, REMOTE, Stack, wait_for
 from tests.e2e.courier.town import Town, a_town
 
@@ -72,6 +73,8 @@ def receiver() -> Iterator[Receiver]:
     yield made
     made.server.shutdown()
     made.server.server_close()
+    for _, _, body in made.requests:
+        check_webhook(body)
 
 
 @pytest.fixture

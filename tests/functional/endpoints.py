@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.domain.events import Event
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.webhooks.delivery import SendDue
@@ -14,6 +15,7 @@ from chalicelib.domain.webhooks.endpoint import Endpoint, endpoint_mailbox
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
 from chalicelib.errors import Unavailable
 from tests.builders import NOW
+from tests.documents import check_webhook
 from tests.functional.world import log_of
 
 
@@ -85,6 +87,8 @@ def told(endpoint_id: str = "shop") -> list[Event]:
     assert [event.seq for event in log] == list(range(1, len(log) + 1))
     facts = [(event.stream, event.version, event.type) for event in log]
     assert len(set(facts)) == len(facts)
+    for event in log:
+        check_webhook(render_body(event))
     return log
 
 

@@ -21,6 +21,7 @@ from chalicelib.errors import Stale
 from chalicelib.store.deliveries import KEPT_FOR, DeliveryTable
 from chalicelib.store.tables import ConnectionRow, DeliveryRow
 from tests.builders import NOW
+from tests.documents import check_webhook
 from tests.fakes import Clock
 from tests.faults import answers_lost
 from tests.functional.conftest import Engine
@@ -44,6 +45,7 @@ class Outside:
         """Take every URL."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        check_webhook(body)
         self.posted.append(headers["webhook-id"])
         return self.answer
 

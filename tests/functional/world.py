@@ -24,9 +24,11 @@ from infra.local.tokens import mint_token
 from tests.aws_events import rest_event
 from tests.builders import DEPOT
 from tests.conftest import SECRET
+from tests.documents import check_answer, check_frame
 from tests.fakes import Clock, DistinctIds, Message, RecordingGateway, RecordingQueue
 from tests.functional.conftest import Engine
 
+WORLDS: list[World] = []  # those of the running test, whose frames are looked at when it ends
 CONTRACT_OF = {Role.CUSTOMER: "customer", Role.COURIER: "courier"}  # spec 000's two paths
 
 
@@ -124,6 +126,10 @@ class World:
         wiring.use(self.waybill)
         self._client = _client()
         self._sockets = 0
+        self.is_sound = True  # false while a test breaks what no document foresees
+        self._contracts: dict[str, str] = {}  # of the sockets
+        self._checked = 0  # of the frames
+        WORLDS.append(self)
 
     def _sleep(self, seconds: float) -> None:
         """Let a message that came too early wait; `meanwhile` is what happens then."""
@@ -181,12 +187,23 @@ class World:
         """What the app answers to the event of a REST request."""
         answer = _app()(dict(event), LambdaContext("api_handler"))
         body = answer["body"]
-        return Answer(
+        shown = Answer(
             answer["statusCode"],
             _decoded(body) if body else None,
             {name.lower(): str(value) for name, value in answer["headers"].items()},
             body,
         )
+        if self.is_sound:
+            method, path = event["httpMethod"], event["resource"]
+            check_answer(method, path, shown.status, shown.headers, shown.body, event["body"])
+        return shown
+
+    def check_frames(self) -> None:
+        """Hold the frames that were posted since the last check against AsyncAPI."""
+        new, self._checked = self.gateway.posted[self._checked :], len(self.gateway.posted)
+        for connection_id, frame in dict.fromkeys(new):
+            if contract := self._contracts.get(connection_id):
+                check_frame(contract, frame)
 
     def post(self, path: str, body: Any = None, by: Someone | None = None) -> Answer:
         """POST."""
@@ -245,6 +262,7 @@ class World:
         socket = Socket(self, id_, status)
         if status < 300:
             self.gateway.connect(id_)
+            self._contracts[id_] = str(event["queryStringParameters"]["contract"])
             if greet:
                 self.pump()
         return socket

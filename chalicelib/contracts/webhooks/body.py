@@ -32,7 +32,7 @@ from chalicelib.domain.webhooks.positions import POSITIONS
 MAX_BODY = 20_000  # bytes; Standard Webhooks ask for less than 20 KB
 MAX_SHORT_TEXT = 100  # characters of a text, once it must be cut
 
-_LEFT = {"refund.due": "refund", "payment.refunded": "refund", "payment.due": "due"}
+LEFT = {"refund.due": "refund", "payment.refunded": "refund", "payment.due": "due"}
 
 Data = dict[str, Any]
 
@@ -143,7 +143,7 @@ def _render_offer(offer: Offer | None) -> Data | None:
 
 def _render_left(event: Event) -> Data:
     """Render what is left to be paid, or paid back."""
-    name = _LEFT.get(event.type)
+    name = LEFT.get(event.type)
     if name is None:
         return {}
     amount = to_major_units(event.data["amount_minor"])

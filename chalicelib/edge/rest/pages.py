@@ -1,8 +1,9 @@
-"""REST: static files for browsers: spec 003's JavaScript client, a console that uses it, and what
-the page of a tracking link loads."""
+"""REST: static files for browsers: spec 003's JavaScript client, a console that uses it, what the
+page of a tracking link loads, and the API's documents (infra/documents) with a page of them."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from chalicelib.edge.rest.calls import PublicCall
 from chalicelib.edge.rest.routes import PublicRoute, PublicView
 
 PAGES_FOLDER = Path(__file__).parents[1] / "pages"
+_SCRIPT, _STYLE, _HTML = (f"text/{type_}; charset=utf-8" for type_ in ("javascript", "css", "html"))
+_JSON = "application/json"
+_PATH = re.compile(r"[A-Za-z0-9_./~-]+")
 _HEADERS = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
@@ -30,12 +34,19 @@ def page_view(file: str, content_type: str) -> PublicView:
     return serve_page
 
 
+def show_documents(call: PublicCall) -> Response:
+    """Serve the page of the API's documents. It names what it loads by its own address, as that of
+    a folder: a reference without a path would lead elsewhere where there is no slash at the end."""
+    asked = str(call.request.to_original_event()["requestContext"].get("path", "")).strip("/")
+    here = f"/{asked if _PATH.fullmatch(asked) else 'api/docs'}/"
+    html = _read_page("docs/docs.html").replace("{here}", here)
+    return Response(html, headers={"Content-Type": _HTML, **_HEADERS})
+
+
 @lru_cache
 def _read_page(file: str) -> str:
     return (PAGES_FOLDER / file).read_text()
 
-
-_SCRIPT, _STYLE, _HTML = (f"text/{type_}; charset=utf-8" for type_ in ("javascript", "css", "html"))
 
 ROUTES = (
     PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
@@ -44,4 +55,9 @@ ROUTES = (
     PublicRoute("GET", "/client/track.js", page_view("track.js", _SCRIPT)),
     PublicRoute("GET", "/client/track.css", page_view("track.css", _STYLE)),
     PublicRoute("GET", "/console", page_view("console.html", _HTML)),
+    PublicRoute("GET", "/docs", show_documents),
+    PublicRoute("GET", "/docs/docs.js", page_view("docs/docs.js", _SCRIPT)),
+    PublicRoute("GET", "/docs/docs.css", page_view("docs/docs.css", _STYLE)),
+    PublicRoute("GET", "/docs/openapi.json", page_view("docs/openapi.json", _JSON)),
+    PublicRoute("GET", "/docs/asyncapi.json", page_view("docs/asyncapi.json", _JSON)),
 )

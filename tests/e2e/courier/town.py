@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.documents import check_call, check_heard
 from tests.e2e.conftest import FIRST_NUMBER, HOME, Stack
 
 PATIENCE_S = 20.0
@@ -48,8 +49,7 @@ class Socket:
 
     def next(self, within_s: float = PATIENCE_S) -> Frame:
         """The next frame; fails when none comes in time."""
-        frame: Frame = json.loads(self.client.recv(timeout=within_s))
-        return frame
+        return hear(self.client, within_s)
 
     def take(self, count: int) -> list[Frame]:
         """The next `count` frames."""
@@ -65,6 +65,15 @@ class Socket:
     def say(self, message: str) -> None:
         """Send a message."""
         self.client.send(message)
+
+
+def hear(client: ClientConnection, within_s: float = PATIENCE_S) -> Frame:
+    """The next frame of a socket, which is in AsyncAPI; fails when none comes in time."""
+    text = str(client.recv(timeout=within_s))
+    assert client.request is not None
+    check_heard(client.request.path, text)
+    frame: Frame = json.loads(text)
+    return frame
 
 
 class Someone:
@@ -131,7 +140,10 @@ class Someone:
         with contextlib.closing(client):
             client.request(method, f"/api/v1/{path}", body, headers)
             response = client.getresponse()
-            return Answer(response.status, response.read(), dict(response.getheaders()))
+            answer = Answer(response.status, response.read(), dict(response.getheaders()))
+        sent = body.decode() if body else None
+        check_call(method, f"/api/v1/{path}", answer.status, answer.headers, answer.body, sent)
+        return answer
 
 
 class Town:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from infra.documents.frames import SAID
+from tests.documents import check_frame
 from tests.e2e.conftest import wait_for
 
 PACKAGE = "socket.io-client@4"
@@ -64,9 +66,12 @@ class Clients:
             return self.heard(name, what)[after:]
 
         try:
-            return wait_for(arrived, within_s)[0]
+            data = wait_for(arrived, within_s)[0]
         except pytest.fail.Exception:
             pytest.fail(f"{name} never heard {what}; it heard {self._heard[name]}")
+        if what in SAID["socketio"].list_frames():
+            check_frame("socketio", f"42/orders,{json.dumps([what, data])}")
+        return data
 
     def stop(self) -> None:
         assert self._process.stdin is not None

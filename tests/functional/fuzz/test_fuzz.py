@@ -26,7 +26,7 @@ from tests.functional.world import Answer, Socket, Someone, World, routes
 
 CALLS = int(os.environ.get("FUZZ_CALLS", "0"))
 SLICE = 200  # calls and frames in all: some seconds
-OPEN = ("/console", "/client")
+OPEN = ("/console", "/client", "/docs")
 ROUTES = [(method, path) for method, path in routes() if not path.startswith(OPEN)]
 
 Test = TypeVar("Test", bound=Callable[..., None])

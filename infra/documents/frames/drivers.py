@@ -1,0 +1,42 @@
+"""What is said by spec 004."""
+
+from __future__ import annotations
+
+from chalicelib.contracts.base import REFRESH, REFRESHED
+from infra.documents.answers import (
+    HAIL_ORDER,
+    NUMBER_OR_TEXT,
+    PENDING_HAIL,
+)
+from infra.documents.frames.said import (
+    EMPTY,
+    ERROR,
+    NOTHING,
+    REFRESH_TOKEN,
+    Said,
+    wrap_type,
+)
+from infra.documents.shapes import (
+    INTEGER,
+    STRING,
+    listed,
+    told,
+)
+
+DRIVERS = Said(
+    messages={"ping": NOTHING, REFRESH: REFRESH_TOKEN},
+    answers={"ping": "pong", REFRESH: REFRESHED},
+    pushed={
+        "new_order": told({"order": told(*HAIL_ORDER), "message": STRING}),
+        "order_timeout": told({"order_id": INTEGER, "message": STRING}),
+    },
+    own={
+        "connection_established": told({"message": STRING, "driver_id": NUMBER_OR_TEXT}),
+        "initial_orders": told({"orders": listed(told(*PENDING_HAIL)), "message": STRING}),
+        "pong": EMPTY,
+        REFRESHED: EMPTY,
+        "error": ERROR,
+    },
+    wrap=wrap_type,
+    wrap_asked=wrap_type,
+)
