@@ -21,6 +21,7 @@ from chalicelib.services.messaging.outbox_loader import OutboxLoader
 from chalicelib.services.messaging.planned_leases import LeasePlanner
 from chalicelib.services.messaging.posting import EventPoster
 from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.services.messaging.resuming import ConnectionResumer
 from chalicelib.services.webhooks.directory import KnownDirectory
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
@@ -35,6 +36,7 @@ class MessagingServices(msgspec.Struct, frozen=True):
     connections: ConnectionRegistry
     fanout: FanOut
     mailboxes: Mailboxes
+    resumer: ConnectionResumer
     relay: OutboxRelay
     planner: LeasePlanner
     outboxes: OutboxWriter
@@ -49,7 +51,8 @@ def build_messaging(
     connections = _build_connections(settings, parts, renderer, releaser)
     loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats, parts.endpoints)
     directory = KnownDirectory(parts.known_endpoints, parts.clock)
-    mailboxes = _build_mailboxes(parts, renderer, connections, loader, directory)
+    poster = _build_poster(parts, renderer, connections)
+    mailboxes = _build_mailboxes(parts, poster, connections, loader, directory)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay")
     relay = OutboxRelay(mailboxes, pool, directory)
@@ -60,6 +63,7 @@ def build_messaging(
         connections=connections,
         fanout=fanout,
         mailboxes=mailboxes,
+        resumer=_build_resumer(parts, renderer, poster, mailboxes),
         relay=relay,
         planner=LeasePlanner(parts.mailboxes, parts.threads, parts.clock),
         outboxes=OutboxWriter(relay, parts.queue, parts.clock, parts.retries),
@@ -104,14 +108,10 @@ def _build_fanout(
     )
 
 
-def _build_mailboxes(
-    parts: Parts,
-    renderer: ContractRenderer,
-    connections: ConnectionRegistry,
-    loader: OutboxLoader,
-    directory: EndpointDirectory,
-) -> Mailboxes:
-    posting = EventPoster(
+def _build_poster(
+    parts: Parts, renderer: ContractRenderer, connections: ConnectionRegistry
+) -> EventPoster:
+    return EventPoster(
         parts.gateway,
         renderer.render_event,
         connections.remove_connection,
@@ -119,9 +119,18 @@ def _build_mailboxes(
         parts.threads,
         parts.clock,
     )
+
+
+def _build_mailboxes(
+    parts: Parts,
+    poster: EventPoster,
+    connections: ConnectionRegistry,
+    loader: OutboxLoader,
+    directory: EndpointDirectory,
+) -> Mailboxes:
     return Mailboxes(
         parts.mailboxes,
-        posting,
+        poster,
         loader.load_outbox,
         connections.close_or_raise,
         EventCounter(parts.counters, is_feed_event).count_events,
@@ -129,4 +138,19 @@ def _build_mailboxes(
         parts.clock,
         directory,
         parts.webhook_queue,
+    )
+
+
+def _build_resumer(
+    parts: Parts, renderer: ContractRenderer, poster: EventPoster, mailboxes: Mailboxes
+) -> ConnectionResumer:
+    return ConnectionResumer(
+        parts.mailboxes,
+        mailboxes,
+        parts.connections,
+        poster,
+        parts.gateway,
+        renderer.render_resumed,
+        renderer.render_gap,
+        parts.clock,
     )
