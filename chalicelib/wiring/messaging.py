@@ -14,7 +14,9 @@ from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.endpoints import EndpointDirectory
 from chalicelib.services.messaging.event_counts import EventCounter
 from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.event_stream import EventStream
 from chalicelib.services.messaging.fanout import FanOut
+from chalicelib.services.messaging.kept_log import KeptLog
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.messaging.outbox_loader import OutboxLoader
@@ -41,6 +43,7 @@ class MessagingServices(msgspec.Struct, frozen=True):
     planner: LeasePlanner
     outboxes: OutboxWriter
     history: EventHistory
+    stream: EventStream
     announcements: Announcements
 
 
@@ -57,19 +60,21 @@ def build_messaging(
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay")
     relay = OutboxRelay(mailboxes, pool, directory)
     fanout = _build_fanout(parts, renderer, connections)
+    kept = KeptLog(parts.mailboxes, parts.clock)
     return MessagingServices(
         renderer=renderer,
         loader=loader,
         connections=connections,
         fanout=fanout,
         mailboxes=mailboxes,
-        resumer=_build_resumer(parts, renderer, poster, mailboxes),
+        resumer=_build_resumer(parts, renderer, kept, poster, mailboxes),
         relay=relay,
         planner=LeasePlanner(parts.mailboxes, parts.threads, parts.clock),
         outboxes=OutboxWriter(relay, parts.queue, parts.clock, parts.retries),
         history=EventHistory(
             parts.mailboxes, parts.connections, parts.counters, parts.threads, parts.clock
         ),
+        stream=EventStream(parts.mailboxes, kept, parts.clock, parts.sleep),
         announcements=Announcements(fanout, parts.request_keys, parts.clock),
     )
 
@@ -142,10 +147,15 @@ def _build_mailboxes(
 
 
 def _build_resumer(
-    parts: Parts, renderer: ContractRenderer, poster: EventPoster, mailboxes: Mailboxes
+    parts: Parts,
+    renderer: ContractRenderer,
+    kept: KeptLog,
+    poster: EventPoster,
+    mailboxes: Mailboxes,
 ) -> ConnectionResumer:
     return ConnectionResumer(
         parts.mailboxes,
+        kept,
         mailboxes,
         parts.connections,
         poster,

@@ -16,15 +16,15 @@ positions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from itertools import dropwhile, islice
+from itertools import islice
 from secrets import token_urlsafe
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import LOGGED_FOR, Event
+from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Resumption, Subscriber
 from chalicelib.domain.messaging.cursors import POSITIONED
 from chalicelib.domain.messaging.mailboxes import Mailbox
@@ -35,6 +35,7 @@ from chalicelib.domain.messaging.positions import (
     parse_position,
 )
 from chalicelib.errors import Gone, PostFailed, Stale
+from chalicelib.services.messaging.kept_log import KeptLog
 from chalicelib.services.messaging.leases import LeaseHeld
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.posting import EventPoster, SkipEvent
@@ -72,6 +73,7 @@ class ConnectionResumer:
     def __init__(
         self,
         store: MailboxStore,
+        kept: KeptLog,
         mailboxes: Mailboxes,
         connections: ConnectionStore,
         poster: EventPoster,
@@ -81,6 +83,7 @@ class ConnectionResumer:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._kept = kept
         self._mailboxes = mailboxes
         self._connections = connections
         self._poster = poster
@@ -95,7 +98,7 @@ class ConnectionResumer:
         resumption = connection.resumption
         if resumption is None or resumption.asked != NOW:
             return connection
-        asked = encode_position(self._get_head(name).end for name in mailboxes)
+        asked = encode_position(self._kept.get_head(name).end for name in mailboxes)
         return replace(connection, resumption=replace(resumption, asked=asked, from_now=True))
 
     def resume(
@@ -137,20 +140,17 @@ class ConnectionResumer:
 
     def _find_start(self, resumption: Resumption, mailbox: str) -> LogStart:
         """Find where a log starts (step 1). Raises ResumptionPending."""
-        box = self._get_head(mailbox)
+        box = self._kept.get_head(mailbox)
         seq = dict(parse_position(resumption.asked)).get(box.epoch)
         if seq is not None and seq > box.last_seq and box.may_still_append(self._clock()):
             # Posted to another connection already, and not in the head yet.
             box = self._settle(mailbox)
-        if seq is not None and seq <= box.last_seq:
-            following = next(self._iterate_kept(box, seq + 1), None)
-            if seq == box.last_seq or (following and following.seq == seq + 1):
-                return LogStart(mailbox, Place(box.epoch, seq), box.end)
-        oldest = next(self._iterate_kept(box, 1), None)
+        if seq is not None and self._kept.has_all_after(box, seq):
+            return LogStart(mailbox, Place(box.epoch, seq), box.end)
+        oldest = self._kept.find_oldest(box)
         if oldest is None:
             return LogStart(mailbox, box.end, box.end, box.end)
-        start = Place(box.epoch, oldest.seq - 1)
-        return LogStart(mailbox, start, box.end, Place(box.epoch, oldest.seq))
+        return LogStart(mailbox, Place(box.epoch, oldest - 1), box.end, Place(box.epoch, oldest))
 
     def _settle(self, mailbox: str) -> Mailbox:
         """Have what is pending in a mailbox appended, and return its head. Raises ResumptionPending
@@ -160,18 +160,7 @@ class ConnectionResumer:
                 pass
         except LeaseHeld:
             raise ResumptionPending from None
-        return self._get_head(mailbox)
-
-    def _get_head(self, mailbox: str) -> Mailbox:
-        box = self._store.get_mailbox(mailbox)
-        return box if box.epoch else self._store.give_epoch(mailbox, self._clock())
-
-    def _iterate_kept(self, box: Mailbox, first_seq: int) -> Iterator[Event]:
-        """Yield the events of a log that are kept, from a place on. DynamoDB deletes late what has
-        expired: that does not count."""
-        since = self._clock() - LOGGED_FOR
-        events = self._store.iterate_events_from(box, first_seq)
-        return dropwhile(lambda event: event.at <= since, events)
+        return self._kept.get_head(mailbox)
 
     # What is told
 
@@ -196,8 +185,8 @@ class ConnectionResumer:
         if telling.resumption.types == ():
             return
         while True:
-            box, told = self._get_head(mailbox), 0
-            events = self._iterate_kept(box, telling.resumption.reached[mailbox].seq + 1)
+            box, told = self._kept.get_head(mailbox), 0
+            events = self._kept.iterate_kept(box, telling.resumption.reached[mailbox].seq + 1)
             while page := list(islice(events, _PAGE)):
                 self._post_page(telling, box, page, skip, until)
                 told += len(page)
