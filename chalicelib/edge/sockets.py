@@ -64,7 +64,8 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
     if contract is None:
         raise NotFound("There is no such contract.")
     contract.check_handshake(query)
-    position = read_position(query.get("from"))
+    # Of what a link's bearers hear nothing is kept.
+    position = None if contract.opens_by_link else read_position(query.get("from"))
     # Browsers can't set headers of a WebSocket: they send the token in the query.
     token = read_bearer_token(headers.get("authorization")) or strip_bearer(query.get("token"))
     actor = _authorize_handshake(services, contract, token)
