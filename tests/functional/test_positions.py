@@ -6,173 +6,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, NamedTuple
+from random import Random
+from typing import Any
 
 import pytest
 
-from chalicelib.domain.people import Role
+from chalicelib.store.tables import MailboxRow
+from tests.functional.devices import PARTIES, Customer, Device, Party
 from tests.functional.feeds import a_profile, an_auth
-from tests.functional.hails import hail
-from tests.functional.kitchen import HANDSHAKE, an_owner, placed
-from tests.functional.rides import WISH, enter, register
-from tests.functional.world import Socket, Someone, World
-
-
-class Frame(NamedTuple):
-    """A frame as every contract has it: what it is called, what it says, and its position."""
-
-    name: str
-    data: Any
-    pos: str | None
-
-
-def read_frame(text: str) -> Frame:
-    """Read a frame of any contract."""
-    if text.startswith("42"):
-        name, data, *rest = json.loads(text[text.index("[") :])
-        return Frame(name, data, rest[0]["pos"] if rest else None)
-    if not text.startswith("{"):
-        return Frame("", None, None)
-    frame = json.loads(text)
-    name = frame.get("event") or frame.get("event_type") or frame.get("type")
-    return Frame(name, frame.get("data", frame), frame.get("pos"))
-
-
-class Device:
-    """A socket that holds its position."""
-
-    def __init__(self, socket: Socket) -> None:
-        self.socket = socket
-
-    @property
-    def frames(self) -> list[Frame]:
-        return [read_frame(text) for text in self.socket.texts]
-
-    @property
-    def answer(self) -> Frame:
-        """The first that says what comes; there is no other."""
-        (found,) = (f for f in self.frames if f.name in ("resumed", "gap"))
-        return found
-
-    @property
-    def told(self) -> list[Frame]:
-        """What has a position."""
-        return [frame for frame in self.frames if frame.pos]
-
-    @property
-    def places(self) -> list[str]:
-        return [frame.pos or "" for frame in self.told]
-
-
-class Party:
-    """Somebody on one contract, and something that happens to them."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.someone = self.make()
-
-    def make(self) -> Someone:
-        raise NotImplementedError
-
-    def connect(self, position: str) -> Device:
-        return Device(self.world.connect(self.someone, self.contract, query={"from": position}))
-
-    contract = ""
-    lapsing = ""  # the frame that is not told later: an offer that somebody has answered
-
-    def lasting(self, frames: list[Frame]) -> list[Frame]:
-        """Those frames that are told later as well."""
-        return [frame for frame in frames if frame.name != self.lapsing]
-
-    def happen(self) -> None:
-        """Something happens, of which they are told once or more."""
-        raise NotImplementedError
-
-
-class Customer(Party):
-    contract = "customer"
-
-    def make(self) -> Someone:
-        self.couriers = [self.world.courier("dan")]
-        return self.world.customer("cara")
-
-    def happen(self) -> None:
-        order = self.world.place(self.someone)["id"]
-        self.world.step("accept", order, self.couriers[0])
-        for verb in ("arrived", "picked", "delivered"):
-            assert self.world.step(verb, order, self.couriers[0]).status == 200
-        self.world.pass_time(5)
-
-
-class Driver(Party):
-    contract = "drivers"
-    lapsing = "new_order"
-
-    def make(self) -> Someone:
-        return self.world.courier("dan")
-
-    def happen(self) -> None:
-        order = str(hail(self.world)["id"])
-        assert self.world.step("accept", order, self.someone).status == 200
-        cancelled = self.world.call("POST", f"/v1/orders/{order}/cancel", {}, self.world.customer())
-        assert cancelled.status == 200, cancelled
-        self.world.pass_time(5)
-
-
-class Rider(Party):
-    contract = "rides"
-
-    def make(self) -> Someone:
-        rita = self.world.someone(Role.CUSTOMER, "rita")
-        register(self.world, rita)
-        return rita
-
-    def happen(self) -> None:
-        client = enter(self.world, self.someone)
-        ride = client.did("request_ride", **WISH)["ride_id"]
-        client.did("cancel_ride", ride_id=ride)
-        client.socket.close()
-        self.world.pass_time(5)
-
-
-class Owner(Party):
-    contract = "food"
-
-    def make(self) -> Someone:
-        return an_owner(self.world)
-
-    def happen(self) -> None:
-        placed(self.world, self.world.customer("123"))
-        self.world.pass_time(5)
-
-
-class Tablet(Owner):
-    contract = "socketio"
-
-    def connect(self, position: str) -> Device:
-        socket = self.world.connect(None, "socketio", query=HANDSHAKE)
-        socket.say(f"40/orders,{json.dumps({'token': self.someone.token, 'from': position})}")
-        return Device(socket)
-
-
-class Reader(Party):
-    contract = "feed"
-
-    def make(self) -> Someone:
-        return a_profile(self.world, self.world.customer("cara"))
-
-    def connect(self, position: str) -> Device:
-        socket = self.world.connect(None, "feed")
-        socket.say(an_auth(self.someone, **{"from": position}))
-        socket.say({"type": "subscribe", "events": ["order_created"]})
-        return Device(socket)
-
-    def happen(self) -> None:
-        self.world.place(self.someone)
-        self.world.pass_time(1)
-
-
-PARTIES = (Customer, Driver, Rider, Owner, Tablet, Reader)
+from tests.functional.kitchen import HANDSHAKE, Plain, an_owner, placed
+from tests.functional.world import World
 
 
 @pytest.fixture(params=PARTIES, ids=lambda kind: kind.__name__.lower())
@@ -262,3 +105,141 @@ def test_who_does_not_ask_sees_no_difference(world: World) -> None:
     party.happen()
     assert [set(frame) for frame in stock.frames] == [{"event", "data"}] * len(stock.frames)
     assert [f.data for f in device.told] == [frame["data"] for frame in stock.frames]
+
+
+def test_an_ordinary_connection_hears_what_a_device_has_heard_and_the_other_way(
+    world: World,
+) -> None:
+    """A position neither reads the person's own place nor moves it."""
+    party = Customer(world)
+    device = party.connect("now")
+    party.happen()
+    assert device.told
+    device.socket.close()
+    stock = world.connect(party.someone)
+    assert [frame["data"] for frame in stock.frames] == [f.data for f in device.told]
+    stock.close()
+    back = party.connect(device.answer.data["to"])
+    assert back.told == device.told
+    back.socket.close()
+    assert world.connect(party.someone).frames == []
+
+
+def test_what_is_older_than_a_day_is_told_as_long_as_it_is_kept(world: World) -> None:
+    party = Customer(world)
+    device = party.connect("now")
+    party.happen()
+    device.socket.close()
+    world.clock.advance(timedelta(days=7).total_seconds())
+    assert party.connect(device.answer.data["to"]).told == device.told
+
+
+def test_a_log_that_was_lost_is_another(world: World) -> None:
+    party = Customer(world)
+    device = party.connect("now")
+    party.happen()
+    device.socket.close()
+    MailboxRow("cara").delete()
+    back = party.connect(device.places[-1])
+    assert back.answer.name == "gap"
+    back.socket.close()
+    world.courier("dan")
+    party.happen()
+    again = party.connect(device.places[-1])
+    assert (again.answer.name, bool(again.told)) == ("gap", True)
+
+
+def test_a_type_that_is_subscribed_to_later_starts_at_the_position_too(world: World) -> None:
+    cara = a_profile(world, world.customer())
+    dan = world.courier("dan")
+    feed = Device(world.connect(None, "feed"))
+    feed.socket.say(an_auth(cara, **{"from": "now"}))
+    order = world.place(cara)["id"]
+    world.step("accept", order, dan)
+    assert [f.name for f in feed.frames] == ["authenticated"]
+    feed.socket.say({"type": "subscribe", "events": ["nothing"]})
+    feed.socket.say({"type": "subscribe", "events": ["order_created"]})
+    for verb in ("arrived", "picked"):
+        world.step(verb, order, dan)
+    feed.socket.say({"type": "subscribe", "events": ["delivery_accepted", "delivery_completed"]})
+    world.step("delivered", order, dan)
+    assert [f.name for f in feed.frames] == [
+        "authenticated",
+        "subscription_updated",
+        "resumed",
+        "subscription_updated",
+        "order_created",
+        "subscription_updated",
+        "delivery_accepted",
+        "delivery_completed",
+    ]
+
+
+def test_a_device_goes_on_when_its_token_is_renewed(world: World) -> None:
+    """And is told nothing twice."""
+    party = Customer(world)
+    device = party.connect("now")
+    party.happen()
+    told = len(device.told)
+    world.clock.advance(60)
+    device.socket.say({"event": "refresh", "data": {"token": world.customer("cara").token}})
+    world.courier("dan")
+    party.happen()
+    assert len(device.told) == 2 * told
+    assert len(set(device.places)) == len(device.places)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_owner_of_several_restaurants_misses_nothing_wherever_the_link_is_cut(
+    world: World, seed: int
+) -> None:
+    """A position covers every log that its connection hears: all of it comes, some of it twice."""
+    random = Random(seed)
+    restaurants = ("789", "790", "791")
+    owner = an_owner(world, *restaurants)
+    whole = Plain(world, owner)
+    position, heard = "now", set()
+    device: Device | None = None
+    for _ in range(30):
+        if device is None and random.random() < 0.4:
+            device = Device(world.connect(owner, "food", query={"from": position}))
+            assert device.answer.name == "resumed"
+            position = position if position != "now" else device.answer.data["to"]
+        if device or position != "now":
+            placed(world, world.customer("123"), random.choice(restaurants))
+        if device and random.random() < 0.4:
+            seen = device.told[: random.randrange(len(device.told) + 1)]  # the rest got lost
+            heard |= {frame.data["order"]["id"] for frame in seen}
+            position = seen[-1].pos or "" if seen else position
+            device.socket.close()
+            device = None
+    if device:
+        device.socket.close()
+    last = Device(world.connect(owner, "food", query={"from": position}))
+    heard |= {frame.data["order"]["id"] for frame in last.told}
+    assert heard == {data["order"]["id"] for _, data in whole.heard()}
+    assert len(position) < 100
+
+
+def test_owners_are_repeated_no_more_than_what_one_connection_heard(world: World) -> None:
+    """What a position says of the other logs is as of its connection's beginning."""
+    owner = an_owner(world, "789", "790")
+    position = "now"
+    for _ in range(3):
+        device = Device(world.connect(owner, "food", query={"from": position}))
+        for restaurant in ("789", "790"):
+            placed(world, world.customer("123"), restaurant)
+        assert len(device.told) <= 3
+        position = device.places[-1]
+        device.socket.close()
+
+
+def test_a_restaurant_that_is_new_to_an_owner_is_a_gap(world: World) -> None:
+    one = Device(world.connect(an_owner(world, "789"), "food", query={"from": "now"}))
+    placed(world, world.customer("123"), "790")
+    both = an_owner(world, "789", "790")
+    device = Device(world.connect(both, "food", query={"from": one.answer.data["to"]}))
+    assert device.answer.name == "gap"
+    assert len(device.told) == 1
+    less = Device(world.connect(an_owner(world, "789"), "food", query={"from": device.places[-1]}))
+    assert less.answer.name == "resumed"
