@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.store.tables import MailboxRow
+from chalicelib.store.tables import EventRow, MailboxRow
 from tests.functional.devices import PARTIES, Customer, Device, Party
 from tests.functional.feeds import a_profile, an_auth
 from tests.functional.kitchen import HANDSHAKE, Plain, an_owner, placed
@@ -132,6 +132,25 @@ def test_what_is_older_than_a_day_is_told_as_long_as_it_is_kept(world: World) ->
     device.socket.close()
     world.clock.advance(timedelta(days=7).total_seconds())
     assert party.connect(device.answer.data["to"]).told == device.told
+
+
+def test_what_is_missing_amid_what_is_kept_is_said(world: World) -> None:
+    """Whatever ate it: nothing is passed over without a word."""
+    party = Customer(world)
+    device = party.connect("now")
+    for _ in range(12):
+        world.courier("dan")
+        party.happen()
+    device.socket.close()
+    rows = sorted(EventRow.query("cara"), key=lambda row: int(row.seq))
+    assert len(rows) > 1
+    rows[1].delete()
+    back = party.connect(device.answer.data["to"])
+    assert [f.name for f in back.frames if f.name in ("resumed", "gap")] == ["resumed", "gap"]
+    lost = [frame.pos for frame in device.told if frame not in back.told]
+    at = [frame.name for frame in back.frames].index("gap")
+    assert lost
+    assert back.frames[at + 1].pos == device.places[device.places.index(lost[-1] or "") + 1]
 
 
 def test_a_log_that_was_lost_is_another(world: World) -> None:

@@ -24,7 +24,7 @@ from chalicelib.domain.messaging.positions import (
 )
 from chalicelib.errors import InvalidInput, NotKept
 from chalicelib.services.messaging.event_stream import MAX_EVENTS, EventStream
-from chalicelib.services.messaging.kept_log import KeptLog
+from chalicelib.services.messaging.kept_log import KeptLog, split_runs
 from chalicelib.store.mailboxes import MailboxTable
 from tests.fakes import Clock
 
@@ -210,3 +210,20 @@ def test_what_lies_before_what_is_kept_is_gone(
 def test_what_nobody_wants_is_passed_over_and_waited_beyond(stream: EventStream) -> None:
     page = stream.read_page("cara", "-1", lambda event: False, timedelta(seconds=25))
     assert (page.events, page.end, page.is_up_to_date) == ([], Place("e1", END), True)
+
+
+@pytest.mark.parametrize("missing", [[20], [20, 21], [END], [END - 1, END]])
+def test_no_place_that_is_missing_is_passed_over(missing: list[int]) -> None:
+    """Its row had expired before those ahead of it."""
+    clock = Clock()
+    clock.now = AT
+    log = Log([an_event(n) for n in range(1, END + 1) if n not in missing], END)
+    stream = EventStream(log, KeptLog(log, clock), clock, clock.advance)
+    page = stream.read_page("cara", f"e1.{missing[0] - 3}", is_any, timedelta(0))
+    assert [event.seq for event in page.events] == [missing[0] - 2, missing[0] - 1]
+    assert not page.is_up_to_date
+    with pytest.raises(NotKept):
+        stream.read_page("cara", encode_offset(page.end), is_any, timedelta(0))
+    runs = list(split_runs([event for event in log.box.tail if event.seq < END]))
+    assert sum(map(len, runs)) == len({e.seq for run in runs for e in run})
+    assert all(run[-1].seq - run[0].seq == len(run) - 1 for run in runs)

@@ -85,12 +85,15 @@ class EventStream:
         return seq
 
     def _list_after(self, box: Mailbox, seq: int, is_wanted: EventFilter) -> StreamPage:
+        """List what comes after a place. At a place that is missing the page ends: whoever reads on
+        from there is told that it is gone."""
         found: list[Event] = []
         looked_at = 0
         for event in self._kept.iterate_kept(box, seq + 1):
-            if looked_at == _MAX_LOOKED_AT or len(found) == MAX_EVENTS:
+            is_full = looked_at == _MAX_LOOKED_AT or len(found) == MAX_EVENTS
+            if is_full or event.seq != seq + 1:
                 return StreamPage(found, Place(box.epoch, seq), False)
             looked_at, seq = looked_at + 1, event.seq
             if is_wanted(event):
                 found.append(event)
-        return StreamPage(found, Place(box.epoch, max(seq, box.last_seq)), True)
+        return StreamPage(found, Place(box.epoch, seq), seq >= box.last_seq)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 
 from chalicelib.domain.events import LOGGED_FOR, Event
@@ -41,3 +41,12 @@ class KeptLog:
         """Find the place of the oldest event that is kept, None where none is."""
         oldest = next(self.iterate_kept(box, 1), None)
         return oldest.seq if oldest else None
+
+
+def split_runs(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """Split events of a log wherever a place is missing."""
+    first = 0
+    for n in range(1, len(events) + 1):
+        if n == len(events) or events[n].seq != events[n - 1].seq + 1:
+            yield events[first:n]
+            first = n

@@ -324,10 +324,15 @@ class Mailboxes:
         cursor = min(map(box.get_lowest_cursor, subscribers))
         first_seq = max(cursor + 1, box.next_seq - _MAX_BACKLOG)
         backlog = self._store.list_events_from(box, first_seq, _MAX_BACKLOG)
-        events = [event for event in backlog if event.is_current(now)]
-        results, fault = self._poster.post_events(
-            box, subscribers, events, lease.skip, lease.post_until
-        )
+        positioned = {one.connection_id for one in subscribers if one.is_positioned}
+        events = [e for e in backlog if e.is_current(now) or (positioned and e.is_open(now))]
+
+        def skip(connection_id: str, event: Event) -> bool:
+            # Whose client holds its position is told what is kept, however late that is.
+            is_late = connection_id not in positioned and not event.is_current(now)
+            return is_late or lease.skip(connection_id, event)
+
+        results, fault = self._poster.post_events(box, subscribers, events, skip, lease.post_until)
         lease.first_delivered += _find_first_deliveries(box, results)
         lease.failed += [result.subscriber for result in results if result.failed]
         lease.box = box.apply_results(results, self._clock())

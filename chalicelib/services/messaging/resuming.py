@@ -35,7 +35,7 @@ from chalicelib.domain.messaging.positions import (
     parse_position,
 )
 from chalicelib.errors import Gone, PostFailed, Stale
-from chalicelib.services.messaging.kept_log import KeptLog
+from chalicelib.services.messaging.kept_log import KeptLog, split_runs
 from chalicelib.services.messaging.leases import LeaseHeld
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.posting import EventPoster, SkipEvent
@@ -188,11 +188,24 @@ class ConnectionResumer:
             box, told = self._kept.get_head(mailbox), 0
             events = self._kept.iterate_kept(box, telling.resumption.reached[mailbox].seq + 1)
             while page := list(islice(events, _PAGE)):
-                self._post_page(telling, box, page, skip, until)
+                for run in split_runs(page):
+                    if run[0].seq > telling.resumption.reached[mailbox].seq + 1:
+                        self._post_gap(telling, mailbox, Place(box.epoch, run[0].seq))
+                    self._post_page(telling, box, run, skip, until)
                 told += len(page)
+            if telling.resumption.reached[mailbox].seq < box.last_seq:
+                self._post_gap(telling, mailbox, box.end)
             telling.move(mailbox, box.end)
             if told < _PAGE:
                 return
+
+    def _post_gap(self, telling: _Telling, mailbox: str, place: Place) -> None:
+        """Post that something is missing ahead of a place. (A row expires with its newest event:
+        one that came into the log hours late may be gone before those ahead of it.)"""
+        reached = telling.resumption.reached
+        there = encode_position({**reached, mailbox: place}.values())
+        gap = self._render_gap(telling.connection, encode_position(reached.values()), there)
+        self._sender.post_frame(telling.connection.id, gap)
 
     def _post_page(
         self,
@@ -206,7 +219,7 @@ class ConnectionResumer:
         ResumptionPending where time is up, PostFailed, Gone, and the engine's faults."""
         now, mailbox = self._clock(), box.person_id
         reached = telling.resumption.reached[mailbox].seq
-        worth_it = [event for event in page if event.valid_until is None or now < event.valid_until]
+        worth_it = [event for event in page if event.is_open(now)]
         view = Mailbox(
             mailbox, box.epoch, next_seq=page[-1].seq + 1, cursor_by_type={POSITIONED: reached}
         )
