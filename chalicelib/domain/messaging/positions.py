@@ -2,10 +2,10 @@
 
 A position is a set of places, one of each log that its connection hears, each with the log's epoch:
 
-    6929a1f03c9e.12                         one log: all up to place 12
-    6929a1f03c9e.12~6929a2b7d001.0          two: an owner's own, and that of a restaurant
+    6929a1f03c9e04d7.12                          one log: all up to place 12
+    6929a1f03c9e04d7.12~6929a2b7d00183aa.0       two: an owner's own, and that of a restaurant
 
-An epoch says when a log was born, with a few random characters: no two logs share one, and a log
+An epoch says in which second a log was born, with 32 random bits: no two logs share one, and a log
 that is lost and made anew has another. So places need no name of the log that they are of. Clients
 take a position for an opaque text.
 
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 def make_epoch(now: datetime) -> str:
     """Make the epoch of a log that is born now."""
-    return f"{int(now.timestamp()):08x}{token_hex(2)}"
+    return f"{int(now.timestamp()):08x}{token_hex(4)}"
 
 
 def encode_position(places: Iterable[Place]) -> str:
