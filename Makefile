@@ -27,7 +27,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check fuzz demo bench package lock secret deploy smoke bench-gateways bench-cold conformance \
-	simulate-faults token clean
+	streams simulate-faults token clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ bench-cold: setup ## what a cold start costs, measured on the package
 conformance: setup ## the package, deployed to ministack as Lambda functions, and its stories
 	@$(BIN)/python -m infra.package --here --out dist/here
 	@exec $(BIN)/python -m infra.conformance dist/here
+
+streams: setup ## one's own log over HTTP, judged by npm's suite for Durable Streams
+	@npm install --silent --no-save --prefix dist/streams @durable-streams/server-conformance-tests@0.3.6
+	@exec $(BIN)/python -m infra.conformance.streams dist/streams
 
 simulate-faults: setup ## whole histories with faults, checked: SEEDS=0-300 FAULTS=some|many SKEW=60 (TRACE=1)
 	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) --faults $(FAULTS) --skew $(SKEW) $(if $(TRACE),--trace)

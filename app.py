@@ -20,6 +20,7 @@ from chalicelib.edge import sqs as wakes
 from chalicelib.edge.rest import (
     courier,
     drivers,
+    event_stream,
     every_path,
     feed,
     lists,
@@ -46,6 +47,7 @@ PARTS = (
     lists,
     courier,
     drivers,
+    event_stream,
     restaurants,
     rides,
     quotes,

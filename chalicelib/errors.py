@@ -95,6 +95,13 @@ class NotFound(WaybillError):
     http_status = 404
 
 
+class NotKept(WaybillError):
+    """What is asked for was there, and is kept no more."""
+
+    code = "gone"
+    http_status = 410
+
+
 class Conflict(WaybillError):
     code = "conflict"
     http_status = 409

@@ -163,6 +163,11 @@ class Contract(ABC):
         drafts = ((w.name, w.render(event)) for w in writers if is_writer_for(w, event))
         return tuple(self.encode_event(name, data) for name, data in drafts if data is not None)
 
+    def add_position(self, frame: str, position: str) -> str:
+        """Add to an event's frame at which position its client is then: `pos`, beside the keys of
+        the envelope. Those who did not ask for it get the frame as it was."""
+        return f'{frame[:-1]},"pos":"{position}"}}'
+
     @abstractmethod
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """Read what a client asks. Raises InvalidInput, or RequestError where the answer must name

@@ -11,6 +11,8 @@ from chalicelib.domain.messaging.connections import Connection, Heartbeat, Subsc
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import WaybillError
 
+RESUMED, GAP = "resumed", "gap"
+
 
 class ContractRenderer:
     """Renders events and frames. `keepalive_every` is how often a contract without a heartbeat of
@@ -20,11 +22,29 @@ class ContractRenderer:
         self._contracts = contracts
         self._keepalive_every = keepalive_every
 
-    def render_event(self, listener: Subscriber, event: Event) -> Sequence[str]:
-        """Render an event for a listener. A contract that is gone since is silent: its listeners'
-        rows may outlive it by a deployment."""
+    def render_event(
+        self, listener: Subscriber, event: Event, position: str | None = None
+    ) -> Sequence[str]:
+        """Render an event for a listener, each frame with its `position` where there is one. A
+        contract that is gone since is silent: its listeners' rows may outlive it by a
+        deployment."""
         contract = self._contracts.get(listener.contract)
-        return contract.render_event(event, listener) if contract else ()
+        frames = contract.render_event(event, listener) if contract else ()
+        if contract is None or position is None:
+            return frames
+        return tuple(contract.add_position(frame, position) for frame in frames)
+
+    def render_resumed(self, connection: Connection, start: str, end: str) -> str:
+        """Render that a connection is told all that came after the position `start`; `end` is the
+        end of its logs."""
+        data = {"from": start, "to": end}
+        return self._contracts[connection.contract].encode_event(RESUMED, data)
+
+    def render_gap(self, connection: Connection, start: str, oldest: str) -> str:
+        """Render that some of what came after the position `start` is kept no more: the connection
+        is told what is, from `oldest` on."""
+        data = {"from": start, "oldest": oldest}
+        return self._contracts[connection.contract].encode_event(GAP, data)
 
     def render_first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """Render what a new connection is told first; `offered` is its courier's open offer."""

@@ -144,6 +144,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         """Tell whether the event is still worth delivering."""
         return now < (self.valid_until or self.at + DELIVERABLE_FOR)
 
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether the event has not lapsed, as an offer does: only that keeps it from a client
+        that asks for what came after its position."""
+        return self.valid_until is None or now < self.valid_until
+
 
 def draft_event(type_: str, to: str, stream: str, now: datetime, **fields: Any) -> Event:
     """Make an event that has no number yet: it gets its version and ordinal as its aggregate is

@@ -15,6 +15,7 @@ from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.event_stream import EventStream
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.money.payments import Payments
@@ -69,6 +70,7 @@ class Services(msgspec.Struct, frozen=True):
     courier_orders: CourierOrders
     courier_status: CourierStatusService
     event_history: EventHistory
+    event_stream: EventStream
     payouts: Payouts
     tips: Tips
     settlements: Settlements

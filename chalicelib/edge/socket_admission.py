@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.messaging.connections import Connection, Resumption
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, RefreshToken
 from chalicelib.domain.people import ROLE_WORDS, Actor
 from chalicelib.edge.bearer import strip_bearer
@@ -34,7 +34,11 @@ def authenticate_connection(call: SocketCall, request: Authenticate) -> None:
 
     # Two such requests at once admit only once: the loser of the write finds a person there.
     def admit(connection: Connection) -> Connection | None:
-        return None if connection.person_id else with_identity(connection, actor)
+        if connection.person_id:
+            return None
+        if request.position:
+            connection = replace(connection, resumption=Resumption(request.position))
+        return with_identity(connection, actor)
 
     _change_and_answer(call, admit)
 

@@ -10,7 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from chalicelib.contracts.base import Contract, RequestError, SocketMessage
-from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.messaging.connections import Connection, Resumption
+from chalicelib.domain.messaging.positions import read_position
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, RefreshToken
 from chalicelib.domain.people import Actor
 from chalicelib.edge.app_services import Services
@@ -63,6 +64,8 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
     if contract is None:
         raise NotFound("There is no such contract.")
     contract.check_handshake(query)
+    # Of what a link's bearers hear nothing is kept.
+    position = None if contract.opens_by_link else read_position(query.get("from"))
     # Browsers can't set headers of a WebSocket: they send the token in the query.
     token = read_bearer_token(headers.get("authorization")) or strip_bearer(query.get("token"))
     actor = _authorize_handshake(services, contract, token)
@@ -72,6 +75,7 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
         contract=name,
         connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
         subscriptions=() if contract.subscribes else None,
+        resumption=Resumption(position) if position else None,
     )
     if actor is None:
         return connection

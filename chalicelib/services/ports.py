@@ -29,7 +29,17 @@ from chalicelib.domain.webhooks.endpoint import Endpoint
 from chalicelib.domain.webhooks.registry import EndpointRegistry
 
 Clock = Callable[[], datetime]
-RenderEvent = Callable[[Subscriber, Event], Sequence[str]]
+
+
+class RenderEvent(Protocol):
+    """Renders the frames of an event for a listener, with the position at which its client is
+    then, where the client holds that."""
+
+    def __call__(
+        self, listener: Subscriber, event: Event, position: str | None = None
+    ) -> Sequence[str]: ...
+
+
 """Renders an event in the words of a subscriber's contract: frames, or none where it is silent."""
 
 
@@ -183,10 +193,12 @@ class MailboxStore(Protocol):
         until: datetime,
         pending_id: str | None = None,
     ) -> Mailbox | None: ...
+    def give_epoch(self, person_id: str, now: datetime) -> Mailbox: ...
     def enqueue_for_holder(self, person_id: str, pending_id: str, now: datetime) -> bool: ...
     def list_events_before(self, person_id: str, seq: int | None, limit: int) -> list[Event]: ...
     def list_critical_events(self, day: date, since: datetime, limit: int) -> list[Event]: ...
     def list_events_from(self, mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]: ...
+    def iterate_events_from(self, mailbox: Mailbox, first_seq: int) -> Iterator[Event]: ...
     def iterate_events_since(
         self, mailbox: Mailbox, at: datetime, limit: int
     ) -> Iterator[Event]: ...

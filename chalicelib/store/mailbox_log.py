@@ -49,15 +49,21 @@ def save_run(person_id: str, run: tuple[Event, ...]) -> None:
 def list_events_from(mailbox: Mailbox, first_seq: int, limit: int) -> list[Event]:
     """List the events from `first_seq` on, in order, at most `limit`, strongly consistent. The
     events that the head at hand has are not read again: mostly these are all."""
-    tail = mailbox.tail
-    is_in_tail = bool(tail) and first_seq >= tail[0].seq
     # A row has an event at least: who wants one need not pay for a hundred rows.
     page = min(_PAGE, limit)
+    return list(islice(iterate_events_from(mailbox, first_seq, page), limit))
+
+
+def iterate_events_from(mailbox: Mailbox, first_seq: int, page: int) -> Iterator[Event]:
+    """Yield the events from `first_seq` on, in order, strongly consistent. Rows are read a page at
+    a time, and only as far as the caller goes on."""
+    tail = mailbox.tail
+    is_in_tail = bool(tail) and first_seq >= tail[0].seq
     rows = EventRow.query(
         mailbox.person_id, EventRow.seq >= first_seq, consistent_read=True, page_size=page
     )
     runs = () if is_in_tail else chain.from_iterable(map(_decode_run, rows))
-    return list(islice(_drop_repeated(chain(runs, tail), first_seq), limit))
+    return _drop_repeated(chain(runs, tail), first_seq)
 
 
 def iterate_newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:

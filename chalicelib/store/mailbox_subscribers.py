@@ -110,12 +110,15 @@ def encode_subscriber(mailbox: str, connection: Connection) -> dict[str, Any]:
     """Encode a connection as its entry in a mailbox's head: short, as it is written, and paid for,
     with each event."""
     person_id, role, types = connection.person_id, connection.role, connection.subscriptions
+    resumption = connection.resumption if connection.is_positioned else None
+    others = resumption.encode_others(mailbox) if resumption else None
     return {
         "c": connection.contract,
         "v": connection.version,
         "x": ceil(connection.subscribed_until.timestamp()),
         **({"p": person_id} if person_id != mailbox else {}),
         **({"r": role.value} if role else {}),
+        **({"f": others} if others is not None else {}),
         **({"h": msgspec.json.encode(types).decode()} if types is not None else {}),
     }
 
@@ -123,7 +126,10 @@ def encode_subscriber(mailbox: str, connection: Connection) -> dict[str, Any]:
 def estimate_size(subscribers: tuple[MailboxSubscriber, ...]) -> int:
     """Estimate how many bytes of a head its subscribers take."""
     return sum(
-        50 + len(one.subscriber.connection_id) + sum(map(len, one.subscriber.subscriptions or ()))
+        50
+        + len(one.subscriber.connection_id)
+        + len(one.subscriber.other_logs or "")
+        + sum(map(len, one.subscriber.subscriptions or ()))
         for one in subscribers
     )
 
@@ -147,4 +153,5 @@ def _decode_subscriber(mailbox: str, connection_id: str, entry: dict[str, Any]) 
         entry["c"],
         msgspec.json.decode(entry["h"], type=tuple[str, ...]) if "h" in entry else None,
         Role(entry["r"]) if "r" in entry else None,
+        entry.get("f"),
     )

@@ -23,6 +23,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.events import CRITICAL, Event
 from chalicelib.domain.messaging.cursors import SubscriberLag
 from chalicelib.domain.messaging.mailboxes import Mailbox, PlannedLease
+from chalicelib.domain.messaging.positions import make_epoch
 from chalicelib.errors import Stale
 from chalicelib.store import mailbox_log
 from chalicelib.store import mailbox_subscribers as subscribers
@@ -98,10 +99,18 @@ class MailboxTable:
         actions: list[Action] = [
             MailboxRow.lease.set(holder),
             MailboxRow.lease_until.set(to_epoch_ms(until)),
+            _set_epoch(now),
         ]
         if pending_id:
             actions.append(subscribers.append_pending(pending_id))
         return _decode_mailbox(row) if try_update(row, actions, free | mine) else None
+
+    def give_epoch(self, person_id: str, now: datetime) -> Mailbox:
+        """Give a log that had no lease yet its epoch; return the head. A write, once of a log."""
+        row = MailboxRow(person_id)
+        if try_update(row, [_set_epoch(now)], MailboxRow.epoch.does_not_exist()):
+            return _decode_mailbox(row)
+        return self.get_mailbox(person_id)
 
     def enqueue_for_holder(self, person_id: str, pending_id: str, now: datetime) -> bool:
         """Add to what is pending, for whoever has the lease. Returns False if nobody has it, if
@@ -153,6 +162,11 @@ class MailboxTable:
         """List the events from `first_seq` on, in order, at most `limit`, strongly consistent."""
         return mailbox_log.list_events_from(mailbox, first_seq, limit)
 
+    def iterate_events_from(self, mailbox: Mailbox, first_seq: int) -> Iterator[Event]:
+        """Yield the events from `first_seq` on, in order, strongly consistent; they are read only
+        as far as the caller goes on."""
+        return mailbox_log.iterate_events_from(mailbox, first_seq, _PAGE)
+
     def list_events_before(self, person_id: str, seq: int | None, limit: int) -> list[Event]:
         """List the events before `seq` (None: all), newest first, strongly consistent."""
         box = self.get_mailbox(person_id)
@@ -191,6 +205,13 @@ def make_lease_update(planned: PlannedLease) -> RowUpdate:
         subscribers.append_pending(planned.pending_id),
     ]
     return RowUpdate(MailboxRow(head.person_id), actions, is_as_read | mine)
+
+
+def _set_epoch(now: datetime) -> Action:
+    """Make the action that gives a log its epoch, unless it has one. It goes with the first lease:
+    no event is posted earlier, and a successor of a dead holder finds the same."""
+    action: Action = MailboxRow.epoch.set(MailboxRow.epoch | make_epoch(now))
+    return action
 
 
 def _make_head_actions(mailbox: Mailbox, holder: str, now: datetime) -> list[Action]:
@@ -258,6 +279,7 @@ def _decode_mailbox(row: MailboxRow) -> Mailbox:
     head = unpack(row.doc, StoredHead) if row.doc else StoredHead()
     return Mailbox(
         person_id=row.person_id,
+        epoch=row.epoch or "",
         next_seq=head.next_seq,
         delivered_to=head.delivered_to,
         cursor_by_type=head.cursor_by_type,

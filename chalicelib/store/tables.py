@@ -306,6 +306,7 @@ class MailboxRow(Model):
     last_holder = UnicodeAttribute(null=True, attr_name="ended")  # the token of who let go last
     # The ids of what the holder has to apply
     pending: Any = ListAttribute(null=True, attr_name="todo")
+    epoch = UnicodeAttribute(null=True)  # of the log, from its first lease on
     doc = BinaryAttribute(null=True, legacy_encoding=False)  # store.mailboxes.StoredHead, packed
     # By connection id: store/mailbox_subscribers.py
     subscribers: Any = MapAttribute(null=True, attr_name="listeners")

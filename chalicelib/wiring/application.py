@@ -128,6 +128,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         webhook_attempts=rooms.webhooks.attempts,
         redelivery=rooms.webhooks.redelivery,
         event_history=messaging.history,
+        event_stream=messaging.stream,
         announcements=messaging.announcements,
         connections=messaging.connections,
         fanout=messaging.fanout,

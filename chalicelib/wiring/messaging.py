@@ -14,13 +14,16 @@ from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.endpoints import EndpointDirectory
 from chalicelib.services.messaging.event_counts import EventCounter
 from chalicelib.services.messaging.event_history import EventHistory
+from chalicelib.services.messaging.event_stream import EventStream
 from chalicelib.services.messaging.fanout import FanOut
+from chalicelib.services.messaging.kept_log import KeptLog
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.messaging.outbox_loader import OutboxLoader
 from chalicelib.services.messaging.planned_leases import LeasePlanner
 from chalicelib.services.messaging.posting import EventPoster
 from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.services.messaging.resuming import ConnectionResumer
 from chalicelib.services.webhooks.directory import KnownDirectory
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
@@ -35,10 +38,12 @@ class MessagingServices(msgspec.Struct, frozen=True):
     connections: ConnectionRegistry
     fanout: FanOut
     mailboxes: Mailboxes
+    resumer: ConnectionResumer
     relay: OutboxRelay
     planner: LeasePlanner
     outboxes: OutboxWriter
     history: EventHistory
+    stream: EventStream
     announcements: Announcements
 
 
@@ -49,23 +54,27 @@ def build_messaging(
     connections = _build_connections(settings, parts, renderer, releaser)
     loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats, parts.endpoints)
     directory = KnownDirectory(parts.known_endpoints, parts.clock)
-    mailboxes = _build_mailboxes(parts, renderer, connections, loader, directory)
+    poster = _build_poster(parts, renderer, connections)
+    mailboxes = _build_mailboxes(parts, poster, connections, loader, directory)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay")
     relay = OutboxRelay(mailboxes, pool, directory)
     fanout = _build_fanout(parts, renderer, connections)
+    kept = KeptLog(parts.mailboxes, parts.clock)
     return MessagingServices(
         renderer=renderer,
         loader=loader,
         connections=connections,
         fanout=fanout,
         mailboxes=mailboxes,
+        resumer=_build_resumer(parts, renderer, kept, poster, mailboxes),
         relay=relay,
         planner=LeasePlanner(parts.mailboxes, parts.threads, parts.clock),
         outboxes=OutboxWriter(relay, parts.queue, parts.clock, parts.retries),
         history=EventHistory(
             parts.mailboxes, parts.connections, parts.counters, parts.threads, parts.clock
         ),
+        stream=EventStream(parts.mailboxes, kept, parts.clock, parts.sleep),
         announcements=Announcements(fanout, parts.request_keys, parts.clock),
     )
 
@@ -104,14 +113,10 @@ def _build_fanout(
     )
 
 
-def _build_mailboxes(
-    parts: Parts,
-    renderer: ContractRenderer,
-    connections: ConnectionRegistry,
-    loader: OutboxLoader,
-    directory: EndpointDirectory,
-) -> Mailboxes:
-    posting = EventPoster(
+def _build_poster(
+    parts: Parts, renderer: ContractRenderer, connections: ConnectionRegistry
+) -> EventPoster:
+    return EventPoster(
         parts.gateway,
         renderer.render_event,
         connections.remove_connection,
@@ -119,9 +124,18 @@ def _build_mailboxes(
         parts.threads,
         parts.clock,
     )
+
+
+def _build_mailboxes(
+    parts: Parts,
+    poster: EventPoster,
+    connections: ConnectionRegistry,
+    loader: OutboxLoader,
+    directory: EndpointDirectory,
+) -> Mailboxes:
     return Mailboxes(
         parts.mailboxes,
-        posting,
+        poster,
         loader.load_outbox,
         connections.close_or_raise,
         EventCounter(parts.counters, is_feed_event).count_events,
@@ -129,4 +143,24 @@ def _build_mailboxes(
         parts.clock,
         directory,
         parts.webhook_queue,
+    )
+
+
+def _build_resumer(
+    parts: Parts,
+    renderer: ContractRenderer,
+    kept: KeptLog,
+    poster: EventPoster,
+    mailboxes: Mailboxes,
+) -> ConnectionResumer:
+    return ConnectionResumer(
+        parts.mailboxes,
+        kept,
+        mailboxes,
+        parts.connections,
+        poster,
+        parts.gateway,
+        renderer.render_resumed,
+        renderer.render_gap,
+        parts.clock,
     )

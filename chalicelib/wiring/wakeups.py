@@ -25,6 +25,7 @@ def build_greeting(
         messaging.mailboxes,
         orders.customer,
         parts.gateway,
+        messaging.resumer,
         messaging.renderer.render_first_frames,
         messaging.renderer.list_rooms,
         parts.clock,

@@ -21,7 +21,7 @@ from tests.builders import NOW
 from tests.fakes import Clock
 
 SOCKET = MailboxSubscriber(Subscriber("c1", "dan", "courier", None), NOW + timedelta(hours=1))
-IDLE = Mailbox("dan", last_holder="one before", subscribers=(SOCKET,))
+IDLE = Mailbox("dan", epoch="6929a1f03c9e", last_holder="one before", subscribers=(SOCKET,))
 
 
 class Heads:

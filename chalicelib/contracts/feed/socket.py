@@ -32,6 +32,7 @@ from chalicelib.contracts.feed.events import (
 )
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Subscriber, subscriber_room
+from chalicelib.domain.messaging.positions import read_position
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, KeepAlive
 from chalicelib.domain.people import Role
@@ -124,6 +125,7 @@ def _read_auth(found: Data, connection: Connection, now: datetime) -> Authentica
         token=read_text(found.get("token"), "token", MAX_TOKEN),
         person_id=read_text(person_id, "user_id", 128),
         role_word=_read_role_name(found),
+        position=read_position(found.get("from")),
     )
 
 

@@ -17,6 +17,7 @@ from chalicelib.contracts.base import RequestError, SocketMessage
 from chalicelib.contracts.food.socket import MESSAGES, PING, WRITERS, FoodContract, render_error
 from chalicelib.contracts.socketio import BadPacket, Packet, PacketKind
 from chalicelib.domain.messaging.connections import Connection, Heartbeat
+from chalicelib.domain.messaging.positions import read_position
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import Authenticate, Disconnect
 from chalicelib.errors import Forbidden, InvalidInput, Unauthenticated, WaybillError
@@ -69,6 +70,10 @@ class FoodSocketIOContract(FoodContract):
     def encode_event(self, name: str, data: Mapping[str, Any]) -> str:
         """Encode one message as an event packet."""
         return socketio.encode_packet(Packet(PacketKind.EVENT, [name, data], NAMESPACE))
+
+    def add_position(self, frame: str, position: str) -> str:
+        """Add {pos} as the second argument of an event."""
+        return f'{frame[:-1]},{{"pos":"{position}"}}]'
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """Read what a packet asks: nothing, where it is Engine.IO's own or none of its packets.
@@ -134,7 +139,11 @@ def _read_connect(packet: Packet, connection: Connection) -> SocketMessage:
         raise RequestError(asked, InvalidInput("token must be a text."))
     if connection.person_id:
         return asked  # it is connected: say so again
-    return replace(asked, request=Authenticate(token))
+    try:
+        position = read_position((packet.data or {}).get("from"))
+    except InvalidInput as error:
+        raise RequestError(asked, error) from None
+    return replace(asked, request=Authenticate(token, position=position))
 
 
 def _read_broken_packet(bad: BadPacket, connection: Connection) -> SocketMessage:

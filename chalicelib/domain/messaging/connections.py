@@ -8,6 +8,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace
 
+from chalicelib.domain.messaging.positions import Place, encode_position
 from chalicelib.domain.people import Actor, Role
 
 MAX_CONNECTION_AGE = timedelta(hours=2, minutes=5)  # AWS quota: 2 h; older rows are void
@@ -16,6 +17,36 @@ PUBLIC_SHARDS = 8  # rooms for everybody on a contract
 SUBSCRIBER_SHARDS = 8  # rooms for everybody who subscribes to some types
 _PERSON_PREFIX = "person#"
 LINK_PREFIX = "track#"  # of whoever has a tracking link: no token names such a person
+
+
+class Resumption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a connection hears from a position on that its client holds, and how far that has got.
+
+    `asked` is that position, or NOW until its person is known. For NOW it is then the ends of the
+    logs, and `from_now` says so. `start` is by mailbox the place after which its events are told,
+    `reached` up to where they have been; both have the log's epoch. `types` are those that are
+    told, None for all. With `is_answered` its client knows what comes; with `is_done` it is told
+    what is kept, and hears the rest as others do. `claim` names who is at it, until `claimed_until`
+    (epoch ms).
+    """
+
+    asked: str
+    from_now: bool = False
+    start: dict[str, Place] = {}
+    reached: dict[str, Place] = {}
+    types: tuple[str, ...] | None = None
+    is_answered: bool = False
+    is_done: bool = False
+    claim: str = ""
+    claimed_until: int = 0
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Tell whether somebody is just telling what is kept."""
+        return self.claimed_until > now.timestamp() * 1000
+
+    def encode_others(self, mailbox: str) -> str:
+        """Encode what has been told of the logs other than one mailbox's."""
+        return encode_position(at for name, at in self.reached.items() if name != mailbox)
 
 
 class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +60,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     `recent_requests` are the times (epoch ms) of its latest requests, where a contract limits them.
     `start_cursors` say for each of its mailboxes where it begins: the mailbox's cursors of when it
     opened, or subscribed to other types.
+    `resumption` is there where its client holds its own position (positions.py).
     `check_at` is when the sweep is to check whether it still lives.
     """
 
@@ -47,6 +79,44 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     recent_requests: tuple[int, ...] = msgspec.field(default=(), name="asked_at")
     token_ends_at: datetime | None = msgspec.field(default=None, name="until")
     start_cursors: dict[str, dict[str, int]] = msgspec.field(default={}, name="starts")
+    resumption: Resumption | None = msgspec.field(default=None, name="resume")
+
+    @property
+    def is_positioned(self) -> bool:
+        """True once it hears with positions what is new: its mailboxes keep no place for its
+        person, and it takes none from there."""
+        return self.resumption is not None and self.resumption.is_done
+
+    @property
+    def is_resuming(self) -> bool:
+        """True while it is to be told what is kept. (Where its client says what types it wants, not
+        before it has.)"""
+        resumption = self.resumption
+        if resumption is None or resumption.is_done:
+            return False
+        return self.subscriptions is None or resumption.types is not None
+
+    def with_due_resumption(self, before: Connection) -> Connection:
+        """Return the connection, which was as `before`, to be told what is kept: of the types that
+        it has just subscribed to, where it is told of the others already. As it is, if it holds no
+        position or there is nothing new to tell."""
+        resumption = self.resumption
+        if resumption is None or (not before.person_id and self.subscriptions is not None):
+            return self
+        types = self.subscriptions
+        if resumption.is_done:
+            types = tuple(t for t in types or () if t not in (before.subscriptions or ()))
+            if not types:
+                return self
+        due = replace(
+            resumption,
+            types=types,
+            reached=resumption.start,
+            is_done=False,
+            claim="",
+            claimed_until=0,
+        )
+        return replace(self, resumption=due)
 
     @property
     def ends_at(self) -> datetime:
@@ -76,13 +146,23 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 
 class Subscriber(msgspec.Struct, frozen=True):
-    """One connection in one room: enough to render an event for it and post it."""
+    """One connection in one room: enough to render an event for it and post it.
+
+    `other_logs` is there where its client holds its own position: what that says of the logs other
+    than this mailbox's.
+    """
 
     connection_id: str
     person_id: str
     contract: str
     subscriptions: tuple[str, ...] | None = msgspec.field(default=None, name="hears")
     role: Role | None = None
+    other_logs: str | None = None
+
+    @property
+    def is_positioned(self) -> bool:
+        """True where its client holds its own position."""
+        return self.other_logs is not None
 
     def subscribes_to(self, type_: str) -> bool:
         """Tell whether it subscribes to a type of event, or to every type."""

@@ -3,12 +3,15 @@
 Nearly all subscribers of a mailbox are equally far, so the mailbox keeps one shared cursor for each
 type of event (ALL_TYPES: for those that subscribe to every type). Only a subscriber that is less
 far has an entry of its own, a *lag*.
+
+Those whose clients hold their own positions have a shared cursor of their own (POSITIONED), for all
+types: where their clients come back to is none of the person's business, nor of other devices'.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +20,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Subscriber
 
 ALL_TYPES = "*"  # the cursor of those that subscribe to every type
+POSITIONED = "+"  # and of those whose clients hold their positions
 LAG_KEPT_FOR = timedelta(minutes=10)  # a client whose connection ended is back by then
 
 _FIRST_PAUSE_S = 2
@@ -52,9 +56,27 @@ class DeliveryResult(NamedTuple):
     failed: bool = False
 
 
-def get_cursor_keys(subscriptions: tuple[str, ...] | None) -> tuple[str, ...]:
-    """List the cursors of a subscriber to these types (None: every type)."""
-    return (ALL_TYPES,) if subscriptions is None else subscriptions
+class Listener(Protocol):
+    """A connection, or a subscriber."""
+
+    @property
+    def subscriptions(self) -> tuple[str, ...] | None: ...
+    @property
+    def is_positioned(self) -> bool: ...
+
+
+def get_cursor_keys(listener: Listener) -> tuple[str, ...]:
+    """List the cursors of a listener, by its types (None: every type)."""
+    if listener.is_positioned:
+        return (POSITIONED,)
+    return (ALL_TYPES,) if listener.subscriptions is None else listener.subscriptions
+
+
+def get_cursor_key(listener: Listener, type_: str) -> str:
+    """Return the cursor of a listener that an event's type moves."""
+    if listener.is_positioned:
+        return POSITIONED
+    return ALL_TYPES if listener.subscriptions is None else type_
 
 
 def make_lag(

@@ -16,14 +16,17 @@ from chalicelib.domain.events import Event, parse_order_id
 from chalicelib.domain.messaging.connections import LINK_PREFIX, Connection, Subscriber
 from chalicelib.domain.messaging.cursors import (
     ALL_TYPES,
+    POSITIONED,
     DeliveryResult,
     SubscriberLag,
+    get_cursor_key,
     get_cursor_keys,
     is_lag_kept,
     is_same_client,
     make_lag,
 )
 from chalicelib.domain.messaging.pending import parse_arrival, parse_arrival_cursors
+from chalicelib.domain.messaging.positions import Place, join_position
 
 APPLIED_KEPT_FOR = timedelta(minutes=15)  # in the head; after that the log itself is searched
 MAX_APPLIED = 48  # streams, 0.5 KB: a busy restaurant's head must stay small, too
@@ -51,7 +54,8 @@ class MailboxSubscriber(msgspec.Struct, frozen=True):
 class Mailbox(msgspec.Struct, frozen=True):
     """One mailbox's head. Immutable: each method that changes it returns another.
 
-    The log: `next_seq` is the place that the next event gets. `stored_tail` are the newest events,
+    The log: `epoch` says when it was born, "" before its first lease. `next_seq` is the place that
+    the next event gets. `stored_tail` are the newest events,
     kept in the head itself; `unsaved` those after them that the holder of the lease has appended
     and not written yet.
 
@@ -68,6 +72,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     """
 
     person_id: str
+    epoch: str = ""
     next_seq: int = 1
     delivered_to: int = 0
     cursor_by_type: dict[str, int] = {}
@@ -98,6 +103,15 @@ class Mailbox(msgspec.Struct, frozen=True):
     def last_seq(self) -> int:
         """The place of the newest event, 0 where there is none."""
         return self.next_seq - 1
+
+    @property
+    def end(self) -> Place:
+        """The place of the newest event, with the log's epoch."""
+        return Place(self.epoch, self.last_seq)
+
+    def may_still_append(self, now: datetime) -> bool:
+        """Tell whether events may be posted that the head does not have yet."""
+        return self.is_leased(now) or bool(self.pending)
 
     @property
     def tail(self) -> tuple[Event, ...]:
@@ -142,7 +156,13 @@ class Mailbox(msgspec.Struct, frozen=True):
         Lags of connections that are gone and whose clients did not come back are dropped.
         """
         id_, here = subscriber.connection_id, {s.subscriber.connection_id for s in self.subscribers}
-        lags = {key: lag for key, lag in self.lags.items() if key in here or is_lag_kept(lag, now)}
+        lags = {
+            key: lag
+            for key, lag in self.lags.items()
+            if key in here or (is_lag_kept(lag, now) and POSITIONED not in lag.cursors)
+        }
+        if subscriber.is_positioned:
+            return self._admit_positioned(subscriber, cursors, lags, now)
         start = {**cursors, **(lags[id_].cursors if id_ in lags else {})}
         stuck = 0
         for key, left in lags.items():
@@ -163,6 +183,36 @@ class Mailbox(msgspec.Struct, frozen=True):
             )
         return replace(self, lags=lags)
 
+    def _admit_positioned(
+        self,
+        subscriber: Subscriber,
+        cursors: dict[str, int],
+        lags: dict[str, SubscriberLag],
+        now: datetime,
+    ) -> Mailbox:
+        """Begin to deliver to a connection whose client holds its position, from just there. Where
+        nobody was as far, the shared cursor moves, and those that it was shared by keep theirs."""
+        id_, shared = subscriber.connection_id, self.get_shared_cursor(POSITIONED)
+        at = min(cursors.get(POSITIONED, shared), self.last_seq)
+        if id_ in lags:  # it has subscribed before
+            at = min(at, lags.pop(id_).cursors.get(POSITIONED, at))
+        behind = {subscriber: at} if at < self.last_seq else {}
+        if at > shared:
+            # Whose arrival is pending has no place yet. (Or has had one in this very lease; then it
+            # was delivered all there was, which is more than what any newcomer has read of.)
+            apart = {id_, *lags, *filter(None, map(parse_arrival, self.pending))}
+            others = [one.subscriber for one in self.subscribers]
+            behind |= {
+                s: shared for s in others if s.is_positioned and s.connection_id not in apart
+            }
+        noted_at = int(now.timestamp())
+        for one, seq in behind.items():
+            lags[one.connection_id] = SubscriberLag(
+                one.contract, one.person_id, {POSITIONED: seq}, noted_at
+            )
+        by_type = {**self.cursor_by_type, POSITIONED: max(at, shared)}
+        return replace(self, lags=lags, cursor_by_type=by_type)
+
     # Cursors
 
     def get_shared_cursor(self, key: str) -> int:
@@ -177,7 +227,7 @@ class Mailbox(msgspec.Struct, frozen=True):
 
     def get_lowest_cursor(self, subscriber: Subscriber) -> int:
         """Return up to where all that a subscriber asks for has been delivered to it."""
-        keys = get_cursor_keys(subscriber.subscriptions)
+        keys = get_cursor_keys(subscriber)
         return min((self.get_cursor(subscriber, key) for key in keys), default=self.last_seq)
 
     def get_start_cursors(self, connection: Connection) -> dict[str, int]:
@@ -190,7 +240,7 @@ class Mailbox(msgspec.Struct, frozen=True):
                 own |= parse_arrival_cursors(pending_id)
         if connection.id in self.lags:
             own |= self.lags[connection.id].cursors
-        keys = get_cursor_keys(connection.subscriptions)
+        keys = get_cursor_keys(connection)
         return {key: own.get(key, self.get_shared_cursor(key)) for key in keys}
 
     # What is still to be delivered, and what stands in the way
@@ -207,12 +257,21 @@ class Mailbox(msgspec.Struct, frozen=True):
 
     def is_undelivered(self, subscriber: Subscriber, event: Event) -> bool:
         """Tell whether an event of the log is still to be delivered to a subscriber."""
-        key = ALL_TYPES if subscriber.subscriptions is None else event.type
+        key = get_cursor_key(subscriber, event.type)
         return subscriber.subscribes_to(event.type) and event.seq > self.get_cursor(subscriber, key)
 
-    def is_first_delivery(self, event: Event) -> bool:
-        """Tell whether no subscriber to an event's type has been delivered the event before."""
-        return event.seq > self.get_shared_cursor(event.type)
+    def is_first_delivery(self, subscriber: Subscriber, event: Event) -> bool:
+        """Tell whether no subscriber to an event's type has been delivered the event before. One
+        whose client holds its position counts if no such subscriber was that far."""
+        keys = (event.type, POSITIONED) if subscriber.is_positioned else (event.type,)
+        return event.seq > max(map(self.get_shared_cursor, keys))
+
+    def make_position(self, subscriber: Subscriber, event: Event) -> str | None:
+        """Make the position of a subscriber that has heard an event; None where its client does not
+        hold it."""
+        if subscriber.other_logs is None:
+            return None
+        return join_position(Place(self.epoch, event.seq), subscriber.other_logs)
 
     def is_backing_off(self, subscriber: Subscriber, now: datetime) -> bool:
         """Tell whether a post to a subscriber failed so lately that none is tried now."""
@@ -242,7 +301,7 @@ class Mailbox(msgspec.Struct, frozen=True):
             subscriber, id_ = result.subscriber, result.subscriber.connection_id
             cursors = {
                 key: max(self.get_cursor(subscriber, key), result.cursor)
-                for key in get_cursor_keys(subscriber.subscriptions)
+                for key in get_cursor_keys(subscriber)
             }
             is_behind = any(seq < moved.get_shared_cursor(key) for key, seq in cursors.items())
             if is_behind or result.failed:
@@ -254,10 +313,11 @@ class Mailbox(msgspec.Struct, frozen=True):
     def _move_shared_cursors(self, results: Sequence[DeliveryResult]) -> Mailbox:
         delivered_to, by_type = self.delivered_to, dict(self.cursor_by_type)
         for result in results:
-            if result.subscriber.subscriptions is None:
-                delivered_to = max(delivered_to, result.cursor)
-            for type_ in result.subscriber.subscriptions or ():
-                by_type[type_] = max(by_type.get(type_, 0), result.cursor)
+            for key in get_cursor_keys(result.subscriber):
+                if key == ALL_TYPES:
+                    delivered_to = max(delivered_to, result.cursor)
+                else:
+                    by_type[key] = max(by_type.get(key, 0), result.cursor)
         return replace(self, delivered_to=delivered_to, cursor_by_type=by_type)
 
     # What is in the log

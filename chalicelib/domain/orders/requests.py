@@ -20,13 +20,16 @@ class Authenticate(msgspec.Struct, frozen=True):
     """Ask to be taken for the person of a token, where a contract lets a message say that.
 
     `person_id` and `role_word` are what the client says of itself beside it, and must be as the
-    token has it. An empty token stands for the one of the handshake. Answered with the Actor where
-    the connection was authenticated before, else with the admitted connection alone.
+    token has it. An empty token stands for the one of the handshake. `position` is the one that the
+    client holds, if it does (messaging/positions.py), and comes before the handshake's. Answered
+    with the Actor where the connection was authenticated before, else with the admitted connection
+    alone.
     """
 
     token: str
     person_id: str | None = None
     role_word: str | None = None
+    position: str | None = None
 
 
 class RefreshToken(msgspec.Struct, frozen=True):

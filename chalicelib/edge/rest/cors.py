@@ -28,6 +28,9 @@ EXPOSED_HEADERS = (
     "Link",
     "Location",
     "Retry-After",
+    "Stream-Cursor",
+    "Stream-Next-Offset",
+    "Stream-Up-To-Date",
     "X-Request-Id",
     "x-amzn-RequestId",
 )

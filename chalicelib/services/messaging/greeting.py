@@ -24,6 +24,7 @@ from chalicelib.errors import Gone, PostFailed, Stale
 from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.leases import LeaseEnding, LeaseHeld, MailboxLease
 from chalicelib.services.messaging.mailboxes import Mailboxes
+from chalicelib.services.messaging.resuming import ConnectionResumer, ResumptionPending
 from chalicelib.services.ports import Clock, ConnectionStore, FrameSender
 
 RenderFirstFrames = Callable[[Connection, Order | None], Sequence[str]]
@@ -58,6 +59,7 @@ class GreetingService:
         mailboxes: Mailboxes,
         offers: CourierOffers,
         sender: FrameSender,
+        resumer: ConnectionResumer,
         render_first_frames: RenderFirstFrames,
         list_rooms: ListRooms,
         clock: Clock,
@@ -67,6 +69,7 @@ class GreetingService:
         self._mailboxes = mailboxes
         self._offers = offers
         self._sender = sender
+        self._resumer = resumer
         self._render_first_frames = render_first_frames
         self._list_rooms = list_rooms
         self._clock = clock
@@ -75,9 +78,13 @@ class GreetingService:
         """Return the connection with the cursors at which it begins in its mailboxes. They must be
         written before its client can know that it is connected, or subscribes to other types: what
         happens from then on is delivered to it, however long its greeting takes."""
-        if not connection.person_id or connection.subscriptions == ():
+        if not connection.person_id:
             return connection
         mailboxes = self._list_mailboxes(connection)
+        if connection.resumption and not connection.is_positioned:
+            return self._resumer.with_ends(connection, mailboxes)
+        if connection.subscriptions == ():
+            return connection
         starts = {box: self._mailboxes.get_start_cursors(box, connection) for box in mailboxes}
         return replace(connection, start_cursors=starts)
 
@@ -94,11 +101,13 @@ class GreetingService:
             # within _CONNECTING this one may just not be open yet.
             if not connection.greeted and not self._sender.is_connected(connection_id):
                 raise Gone(connection_id)
-            if connection.person_id:
+            if connection.person_id and connection.is_resuming:
+                self._resume_connection(connection)
+            elif connection.person_id:
                 self._greet_person(connection)
             elif not connection.greeted:
                 self._post_first_frames(connection, None)
-        except (LeaseHeld, LeaseEnding, Stale):
+        except (LeaseHeld, LeaseEnding, ResumptionPending, Stale):
             return _RETRY_PAUSE
         except Gone:
             if self._clock() - connection.connected_at < _CONNECTING:
@@ -160,11 +169,28 @@ class GreetingService:
         PostFailed. (Dying between the two posts them once more.)"""
         for frame in self._render_first_frames(connection, offered):
             self._sender.post_frame(connection.id, frame)
-        if connection.person_id:
-            greeted = mark_greeted(connection, tuple(self._list_rooms(connection)))
-        else:
-            greeted = replace(connection, greeted=True)
+        greeted = self._mark_greeted(connection)
         return self._connections.update_connection(connection, greeted)
+
+    def _mark_greeted(self, connection: Connection) -> Connection:
+        if not connection.person_id:
+            return replace(connection, greeted=True)
+        return mark_greeted(connection, tuple(self._list_rooms(connection)))
+
+    def _resume_connection(self, connection: Connection) -> None:
+        """Tell a connection what is kept after the position that its client holds, with its first
+        frames if they are due, and let it join its rooms. Raises ResumptionPending, Stale, Gone,
+        PostFailed: then it is to be done again."""
+        mailboxes = self._list_mailboxes(connection)
+        frames: Sequence[str] = ()
+        if not connection.greeted:
+            offered = self._find_offered_order(connection)
+            frames = self._render_first_frames(connection, offered)
+        joining = self._resumer.resume(
+            connection, mailboxes, frames, self._mark_greeted, self._is_outdated
+        )
+        self._registry.join_rooms(joining)
+        self._deliver_backlogs(joining, mailboxes)
 
     # By a client's message
 
@@ -180,7 +206,8 @@ class GreetingService:
         2. The row is written before the answer is posted, as an answered client may speak at once.
         3. The rooms are joined last: whatever is posted to them must come after the answer.
         """
-        after = self.with_start_cursors(mark_greeted(after, tuple(self._list_rooms(after))))
+        after = self._mark_greeted(after).with_due_resumption(before)
+        after = self.with_start_cursors(after)
         self._registry.schedule_admission_check(after)
         written = self._connections.update_connection(before, after)
         try:
@@ -193,11 +220,16 @@ class GreetingService:
             with suppress(PostFailed):
                 self._registry.close_connection(written.id)  # its client comes again
             return
-        self._registry.join_rooms(written)
         try:
+            if written.is_resuming:
+                self._resume_connection(written)
+                return
+            self._registry.join_rooms(written)
             self._deliver_backlogs(written, list_mailboxes(written))
-        except (PostFailed, Stale):
+        except (PostFailed, Stale, ResumptionPending):
             self._registry.schedule_greeting(written.id)
+        except Gone:
+            self._registry.remove_connection(written.id, written.person_id)
 
     def _deliver_backlogs(self, connection: Connection, mailboxes: Sequence[str]) -> None:
         """Deliver what waits in each mailbox. All are tried before PostFailed or Stale is raised:

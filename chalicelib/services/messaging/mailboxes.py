@@ -65,6 +65,10 @@ written, its wakeup subscribes it; after that, the next holder finds its arrival
 A webhook endpoint has a mailbox, too (endpoints.py). Its one subscriber is the webhook queue:
 step 3 sends it a message for each event, and the cursor moves after that.
 
+A client may hold its own position instead (positions.py): then its connection is told first what is
+kept after that, past the lease (resuming.py), and subscribes from where that ended. It has a cursor
+here as any other, but none that a later connection could go on from.
+
 People who are offline have cursors that stand still: when they connect, the backlog is delivered
 from there. Connections that subscribe to some types (spec 003) have a cursor for each type, so that
 one that comes late is delivered what no subscriber to that type was.
@@ -82,7 +86,7 @@ from secrets import token_urlsafe
 from msgspec.structs import replace
 
 from chalicelib.domain.events import Event, Outbox
-from chalicelib.domain.messaging.connections import Connection
+from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.messaging.cursors import DeliveryResult
 from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.domain.webhooks.delivery import SendDue
@@ -307,15 +311,28 @@ class Mailboxes:
         box, now = lease.box, self._clock()
         behind = [one for one in box.list_subscribers(now) if box.is_behind(one)]
         subscribers = [one for one in behind if not box.is_backing_off(one, now)]
+        # Whose client holds its position must not be left out what is beyond the backlog: it is
+        # closed, and comes back to its place.
+        stranded = [one for one in subscribers if self._is_stranded(box, one)]
+        subscribers = [one for one in subscribers if one not in stranded]
+        if stranded:
+            lease.failed += stranded
+            left = [DeliveryResult(s, box.get_lowest_cursor(s), failed=True) for s in stranded]
+            box = lease.box = box.apply_results(left, now)
         if not subscribers:
             return
         cursor = min(map(box.get_lowest_cursor, subscribers))
         first_seq = max(cursor + 1, box.next_seq - _MAX_BACKLOG)
         backlog = self._store.list_events_from(box, first_seq, _MAX_BACKLOG)
-        events = [event for event in backlog if event.is_current(now)]
-        results, fault = self._poster.post_events(
-            box, subscribers, events, lease.skip, lease.post_until
-        )
+        positioned = {one.connection_id for one in subscribers if one.is_positioned}
+        events = [e for e in backlog if e.is_current(now) or (positioned and e.is_open(now))]
+
+        def skip(connection_id: str, event: Event) -> bool:
+            # Whose client holds its position is told what is kept, however late that is.
+            is_late = connection_id not in positioned and not event.is_current(now)
+            return is_late or lease.skip(connection_id, event)
+
+        results, fault = self._poster.post_events(box, subscribers, events, skip, lease.post_until)
         lease.first_delivered += _find_first_deliveries(box, results)
         lease.failed += [result.subscriber for result in results if result.failed]
         lease.box = box.apply_results(results, self._clock())
@@ -323,6 +340,13 @@ class Mailboxes:
             raise fault
         if any(result.cursor < box.last_seq and not result.failed for result in results):
             raise LeaseEnding
+
+    @staticmethod
+    def _is_stranded(box: Mailbox, subscriber: Subscriber) -> bool:
+        """Tell whether a subscriber whose client holds its position is further behind than what is
+        delivered at once."""
+        cursor = box.get_lowest_cursor(subscriber)
+        return subscriber.is_positioned and cursor + 1 < box.next_seq - _MAX_BACKLOG
 
     def _send_to_queue(self, lease: MailboxLease) -> None:
         """Step 3 of an endpoint's mailbox: send a message for each event past the cursor to the
@@ -355,7 +379,7 @@ class Mailboxes:
         closed either stays: then it is not the client's fault, and may pass."""
         now = self._clock()
         for subscriber in lease.failed:
-            if lease.box.is_stuck(subscriber, now):
+            if lease.box.is_stuck(subscriber, now) or self._is_stranded(lease.box, subscriber):
                 try:
                     self._close_connection(subscriber.connection_id)
                 except PostFailed:
@@ -370,6 +394,6 @@ def _find_first_deliveries(box: Mailbox, results: Sequence[DeliveryResult]) -> l
         for result in results
         if result.subscriber.subscriptions is not None
         for event in result.posted
-        if box.is_first_delivery(event)
+        if box.is_first_delivery(result.subscriber, event)
     }
     return list(first.values())

@@ -65,7 +65,8 @@ class LeasePlanner:
         """Tell whether nobody is at work on a mailbox, and there is somebody to post to at once: if
         there is not, nothing is won."""
         is_busy = head.holder is not None or bool(head.pending)
-        had_lease = head.last_holder is not None
+        # The log's epoch comes with a lease that is taken alone. (Heads of before have none.)
+        had_lease = head.last_holder is not None and head.epoch != ""
         return had_lease and not is_busy and bool(head.list_subscribers(self._clock()))
 
     def begin_lease(self, planned: PlannedLease) -> MailboxLease:
