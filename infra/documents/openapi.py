@@ -94,7 +94,7 @@ def make_openapi() -> dict[str, Any]:
             "version": "1",
             "summary": "Realtime dispatch: orders, couriers, money.",
             "description": INTRODUCTION,
-            "license": {"name": "MIT", "identifier": "MIT"},
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "servers": _SERVERS,
         "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
@@ -120,7 +120,7 @@ _SECURITY_SCHEMES: dict[str, Any] = {
         "type": "apiKey",
         "in": "header",
         "name": money.SIGNATURE_HEADER,
-        "description": "HMAC-SHA256 of the body, by the secret shared with the payment provider.",
+        "description": '`t=<epoch seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most 5 min old.',
     },
 }
 
@@ -222,7 +222,7 @@ def _describe_responses(route: AnyRoute, operation: Operation) -> dict[str, Any]
 
 _SUCCESSES = {
     200: "Done.",
-    201: "Created, now or before by the same request.",
+    201: "Created.",
     202: "It will be done.",
     204: "Done; there is nothing to say.",
     303: "Done, by the page's form: the page is at `Location`.",
@@ -233,8 +233,12 @@ def _describe_success(operation: Operation, status: int, name: str | None) -> di
     words = _SUCCESSES[status]
     if status == 200 and 201 in operation.answers:
         words = "It was there already: nothing is created."
+    if status == 201 and operation.takes_key:
+        words = "Created, now or before by the same request."
+    headers = _list_headers(operation, status)
+    described = {"description": words, **({"headers": headers} if headers else {})}
     if name is None:
-        return {"description": words}
+        return described
     media: dict[str, Any] = {"schema": ref(name)}
     if operation.shown:
         media["example"] = read_sample(operation.shown)
@@ -243,8 +247,7 @@ def _describe_success(operation: Operation, status: int, name: str | None) -> di
         **({"text/csv": {"schema": CSV}} if operation.has_csv else {}),
         **(PAGE if operation.is_page else {}),
     }
-    headers = _list_headers(operation, status)
-    return {"description": words, "content": content, **({"headers": headers} if headers else {})}
+    return {**described, "content": content}
 
 
 def _list_headers(operation: Operation, status: int) -> dict[str, Any]:
@@ -252,6 +255,8 @@ def _list_headers(operation: Operation, status: int) -> dict[str, Any]:
     if operation.takes_key and status == 201:
         words = "`true` where the same request was answered before."
         found[responses.REPLAYED_HEADER] = {"schema": choice(["true"]), "description": words}
+    if status == 303:
+        found["Location"] = {"schema": STRING, "description": "The page, by a relative reference."}
     if operation.has_etag:
         found["ETag"] = {"schema": STRING, "description": f"Its version, for {versions.IF_MATCH}."}
     if operation.has_csv:
