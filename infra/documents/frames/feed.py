@@ -10,6 +10,7 @@ from infra.documents.frames.said import (
     NOTHING,
     TOKEN,
     Said,
+    list_codes,
     wrap_type,
 )
 from infra.documents.shapes import (
@@ -58,7 +59,7 @@ FEED = Said(
             {"rejected_events": listed(STRING)},
         ),
         "heartbeat_ack": EMPTY,
-        "error": told({"message": STRING, "code": STRING}),
+        "error": told({"message": STRING, "code": choice(list_codes())}),
     },
     wrap=_wrap_feed,
     wrap_asked=wrap_type,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chalicelib.contracts.rides import bodies as rides
-from chalicelib.contracts.rides.socket import MAX_EVENT_ID, MIN_EVENT_ID
+from chalicelib.contracts.rides.socket import ERROR_CODES, MAX_EVENT_ID, MIN_EVENT_ID
 from chalicelib.domain.orders.chat import MAX_TEXT_LENGTH
 from infra.documents.answers import (
     AMOUNT,
@@ -18,6 +18,7 @@ from infra.documents.frames.said import (
     NOTHING,
     TOKEN,
     Said,
+    list_codes,
     require_data,
 )
 from infra.documents.requests import ID, NOTE, PIN, REASON, REQUESTS, make_fix
@@ -96,7 +97,10 @@ _RIDE_MESSAGES: Mapping[str, tuple[Schema, Fields]] = {
     "get_ride_chats": (asked(_RIDE_ID, {"before": ID}), {"chats": listed(ref("ChatEntry"))}),
 }
 _RIDE_OPTIONAL: Mapping[str, Fields] = {"request_ride": WINDOWS}
-_RIDE_ERROR = told({"status": only("error"), "message": STRING, "code": STRING}, {"detail": STRING})
+_CODES = [ERROR_CODES.get(code, code.upper()) for code in list_codes()]
+_RIDE_ERROR = told(
+    {"status": only("error"), "message": STRING, "code": choice(_CODES)}, {"detail": STRING}
+)
 
 
 def _wrap_ride(name: str, data: Schema) -> Schema:

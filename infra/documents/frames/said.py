@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from chalicelib import errors
 from chalicelib.contracts.base import MAX_TOKEN, Contract
+from chalicelib.errors import WaybillError
 from infra.documents.shapes import (
     STRING,
     Schema,
@@ -42,6 +44,14 @@ class Said(msgspec.Struct, frozen=True):
     def list_messages(self) -> dict[str, Schema]:
         """List the whole frames that clients send, by their names."""
         return {name: self.wrap_asked(name, data) for name, data in self.messages.items()}
+
+
+def list_codes() -> list[str]:
+    """List the codes of all errors that the application raises on purpose."""
+    kinds = [one for one in vars(errors).values() if isinstance(one, type)]
+    return sorted(
+        {one.code for one in kinds if issubclass(one, WaybillError) and one is not WaybillError}
+    )
 
 
 def check_tables(contract: Contract, said: Said) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.domain.orders.model import Status
 from infra.documents.answers import TRACKED_PLACE
-from infra.documents.frames.said import EMPTY, NOTHING, Said, wrap_type
+from infra.documents.frames.said import EMPTY, NOTHING, Said, list_codes, wrap_type
 from infra.documents.shapes import INTEGER, STRING, choice, told
 
 TRACK = Said(
@@ -17,7 +17,7 @@ TRACK = Said(
     own={
         "connected": EMPTY,
         "pong": EMPTY,
-        "error": told({"code": STRING, "message": STRING}),
+        "error": told({"code": choice(list_codes()), "message": STRING}),
     },
     wrap=wrap_type,
     wrap_asked=wrap_type,
