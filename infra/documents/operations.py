@@ -58,6 +58,8 @@ _MISSING: Errors = (errors.NotFound,)
 _STEP: Errors = (errors.NotFound, errors.InvalidTransition)
 _OWN_STEP: Errors = (*_STEP, errors.OfferGone, errors.Forbidden, errors.CourierIdMismatch)
 _PROOF: Errors = (errors.ProofRequired, errors.WrongPin, errors.ProofLocked, errors.Conflict)
+# What is left behind may want a photo, which a stage may keep no more.
+_LEAVING: Errors = (errors.ProofRequired, errors.Conflict)
 # An order whose PINs nobody can show: the stage has lost the secret that they are made by.
 _PINS: Errors = (errors.Conflict,)
 _PLACING: Errors = (
@@ -74,7 +76,7 @@ def _courier_step(summary: str, *more: type[WaybillError]) -> Operation:
     return Operation(
         {200: "DeliveryOrder"},
         "OrderStep",
-        (*_OWN_STEP, *_PROOF, *more),
+        (*_OWN_STEP, *more),
         summary=summary,
         shown="courier/order.json",
     )
@@ -184,16 +186,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/courier/orders/decline"): Operation({200: "DeliveryOrder"}, "Decline", _OWN_STEP),
     ("POST", "/v1/courier/orders/arrived"): _courier_step("Say that the courier is at the pickup."),
     ("POST", "/v1/courier/orders/picked"): _courier_step(
-        "Say that the order is picked up.", errors.NotAtPickup
+        "Say that the order is picked up.", *_PROOF, errors.NotAtPickup
     ),
     ("POST", "/v1/courier/orders/reached"): _courier_step("Say that the courier is at the door."),
-    ("POST", "/v1/courier/orders/delivered"): _courier_step("Say that the order is delivered."),
+    ("POST", "/v1/courier/orders/delivered"): _courier_step(
+        "Say that the order is delivered.", *_PROOF
+    ),
     ("POST", "/v1/courier/orders/release"): Operation({200: "DeliveryOrder"}, "Release", _OWN_STEP),
     ("POST", "/v1/courier/orders/no-show"): Operation(
-        {200: "DeliveryOrder"}, "NoShow", (*_OWN_STEP, *_PROOF, errors.TooEarly)
+        {200: "DeliveryOrder"}, "NoShow", (*_OWN_STEP, *_LEAVING, errors.TooEarly)
     ),
     ("POST", "/v1/courier/orders/failed"): Operation(
-        {200: "DeliveryOrder"}, "Failure", (*_OWN_STEP, *_PROOF)
+        {200: "DeliveryOrder"}, "Failure", (*_OWN_STEP, *_LEAVING)
     ),
     ("POST", "/v1/courier/orders/returned"): _courier_step(
         "Say that an order that could not be handed over is at the pickup again."
