@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from chalicelib.contracts.feed.events import EVENT_KINDS
 from chalicelib.domain.money.payments import CURRENCY
 from chalicelib.domain.orders.model import Status
-from infra.documents.answers import AMOUNT
 from infra.documents.shapes import (
     INTEGER,
     MOMENT,
@@ -23,6 +22,7 @@ from infra.documents.shapes import (
     only,
     told,
 )
+from infra.documents.views import AMOUNT
 
 _POINT: Fields = {"latitude": NUMBER, "longitude": NUMBER}
 _PAYMENT: Fields = {"payment_id": STRING, "order_id": STRING, "amount": AMOUNT, "method": STRING}

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from chalicelib.contracts.webhooks.body import LEFT
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.webhooks.event_types import COURIER_POSITION, EVENT_TYPES, PING
-from infra.documents.answers import AMOUNT, CURRENCY_CODE, WINDOWS
 from infra.documents.shapes import (
     INTEGER,
     MOMENT,
@@ -22,6 +21,7 @@ from infra.documents.shapes import (
     ref,
     told,
 )
+from infra.documents.views import AMOUNT, CURRENCY_CODE, WINDOWS
 
 HEADERS: Mapping[str, str] = {
     "webhook-id": "Which event it is: the same at each attempt, resend and replay.",

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chalicelib.contracts.base import REFRESH, REFRESHED
-from infra.documents.answers import (
-    PLACES,
-)
 from infra.documents.frames.said import (
     EMPTY,
     ERROR,
@@ -23,6 +20,9 @@ from infra.documents.shapes import (
     Schema,
     choice,
     told,
+)
+from infra.documents.views import (
+    PLACES,
 )
 
 _ADDRESSES: Fields = {"pickup_address": STRING, "dropoff_address": STRING}

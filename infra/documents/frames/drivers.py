@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from chalicelib.contracts.base import REFRESH, REFRESHED
-from infra.documents.answers import (
-    HAIL_ORDER,
-    NUMBER_OR_TEXT,
-    PENDING_HAIL,
-)
 from infra.documents.frames.said import (
     EMPTY,
     ERROR,
@@ -21,6 +16,11 @@ from infra.documents.shapes import (
     STRING,
     listed,
     told,
+)
+from infra.documents.views import (
+    HAIL_ORDER,
+    NUMBER_OR_TEXT,
+    PENDING_HAIL,
 )
 
 DRIVERS = Said(

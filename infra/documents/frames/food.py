@@ -6,9 +6,6 @@ from collections.abc import Mapping
 
 from chalicelib.contracts.base import REFRESH, REFRESHED
 from chalicelib.contracts.food.socket import ANSWER_NAMES, COMMANDS_BY_STATUS
-from infra.documents.answers import (
-    FOOD_ORDER,
-)
 from infra.documents.frames.said import (
     EMPTY,
     ERROR,
@@ -30,6 +27,9 @@ from infra.documents.shapes import (
     one_of,
     only,
     told,
+)
+from infra.documents.views import (
+    FOOD_ORDER,
 )
 
 _FOOD_ORDER = told({"order": told(*FOOD_ORDER)})

@@ -7,12 +7,6 @@ from collections.abc import Mapping
 from chalicelib.contracts.rides import bodies as rides
 from chalicelib.contracts.rides.socket import ERROR_CODES, MAX_EVENT_ID, MIN_EVENT_ID
 from chalicelib.domain.orders.chat import MAX_TEXT_LENGTH
-from infra.documents.answers import (
-    AMOUNT,
-    RIDE,
-    RIDE_STATUS,
-    WINDOWS,
-)
 from infra.documents.frames.said import (
     EMPTY,
     NOTHING,
@@ -36,6 +30,12 @@ from infra.documents.shapes import (
     ref,
     text,
     told,
+)
+from infra.documents.views import (
+    AMOUNT,
+    RIDE,
+    RIDE_STATUS,
+    WINDOWS,
 )
 
 _RIDE_ID: Fields = {"ride_id": ID}
