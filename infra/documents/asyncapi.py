@@ -13,7 +13,7 @@ from chalicelib.contracts.registry import build_contracts
 from chalicelib.settings import Settings
 from infra.documents.frames import SAID
 from infra.documents.frames.food import SOCKETIO_CONNECT, SOCKETIO_PACKETS
-from infra.documents.frames.said import Said, check_tables
+from infra.documents.frames.said import FROM, Said, check_tables
 from infra.documents.openapi import JSON, SCHEMAS
 from infra.documents.samples import find_sample
 from infra.documents.shapes import STRING, Schema, described, pick_schemas, told
@@ -27,6 +27,8 @@ beside this document, has REST.
   where the contract has a message for it, in that. A bad one is refused by 401 or 403 before the
   socket opens.
 - **Frames may get more fields**, and there may be more frames: pass over what you do not know.
+- **Nothing is missed** by who connects with a position, `from`: `resumed` or `gap` answers it, and
+  each frame that is kept has its own, `pos`.
 - **A frame may come more than once**: what was told, and was not known to have arrived, is told
   again.
 - Frames are text; one has at most 64 KB where a client sends it, and 128 KB where it is sent one.
@@ -146,7 +148,7 @@ def _describe_habits(contract: Contract) -> Iterable[str]:
 def _describe_query(name: str, contract: Contract) -> Schema:
     if contract.opens_by_link:
         return told({"token": described(STRING, "What the link ends in.")})
-    fields = {"token": described(STRING, "A token, where no header can be set.")}
+    fields = {"token": described(STRING, "A token, where no header can be set."), "from": FROM}
     if name == "socketio":
         return {
             **told({"EIO": {"type": "string", "const": "4"}}, fields),
@@ -244,6 +246,8 @@ _OWN_WORDS = {
     "error": "What was sent can't be done; the socket stays open unless nobody has authenticated.",
     "heartbeat": "A sign of life, where HEARTBEAT_S asks for some; pass over it.",
     "connection_established": "The first frame.",
+    "resumed": "Answers a position: all that came after `from` is told now.",
+    "gap": "Answers a position: something is lost, read the state anew; what is kept is told now.",
     "connected": "The first frame: read the order again.",
     "initial_orders": "The second frame: what is offered now.",
 }

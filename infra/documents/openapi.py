@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from chalicelib.domain.request_keys import MAX_KEY
-from chalicelib.edge.rest import money, pages, responses, versions
+from chalicelib.edge.rest import event_stream, money, pages, responses, versions
 from chalicelib.edge.rest.routes import LinkRoute, PublicRoute, Route
 from infra.documents.answers import ANSWERS
 from infra.documents.feed_events import FEED_SCHEMAS
@@ -58,6 +58,7 @@ _TAGS = {
     "proof": "Proof at the stops of an order.",
     "me": "One's own profile, and whether the service is up.",
     "money": "Payments, tips and payouts.",
+    "event_stream": "One's own log, as a read-only Durable Stream.",
     "feed": "People's event logs, and their figures (spec 003).",
     "tracking": "Tracking links: an order, for whoever has its link.",
     "webhooks": "Webhook endpoints. What they are sent is under `webhooks`.",
@@ -250,6 +251,16 @@ def _describe_success(operation: Operation, status: int, name: str | None) -> di
     return {**described, "content": content}
 
 
+_STREAM_HEADERS: dict[str, Any] = {
+    event_stream.NEXT_OFFSET: {"schema": STRING, "description": "The offset to ask with next."},
+    event_stream.UP_TO_DATE: {
+        "schema": choice(["true"]),
+        "description": "There is nothing more now.",
+    },
+    event_stream.CURSOR: {"schema": STRING, "description": "Of a long poll: the next cursor."},
+}
+
+
 def _list_headers(operation: Operation, status: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if operation.takes_key and status == 201:
@@ -259,6 +270,8 @@ def _list_headers(operation: Operation, status: int) -> dict[str, Any]:
         found["Location"] = {"schema": STRING, "description": "The page, by a relative reference."}
     if operation.has_etag:
         found["ETag"] = {"schema": STRING, "description": f"Its version, for {versions.IF_MATCH}."}
+    if operation.is_stream:
+        found |= _STREAM_HEADERS
     if operation.has_csv:
         words = "Of CSV: where the next page is, as rel=next."
         found["Link"] = {"schema": STRING, "description": words}

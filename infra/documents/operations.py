@@ -14,6 +14,7 @@ from chalicelib.contracts.listing import CSV_COLUMNS, DEFAULT_LIMIT, MAX_LIMIT, 
 from chalicelib.domain.orders.listing import ListedStatus
 from chalicelib.domain.request_keys import MAX_EXTERNAL_ID
 from chalicelib.edge.rest import feed
+from chalicelib.edge.rest.event_stream import LONG_POLL
 from chalicelib.errors import WaybillError
 from infra.documents.shapes import (
     STRING,
@@ -22,6 +23,7 @@ from infra.documents.shapes import (
     choice,
     described,
     given_time,
+    only,
     text,
 )
 
@@ -52,6 +54,7 @@ class Operation(msgspec.Struct, frozen=True):
     needs_etag: bool = False
     has_csv: bool = False
     is_page: bool = False
+    is_stream: bool = False
 
 
 _MISSING: Errors = (errors.NotFound,)
@@ -258,6 +261,16 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/v1/me"): Operation({200: "ProfileShown"}),
     ("PUT", "/v1/me"): Operation({200: "ProfileShown"}, "Profile"),
     ("GET", "/health"): Operation({200: "Health"}),
+    ("GET", "/v1/me/events"): Operation(
+        {200: "StreamMessages", 204: None},
+        errors=(errors.NotKept,),
+        query={
+            "offset": described(STRING, "-1: the beginning; now; or a Stream-Next-Offset."),
+            "live": described(only(LONG_POLL), "Wait for what comes, 25 s at most."),
+            "cursor": described(STRING, "The Stream-Cursor of the answer before."),
+        },
+        is_stream=True,
+    ),
     # Money
     ("POST", "/v1/payments"): Operation({201: "Payment"}, "NewPayment", _PAYING, takes_key=True),
     ("POST", "/v1/payments/{payment_id}/webhook"): Operation(

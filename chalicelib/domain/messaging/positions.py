@@ -27,7 +27,7 @@ from chalicelib.errors import InvalidInput
 NOW = "now"  # the end of each log
 
 _MAX_PLACES = 64  # an owner's log, and those of their restaurants
-_MAX_LENGTH = 3000
+MAX_POSITION = 3000
 _SEPARATOR = "~"
 _PLACE = re.compile(r"([0-9A-Za-z_-]{1,32})\.([0-9]{1,20})", re.ASCII)
 _MAX_SEQ = 2**53 - 1
@@ -64,7 +64,7 @@ def encode_offset(place: Place) -> str:
 
 def parse_position(value: object, name: str = "from") -> tuple[Place, ...]:
     """Parse a position. Raises InvalidInput where it can't be one."""
-    if isinstance(value, str) and len(value) <= _MAX_LENGTH:
+    if isinstance(value, str) and len(value) <= MAX_POSITION:
         found = [_PLACE.fullmatch(part) for part in value.split(_SEPARATOR)]
         places = [Place(match[1], int(match[2])) for match in found if match]
         is_whole = len(places) == len(found) <= _MAX_PLACES

@@ -9,6 +9,7 @@ from chalicelib.contracts.food.socket import ANSWER_NAMES, COMMANDS_BY_STATUS
 from infra.documents.frames.said import (
     EMPTY,
     ERROR,
+    FROM,
     NOTHING,
     REFRESH_TOKEN,
     Said,
@@ -115,4 +116,4 @@ SOCKETIO_PACKETS: Mapping[str, Schema] = {
         "maxItems": 1,
     },
 }
-SOCKETIO_CONNECT = asked({}, {"token": {"type": "string"}})
+SOCKETIO_CONNECT = asked({}, {"token": {"type": "string"}, "from": FROM})

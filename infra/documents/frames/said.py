@@ -8,11 +8,14 @@ import msgspec
 
 from chalicelib import errors
 from chalicelib.contracts.base import MAX_TOKEN, Contract
+from chalicelib.contracts.renderer import GAP, RESUMED
+from chalicelib.domain.messaging.positions import MAX_POSITION
 from chalicelib.errors import WaybillError
 from infra.documents.shapes import (
     STRING,
     Schema,
     asked,
+    described,
     only,
     text,
     told,
@@ -28,7 +31,8 @@ ERROR = told({"message": STRING})
 class Said(msgspec.Struct, frozen=True):
     """What one contract says. `messages` are what clients send, `answers` the frame that answers
     each, where one does; `pushed` what events become; `own` whatever else we send. Each is the data
-    of its frame, which `wrap` puts into the contract's envelope."""
+    of its frame, which `wrap` puts into the contract's envelope. Where it `resumes`, a client may
+    connect with a position, and each frame of an event that is kept has its own then."""
 
     messages: Mapping[str, Schema]
     answers: Mapping[str, str]
@@ -36,14 +40,37 @@ class Said(msgspec.Struct, frozen=True):
     own: Mapping[str, Schema]
     wrap: Callable[[str, Schema], Schema]
     wrap_asked: Callable[[str, Schema], Schema]
+    resumes: bool = True
 
     def list_frames(self) -> dict[str, Schema]:
         """List the whole frames that we send, by their names."""
-        return {name: self.wrap(name, data) for name, data in {**self.pushed, **self.own}.items()}
+        own = {**self.own, **(RESUMPTIONS if self.resumes else {})}
+        pushed = {name: self.wrap(name, data) for name, data in self.pushed.items()}
+        return {
+            **{name: add_pos(one) if self.resumes else one for name, one in pushed.items()},
+            **{name: self.wrap(name, data) for name, data in own.items()},
+        }
 
     def list_messages(self) -> dict[str, Schema]:
         """List the whole frames that clients send, by their names."""
         return {name: self.wrap_asked(name, data) for name, data in self.messages.items()}
+
+
+_POS = described(STRING, "For who connected with a position: where they are with this frame.")
+# The answer to a position.
+RESUMPTIONS: Mapping[str, Schema] = {
+    RESUMED: told({"from": STRING, "to": STRING}),
+    GAP: told({"from": STRING, "oldest": STRING}),
+}
+FROM = text(MAX_POSITION, description="A position, or now: what came after it is told.")
+
+
+def add_pos(frame: Schema) -> Schema:
+    """Add `pos` to a frame of an event: beside its envelope's keys, or in one more argument."""
+    if frame["type"] == "array":
+        arguments = [*frame["prefixItems"], told({"pos": _POS})]
+        return {**frame, "prefixItems": arguments, "maxItems": len(arguments)}
+    return {**frame, "properties": {**frame["properties"], "pos": _POS}}
 
 
 def list_codes() -> list[str]:
