@@ -40,4 +40,3 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 
 schemathesis.hook(before_call)
 schemathesis.hook(after_call)
-schemathesis.serializer.alias("application/merge-patch+json", "application/json")
