@@ -13,7 +13,7 @@ from chalicelib.contracts.registry import build_contracts
 from chalicelib.settings import Settings
 from infra.documents.frames import SAID
 from infra.documents.frames.food import SOCKETIO_CONNECT, SOCKETIO_PACKETS
-from infra.documents.frames.said import Said, check_tables
+from infra.documents.frames.said import FROM, Said, check_tables
 from infra.documents.openapi import JSON, SCHEMAS
 from infra.documents.samples import find_sample
 from infra.documents.shapes import STRING, Schema, described, pick_schemas, told
@@ -29,6 +29,8 @@ beside this document, has REST.
 - **Frames may get more fields**, and there may be more frames: pass over what you do not know.
 - **A frame may come more than once**: what was told, and was not known to have arrived, is told
   again.
+- **A client may hold its own position**, by `from` (docs/resume.md): then each of a person's
+  devices is told all that came after its own, each kept event with its `pos`, or of a gap.
 - Frames are text; one has at most 64 KB where a client sends it, and 128 KB where it is sent one.
 """
 # What each contract is, and of which paths AsyncAPI has one.
@@ -146,7 +148,7 @@ def _describe_habits(contract: Contract) -> Iterable[str]:
 def _describe_query(name: str, contract: Contract) -> Schema:
     if contract.opens_by_link:
         return told({"token": described(STRING, "What the link ends in.")})
-    fields = {"token": described(STRING, "A token, where no header can be set.")}
+    fields = {"token": described(STRING, "A token, where no header can be set."), "from": FROM}
     if name == "socketio":
         return {
             **told({"EIO": {"type": "string", "const": "4"}}, fields),
@@ -243,6 +245,8 @@ def _list_causes(contract: Contract, said: Said, name: str) -> str:
 _OWN_WORDS = {
     "error": "What was sent can't be done; the socket stays open unless nobody has authenticated.",
     "heartbeat": "A sign of life, where HEARTBEAT_S asks for some; pass over it.",
+    "resumed": "All that came after the position `from` is told now; `to` is the end.",
+    "gap": "Some of what came after `from` is lost. What is kept, from `oldest` on, is told now.",
     "connection_established": "The first frame.",
     "connected": "The first frame: read the order again.",
     "initial_orders": "The second frame: what is offered now.",

@@ -179,7 +179,8 @@ EVENTS: Mapping[str, Schema] = {
 }
 _LOGGED: Fields = {"_id": STRING, "created_at": MOMENT}
 FEED_SCHEMAS: Mapping[str, Schema] = {
+    "EventMessages": listed(one_of(*EVENTS.values())),
     "LoggedEvent": one_of(
         *(_envelope(kind.name, kind.level, kind.source, _LOGGED) for kind in EVENT_KINDS.values()),
-    )
+    ),
 }

@@ -233,8 +233,10 @@ def _describe_success(operation: Operation, status: int, name: str | None) -> di
     words = _SUCCESSES[status]
     if status == 200 and 201 in operation.answers:
         words = "It was there already: nothing is created."
+    headers = _list_headers(operation, status)
+    shown_headers = {"headers": headers} if headers else {}
     if name is None:
-        return {"description": words}
+        return {"description": words, **shown_headers}
     media: dict[str, Any] = {"schema": ref(name)}
     if operation.shown:
         media["example"] = read_sample(operation.shown)
@@ -243,12 +245,14 @@ def _describe_success(operation: Operation, status: int, name: str | None) -> di
         **({"text/csv": {"schema": CSV}} if operation.has_csv else {}),
         **(PAGE if operation.is_page else {}),
     }
-    headers = _list_headers(operation, status)
-    return {"description": words, "content": content, **({"headers": headers} if headers else {})}
+    return {"description": words, "content": content, **shown_headers}
 
 
 def _list_headers(operation: Operation, status: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {
+        name: {"schema": schema, "description": schema.get("description", "")}
+        for name, schema in operation.headers.items()
+    }
     if operation.takes_key and status == 201:
         words = "`true` where the same request was answered before."
         found[responses.REPLAYED_HEADER] = {"schema": choice(["true"]), "description": words}

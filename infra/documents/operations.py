@@ -13,7 +13,7 @@ from chalicelib import errors
 from chalicelib.contracts.listing import CSV_COLUMNS, DEFAULT_LIMIT, MAX_LIMIT, MAX_PERSON_ID
 from chalicelib.domain.orders.listing import ListedStatus
 from chalicelib.domain.request_keys import MAX_EXTERNAL_ID
-from chalicelib.edge.rest import feed
+from chalicelib.edge.rest import event_stream, feed
 from chalicelib.errors import WaybillError
 from infra.documents.shapes import (
     STRING,
@@ -37,8 +37,8 @@ class Operation(msgspec.Struct, frozen=True):
     """One method of a path. `request` names the schema of its body. `answers` are the successes: a
     status with the name of its body's schema, None for no body. With `takes_key` an Idempotency-Key
     makes it safe to ask again. `query` are its parameters. `sample` is the file of an example of
-    the request, `shown` of the first answer, below tests/samples. `summary` is the view's first
-    sentence, where none is here."""
+    the request, `shown` of the first answer, below tests/samples. `headers` are those of each
+    success. `summary` is the view's first sentence, where none is here."""
 
     answers: Mapping[int, str | None]
     request: str | None = None
@@ -51,6 +51,7 @@ class Operation(msgspec.Struct, frozen=True):
     has_etag: bool = False
     needs_etag: bool = False
     has_csv: bool = False
+    headers: Fields = {}
     is_page: bool = False
 
 
@@ -253,6 +254,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     # People
     ("GET", "/v1/me"): Operation({200: "ProfileShown"}),
     ("PUT", "/v1/me"): Operation({200: "ProfileShown"}, "Profile"),
+    ("GET", "/v1/me/events"): Operation(
+        {200: "EventMessages", 204: None},
+        errors=(errors.NotKept,),
+        query={
+            "offset": described(STRING, "A Stream-Next-Offset or a `pos`; -1, the oldest; now."),
+            "live": described(choice([event_stream.LONG_POLL]), "Wait where there is nothing yet."),
+            "cursor": described(STRING, "The Stream-Cursor of the answer before."),
+        },
+        headers={
+            event_stream.NEXT_OFFSET: described(STRING, "Where to read on."),
+            event_stream.UP_TO_DATE: described(choice(["true"]), "There is no more at present."),
+            event_stream.CURSOR: described(STRING, "Of long polls: send it back as `cursor`."),
+        },
+    ),
     ("GET", "/health"): Operation({200: "Health"}),
     # Money
     ("POST", "/v1/payments"): Operation({201: "Payment"}, "NewPayment", _PAYING, takes_key=True),

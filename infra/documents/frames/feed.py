@@ -7,6 +7,7 @@ from chalicelib.contracts.feed.socket import MAX_EVENT_NAMES, MAX_NAME_LENGTH
 from infra.documents.feed_events import EVENTS
 from infra.documents.frames.said import (
     EMPTY,
+    FROM,
     NOTHING,
     TOKEN,
     Said,
@@ -36,7 +37,7 @@ FEED = Said(
     messages={
         "auth": asked(
             {"token": TOKEN, "user_id": {**text(128), "type": ["string", "integer"]}},
-            {"user_role": free_text(40)},
+            {"user_role": free_text(40), "from": FROM},
         ),
         "subscribe": asked(
             {"events": described(_NAMES, f"Types of event: {', '.join(_FEED_EVENTS)}.")}

@@ -12,7 +12,9 @@ from infra.documents.answers import (
 from infra.documents.frames.said import (
     EMPTY,
     ERROR,
+    FROM,
     NOTHING,
+    POSITION,
     REFRESH_TOKEN,
     Said,
     wrap_asked_event,
@@ -82,6 +84,12 @@ def _wrap_packet(name: str, data: Schema) -> Schema:
     return {"type": "array", "prefixItems": [only(name), data], "minItems": 2, "maxItems": 2}
 
 
+def _add_packet_position(packet: Schema) -> Schema:
+    """Describe an event packet with its position as a second argument."""
+    meta = told({"pos": POSITION})
+    return {**packet, "prefixItems": [*packet["prefixItems"], meta], "maxItems": 3}
+
+
 def _wrap_asked_packet(name: str, data: Schema) -> Schema:
     least = 2 if data.get("required") else 1
     return {"type": "array", "prefixItems": [only(name), data], "minItems": least}
@@ -94,6 +102,7 @@ SOCKETIO = Said(
     own={name: one for name, one in FOOD.own.items() if name != "pong"},
     wrap=_wrap_packet,
     wrap_asked=_wrap_asked_packet,
+    add_position=_add_packet_position,
 )
 # Packets that are no events, by their digits: what they carry.
 SOCKETIO_PACKETS: Mapping[str, Schema] = {
@@ -115,4 +124,4 @@ SOCKETIO_PACKETS: Mapping[str, Schema] = {
         "maxItems": 1,
     },
 }
-SOCKETIO_CONNECT = asked({}, {"token": {"type": "string"}})
+SOCKETIO_CONNECT = asked({}, {"token": {"type": "string"}, "from": FROM})

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from chalicelib.contracts.base import MAX_TOKEN, Contract
+from chalicelib.contracts.renderer import GAP, RESUMED
 from infra.documents.shapes import (
     STRING,
     Schema,
     asked,
+    described,
     only,
     text,
     told,
@@ -21,12 +23,25 @@ EMPTY = told({})
 TOKEN = text(MAX_TOKEN)
 REFRESH_TOKEN = asked({"token": TOKEN})
 ERROR = told({"message": STRING})
+POSITION = described(STRING, "A position, for `from`; only for those who have sent one.")
+FROM = described(STRING, "A position, or `now`: what comes after it is told, with positions.")
+# What comes after a position, or is missing of it.
+RESUMPTION: Mapping[str, Schema] = {
+    RESUMED: told({"from": STRING, "to": STRING}),
+    GAP: told({"from": STRING, "oldest": STRING}),
+}
+
+
+def add_position(frame: Schema) -> Schema:
+    """Describe an event's frame with its position beside the keys of the envelope."""
+    return {**frame, "properties": {**frame["properties"], "pos": POSITION}}
 
 
 class Said(msgspec.Struct, frozen=True):
     """What one contract says. `messages` are what clients send, `answers` the frame that answers
     each, where one does; `pushed` what events become; `own` whatever else we send. Each is the data
-    of its frame, which `wrap` puts into the contract's envelope."""
+    of its frame, which `wrap` puts into the contract's envelope. `add_position` describes a frame
+    of an event that is kept; None where none is."""
 
     messages: Mapping[str, Schema]
     answers: Mapping[str, str]
@@ -34,10 +49,16 @@ class Said(msgspec.Struct, frozen=True):
     own: Mapping[str, Schema]
     wrap: Callable[[str, Schema], Schema]
     wrap_asked: Callable[[str, Schema], Schema]
+    add_position: Callable[[Schema], Schema] | None = add_position
 
     def list_frames(self) -> dict[str, Schema]:
         """List the whole frames that we send, by their names."""
-        return {name: self.wrap(name, data) for name, data in {**self.pushed, **self.own}.items()}
+        add = self.add_position
+        own = {**self.own, **(RESUMPTION if add else {})}
+        pushed = {name: self.wrap(name, data) for name, data in self.pushed.items()}
+        if add:
+            pushed = {name: add(frame) for name, frame in pushed.items()}
+        return {**pushed, **{name: self.wrap(name, data) for name, data in own.items()}}
 
     def list_messages(self) -> dict[str, Schema]:
         """List the whole frames that clients send, by their names."""

@@ -21,4 +21,5 @@ TRACK = Said(
     },
     wrap=wrap_type,
     wrap_asked=wrap_type,
+    add_position=None,
 )
