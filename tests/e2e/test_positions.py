@@ -13,7 +13,7 @@ from uuid import uuid4
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from tests.e2e.conftest import FIRST_NUMBER, Stack, wait_for
+from tests.e2e.conftest import ADMITTED_WITHIN_S, FIRST_NUMBER, Stack, wait_for
 from tests.e2e.test_feed import rest
 
 ORDERS = 8
@@ -100,7 +100,7 @@ def test_each_device_hears_all_of_it_however_often_its_link_is_cut(stack: Stack)
     ]
     for device in devices:
         device.start()
-    wait_for(lambda: all(device.answers for device in devices))
+    wait_for(lambda: all(device.answers for device in devices), ADMITTED_WITHIN_S)
     order = {
         "pickup_address": "1 Depot Road",
         "pickup_lat": place["lat"],
@@ -114,7 +114,9 @@ def test_each_device_hears_all_of_it_however_often_its_link_is_cut(stack: Stack)
         for step in STEPS:
             rest(stack, "POST", f"/v1/courier/orders/{step}", his, {"order_id": id_})
     whole, one, other, feed, cut_feed = devices
-    wait_for(lambda: len(whole.heard) == ORDERS * 5 and len(feed.heard) == ORDERS * 3)
+    wait_for(
+        lambda: len(whole.heard) == ORDERS * 5 and len(feed.heard) == ORDERS * 3, ADMITTED_WITHIN_S
+    )
     wait_for(lambda: one.heard == other.heard == whole.heard and cut_feed.heard == feed.heard)
     for device in devices:
         device.done.set()

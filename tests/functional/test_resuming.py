@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain import events
+from chalicelib.domain.events import Entry, Event, Outbox
 from chalicelib.errors import PostFailed
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import MailboxTable
 from tests.faults import Crash, CrashingProxy
 from tests.functional.conftest import MakeWorld
-from tests.functional.devices import PARTIES, Customer, Device, Driver, Party, Tablet
+from tests.functional.devices import PARTIES, Customer, Device, Driver, Party, Reader, Tablet
+from tests.functional.feeds import an_auth
 from tests.functional.test_joining import greet_of
 from tests.functional.world import Socket, World
 
@@ -233,3 +236,31 @@ def test_a_device_that_falls_far_behind_is_closed_and_comes_back(world: World) -
     back = party.connect(device.answer.data["to"])
     assert back.answer.name == "resumed"
     assert len(back.told) > 3
+
+
+def test_more_than_a_mailbox_delivers_at_once_is_told_to_the_last(world: World) -> None:
+    """Nothing is passed over, as it is for those who hold no position."""
+    party = Reader(world)
+    cara = party.someone
+    position = party.connect("now").answer.data["to"]
+    mailboxes = vars(world.waybill.welcome)["_mailboxes"]
+    now = world.clock.now
+    for version in range(1, 13):
+        facts = tuple(
+            Event(
+                events.WEBHOOK_DISABLED,
+                cara.id,
+                "x#1",
+                version,
+                n,
+                now,
+                data={"endpoint_id": f"{version}.{n}", "reason": "test"},
+            )
+            for n in range(100)
+        )
+        mailboxes.deliver_outbox(cara.id, Outbox("x#1", None, (Entry(version, now, facts),)))
+    device = Device(world.connect(None, "feed"))
+    device.socket.say(an_auth(cara, **{"from": position}))
+    device.socket.say({"type": "subscribe", "events": ["webhook_disabled"]})
+    ids = [frame.data["endpoint_id"] for frame in device.told]
+    assert ids == [f"{version}.{n}" for version in range(1, 13) for n in range(100)]

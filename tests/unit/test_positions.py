@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import count
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -227,3 +229,80 @@ def test_no_place_that_is_missing_is_passed_over(missing: list[int]) -> None:
     runs = list(split_runs([event for event in log.box.tail if event.seq < END]))
     assert sum(map(len, runs)) == len({e.seq for run in runs for e in run})
     assert all(run[-1].seq - run[0].seq == len(run) - 1 for run in runs)
+
+
+class Holders:
+    """Holders of a mailbox's lease, one after the other, and the devices that come and go."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.box = a_mailbox(end=random.randrange(5))
+        self.stored_end = self.box.last_seq
+        self.numbers = count()
+        self.starts: dict[Subscriber, int] = {}
+        self.heard: dict[Subscriber, set[int]] = {}
+
+    def arrive(self) -> None:
+        """A device subscribes, having been told up to somewhere in what is stored."""
+        device = a_subscriber(f"device-{next(self.numbers)}.")
+        self.starts[device] = self.random.randint(0, self.stored_end)
+        self.heard[device] = set()
+        there = MailboxSubscriber(device, AT + timedelta(hours=1))
+        arrival = f'arrival#{device.connection_id}@{{"+":{self.starts[device]}}}'
+        subscribers, pending = (*self.box.subscribers, there), (*self.box.pending, arrival)
+        self.box = replace(self.box, subscribers=subscribers, pending=pending)
+
+    def hold(self) -> None:
+        """Apply what is pending, append, deliver, as far as it goes, and let go."""
+        applied = set()
+        for _ in range(self.random.randint(1, 3)):
+            for arrival in [one for one in self.box.pending if one not in applied]:
+                name = arrival.removeprefix("arrival#").partition("@")[0]
+                applied.add(arrival)
+                device = self.box.find_subscriber(name)
+                assert device
+                self.box = self.box.admit_subscriber(device, {POSITIONED: self.starts[device]}, AT)
+            for _ in range(self.random.randrange(4)):
+                self.box = self.box.append_event(an_event(0))
+            if self.random.random() < 0.8:
+                self.deliver(self.random.random() < 0.3)
+            if self.random.random() < 0.3:
+                self.arrive()
+        left = tuple(one for one in self.box.pending if one not in applied)
+        self.box = replace(self.box, pending=left)
+        self.stored_end = self.box.last_seq
+
+    def deliver(self, is_flaky: bool) -> None:
+        """Post to each device that is behind, as EventPoster does."""
+        results = []
+        for device in [one for one in self.box.list_subscribers(AT) if self.box.is_behind(one)]:
+            cursor, end = self.box.get_lowest_cursor(device), self.box.last_seq
+            to = self.random.randint(cursor, end) if is_flaky else end
+            self.heard[device] |= set(range(cursor + 1, to + 1))
+            failed = to < end and self.random.random() < 0.5
+            results.append(DeliveryResult(device, to, failed=failed))
+        self.box = self.box.apply_results(results, AT)
+
+
+@pytest.mark.parametrize("seed", range(0, 300, 3))
+def test_no_device_misses_a_place_whatever_others_do(seed: int) -> None:
+    holders = Holders(Random(seed))
+    for _ in range(12):
+        if holders.random.random() < 0.4:
+            holders.arrive()
+        if holders.random.random() < 0.1 and holders.box.subscribers:
+            gone = holders.random.choice(holders.box.subscribers)
+            if not any(gone.subscriber.connection_id in one for one in holders.box.pending):
+                rest = tuple(one for one in holders.box.subscribers if one != gone)
+                holders.box = replace(holders.box, subscribers=rest)
+                holders.starts.pop(gone.subscriber)
+        holders.hold()
+    holders.hold()
+    holders.deliver(False)
+    for device, start in holders.starts.items():
+        missed = set(range(start + 1, holders.box.last_seq + 1)) - holders.heard[device]
+        if holders.box.find_subscriber(device.connection_id) and not any(
+            device.connection_id in one for one in holders.box.pending
+        ):
+            assert not missed
+            assert min(holders.heard[device], default=start + 1) > start

@@ -303,7 +303,12 @@ class Mailbox(msgspec.Struct, frozen=True):
                 key: max(self.get_cursor(subscriber, key), result.cursor)
                 for key in get_cursor_keys(subscriber)
             }
-            is_behind = any(seq < moved.get_shared_cursor(key) for key, seq in cursors.items())
+            # One whose client holds its position has a lag until it has heard all there is: without
+            # one it must not be behind, as a newcomer may move the shared cursor (see above).
+            end = self.last_seq if subscriber.is_positioned else 0
+            is_behind = any(
+                seq < max(end, moved.get_shared_cursor(key)) for key, seq in cursors.items()
+            )
             if is_behind or result.failed:
                 lags[id_] = make_lag(result, cursors, self.lags.get(id_), now)
             else:
