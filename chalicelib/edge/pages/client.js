@@ -1,0 +1,336 @@
+// src/frames.ts
+var FEED_EVENTS = [
+  "bonus_earned"
+];
+
+// src/waybill.ts
+var WaybillError = class extends Error {
+  constructor(status, code, message, details) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+  status;
+  code;
+  details;
+};
+var PATHS = {
+  feed: "/api/websocket/ws",
+  courier: "/api/v1/ws/courier",
+  customer: "/api/v1/ws/customer",
+  rides: "/api/v1/ws/rides",
+  food: "/orders",
+  drivers: "/ws/driver/orders/"
+};
+var CUSTOMERS = ["customer", "rider", "user"];
+var REMEMBERED = 1e3;
+var ATTEMPTS = 8;
+var SILENT = ["heartbeat", "heartbeat_ack", "pong", "ping_response", "subscription_updated"];
+var Waybill = class {
+  #options;
+  #handlers = /* @__PURE__ */ new Map();
+  #seen = /* @__PURE__ */ new Set();
+  #position;
+  #gap = "";
+  #socket;
+  #isOpen = false;
+  #isClosed = true;
+  #run = 0;
+  // attempts to connect, ever: what an older one brings is not wanted
+  #attempts = 0;
+  // since something was heard
+  #askedAt = 0;
+  // when the last sign of life was asked for
+  #isAsked = false;
+  // and whether nothing came since
+  #retry;
+  #ticks;
+  #waiting = [];
+  constructor(options) {
+    this.#options = {
+      contract: "feed",
+      events: FEED_EVENTS,
+      heartbeat: 3e4,
+      timeout: 1e4,
+      delay: 1e3,
+      maxDelay: 3e4,
+      WebSocket: globalThis.WebSocket,
+      ...options
+    };
+    if (!this.#options.WebSocket) throw new Error("There is no WebSocket here: bring one.");
+    this.connect();
+  }
+  /** After which event the next connection begins. */
+  get position() {
+    return this.#position;
+  }
+  on(type, handler) {
+    if (!this.#handlers.has(type)) this.#handlers.set(type, /* @__PURE__ */ new Set());
+    this.#handlers.get(type).add(handler);
+    return () => this.#handlers.get(type).delete(handler);
+  }
+  /** Send a message of the contract's, once there is a connection: resolves when it is on its way. */
+  send(message) {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(new Error("closed"));
+      this.#waiting.push({ text: JSON.stringify(message), resolve, reject });
+      this.#flush();
+    });
+  }
+  /** Create an order, a payment…: POST under one key, again and again until it is answered. */
+  create(path, body, key = makeKey()) {
+    return this.#call(path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json", "Idempotency-Key": key }
+    });
+  }
+  /** Read something by REST. */
+  get(path) {
+    return this.#call(path, {});
+  }
+  /** Connect again after `close()`; waiting to connect, do it now. */
+  connect() {
+    if (this.#isClosed) {
+      this.#isClosed = false;
+      this.#watch("addEventListener");
+      this.#open();
+    } else this.#wake();
+  }
+  close() {
+    this.#isClosed = true;
+    this.#watch("removeEventListener");
+    this.#drop();
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error("closed"));
+    this.#say("closed");
+  }
+  // Timers sleep with the page: what wakes it has a look at once.
+  #watch(method) {
+    const page = globalThis;
+    for (const name of ["online", "pageshow"]) page[method]?.(name, this.#wake);
+    page.document?.[method]("visibilitychange", this.#wake);
+  }
+  #wake = () => {
+    if (this.#retry) {
+      this.#attempts = 0;
+      this.#open();
+    } else if (this.#isOpen && !this.#isAsked) this.#ping();
+    else this.#look();
+  };
+  #open() {
+    clearTimeout(this.#retry);
+    this.#retry = 0;
+    const run = ++this.#run;
+    const { token, position } = this.#options;
+    const failed = (error) => {
+      if (run == this.#run) this.#lost(error);
+    };
+    const opened = ([credential, from]) => {
+      if (run != this.#run) return;
+      try {
+        this.#dial(credential, this.#position ??= from);
+      } catch (error) {
+        failed(error);
+      }
+    };
+    this.#say("connecting");
+    if (run != this.#run) return;
+    try {
+      const both = [
+        typeof token == "function" ? token() : token,
+        this.#position ?? (typeof position == "function" ? position() : position)
+      ];
+      if (both.some((one) => one?.then)) Promise.all(both).then(opened, failed);
+      else opened(both);
+    } catch (error) {
+      failed(error);
+    }
+  }
+  #dial(token, from) {
+    const { url, contract, WebSocket, userId, userRole, timeout, heartbeat } = this.#options;
+    const place = new URL(url);
+    const claims = readClaims(token);
+    const isFeed = contract == "feed";
+    place.protocol = place.protocol.replace("http", "ws");
+    if (place.pathname == "/") {
+      const role = String(claims.role ?? claims.user_role ?? claims.user_type).toLowerCase();
+      const isCustomer = contract == "courier" && CUSTOMERS.includes(role);
+      place.pathname = PATHS[isCustomer ? "customer" : contract];
+    }
+    if (!isFeed) {
+      place.searchParams.set("token", token);
+      if (from) place.searchParams.set("from", from);
+    }
+    const socket = this.#socket = new WebSocket(place.href);
+    this.#ask();
+    this.#ticks = setInterval(() => this.#look(), Math.min(timeout, heartbeat) / 2);
+    socket.onopen = () => {
+      if (socket != this.#socket) return;
+      if (!isFeed) return this.#opened();
+      this.#post({
+        type: "auth",
+        token,
+        user_id: userId ?? claims.sub ?? claims.user_id,
+        user_role: userRole,
+        from: from ?? void 0
+      });
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket == this.#socket) this.#hear(data);
+    };
+    socket.onclose = socket.onerror = (event) => {
+      if (socket == this.#socket) this.#lost(event);
+    };
+  }
+  #opened(frame) {
+    this.#isOpen = true;
+    this.#isAsked = false;
+    this.#say("open", frame);
+    this.#flush();
+  }
+  #hear(text) {
+    this.#isAsked = false;
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+    }
+    if (!frame) return;
+    const type = String(frame.event_type ?? frame.event ?? frame.type);
+    const data = frame.data ?? frame;
+    if (type != "error") this.#attempts = 0;
+    if (type == "authenticated") {
+      const events = [...this.#options.events];
+      if (events.length) this.#post({ type: "subscribe", events });
+      this.#opened(frame);
+    } else if (type == "resumed") {
+      this.#move(data.from);
+    } else if (type == "gap") {
+      const gap = data.from + " " + data.oldest;
+      if (gap != this.#gap) this.#guard(this.#options.onGap, data);
+      this.#gap = gap;
+    } else if (!SILENT.includes(type)) {
+      const id = frame.event_type ? frame.event_id : frame.pos && text;
+      if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
+    }
+  }
+  #isRepeated(id) {
+    if (!id) return false;
+    if (this.#seen.has(id)) return true;
+    this.#seen.add(id);
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value);
+    return false;
+  }
+  #handOn(type, data, frame) {
+    const event = { ...frame, type, data };
+    this.#emit(type, event);
+    this.#emit("*", event);
+    if (frame.pos) this.#move(frame.pos);
+  }
+  #move(position) {
+    if (position == this.#position) return;
+    this.#position = position;
+    this.#guard(this.#options.onPosition, position);
+  }
+  // By timestamps: timers are throttled in pages that nobody looks at, and stop in sleep.
+  #look() {
+    const { timeout, heartbeat } = this.#options;
+    const passed = Math.abs(Date.now() - this.#askedAt);
+    if (this.#isAsked) {
+      if (passed >= timeout) this.#lost();
+    } else if (this.#isOpen && passed >= heartbeat) this.#ping();
+  }
+  #ping() {
+    const { contract } = this.#options;
+    this.#ask();
+    this.#post(
+      contract == "feed" ? { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() } : { [contract == "drivers" ? "type" : "event"]: "ping" }
+    );
+  }
+  #ask() {
+    this.#askedAt = Date.now();
+    this.#isAsked = true;
+  }
+  #drop() {
+    this.#run++;
+    clearTimeout(this.#retry);
+    clearInterval(this.#ticks);
+    this.#retry = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#isOpen = this.#isAsked = false;
+    try {
+      socket?.close();
+    } catch {
+    }
+  }
+  // Full jitter: thousands that were cut at once don't come back at once. It never gives up.
+  #lost(error) {
+    this.#drop();
+    const { delay, maxDelay } = this.#options;
+    const pause = Math.random() * Math.min(maxDelay, delay * 2 ** this.#attempts++);
+    this.#retry = setTimeout(() => this.#open(), pause);
+    this.#say("waiting", error);
+  }
+  #flush() {
+    while (this.#isOpen && this.#waiting.length) {
+      const { text, resolve } = this.#waiting.shift();
+      this.#socket.send(text);
+      resolve();
+    }
+  }
+  #post(message) {
+    if (this.#socket?.readyState == 1) this.#socket.send(JSON.stringify(message));
+  }
+  #say(state, detail) {
+    this.#guard((it) => this.#options.onState?.(it, detail), state);
+  }
+  #emit(type, event) {
+    for (const handler of [...this.#handlers.get(type) ?? []]) this.#guard(handler, event);
+  }
+  // A handler that fails must stop neither the others nor the connection.
+  #guard(handler, told) {
+    try {
+      handler?.(told);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+  async #call(path, request) {
+    const { api, url, token, delay, maxDelay } = this.#options;
+    const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
+    for (let attempt = 1; ; attempt++) {
+      const credential = await (typeof token == "function" ? token() : token);
+      const headers = { ...request.headers, Authorization: "Bearer " + credential };
+      try {
+        const signal = AbortSignal.timeout(3e4);
+        const answer = await fetch(place, { ...request, headers, signal });
+        const said = await answer.json();
+        if (answer.ok) return said;
+        throw new WaybillError(answer.status, said.error, said.message, said.details);
+      } catch (error) {
+        const status = error instanceof WaybillError ? error.status : 500;
+        if (status < 500 && status != 429 || attempt == ATTEMPTS) throw error;
+      }
+      const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+};
+function makeKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+function readClaims(token) {
+  try {
+    const text = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+  } catch {
+    return {};
+  }
+}
+export {
+  Waybill,
+  WaybillError
+};

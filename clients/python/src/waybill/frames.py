@@ -1,0 +1,3 @@
+"""What each contract's server says."""
+
+FEED_EVENTS: tuple[str, ...] = ("bonus_earned",)

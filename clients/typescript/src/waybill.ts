@@ -1,0 +1,423 @@
+// A client of Waybill's sockets: it connects, stays connected and hands on every event once.
+//
+//   const waybill = new Waybill({ url, token: () => fetchToken(), contract: "feed" });
+//   waybill.on("order_created", (event) => console.log(event.data));
+
+import { FEED_EVENTS, type Frames } from "./frames.js";
+
+export type { Frames };
+export type Contract = keyof Frames;
+type Maybe<T> = T | null | undefined;
+type Later<T> = T | PromiseLike<T>;
+
+/** One frame, as it came, with what is the same in all contracts beside it. */
+export type WaybillEvent<Data = unknown> = Record<string, any> & {
+  type: string;
+  data: Data;
+  /** Where it stands in the log. Only where a `position` is used, and only what is kept has one. */
+  pos?: string;
+};
+
+/** What is missing: what came after `from` and before `oldest` is gone. Read the state anew. */
+export interface Gap {
+  from: string;
+  oldest: string;
+}
+
+export type State = "connecting" | "open" | "waiting" | "closed";
+
+export interface WaybillOptions<C extends Contract = "feed"> {
+  /** Where Waybill is: `https://host`, or the whole URL of a socket. */
+  url: string | URL;
+  /** A token, or what gets one: it is asked at each connection, and at each call. */
+  token: string | (() => Later<string>);
+  contract?: C;
+  /** After which event to begin: what `onPosition` gave, `"now"`, or what gets it. Without it the
+   *  server keeps one place for all devices of a person. */
+  position?: Maybe<string> | (() => Later<Maybe<string>>);
+  /** Store it, for the next start. The handlers of its event have returned. */
+  onPosition?: (position: string) => void;
+  onGap?: (gap: Gap) => void;
+  /** What the connection is doing; with `waiting` why, where it is known. */
+  onState?: (state: State, detail?: unknown) => void;
+  /** The feed's types of event to subscribe to: all, unless said otherwise. */
+  events?: Iterable<string>;
+  /** The feed says who is there. Taken from the token, unless said otherwise. */
+  userId?: string | number;
+  userRole?: string;
+  /** Where REST is, if not at the socket's host. */
+  api?: string | URL;
+  /** All in ms: of signs of life, how long one may take, the first pause's limit and the last's. */
+  heartbeat?: number;
+  timeout?: number;
+  delay?: number;
+  maxDelay?: number;
+  /** Where there is none, as in Node before 22: that of npm's `ws`. */
+  WebSocket?: new (url: any) => any;
+}
+
+/** What a REST call was refused with: {error, message, details?}. */
+export class WaybillError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details?: Record<string, unknown>,
+  ) {
+    super(message);
+  }
+}
+
+const PATHS = {
+  feed: "/api/websocket/ws",
+  courier: "/api/v1/ws/courier",
+  customer: "/api/v1/ws/customer",
+  rides: "/api/v1/ws/rides",
+  food: "/orders",
+  drivers: "/ws/driver/orders/",
+};
+const CUSTOMERS = ["customer", "rider", "user"]; // the words for one in a token
+const REMEMBERED = 1000; // events that were handed on
+const ATTEMPTS = 8; // of a REST call
+// Frames that keep the connection going, and say nothing to the application.
+const SILENT = ["heartbeat", "heartbeat_ack", "pong", "ping_response", "subscription_updated"];
+
+export class Waybill<C extends Contract = "feed"> {
+  #options;
+  #handlers = new Map<string, Set<(event: any) => void>>();
+  #seen = new Set<string>();
+  #position: Maybe<string>;
+  #gap = "";
+  #socket: any;
+  #isOpen = false;
+  #isClosed = true;
+  #run = 0; // attempts to connect, ever: what an older one brings is not wanted
+  #attempts = 0; // since something was heard
+  #askedAt = 0; // when the last sign of life was asked for
+  #isAsked = false; // and whether nothing came since
+  #retry: any;
+  #ticks: any;
+  #waiting: { text: string; resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  constructor(options: WaybillOptions<C>) {
+    this.#options = {
+      contract: "feed",
+      events: FEED_EVENTS,
+      heartbeat: 30000,
+      timeout: 10000,
+      delay: 1000,
+      maxDelay: 30000,
+      WebSocket: (globalThis as any).WebSocket,
+      ...options,
+    };
+    if (!this.#options.WebSocket) throw new Error("There is no WebSocket here: bring one.");
+    this.connect();
+  }
+
+  /** After which event the next connection begins. */
+  get position(): Maybe<string> {
+    return this.#position;
+  }
+
+  /** Hear events of one type, or of all: "*". Returns what takes the handler away again. */
+  on<T extends keyof Frames[C] & string>(
+    type: T,
+    handler: (event: WaybillEvent<Frames[C][T]>) => void,
+  ): () => void;
+  on(type: string, handler: (event: WaybillEvent<any>) => void): () => void;
+  on(type: string, handler: (event: any) => void): () => void {
+    if (!this.#handlers.has(type)) this.#handlers.set(type, new Set());
+    this.#handlers.get(type)!.add(handler);
+    return () => this.#handlers.get(type)!.delete(handler);
+  }
+
+  /** Send a message of the contract's, once there is a connection: resolves when it is on its way. */
+  send(message: object): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(new Error("closed"));
+      this.#waiting.push({ text: JSON.stringify(message), resolve, reject });
+      this.#flush();
+    });
+  }
+
+  /** Create an order, a payment…: POST under one key, again and again until it is answered. */
+  create<T = any>(path: string, body: object, key = makeKey()): Promise<T> {
+    return this.#call(path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+    });
+  }
+
+  /** Read something by REST. */
+  get<T = any>(path: string): Promise<T> {
+    return this.#call(path, {});
+  }
+
+  /** Connect again after `close()`; waiting to connect, do it now. */
+  connect(): void {
+    if (this.#isClosed) {
+      this.#isClosed = false;
+      this.#watch("addEventListener");
+      this.#open();
+    } else this.#wake();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#watch("removeEventListener");
+    this.#drop();
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error("closed"));
+    this.#say("closed");
+  }
+
+  // Timers sleep with the page: what wakes it has a look at once.
+  #watch(method: "addEventListener" | "removeEventListener") {
+    const page = globalThis as any;
+    for (const name of ["online", "pageshow"]) page[method]?.(name, this.#wake);
+    page.document?.[method]("visibilitychange", this.#wake);
+  }
+
+  #wake = () => {
+    if (this.#retry) {
+      this.#attempts = 0;
+      this.#open();
+    } else if (this.#isOpen && !this.#isAsked) this.#ping();
+    else this.#look();
+  };
+
+  #open() {
+    clearTimeout(this.#retry);
+    this.#retry = 0;
+    const run = ++this.#run;
+    const { token, position } = this.#options;
+    const failed = (error: unknown) => {
+      if (run == this.#run) this.#lost(error);
+    };
+    const opened = ([credential, from]: [string, Maybe<string>]) => {
+      if (run != this.#run) return;
+      try {
+        this.#dial(credential, (this.#position ??= from));
+      } catch (error) {
+        failed(error);
+      }
+    };
+    this.#say("connecting");
+    if (run != this.#run) return;
+    try {
+      const both = [
+        typeof token == "function" ? token() : token,
+        this.#position ?? (typeof position == "function" ? position() : position),
+      ] as any;
+      // At once where nothing has to be waited for.
+      if (both.some((one: any) => one?.then)) Promise.all(both).then(opened as any, failed);
+      else opened(both);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #dial(token: string, from: Maybe<string>) {
+    const { url, contract, WebSocket, userId, userRole, timeout, heartbeat } = this.#options;
+    const place = new URL(url);
+    const claims = readClaims(token);
+    const isFeed = contract == "feed";
+    place.protocol = place.protocol.replace("http", "ws");
+    if (place.pathname == "/") {
+      const role = String(claims.role ?? claims.user_role ?? claims.user_type).toLowerCase();
+      const isCustomer = contract == "courier" && CUSTOMERS.includes(role);
+      place.pathname = PATHS[isCustomer ? "customer" : (contract as keyof typeof PATHS)];
+    }
+    if (!isFeed) {
+      place.searchParams.set("token", token);
+      if (from) place.searchParams.set("from", from);
+    }
+    const socket = (this.#socket = new WebSocket!(place.href));
+    this.#ask();
+    this.#ticks = setInterval(() => this.#look(), Math.min(timeout, heartbeat) / 2);
+    socket.onopen = () => {
+      if (socket != this.#socket) return;
+      if (!isFeed) return this.#opened();
+      this.#post({
+        type: "auth",
+        token,
+        user_id: userId ?? claims.sub ?? claims.user_id,
+        user_role: userRole,
+        from: from ?? undefined,
+      });
+    };
+    socket.onmessage = ({ data }: { data: string }) => {
+      if (socket == this.#socket) this.#hear(data);
+    };
+    socket.onclose = socket.onerror = (event: unknown) => {
+      if (socket == this.#socket) this.#lost(event);
+    };
+  }
+
+  #opened(frame?: unknown) {
+    this.#isOpen = true;
+    this.#isAsked = false;
+    this.#say("open", frame);
+    this.#flush();
+  }
+
+  #hear(text: string) {
+    this.#isAsked = false;
+    let frame: any;
+    try {
+      frame = JSON.parse(text);
+    } catch {}
+    if (!frame) return;
+    const type = String(frame.event_type ?? frame.event ?? frame.type);
+    const data = frame.data ?? frame;
+    if (type != "error") this.#attempts = 0;
+    if (type == "authenticated") {
+      const events = [...this.#options.events!];
+      if (events.length) this.#post({ type: "subscribe", events });
+      this.#opened(frame);
+    } else if (type == "resumed") {
+      this.#move(data.from);
+    } else if (type == "gap") {
+      // The same one again says nothing new: it is told until an event has come after it.
+      const gap = data.from + " " + data.oldest;
+      if (gap != this.#gap) this.#guard(this.#options.onGap, data);
+      this.#gap = gap;
+    } else if (!SILENT.includes(type)) {
+      // What is told again is so with its id or, where it has none, word for word.
+      const id = frame.event_type ? frame.event_id : frame.pos && text;
+      if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
+    }
+  }
+
+  #isRepeated(id: Maybe<string>): boolean {
+    if (!id) return false;
+    if (this.#seen.has(id)) return true;
+    this.#seen.add(id);
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value!);
+    return false;
+  }
+
+  #handOn(type: string, data: unknown, frame: any) {
+    const event = { ...frame, type, data };
+    this.#emit(type, event);
+    this.#emit("*", event);
+    if (frame.pos) this.#move(frame.pos);
+  }
+
+  #move(position: string) {
+    if (position == this.#position) return;
+    this.#position = position;
+    this.#guard(this.#options.onPosition, position);
+  }
+
+  // By timestamps: timers are throttled in pages that nobody looks at, and stop in sleep.
+  #look() {
+    const { timeout, heartbeat } = this.#options;
+    const passed = Math.abs(Date.now() - this.#askedAt);
+    if (this.#isAsked) {
+      if (passed >= timeout) this.#lost();
+    } else if (this.#isOpen && passed >= heartbeat) this.#ping();
+  }
+
+  #ping() {
+    const { contract } = this.#options;
+    this.#ask();
+    this.#post(
+      contract == "feed"
+        ? { type: "heartbeat", timestamp: new Date().toISOString() }
+        : { [contract == "drivers" ? "type" : "event"]: "ping" },
+    );
+  }
+
+  #ask() {
+    this.#askedAt = Date.now();
+    this.#isAsked = true;
+  }
+
+  #drop() {
+    this.#run++;
+    clearTimeout(this.#retry);
+    clearInterval(this.#ticks);
+    this.#retry = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#isOpen = this.#isAsked = false;
+    try {
+      socket?.close();
+    } catch {} // it is as good as closed
+  }
+
+  // Full jitter: thousands that were cut at once don't come back at once. It never gives up.
+  #lost(error?: unknown) {
+    this.#drop();
+    const { delay, maxDelay } = this.#options;
+    const pause = Math.random() * Math.min(maxDelay, delay * 2 ** this.#attempts++);
+    this.#retry = setTimeout(() => this.#open(), pause);
+    this.#say("waiting", error);
+  }
+
+  #flush() {
+    while (this.#isOpen && this.#waiting.length) {
+      const { text, resolve } = this.#waiting.shift()!;
+      this.#socket.send(text);
+      resolve();
+    }
+  }
+
+  #post(message: object) {
+    if (this.#socket?.readyState == 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  #say(state: State, detail?: unknown) {
+    this.#guard((it) => this.#options.onState?.(it, detail), state);
+  }
+
+  #emit(type: string, event: unknown) {
+    for (const handler of [...(this.#handlers.get(type) ?? [])]) this.#guard(handler, event);
+  }
+
+  // A handler that fails must stop neither the others nor the connection.
+  #guard<T>(handler: Maybe<(told: T) => void>, told: T) {
+    try {
+      handler?.(told);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
+  async #call(path: string, request: RequestInit): Promise<any> {
+    const { api, url, token, delay, maxDelay } = this.#options;
+    const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
+    for (let attempt = 1; ; attempt++) {
+      const credential = await (typeof token == "function" ? token() : token);
+      const headers = { ...request.headers, Authorization: "Bearer " + credential };
+      try {
+        const signal = AbortSignal.timeout(30000);
+        const answer = await fetch(place, { ...request, headers, signal });
+        const said = await answer.json();
+        if (answer.ok) return said;
+        throw new WaybillError(answer.status, said.error, said.message, said.details);
+      } catch (error) {
+        // No answer, or one that says "later": the key has what was done not be done again.
+        const status = error instanceof WaybillError ? error.status : 500;
+        if ((status < 500 && status != 429) || attempt == ATTEMPTS) throw error;
+      }
+      const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}
+
+function makeKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function readClaims(token: string): Record<string, any> {
+  try {
+    const text = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+  } catch {
+    return {}; // the server will say what is wrong with it
+  }
+}

@@ -1,0 +1,1 @@
+"""Both clients, over one scripted bad network."""
