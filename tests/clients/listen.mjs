@@ -12,28 +12,20 @@ const times = {
   maxDelay: max_delay_s && max_delay_s * 1000,
 };
 let count = 0;
-let until = options.until;
-
-function sorted(value) {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
-}
+const { until } = options; // a position, or a type
 
 const waybill = new Waybill({
   url: options.url,
   token: () => (options.numbered ? `${options.token}.${++count}` : options.token),
   contract: options.contract,
   position: options.position,
-  onPosition: (position) => (say("position", position), until || end()),
+  onPosition: (position) => (say("position", position), position === until && end()),
   onGap: ({ from, oldest }) => say("gap", from, oldest),
   ...(options.times ? times : {}),
 });
 waybill.on("*", (event) => {
-  const text = JSON.stringify(sorted(event.data));
-  say("event", event.type, event.pos ?? "-", options.whole ? text : "");
-  until -= 1;
-  if (!until && !event.pos) end();
+  say("event", event.type, event.pos ?? "-");
+  if (event.type === until) end();
 });
 if (options.said) waybill.send(options.said);
 

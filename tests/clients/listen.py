@@ -19,7 +19,7 @@ def say(*words: Any) -> None:
 
 
 async def main(options: dict[str, Any]) -> None:
-    count, until = 0, options["until"]
+    count, until = 0, options["until"]  # a position, or a type
 
     def next_token() -> str:
         nonlocal count
@@ -39,10 +39,8 @@ async def main(options: dict[str, Any]) -> None:
         if "said" in options:
             await connection.send(options["said"])
         async for event in connection:
-            text = json.dumps(event.data, sort_keys=True, separators=(",", ":"))
-            say("event", event.type, event.pos or "-", text if options["whole"] else "")
-            until -= 1
-            if not until:
+            say("event", event.type, event.pos or "-")
+            if until in (event.pos, event.type):
                 break
     say("end")
 

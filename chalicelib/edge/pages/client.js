@@ -32,6 +32,9 @@ var Waybill = class {
   #handlers = /* @__PURE__ */ new Map();
   #seen = /* @__PURE__ */ new Set();
   #position;
+  // of the newest event
+  #from;
+  // where the next connection begins: not after what may be half heard
   #gap = "";
   #socket;
   #isOpen = false;
@@ -129,7 +132,7 @@ var Waybill = class {
     const opened = ([credential, from]) => {
       if (run != this.#run) return;
       try {
-        this.#dial(credential, this.#position ??= from);
+        this.#dial(credential, this.#from ?? (this.#position ??= from));
       } catch (error) {
         failed(error);
       }
@@ -190,6 +193,7 @@ var Waybill = class {
     this.#flush();
   }
   #hear(text) {
+    const wasAsked = this.#isAsked;
     this.#isAsked = false;
     let frame;
     try {
@@ -200,20 +204,26 @@ var Waybill = class {
     const type = String(frame.event_type ?? frame.event ?? frame.type);
     const data = frame.data ?? frame;
     if (type != "error") this.#attempts = 0;
+    if (frame.pos != this.#position) this.#from = this.#position;
     if (type == "authenticated") {
       const events = [...this.#options.events];
       if (events.length) this.#post({ type: "subscribe", events });
       this.#opened(frame);
     } else if (type == "resumed") {
-      this.#move(data.from);
+      if (!this.#position || this.#position == "now") this.#move(data.from);
     } else if (type == "gap") {
       const gap = data.from + " " + data.oldest;
       if (gap != this.#gap) this.#guard(this.#options.onGap, data);
       this.#gap = gap;
-    } else if (!SILENT.includes(type)) {
+    } else if (!SILENT.includes(type) && !this.#isPong(type, frame, wasAsked)) {
       const id = frame.event_type ? frame.event_id : frame.pos && text;
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
+  }
+  // Contracts without a word for signs of life answer that they have none.
+  #isPong(type, frame, wasAsked) {
+    const isSilent = ["courier", "customer"].includes(this.#options.contract);
+    return type == "error" && (frame.event_id == "ping" || isSilent && wasAsked);
   }
   #isRepeated(id) {
     if (!id) return false;
@@ -245,7 +255,7 @@ var Waybill = class {
     const { contract } = this.#options;
     this.#ask();
     this.#post(
-      contract == "feed" ? { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() } : { [contract == "drivers" ? "type" : "event"]: "ping" }
+      contract == "feed" ? { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() } : { [contract == "drivers" ? "type" : "event"]: "ping", event_id: "ping" }
     );
   }
   #ask() {

@@ -86,7 +86,8 @@ export class Waybill<C extends Contract = "feed"> {
   #options;
   #handlers = new Map<string, Set<(event: any) => void>>();
   #seen = new Set<string>();
-  #position: Maybe<string>;
+  #position: Maybe<string>; // of the newest event
+  #from: Maybe<string>; // where the next connection begins: not after what may be half heard
   #gap = "";
   #socket: any;
   #isOpen = false;
@@ -197,7 +198,7 @@ export class Waybill<C extends Contract = "feed"> {
     const opened = ([credential, from]: [string, Maybe<string>]) => {
       if (run != this.#run) return;
       try {
-        this.#dial(credential, (this.#position ??= from));
+        this.#dial(credential, this.#from ?? (this.#position ??= from));
       } catch (error) {
         failed(error);
       }
@@ -262,6 +263,7 @@ export class Waybill<C extends Contract = "feed"> {
   }
 
   #hear(text: string) {
+    const wasAsked = this.#isAsked;
     this.#isAsked = false;
     let frame: any;
     try {
@@ -271,22 +273,30 @@ export class Waybill<C extends Contract = "feed"> {
     const type = String(frame.event_type ?? frame.event ?? frame.type);
     const data = frame.data ?? frame;
     if (type != "error") this.#attempts = 0;
+    // An event may be several frames at one position: only what comes next shows that all came.
+    if (frame.pos != this.#position) this.#from = this.#position;
     if (type == "authenticated") {
       const events = [...this.#options.events!];
       if (events.length) this.#post({ type: "subscribe", events });
       this.#opened(frame);
     } else if (type == "resumed") {
-      this.#move(data.from);
+      if (!this.#position || this.#position == "now") this.#move(data.from);
     } else if (type == "gap") {
       // The same one again says nothing new: it is told until an event has come after it.
       const gap = data.from + " " + data.oldest;
       if (gap != this.#gap) this.#guard(this.#options.onGap, data);
       this.#gap = gap;
-    } else if (!SILENT.includes(type)) {
+    } else if (!SILENT.includes(type) && !this.#isPong(type, frame, wasAsked)) {
       // What is told again is so with its id or, where it has none, word for word.
       const id = frame.event_type ? frame.event_id : frame.pos && text;
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
+  }
+
+  // Contracts without a word for signs of life answer that they have none.
+  #isPong(type: string, frame: any, wasAsked: boolean): boolean {
+    const isSilent = ["courier", "customer"].includes(this.#options.contract!);
+    return type == "error" && (frame.event_id == "ping" || (isSilent && wasAsked));
   }
 
   #isRepeated(id: Maybe<string>): boolean {
@@ -325,7 +335,7 @@ export class Waybill<C extends Contract = "feed"> {
     this.#post(
       contract == "feed"
         ? { type: "heartbeat", timestamp: new Date().toISOString() }
-        : { [contract == "drivers" ? "type" : "event"]: "ping" },
+        : { [contract == "drivers" ? "type" : "event"]: "ping", event_id: "ping" },
     );
   }
 

@@ -21,6 +21,7 @@ from waybill import rest
 from waybill.contracts import (
     SILENT,
     Contract,
+    is_pong,
     make_api_url,
     make_auth,
     make_headers,
@@ -114,7 +115,8 @@ class Connection(AsyncIterator[Event]):
         self._events, self._user_id = tuple(events), user_id
         self._heartbeat_s, self._timeout_s = heartbeat_s, timeout_s
         self._delay_s, self._max_delay_s = delay_s, max_delay_s
-        self._received: str | None = None  # the position that the next socket begins at
+        self._received: str | None = None  # the position of the newest event
+        self._from: str | None = None  # where the next socket begins: not after what is half heard
         self._handled: str | None = None
         self._current: str | None = None  # of the event that the application has now
         self._told_gap: Gap | None = None
@@ -256,8 +258,9 @@ class Connection(AsyncIterator[Event]):
         if self._received is None:
             given = self._given_position
             self._received = await _result(given() if callable(given) else given)
+        start = self._from or self._received
         opening = open_socket(
-            make_url(self._url, self._contract, token, self._received),
+            make_url(self._url, self._contract, token, start),
             additional_headers=make_headers(self._contract, token),
             open_timeout=self._timeout_s,
             close_timeout=1.0,
@@ -270,7 +273,7 @@ class Connection(AsyncIterator[Event]):
         watching = asyncio.create_task(self._watch(socket, self._liveness))
         try:
             if self._contract == "feed":
-                await socket.send(json.dumps(make_auth(token, self._user_id, self._received)))
+                await socket.send(json.dumps(make_auth(token, self._user_id, start)))
             else:
                 self._opened()
             async for text in socket:
@@ -304,6 +307,7 @@ class Connection(AsyncIterator[Event]):
             await _happens(self._woken, min(self._heartbeat_s, self._timeout_s) / 2)
 
     async def _hear(self, text: str | bytes) -> None:
+        is_asked = self._liveness is not None and self._liveness.is_asked
         if self._liveness is not None:
             self._liveness.hear()
         try:
@@ -315,14 +319,20 @@ class Connection(AsyncIterator[Event]):
         event = Event(frame)
         if event.type != "error":
             self._attempts = 0
+        # An event may be several frames at one position: only what comes next shows that all came.
+        if event.pos != self._received:
+            self._from = self._received
         if event.type == "authenticated":
             await self._subscribe()
         elif event.type == "resumed":
-            self._received = str(event.data["from"])
-            await self._queue.put(self._received)
+            if self._received in (None, "now"):
+                self._received = str(event.data["from"])
+                await self._queue.put(self._received)
         elif event.type == "gap":
             await self._note_gap(Gap(str(event.data["from"]), str(event.data["oldest"])))
-        elif event.type not in SILENT and not self._is_repeated(event, text):
+        elif event.type in SILENT or is_pong(self._contract, event, is_asked):
+            pass
+        elif not self._is_repeated(event, text):
             await self._hand_on(event)
 
     async def _subscribe(self) -> None:

@@ -24,6 +24,8 @@ CUSTOMERS = {"customer", "rider", "user"}  # the words for one in a token
 # Frames that keep the connection going, and say nothing to the application.
 SILENT = {"heartbeat", "heartbeat_ack", "pong", "ping_response", "subscription_updated"}
 
+PING_ID = "ping"
+
 
 def make_url(url: str, contract: str, token: str, position: str | None) -> str:
     """Make the URL of a socket: of the contract's path, where the given one has none."""
@@ -61,7 +63,15 @@ def make_ping(contract: str) -> dict[str, str]:
     """Make the message that the server answers whatever else it does."""
     if contract == "feed":
         return {"type": "heartbeat", "timestamp": datetime.now(timezone.utc).isoformat()}
-    return {"type" if contract == "drivers" else "event": "ping"}
+    return {"type" if contract == "drivers" else "event": "ping", "event_id": PING_ID}
+
+
+def is_pong(contract: str, frame: Mapping[str, Any], is_asked: bool) -> bool:
+    """Say whether an error answers a ping: contracts without a word for signs of life answer that
+    they have none."""
+    if frame.get("event") != "error":
+        return False
+    return frame.get("event_id") == PING_ID or (is_asked and contract in ("courier", "customer"))
 
 
 def read_claims(token: str) -> dict[str, Any]:
