@@ -40,12 +40,14 @@ run: setup ## everything on this machine, http://127.0.0.1:8000 (ENGINE=moto: wi
 test: setup ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: setup ## format, lint, types, architecture, the API's documents
+check: setup ## format, lint, types, architecture, the API's documents, the clients' types and size
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m infra.documents --check
-	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py tests/unit/test_clients.py
+	@if command -v npm >/dev/null; then cd clients/typescript && node build.mjs --check; \
+	else echo "no npm here: the TypeScript client is not checked"; fi
 
 demo: setup ## a day of orders, watched
 	@exec $(BIN)/python -m infra.demo

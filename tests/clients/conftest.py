@@ -16,39 +16,43 @@ import pytest
 HOME = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 SERVED = HOME / "chalicelib" / "edge" / "pages" / "client.js"
-WITHIN_S = 40.0
+WITHIN_S = 60.0
 
-Listen = Callable[..., list[str]]
+Options = dict[str, Any]
 
 
-def listen_in_python(**options: Any) -> list[str]:
-    """What the Python client hears, a line each."""
+def listen_in_python(*options: Options) -> list[list[str]]:
+    """What connections of the Python client hear, each a list of lines."""
     environment = {**os.environ, "PYTHONPATH": str(HOME / "clients" / "python" / "src")}
     command = [sys.executable, "-W", "error", str(HERE / "listen.py"), json.dumps(options)]
-    return _run(command, environment)
+    return _run(command, environment, len(options))
 
 
-def listen_in_javascript(**options: Any) -> list[str]:
-    """What the TypeScript client hears, a line each: in Node, with its own WebSocket."""
+def listen_in_javascript(*options: Options) -> list[list[str]]:
+    """The same of the TypeScript client's, in Node, with its own WebSocket."""
     if not shutil.which("node"):
         pytest.skip("there is no node")
-    options = {**options, "client": SERVED.as_uri()}
     asked = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     is_old = int(asked.stdout.strip("v\n").split(".")[0]) < 22
     flags = ["--no-warnings", *(["--experimental-websocket"] if is_old else [])]
-    return _run(["node", *flags, str(HERE / "listen.mjs"), json.dumps(options)], dict(os.environ))
+    script = [str(HERE / "listen.mjs"), SERVED.as_uri(), json.dumps(options)]
+    return _run(["node", *flags, *script], dict(os.environ), len(options))
 
 
-def _run(command: list[str], environment: dict[str, str]) -> list[str]:
+def _run(command: list[str], environment: dict[str, str], count: int) -> list[list[str]]:
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=WITHIN_S
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, done.stderr
-    return [line.rstrip() for line in done.stdout.splitlines()]
+    printed: list[list[str]] = [[] for _ in range(count)]
+    for line in done.stdout.splitlines():
+        number, _, words = line.partition(" ")
+        printed[int(number)].append(words)
+    return printed
 
 
-CLIENTS: dict[str, Listen] = {
+CLIENTS: dict[str, Callable[..., list[list[str]]]] = {
     "python": listen_in_python,
     "typescript": listen_in_javascript,
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -29,20 +30,23 @@ SCRIPT = [
 ]
 
 
-def hear(client: str, contract: str, script: list[Scene]) -> tuple[list[str], list[Seen]]:
-    """What a client prints until it has heard all, and what the server has seen of it."""
+Told = tuple[list[str], list[Seen]]
+
+
+def hear(client: str, script: list[Scene], *contracts: str, **more: Any) -> dict[str, Told]:
+    """What a client prints until it has heard all, and what the server has seen of it, of each
+    contract."""
     until = f"{'b' if any(scene.loses for scene in script) else 'a'}.{COUNT:04}"
-    with bad_network(contract, script, COUNT) as network:
-        heard = CLIENTS[client](
-            url=network.url,
-            token=TOKEN,
-            numbered=True,
-            contract=contract,
-            position="now",
-            until=until,
-            times=TIMES,
-        )
-    return heard, network.seen
+    rest = {"token": TOKEN, "numbered": True, "position": "now", "until": until, "times": TIMES}
+    with ExitStack() as serving:
+        networks = [serving.enter_context(bad_network(c, script, COUNT)) for c in contracts]
+        options = [
+            {**rest, "url": network.url, "contract": contract, **more}
+            for contract, network in zip(contracts, networks, strict=True)
+        ]
+        heard = CLIENTS[client](*options)
+    told = [(lines, network.seen) for lines, network in zip(heard, networks, strict=True)]
+    return dict(zip(contracts, told, strict=True))
 
 
 def list_frames(contract: str, epoch: str, count: int) -> list[str]:
@@ -57,20 +61,20 @@ def list_frames(contract: str, epoch: str, count: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[tuple[str, str], tuple[list[str], list[Seen]]]:
-    """All of them at once: they mostly wait."""
-    cases = list(product(CLIENTS, ENVELOPES))
-    with ThreadPoolExecutor(len(cases)) as pool:
-        return dict(zip(cases, pool.map(lambda case: hear(*case, SCRIPT), cases), strict=True))
+def told() -> dict[str, dict[str, Told]]:
+    """By client and contract. All at once: they mostly wait."""
+    with ThreadPoolExecutor() as pool:
+        heard = pool.map(lambda client: hear(client, SCRIPT, *ENVELOPES), CLIENTS)
+        return dict(zip(CLIENTS, heard, strict=True))
 
 
 @pytest.mark.parametrize("contract", ENVELOPES)
 def test_both_clients_hear_the_same_over_a_bad_network(
-    contract: str, told: dict[tuple[str, str], tuple[list[str], list[Seen]]]
+    contract: str, told: dict[str, dict[str, Told]]
 ) -> None:
     """Each event once and in order, each connection from where the last one was cut, with a token
     of its own; and what can't be had any more is said to be missing."""
-    (heard, seen), other = told["python", contract], told["typescript", contract]
+    (heard, seen), other = told["python"][contract], told["typescript"][contract]
     assert heard == other[0]
     assert seen == other[1]
     assert [one.token for one in seen if one.token] == tokens(seen)
@@ -87,3 +91,25 @@ def test_both_clients_hear_the_same_over_a_bad_network(
 def tokens(seen: list[Seen]) -> list[str]:
     """A new one at each connection. (The feed's come in its first message, which may never be.)"""
     return [f"{TOKEN}.{number}" for number, one in enumerate(seen, 1) if one.token]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_that_is_woken_looks_at_once(client: str) -> None:
+    """It neither sits out a pause of minutes nor believes in a connection that is none."""
+    script = [Scene(refuses=503), Scene(tells=2, ends="half_open"), Scene(tells=99)]
+    slow = {"heartbeat_s": 600, "timeout_s": 1.5, "delay_s": 600, "max_delay_s": 600}
+    heard, seen = hear(client, script, "drivers", times=slow, wakes_every_s=0.5)["drivers"]
+    events = [line for line in heard if line.startswith("event")]
+    assert events == list_frames("drivers", "a", COUNT)
+    assert [one.position for one in seen] == ["now", "now", "a.0001"]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_is_sent_waits_for_a_connection(client: str) -> None:
+    script = [Scene(refuses=503), Scene()]
+    said = {"event": "said", "data": {"a": "ä"}}
+    with bad_network("courier", script, 0) as network:
+        options = {"url": network.url, "token": TOKEN, "contract": "courier", "times": TIMES}
+        (heard,) = CLIENTS[client]({**options, "until": "echo", "said": said})
+    assert heard == ["event echo -", "end"]
+    assert [one.position for one in network.seen] == [None, None]

@@ -228,7 +228,15 @@ def test_pages_of_an_unknown_origin_may_read_nothing(known: World, origin: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/client/waybill.js", "/client/console.css", "/console", "/docs", "/docs/openapi.json"]
+    "path",
+    [
+        "/client/waybill.js",
+        "/client/client.js",
+        "/client/console.css",
+        "/console",
+        "/docs",
+        "/docs/openapi.json",
+    ],
 )
 def test_pages_may_load_our_files(world: World, path: str) -> None:
     answer = world.call("GET", path, headers={"origin": PAGE})

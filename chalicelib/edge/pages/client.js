@@ -1,6 +1,29 @@
 // src/frames.ts
 var FEED_EVENTS = [
-  "bonus_earned"
+  "order_confirmed",
+  "order_ready",
+  "delivery_in_transit",
+  "delivery_arrived",
+  "location_updated",
+  "eta_updated",
+  "earning_recorded",
+  "bonus_earned",
+  "payout_approved",
+  "payout_completed",
+  "wallet_updated",
+  "payment_initiated",
+  "payment_completed",
+  "payment_failed",
+  "order_created",
+  "delivery_accepted",
+  "delivery_completed",
+  "order_released",
+  "delivery_failed",
+  "no_show_available",
+  "refund_due",
+  "webhook_disabled",
+  "payment_due",
+  "delivery_returned"
 ];
 
 // src/waybill.ts

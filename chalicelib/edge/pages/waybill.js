@@ -1,4 +1,4 @@
-// The client of Waybill's event feed (spec 003), for browsers. No dependencies.
+// The client that spec 003 shows, for browsers: its words for what client.js does.
 //
 //   const ws = new WebSocketService(null, token, userId);
 //   await ws.connect();
@@ -9,10 +9,10 @@
 // events it has: "*" (all of those), "connected", "disconnected", "connection_failed" (several
 // attempts in a row have failed; it goes on trying) and "error" (the server said no).
 
-const PATH = "/api/websocket/ws";
-const REMEMBERED = 1000; // ids of events that were handed on
+import { Waybill } from "./client.js";
+
 const DEFAULTS = {
-  reconnectDelay: 1000, // ms before the first attempt; doubles, half of it at random
+  reconnectDelay: 1000, // ms: the first pause's limit, which doubles
   maxReconnectDelay: 30000,
   maxReconnectAttempts: 5, // then "connection_failed"
   heartbeatInterval: 30000,
@@ -24,20 +24,15 @@ export class WebSocketService {
   #token;
   #userId;
   #options;
-  #socket = null;
-  #authenticated = false;
+  #waybill = null;
+  #isOpen = false;
   #wanted = new Set();
-  #queue = [];
+  #queued = 0;
   #handlers = new Map();
-  #seen = new Set();
   #attempts = 0;
-  #ended = true;
-  #heartbeat = null;
-  #retry = null;
-  #heardAt = 0;
 
   constructor(url, token, userId, options = {}) {
-    this.#url = url ?? location.origin.replace(/^http/, "ws") + PATH;
+    this.#url = url ?? location.origin;
     this.#token = token;
     this.#userId = userId;
     this.#options = { ...DEFAULTS, ...options };
@@ -46,14 +41,13 @@ export class WebSocketService {
   // Resolves once authenticated; rejects if the server refuses. A connection that fails is tried
   // again and again meanwhile.
   connect() {
-    this.#ended = false;
+    this.#waybill?.close();
+    this.#attempts = 0;
     return new Promise((resolve, reject) => this.#open(resolve, reject));
   }
 
   disconnect() {
-    this.#ended = true;
-    clearTimeout(this.#retry);
-    this.#socket?.close(1000);
+    this.#waybill?.close();
   }
 
   subscribe(events) {
@@ -79,104 +73,70 @@ export class WebSocketService {
 
   getStatus() {
     return {
-      isConnected: this.#authenticated,
+      isConnected: this.#isOpen,
       subscriptions: [...this.#wanted],
-      queuedMessages: this.#queue.length,
+      queuedMessages: this.#queued,
       reconnectAttempts: this.#attempts,
     };
   }
 
   #open(resolve, reject) {
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    socket.onopen = () =>
-      this.#post({
-        type: "auth",
-        token: this.#token,
-        user_id: this.#userId,
-        user_role: this.#options.userRole,
-      });
-    socket.onmessage = ({ data }) => this.#hear(JSON.parse(data), resolve, reject);
-    socket.onclose = () => {
-      if (socket === this.#socket) this.#lost(resolve, reject);
-    };
-  }
-
-  #hear(frame, resolve, reject) {
-    this.#heardAt = Date.now();
-    if (frame.event_type) {
-      this.#handOn(frame);
-    } else if (frame.type === "authenticated") {
-      this.#admitted(frame);
-      resolve();
-    } else if (frame.type === "error") {
-      if (!this.#authenticated) this.#refused(frame, reject);
+    const { reconnectDelay, maxReconnectDelay, heartbeatInterval, userRole } = this.#options;
+    const waybill = new Waybill({
+      url: this.#url,
+      token: this.#token,
+      userId: this.#userId,
+      userRole,
+      events: this.#wanted, // as they then are
+      delay: reconnectDelay,
+      maxDelay: maxReconnectDelay,
+      heartbeat: heartbeatInterval,
+      onState: (state, frame) => {
+        if (state === "open") this.#opened(frame, resolve);
+        else if (state !== "connecting") this.#lost(state);
+      },
+    });
+    this.#waybill = waybill;
+    waybill.on("*", (event) => {
+      if (event.event_type) this.#handOn(event);
+    });
+    waybill.on("error", (frame) => {
+      // A token that is refused once is refused always: no more attempts.
+      if (!this.#isOpen) {
+        waybill.close();
+        reject(Object.assign(new Error(frame.message), { code: frame.code }));
+      }
       this.#emit("error", frame);
-    }
+    });
   }
 
-  #admitted(frame) {
-    this.#authenticated = true;
-    this.#attempts = 0;
-    this.#queue = [];
-    if (this.#wanted.size) this.#post({ type: "subscribe", events: [...this.#wanted] });
-    this.#heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatInterval);
+  #opened(frame, resolve) {
+    this.#isOpen = true;
+    this.#attempts = this.#queued = 0;
     this.#emit("connected", frame);
+    resolve();
   }
 
-  // A token that is refused once is refused always: no more attempts.
-  #refused(frame, reject) {
-    this.#ended = true;
-    reject(Object.assign(new Error(frame.message), { code: frame.code }));
-  }
-
-  #handOn(frame) {
-    if (this.#seen.has(frame.event_id)) return;
-    this.#seen.add(frame.event_id);
-    if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value);
-    const event = { ...frame, type: frame.event_type, level: frame.event_level };
-    this.#emit(event.type, event);
-    this.#emit("*", event);
-  }
-
-  #beat() {
-    if (Date.now() - this.#heardAt > 2 * this.#options.heartbeatInterval) {
-      const socket = this.#socket; // silent for too long: as good as closed
-      socket.close();
-      socket.onclose();
-      return;
-    }
-    this.#post({ type: "heartbeat", timestamp: new Date().toISOString() });
-  }
-
-  #lost(resolve, reject) {
-    this.#socket = null;
-    clearInterval(this.#heartbeat);
-    const was = this.#authenticated;
-    this.#authenticated = false;
-    if (was) this.#emit("disconnected", {});
-    if (this.#ended) return;
+  #lost(state) {
+    if (this.#isOpen) this.#emit("disconnected", {});
+    this.#isOpen = false;
+    if (state === "closed") return;
     this.#attempts += 1;
     if (this.#attempts === this.#options.maxReconnectAttempts) {
       this.#emit("connection_failed", { attempts: this.#attempts });
     }
-    this.#retry = setTimeout(() => this.#open(resolve, reject), this.#pause());
   }
 
-  #pause() {
-    const { reconnectDelay, maxReconnectDelay } = this.#options;
-    const most = Math.min(reconnectDelay * 2 ** (this.#attempts - 1), maxReconnectDelay);
-    return most * (0.5 + Math.random() / 2);
+  #handOn(frame) {
+    const event = { ...frame, level: frame.event_level };
+    this.#emit(event.type, event);
+    this.#emit("*", event);
   }
 
   // What can't be sent now is in the subscriptions, which go out when the connection is back.
   #send(message) {
-    if (this.#authenticated) this.#post(message);
-    else this.#queue.push(message);
-  }
-
-  #post(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#isOpen) this.#waybill.send(message);
+    else this.#queued += 1;
   }
 
   #emit(name, event) {

@@ -49,6 +49,7 @@ def _read_page(file: str) -> str:
 
 
 ROUTES = (
+    PublicRoute("GET", "/client/client.js", page_view("client.js", _SCRIPT)),
     PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
     PublicRoute("GET", "/client/console.js", page_view("console.js", _SCRIPT)),
     PublicRoute("GET", "/client/console.css", page_view("console.css", _STYLE)),

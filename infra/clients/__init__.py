@@ -1,0 +1,1 @@
+"""What the clients know of the frames, written from docs/api/asyncapi.json."""

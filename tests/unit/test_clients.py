@@ -1,0 +1,91 @@
+"""What the clients know of the contracts is what the contracts say."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from waybill import FEED_EVENTS
+from waybill.contracts import PATHS, is_pong, make_auth, make_ping, make_url, read_claims
+from waybill.liveness import Liveness
+from waybill.rest import draw_pause
+
+from chalicelib.contracts.feed.events import TYPE_BY_NAME
+from chalicelib.contracts.registry import build_contracts
+from chalicelib.settings import Settings
+from infra.clients.frames import DOCUMENT, HOME, TYPESCRIPT, make_files
+from infra.local.tokens import mint_token
+
+CONTRACTS = build_contracts(Settings.from_env({"JWT_SECRET": "x" * 32}))
+
+
+def test_both_clients_know_all_events_of_the_feed() -> None:
+    (listed,) = re.findall(r"FEED_EVENTS: string\[\] = (\[.*?\]);", TYPESCRIPT.read_text(), re.S)
+    assert tuple(json.loads(re.sub(r",\s*\]", "]", listed))) == FEED_EVENTS
+    assert set(FEED_EVENTS) == set(TYPE_BY_NAME)
+
+
+def test_both_clients_know_the_paths() -> None:
+    assert all(path in CONTRACTS[name].paths for name, path in PATHS.items())
+    source = (TYPESCRIPT.parent / "waybill.ts").read_text()
+    assert all(f'  {name}: "{path}",' in source for name, path in PATHS.items())
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="there is no AsyncAPI document here")
+def test_their_types_are_made_of_the_document() -> None:
+    """`python -m infra.clients` makes them anew."""
+    for path, text in make_files().items():
+        assert path.read_text() == text, path.relative_to(HOME)
+
+
+def test_a_url_is_a_host_or_a_sockets_own() -> None:
+    courier = a_token("driver")
+    customer = a_token("Rider")
+    assert make_url("https://x", "feed", courier, "a.1") == "wss://x/api/websocket/ws"
+    assert make_url("http://x:8/", "courier", courier, None) == "ws://x:8/api/v1/ws/courier"
+    assert make_url("ws://x", "courier", customer, "now") == "ws://x/api/v1/ws/customer?from=now"
+    assert make_url("ws://x/p?contract=food", "food", customer, "a~b") == (
+        "ws://x/p?contract=food&from=a~b"
+    )
+
+
+def test_the_feeds_first_message_says_who_is_there() -> None:
+    token = a_token("courier")
+    auth = {"type": "auth", "token": token, "user_id": "ana"}
+    assert make_auth(token, None, None) == auth
+    assert make_auth(token, 7, "a.1") == {**auth, "user_id": 7, "from": "a.1"}
+    assert make_auth("no token", None, None) == {"type": "auth", "token": "no token"}
+    assert read_claims("a.b") == read_claims("") == read_claims("a.MQ.c") == {}
+
+
+def test_only_the_answer_to_a_ping_is_passed_over() -> None:
+    error = {"event": "error", "data": {"message": "This event is unknown."}}
+    assert is_pong("courier", error, is_asked=True)
+    assert not is_pong("courier", error, is_asked=False)
+    assert not is_pong("food", error, is_asked=True)
+    assert is_pong("rides", {**error, "event_id": make_ping("rides")["event_id"]}, is_asked=False)
+
+
+def test_a_timer_that_comes_late_ends_no_connection() -> None:
+    """Throttled to once a minute, or after hours of sleep: it asks first."""
+    alive = Liveness(heartbeat_s=30, timeout_s=10, now=0)
+    assert alive.look(9) == "fine"
+    assert alive.look(10) == "dead"
+    for now in (60, 120, 86_400):
+        alive.hear()
+        assert alive.look(now) == "due"
+        alive.ask(now)
+        assert alive.look(now + 9) == "fine"
+    assert alive.look(86_400 - 3600) == "dead"  # the clock was set back
+
+
+def test_pauses_have_full_jitter_and_a_limit() -> None:
+    for attempt, most in ((0, 1.0), (3, 8.0), (5, 30.0), (10**6, 30.0)):
+        drawn = [draw_pause(attempt, 1.0, 30.0) for _ in range(300)]
+        assert 0 <= min(drawn) < most / 4
+        assert most / 2 < max(drawn) <= most
+
+
+def a_token(role: str) -> str:
+    return mint_token("x" * 32, role, "ana")
