@@ -11,8 +11,9 @@ process.exit(0); // a half-open socket would wait for the other side's farewell
 
 function listen(number, options) {
   const say = (...words) => console.log(number, ...words);
-  const { until } = options; // a position, or a type
+  const { until } = options; // a position, or a type, or how many events that are kept
   let count = 0;
+  let kept = 0;
   let end;
   const ended = new Promise((resolve) => {
     end = () => {
@@ -28,13 +29,14 @@ function listen(number, options) {
     position: options.position,
     onPosition: (position) => {
       say("position", position);
-      if (position === until) end();
+      if (position === until || kept === until) end();
     },
     onGap: ({ from, oldest }) => say("gap", from, oldest),
     ...inMilliseconds(options.times),
   });
   waybill.on("*", (event) => {
     say("event", event.type, event.pos ?? "-");
+    if (event.pos) kept += 1;
     if (event.type === until) end();
   });
   if (options.said) waybill.send(options.said);

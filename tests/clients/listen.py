@@ -50,11 +50,13 @@ async def listen(number: int, options: dict[str, Any]) -> None:
     tell("end")
 
 
-async def hear(connection: waybill.Connection, until: str, tell: Any) -> None:
-    """Until there is an event of a position, or of a type."""
+async def hear(connection: waybill.Connection, until: str | int, tell: Any) -> None:
+    """Until there is an event of a position, or of a type, or so many that are kept."""
+    kept = 0
     async for event in connection:
         tell("event", event.type, event.pos or "-")
-        if until in (event.pos, event.type):
+        kept += event.pos is not None
+        if until in (event.pos, event.type, kept):
             return
 
 
