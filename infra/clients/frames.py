@@ -21,6 +21,9 @@ HIDDEN = {
 }
 
 Schema = Mapping[str, Any]
+MOST_VALUES = (
+    20  # of an enumeration that is spelled out: codes of errors are more, and will be more
+)
 TS_WORDS = {"integer": "number", "number": "number", "string": "string", "boolean": "boolean"}
 PY_WORDS = {"integer": "int", "number": "float", "string": "str", "boolean": "bool"}
 
@@ -89,6 +92,12 @@ def _list_choices(schema: Schema) -> list[Schema]:
     return [schema]
 
 
+def _list_values(schema: Schema) -> list[Any]:
+    """List the values that a schema allows, where these are few."""
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    return list(values) if len(values) <= MOST_VALUES else []
+
+
 # TypeScript
 
 
@@ -122,8 +131,7 @@ def _spell(schema: Schema, indent: str) -> str:
 def _spell_one(schema: Schema, indent: str) -> str:
     if "$ref" in schema:
         return _get_name(schema)
-    if "const" in schema or "enum" in schema:
-        values = schema.get("enum", [schema.get("const")])
+    if values := _list_values(schema):
         return " | ".join(json.dumps(value) for value in values)
     if schema.get("type") == "array":
         return f"Array<{_spell(schema.get('items', {}), indent)}>"
@@ -182,8 +190,7 @@ class _PythonWriter:
     def _spell_one(self, schema: Schema, name: str) -> str:
         if "$ref" in schema:
             return _get_name(schema)
-        if "const" in schema or "enum" in schema:
-            values = schema.get("enum", [schema.get("const")])
+        if values := _list_values(schema):
             return f"Literal[{', '.join(map(_spell_literal, values))}]"
         if schema.get("type") == "array":
             return f"list[{self._spell(schema.get('items', {}), name)}]"

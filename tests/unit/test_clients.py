@@ -6,8 +6,9 @@ import json
 import re
 
 import pytest
-from waybill import FEED_EVENTS
+from waybill import FEED_EVENTS, Event, Gap
 from waybill.contracts import PATHS, is_pong, make_auth, make_ping, make_url, read_claims
+from waybill.heard import Heard
 from waybill.liveness import Liveness
 from waybill.rest import draw_pause
 
@@ -28,7 +29,7 @@ def test_both_clients_know_all_events_of_the_feed() -> None:
 
 def test_both_clients_know_the_paths() -> None:
     assert all(path in CONTRACTS[name].paths for name, path in PATHS.items())
-    source = (TYPESCRIPT.parent / "waybill.ts").read_text()
+    source = (TYPESCRIPT.parent / "contracts.ts").read_text()
     assert all(f'  {name}: "{path}",' in source for name, path in PATHS.items())
 
 
@@ -89,3 +90,36 @@ def test_pauses_have_full_jitter_and_a_limit() -> None:
 
 def a_token(role: str) -> str:
     return mint_token("x" * 32, role, "ana")
+
+
+def test_a_client_resumes_after_what_it_has_surely_heard() -> None:
+    """An event may be two frames at one position, between which the link is cut."""
+    heard = Heard()
+    heard.note_event("now")
+    assert heard.begin("a.7") == "a.7"
+    assert heard.begin("a.8") is None
+    for position, start in (("a.8", "a.7"), ("a.8", "a.7"), ("a.9", "a.8"), (None, "a.9")):
+        heard.note_frame(position)
+        heard.note_event(position)
+        assert heard.start == start
+    assert heard.newest == "a.9"
+
+
+def test_a_client_knows_what_is_told_again() -> None:
+    heard = Heard()
+    feed = Event({"event_type": "order_created", "event_id": "e1", "pos": "a.1"})
+    moved = Event({**feed, "pos": "b.1"})
+    assert [heard.is_repeated(event, "") for event in (feed, feed, moved)] == [False, True, True]
+    bare = Event({"event": "order.status"})
+    kept = Event({"event": "order.status", "pos": "a.1"})
+    assert [heard.is_repeated(bare, "1"), heard.is_repeated(bare, "1")] == [False, False]
+    assert [heard.is_repeated(kept, text) for text in ("1", "1", "2")] == [False, True, False]
+    for number in range(1000):
+        heard.is_repeated(kept, f"more {number}")
+    assert not heard.is_repeated(feed, "")
+
+
+def test_a_gap_is_told_once() -> None:
+    heard = Heard()
+    gaps = [Gap("a.1", "b.0"), Gap("a.1", "b.0"), Gap("a.1", "b.1")]
+    assert [heard.is_new_gap(gap) for gap in gaps] == [True, False, True]

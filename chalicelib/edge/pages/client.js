@@ -1,3 +1,63 @@
+// src/contracts.ts
+var PATHS = {
+  feed: "/api/websocket/ws",
+  courier: "/api/v1/ws/courier",
+  customer: "/api/v1/ws/customer",
+  rides: "/api/v1/ws/rides",
+  food: "/orders",
+  drivers: "/ws/driver/orders/"
+};
+var CUSTOMERS = ["customer", "rider", "user"];
+var PING = "ping";
+var SILENT = [
+  "heartbeat",
+  "heartbeat_ack",
+  "pong",
+  "ping_response",
+  "subscription_updated"
+];
+function makeUrl(url, contract, token, from) {
+  const place = new URL(url);
+  place.protocol = place.protocol.replace("http", "ws");
+  if (place.pathname == "/") {
+    const { role, user_role, user_type } = readClaims(token);
+    const word = String(role ?? user_role ?? user_type).toLowerCase();
+    const isCustomer = contract == "courier" && CUSTOMERS.includes(word);
+    place.pathname = PATHS[isCustomer ? "customer" : contract];
+  }
+  if (contract != "feed") {
+    place.searchParams.set("token", token);
+    if (from) place.searchParams.set("from", from);
+  }
+  return place;
+}
+function makeAuth(token, userId, userRole, from) {
+  const { sub, user_id } = readClaims(token);
+  return {
+    type: "auth",
+    token,
+    user_id: userId ?? sub ?? user_id,
+    user_role: userRole,
+    from: from ?? void 0
+  };
+}
+function makePing(contract) {
+  if (contract == "feed") return { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() };
+  return { [contract == "drivers" ? "type" : "event"]: PING, event_id: PING };
+}
+function isPong(contract, frame, isAsked) {
+  if (frame.event != "error") return false;
+  return frame.event_id == PING || isAsked && ["courier", "customer"].includes(contract);
+}
+function readClaims(token) {
+  try {
+    const text = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+  } catch {
+    return {};
+  }
+}
+
 // src/frames.ts
 var FEED_EVENTS = [
   "order_confirmed",
@@ -26,7 +86,9 @@ var FEED_EVENTS = [
   "delivery_returned"
 ];
 
-// src/waybill.ts
+// src/rest.ts
+var ATTEMPTS = 8;
+var ANSWER_WITHIN = 3e4;
 var WaybillError = class extends Error {
   constructor(status, code, message, details) {
     super(message);
@@ -38,18 +100,33 @@ var WaybillError = class extends Error {
   code;
   details;
 };
-var PATHS = {
-  feed: "/api/websocket/ws",
-  courier: "/api/v1/ws/courier",
-  customer: "/api/v1/ws/customer",
-  rides: "/api/v1/ws/rides",
-  food: "/orders",
-  drivers: "/ws/driver/orders/"
-};
-var CUSTOMERS = ["customer", "rider", "user"];
+async function call(options, path, request) {
+  const { api, url, token, delay, maxDelay } = options;
+  const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
+  for (let attempt = 1; ; attempt++) {
+    const credential = await (typeof token == "function" ? token() : token);
+    const headers = { ...request.headers, Authorization: "Bearer " + credential };
+    try {
+      const signal = AbortSignal.timeout(ANSWER_WITHIN);
+      const answer = await fetch(place, { ...request, headers, signal });
+      const said = await answer.json();
+      if (answer.ok) return said;
+      throw new WaybillError(answer.status, said.error, said.message, said.details);
+    } catch (error) {
+      const status = error instanceof WaybillError ? error.status : 500;
+      if (status < 500 && status != 429 || attempt == ATTEMPTS) throw error;
+    }
+    const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+function makeKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// src/waybill.ts
 var REMEMBERED = 1e3;
-var ATTEMPTS = 8;
-var SILENT = ["heartbeat", "heartbeat_ack", "pong", "ping_response", "subscription_updated"];
 var Waybill = class {
   #options;
   #handlers = /* @__PURE__ */ new Map();
@@ -106,7 +183,7 @@ var Waybill = class {
   }
   /** Create an order, a payment…: POST under one key, again and again until it is answered. */
   create(path, body, key = makeKey()) {
-    return this.#call(path, {
+    return call(this.#options, path, {
       method: "POST",
       body: JSON.stringify(body),
       headers: { "Content-Type": "application/json", "Idempotency-Key": key }
@@ -114,7 +191,7 @@ var Waybill = class {
   }
   /** Read something by REST. */
   get(path) {
-    return this.#call(path, {});
+    return call(this.#options, path, {});
   }
   /** Connect again after `close()`; waiting to connect, do it now. */
   connect() {
@@ -175,32 +252,15 @@ var Waybill = class {
   }
   #dial(token, from) {
     const { url, contract, WebSocket, userId, userRole, timeout, heartbeat } = this.#options;
-    const place = new URL(url);
-    const claims = readClaims(token);
     const isFeed = contract == "feed";
-    place.protocol = place.protocol.replace("http", "ws");
-    if (place.pathname == "/") {
-      const role = String(claims.role ?? claims.user_role ?? claims.user_type).toLowerCase();
-      const isCustomer = contract == "courier" && CUSTOMERS.includes(role);
-      place.pathname = PATHS[isCustomer ? "customer" : contract];
-    }
-    if (!isFeed) {
-      place.searchParams.set("token", token);
-      if (from) place.searchParams.set("from", from);
-    }
+    const place = makeUrl(url, contract, token, from);
     const socket = this.#socket = new WebSocket(place.href);
     this.#ask();
     this.#ticks = setInterval(() => this.#look(), Math.min(timeout, heartbeat) / 2);
     socket.onopen = () => {
       if (socket != this.#socket) return;
       if (!isFeed) return this.#opened();
-      this.#post({
-        type: "auth",
-        token,
-        user_id: userId ?? claims.sub ?? claims.user_id,
-        user_role: userRole,
-        from: from ?? void 0
-      });
+      this.#post(makeAuth(token, userId, userRole, from));
     };
     socket.onmessage = ({ data }) => {
       if (socket == this.#socket) this.#hear(data);
@@ -238,15 +298,10 @@ var Waybill = class {
       const gap = data.from + " " + data.oldest;
       if (gap != this.#gap) this.#guard(this.#options.onGap, data);
       this.#gap = gap;
-    } else if (!SILENT.includes(type) && !this.#isPong(type, frame, wasAsked)) {
+    } else if (!SILENT.includes(type) && !isPong(this.#options.contract, frame, wasAsked)) {
       const id = frame.event_type ? frame.event_id : frame.pos && text;
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
-  }
-  // Contracts without a word for signs of life answer that they have none.
-  #isPong(type, frame, wasAsked) {
-    const isSilent = ["courier", "customer"].includes(this.#options.contract);
-    return type == "error" && (frame.event_id == "ping" || isSilent && wasAsked);
   }
   #isRepeated(id) {
     if (!id) return false;
@@ -275,11 +330,8 @@ var Waybill = class {
     } else if (this.#isOpen && passed >= heartbeat) this.#ping();
   }
   #ping() {
-    const { contract } = this.#options;
     this.#ask();
-    this.#post(
-      contract == "feed" ? { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() } : { [contract == "drivers" ? "type" : "event"]: "ping", event_id: "ping" }
-    );
+    this.#post(makePing(this.#options.contract));
   }
   #ask() {
     this.#askedAt = Date.now();
@@ -330,39 +382,7 @@ var Waybill = class {
       console.error(error);
     }
   }
-  async #call(path, request) {
-    const { api, url, token, delay, maxDelay } = this.#options;
-    const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
-    for (let attempt = 1; ; attempt++) {
-      const credential = await (typeof token == "function" ? token() : token);
-      const headers = { ...request.headers, Authorization: "Bearer " + credential };
-      try {
-        const signal = AbortSignal.timeout(3e4);
-        const answer = await fetch(place, { ...request, headers, signal });
-        const said = await answer.json();
-        if (answer.ok) return said;
-        throw new WaybillError(answer.status, said.error, said.message, said.details);
-      } catch (error) {
-        const status = error instanceof WaybillError ? error.status : 500;
-        if (status < 500 && status != 429 || attempt == ATTEMPTS) throw error;
-      }
-      const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
-  }
 };
-function makeKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-function readClaims(token) {
-  try {
-    const text = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
-  } catch {
-    return {};
-  }
-}
 export {
   Waybill,
   WaybillError

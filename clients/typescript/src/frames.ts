@@ -668,11 +668,13 @@ export interface Frames {
         distance_to_pickup_km?: number;
       };
       message: string;
+      pos?: string;
     };
     "order_timeout": {
       type: "order_timeout";
       order_id: number;
       message: string;
+      pos?: string;
     };
     "connection_established": {
       type: "connection_established";

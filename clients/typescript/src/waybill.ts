@@ -3,8 +3,11 @@
 //   const waybill = new Waybill({ url, token: () => fetchToken(), contract: "feed" });
 //   waybill.on("order_created", (event) => console.log(event.data));
 
+import { isPong, makeAuth, makePing, makeUrl, SILENT } from "./contracts.js";
 import { FEED_EVENTS, type Frames } from "./frames.js";
+import { call, makeKey } from "./rest.js";
 
+export { WaybillError } from "./rest.js";
 export type { Frames };
 export type Contract = keyof Frames;
 type Maybe<T> = T | null | undefined;
@@ -56,31 +59,7 @@ export interface WaybillOptions<C extends Contract = "feed"> {
   WebSocket?: new (url: any) => any;
 }
 
-/** What a REST call was refused with: {error, message, details?}. */
-export class WaybillError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly details?: Record<string, unknown>,
-  ) {
-    super(message);
-  }
-}
-
-const PATHS = {
-  feed: "/api/websocket/ws",
-  courier: "/api/v1/ws/courier",
-  customer: "/api/v1/ws/customer",
-  rides: "/api/v1/ws/rides",
-  food: "/orders",
-  drivers: "/ws/driver/orders/",
-};
-const CUSTOMERS = ["customer", "rider", "user"]; // the words for one in a token
 const REMEMBERED = 1000; // events that were handed on
-const ATTEMPTS = 8; // of a REST call
-// Frames that keep the connection going, and say nothing to the application.
-const SILENT = ["heartbeat", "heartbeat_ack", "pong", "ping_response", "subscription_updated"];
 
 export class Waybill<C extends Contract = "feed"> {
   #options;
@@ -143,7 +122,7 @@ export class Waybill<C extends Contract = "feed"> {
 
   /** Create an order, a payment…: POST under one key, again and again until it is answered. */
   create<T = any>(path: string, body: object, key = makeKey()): Promise<T> {
-    return this.#call(path, {
+    return call(this.#options, path, {
       method: "POST",
       body: JSON.stringify(body),
       headers: { "Content-Type": "application/json", "Idempotency-Key": key },
@@ -152,7 +131,7 @@ export class Waybill<C extends Contract = "feed"> {
 
   /** Read something by REST. */
   get<T = any>(path: string): Promise<T> {
-    return this.#call(path, {});
+    return call(this.#options, path, {});
   }
 
   /** Connect again after `close()`; waiting to connect, do it now. */
@@ -220,32 +199,15 @@ export class Waybill<C extends Contract = "feed"> {
 
   #dial(token: string, from: Maybe<string>) {
     const { url, contract, WebSocket, userId, userRole, timeout, heartbeat } = this.#options;
-    const place = new URL(url);
-    const claims = readClaims(token);
     const isFeed = contract == "feed";
-    place.protocol = place.protocol.replace("http", "ws");
-    if (place.pathname == "/") {
-      const role = String(claims.role ?? claims.user_role ?? claims.user_type).toLowerCase();
-      const isCustomer = contract == "courier" && CUSTOMERS.includes(role);
-      place.pathname = PATHS[isCustomer ? "customer" : (contract as keyof typeof PATHS)];
-    }
-    if (!isFeed) {
-      place.searchParams.set("token", token);
-      if (from) place.searchParams.set("from", from);
-    }
+    const place = makeUrl(url, contract!, token, from);
     const socket = (this.#socket = new WebSocket!(place.href));
     this.#ask();
     this.#ticks = setInterval(() => this.#look(), Math.min(timeout, heartbeat) / 2);
     socket.onopen = () => {
       if (socket != this.#socket) return;
       if (!isFeed) return this.#opened();
-      this.#post({
-        type: "auth",
-        token,
-        user_id: userId ?? claims.sub ?? claims.user_id,
-        user_role: userRole,
-        from: from ?? undefined,
-      });
+      this.#post(makeAuth(token, userId, userRole, from));
     };
     socket.onmessage = ({ data }: { data: string }) => {
       if (socket == this.#socket) this.#hear(data);
@@ -286,17 +248,11 @@ export class Waybill<C extends Contract = "feed"> {
       const gap = data.from + " " + data.oldest;
       if (gap != this.#gap) this.#guard(this.#options.onGap, data);
       this.#gap = gap;
-    } else if (!SILENT.includes(type) && !this.#isPong(type, frame, wasAsked)) {
+    } else if (!SILENT.includes(type) && !isPong(this.#options.contract!, frame, wasAsked)) {
       // What is told again is so with its id or, where it has none, word for word.
       const id = frame.event_type ? frame.event_id : frame.pos && text;
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
-  }
-
-  // Contracts without a word for signs of life answer that they have none.
-  #isPong(type: string, frame: any, wasAsked: boolean): boolean {
-    const isSilent = ["courier", "customer"].includes(this.#options.contract!);
-    return type == "error" && (frame.event_id == "ping" || (isSilent && wasAsked));
   }
 
   #isRepeated(id: Maybe<string>): boolean {
@@ -330,13 +286,8 @@ export class Waybill<C extends Contract = "feed"> {
   }
 
   #ping() {
-    const { contract } = this.#options;
     this.#ask();
-    this.#post(
-      contract == "feed"
-        ? { type: "heartbeat", timestamp: new Date().toISOString() }
-        : { [contract == "drivers" ? "type" : "event"]: "ping", event_id: "ping" },
-    );
+    this.#post(makePing(this.#options.contract!));
   }
 
   #ask() {
@@ -393,41 +344,5 @@ export class Waybill<C extends Contract = "feed"> {
     } catch (error) {
       console.error(error);
     }
-  }
-
-  async #call(path: string, request: RequestInit): Promise<any> {
-    const { api, url, token, delay, maxDelay } = this.#options;
-    const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
-    for (let attempt = 1; ; attempt++) {
-      const credential = await (typeof token == "function" ? token() : token);
-      const headers = { ...request.headers, Authorization: "Bearer " + credential };
-      try {
-        const signal = AbortSignal.timeout(30000);
-        const answer = await fetch(place, { ...request, headers, signal });
-        const said = await answer.json();
-        if (answer.ok) return said;
-        throw new WaybillError(answer.status, said.error, said.message, said.details);
-      } catch (error) {
-        // No answer, or one that says "later": the key has what was done not be done again.
-        const status = error instanceof WaybillError ? error.status : 500;
-        if ((status < 500 && status != 429) || attempt == ATTEMPTS) throw error;
-      }
-      const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
-  }
-}
-
-function makeKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function readClaims(token: string): Record<string, any> {
-  try {
-    const text = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
-  } catch {
-    return {}; // the server will say what is wrong with it
   }
 }

@@ -30,12 +30,12 @@ from waybill.contracts import (
 )
 from waybill.events import Event, Gap
 from waybill.frames import FEED_EVENTS
+from waybill.heard import Heard
 from waybill.liveness import Liveness
 
 State = Literal["connecting", "open", "waiting", "closed"]
 T = TypeVar("T")
 
-REMEMBERED = 1000  # events that were handed on
 WAITING = 1000  # events that the application has not asked for yet
 MAX_FRAME = 1 << 20
 _log = logging.getLogger("waybill")
@@ -115,12 +115,9 @@ class Connection(AsyncIterator[Event]):
         self._events, self._user_id = tuple(events), user_id
         self._heartbeat_s, self._timeout_s = heartbeat_s, timeout_s
         self._delay_s, self._max_delay_s = delay_s, max_delay_s
-        self._received: str | None = None  # the position of the newest event
-        self._from: str | None = None  # where the next socket begins: not after what is half heard
+        self._heard = Heard()
         self._handled: str | None = None
         self._current: str | None = None  # of the event that the application has now
-        self._told_gap: Gap | None = None
-        self._seen: dict[str | bytes, None] = {}
         self._attempts = 0  # since something was heard
         self._queue: asyncio.Queue[Event | Gap | str | None] = asyncio.Queue(WAITING)
         self._woken = asyncio.Event()
@@ -255,10 +252,10 @@ class Connection(AsyncIterator[Event]):
     async def _live(self) -> None:
         """Open a socket and hear what it says until it ends."""
         token = await self._get_token()
-        if self._received is None:
+        if self._heard.start is None:
             given = self._given_position
-            self._received = await _result(given() if callable(given) else given)
-        start = self._from or self._received
+            self._heard.note_event(await _result(given() if callable(given) else given))
+        start = self._heard.start
         opening = open_socket(
             make_url(self._url, self._contract, token, start),
             additional_headers=make_headers(self._contract, token),
@@ -319,20 +316,19 @@ class Connection(AsyncIterator[Event]):
         event = Event(frame)
         if event.type != "error":
             self._attempts = 0
-        # An event may be several frames at one position: only what comes next shows that all came.
-        if event.pos != self._received:
-            self._from = self._received
+        self._heard.note_frame(event.pos)
         if event.type == "authenticated":
             await self._subscribe()
         elif event.type == "resumed":
-            if self._received in (None, "now"):
-                self._received = str(event.data["from"])
-                await self._queue.put(self._received)
+            if begun := self._heard.begin(str(event.data["from"])):
+                await self._queue.put(begun)
         elif event.type == "gap":
-            await self._note_gap(Gap(str(event.data["from"]), str(event.data["oldest"])))
+            gap = Gap(str(event.data["from"]), str(event.data["oldest"]))
+            if self._heard.is_new_gap(gap):
+                await self._queue.put(gap)
         elif event.type in SILENT or is_pong(self._contract, event, is_asked):
             pass
-        elif not self._is_repeated(event, text):
+        elif not self._heard.is_repeated(event, text):
             await self._hand_on(event)
 
     async def _subscribe(self) -> None:
@@ -341,30 +337,11 @@ class Connection(AsyncIterator[Event]):
             await self._socket.send(json.dumps(subscription))
         self._opened()
 
-    async def _note_gap(self, gap: Gap) -> None:
-        # The same one again says nothing new: it is told until an event has come after it.
-        if gap != self._told_gap:
-            self._told_gap = gap
-            await self._queue.put(gap)
-
-    def _is_repeated(self, event: Event, text: str | bytes) -> bool:
-        # What is told again is so with its id or, where it has none, word for word.
-        id_ = event["event_id"] if "event_type" in event else event.pos and text
-        if not id_:
-            return False
-        if id_ in self._seen:
-            return True
-        self._seen[id_] = None
-        if len(self._seen) > REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        return False
-
     async def _hand_on(self, event: Event) -> None:
         await self._queue.put(event)
         if self._liveness is not None:
             self._liveness.hear()  # nothing was listened to while the queue was full
-        # After it is in the queue: a socket that is cut in between has it told again.
-        self._received = event.pos or self._received
+        self._heard.note_event(event.pos)
 
     async def _get_token(self) -> str:
         return await _result(self._token() if callable(self._token) else self._token)

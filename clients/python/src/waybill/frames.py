@@ -949,6 +949,7 @@ class DriversNewOrder(TypedDict):
     type: Literal["new_order"]
     order: DriversNewOrderOrder
     message: str
+    pos: NotRequired[str]
 
 
 class DriversOrderTimeout(TypedDict):
@@ -957,6 +958,7 @@ class DriversOrderTimeout(TypedDict):
     type: Literal["order_timeout"]
     order_id: int
     message: str
+    pos: NotRequired[str]
 
 
 class DriversConnectionEstablished(TypedDict):

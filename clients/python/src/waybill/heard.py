@@ -1,0 +1,65 @@
+"""What a client has heard: which frames are told again, and where the next socket begins."""
+
+from __future__ import annotations
+
+from waybill.events import Event, Gap
+
+REMEMBERED = 1000  # events that were handed on
+NOW = "now"
+
+
+class Heard:
+    """The frames of all sockets of one connection, in order.
+
+    `newest` is the position of the newest event.
+    """
+
+    def __init__(self) -> None:
+        self.newest: str | None = None
+        self._before: str | None = None
+        self._seen: dict[str | bytes, None] = {}
+        self._gap: Gap | None = None
+
+    @property
+    def start(self) -> str | None:
+        """The position after which the next socket begins."""
+        return self._before or self.newest
+
+    def note_frame(self, position: str | None) -> None:
+        """Note that a frame has come, before anything else is done with it.
+
+        An event may be several frames at one position: only what comes next shows that all came.
+        """
+        if position != self.newest:
+            self._before = self.newest
+
+    def note_event(self, position: str | None) -> None:
+        """Note that an event is on its way to the application: what is cut before comes again."""
+        self.newest = position or self.newest
+
+    def begin(self, position: str) -> str | None:
+        """Take the position that the server begins at, where there was none; None if there was."""
+        if self.newest not in (None, NOW):
+            return None
+        self.newest = position
+        return position
+
+    def is_new_gap(self, gap: Gap) -> bool:
+        """Say whether a gap says anything new: the same one is told until an event comes after."""
+        is_new, self._gap = gap != self._gap, gap
+        return is_new
+
+    def is_repeated(self, event: Event, text: str | bytes) -> bool:
+        """Say whether an event was heard before: by its id or, where it has none, word for word.
+
+        What has neither id nor position never was.
+        """
+        id_ = event["event_id"] if "event_type" in event else event.pos and text
+        if not id_:
+            return False
+        if id_ in self._seen:
+            return True
+        self._seen[id_] = None
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return False
