@@ -9,7 +9,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
 
@@ -83,8 +82,9 @@ class Device:
             finally:
                 listening.cancel()
                 link.transport.abort()  # no farewell; what has not been read is lost
-                with suppress(asyncio.CancelledError, WebSocketException):
-                    await listening
+                await asyncio.wait([listening])
+                if not listening.cancelled():
+                    listening.exception()  # looked at: a link may end in any way
 
     async def _await_cut(self, listening: asyncio.Task[None]) -> None:
         """Wait until the link ends, or is to be cut."""

@@ -204,7 +204,6 @@ class _Run:
             await together
         self._refused = sum(together.result())
         self._took_s = time.monotonic() - began_at
-        self._emit_as_many()
 
     def _emit_as_many(self) -> None:
         told = sum(len(group.list_told()) for group in self._groups)
@@ -213,6 +212,7 @@ class _Run:
 
     async def _await_rest(self) -> None:
         give_up_at = time.monotonic() + _REST_WITHIN_S
+        self._emit_as_many()
         await asyncio.sleep(_STOCK_REST_S)
         while time.monotonic() < give_up_at:
             is_told = sum(len(group.list_told()) for group in self._groups) >= self._expected
