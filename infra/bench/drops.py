@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from random import Random
-from typing import NamedTuple
 
 from infra.bench.cuts import Cuts
 from infra.bench.devices import Device, Person
@@ -32,11 +31,11 @@ from infra.bench.happenings import (
     repeat,
     set_up,
 )
+from infra.bench.heard import make_row, sum_up
 from infra.bench.numbers import read_number
 from infra.bench.report import Report, Row, judge_at_most
 from infra.bench.socketio_peer import PeerDevice, SocketioPeer
 from infra.harness.measured_server import ServerUnavailable
-from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess, StackProcessError
 
 EVENTS = 10_000
@@ -57,17 +56,6 @@ _READY_WITHIN_S = 60.0
 _REST_WITHIN_S = 60.0  # until the devices with positions have heard all
 _STOCK_REST_S = 3.0  # and then the others as much longer
 _LOOK_EVERY_S = 0.05
-
-
-class Heard(NamedTuple):
-    """What devices of one kind heard of what they were to hear, summed up."""
-
-    expected: int
-    shares: Sequence[float]
-    lost: int
-    repeated: int
-    inversions: int
-    delays_ms: Sequence[float]
 
 
 class Group:
@@ -235,14 +223,14 @@ class _Run:
             for what, devices in (("from", group.placed), ("stock", group.stock)):
                 heard = sum_up(told, [_name_heard(device, causes) for device in devices])
                 links = sum(device.links for device in devices)
-                rows.append(_make_row(f"{group.contract}, {what}", heard, links))
+                rows.append(make_row(f"{group.contract}, {what}", heard, links))
         for kind, found in peers.items():
             assert self._peer is not None, "it was collected"
             emitted = [str(n + 1) for n in range(self._peer.emitted)]
             lists = [
                 [(str(n), ms) for n, ms in zip(d.heard, d.delays_ms, strict=True)] for d in found
             ]
-            rows.append(_make_row(kind, sum_up(emitted, lists), sum(d.links for d in found)))
+            rows.append(make_row(kind, sum_up(emitted, lists), sum(d.links for d in found)))
         return rows
 
     def _find_causes(self, group: Group) -> dict[str, float]:
@@ -270,41 +258,3 @@ class _Run:
 def _name_heard(device: Device, causes: Mapping[str, float]) -> list[tuple[str, float]]:
     """List what a device heard with the milliseconds that each took."""
     return [(r.text, 1000 * (r.at - causes[r.text])) for r in device.receipts if r.text in causes]
-
-
-def sum_up(told: Sequence[str], devices: Sequence[Sequence[tuple[str, float]]]) -> Heard:
-    """Sum up what devices heard, each (what, ms), of what they were to hear. Out of order is what
-    came for the first time after something that was told later."""
-    places = {what: n for n, what in enumerate(told)}
-    shares, delays = [], []
-    lost = repeated = inversions = 0
-    for heard in devices:
-        furthest, seen = -1, set()
-        for what, ms in heard:
-            place = places.get(what)
-            if place is None:
-                continue
-            if what in seen:
-                repeated += 1
-                continue
-            seen.add(what)
-            delays.append(ms)
-            inversions += place < furthest
-            furthest = max(furthest, place)
-        lost += len(places) - len(seen)
-        shares.append(len(seen) / len(places) if places else 0.0)
-    return Heard(len(places), shares, lost, repeated, inversions, delays)
-
-
-def _make_row(what: str, heard: Heard, links: int) -> Row:
-    return {
-        "what": what,
-        "events": heard.expected,
-        "links": links,
-        "heard_%": 100 * min(heard.shares),
-        "lost": heard.lost,
-        "repeated": heard.repeated,
-        "out_of_order": heard.inversions,
-        "p50_ms": quantile(heard.delays_ms, 0.5),
-        "p99_ms": quantile(heard.delays_ms, 0.99),
-    }

@@ -42,12 +42,6 @@ def test_drops_are_counted_on_every_contract_with_positions_and_without() -> Non
         assert (row["lost"], row["out_of_order"]) == (0, 0)
 
 
-def test_what_is_heard_is_summed_up() -> None:
-    devices = [[("a", 1.0), ("c", 2.0), ("b", 3.0), ("b", 4.0), ("other", 5.0)], [("a", 6.0)]]
-    heard = drops.sum_up(["a", "b", "c", "d"], devices)
-    assert heard == drops.Heard(4, [0.75, 0.25], 4, 1, 1, [1.0, 2.0, 3.0, 6.0])
-
-
 def test_a_storm_loses_nothing() -> None:
     report = storm.measure(clients=12, jitter_s=0.2)
     assert [row["lost"] for row in report.rows] == [0, 0, 0]
