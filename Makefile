@@ -52,7 +52,7 @@ check: setup ## format, lint, types, architecture, the API's documents, the clie
 demo: setup ## a day of orders, watched
 	@exec $(BIN)/python -m infra.demo
 
-bench: setup ## how long frames take here and as far from AWS as a region is wide, posts, costs
+bench: setup ## how long frames take here and as far from AWS as a region is wide, posts, cut links, costs
 	@exec $(BIN)/python -m infra.bench
 
 bench-gateways: setup ## the local gateway under load, beside serverless-offline

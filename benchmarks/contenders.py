@@ -6,16 +6,14 @@ The peer is serverless-offline, from npm, installed once into .local; it needs n
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.harness.measured_server import MeasuredServer, ServerUnavailable
+from infra.harness.npm import find_node, install_recipe
 from infra.harness.stack_process import HOME
 from infra.local.ports import find_free_port
-
-INSTALL_WITHIN_S = 240.0
 
 _TOO_NEW = (3, 14)  # for serverless-offline 13.10.1
 
@@ -39,11 +37,11 @@ def start_gateway() -> MeasuredServer:
 
 def start_offline() -> MeasuredServer:
     """Start serverless-offline with the same handlers in its own process. Raises Unavailable."""
-    node = shutil.which("node")
-    npm = shutil.which("npm")
-    if not node or not npm:
-        raise ServerUnavailable("serverless-offline: there is no node with npm")
-    _install(npm)
+    try:
+        node, npm = find_node()
+        install_recipe(npm, _RECIPE, _INSTALLED)
+    except ServerUnavailable as error:
+        raise ServerUnavailable(f"serverless-offline: {error}") from error
     made = MeasuredServer("serverless-offline", "/")
     env = {
         "WEBSOCKET_PORT": str(made.port),
@@ -77,26 +75,3 @@ def _start(
         made.stop()
         raise
     return made
-
-
-def _install(npm: str) -> None:
-    """Bring the recipe, and what it needs unless that is there. Raises Unavailable."""
-    wanted = (_RECIPE / "package.json").read_bytes()
-    mark = _INSTALLED / "installed.json"
-    is_there = mark.exists() and mark.read_bytes() == wanted
-    shutil.copytree(_RECIPE, _INSTALLED, dirs_exist_ok=True)
-    if is_there:
-        return
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    try:
-        done = subprocess.run(
-            command, cwd=_INSTALLED, capture_output=True, text=True, timeout=INSTALL_WITHIN_S
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ServerUnavailable(
-            f"serverless-offline: npm took over {error.timeout:.0f} s"
-        ) from error
-    if done.returncode:
-        said = (done.stderr.strip() or "nothing").splitlines()[0]
-        raise ServerUnavailable(f"serverless-offline: npm can't install it: {said}")
-    mark.write_bytes(wanted)

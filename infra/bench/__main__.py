@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from chalicelib.settings import BadSetting
-from infra.bench import cost, far, growth, latency, posting, webhooks
+from infra.bench import cost, drops, far, growth, latency, posting, storm, webhooks
 from infra.bench.printing import print_report, write_reports
 from infra.bench.report import Report
 from infra.harness.stack_process import HOME, StackProcessError
@@ -24,6 +24,8 @@ SECTIONS: dict[str, Callable[[], Report]] = {
     "far": far.measure,
     "posting": posting.measure,
     "webhooks": webhooks.measure,
+    "drops": drops.measure,
+    "storm": storm.measure,
     "cost": cost.measure,
     "growth": growth.measure,
 }

@@ -53,6 +53,7 @@ class StackProcess:
             except ServerProcessError as error:
                 raise StackProcessError(f"Waybill did not start:\n{error}") from error
             stack.callback(server.stop)
+            self._server = server
             self._stack = stack.pop_all()
         return self
 
@@ -63,6 +64,15 @@ class StackProcess:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def read_rss_mb(self) -> float | None:
+        """Read how much memory the stack's process holds, less its engine's; None where the system
+        does not tell."""
+        try:
+            lines = Path(f"/proc/{self._server.pid}/status").read_text().splitlines()
+        except OSError:
+            return None
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
 
     def _make_environment(self) -> dict[str, str]:
         environment = {

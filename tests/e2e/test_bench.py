@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from infra.bench import far, posting
+from infra.bench import drops, far, posting, storm
 from infra.bench.__main__ import main
+from infra.bench.cuts import Cuts
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, REPLY
 
 
@@ -29,3 +30,19 @@ def test_far_stories_are_measured_with_the_calls_that_each_waits_for() -> None:
         path = next(note for note in report.notes if note.startswith(f"{row['what']}: "))
         assert "post (" in path
         assert row["p50_ms"] > 12 + 4 * (row["calls one after another"] - 1)
+
+
+def test_drops_are_counted_on_every_contract_with_positions_and_without() -> None:
+    cuts = Cuts(link_s=(0.2, 0.6), away_s=(0.0, 0.1))
+    rows = drops.measure(events=16, cuts=cuts, with_peer=False).rows
+    kinds = [f"{name}, {how}" for name in drops.PEOPLE for how in ("from", "stock")]
+    assert [row["what"] for row in rows] == kinds
+    assert sum(row["events"] for row in rows) == 2 * 16
+    for row in rows[::2]:
+        assert (row["lost"], row["out_of_order"]) == (0, 0)
+
+
+def test_a_storm_loses_nothing() -> None:
+    report = storm.measure(clients=12, jitter_s=0.2)
+    assert [row["lost"] for row in report.rows] == [0, 0, 0]
+    assert all(row["p50_ms"] <= row["p99_ms"] <= row["all_back_ms"] for row in report.rows)
