@@ -23,16 +23,20 @@ class ContractRenderer:
         self._keepalive_every = keepalive_every
 
     def render_event(
-        self, listener: Subscriber, event: Event, position: str | None = None
+        self, listener: Subscriber, event: Event, positions: tuple[str, str] | None = None
     ) -> Sequence[str]:
-        """Render an event for a listener, each frame with its `position` where there is one. A
-        contract that is gone since is silent: its listeners' rows may outlive it by a
-        deployment."""
+        """Render an event for a listener, with the `positions` before and after it where its client
+        holds them: only the last frame says that the event was heard, or a link that is cut amid
+        its frames would lose the rest. A contract that is gone since is silent: its listeners' rows
+        may outlive it by a deployment."""
         contract = self._contracts.get(listener.contract)
         frames = contract.render_event(event, listener) if contract else ()
-        if contract is None or position is None:
+        if contract is None or positions is None or not frames:
             return frames
-        return tuple(contract.add_position(frame, position) for frame in frames)
+        before, after = positions
+        *first, last = frames
+        amid = tuple(contract.add_position(frame, before) for frame in first)
+        return (*amid, contract.add_position(last, after))
 
     def render_resumed(self, connection: Connection, start: str, end: str) -> str:
         """Render that a connection is told all that came after the position `start`; `end` is the

@@ -32,15 +32,12 @@ Clock = Callable[[], datetime]
 
 
 class RenderEvent(Protocol):
-    """Renders the frames of an event for a listener, with the position at which its client is
-    then, where the client holds that."""
+    """Renders the frames of an event for a listener, with the positions before and after it, where
+    its client holds them."""
 
     def __call__(
-        self, listener: Subscriber, event: Event, position: str | None = None
+        self, listener: Subscriber, event: Event, positions: tuple[str, str] | None = None
     ) -> Sequence[str]: ...
-
-
-"""Renders an event in the words of a subscriber's contract: frames, or none where it is silent."""
 
 
 class OrderStore(Protocol):

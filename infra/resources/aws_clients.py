@@ -25,6 +25,6 @@ def make_client(
             connect_timeout=2,
             read_timeout=5 + wait_s,
             retries={"total_max_attempts": 1},
-            max_pool_connections=20,
+            max_pool_connections=50,  # all tables are made at once
         ),
     )

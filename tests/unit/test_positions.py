@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from random import Random
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.domain.events import LOGGED_FOR, Event
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.messaging.cursors import POSITIONED, DeliveryResult
@@ -29,6 +31,9 @@ from chalicelib.services.messaging.event_stream import MAX_EVENTS, EventStream
 from chalicelib.services.messaging.kept_log import KeptLog, split_runs
 from chalicelib.store.mailboxes import MailboxTable
 from tests.fakes import Clock
+
+if TYPE_CHECKING:
+    from chalicelib.contracts.base import Contract
 
 AT = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 EPOCHS = st.text("0123456789abcdef", min_size=1, max_size=12)
@@ -306,3 +311,32 @@ def test_no_device_misses_a_place_whatever_others_do(seed: int) -> None:
         ):
             assert not missed
             assert min(holders.heard[device], default=start + 1) > start
+
+
+class TwoFrames:
+    """A contract that tells an event by two frames."""
+
+    def render_event(self, event: Event, listener: Subscriber) -> tuple[str, ...]:
+        return ('{"first":1}', '{"last":2}')
+
+    def add_position(self, frame: str, position: str) -> str:
+        return f"{frame} {position}"
+
+
+def test_only_an_events_last_frame_says_that_it_was_heard() -> None:
+    """A link that is cut amid the frames would lose the rest."""
+    contracts = {"two": cast("Contract", TwoFrames())}
+    renderer = ContractRenderer(contracts, timedelta(0))
+    subscriber = replace(a_subscriber("tablet"), contract="two")
+    event = Event(
+        type="t",
+        to="ana",
+        stream="order#1",
+        version=1,
+        ordinal=0,
+        at=datetime(2026, 3, 15, tzinfo=timezone.utc),
+        seq=7,
+    )
+    frames = renderer.render_event(subscriber, event, ("e.6", "e.7"))
+    assert frames == ('{"first":1} e.6', '{"last":2} e.7')
+    assert renderer.render_event(subscriber, event) == ('{"first":1}', '{"last":2}')

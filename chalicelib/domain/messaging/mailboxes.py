@@ -266,12 +266,14 @@ class Mailbox(msgspec.Struct, frozen=True):
         keys = (event.type, POSITIONED) if subscriber.is_positioned else (event.type,)
         return event.seq > max(map(self.get_shared_cursor, keys))
 
-    def make_position(self, subscriber: Subscriber, event: Event) -> str | None:
-        """Make the position of a subscriber that has heard an event; None where its client does not
-        hold it."""
-        if subscriber.other_logs is None:
+    def make_positions(self, subscriber: Subscriber, event: Event) -> tuple[str, str] | None:
+        """Make the positions of a subscriber before it has heard an event, and once it has; None
+        where its client holds none."""
+        others = subscriber.other_logs
+        if others is None:
             return None
-        return join_position(Place(self.epoch, event.seq), subscriber.other_logs)
+        before, after = Place(self.epoch, event.seq - 1), Place(self.epoch, event.seq)
+        return join_position(before, others), join_position(after, others)
 
     def is_backing_off(self, subscriber: Subscriber, now: datetime) -> bool:
         """Tell whether a post to a subscriber failed so lately that none is tried now."""

@@ -111,8 +111,8 @@ class EventPoster:
         try:
             if skip(subscriber.connection_id, event):
                 return True
-            position = progress.box.make_position(subscriber, event)
-            for frame in self._render_event(subscriber, event, position):
+            positions = progress.box.make_positions(subscriber, event)
+            for frame in self._render_event(subscriber, event, positions):
                 if self._clock() > until:
                     return False
                 self._sender.post_frame(subscriber.connection_id, frame)
