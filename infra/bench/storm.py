@@ -145,7 +145,7 @@ class _Storm:
         self._come(within_s)
         await self._await_all_ready()
         await self._await_all_told()
-        told = [[r.text for r in client.receipts if r.name == _TOLD] for client in self._clients]
+        told = [_list_told(client) for client in self._clients]
         back_ms = [1000 * (client.resumed_at - began_at) for client in self._clients]
         return {
             "what": what,
@@ -174,7 +174,7 @@ class _Storm:
 
     async def _await_all_told(self) -> None:
         give_up_at = time.monotonic() + _WITHIN_S
-        while any(not client.receipts for client in self._clients):
+        while not all(map(_list_told, self._clients)):
             if time.monotonic() > give_up_at:
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -186,6 +186,11 @@ class _Storm:
         await asyncio.gather(
             *(loop.run_in_executor(self._pool, call, self._stack, part) for part in parts)
         )
+
+
+def _list_told(client: StormClient) -> list[str]:
+    """List what a client was told of what has happened to its person."""
+    return [receipt.text for receipt in client.receipts if receipt.name == _TOLD]
 
 
 def _register(stack: StackProcess, people: Sequence[str]) -> None:
