@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from chalicelib.settings import BadSetting, Settings
 
@@ -75,6 +74,9 @@ def _find_fault(check: Callable[[], object]) -> str:
 
 def _put_response(url: str, body: bytes) -> None:
     """Put an answer to S3, where CloudFormation reads it. Raises OSError, HTTPException."""
+    # Only CloudFormation's call needs it: no cold start pays for it.
+    from urllib.request import Request, urlopen
+
     # S3 signed the URL for an empty content type; urllib would name one of its own.
     request = Request(url, body, {"content-type": ""}, method="PUT")
     with urlopen(request, timeout=TIMEOUT_S):
