@@ -42,6 +42,7 @@ from chalicelib.domain.messaging.wakeups import (
     RelayDue,
     ReplayDue,
     SearchDue,
+    SweepDue,
     TokenEndDue,
     Wakeup,
     compute_pause,
@@ -56,7 +57,7 @@ from chalicelib.services.messaging.outbox import COMMIT_WITHIN
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
-from chalicelib.services.sweeper import IsOutOfTime, is_never_out_of_time
+from chalicelib.services.sweeper import IsOutOfTime, Sweeper, is_never_out_of_time
 from chalicelib.services.webhooks.reminders import WebhookReminders
 from chalicelib.services.webhooks.replaying import Replays
 
@@ -102,6 +103,7 @@ class WakeupHandler:
         pool: ThreadPoolExecutor,
         clock: Clock,
         reminders: WebhookReminders,
+        sweeper: Sweeper,
     ) -> None:
         self._load_outbox = load_outbox
         self._relay = relay
@@ -116,6 +118,7 @@ class WakeupHandler:
         self._pool = pool
         self._clock = clock
         self._reminders = reminders
+        self._sweeper = sweeper
 
     def handle_wakeup(
         self, wakeup: Wakeup, is_out_of_time: IsOutOfTime = is_never_out_of_time
@@ -127,6 +130,8 @@ class WakeupHandler:
             self._check_orders(wakeup, is_out_of_time)
         elif isinstance(wakeup, ConnectionsDue):
             self._check_connections(wakeup, is_out_of_time)
+        elif isinstance(wakeup, SweepDue):
+            self._sweeper.run_recent_pass(wakeup.due_at, is_out_of_time)
         elif delayed := self._handle_one(wakeup):
             self._queue.send_wakeups([delayed])
 

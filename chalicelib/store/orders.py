@@ -29,7 +29,7 @@ from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cance
 from chalicelib.store.keys import KeyPut, make_key_put
 from chalicelib.store.listings import ListingWriter
 from chalicelib.store.mailboxes import make_lease_update
-from chalicelib.store.shards import read_in_turns
+from chalicelib.store.shards import is_due, read_in_turns
 from chalicelib.store.tables import SHARDS, OrderRow, PaymentRow
 
 log = logging.getLogger(__name__)
@@ -173,12 +173,13 @@ class OrderTable:
         rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
         return sorted(map(_decode_order, rows), key=lambda order: order.id)
 
-    def list_due(self, now: datetime) -> Iterator[Due[int]]:
-        """Yield orders whose deadline has passed: the longest overdue of each shard first, the
-        shards in turns. Raises in the end what a shard raised that can't be read."""
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]:
+        """Yield orders whose deadline has passed, since a time if one is given: the longest overdue
+        of each shard first, the shards in turns. Raises in the end what a shard raised that can't
+        be read."""
+        late = is_due(OrderRow.deadline_at, now, since)
 
         def read(shard: int) -> Iterator[Due[int]]:
-            late: Condition = OrderRow.deadline_at <= to_epoch_ms(now)
             for hit in OrderRow.by_deadline.query(shard, late, page_size=_PAGE_SIZE):
                 yield Due(int(hit.order_id), from_epoch_ms(hit.deadline_at))
 

@@ -61,6 +61,7 @@ def build_wakeup_handler(
         parts.threads,
         parts.clock,
         build_reminders(parts),
+        build_sweeper(parts),
     )
 
 

@@ -4,7 +4,7 @@ Each is sent before what it relies on is written, with a delay, and may come too
 twice, or for something that never happened. Whoever handles one looks first what is so by then
 (services/wakeup_handler.py). So a wakeup is safe to repeat, and one too many costs only a read.
 
-The sweep's wakeups (OrdersDue, ConnectionsDue) are for those that got lost.
+The sweep's wakeups (SweepDue, OrdersDue, ConnectionsDue) are for those that got lost.
 """
 
 from __future__ import annotations
@@ -95,6 +95,12 @@ class HeartbeatDue(msgspec.Struct, frozen=True, tag="beat"):
     connection_id: str
 
 
+class SweepDue(msgspec.Struct, frozen=True, tag="sweep"):
+    """What has fallen due in the quarter of a minute before `due_at` is to be listed."""
+
+    due_at: datetime = msgspec.field(name="due")
+
+
 class OrdersDue(msgspec.Struct, frozen=True, tag="look"):
     """The deadlines of these orders have passed: a share of what one pass of the sweep lists."""
 
@@ -138,6 +144,7 @@ Wakeup = (
     | AuthenticationDue
     | FanOutDue
     | HeartbeatDue
+    | SweepDue
     | OrdersDue
     | ConnectionsDue
     | CloseDue
