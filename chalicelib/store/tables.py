@@ -113,13 +113,13 @@ class HistoryRow(Model):
     expires = NumberAttribute()  # epoch s, TTL
 
 
-class _ByCell(GlobalSecondaryIndex["CourierRow"]):
+class _BySpot(GlobalSecondaryIndex["CourierRow"]):
     class Meta:
-        index_name = "by_cell"
+        index_name = "by_spot"
         projection = KeysOnlyProjection()
 
     cell = UnicodeAttribute(hash_key=True)
-    free_shard = NumberAttribute(range_key=True)  # for being there only while free
+    spot = NumberAttribute(range_key=True)  # about where in it, and for being there only while free
 
 
 class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
@@ -135,9 +135,9 @@ class CourierRow(Model):
     """What a courier is doing, an attribute each: several writers change some of them, and none
     should wait for another.
 
-    `free_shard` is there only while the courier is available and holds no order, and only with it a
-    row is in the indexes: `cell` may always be written. Readers of the indexes take out couriers
-    who can't be asked any more: of the cells by `cell`, of both indexes by `free_shard`.
+    `free_shard` and `spot` are there only while the courier is available and holds no order, and
+    only with them a row is in the indexes: `cell` may always be written. Readers of the indexes
+    take out couriers who can't be asked any more: of the cells by `cell`, of both by the two.
     """
 
     class Meta:
@@ -160,10 +160,11 @@ class CourierRow(Model):
     odometer_m = NumberAttribute(null=True)
     shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes
     free_shard = NumberAttribute(null=True)
+    spot = NumberAttribute(null=True)  # of domain.geo, not far from the fix
     idle_since = NumberAttribute(null=True)  # epoch ms
     seen = UnicodeAttribute(null=True)  # JSON of domain.people.LastShown
 
-    by_cell = _ByCell()
+    by_spot = _BySpot()
     by_idle = _ByIdle()
 
 
