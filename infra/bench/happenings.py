@@ -118,8 +118,7 @@ def play_meal(caller: Caller) -> None:
     caller.cancel(EATER, id_)
 
 
-HAPPENINGS: tuple[Happening, ...] = (play_hail, play_ride, play_meal)
-EVENTS_OF_ALL = 8  # of HAPPENINGS, once each
+EVENTS_OF_ALL = 8  # of a hail, a ride and a meal
 
 
 def set_up(caller: Caller) -> None:
