@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.clients.conftest import CLIENTS
 from tests.conftest import free_port
+from tests.e2e.checked import connect
 from tests.e2e.conftest import DEPLOYED, FIRST_NUMBER, REMOTE, Stack, wait_for
 from tests.e2e.test_feed import rest
 
