@@ -130,7 +130,7 @@ def frames_the_wrong_way_round(town: Town) -> None:
 def an_unknown_field(town: Town) -> None:
     socket = listener(town)
     frame = socket.heard[-1].frame
-    socket.heard.append(Heard(1.0, f"{frame[:-1]},\"more\":1{frame[-1]}", 1.0))
+    socket.heard.append(Heard(1.0, f'{frame[:-1]},"more":1{frame[-1]}', 1.0))
 
 
 def a_repeated_frame(town: Town) -> None:
