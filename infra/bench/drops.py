@@ -235,5 +235,6 @@ class _Run:
             f"{told} of {self._asked} events in {self._took_s:.0f} s; {gaps} gaps; {refusals} "
             f"tries to connect failed; {self._refused} orders went another way.",
             "Repeated is before dedup. A delay begins with the call, and counts the time away.",
+            *(line for group in self._groups for line in group.describe_missing()),
             *(g.describe_slowest(s.times) for s in self._shares for g in s.groups),
         ]

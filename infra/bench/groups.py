@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from random import Random
 
@@ -103,6 +104,21 @@ class Group:
             for _, device, receipt in slowest
         ]
         return f"{self.contract}, from: {_word_waits(average_waits(waits))}"
+
+    def describe_missing(self) -> list[str]:
+        """Say of each device with a position that has not heard all whether it is late, or has been
+        passed over: what it lacks, and whether its last link was told `resumed`."""
+        told, found = self.list_told(), []
+        for device in self.placed:
+            heard = {receipt.text for receipt in device.receipts}
+            places = [n for n, text in enumerate(told, 1) if text not in heard]
+            if places:
+                is_resumed = device.spans[-1].resumed_at < math.inf
+                found.append(
+                    f"{self.contract}, from: a device lacks events {places[:10]} of {len(told)}; "
+                    f"its last link was {'' if is_resumed else 'not '}told `resumed`."
+                )
+        return found
 
     def _find_causes(self, times: CallTimes) -> Mapping[str, float]:
         found = {r.text: times.find_cause(r.text, r.at) for r in self.whole.receipts}
