@@ -38,9 +38,9 @@ class Agenda:
         """Plan an action for so many seconds from now."""
         self.plan_at(self.now + timedelta(seconds=seconds), action)
 
-    def run(self) -> None:
-        """Run everything that is planned, and what is planned meanwhile."""
-        while self._entries:
+    def run(self, until: datetime | None = None) -> None:
+        """Run everything that is planned, and what is planned meanwhile; `until` a time at most."""
+        while self._entries and (until is None or self._entries[0][0] <= until):
             self.now, _, action = heappop(self._entries)
             action()
 

@@ -19,7 +19,10 @@ from infra.simulate.scenario import PlannedOrder, Scenario, Shift, Spot, measure
 
 _THINKING_S, _THINKING_SPREAD = 5.0, 0.5  # median seconds until an offer is answered
 _BACK_AFTER_S = 60.0  # a courier with nothing to do stays so long before going back to a hot spot
+_STILL_REPORT_S = 60.0  # a phone that does not move reports no more often than this
 _WILD_M = 5_000.0  # how far off a wild fix is
+# Draws of a normal distribution, made once: it is drawn from for each of a million fixes.
+_NOISE = tuple((one.gauss(0, 1), one.gauss(0, 1)) for one in [Random("noise")] for _ in range(4096))
 
 FindOrder = Callable[[int], PlannedOrder]
 
@@ -54,6 +57,11 @@ class CourierAgent:
         self._on_duty_since: datetime | None = None
         self._idle_since: datetime | None = None
         self._hand: list[int] = []  # orders that were accepted, the first one under way
+        # Standing, riding: phones save power where nothing moves.
+        self._pauses = (
+            timedelta(seconds=max(options.report_s, _STILL_REPORT_S)),
+            timedelta(seconds=options.report_s),
+        )
         self._trips = 0  # counts changes of the way: what was planned for an old one is void
 
     def plan_shift(self) -> None:
@@ -92,18 +100,18 @@ class CourierAgent:
             return
         self._tally.fixes += 1
         self._services.courier_status.record_fix(self.actor, self._read_gps())
-        self._agenda.plan_in(self._options.report_s, self._report)
+        is_riding = self._way.ends_at > self._agenda.now
+        self._agenda.plan_at(self._agenda.now + self._pauses[is_riding], self._report)
 
     def _read_gps(self) -> Fix:
         """Read where the courier is, as a phone would say it."""
-        now, gauss = self._agenda.now, self._random.gauss
+        now, draw = self._agenda.now, self._random.random
         noise_m = self._options.gps_noise_m
-        if self._options.gps_wild and self._random.random() < self._options.gps_wild:
+        if self._options.gps_wild and draw() < self._options.gps_wild:
             noise_m = _WILD_M
         east_m, north_m = self._way.find_spot(now)
-        if noise_m:
-            east_m, north_m = east_m + gauss(0, noise_m), north_m + gauss(0, noise_m)
-        lat, lng = self._scenario.locate((east_m, north_m))
+        east, north = _NOISE[int(draw() * len(_NOISE))]
+        lat, lng = self._scenario.locate((east_m + noise_m * east, north_m + noise_m * north))
         return Fix(lat, lng, now)
 
     # Offers

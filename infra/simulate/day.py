@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from chalicelib.domain.people import Person
 from chalicelib.settings import Settings
 from infra.simulate.agenda import Agenda
 from infra.simulate.application import CityApplication
+from infra.simulate.city import make_city
 from infra.simulate.couriers import CourierAgent
 from infra.simulate.figures import Records, Tally, list_figures
+from infra.simulate.mdrp import read_instance
 from infra.simulate.options import Options
 from infra.simulate.scenario import PlannedOrder, Scenario
 from infra.simulate.stores.bill import Bill
@@ -150,6 +151,6 @@ def run_day(
     return Day(scenario, options, settings, progress).run()
 
 
-def tell(text: str) -> None:
-    """Say something about the progress."""
-    print(text, file=sys.stderr, flush=True)
+def make_scenario(options: Options) -> Scenario:
+    """Read the instance that is asked for, or make a city. Raises MalformedInstance."""
+    return read_instance(options.instance, options) if options.instance else make_city(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import cos, hypot, radians
 
 from chalicelib.domain.geo import EARTH_RADIUS_M, Point
@@ -53,6 +54,10 @@ class Scenario:
     hot_spots: tuple[Spot, ...] = ()
     corner: Point = (52.40, 13.20)
 
+    @cached_property
+    def _m_per_degree_east(self) -> float:
+        return _M_PER_DEGREE * cos(radians(self.corner[0]))
+
     @property
     def end_s(self) -> float:
         """When the last shift is over and the last order is ready."""
@@ -61,10 +66,8 @@ class Scenario:
 
     def locate(self, spot: Spot) -> Point:
         """Return the (latitude, longitude) of a spot."""
-        lat, lng = self.corner
-        east_m, north_m = spot
-        north = lat + north_m / _M_PER_DEGREE
-        return round(north, 7), round(lng + east_m / (_M_PER_DEGREE * cos(radians(lat))), 7)
+        (lat, lng), (east_m, north_m) = self.corner, spot
+        return lat + north_m / _M_PER_DEGREE, lng + east_m / self._m_per_degree_east
 
 
 def measure_m(a: Spot, b: Spot) -> float:

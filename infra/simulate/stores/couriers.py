@@ -219,9 +219,7 @@ class MemoryCouriers:
         self._bill.charge_write("positions")
         if row.courier.order_id != seen.order_id or row.courier.fix != courier.fix:
             return False
-        row.courier = replace(
-            row.courier, last_shown=seen, odometer=row.courier.odometer.fold_track()
-        )
+        row.courier = replace(row.courier, last_shown=seen)  # the track is counted when it is full
         return True
 
     # The index
