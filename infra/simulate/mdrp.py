@@ -14,6 +14,7 @@ Other columns are left alone, and so are further files.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from infra.simulate.scenario import PlannedOrder, Scenario, Shift, Spot
 _MOST_M = 200_000.0  # from the corner: a city, on the flat
 _MOST_MIN = 7 * 24 * 60.0
 _MOST_ROWS = 1_000_000
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 T = TypeVar("T")
 
@@ -49,8 +51,9 @@ class _Row:
     def read_text(self, column: str) -> str:
         """Read a name. Raises MalformedInstance."""
         text = self._cells[column]
-        if not text or len(text) > 64 or not text.isprintable():
-            raise self.fail(f"{column} takes a name of 1 to 64 letters, not {text[:80]!r}")
+        if not _NAME.fullmatch(text):
+            problem = "takes a name of 1 to 64 letters, digits, dots, _ and -"
+            raise self.fail(f"{column} {problem}, not {text[:80]!r}")
         return text
 
     def read_number(self, column: str, least: float, most: float) -> float:
@@ -141,8 +144,8 @@ def _read_rows(path: Path, columns: tuple[str, ...]) -> list[_Row]:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        line = path.read_bytes().count(b"\n", 0, error.start) + 1
-        raise MalformedInstance(f"{path}:{line}: this is no UTF-8 text") from None
+        number = path.read_bytes().count(b"\n", 0, error.start) + 1
+        raise MalformedInstance(f"{path}:{number}: this is no UTF-8 text") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise MalformedInstance(f"{path}: can't be read: {reason}") from None
