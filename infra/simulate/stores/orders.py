@@ -110,11 +110,12 @@ class MemoryOrders:
         mine = (o for o in self._orders.values() if o.details.customer_id == customer_id)
         return max((o for o in mine if not o.is_terminal), key=lambda o: o.id, default=None)
 
-    def list_due(self, now: datetime) -> Iterator[Due[int]]:
-        """Yield orders whose deadline has passed, the longest overdue first."""
-        late = [(o.deadline_at, o.id) for o in self._orders.values() if o.deadline_at]
-        for at, id_ in sorted((at, id_) for at, id_ in late if at <= now):
-            yield Due(id_, at)
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]:
+        """Yield orders whose deadline has passed, `since` a time, the longest overdue first."""
+        dated = [(o.deadline_at, o.id) for o in self._orders.values() if o.deadline_at]
+        for at, id_ in sorted(dated):
+            if at <= now and (since is None or at >= since):
+                yield Due(id_, at)
 
     def list_open(self, pool: str, limit: int) -> list[Order]:
         """List orders that any courier of a pool may take, the newest last."""

@@ -132,7 +132,7 @@ class MemoryConnections:
     def remove_from_room(self, room: str, connection_id: str) -> None:
         """Do nothing."""
 
-    def list_due(self, now: datetime) -> Iterator[Due[str]]:
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[str]]:
         """Find nothing that is due."""
         return iter(())
 
