@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
@@ -74,7 +75,11 @@ def compare(given: Sequence[str], env: Mapping[str, str]) -> str:
         read_settings(one)
     runs = [(name, {**one, "SEED": str(seed)}) for name, one in envs.items() for seed in seeds]
     with ProcessPoolExecutor(max_workers=min(len(runs), os.cpu_count() or 1)) as pool:
-        found = list(pool.map(_run, [env for _, env in runs]))
+        found = []
+        for figures in pool.map(_run, [env for _, env in runs]):
+            found.append(figures)
+            name, env = runs[len(found) - 1]
+            print(f"{len(found)} of {len(runs)}: {name}, seed {env['SEED']}", file=sys.stderr)
     columns = {
         name: _average(
             [figures for (of, _), figures in zip(runs, found, strict=True) if of == name]

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from chalicelib.domain.due import Due
 from chalicelib.domain.messaging.mailboxes import PlannedLease
-from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.listing import find_day, find_holder_id, list_names
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
@@ -90,11 +89,8 @@ class MemoryOrders:
         self, order: Order, released_id: str | None, claimed_id: str | None, available_only: bool
     ) -> None:
         """Claim one courier and release the other. Raises CourierTaken, and nothing is written."""
-        if claimed_id:
-            shows_fixes = FLOWS[order.details.flow].shows_fixes
-            visible_to = order.details.customer_id if shows_fixes else None
-            if not self._couriers.try_claim(claimed_id, order.id, available_only, visible_to):
-                raise CourierTaken(claimed_id)
+        if claimed_id and not self._couriers.try_claim(claimed_id, order.id, available_only):
+            raise CourierTaken(claimed_id)
         if released_id:
             self._couriers.release(released_id, order.id, order.updated_at, TRANSACTED)
 
