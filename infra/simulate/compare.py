@@ -78,8 +78,8 @@ def compare(given: Sequence[str], env: Mapping[str, str]) -> str:
         found = []
         for figures in pool.map(_run, [env for _, env in runs]):
             found.append(figures)
-            name, env = runs[len(found) - 1]
-            print(f"{len(found)} of {len(runs)}: {name}, seed {env['SEED']}", file=sys.stderr)
+            name, asked = runs[len(found) - 1]
+            print(f"{len(found)} of {len(runs)}: {name}, seed {asked['SEED']}", file=sys.stderr)
     columns = {
         name: _average(
             [figures for (of, _), figures in zip(runs, found, strict=True) if of == name]
