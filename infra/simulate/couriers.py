@@ -20,6 +20,8 @@ from infra.simulate.scenario import PlannedOrder, Scenario, Shift, Spot, measure
 _THINKING_S, _THINKING_SPREAD = 5.0, 0.5  # median seconds until an offer is answered
 _BACK_AFTER_S = 60.0  # a courier with nothing to do stays so long before going back to a hot spot
 _STILL_REPORT_S = 60.0  # a phone that does not move reports no more often than this
+# What tells a courier that an offer is theirs no longer.
+_OFFER_ENDS = (events.OFFER_TIMED_OUT, events.OFFER_REASSIGNED, events.SEARCH_FAILED)
 _WILD_M = 5_000.0  # how far off a wild fix is
 # Draws of a normal distribution, made once: it is drawn from for each of a million fixes.
 _NOISE = tuple((one.gauss(0, 1), one.gauss(0, 1)) for one in [Random("noise")] for _ in range(4096))
@@ -56,6 +58,7 @@ class CourierAgent:
         self._way = _Way(shift.start, shift.start, agenda.start, agenda.start)
         self._on_duty_since: datetime | None = None
         self._idle_since: datetime | None = None
+        self._considered: set[int] = set()  # orders that they are about to answer
         self._hand: list[int] = []  # orders that were accepted, the first one under way
         # Standing, riding: phones save power where nothing moves.
         self._pauses = (
@@ -120,6 +123,9 @@ class CourierAgent:
         """Hear of an event."""
         if event.type == events.OFFER_MADE and event.offer:
             self._consider(event.order_id)
+        elif event.type in _OFFER_ENDS and event.order_id in self._considered:
+            self._considered.remove(event.order_id)  # it has gone from the screen
+            self._tally.late += 1
 
     def _consider(self, order_id: int) -> None:
         """Think about an offer, and answer it or not."""
@@ -128,10 +134,16 @@ class CourierAgent:
         thinking_s = self._random.lognormvariate(0, _THINKING_SPREAD) * _THINKING_S
         if draw < shift.ignores:
             self._tally.ignored += 1
-        elif draw < shift.ignores + shift.declines:
-            self._agenda.plan_in(thinking_s, lambda: self._decline(order_id))
-        else:
-            self._agenda.plan_in(thinking_s, lambda: self._accept(order_id))
+            return
+        answer = self._decline if draw < shift.ignores + shift.declines else self._accept
+        self._considered.add(order_id)
+        self._agenda.plan_in(thinking_s, lambda: self._answer(order_id, answer))
+
+    def _answer(self, order_id: int, answer: Callable[[int], None]) -> None:
+        """Answer an offer, unless it has gone meanwhile."""
+        if order_id in self._considered:
+            self._considered.remove(order_id)
+            answer(order_id)
 
     def _decline(self, order_id: int) -> None:
         try:
