@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+from pathlib import Path
 
 from chalicelib.settings import BadSetting
 from infra.simulate.charts import write_page
@@ -36,6 +37,8 @@ def simulate() -> None:
     MalformedInstance."""
     options, settings = read_options(os.environ), read_settings(os.environ)
     scenario = make_scenario(options)
+    if options.out:
+        _prepare_folder(options.out)
     gc.freeze()
     gc.set_threshold(50_000)  # nearly nothing here is in cycles
     began = time.perf_counter()
@@ -45,6 +48,14 @@ def simulate() -> None:
         print(f"{name}: {value}")
     if options.out:
         print(f"wrote {write_page(result, options.out, scenario.name)}", file=sys.stderr)
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make the folder of the charts: a wrong one is better found before a day than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(f"OUT takes a folder, not {str(folder)!r}: {error.strerror}.") from None
 
 
 if __name__ == "__main__":

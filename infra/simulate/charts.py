@@ -25,8 +25,7 @@ line, polyline { fill: none; stroke-width: 1.5 } .axis { stroke: #999; stroke-wi
 
 
 def write_page(result: DayResult, folder: Path, title: str) -> Path:
-    """Write the page of a day into a folder; return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the page of a day into a folder that is there; return its path."""
     path = folder / "report.html"
     path.write_text(render_page(result, title), encoding="utf-8")
     return path
