@@ -61,10 +61,12 @@ def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
     return build_services(settings, parts, build_rooms(settings, parts))
 
 
-def build_rooms(settings: Settings, parts: Parts) -> Rooms:
-    """Build the rooms, each after those that it calls."""
+def build_rooms(
+    settings: Settings, parts: Parts, renderer: ContractRenderer | None = None
+) -> Rooms:
+    """Build the rooms, each after those that it calls. `renderer` replaces the contracts' own."""
     contracts = build_contracts(settings)
-    renderer = ContractRenderer(contracts, settings.heartbeat)
+    renderer = renderer or ContractRenderer(contracts, settings.heartbeat)
     # Of dispatch, messaging calls this alone: a courier whose last socket has gone may have an
     # order that is over.
     releaser = build_releaser(parts)

@@ -85,6 +85,8 @@ class Parts(msgspec.Struct, frozen=True):
     sleep: Callable[[float], object]
     retries: Retries
     threads: ThreadPoolExecutor
+    # Of their own: a delivery waits for posts, and posts must not wait for deliveries.
+    relay_threads: ThreadPoolExecutor
     gateway: ports.FrameSender
     queue: ports.WakeupSender
     webhook_queue: ports.WebhookQueue
@@ -127,6 +129,7 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         sleep=given.get("sleep") or pause,
         retries=retries,
         threads=threads,
+        relay_threads=ThreadPoolExecutor(THREADS, thread_name_prefix="relay"),
         gateway=given.get("gateway") or _build_gateway(database.session, settings),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
         webhook_queue=(
