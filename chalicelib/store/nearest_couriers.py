@@ -54,18 +54,16 @@ def sort_named(hits: Iterable[CourierRow], point: Point) -> list[Named]:
     """Sort keys as they are to be read: who has a socket first, then the nearest; of equals any, so
     that none is always the last."""
     return sorted(
-        (_name_hit(hit, point) for hit in hits),
+        (name_courier(str(hit.courier_id), int(hit.spot), point) for hit in hits),
         key=lambda one: (one.is_absent, round(one.away_m), random.random()),
     )
 
 
-def _name_hit(hit: CourierRow, point: Point) -> Named:
-    spot = abs(int(hit.spot))
+def name_courier(courier_id: str, encoded: int, point: Point) -> Named:
+    """Say of somebody, by their spot, what decides whether they are read."""
+    spot = abs(encoded)
     return Named(
-        int(hit.spot) < 0,
-        _measure_to_spot_m(point, spot),
-        measure_least_m(point, spot),
-        str(hit.courier_id),
+        encoded < 0, _measure_to_spot_m(point, spot), measure_least_m(point, spot), courier_id
     )
 
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from zlib import crc32
 
 from msgspec.structs import replace
 
-from chalicelib.domain.geo import Point, iterate_rings
+from chalicelib.domain.geo import SPOT_KEPT_M, Point, iterate_rings
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.people import Courier
 from chalicelib.store.courier_index import is_news
+from chalicelib.store.nearest_couriers import (
+    encode_spot,
+    iterate_batches,
+    measure_to_spot_m,
+    name_courier,
+)
 from chalicelib.store.tables import SHARDS
 from infra.simulate.stores.bill import Bill
 
 _LONGEST_IDLE_READ = 25 * SHARDS
+_KEYS_A_UNIT = 60  # of the index, in half a read unit
 
 _Ring = tuple[list[str], float]
 
 
 class CourierRecord:
-    """A courier's row: the courier, and what decisions of the store rest on. `shard` is there only
-    while the index has them."""
+    """A courier's row: the courier, and what decisions of the store rest on. `shard` and `spot` are
+    there only while the index has them."""
 
-    __slots__ = ("cell", "courier", "heard_at", "is_vague", "shard")
+    __slots__ = ("cell", "courier", "heard_at", "is_vague", "shard", "spot")
 
     def __init__(self, courier: Courier) -> None:
         self.courier = courier
@@ -34,6 +39,7 @@ class CourierRecord:
         self.heard_at: datetime | None = None
         self.is_vague = False
         self.shard: int | None = None
+        self.spot: int | None = None
 
 
 class MemoryCourierIndex:
@@ -43,58 +49,57 @@ class MemoryCourierIndex:
         self._clock = clock
         self._bill = bill
         self._rows: dict[str, CourierRecord] = {}
-        # Of each cell its free couriers, in the order in which the index would list them.
-        self._cells: dict[str, list[tuple[int, str]]] = {}
+        self._cells: dict[str, set[str]] = {}  # of each cell its free couriers
         self._rings: dict[tuple[Point, float], _KnownRings] = {}
 
     def iterate_free_near(
         self, point: Point, radius_m: float, query: FreeCourierQuery
     ) -> Iterator[tuple[list[Courier], float]]:
-        """Yield free couriers ring by ring, outward, each with the metres that are covered by then.
-        Of each cell some are read, and more only while none of them is wanted."""
-        left = query.max_read
+        """Yield free couriers ring by ring, outward, each with the metres that are covered by then:
+        of a ring the nearest, as far as the query wants."""
         known = self._rings.get((point, radius_m))
         if known is None:
             known = self._rings[point, radius_m] = _KnownRings(point, radius_m)
         for cells, covered_m in known.iterate():
-            pages = [iter(tuple(self._cells.get(cell, ()))) for cell in cells]
-            found, read = self._read_until_wanted(pages, query, query.per_cell, left)
-            left -= read
+            found, read = self._read_nearest(cells, point, query)
+            query = query._replace(max_read=query.max_read - read)
             yield found, covered_m
+
+    def _read_nearest(
+        self, cells: list[str], point: Point, query: FreeCourierQuery
+    ) -> tuple[list[Courier], int]:
+        of_cells = [self._cells.get(cell, ()) for cell in cells]
+        # A query costs half a unit even where it finds nobody; sixty keys are another half.
+        self._bill.charge_read("search", sum(1 + len(ids) // _KEYS_A_UNIT for ids in of_cells))
+        named = [
+            name_courier(id_, self._rows[id_].spot or 0, point) for ids in of_cells for id_ in ids
+        ]
+        # As the real one, but of equals the first: the same seed is the same day.
+        named.sort(key=lambda one: (one.is_absent, round(one.away_m), one.courier_id))
+        found: list[Courier] = []
+        read = 0
+        for ids in iterate_batches(named, point, query, found):
+            query.on_named(ids)
+            self._bill.charge_read("search", len(ids) * (1 + query.is_consistent))
+            rows = [self._rows[id_].courier for id_ in ids]
+            found += [courier for courier in rows if courier.is_free]
+            read += len(ids)
+        return found, read
 
     def list_longest_idle(self, query: FreeCourierQuery) -> list[Courier]:
         """List some of the free couriers, the one who has waited longest among them."""
         indexed = [row for row in self._rows.values() if row.shard is not None]
         # Only who has been on duty is in the index, and so has begun to wait some time.
         indexed.sort(key=lambda row: (row.courier.idle_since or self._clock(), row.courier.id))
-        pages = [iter([(0, row.courier.id) for row in indexed])]
-        return self._read_until_wanted(pages, query, _LONGEST_IDLE_READ, query.max_read)[0]
-
-    def _read_until_wanted(
-        self,
-        pages: list[Iterator[tuple[int, str]]],
-        query: FreeCourierQuery,
-        page_size: int,
-        max_read: int,
-    ) -> tuple[list[Courier], int]:
         found: list[Courier] = []
-        named = 0
-        while pages:
-            read_pages = [[id_ for _, id_ in islice(page, page_size)] for page in pages]
-            ids = [id_ for page in read_pages for id_ in page]
-            named += len(ids)
-            # A query costs half a unit even where it finds nobody; then each row half a unit.
-            self._bill.charge_read("search", len(pages) + len(ids) * (1 + query.is_consistent))
-            if ids:
-                query.on_named(ids)
-            read = [self._rows[id_].courier for id_ in ids]
+        for n in range(0, min(len(indexed), query.max_read), _LONGEST_IDLE_READ):
+            read = [row.courier for row in indexed[n : n + _LONGEST_IDLE_READ]]
+            self._bill.charge_read("search", SHARDS + len(read) * (1 + query.is_consistent))
+            query.on_named([courier.id for courier in read])
             found += [courier for courier in read if courier.is_free]
-            if any(map(query.is_wanted, read)) or named >= max_read:
+            if any(map(query.is_wanted, read)):
                 break
-            pages = [
-                page for page, ids in zip(pages, read_pages, strict=True) if len(ids) == page_size
-            ]
-        return found, named
+        return found
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if no newer one has come."""
@@ -139,6 +144,20 @@ class MemoryCourierIndex:
             self._place(row, row.cell, is_indexed, "couriers' indexes")
             after = replace(after, is_indexed=is_indexed)
         row.courier = after
+        self._keep_spot(row, "couriers' indexes")
+
+    def _keep_spot(self, row: CourierRecord, what: str) -> None:
+        """Keep the spot of a free courier true, as the real index does: by another write where they
+        are far from it, or it is wrong about their socket."""
+        courier, spot = row.courier, row.spot
+        if row.shard is None or courier.point is None:
+            return
+        is_near = spot and measure_to_spot_m(courier.point, spot) <= SPOT_KEPT_M
+        if is_near and courier.connected == ((spot or 0) > 0):
+            return
+        if spot is not None:  # else it came with the write that put them into the index
+            self._bill.charge_write(what, 3)
+        row.spot = encode_spot(courier.point, courier.connected)
 
     def _place(self, row: CourierRecord, cell: str | None, is_indexed: bool, what: str) -> None:
         """Put a courier where the indexes are to have them: by cell, and by how long they wait."""
@@ -150,10 +169,11 @@ class MemoryCourierIndex:
         self._bill.charge_index(what, row.shard, shard)
         if before != after:
             if before is not None:
-                entries = self._cells[before]
-                del entries[bisect_left(entries, (row.shard or 0, courier_id))]
+                self._cells[before].discard(courier_id)
             if after is not None:
-                insort(self._cells.setdefault(after, []), (shard or 0, courier_id))
+                self._cells.setdefault(after, set()).add(courier_id)
+        if shard is None:
+            row.spot = None
         row.cell, row.shard = cell, shard
 
 

@@ -179,6 +179,7 @@ class MemoryCouriers(MemoryCourierIndex):
         row.courier = (
             after if after.is_indexed == is_indexed else replace(after, is_indexed=is_indexed)
         )
+        self._keep_spot(row, "positions")
 
     def mark_shown(self, courier: Courier, seen: LastShown) -> bool:
         """Note that a courier is shown to the customer; False if another fix came meanwhile."""
