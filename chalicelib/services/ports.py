@@ -16,6 +16,7 @@ from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.ops.summary import ListedOrder
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
@@ -56,7 +57,9 @@ class OrderStore(Protocol):
     def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]: ...
     def list_open(self, pool: str, limit: int) -> list[Order]: ...
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]: ...
-    def read_listed(self, ids: Sequence[int], now: datetime) -> list[Order]: ...
+    def read_listed(
+        self, ids: Sequence[int], now: datetime, is_consistent: bool = True
+    ) -> list[Order]: ...
 
 
 class ListingStore(Protocol):
@@ -65,6 +68,9 @@ class ListingStore(Protocol):
     def list_ids(
         self, names: Sequence[str], limit: int, below: int = ..., from_: int = ...
     ) -> list[int]: ...
+    def list_rows(self, names: Sequence[str], from_: int = 0) -> list[ListedOrder]:
+        """List all rows of several lists together, from an order's id up, in no order, each as it
+        is or lately was."""
 
 
 class HistoryStore(Protocol):
@@ -123,12 +129,20 @@ class CourierStore(Protocol):
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None: ...
     def remove_from_index(self, couriers: Iterable[Courier]) -> None: ...
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]: ...
+    def list_free_ids(self) -> list[str]:
+        """List the ids of all couriers who are on duty and have no order, a moment behind."""
+
+    def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
+        """Read couriers as they are or lately were, in no order."""
 
 
 class PeopleStore(Protocol):
     """Profiles of people."""
 
     def get_person(self, person_id: str) -> Person | None: ...
+    def list_people(self, person_ids: Sequence[str]) -> list[Person]:
+        """Read the profiles that there are, in no order, as they are or lately were."""
+
     def save_person(self, wanted: Person) -> Person:
         """Write a profile, but for its ratings; return what is stored."""
 

@@ -20,6 +20,7 @@ from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.ids import MAX_ID
+from chalicelib.domain.ops.summary import ListedOrder
 from chalicelib.domain.orders.listing import (
     DAYS_LIST,
     LISTED_LONGER,
@@ -50,6 +51,17 @@ class ListingTable:
             return _read_ids(names[0], limit, below, from_)
         found = self._pool.map(lambda name: _read_ids(name, limit, below, from_), names)
         return list(islice(_merge(list(found)), limit))
+
+    def list_rows(self, names: Sequence[str], from_: int = 0) -> list[ListedOrder]:
+        """List all rows of several lists together, from an order's id up, in no order, each as it
+        is or lately was."""
+        found = self._pool.map(lambda name: _read_rows(name, from_), names)
+        return [row for rows in found for row in rows]
+
+
+def _read_rows(name: str, from_: int) -> list[ListedOrder]:
+    rows = ListingRow.query(name, ListingRow.order_id >= from_)
+    return [ListedOrder(int(row.order_id)) for row in rows]
 
 
 def _merge(lists: Sequence[Sequence[int]]) -> Iterator[int]:

@@ -137,6 +137,12 @@ def name_day_list(day: date, shard: int) -> str:
     return f"day#{day:%Y-%m-%d}#{shard}"
 
 
+def name_revived_list(day: date, shard: int) -> str:
+    """Name one of the DAY_SHARDS lists of what became active on a day, in UTC, that was listed
+    before: as it was scheduled until then, or had ended and was searched for again."""
+    return f"revived#{day:%Y-%m-%d}#{shard}"
+
+
 def name_external_id_list(customer_id: str, external_id: str) -> str:
     """Name the list of a customer's orders from restaurants that have this external id."""
     return f"external#{hash_request(customer_id, external_id)}"
