@@ -16,7 +16,7 @@ from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
-from chalicelib.domain.ops.summary import ListedOrder
+from chalicelib.domain.ops.summary import ListedOrder, OrderSummary
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
@@ -72,12 +72,20 @@ class ListingStore(Protocol):
         """List all rows of several lists together, from an order's id up, in no order, each as it
         is or lately was."""
 
+    def find_summaries(self, rows: Sequence[tuple[str, int]]) -> dict[int, OrderSummary]:
+        """Find the summaries that rows have, by the orders' ids; a row is a list and an id."""
+
+    def save_summary(self, name: str, order_id: int, summary: OrderSummary) -> None:
+        """Keep what is counted of an order with its row in a list; nothing, if it is in none."""
+
 
 class HistoryStore(Protocol):
     """Changes of orders that are not in the orders' own rows any more."""
 
     def save_history(self, order_id: int, history: History, expires_at: datetime) -> str: ...
-    def find_history(self, order_id: int, token: str, now: datetime) -> History | None: ...
+    def find_history(
+        self, order_id: int, token: str, now: datetime, is_consistent: bool = True
+    ) -> History | None: ...
 
 
 class KeyStore(Protocol):

@@ -25,11 +25,13 @@ class HistoryTable:
         HistoryRow(order_id, token, doc=doc, expires=int(expires_at.timestamp())).save()
         return token
 
-    def find_history(self, order_id: int, token: str, now: datetime) -> History | None:
-        """Read a history, strongly consistent; None if it is expired. (DynamoDB deletes what is
-        expired some days late.)"""
+    def find_history(
+        self, order_id: int, token: str, now: datetime, is_consistent: bool = True
+    ) -> History | None:
+        """Read a history; None if it is expired. (DynamoDB deletes what is expired some days late.)
+        Not `is_consistent` is half the price: one that was put a moment ago may be missed."""
         try:
-            row = HistoryRow.get(order_id, token, consistent_read=True)
+            row = HistoryRow.get(order_id, token, consistent_read=is_consistent)
         except DoesNotExist:
             return None
         return unpack(row.doc, History) if now.timestamp() < row.expires else None

@@ -97,7 +97,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     messaging, money = rooms.messaging, rooms.money
     dispatch, orders = rooms.dispatch, rooms.orders
     settlements = build_settlements(parts, dispatch)
-    ops = build_ops(settings, parts)
+    ops = build_ops(settings, parts, dispatch)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -137,7 +137,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         fanout=messaging.fanout,
         welcome=rooms.greeting,
         wakeup_handler=build_wakeup_handler(
-            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks
+            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks, ops
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),

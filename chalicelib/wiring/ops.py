@@ -5,23 +5,28 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib.services.ops.board import BoardReader
+from chalicelib.services.ops.summaries import Summaries
 from chalicelib.services.ops.unfinished import UnfinishedOrders
 from chalicelib.settings import Settings
+from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.parts import Parts
 
 
 class OpsServices(msgspec.Struct, frozen=True):
-    """What the edge needs of the dispatcher's room."""
+    """What the edge and wakeups need of the dispatcher's room."""
 
     board: BoardReader
+    summaries: Summaries
 
 
-def build_ops(settings: Settings, parts: Parts) -> OpsServices:
+def build_ops(settings: Settings, parts: Parts, dispatch: DispatchServices) -> OpsServices:
     """Build the services of the dispatcher's room. They read nothing until they are asked."""
+    resolution = settings.ops_zone_resolution
     board = BoardReader(
         UnfinishedOrders(parts.listings, parts.orders),
         parts.couriers,
         parts.people,
-        settings.ops_zone_resolution,
+        resolution,
     )
-    return OpsServices(board)
+    summaries = Summaries(parts.listings, dispatch.archive, resolution, parts.clock)
+    return OpsServices(board, summaries)

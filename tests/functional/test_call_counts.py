@@ -104,7 +104,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("quote, nobody within 5 km", lambda: ask_for_quote(world, cara, 50_000))
     order = calls.of("order placed and offered", lambda: world.place(cara))["id"]
     relay = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, RelayDue))
-    calls.of("relay wakeup, all told", lambda: world.waybill.wakeup_handler.handle_wakeup(relay))
+    handle = world.waybill.wakeup_handler.handle_wakeup
+    calls.of("relay wakeup, all told", lambda: handle(relay))
     calls.of("declined, offered to the next", lambda: world.step("decline", order, dan))
     world.clock.advance(2)
     calls.of("accepted", lambda: world.step("accept", order, eve))
@@ -118,6 +119,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
         lambda: sockets["dan"].say({"event": "location.update", "data": there}),
     )
     calls.of("delivered", lambda: world.step("delivered", order, eve))
+    ending = next(m.wakeup for m in world.queue.waiting if getattr(m.wakeup, "ends", False))
+    calls.of("relay wakeup of its end", lambda: handle(ending))
     other = world.place(world.customer("bob"))["id"]
     world.queue.waiting.clear()
     world.clock.advance(15)
