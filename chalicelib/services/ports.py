@@ -86,6 +86,8 @@ class HistoryStore(Protocol):
     def find_history(
         self, order_id: int, token: str, now: datetime, is_consistent: bool = True
     ) -> History | None: ...
+    def list_histories(self, keys: Sequence[tuple[int, str]], now: datetime) -> dict[int, History]:
+        """Read the histories of some orders by ids and tokens, as they are or lately were."""
 
 
 class KeyStore(Protocol):
@@ -198,6 +200,8 @@ class ConnectionStore(Protocol):
     def list_subscribers(self, room: str, now: datetime) -> list[Subscriber]: ...
     def has_subscriber(self, room: str, now: datetime) -> bool: ...
     def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[str]]: ...
+    def count_connections(self) -> int:
+        """Count all open connections, a moment behind."""
 
 
 class MailboxStore(Protocol):

@@ -108,6 +108,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         customer_orders=orders.customer,
         order_lists=orders.lists,
         board=ops.board,
+        figures=ops.figures,
         cursors=CursorSigner(settings.signing_secret),
         amendments=orders.amendments,
         order_history=orders.history,

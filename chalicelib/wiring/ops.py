@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib.services.ops.board import BoardReader
+from chalicelib.services.ops.counted import CountedOrders
+from chalicelib.services.ops.figures import FiguresReader
 from chalicelib.services.ops.summaries import Summaries
 from chalicelib.services.ops.unfinished import UnfinishedOrders
 from chalicelib.settings import Settings
@@ -17,6 +19,7 @@ class OpsServices(msgspec.Struct, frozen=True):
 
     board: BoardReader
     summaries: Summaries
+    figures: FiguresReader
 
 
 def build_ops(settings: Settings, parts: Parts, dispatch: DispatchServices) -> OpsServices:
@@ -29,4 +32,6 @@ def build_ops(settings: Settings, parts: Parts, dispatch: DispatchServices) -> O
         resolution,
     )
     summaries = Summaries(parts.listings, dispatch.archive, resolution, parts.clock)
-    return OpsServices(board, summaries)
+    counted = CountedOrders(parts.listings, parts.orders, parts.histories, resolution)
+    figures = FiguresReader(board, counted, parts.orders, parts.connections)
+    return OpsServices(board, summaries, figures)

@@ -7,7 +7,6 @@ read itself, each time. All reads are eventually consistent: what one misses the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from chalicelib.services.ports import ListingStore, OrderStore
 
 LISTED_DAYS = 7
 # A row is written so long after its order's id was made, at most: an invocation is over by then.
-_LISTED_WITHIN = timedelta(minutes=2)
+LISTED_WITHIN = timedelta(minutes=2)
 # What is active again, or at last, is looked for less often: its lists are read whole.
 _REVIVED_EVERY = timedelta(seconds=5)
 
@@ -65,11 +64,11 @@ class UnfinishedOrders:
         """Find the orders that were listed since the last look, with some of those before it: a
         row may be written later than another of a newer order."""
         since = self._listed_at
-        first = find_day(since - _LISTED_WITHIN if since else now - timedelta(days=LISTED_DAYS))
-        from_ = find_first_id(since - _LISTED_WITHIN) if since else 0
+        first = find_day(since - LISTED_WITHIN if since else now - timedelta(days=LISTED_DAYS))
+        from_ = find_first_id(since - LISTED_WITHIN) if since else 0
         names = [
             name_day_list(day, shard)
-            for day in _list_days(first, now)
+            for day in list_days(first, now)
             for shard in range(DAY_SHARDS)
         ]
         count = self._add(names, from_, now)
@@ -87,7 +86,7 @@ class UnfinishedOrders:
             self._over.clear()
         names = [
             name_revived_list(day, shard)
-            for day in _list_days(first, now)
+            for day in list_days(first, now)
             for shard in range(DAY_SHARDS)
         ]
         count = self._add(names, 0, now)
@@ -111,7 +110,7 @@ def _is_over(row: ListedOrder, now: datetime) -> bool:
     return not summary.is_unserved or (summary.ended_ms or 0) <= shown_since_ms
 
 
-def _list_days(first: date, now: datetime) -> Iterable[date]:
+def list_days(first: date, now: datetime) -> list[date]:
     """List the days from `first` to today's, and a moment ahead: clocks differ."""
     last = find_day(now + timedelta(minutes=1))
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
