@@ -22,6 +22,8 @@ from chalicelib.domain.people import Actor, Courier, Fix, Role
 
 UNSERVED_SHOWN_FOR = timedelta(hours=24)
 _SEARCHING = frozenset({Status.SEARCHING, Status.OFFERED})
+# In a timeline: what a search comes after, where its beginning is not among the changes at hand.
+_BEGIN_SEARCHES = (Status.UNSERVED.value, Status.READY.value, "released", "handed_back")
 
 
 class BoardOrder(msgspec.Struct, frozen=True):
@@ -144,8 +146,9 @@ def find_wanted_since(order: Order) -> datetime | None:
         if change.to not in wanting or (change.to == Status.READY.value and change.courier_id):
             return since
         since = change.compute_at(order.placed_at)
-    # All changes that the order carries are of one search. Those before it may be archived.
-    return find_active_since(order) if order.history_token is None else since
+    # All changes that the order carries are of one search, which began before them.
+    times = [order.timeline[name] for name in _BEGIN_SEARCHES if name in order.timeline]
+    return max([find_active_since(order), *times])
 
 
 def find_active_since(order: Order) -> datetime:

@@ -81,7 +81,7 @@ class UnfinishedOrders:
         last = self._revived_at
         if last and now - last < _REVIVED_EVERY:
             return 0
-        first = find_day(now) - timedelta(days=1 if last else LISTED_DAYS)
+        first = find_day(last - LISTED_WITHIN if last else now - timedelta(days=LISTED_DAYS))
         if last and find_day(last) != find_day(now):
             self._over.clear()
         names = [

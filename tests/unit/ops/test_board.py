@@ -133,6 +133,10 @@ def test_a_search_is_as_old_as_its_first_look_whoever_declined() -> None:
     order = an_order(changes=changes)
     assert find_wanted_since(order) == NOW + timedelta(seconds=3)
     assert find_wanted_since(an_order(changes=changes[:2])) == NOW
+    released = {"placed": NOW, "released": NOW + timedelta(seconds=3)}
+    for rest in (changes[4:], ()):  # the others are archived
+        order = an_order(changes=rest, timeline=released, history_token="t")
+        assert find_wanted_since(order) == NOW + timedelta(seconds=3)
     assert find_wanted_since(an_order(Status.ACCEPTED)) is None
 
 
