@@ -134,7 +134,7 @@ class CountedOrders:
         orders = self._orders.read_listed(ids, now, is_consistent=False)
         self._drop_missing(ids, orders, now)
         ended = [order for order in orders if order.is_terminal and not order.is_dormant]
-        kept = self._listings.find_summaries([(name_home_list(one), one.id) for one in ended])
+        kept = self._find_kept(ended)
         archived = self._find_histories([one for one in ended if one.id not in kept], now)
         for order in orders:
             if order.is_dormant:
@@ -149,6 +149,12 @@ class CountedOrders:
                     self._settle(order.id, summary, now)
                 else:
                     yield summary
+
+    def _find_kept(self, ended: Sequence[Order]) -> Mapping[int, OrderSummary]:
+        """Find the summaries of orders' last ends: one that is of an end before counts no more."""
+        kept = self._listings.find_summaries([(name_home_list(one), one.id) for one in ended])
+        ends = {order.id: order.status for order in ended}
+        return {id_: one for id_, one in kept.items() if one.end is ends[id_]}
 
     def _find_histories(
         self, orders: Sequence[Order], now: datetime
