@@ -140,7 +140,8 @@ class CourierStore(Protocol):
     def remove_from_index(self, couriers: Iterable[Courier]) -> None: ...
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]: ...
     def list_free_ids(self) -> list[str]:
-        """List the ids of all couriers who are on duty and have no order, a moment behind."""
+        """List the ids of all couriers who are on duty and have no order, paused or not, a moment
+        behind."""
 
     def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
         """Read couriers as they are or lately were, in no order."""

@@ -37,7 +37,7 @@ from chalicelib.store.courier_rows import (
     is_as_read,
     is_no_later,
 )
-from chalicelib.store.tables import SHARDS, CourierRow
+from chalicelib.store.tables import PAUSED_SHARD, SHARDS, CourierRow
 
 _PER_SHARD = 25
 _ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within
@@ -81,12 +81,15 @@ class CourierIndex:
         return self._read_until_wanted(pages, query, query.max_read)[0]
 
     def list_free_ids(self) -> list[str]:
-        """List the ids of all couriers who are on duty and have no order, a moment behind."""
+        """List the ids of all couriers who are on duty and have no order, paused or not, a moment
+        behind."""
 
         def read_shard(shard: int) -> list[str]:
             return [str(hit.courier_id) for hit in CourierRow.by_idle.query(shard)]
 
-        return [id_ for ids in self._pool.map(read_shard, range(SHARDS)) for id_ in ids]
+        return [
+            id_ for ids in self._pool.map(read_shard, (*range(SHARDS), PAUSED_SHARD)) for id_ in ids
+        ]
 
     def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
         """Read couriers as they are or lately were, in no order."""

@@ -26,6 +26,7 @@ from pynamodb.models import Model
 
 # A time-ordered index has one hot end: so many partitions share the writes there.
 SHARDS = 8
+PAUSED_SHARD = 100  # of who is on duty and free, and paused: above all SHARDS, whatever they become
 
 
 class _ByDeadline(GlobalSecondaryIndex["OrderRow"]):

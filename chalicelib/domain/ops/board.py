@@ -164,6 +164,7 @@ def make_courier_row(courier: Courier, name: str | None, resolution: int) -> Boa
         name=name,
         fix=fix,
         zone=find_zone(fix.point if fix else None, resolution),
+        is_paused=courier.is_paused,
         order_id=courier.order_id,
         idle_since=courier.idle_since if courier.order_id is None else None,
         vehicle_type=courier.vehicle_type,

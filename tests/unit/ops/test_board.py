@@ -174,6 +174,12 @@ def test_a_zone_has_what_is_picked_up_or_was_last_seen_in_it() -> None:
     assert not select_board(board, find_zone(FAR, 5)).couriers
 
 
+def test_who_is_paused_is_on_duty_and_not_idle() -> None:
+    row = make_courier_row(a_courier("dan", is_paused=True), "Dan", 5)
+    figures = count_board(index_rows(NOW, [], [row]))
+    assert (figures.couriers, figures.couriers_idle) == (1, 0)
+
+
 def test_figures_count_what_is_on_the_board() -> None:
     unserved = an_order(Status.UNSERVED, id=3)
     board = a_board(

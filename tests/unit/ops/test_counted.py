@@ -127,7 +127,7 @@ def count(counting: CountedOrders, now: datetime, hours: int) -> dict[int, HourF
     return found
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_what_is_remembered_and_what_is_read_anew_are_the_same(seed: int) -> None:
     town = Town(seed)
     counting, watching = town.counting(), town.watching()
