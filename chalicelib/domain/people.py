@@ -152,6 +152,7 @@ class Courier(msgspec.Struct, frozen=True):
     odometer: Odometer = Odometer()
     visible_to: str | None = None
     last_shown: LastShown | None = None
+    is_paused: bool = False
 
     @property
     def point(self) -> Point | None:

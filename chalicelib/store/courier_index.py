@@ -17,7 +17,7 @@ about where everybody is: nearest_couriers.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -47,7 +47,7 @@ from chalicelib.store.nearest_couriers import (
     read_keys,
     sort_named,
 )
-from chalicelib.store.tables import SHARDS, CourierRow
+from chalicelib.store.tables import PAUSED_SHARD, SHARDS, CourierRow
 
 _PER_SHARD = 25
 _ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within
@@ -101,6 +101,22 @@ class CourierIndex:
             _IndexPages(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)
         ]
         return self._read_until_wanted(pages, query, query.max_read)[0]
+
+    def list_free_ids(self) -> list[str]:
+        """List the ids of all couriers who are on duty and have no order, paused or not, a moment
+        behind."""
+
+        def read_shard(shard: int) -> list[str]:
+            return [str(hit.courier_id) for hit in CourierRow.by_idle.query(shard)]
+
+        return [
+            id_ for ids in self._pool.map(read_shard, (*range(SHARDS), PAUSED_SHARD)) for id_ in ids
+        ]
+
+    def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
+        """Read couriers as they are or lately were, in no order."""
+        rows = CourierRow.batch_get(list(courier_ids)) if courier_ids else ()
+        return [self._decode_row(row) for row in rows]
 
     def _read_until_wanted(
         self, pages: list[_IndexPages], query: FreeCourierQuery, max_read: int
