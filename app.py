@@ -22,6 +22,7 @@ from chalicelib.edge.rest import (
     event_stream,
     every_path,
     feed,
+    hands,
     lists,
     me,
     money,
@@ -44,6 +45,7 @@ app.log.setLevel(logging.INFO)
 PARTS = (
     orders,
     lists,
+    hands,
     courier,
     drivers,
     event_stream,

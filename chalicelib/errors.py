@@ -13,6 +13,7 @@ WaybillError                     code               http_status
 │   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
 │   ├── CourierBusy              courier_busy       409   the courier holds another order
 │   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
+│   ├── CourierPaused            courier_paused     409   a dispatcher has paused the courier
 │   ├── NotOnline                not_online         409   the courier is off duty
 │   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
 │   ├── TooEarly                 too_early          409   carries no_show_at: still to wait
@@ -125,6 +126,10 @@ class OfferGone(Conflict):
 
 class CourierBusy(Conflict):
     code = "courier_busy"
+
+
+class CourierPaused(Conflict):
+    code = "courier_paused"
 
 
 class BalanceTooLow(Conflict):

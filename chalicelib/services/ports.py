@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
@@ -123,6 +124,17 @@ class CourierStore(Protocol):
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None: ...
     def remove_from_index(self, couriers: Iterable[Courier]) -> None: ...
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]: ...
+
+
+class CourierHistoryStore(Protocol):
+    """What dispatchers did with couriers, and their pauses."""
+
+    def set_paused(
+        self, courier_id: str, is_paused: bool, make: Callable[[], CourierChange]
+    ) -> Courier: ...
+    def list_changes(
+        self, courier_id: str, limit: int, below: int, now: datetime
+    ) -> list[CourierChange]: ...
 
 
 class PeopleStore(Protocol):

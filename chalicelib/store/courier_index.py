@@ -7,6 +7,8 @@ alone, and every writer who changes duty or order keeps `free_shard` true:
 
  enters   On duty and free: going on duty, being released, any sign of life after being taken out.
  leaves   Claimed by an order, off duty, or not heard of for long (`remove_from_index`).
+ paused   On duty and free, but not to be asked: in `by_idle` under PAUSED_SHARD, for who lists all
+          couriers. A search reads the SHARDS only, and of a cell what is below PAUSED_SHARD.
 
 The index is behind by a moment and lists keys only. So the rows are read, and a claim has its own
 condition (courier_claims.py).
@@ -36,8 +38,9 @@ from chalicelib.store.courier_rows import (
     find_row,
     is_as_read,
     is_no_later,
+    is_paused_as,
 )
-from chalicelib.store.tables import SHARDS, CourierRow
+from chalicelib.store.tables import PAUSED_SHARD, SHARDS, CourierRow
 
 _PER_SHARD = 25
 _ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within
@@ -67,7 +70,7 @@ class CourierIndex:
         """
         left = query.max_read
         for cells, covered_m in iterate_rings(point, radius_m):
-            pages = [_IndexPages(CourierRow.by_cell.query, cell, query.per_cell) for cell in cells]
+            pages = [_IndexPages(_query_cell, cell, query.per_cell) for cell in cells]
             found, read = self._read_until_wanted(pages, query, left)
             left -= read
             yield found, covered_m
@@ -102,20 +105,23 @@ class CourierIndex:
         return found, named
 
     def _read_free(self, courier_ids: list[str], consistent: bool) -> list[Courier]:
-        """Read couriers, less those who are no longer free."""
+        """Read couriers, less those who are no longer free, or are paused by now."""
         if not courier_ids:
             return []
         rows = CourierRow.batch_get(courier_ids, consistent_read=consistent)
-        return [courier for courier in map(self._decode_row, rows) if courier.is_free]
+        return [courier for courier in map(self._decode_row, rows) if courier.may_be_asked]
 
     def note_alive(self, courier: Courier, now: datetime) -> None:
         """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
         and are in the index again if they had been taken out. Harmless if they are not free by
         now: nothing is written then."""
         if is_news(courier, now):  # else each poll would be a write
-            row = CourierRow(courier.id)
-            actions = [CourierRow.alive_at.set(to_epoch_ms(now)), make_index_action(row, True)]
-            try_update(row, actions, _is_free())
+            actions = [
+                CourierRow.alive_at.set(to_epoch_ms(now)),
+                make_index_action(courier.id, True, courier.is_paused),
+            ]
+            is_so_still = _is_free() & is_paused_as(courier.is_paused)
+            try_update(CourierRow(courier.id), actions, is_so_still)
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if no newer one has come. Their
@@ -138,10 +144,19 @@ class CourierIndex:
         row = find_row(courier_id)
         courier = self._decode_row(row) if row else None
         if row and courier and courier.is_free and not courier.is_indexed:
-            try_update(CourierRow(courier_id), [make_index_action(row, True)], is_as_read(row))
+            action = make_index_action(courier_id, True, courier.is_paused)
+            try_update(CourierRow(courier_id), [action], is_as_read(row))
 
     def _decode_row(self, row: CourierRow) -> Courier:
         return decode_courier(row, self._clock())
+
+
+def _query_cell(cell: Any, **how: Any) -> Iterator[CourierRow]:
+    """Query the keys of a cell, less who is paused: by the range, so that nobody pays for them."""
+    found: Iterator[CourierRow] = CourierRow.by_cell.query(
+        cell, CourierRow.free_shard < PAUSED_SHARD, **how
+    )
+    return found
 
 
 class _IndexPages:
@@ -161,11 +176,13 @@ class _IndexPages:
         return ids
 
 
-def make_index_action(row: CourierRow, is_free: bool) -> Action:
-    """Put a courier into the index, or take them out."""
+def make_index_action(courier_id: str, is_free: bool, is_paused: bool) -> Action:
+    """Put a courier into the index, or take them out. Who is paused stands where no search reads:
+    the write must have the condition that they are paused, or not, as `is_paused` says."""
     if not is_free:
         return CourierRow.free_shard.remove()
-    return CourierRow.free_shard.set(crc32(str(row.courier_id).encode()) % SHARDS)
+    shard = PAUSED_SHARD if is_paused else crc32(courier_id.encode()) % SHARDS
+    return CourierRow.free_shard.set(shard)
 
 
 def make_index_condition() -> Condition:

@@ -53,7 +53,8 @@ class CourierTable(CourierPositions):
                 actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
             if available and not row.available:
                 actions.append(CourierRow.idle_since.set(to_epoch_ms(now)))
-            actions.append(make_index_action(row, is_free=available and row.order_id is None))
+            is_free = available and row.order_id is None
+            actions.append(make_index_action(courier_id, is_free, bool(row.paused)))
             written = CourierRow(courier_id)
             update_if(written, actions, is_as_read(row))
             return self._decode_row(written)
@@ -113,6 +114,7 @@ class CourierTable(CourierPositions):
         self._retries.retry_while_stale(release)
 
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]:
-        """Find those of some couriers whom an order occupies."""
+        """Find those of some couriers who can take no order: one has them, or they are paused."""
         rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
-        return frozenset(str(row.courier_id) for row in rows if row.order_id is not None)
+        couriers = map(self._decode_row, rows)
+        return frozenset(one.id for one in couriers if one.order_id is not None or one.is_paused)

@@ -26,6 +26,7 @@ from pynamodb.models import Model
 
 # A time-ordered index has one hot end: so many partitions share the writes there.
 SHARDS = 8
+PAUSED_SHARD = 100  # of who is on duty and free, and paused: above all SHARDS, whatever they become
 
 
 class _ByDeadline(GlobalSecondaryIndex["OrderRow"]):
@@ -137,7 +138,8 @@ class CourierRow(Model):
 
     `free_shard` is there only while the courier is available and holds no order, and only with it a
     row is in the indexes: `cell` may always be written. Readers of the indexes take out couriers
-    who can't be asked any more: of the cells by `cell`, of both indexes by `free_shard`.
+    who can't be asked any more: of the cells by `cell`, of both indexes by `free_shard`. Of who is
+    paused it is PAUSED_SHARD, which no search reads.
     """
 
     class Meta:
@@ -161,10 +163,23 @@ class CourierRow(Model):
     shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes
     free_shard = NumberAttribute(null=True)
     idle_since = NumberAttribute(null=True)  # epoch ms
+    paused = BooleanAttribute(null=True)  # true, or not there
     seen = UnicodeAttribute(null=True)  # JSON of domain.people.LastShown
 
     by_cell = _ByCell()
     by_idle = _ByIdle()
+
+
+class CourierHistoryRow(Model):
+    """One thing that a dispatcher did with a courier, never changed."""
+
+    class Meta:
+        table_name = "courier_histories"
+
+    courier_id = UnicodeAttribute(hash_key=True)
+    change_id = NumberAttribute(range_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.courier_changes.CourierChange
+    expires = NumberAttribute()  # epoch s, TTL
 
 
 class PersonRow(Model):
@@ -432,6 +447,7 @@ MODELS: tuple[type[Model], ...] = (
     ListingRow,
     HistoryRow,
     CourierRow,
+    CourierHistoryRow,
     PersonRow,
     RestaurantRow,
     ChatRow,
@@ -464,6 +480,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "orders": "expires",
     "listings": "expires",
     "histories": "expires",
+    "courier_histories": "expires",
 }
 
 # Of before the tables are bound: their names have a prefix then.
