@@ -10,6 +10,7 @@ WaybillError                     code               http_status
 ├── NotFound                     not_found          404
 ├── Conflict                     conflict           409   true a moment ago, no longer
 │   ├── InvalidTransition        invalid_transition 409   carries status, step, allowed
+│   │   └── HandRefused          invalid_transition 409   by a dispatcher: carries hands
 │   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
 │   ├── CourierBusy              courier_busy       409   the courier holds another order
 │   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
@@ -118,6 +119,10 @@ class InvalidTransition(Conflict):
         self.status = status
         self.step = step
         self.allowed = allowed
+
+
+class HandRefused(InvalidTransition):
+    """A hand that does not reach an order; `allowed` are the hands that do, by their own names."""
 
 
 class OfferGone(Conflict):

@@ -30,7 +30,7 @@ from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.orders.reasons import OTHER, Reason
 from chalicelib.domain.orders.reattempts import REATTEMPTABLE
 from chalicelib.domain.people import Actor
-from chalicelib.errors import InvalidTransition
+from chalicelib.errors import HandRefused
 
 # To release what was released so short a time ago asks for the same once more; later it means the
 # courier who was asked since.
@@ -132,7 +132,7 @@ def permit_hand(
     """Return the status that a hand's step leads to; None if it is done already, and nothing is to
     do. `then` is what a failure asks for, if anything.
 
-    Raises NotFound for whoever has no hand in the order, InvalidTransition, whose details list the
+    Raises NotFound for whoever has no hand in the order, HandRefused, whose details list the
     hands that reach it.
     """
     check_permission(Permission.HAND, order, actor)
@@ -141,7 +141,7 @@ def permit_hand(
         return None
     steps = HANDS[order.details.flow].get(order.status, {})
     if command.verb not in steps or not _reaches(order, command.verb):
-        raise InvalidTransition(order.status.value, hand.value, list_hands(order))
+        raise HandRefused(order.status.value, hand.value, list_hands(order))
     return steps[command.verb]
 
 

@@ -18,6 +18,7 @@ from chalicelib.edge.rest.http_errors import (
 )
 from chalicelib.errors import (
     CourierTaken,
+    HandRefused,
     InvalidTransition,
     PostFailed,
     RateLimited,
@@ -87,6 +88,8 @@ def error_response(error: WaybillError) -> Response:
 
 
 def _render_details(error: WaybillError) -> dict[str, Any]:
+    if isinstance(error, HandRefused):
+        return {"from": error.status, "to": error.step, "allowed": list(error.allowed)}
     if isinstance(error, InvalidTransition):
         return render_transition(error)
     if isinstance(error, TooEarly):
