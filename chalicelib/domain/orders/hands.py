@@ -150,8 +150,6 @@ def _reaches(order: Order, verb: str) -> bool:
     if verb in ("release", "hand_back"):
         is_at_door = order.details.flow == "food" and "reached" in order.timeline
         return order.courier_id is not None and not is_at_door
-    if verb == "assign":
-        return not (order.details.flow == "food" and "reached" in order.timeline)
     if verb == "retry" and order.parent_id is not None:
         # Where only a hand leads out of unserved, a child that is has ended: another may move the
         # thing by now (reattempts.py). Of one thing there are never two orders.
