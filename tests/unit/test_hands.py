@@ -97,13 +97,14 @@ def an_order_of(flow: str, status: Status) -> Order:
 
 
 def make_command(order: Order, hand: Hand) -> Command:
-    return {
-        Hand.ASSIGN: lambda: commands.AssignCourier("eve", LATER, None, a_contact("eve"), WHY),
-        Hand.RELEASE: lambda: choose_release(order, WHY, LATER),
-        Hand.CANCEL: lambda: commands.Cancel(WHY, by="admin"),
-        Hand.FAIL: lambda: choose_failure(order, WHY, None, "admin"),
-        Hand.RETRY: lambda: commands.RetrySearch(LATER, WHY),
-    }[hand]()
+    made: dict[Hand, Command] = {
+        Hand.ASSIGN: commands.AssignCourier("eve", LATER, None, a_contact("eve"), WHY),
+        Hand.RELEASE: choose_release(order, WHY, LATER),
+        Hand.CANCEL: commands.Cancel(WHY, by="admin"),
+        Hand.FAIL: choose_failure(order, WHY, None, "admin"),
+        Hand.RETRY: commands.RetrySearch(LATER, WHY),
+    }
+    return made[hand]
 
 
 def take(order: Order, hand: Hand, actor: Actor = ADA) -> tuple[Order, tuple[Event, ...]]:
