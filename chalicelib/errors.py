@@ -10,7 +10,7 @@ WaybillError                     code               http_status
 ├── NotFound                     not_found          404
 ├── Conflict                     conflict           409   true a moment ago, no longer
 │   ├── InvalidTransition        invalid_transition 409   carries status, step, allowed
-│   │   └── HandRefused          invalid_transition 409   by a dispatcher: carries hands
+│   │   └── HandRefused          invalid_transition 409   a dispatcher's: carries hands, too
 │   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
 │   ├── CourierBusy              courier_busy       409   the courier holds another order
 │   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
@@ -122,7 +122,13 @@ class InvalidTransition(Conflict):
 
 
 class HandRefused(InvalidTransition):
-    """A hand that does not reach an order; `allowed` are the hands that do, by their own names."""
+    """A hand that does not reach an order; `hands` are those that do."""
+
+    def __init__(
+        self, status: str, step: str, allowed: tuple[str, ...], hands: tuple[str, ...]
+    ) -> None:
+        super().__init__(status, step, allowed)
+        self.hands = hands
 
 
 class OfferGone(Conflict):

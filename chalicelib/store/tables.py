@@ -174,7 +174,7 @@ class CourierHistoryRow(Model):
     """One thing that a dispatcher did with a courier, never changed."""
 
     class Meta:
-        table_name = "courier_histories"
+        table_name = "courierhistories"
 
     courier_id = UnicodeAttribute(hash_key=True)
     change_id = NumberAttribute(range_key=True)
@@ -480,7 +480,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "orders": "expires",
     "listings": "expires",
     "histories": "expires",
-    "courier_histories": "expires",
+    "courierhistories": "expires",
 }
 
 # Of before the tables are bound: their names have a prefix then.

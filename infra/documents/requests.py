@@ -114,7 +114,7 @@ _PROOF_AT_STOP = any_of(
 )
 _HAND: Fields = {
     "reason": described(
-        text(MAX_NOTE),
+        free_text(MAX_NOTE),
         f"One of {', '.join(HAND_REASONS)}; another text counts as {OTHER}, and is the note.",
     ),
     "note": NOTE,
@@ -236,7 +236,7 @@ REQUESTS: Mapping[str, Schema] = {
     "OrderPatch": any_of(*_PATCHES.values()),
     "Cancellation": asked({}, {"reason": REASON, "note": NOTE}),
     "Assignment": asked({"courier_id": text(128)}, _HAND),
-    "ReleaseByHand": asked({}, {"courier_id": text(128), **_HAND}),
+    "ReleaseByHand": asked({}, {"courier_id": free_text(128), **_HAND}),
     "Hand": asked({}, _HAND),
     "FailureByHand": asked({}, {"then": choice(FAILURE_STEPS), **_HAND}),
     "Windows": asked({}, WINDOWS),

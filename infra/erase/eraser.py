@@ -344,7 +344,7 @@ class Eraser:
         mine = list(CourierHistoryRow.query(self._person_id, consistent_read=True))
         done = "deleted: what dispatchers did with them"
         count = sum(self._writer.write_row(row.delete) for row in mine)
-        return ErasedRows("courier_histories", count, done)
+        return ErasedRows("courierhistories", count, done)
 
     def _redact_courier_changes(self, who: Redaction) -> ErasedRows:
         changed = 0
@@ -353,7 +353,7 @@ class Eraser:
             after = who.redact_courier_change(before)
             if row.courier_id != self._person_id and after != before:
                 changed += self._writer.write_row(partial(rows.rewrite_courier_change, row, after))
-        return ErasedRows("courier_histories", changed, "others': without them, and their words")
+        return ErasedRows("courierhistories", changed, "others': without them, and their words")
 
     def _stop_showing(self) -> ErasedRows:
         shown = [row for row in rows.scan_rows(CourierRow) if row.shown_to == self._person_id]

@@ -266,7 +266,7 @@ def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
     assert done["orders"] >= 3
     assert done["histories"] >= 1
     assert done["people"] == 1
-    assert done["courier_histories"] >= 1
+    assert done["courierhistories"] >= 1
     assert sum(pseudonym_in(tool) in row for row in stored(stage)["waybill-orders"]) >= 3
     assert list(ChatRow.scan()) == []
     (row,) = RatingRow.scan()  # its stars are in an average

@@ -29,7 +29,7 @@ from chalicelib.domain.orders.model import UNDELIVERED_STATUSES, Order, Status
 from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.orders.reasons import OTHER, Reason
 from chalicelib.domain.orders.reattempts import REATTEMPTABLE
-from chalicelib.domain.people import Actor
+from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import HandRefused
 
 # To release what was released so short a time ago asks for the same once more; later it means the
@@ -141,7 +141,8 @@ def permit_hand(
         return None
     steps = HANDS[order.details.flow].get(order.status, {})
     if command.verb not in steps or not _reaches(order, command.verb):
-        raise HandRefused(order.status.value, hand.value, list_hands(order))
+        allowed = FLOWS[order.details.flow].get_steps(order.status, actor.role is Role.ADMIN)
+        raise HandRefused(order.status.value, hand.value, tuple(allowed), list_hands(order))
     return steps[command.verb]
 
 
