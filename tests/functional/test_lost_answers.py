@@ -117,11 +117,6 @@ def to_assign(scene: Scene) -> Act:
     return scene.post(path, {"courier_id": "eve"}, scene.ada)
 
 
-def to_release(scene: Scene) -> Act:
-    path = f"/v1/admin/orders/{scene.order('accept')}/release"
-    return scene.post(path, {"reason": "late"}, scene.ada)
-
-
 def to_pause(scene: Scene) -> Act:
     return scene.post("/v1/admin/couriers/dan/pause", {"reason": "break"}, scene.ada)
 
@@ -191,7 +186,6 @@ REQUESTS: dict[str, Callable[[Scene], Act]] = {
     "deliver": lambda scene: scene.step(*STEPS),
     "cancel": to_cancel,
     "assign": to_assign,
-    "release": to_release,
     "pause": to_pause,
     "go off duty": to_go_off_duty,
     "come on duty": to_come_on_duty,

@@ -284,6 +284,10 @@ def test_a_reason_is_a_code_or_a_note() -> None:
     assert {"late", "unreachable", "fraud", "vehicle", "refused", "price"} <= set(HAND_REASONS)
 
 
+def test_every_flow_has_its_hands() -> None:
+    assert set(HANDS) == set(FLOWS)
+
+
 def test_no_end_is_left_by_a_step_but_for_unserved() -> None:
     for flow, table in HANDS.items():
         for status in TERMINAL_STATUSES - {Status.UNSERVED}:
