@@ -23,6 +23,8 @@ from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
 from chalicelib.services.money.settlements import Settlements
 from chalicelib.services.money.tips import Tips
+from chalicelib.services.ops.board import BoardReader
+from chalicelib.services.ops.figures import FiguresReader
 from chalicelib.services.orders.amending import OrderAmendments
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
@@ -66,6 +68,8 @@ class Services(msgspec.Struct, frozen=True):
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
     order_lists: OrderLists
+    board: BoardReader
+    figures: FiguresReader
     cursors: CursorSigner
     amendments: OrderAmendments
     order_history: OrderHistory

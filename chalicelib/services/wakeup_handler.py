@@ -73,6 +73,9 @@ MAX_POST_TRIES = 200  # more than fit into the 24 h for which an event is worth 
 DelayedWakeup = tuple[Wakeup, timedelta]
 """A wakeup as it is to be sent on, and after what pause."""
 
+SummarizeEnd = Callable[[Outbox], None]
+"""Keeps what is counted of the order whose outbox it is, if it has ended."""
+
 FollowUp = Callable[[Outbox], None]
 """Makes up for what a writer that died did not do after its commit."""
 
@@ -104,6 +107,7 @@ class WakeupHandler:
         clock: Clock,
         reminders: WebhookReminders,
         sweeper: Sweeper,
+        summarize_end: SummarizeEnd,
     ) -> None:
         self._load_outbox = load_outbox
         self._relay = relay
@@ -119,6 +123,7 @@ class WakeupHandler:
         self._clock = clock
         self._reminders = reminders
         self._sweeper = sweeper
+        self._summarize_end = summarize_end
 
     def handle_wakeup(
         self, wakeup: Wakeup, is_out_of_time: IsOutOfTime = is_never_out_of_time
@@ -256,6 +261,9 @@ class WakeupHandler:
         try:
             for follow_up in self._follow_ups:
                 follow_up(outbox)
+            # Once, and not again with each try to deliver what follows.
+            if wakeup.ends and not wakeup.tries and outbox.newest_version >= wakeup.version:
+                self._summarize_end(outbox)
         except Exception as error:  # noqa: BLE001 - raised below
             failure = error
         delayed = self._deliver_again(wakeup, outbox)

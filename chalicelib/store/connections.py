@@ -26,6 +26,7 @@ from chalicelib.domain.messaging.connections import (
 )
 from chalicelib.domain.people import Role
 from chalicelib.domain.retries import Retries
+from chalicelib.domain.webhooks.delivery import REMINDER_PREFIX
 from chalicelib.store import mailbox_subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.conditional import save_if, save_once
@@ -122,6 +123,15 @@ class ConnectionTable:
                 yield Due(str(hit.connection_id), from_epoch_ms(hit.check_at))
 
         return read_in_turns(read)
+
+    def count_connections(self) -> int:
+        """Count all open connections, a moment behind: by the index of when each is checked next,
+        in which reminders of webhooks are, too."""
+        is_socket = ~ConnectionRow.connection_id.startswith(REMINDER_PREFIX)
+        return sum(
+            ConnectionRow.by_check.count(shard, filter_condition=is_socket)
+            for shard in range(SHARDS)
+        )
 
 
 def encode_connection(connection: Connection) -> ConnectionRow:

@@ -16,7 +16,7 @@ condition (courier_claims.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -82,6 +82,21 @@ class CourierIndex:
             _IndexPages(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)
         ]
         return self._read_until_wanted(pages, query, query.max_read)[0]
+
+    def list_free_ids(self) -> list[str]:
+        """List the ids of all couriers who are on duty and have no order, paused or not, a moment
+        behind."""
+
+        def read_shard(shard: int) -> list[str]:
+            return [str(hit.courier_id) for hit in CourierRow.by_idle.query(shard)]
+
+        shards = (*range(SHARDS), PAUSED_SHARD)
+        return [id_ for ids in self._pool.map(read_shard, shards) for id_ in ids]
+
+    def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
+        """Read couriers as they are or lately were, in no order."""
+        rows = CourierRow.batch_get(list(courier_ids)) if courier_ids else ()
+        return [self._decode_row(row) for row in rows]
 
     def _read_until_wanted(
         self, pages: list[_IndexPages], query: FreeCourierQuery, max_read: int

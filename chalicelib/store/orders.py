@@ -171,11 +171,13 @@ class OrderTable:
         hits = OrderRow.by_merchant.query(merchant_id, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if not order.is_terminal]
 
-    def read_listed(self, ids: Sequence[int], now: datetime) -> list[Order]:
-        """Read the orders of these ids that there are, strongly consistent, in no order. Those that
-        have expired are left out, which DynamoDB deletes some days late, and so are those that
-        can't be read."""
-        rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
+    def read_listed(
+        self, ids: Sequence[int], now: datetime, is_consistent: bool = True
+    ) -> list[Order]:
+        """Read the orders of these ids that there are, strongly consistent unless that is not
+        needed, in no order. Those that have expired are left out, which DynamoDB deletes some days
+        late, and so are those that can't be read."""
+        rows = OrderRow.batch_get(ids, consistent_read=is_consistent) if ids else ()
         live = (row for row in rows if row.expires is None or row.expires > now.timestamp())
         return [order for order in map(_try_decode, live) if order is not None]
 

@@ -91,7 +91,8 @@ class OrderRow(Model):
 
 
 class ListingRow(Model):
-    """That an order may be in a list: all there is of it is its key."""
+    """That an order may be in a list: all there is of it is its key, but in its day's list, where
+    it gets a summary as it ends."""
 
     class Meta:
         table_name = "listings"
@@ -99,6 +100,8 @@ class ListingRow(Model):
     list_name = UnicodeAttribute(hash_key=True)  # of domain.orders.listing
     order_id = NumberAttribute(range_key=True)
     expires = NumberAttribute()  # epoch s, TTL
+    # domain.ops.summary.OrderSummary, packed
+    doc = BinaryAttribute(null=True, legacy_encoding=False)
 
 
 class HistoryRow(Model):

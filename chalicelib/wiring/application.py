@@ -28,6 +28,7 @@ from chalicelib.wiring.money import (
     build_settlements,
     build_tips,
 )
+from chalicelib.wiring.ops import build_ops
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
@@ -96,6 +97,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     messaging, money = rooms.messaging, rooms.money
     dispatch, orders = rooms.dispatch, rooms.orders
     settlements = build_settlements(parts, dispatch)
+    ops = build_ops(settings, parts, dispatch)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -105,6 +107,8 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         contracts=rooms.contracts,
         customer_orders=orders.customer,
         order_lists=orders.lists,
+        board=ops.board,
+        figures=ops.figures,
         cursors=CursorSigner(settings.signing_secret),
         amendments=orders.amendments,
         order_history=orders.history,
@@ -136,7 +140,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         fanout=messaging.fanout,
         welcome=rooms.greeting,
         wakeup_handler=build_wakeup_handler(
-            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks
+            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks, ops
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),

@@ -16,6 +16,7 @@ from chalicelib.domain.request_keys import MAX_EXTERNAL_ID
 from chalicelib.edge.rest import feed
 from chalicelib.edge.rest.event_stream import LONG_POLL
 from chalicelib.errors import WaybillError
+from infra.documents.ops import HOURS_QUERY
 from infra.documents.shapes import (
     STRING,
     Fields,
@@ -344,6 +345,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             "limit": _whole(feed.CRITICAL_EVENTS, feed.MAX_CRITICAL_EVENTS),
         },
     ),
+    # The dispatcher's room
+    ("GET", "/v1/admin/figures"): Operation({200: "Figures"}, query=HOURS_QUERY),
     # Webhooks
     ("POST", "/v1/webhooks"): Operation(
         {201: "WebhookCreated"},
