@@ -250,6 +250,7 @@ def test_a_paused_courier_is_asked_for_nothing_until_they_are_resumed(world: Wor
     assert unserved["status"] == "no_nearby_driver"
     refused = lend(world, "assign", unserved["id"], courier_id="dan")
     assert (refused.status, refused.body["error"]) == (409, "courier_paused")
+    world.clock.advance(1)
     assert pause(world, "dan", "resume", note="Back").body["paused"] is False
     assert pause(world, "dan", "resume").status == 200
     assert world.place(cara)["courier_id"] == "dan"
@@ -326,6 +327,7 @@ def test_a_courier_s_history_is_paged_and_expires_as_orders_do(world: World) -> 
     for n in range(3):
         world.clock.advance(1)
         pause(world, "dan", note=str(n))
+        world.clock.advance(1)
         pause(world, "dan", "resume", note=str(n))
     path = "/v1/admin/couriers/dan/history?limit=4"
     page = world.get(path, world.admin()).body
