@@ -23,6 +23,7 @@ from chalicelib.edge.rest import (
     every_path,
     feed,
     figures,
+    hands,
     lists,
     me,
     money,
@@ -45,6 +46,7 @@ app.log.setLevel(logging.INFO)
 PARTS = (
     orders,
     lists,
+    hands,
     courier,
     drivers,
     event_stream,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
@@ -145,6 +146,17 @@ class CourierStore(Protocol):
 
     def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
         """Read couriers as they are or lately were, in no order."""
+
+
+class CourierHistoryStore(Protocol):
+    """What dispatchers did with couriers, and their pauses."""
+
+    def set_paused(
+        self, courier_id: str, is_paused: bool, make: Callable[[], CourierChange]
+    ) -> Courier: ...
+    def list_changes(
+        self, courier_id: str, limit: int, below: int, now: datetime
+    ) -> list[CourierChange]: ...
 
 
 class PeopleStore(Protocol):

@@ -7,6 +7,8 @@ alone, and every writer who changes duty or order keeps `free_shard` and `spot` 
 
  enters   On duty and free: going on duty, being released, any sign of life after being taken out.
  leaves   Claimed by an order, off duty, or not heard of for long (`remove_from_index`).
+ paused   On duty and free, but not to be asked: in `by_idle` under PAUSED_SHARD, for who lists all
+          couriers. A search reads the SHARDS only, and a spot they have none.
 
 The index is behind by a moment and lists keys only. So the rows are read, and a claim has its own
 condition (courier_claims.py).
@@ -39,6 +41,7 @@ from chalicelib.store.courier_rows import (
     find_row,
     is_as_read,
     is_no_later,
+    is_paused_as,
 )
 from chalicelib.store.nearest_couriers import (
     encode_spot,
@@ -109,9 +112,8 @@ class CourierIndex:
         def read_shard(shard: int) -> list[str]:
             return [str(hit.courier_id) for hit in CourierRow.by_idle.query(shard)]
 
-        return [
-            id_ for ids in self._pool.map(read_shard, (*range(SHARDS), PAUSED_SHARD)) for id_ in ids
-        ]
+        shards = (*range(SHARDS), PAUSED_SHARD)
+        return [id_ for ids in self._pool.map(read_shard, shards) for id_ in ids]
 
     def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
         """Read couriers as they are or lately were, in no order."""
@@ -140,11 +142,11 @@ class CourierIndex:
         return found, named
 
     def _read_free(self, courier_ids: list[str], consistent: bool) -> list[Courier]:
-        """Read couriers, less those who are no longer free."""
+        """Read couriers, less those who are no longer free, or are paused by now."""
         if not courier_ids:
             return []
         rows = CourierRow.batch_get(courier_ids, consistent_read=consistent)
-        return [courier for courier in map(self._decode_row, rows) if courier.is_free]
+        return [courier for courier in map(self._decode_row, rows) if courier.may_be_asked]
 
     def note_alive(self, courier: Courier, now: datetime) -> None:
         """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
@@ -153,7 +155,8 @@ class CourierIndex:
         if is_news(courier, now):  # else each poll would be a write
             actions = make_index_actions(courier)
             actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
-            try_update(CourierRow(courier.id), actions, _is_free())
+            is_so_still = _is_free() & is_paused_as(courier.is_paused)
+            try_update(CourierRow(courier.id), actions, is_so_still)
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if no newer one has come. Their
@@ -181,14 +184,14 @@ class CourierIndex:
     def _keep_spot(self, row: CourierRow) -> None:
         """Write another spot for a free courier whose row was just written, if they are far from
         the one they have, or it is wrong about their having a socket. It needs no condition on the
-        fix: any is as new as this one. Who is not free by now has none."""
+        fix: any is as new as this one. Who is not free by now, or paused, has none."""
         courier = self._decode_row(row)
-        if courier.point is None or not courier.is_indexed:
+        if courier.point is None or not courier.is_indexed or courier.is_paused:
             return
         spot = int(row.spot) if row.spot is not None else 0
         is_near = spot and measure_to_spot_m(courier.point, spot) <= SPOT_KEPT_M
         if not is_near or courier.connected != (spot > 0):
-            is_free = CourierRow.free_shard.exists()
+            is_free = CourierRow.free_shard < PAUSED_SHARD
             try_update(CourierRow(courier.id), _make_spot_actions(courier), is_free)
 
     def _decode_row(self, row: CourierRow) -> Courier:
@@ -213,8 +216,10 @@ class _IndexPages:
 
 
 def make_index_actions(courier: Courier) -> list[Action]:
-    """Put a courier who is free into the index, where they were last seen."""
-    shard = crc32(courier.id.encode()) % SHARDS
+    """Put a courier who is free into the index, where they were last seen. Who is paused stands
+    where no search reads: the write must have the condition that they are paused, or not, as the
+    courier says."""
+    shard = PAUSED_SHARD if courier.is_paused else crc32(courier.id.encode()) % SHARDS
     return [CourierRow.free_shard.set(shard), *_make_spot_actions(courier)]
 
 
@@ -224,6 +229,8 @@ def make_index_removal() -> list[Action]:
 
 
 def _make_spot_actions(courier: Courier) -> list[Action]:
+    if courier.is_paused:
+        return [CourierRow.spot.remove()]
     if courier.point is None:
         return []
     return [CourierRow.spot.set(encode_spot(courier.point, courier.connected))]

@@ -123,6 +123,7 @@ class CourierTable(CourierPositions):
         self._retries.retry_while_stale(release)
 
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]:
-        """Find those of some couriers whom an order occupies."""
+        """Find those of some couriers who can take no order: one has them, or they are paused."""
         rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
-        return frozenset(str(row.courier_id) for row in rows if row.order_id is not None)
+        couriers = map(self._decode_row, rows)
+        return frozenset(one.id for one in couriers if one.order_id is not None or one.is_paused)

@@ -141,7 +141,8 @@ class CourierRow(Model):
 
     `free_shard` and `spot` are there only while the courier is available and holds no order, and
     only with them a row is in the indexes: `cell` may always be written. Readers of the indexes
-    take out couriers who can't be asked any more: of the cells by `cell`, of both by the two.
+    take out couriers who can't be asked any more: of the cells by `cell`, of both by the two. Of
+    who is paused the shard is PAUSED_SHARD, which no search reads, and there is no spot.
     """
 
     class Meta:
@@ -166,10 +167,23 @@ class CourierRow(Model):
     free_shard = NumberAttribute(null=True)
     spot = NumberAttribute(null=True)  # of domain.geo, not far from the fix
     idle_since = NumberAttribute(null=True)  # epoch ms
+    paused = BooleanAttribute(null=True)  # true, or not there
     seen = UnicodeAttribute(null=True)  # JSON of domain.people.LastShown
 
     by_spot = _BySpot()
     by_idle = _ByIdle()
+
+
+class CourierHistoryRow(Model):
+    """One thing that a dispatcher did with a courier, never changed."""
+
+    class Meta:
+        table_name = "courierhistories"
+
+    courier_id = UnicodeAttribute(hash_key=True)
+    change_id = NumberAttribute(range_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.courier_changes.CourierChange
+    expires = NumberAttribute()  # epoch s, TTL
 
 
 class PersonRow(Model):
@@ -437,6 +451,7 @@ MODELS: tuple[type[Model], ...] = (
     ListingRow,
     HistoryRow,
     CourierRow,
+    CourierHistoryRow,
     PersonRow,
     RestaurantRow,
     ChatRow,
@@ -469,6 +484,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "orders": "expires",
     "listings": "expires",
     "histories": "expires",
+    "courierhistories": "expires",
 }
 
 # Of before the tables are bound: their names have a prefix then.

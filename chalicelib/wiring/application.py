@@ -121,6 +121,8 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         proof=orders.proof,
         tracking_links=rooms.tracking_links,
         reattempts=orders.reattempts,
+        hands=orders.hands,
+        pauses=rooms.people.pauses,
         open_pool=dispatch.pool,
         rides=rooms.rides,
         payments=money.payments,

@@ -64,6 +64,7 @@ _TAGS = {
     "quotes": "Prices, before an order is placed.",
     "proof": "Proof at the stops of an order.",
     "me": "One's own profile, and whether the service is up.",
+    "hands": "What dispatchers do by hand, and what they look at for it.",
     "money": "Payments, tips and payouts.",
     "event_stream": "One's own log, as a read-only Durable Stream.",
     "feed": "People's event logs, and their figures (spec 003).",

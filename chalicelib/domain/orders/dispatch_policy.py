@@ -86,9 +86,9 @@ def is_reachable(courier: Courier, now: datetime) -> bool:
 def is_eligible(
     courier: Courier, pickup: Point | None, policy: DispatchPolicy, now: datetime
 ) -> bool:
-    """Say whether a courier may be asked: free, and near by a fix that is not old. Without a
-    pickup point distance does not count, and it is enough that they are there."""
-    if not courier.is_free:
+    """Say whether a courier may be asked: free, not paused, and near by a fix that is not old.
+    Without a pickup point distance does not count, and it is enough that they are there."""
+    if not courier.may_be_asked:
         return False
     if pickup is None:
         return is_reachable(courier, now)

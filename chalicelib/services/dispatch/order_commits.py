@@ -149,7 +149,8 @@ class OrderWriter:
         is_leased = self._orders.commit_order(
             stored, order, available_only=available_only, lease=planned
         )
-        order = replace(order, keys=(), unpaid_attempt=None)  # they are of this version alone
+        # They are of this version alone.
+        order = replace(order, keys=(), unpaid_attempt=None, courier_changes=())
         self._notify(self._release_if_done, stored, order)
         if events:
             lease = self._planner.begin_lease(planned) if planned and is_leased else None

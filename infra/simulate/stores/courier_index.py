@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from zlib import crc32
 
@@ -100,6 +100,14 @@ class MemoryCourierIndex:
             if any(map(query.is_wanted, read)):
                 break
         return found
+
+    def list_free_ids(self) -> list[str]:
+        """List the ids of all couriers who are on duty and have no order."""
+        return [id_ for id_, row in self._rows.items() if row.shard is not None]
+
+    def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
+        """Read couriers."""
+        return [self._rows[id_].courier for id_ in courier_ids if id_ in self._rows]
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if no newer one has come."""

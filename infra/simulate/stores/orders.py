@@ -123,7 +123,9 @@ class MemoryOrders:
         mine = [o for o in self._orders.values() if o.details.merchant_id == merchant_id]
         return sorted((o for o in mine if not o.is_terminal), key=lambda o: o.id)[:limit]
 
-    def read_listed(self, ids: Sequence[int], now: datetime) -> list[Order]:
+    def read_listed(
+        self, ids: Sequence[int], now: datetime, is_consistent: bool = True
+    ) -> list[Order]:
         """Read those of these orders that there are."""
         return [self._orders[id_] for id_ in ids if id_ in self._orders]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, NoReturn
 
@@ -12,6 +12,7 @@ from chalicelib.domain.messaging.event_stats import DayCounts, EventCount, Reaso
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.ops.summary import ListedOrder, OrderSummary
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.people import Person
 from chalicelib.domain.request_keys import RequestKey, UsedKey
@@ -50,10 +51,41 @@ class MemoryHistories:
         self._histories[order_id, token] = history
         return token
 
-    def find_history(self, order_id: int, token: str, now: datetime) -> History | None:
+    def find_history(
+        self, order_id: int, token: str, now: datetime, is_consistent: bool = True
+    ) -> History | None:
         """Read a history; None if there is none."""
-        self._bill.charge_read("histories")
+        self._bill.charge_read("histories", 1 + is_consistent)
         return self._histories.get((order_id, token))
+
+    def list_histories(self, keys: Sequence[tuple[int, str]], now: datetime) -> dict[int, History]:
+        """Refuse: nobody asks for figures."""
+        raise NotSimulated("list_histories")
+
+
+class MemoryListings:
+    """Implements services.ports.ListingStore, as far as it is written: nobody asks for a list."""
+
+    def __init__(self, bill: Bill) -> None:
+        self._bill = bill
+
+    def list_ids(
+        self, names: Sequence[str], limit: int, below: int = 0, from_: int = 0
+    ) -> list[int]:
+        """Refuse."""
+        raise NotSimulated("list_ids")
+
+    def list_rows(self, names: Sequence[str], from_: int = 0) -> list[ListedOrder]:
+        """Refuse."""
+        raise NotSimulated("list_rows")
+
+    def find_summaries(self, rows: Sequence[tuple[str, int]]) -> dict[int, OrderSummary]:
+        """Refuse."""
+        raise NotSimulated("find_summaries")
+
+    def save_summary(self, name: str, order_id: int, summary: OrderSummary) -> None:
+        """Keep what is counted of an order: a write."""
+        self._bill.charge_write("lists")
 
 
 class MemoryKeys:
@@ -84,6 +116,10 @@ class MemoryPeople:
         self._bill.charge_read("people")
         return self._people.get(person_id)
 
+    def list_people(self, person_ids: Sequence[str]) -> list[Person]:
+        """Refuse: nobody watches the board."""
+        raise NotSimulated("list_people")
+
     def save_person(self, wanted: Person) -> Person:
         """Write a profile."""
         self._people[wanted.id] = wanted
@@ -113,6 +149,10 @@ class MemoryConnections:
     def get_at_any_age(self, connection_id: str) -> Connection | None:
         """Find nothing, likewise."""
         return None
+
+    def count_connections(self) -> int:
+        """Refuse: nobody asks for figures."""
+        raise NotSimulated("count_connections")
 
     def insert_connection(self, connection: Connection) -> NoReturn:
         """Refuse: nobody connects after the beginning."""
