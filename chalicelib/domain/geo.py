@@ -39,6 +39,11 @@ def find_cell(point: Point) -> str:
     return str(h3.latlng_to_cell(point[0], point[1], CELL_RESOLUTION))
 
 
+def find_zone(point: Point, resolution: int) -> str:
+    """Return the H3 cell of a resolution that a point lies in: a zone of the dispatcher's."""
+    return str(h3.latlng_to_cell(point[0], point[1], resolution))
+
+
 def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], float]]:
     """Yield the cells outward from a point, ring by ring, until the radius is covered.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import msgspec
 
 from chalicelib.contracts.feed.events import is_feed_event
 from chalicelib.contracts.renderer import ContractRenderer
+from chalicelib.domain.measures import RELAY_LAG
+from chalicelib.edge.threads import ContextPool
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry
@@ -27,7 +27,7 @@ from chalicelib.services.messaging.resuming import ConnectionResumer
 from chalicelib.services.webhooks.directory import KnownDirectory
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
-from chalicelib.wiring.parts import THREADS, Parts
+from chalicelib.wiring.parts import THREADS, Parts, make_lag_report
 
 
 class MessagingServices(msgspec.Struct, frozen=True):
@@ -57,8 +57,8 @@ def build_messaging(
     poster = _build_poster(parts, renderer, connections)
     mailboxes = _build_mailboxes(parts, poster, connections, loader, directory)
     # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay")
-    relay = OutboxRelay(mailboxes, pool, directory)
+    pool = ContextPool(THREADS, thread_name_prefix="relay")
+    relay = OutboxRelay(mailboxes, pool, directory, make_lag_report(parts, RELAY_LAG))
     fanout = _build_fanout(parts, renderer, connections)
     kept = KeptLog(parts.mailboxes, parts.clock)
     return MessagingServices(
