@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.domain.measures import OTHER_ZONE, Sample
 from chalicelib.edge.recorder import Recorder
+from infra.docs.costs import METRIC_BYTES
 from tests.fakes import Clock
 from tests.faults import answers_lost
 from tests.functional import rides
@@ -199,3 +200,16 @@ def test_no_figure_names_anybody(world: World, figures: Figures) -> None:
     assert figures.lines
     for secret in (cara.id, dan.id, order["id"], "Depot Road", "911234567890", cara.token):
         assert secret not in text
+
+
+def test_what_a_delivery_s_lines_weigh_is_what_the_page_counts_with(
+    world: World, figures: Figures
+) -> None:
+    """docs/deploy.md: what a million deliveries' logs cost."""
+    cara, dan = world.customer(), world.courier()
+    order = world.place(cara)
+    for verb in ("accept", "arrived", "picked", "delivered"):
+        world.step(verb, order["id"], dan)
+        world.pass_time(20)
+    weight = sum(len(json.dumps(line, separators=(",", ":"))) for line in figures.lines)
+    assert 0.7 * METRIC_BYTES < weight <= METRIC_BYTES, weight

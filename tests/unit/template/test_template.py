@@ -382,8 +382,9 @@ def test_what_is_set_aside_to_be_looked_at_rings_once(resources: Value) -> None:
         (made,) = each["Properties"]["MetricTransformations"]
         namespace = made["MetricNamespace"]["Fn::Sub"]
         assert query == f'SELECT SUM({made["MetricName"]}) FROM "{namespace}"'
-        # As Lambda's own handler writes a line: [ERROR] time request text.
-        assert each["Properties"]["FilterPattern"] == '"[ERROR]" "parked:"'
+        # As logs.JsonFormatter writes a line.
+        pattern = each["Properties"]["FilterPattern"]
+        assert pattern == '{ $.level = "ERROR" && $.message = "parked:*" }'
         assert "DefaultValue" not in made  # no line, no metric, no charge
 
 
