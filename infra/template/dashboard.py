@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from chalicelib.domain import measures
 from chalicelib.domain.measures import Metric
@@ -13,6 +14,9 @@ from infra.template.intrinsics import Value, sub
 
 _WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
 _STAGE = "waybill-${Stage}"
+
+Line = list[Any]
+"""A metric as a widget names it: namespace, name, dimensions in turns; or an expression."""
 
 
 def make_resources() -> Value:
@@ -63,7 +67,7 @@ def _make_widgets() -> list[Value]:
 _LAGS = (measures.WAKEUP_LAG, measures.RELAY_LAG)
 
 
-def _graph(title: str, statistic: str, *metrics: list[Value]) -> Value:
+def _graph(title: str, statistic: str, *metrics: Line) -> Value:
     return {
         "type": "metric",
         "properties": {
@@ -81,17 +85,17 @@ def _place(n: int, widget: Value) -> Value:
     return {"x": x, "y": y, "width": _WIDTH, "height": _HEIGHT, **widget}
 
 
-def _own(metric: Metric) -> list[Value]:
+def _own(metric: Metric) -> Line:
     return [NAMESPACE, metric.name, STAGE, _STAGE]
 
 
-def _percentiles(metric: Metric) -> list[list[Value]]:
+def _percentiles(metric: Metric) -> list[Line]:
     return [
         [*_own(metric), {"stat": stat, "label": f"{metric.name} {stat}"}] for stat in ("p50", "p95")
     ]
 
 
-def _share(part: Metric, whole: Metric) -> list[list[Value]]:
+def _share(part: Metric, whole: Metric) -> list[Line]:
     return [
         [*_own(part), {"id": "part", "visible": False}],
         [*_own(whole), {"id": "whole", "visible": False}],
@@ -99,14 +103,14 @@ def _share(part: Metric, whole: Metric) -> list[list[Value]]:
     ]
 
 
-def _by_zone(metric: Metric) -> list[list[Value]]:
+def _by_zone(metric: Metric) -> list[Line]:
     """Return one line for each flow and zone that there is."""
     schema = f"{{{NAMESPACE},{STAGE},flow,zone}}"
     found = f'{schema} {STAGE}="{_STAGE}" MetricName="{metric.name}"'
     return [[{"expression": f"SEARCH('{found}', 'Sum', 300)"}]]
 
 
-def _failed_messages() -> list[list[Value]]:
+def _failed_messages() -> list[Line]:
     name = measures.FAILED_MESSAGES.name
     return [
         [NAMESPACE, name, STAGE, _STAGE, "function", function]
@@ -114,14 +118,14 @@ def _failed_messages() -> list[list[Value]]:
     ]
 
 
-def _of_queues(metric: str) -> list[list[Value]]:
+def _of_queues(metric: str) -> list[Line]:
     return [
         ["AWS/SQS", metric, "QueueName", f"${{{queue}.QueueName}}"]
         for queue in ("WakeupQueue", "WebhookQueue")
     ]
 
 
-def _of_dead_letters() -> list[list[Value]]:
+def _of_dead_letters() -> list[Line]:
     metric = "ApproximateNumberOfMessagesVisible"
     return [
         ["AWS/SQS", metric, "QueueName", f"${{{queue}.QueueName}}"]
@@ -129,12 +133,12 @@ def _of_dead_letters() -> list[list[Value]]:
     ]
 
 
-def _of_rest(*metrics: str) -> list[list[Value]]:
+def _of_rest(*metrics: str) -> list[Line]:
     of = ["ApiName", "waybill-${Stage}-rest", "Stage", API_STAGE]
     return [["AWS/ApiGateway", metric, *of] for metric in metrics]
 
 
-def _of_functions(*metrics: str) -> list[list[Value]]:
+def _of_functions(*metrics: str) -> list[Line]:
     return [
         ["AWS/Lambda", metric, "FunctionName", f"${{{function.logical_id}}}"]
         for metric in metrics
