@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 MAX_STATE = 512  # characters, all of it: the least that who passes it on must take
-_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
-_STATE = re.compile(r"[\x20-\x7e]{1,512}")
+_PARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+_STATE = r"[\x20-\x7e]{1,512}"
 _SAMPLED = 1  # the one flag of version 00 that we know
 
 
@@ -62,13 +62,13 @@ def read_trace(parent: str | None, state: str | None = None) -> Trace | None:
     A version to come is read as this one (the spec's rule); a `tracestate` that is too long, or no
     printable ASCII, is dropped alone.
     """
-    found = _PARENT.fullmatch((parent or "").strip(" \t"))
+    found = re.fullmatch(_PARENT, parent.strip(" \t")) if parent else None
     if found is None or found[1] == "ff" or (found[1] == "00" and found[5]):
         return None
     if not int(found[2], 16) or not int(found[3], 16):
         return None
     kept = (state or "").strip(" \t")
-    kept = kept if _STATE.fullmatch(kept) else ""
+    kept = kept if re.fullmatch(_STATE, kept) else ""
     return Trace(found[2], found[3], int(found[4], 16) & _SAMPLED, kept)
 
 
