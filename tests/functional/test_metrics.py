@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.measures import OTHER_ZONE, Sample
+from chalicelib.edge.logs import JsonFormatter
 from chalicelib.edge.recorder import Recorder
+from chalicelib.edge.tracing import Trace, get_trace
 from infra.docs.costs import METRIC_BYTES
-from tests.fakes import Clock
+from tests.fakes import Clock, RecordingQueue
 from tests.faults import answers_lost
 from tests.functional import rides
 from tests.functional.conftest import MakeWorld
@@ -41,6 +44,17 @@ class Figures:
 
     def values(self, name: str) -> list[float]:
         return [sample.value for sample in self.samples if sample.metric.name == name]
+
+
+class Writing(logging.Handler):
+    """Keeps each line that is written, decoded."""
+
+    def __init__(self, written: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._written = written
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._written.append(json.loads(JsonFormatter().format(record)))
 
 
 @pytest.fixture
@@ -213,3 +227,48 @@ def test_what_a_delivery_s_lines_weigh_is_what_the_page_counts_with(
         world.pass_time(20)
     weight = sum(len(json.dumps(line, separators=(",", ":"))) for line in figures.lines)
     assert 0.7 * METRIC_BYTES < weight <= METRIC_BYTES, weight
+
+
+def test_a_request_s_trace_goes_on_with_its_wakeups_and_is_in_its_logs(
+    make_world: MakeWorld,
+) -> None:
+    """Also by the threads that send them."""
+    heard: list[Trace | None] = []
+
+    class Queue(RecordingQueue):
+        def send_wakeups(self, wakeups: Any) -> None:
+            heard.append(get_trace())
+            logging.getLogger("chalicelib.test").warning("sent")
+            super().send_wakeups(wakeups)
+
+    written: list[dict[str, Any]] = []
+    handler = Writing(written)
+    clock = Clock()
+    world = make_world(clock=clock, queue=Queue(clock))
+    cara = world.customer()
+    world.courier()
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    body = {"pickup_address": "a", "dropoff_address": "b", "receiver_phone": "+911234567890"}
+    logging.getLogger("chalicelib.test").addHandler(handler)
+    try:
+        for sent, is_ours in ((parent, True), (parent.replace("-", "_"), False)):
+            heard.clear()
+            world.call("POST", "/v1/orders", body, cara, {"traceparent": sent})
+            traces = {trace.trace_id for trace in heard if trace}
+            assert len(traces) == 1
+            assert (traces == {"4bf92f3577b34da6a3ce929d0e0e4736"}) is is_ours
+            assert {line["trace_id"] for line in written} == traces
+            written.clear()
+    finally:
+        logging.getLogger("chalicelib.test").removeHandler(handler)
+
+
+def test_a_failed_message_is_counted_and_a_deployed_stage_has_no_page_of_metrics(
+    world: World, figures: Figures
+) -> None:
+    event = {"Records": [{"messageId": "1", "body": "no wakeup", "attributes": {}}]}
+    assert world.invoke("wake", event)["batchItemFailures"]
+    (failed,) = (s for s in figures.samples if s.metric.name == "FailedMessages")
+    assert failed.labels == {"function": "wake"}
+    assert any(line.get("FailedMessages") == 1 for line in figures.lines)
+    assert world.get("/metrics").status == world.get("/v1/metrics").status == 404
