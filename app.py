@@ -14,7 +14,7 @@ from chalice.app import (
     WebsocketEvent,
 )
 
-from chalicelib.edge import deployment, sockets, webhook_sends
+from chalicelib.edge import deployment, invocations, logs, sockets, webhook_sends
 from chalicelib.edge import sqs as wakes
 from chalicelib.edge.rest import (
     courier,
@@ -43,6 +43,7 @@ from chalicelib.wiring import waybill
 app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
+logs.write_json([*app.log.handlers, *logging.getLogger().handlers])
 PARTS = (
     orders,
     lists,
@@ -65,6 +66,12 @@ PARTS = (
 for part in PARTS:
     add_routes(app, part.ROUTES, waybill)
 every_path.add_fallback_routes(app)
+
+
+@app.middleware("all")
+def observe(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Surround each event with its trace, its logs' fields and its samples."""
+    return invocations.observe(waybill, event, get_response)
 
 
 @app.middleware("http")

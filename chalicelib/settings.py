@@ -81,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True):
     heartbeat: timedelta = timedelta(0)  # none
     orders_kept: timedelta = timedelta(days=400)
     history_kept: timedelta = timedelta(days=90)
+    metrics_zones: tuple[str, ...] = ()
 
     @property
     def signing_secret(self) -> str:
@@ -124,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True):
             **_parse_distances(env),
             orders_kept=_parse_days(env, "ORDERS_KEPT_DAYS", _DEFAULTS.orders_kept),
             history_kept=_parse_days(env, "HISTORY_KEPT_DAYS", _DEFAULTS.history_kept),
+            metrics_zones=_parse_zones(env),
         )
 
 
@@ -321,6 +323,23 @@ _ORIGIN_PATTERN = re.compile(
     r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?",
     re.IGNORECASE | re.ASCII,
 )
+
+
+def _parse_zones(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Parse the zones that have figures of their own: at most 20 H3 cells, or the word `other`.
+    Raises BadSetting."""
+    given = env.get("METRICS_ZONES", "").lower()
+    zones = tuple(dict.fromkeys(part.strip() for part in given.split(",") if part.strip()))
+    if len(zones) > _MAX_ZONES or not all(map(_ZONE_PATTERN.fullmatch, zones)):
+        raise BadSetting(
+            f"METRICS_ZONES takes at most {_MAX_ZONES} H3 cells with commas between them, as "
+            f"8561892ffffffff,8561893bfffffff, or other, not {env['METRICS_ZONES']!r}."
+        )
+    return zones
+
+
+_MAX_ZONES = 20
+_ZONE_PATTERN = re.compile(r"8[0-9a-f]{14}|other", re.ASCII)
 
 
 def _read_region(env: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from chalicelib.contracts.base import Contract
 from chalicelib.domain.people import Actor
 from chalicelib.edge.aws.payment_signature import ProviderSignature
 from chalicelib.edge.cursors import CursorSigner
+from chalicelib.edge.recorder import Recorder
 from chalicelib.edge.wait_budget import WaitBudget
 from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.messaging.announcements import Announcements
@@ -103,6 +104,7 @@ class Services(msgspec.Struct, frozen=True):
     wakeup_handler: WakeupHandler
     sweeper: Sweeper
     webhook_sender: WebhookSender
+    recorder: Recorder
     queue: WakeupSender
     queue_name: str
     webhook_queue_name: str

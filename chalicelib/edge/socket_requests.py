@@ -33,6 +33,7 @@ from chalicelib.domain.orders.requests import (
 )
 from chalicelib.domain.people import Actor
 from chalicelib.edge.app_services import Services
+from chalicelib.edge.tracing import note_order
 
 Handler = Callable[[Services, Connection, Any], Any]
 """Handles one kind of request of a connection. Raises WaybillError, Stale, CourierTaken."""
@@ -44,6 +45,7 @@ def handle_request(services: Services, connection: Connection, request: ClientRe
     Raises WaybillError where it is refused, Stale or CourierTaken where others were faster in each
     try: then the same request may succeed in a moment.
     """
+    note_order(getattr(request, "order_id", None))
     return HANDLERS[type(request)](services, connection, request)
 
 

@@ -10,10 +10,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.messaging.wakeups import decode_wakeup
+from chalicelib.domain.events import parse_order_id
+from chalicelib.domain.measures import FAILED_MESSAGES, WAKEUP_LAG, Sample
+from chalicelib.domain.messaging.wakeups import Wakeup, decode_wakeup
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.metrics import emit_lateness
 from chalicelib.edge.aws.queue import due_at
+from chalicelib.edge.tracing import enter_message, note_connection, note_order
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> 
     failed = [
         {"itemIdentifier": record["messageId"]}
         for n, record in enumerate(records)
-        if (n and out_of_time()) or not _handle_record(services, record["body"], out_of_time)
+        if (n and out_of_time()) or not _handle_record(services, record, out_of_time)
     ]
     return {"batchItemFailures": failed}
 
@@ -49,14 +52,31 @@ def make_time_check(context: Any, reserve: float) -> Callable[[], bool]:
     return lambda: bool(context.get_remaining_time_in_millis() < least_ms)
 
 
-def _handle_record(services: Services, body: str, out_of_time: Callable[[], bool]) -> bool:
+def _handle_record(
+    services: Services, record: Mapping[str, Any], out_of_time: Callable[[], bool]
+) -> bool:
     """Handle one wakeup; return False, with the failure logged, where it must come again."""
-    try:
-        services.wakeup_handler.handle_wakeup(decode_wakeup(body), out_of_time)
-    except Exception:  # whatever it is: the other wakeups of the batch are none the worse for it
-        log.exception("a wakeup failed and will be tried again")
-        return False
+    with enter_message(record):
+        try:
+            wakeup = decode_wakeup(record["body"])
+            _note_subject(wakeup)
+            services.wakeup_handler.handle_wakeup(wakeup, out_of_time)
+        except Exception:  # whatever it is: the other wakeups of the batch are none the worse
+            log.exception("a wakeup failed and will be tried again")
+            services.recorder.record(Sample(FAILED_MESSAGES, 1, {"function": "wake"}))
+            return False
+    due = due_at(record)
+    if due is not None:
+        lag_ms = round((services.clock().timestamp() - due) * 1000)
+        services.recorder.record(Sample(WAKEUP_LAG, max(0, lag_ms)))
     return True
+
+
+def _note_subject(wakeup: Wakeup) -> None:
+    """Note, for the logs, the order or the connection that a wakeup is about."""
+    stream = getattr(wakeup, "stream", "")
+    note_order(getattr(wakeup, "order_id", None) or parse_order_id(stream))
+    note_connection(getattr(wakeup, "connection_id", None))
 
 
 def report_lateness(queue_name: str, records: Sequence[Mapping[str, Any]], now_s: float) -> None:

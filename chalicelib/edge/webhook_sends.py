@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from chalicelib.domain.measures import FAILED_MESSAGES, Sample
 from chalicelib.domain.webhooks.delivery import decode_send
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.sqs import report_lateness
+from chalicelib.edge.threads import ContextPool
+from chalicelib.edge.tracing import enter_message
 
 log = logging.getLogger(__name__)
 
 BATCH_SIZE = 10
 # A function has one batch at a time, the local run several in one process; threads are made as they
 # are needed.
-_pool = ThreadPoolExecutor(8 * BATCH_SIZE, thread_name_prefix="send")
+_pool = ContextPool(8 * BATCH_SIZE, thread_name_prefix="send")
 
 
 def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> 
     """
     records = event["Records"]
     report_lateness(services.webhook_queue_name, records, services.clock().timestamp())
-    handled = _pool.map(lambda record: _handle_record(services, record["body"]), records)
+    handled = _pool.map(lambda record: _handle_record(services, record), records)
     failed = [
         {"itemIdentifier": record["messageId"]}
         for record, is_handled in zip(records, handled, strict=True)
@@ -41,11 +43,13 @@ def handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> 
     return {"batchItemFailures": failed}
 
 
-def _handle_record(services: Services, body: str) -> bool:
+def _handle_record(services: Services, record: Mapping[str, Any]) -> bool:
     """Handle one message; return False, with the failure logged, where it must come again."""
-    try:
-        services.webhook_sender.send_event(decode_send(body))
-    except Exception:  # whatever it is: the other messages of the batch are none the worse for it
-        log.exception("a webhook failed and will be tried again")
-        return False
+    with enter_message(record):
+        try:
+            services.webhook_sender.send_event(decode_send(record["body"]))
+        except Exception:  # whatever it is: the other messages of the batch are none the worse
+            log.exception("a webhook failed and will be tried again")
+            services.recorder.record(Sample(FAILED_MESSAGES, 1, {"function": "send_webhooks"}))
+            return False
     return True

@@ -10,6 +10,7 @@ from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
+from chalicelib.domain.measures import Sample
 from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.messaging.event_stats import DayCounts, EventCount, ReasonCount
 from chalicelib.domain.messaging.mailboxes import Mailbox, PlannedLease
@@ -31,6 +32,8 @@ from chalicelib.domain.webhooks.endpoint import Endpoint
 from chalicelib.domain.webhooks.registry import EndpointRegistry
 
 Clock = Callable[[], datetime]
+RecordSample = Callable[[Sample], None]
+"""Keeps a sample of a metric until it is printed. Never raises, and calls nothing."""
 
 
 class RenderEvent(Protocol):

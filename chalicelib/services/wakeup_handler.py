@@ -307,4 +307,6 @@ def _try_check(check: Callable[[T], None], id_: T) -> None:
     try:
         check(id_)
     except Exception:
-        log.exception("%s stays due: the next pass of the sweep hands it on again", id_)
+        # A connection's id is hashed where it is written, and an order's is none.
+        named = {"order_id" if isinstance(id_, int) else "connection_id": id_}
+        log.exception("stays due: the next pass of the sweep hands it on again", extra=named)

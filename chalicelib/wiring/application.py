@@ -29,7 +29,7 @@ from chalicelib.wiring.money import (
     build_tips,
 )
 from chalicelib.wiring.ops import build_ops
-from chalicelib.wiring.orders import OrderServices, build_orders
+from chalicelib.wiring.orders import OrderServices, build_meter, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.rides import build_rides
@@ -75,7 +75,12 @@ def build_rooms(
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(settings, parts, messaging)
     notices = build_link_notices(settings, parts, messaging)
-    listeners = [money.earnings.on_committed, money.debts.on_committed, notices.on_committed]
+    listeners = [
+        money.earnings.on_committed,
+        money.debts.on_committed,
+        notices.on_committed,
+        build_meter(settings, parts).on_committed,
+    ]
     charge_end = build_fees(settings).charge_end
     dispatch = build_dispatch(settings, parts, messaging, releaser, charge_end, listeners)
     tracking = build_tracking(settings, parts, messaging, dispatch, notices)
@@ -146,6 +151,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),
+        recorder=parts.recorder,
         queue=parts.queue,
         queue_name=settings.queue_name,
         webhook_queue_name=settings.webhook_queue_name,

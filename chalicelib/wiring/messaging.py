@@ -6,6 +6,7 @@ import msgspec
 
 from chalicelib.contracts.feed.events import is_feed_event
 from chalicelib.contracts.renderer import ContractRenderer
+from chalicelib.domain.measures import RELAY_LAG
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.messaging.announcements import Announcements
 from chalicelib.services.messaging.connections import ConnectionRegistry
@@ -25,7 +26,7 @@ from chalicelib.services.messaging.resuming import ConnectionResumer
 from chalicelib.services.webhooks.directory import KnownDirectory
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
-from chalicelib.wiring.parts import Parts
+from chalicelib.wiring.parts import Parts, make_lag_report
 
 
 class MessagingServices(msgspec.Struct, frozen=True):
@@ -54,7 +55,9 @@ def build_messaging(
     directory = KnownDirectory(parts.known_endpoints, parts.clock)
     poster = _build_poster(parts, renderer, connections)
     mailboxes = _build_mailboxes(parts, poster, connections, loader, directory)
-    relay = OutboxRelay(mailboxes, parts.relay_threads, directory)
+    relay = OutboxRelay(
+        mailboxes, parts.relay_threads, directory, make_lag_report(parts, RELAY_LAG)
+    )
     fanout = _build_fanout(parts, renderer, connections)
     kept = KeptLog(parts.mailboxes, parts.clock)
     return MessagingServices(

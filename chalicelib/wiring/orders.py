@@ -6,6 +6,7 @@ from functools import partial
 
 import msgspec
 
+from chalicelib.domain.measures import Zones
 from chalicelib.domain.money.fares import estimate_anew
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS
 from chalicelib.services.orders.amending import OrderAmendments
@@ -17,6 +18,7 @@ from chalicelib.services.orders.event_details import EventDetails
 from chalicelib.services.orders.hands import OrderHands
 from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
+from chalicelib.services.orders.measuring import OrderMeter
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.orders.reattempts import Reattempts
@@ -43,6 +45,12 @@ class OrderServices(msgspec.Struct, frozen=True):
     proof: ProofService
     reattempts: Reattempts
     hands: OrderHands
+
+
+def build_meter(settings: Settings, parts: Parts) -> OrderMeter:
+    """Build what counts each commit of an order."""
+    zones = Zones(settings.ops_zone_resolution, settings.metrics_zones)
+    return OrderMeter(parts.recorder.record, zones)
 
 
 def build_orders(

@@ -14,10 +14,13 @@ import msgspec
 from pynamodb.connection import Connection as DatabaseConnection
 
 from chalicelib.domain.ids import IdSource, make_id
+from chalicelib.domain.measures import POST_FAILURES, Metric, Sample
 from chalicelib.domain.retries import Retries
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.edge.aws.proof_bucket import S3ProofBucket
 from chalicelib.edge.aws.queue import SqsWebhookQueue, WakeupQueue
+from chalicelib.edge.recorder import Recorder
+from chalicelib.edge.threads import ContextPool
 from chalicelib.edge.webhooks.client import WebhookClient
 from chalicelib.services import ports
 from chalicelib.services.request_keys import RequestKeys
@@ -73,6 +76,7 @@ class Replacements(TypedDict, total=False):
     webhook_client: WebhookClient | None
     database: DatabaseConnection | None
     proof_bucket: ports.ProofBucket | None
+    recorder: Recorder
     pause: Callable[[float], object]
     sleep: Callable[[float], object] | None
 
@@ -113,6 +117,7 @@ class Parts(msgspec.Struct, frozen=True):
     webhook_client: WebhookClient
     known_endpoints: KnownEndpoints
     proof_bucket: ports.ProofBucket | None
+    recorder: Recorder
 
 
 def build_parts(settings: Settings, given: Replacements) -> Parts:
@@ -122,7 +127,8 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
     )
     clock, pause = given.get("clock", utc_now), given.get("pause", time.sleep)
     retries = Retries(pause, clock)
-    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="waybill")
+    threads = ContextPool(THREADS, thread_name_prefix="waybill")
+    recorder = given.get("recorder") or Recorder(settings.table_prefix, clock)
     endpoints = given.get("endpoints") or EndpointTable(database)
     return Parts(
         clock=clock,
@@ -131,8 +137,8 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         sleep=given.get("sleep") or pause,
         retries=retries,
         threads=threads,
-        relay_threads=ThreadPoolExecutor(THREADS, thread_name_prefix="relay"),
-        gateway=given.get("gateway") or _build_gateway(database.session, settings),
+        relay_threads=ContextPool(THREADS, thread_name_prefix="relay"),
+        gateway=given.get("gateway") or _build_gateway(database.session, settings, recorder),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
         webhook_queue=(
             given.get("webhook_queue") or build_webhook_queue(database.session, settings)
@@ -162,11 +168,17 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         ),
         known_endpoints=given.get("known_endpoints") or KnownEndpoints(endpoints, clock),
         proof_bucket=given.get("proof_bucket") or _build_proof_bucket(database.session, settings),
+        recorder=recorder,
     )
 
 
-def _build_gateway(session: Any, settings: Settings) -> ConnectionsApi:
-    return ConnectionsApi(settings.connections_endpoint, session, settings.aws_region)
+def _build_gateway(session: Any, settings: Settings, recorder: Recorder) -> ConnectionsApi:
+    return ConnectionsApi(
+        settings.connections_endpoint,
+        session,
+        settings.aws_region,
+        report_failure=lambda: recorder.record(Sample(POST_FAILURES, 1)),
+    )
 
 
 def _build_proof_bucket(session: Any, settings: Settings) -> S3ProofBucket | None:
@@ -198,6 +210,16 @@ def _build_sqs_client(session: Any, settings: Settings) -> Any:
     return session.create_client(
         "sqs", settings.aws_region, endpoint_url=settings.aws_endpoint, config=config
     )
+
+
+def make_lag_report(parts: Parts, metric: Metric) -> Callable[[datetime], object]:
+    """Make what records, of something that began at a time, how many milliseconds ago that was."""
+
+    def report_since(at: datetime) -> None:
+        lag_ms = round((parts.clock() - at).total_seconds() * 1000)
+        parts.recorder.record(Sample(metric, max(0, lag_ms)))
+
+    return report_since
 
 
 def utc_now() -> datetime:

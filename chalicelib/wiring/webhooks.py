@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 
 from chalicelib.contracts.webhooks.body import render_body
+from chalicelib.domain.measures import WEBHOOK_LAG
 from chalicelib.edge.aws.metrics import emit_failing
 from chalicelib.services.webhooks.attempts import AttemptHistory
 from chalicelib.services.webhooks.endpoint_health import EndpointHealth
@@ -17,7 +18,7 @@ from chalicelib.services.webhooks.replaying import Replays
 from chalicelib.services.webhooks.sending import WebhookSender
 from chalicelib.settings import Settings
 from chalicelib.wiring.messaging import MessagingServices
-from chalicelib.wiring.parts import Parts
+from chalicelib.wiring.parts import Parts, make_lag_report
 
 
 class WebhookServices(msgspec.Struct, frozen=True):
@@ -70,6 +71,7 @@ def build_webhook_sender(
         EndpointHealth(parts.endpoints, messaging.outboxes, report_failing, parts.clock),
         parts.clock,
         sleep=parts.sleep,
+        report_arrival=make_lag_report(parts, WEBHOOK_LAG),
     )
 
 

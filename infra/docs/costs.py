@@ -14,7 +14,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from chalicelib.domain.measures import METRICS
 from chalicelib.services.sweeper import PASSES
 from infra.package.project import CONFIG, STAGE
 from infra.resources.stage import HEARTBEAT_S
@@ -34,6 +36,7 @@ INVOCATION, GB_SECOND = 0.20, 13.3334  # Lambda on arm64
 QUEUE_REQUEST = 0.40
 # And for a megabyte of logs, an alarm's month, a secret's.
 LOG_MB, ALARM, SECRET = 0.50 / 1000, 0.10, 0.40
+DASHBOARD, METRIC = 3.00, 0.30  # a month each; a metric in the hours in which it has a value
 
 # Function: how often it runs for one, and milliseconds each time.
 Runs = Mapping[str, tuple[float, float]]
@@ -41,12 +44,15 @@ BILLED: dict[str, Runs] = {
     "delivery": {"api_handler": (5, 33), "wake": (6, 7)},
     "position": {"websocket_message": (1, 10)},
 }
+METRIC_BYTES = 2000  # the lines of metrics that a delivery prints, of three commits and its waits
+_METRIC_LINES, _LINE_BYTES = 5, 26
 _LIFECYCLE_BYTES = 400  # START, END and REPORT, with what CloudWatch adds to each
 _ACCESS_BYTES = 26 + max(len(json.dumps(log)) for log in (REST_LOG, WEBSOCKET_LOG))
 _QUEUE_REQUESTS = 3  # a wakeup is sent, received and deleted
 _IDLE_POLLS = 2 * 5 * 3 * 43_200  # Lambda asks each queue five times at once, 20 s each
 _MONTH_MINUTES = 43_200
 _IDLE_PASS_MS = 250  # 16 queries of 6 ms, one after another, and as much again for all else
+_KINDS_OF_END = 6  # state and reason, that a stage has
 # A courier's month, in millions: 8 h on 30 days, a position every 5 s, a heartbeat every 8 min.
 _ONLINE_MINUTES = 30 * 8 * 60 / 1e6
 _POSITIONS = _ONLINE_MINUTES * 12
@@ -105,6 +111,7 @@ def make_costs_table() -> str:
         "a million heartbeats": beat,
         "a courier's month: 8 h on 30 days, a position every 5 s, heartbeats": month,
         "a stage that idles, a month": sum_idle_month(),
+        "the metrics of one flow in five zones, a month": Costs(logs=price_metrics(5)),
     }
     return _format_table(
         ["", "API Gateway", "CloudFront", "DynamoDB", "Lambda", "SQS", "logs", "sum"],
@@ -139,7 +146,7 @@ def sum_deliveries() -> Costs:
         dynamodb=units["write units"] * WRITE + units["read units"] * READ,
         functions=functions(runs),
         queue=units["wakeups"] * _QUEUE_REQUESTS * QUEUE_REQUEST,
-        logs=logs(runs, requests=5),
+        logs=logs(runs, requests=5) + (METRIC_BYTES + _METRIC_LINES * _LINE_BYTES) * LOG_MB,
     )
 
 
@@ -181,14 +188,28 @@ def sum_idle_month() -> Costs:
     # The wakeups are sent by one call; each is received, which the polls are, and deleted.
     sends = sweeps * PASSES * QUEUE_REQUEST
     # An alarm over a query is charged by the metrics that it finds: none, while all is well.
-    watched = [one for one in alarms.make_resources().values() if "MetricName" in one["Properties"]]
-    watching = len(watched) * ALARM + SECRET
+    watched = sum(_count_watched(one["Properties"]) for one in alarms.make_resources().values())
+    watching = watched * ALARM + DASHBOARD + SECRET
     return Costs(
         dynamodb=sweeps * PASSES * units["read units"] * READ,
         functions=sweeps * functions(runs),
         queue=_IDLE_POLLS / 1e6 * QUEUE_REQUEST + sends,
         logs=sweeps * logs(runs, requests=0) + watching,
     )
+
+
+def _count_watched(properties: Mapping[str, Any]) -> int:
+    """Count the metrics that an alarm is charged for; of what is no alarm, none."""
+    several = properties.get("Metrics", ())
+    return ("MetricName" in properties) + sum("MetricStat" in one for one in several)
+
+
+def price_metrics(zones: int) -> float:
+    """Return the dollars of a month of all metrics of one flow, each having values all the time:
+    by stage, by zone, and ends by state and reason."""
+    printed = [metric for metric in METRICS if not metric.is_local]
+    by_zone = [metric for metric in printed if "zone" in metric.labels]
+    return (len(printed) + zones * len(by_zone) + _KINDS_OF_END) * METRIC
 
 
 def functions(runs: Runs) -> float:

@@ -23,6 +23,7 @@ from chalice.app import Chalice
 
 from chalicelib import wiring
 from chalicelib.edge.app_services import Services
+from chalicelib.edge.logs import JsonFormatter
 from chalicelib.settings import BadSetting, Settings
 from chalicelib.store.database import bind_tables
 from infra.gateway import AppLoadError, Gateway, GatewayConfig, PortError, bind, load_app
@@ -30,6 +31,8 @@ from infra.local.banner import format_banner
 from infra.local.due_times import DueTimes, NotingQueue, NotingWebhookQueue
 from infra.local.engine import EngineError, Ministack, is_healthy
 from infra.local.engine_boot import stop_with_owner
+from infra.local.exposition import Exposition
+from infra.local.metrics_route import add_metrics_route
 from infra.local.options import LocalOptions, export_environment
 from infra.local.poller import WAKEUPS, WEBHOOKS, EventSource, Poller
 from infra.local.schedule import Schedule
@@ -105,8 +108,12 @@ class LocalStack:
             origins=settings.cors_origins,
         )
         due_times, webhooks_due = DueTimes(), DueTimes()
-        wiring.use(build(settings, due_times, webhooks_due))
+        services = build(settings, due_times, webhooks_due)
+        wiring.use(services)
+        exposition = Exposition()
+        services.recorder.add_observer(exposition.add_sample)
         app = load_app(f"{options.app_module}:app")
+        add_metrics_route(app, exposition)
         config = GatewayConfig(
             port=options.port,
             stage=API_STAGE,
@@ -187,17 +194,23 @@ def _find_handler(options: LocalOptions, app: Chalice, name: str) -> Any:
 
 
 def _configure_logging() -> None:
-    """Log time and text to standard output.
+    """Log JSON to standard output, as a stage does; of what the gateway was asked, time and text.
 
     Chalice leaves its app's logger alone if that writes there.
     """
-    to_stdout = logging.StreamHandler(sys.stdout)
-    to_stdout.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[to_stdout])
-    ours = logging.getLogger("waybill")
-    ours.setLevel(logging.INFO)
-    ours.addHandler(to_stdout)
-    ours.propagate = False
+    logging.basicConfig(level=logging.WARNING, handlers=[_log_to_stdout(JsonFormatter())])
+    text = logging.Formatter("%(asctime)s %(message)s")
+    for name, form in (("waybill", JsonFormatter()), ("waybill.gateway.access", text)):
+        ours = logging.getLogger(name)
+        ours.setLevel(logging.INFO)
+        ours.addHandler(_log_to_stdout(form))
+        ours.propagate = False
+
+
+def _log_to_stdout(form: logging.Formatter) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(form)
+    return handler
 
 
 def _run_loop(serving: Coroutine[Any, Any, None]) -> None:

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.domain.events import Event
 from chalicelib.domain.ids import find_first_id
+from chalicelib.domain.measures import Sample
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.people import Person
 from chalicelib.domain.retries import Retries
 from chalicelib.edge.app_services import Services
+from chalicelib.edge.recorder import Recorder
 from chalicelib.services.request_keys import RequestKeys
 from chalicelib.services.webhooks.known_endpoints import KnownEndpoints
 from chalicelib.settings import Settings
@@ -74,6 +76,7 @@ class CityApplication:
             pause=_skip_pause,
             sleep=_skip_pause,
             retries=Retries(_skip_pause, clock, dice=lambda: 0.5),
+            recorder=_Forgetful("city", clock),
             threads=threads,
             relay_threads=threads,
             gateway=missing("gateway"),
@@ -110,6 +113,13 @@ class CityApplication:
         socket = Subscriber(f"socket-{person.id}", person.id, "courier")
         self.mailboxes.subscribe(person.id, socket, ends_at)
         self.couriers.add_socket(person.id, socket.connection_id, ends_at)
+
+
+class _Forgetful(Recorder):
+    """Keeps no samples: the city counts by itself."""
+
+    def record(self, sample: Sample) -> None:
+        """Forget a sample."""
 
 
 class _Ears(ContractRenderer):

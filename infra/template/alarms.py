@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chalicelib.domain import measures
+from chalicelib.edge.aws.emf import STAGE
 from chalicelib.edge.aws.metrics import FAILING, LATENESS, NAMESPACE, QUEUE
 from chalicelib.store.tables import MODELS, get_short_name
 from infra.resources.stage import API_STAGE
@@ -11,8 +13,15 @@ from infra.template.queues import QUEUE_NAME, WEBHOOK_QUEUE_NAME
 
 WAKEUPS_LATE_S = 120
 FAILING_S = 3600  # two attempts of an event fail in that time, or more
+LONGEST_DELAY_S = 900
+QUEUE_AGE_S = 300  # beyond the longest delay, which the age may count: LATENESS is exact
+RELAY_LATE_MS = 10_000
+WAKEUP_LAG_MS = 5_000
+WEBHOOK_LAG_MS = 60_000
+POST_FAILURES = 50  # a minute
+UNSERVED_PERCENT, UNSERVED_LEAST = 20, 5  # of few ends a share says nothing
 # A line of the log at ERROR that says that something was set aside, to be looked at by hand.
-PARKED = '"[ERROR]" "parked:"'
+PARKED = '{ $.level = "ERROR" && $.message = "parked:*" }'
 _NAMESPACE = "Waybill/${Stage}"
 _PARKING = (API, MESSAGE, WAKE, SEND, SWEEP)  # the functions that may
 
@@ -31,6 +40,14 @@ def make_resources() -> Value:
         "WebhookDeadLettersAlarm": _alarm_on_metric(
             "AWS/SQS", visible, dead_webhooks, "Maximum", 0, 1
         ),
+        "QueueAgeAlarm": _alarm_on_metric(
+            "AWS/SQS",
+            "ApproximateAgeOfOldestMessage",
+            {"QueueName": att("WakeupQueue", "QueueName")},
+            "Maximum",
+            LONGEST_DELAY_S + QUEUE_AGE_S,
+            5,
+        ),
         "LateWakeupsAlarm": _alarm_on_metric(
             NAMESPACE, LATENESS, queue, "Maximum", WAKEUPS_LATE_S, 3
         ),
@@ -46,6 +63,7 @@ def make_resources() -> Value:
         "SocketErrorsAlarm": _alarm_on_metric(
             "AWS/ApiGateway", "ExecutionError", socket, "Sum", 5, 3
         ),
+        **_alarms_on_measures(),
         "TableThrottlesAlarm": _alarm_on_throttles(),
         "ParkedAlarm": _alarm_on_parked_line(),
     }
@@ -58,21 +76,72 @@ def make_resources() -> Value:
     return {**found, **_count_parked_lines()}
 
 
+def _alarms_on_measures() -> Value:
+    """Return the alarms on what the application measures by itself."""
+    of = {STAGE: stage_name_of_metrics()}
+    median = {"ExtendedStatistic": "p50"}  # half of all: one receiver, or one phone, is nobody's
+    lags = {
+        "WakeupLagAlarm": (measures.WAKEUP_LAG, WAKEUP_LAG_MS),
+        "RelayLagAlarm": (measures.RELAY_LAG, RELAY_LATE_MS),
+        "WebhookLagAlarm": (measures.WEBHOOK_LAG, WEBHOOK_LAG_MS),
+    }
+    return {
+        **{
+            name: make_alarm({**_watch(NAMESPACE, metric.name, of), **median}, above, 5)
+            for name, (metric, above) in lags.items()
+        },
+        "PostFailuresAlarm": _alarm_on_metric(
+            NAMESPACE, measures.POST_FAILURES.name, of, "Sum", POST_FAILURES, 3
+        ),
+        "UnservedAlarm": _alarm_on_unserved(of),
+    }
+
+
+def stage_name_of_metrics() -> Value:
+    """Return the stage as the application names it in its metrics: what its tables begin with."""
+    return sub("waybill-${Stage}")
+
+
+def _alarm_on_unserved(of: Value) -> Value:
+    """Return an alarm for the share of orders that ended without a courier, in a quarter of an
+    hour."""
+    found = [
+        _sum_of("unserved", measures.UNSERVED.name, of),
+        _sum_of("ends", measures.ENDS.name, of),
+        {
+            "Id": "percent",
+            "Expression": f"IF(ends >= {UNSERVED_LEAST}, 100 * unserved / ends, 0)",
+            "ReturnData": True,
+        },
+    ]
+    return make_alarm({"Metrics": found}, UNSERVED_PERCENT, 1)
+
+
+def _sum_of(id_: str, metric: str, of: Value) -> Value:
+    found = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": _name_dimensions(of)}
+    stat = {"Metric": found, "Period": 900, "Stat": "Sum"}
+    return {"Id": id_, "MetricStat": stat, "ReturnData": False}
+
+
+def _watch(namespace: str, metric: str, of: Value) -> Value:
+    """Return what an alarm on one metric watches, less the statistic."""
+    return {
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": _name_dimensions(of),
+        "Period": 60,
+    }
+
+
+def _name_dimensions(of: Value) -> list[Value]:
+    return [{"Name": name, "Value": value} for name, value in of.items()]
+
+
 def _alarm_on_metric(
     namespace: str, metric: str, of: Value, statistic: str, above: int, minutes: int
 ) -> Value:
     """Return an alarm that rings when `metric` stands above a threshold for minutes in a row."""
-    return make_alarm(
-        {
-            "Namespace": namespace,
-            "MetricName": metric,
-            "Dimensions": [{"Name": name, "Value": value} for name, value in of.items()],
-            "Statistic": statistic,
-            "Period": 60,
-        },
-        above,
-        minutes,
-    )
+    return make_alarm({**_watch(namespace, metric, of), "Statistic": statistic}, above, minutes)
 
 
 def _alarm_on_throttles() -> Value:

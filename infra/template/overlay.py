@@ -6,6 +6,7 @@ from infra.resources.stage import API_STAGE
 from infra.template import (
     alarms,
     apis,
+    dashboard,
     edge,
     functions,
     guard,
@@ -37,6 +38,7 @@ def overlay(*, with_jwks: bool = False) -> Value:
             **apis.make_resources(),
             **edge.make_resources(),
             **alarms.make_resources(),
+            **dashboard.make_resources(),
             **guard.make_resources(),
         },
         "Outputs": {**apis.make_outputs(), **proof.make_outputs(), **edge.make_outputs()},

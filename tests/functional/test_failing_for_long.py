@@ -214,7 +214,8 @@ def test_of_what_the_sweep_lists_nothing_is_begun_without_time(world: World) -> 
 def said(capsys: pytest.CaptureFixture[str]) -> Any:
     def metrics() -> list[dict[str, Any]]:
         lines = capsys.readouterr().out.splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in found if "Queue" in line]
 
     return metrics
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 import pytest
 from pynamodb.models import Model
 
+from chalicelib.edge.logs import JsonFormatter
 from chalicelib.errors import FrameTooLarge, PostFailed
 from chalicelib.store.compression import unpack_json
 from chalicelib.store.tables import MODELS
@@ -27,6 +29,15 @@ def secrets_in(*tokens: str) -> list[str]:
     return [*tokens, *(part for token in tokens for part in token.split(".")[1:]), SECRET]
 
 
+def written(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines that are written of what was logged; each is an object, and names no connection."""
+    lines = [JsonFormatter().format(record) for record in caplog.records]
+    assert all(set(json.loads(line)) >= {"time", "level", "message"} for line in lines)
+    ours = [line for line in lines if '"chalicelib.' in line]
+    assert not [line for line in ours if "socket-" in line or "\n" in line]
+    return lines
+
+
 def readable(row: Model) -> str:
     """All that a row holds, what is packed unpacked."""
     values = [value for typed in row.serialize().values() for value in typed.values()]
@@ -36,7 +47,7 @@ def readable(row: Model) -> str:
 
 
 def test_tokens_are_in_no_log_no_answer_and_no_row(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "botocore")  # what the SDK signs is no token of ours
@@ -64,12 +75,14 @@ def test_tokens_are_in_no_log_no_answer_and_no_row(
     his.lose()
     world.pass_time(60)
     world.sweep()
+    printed = capsys.readouterr().out
+    assert '"_aws"' in printed
     rows = [readable(row) for model in MODELS for row in model.scan()]
     said = [answer.text for answer in answers] + [frame for _, frame in world.gateway.posted]
     assert caplog.records
     assert [row for row in rows if "1 Depot Road" in row]
     for secret in secrets_in(cara.token, dan.token, LATE, FORGED):
-        for text in (caplog.text, *rows, *said):
+        for text in (caplog.text, printed, *written(caplog), *rows, *said):
             assert secret not in text
 
 

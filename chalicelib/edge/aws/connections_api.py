@@ -31,9 +31,16 @@ class ConnectionsApi:
     """Implement services.ports.FrameSender against a stage's `url` (https://…/stage)."""
 
     def __init__(
-        self, url: str, session: Session, region: str, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        session: Session,
+        region: str,
+        sleep: Callable[[float], None] = time.sleep,
+        report_failure: Callable[[], object] = lambda: None,
     ) -> None:
+        """Set up. `report_failure` hears of each post that raises PostFailed."""
         self._sleep = sleep
+        self._report_failure = report_failure
         self._path = urlsplit(url).path.rstrip("/") + "/@connections/"
         self._pool = HttpPool(url, keep=_AT_ONCE)
         self._signer = Signer(session, region, self._pool.host)
@@ -59,7 +66,11 @@ class ConnectionsApi:
             return _failure(connection_id, status)
 
         # One alone, as nearly always, goes without a thread.
-        return list((map if len(posts) == 1 else self._threads.map)(try_post, posts))
+        failures = list((map if len(posts) == 1 else self._threads.map)(try_post, posts))
+        for failure in failures:
+            if isinstance(failure, PostFailed):
+                self._report_failure()
+        return failures
 
     def is_connected(self, connection_id: str) -> bool:
         """Look whether a connection is still there; if that can't be told, it counts as alive."""

@@ -11,13 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
 from chalicelib.domain.webhooks.delivery import SendDue, encode_send
+from chalicelib.edge.tracing import get_trace
 from chalicelib.errors import Unavailable
 
 MAX_DELAY = timedelta(minutes=15)  # AWS quota; later ones are sent on when they arrive
 _MAX_ENTRIES = 10  # AWS quotas of one call
 _MAX_BYTES = 256 * 1024
 _DELAY = "delay"  # seconds, as sent: so a message knows when it was due
-_ATTRIBUTE_BYTES = 64  # more than it takes
+_ATTRIBUTE_BYTES = 704  # more than they take: the delay, `traceparent`, the longest `tracestate`
 
 
 class _Message(NamedTuple):
@@ -97,9 +98,19 @@ def _make_entry(n: int, message: _Message) -> dict[str, Any]:
         "Id": str(n),
         "MessageBody": message.body,
         "DelaySeconds": seconds,
-        "MessageAttributes": {_DELAY: {"DataType": "Number", "StringValue": str(seconds)}},
+        "MessageAttributes": {
+            _DELAY: {"DataType": "Number", "StringValue": str(seconds)},
+            **_make_trace_attributes(),
+        },
         **({"MessageGroupId": message.group} if message.group else {}),
     }
+
+
+def _make_trace_attributes() -> dict[str, dict[str, str]]:
+    """Make the attributes that tell in which trace a message was sent."""
+    trace = get_trace()
+    headers = trace.make_headers() if trace else {}
+    return {name: {"DataType": "String", "StringValue": text} for name, text in headers.items()}
 
 
 def _split_into_calls(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -19,6 +19,7 @@ from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.request_keys import RequestKey, hash_request, make_request_key
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.bearer import read_bearer_token
+from chalicelib.edge.tracing import note_order
 from chalicelib.errors import Forbidden, InvalidInput, NotFound
 
 KEY_HEADER = "idempotency-key"
@@ -124,4 +125,5 @@ def read_order_id(value: Any, name: str = "order_id") -> int:
     id_ = parse_id(value)
     if id_ is None:
         raise NotFound("There is no such order.")
+    note_order(id_)
     return id_

@@ -94,7 +94,7 @@ def _render_each(render: Callable[[Order], T], orders: Sequence[Order]) -> list[
         try:
             rendered.append(render(order))
         except Exception:
-            log.exception("parked: order %d can't be shown", order.id)
+            log.exception("parked: order %d can't be shown", order.id, extra={"order_id": order.id})
     return rendered
 
 

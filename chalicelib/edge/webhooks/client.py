@@ -28,6 +28,7 @@ from threading import Lock
 from typing import Any, cast
 
 from chalicelib.domain.webhooks.delivery import Answer
+from chalicelib.edge.tracing import get_trace
 from chalicelib.edge.webhooks.addresses import is_public
 from chalicelib.edge.webhooks.deadline_socket import (
     DeadlineSocket,
@@ -98,8 +99,11 @@ class WebhookClient:
             raise InvalidInput(_EXPLANATIONS[str(error)], field="url") from error
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Post a body. Never raises what comes of the URL or of the other side: `error` says so."""
+        """Post a body, as a span of the trace that is under way. Never raises what comes of the URL
+        or of the other side: `error` says so."""
         began = time.monotonic()
+        if trace := get_trace():
+            headers = {**headers, **trace.begin_span().make_headers()}
         until = began + self._time_limit_s
         try:
             answer = self._post_until(parse_url(url, self._to_loopback), body, headers, until)

@@ -146,7 +146,8 @@ class LivenessChecker:
         except Gone:
             return False
         except PostFailed:
-            log.warning("connection %s could not be pinged now", connection.id)
+            named = {"connection_id": connection.id}  # hashed where it is written
+            log.warning("a connection could not be pinged now", extra=named)
         return True
 
     def _schedule_check(self, connection: Connection, now: datetime) -> bool:

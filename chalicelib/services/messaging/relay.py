@@ -41,8 +41,11 @@ class OutboxRelay:
         mailboxes: Mailboxes,
         pool: ThreadPoolExecutor,
         endpoints: EndpointDirectory | None = None,
+        report_delivered: Callable[[datetime], object] = lambda at: None,
     ) -> None:
-        """Set up the relay. `pool` is another than the mailboxes': its tasks wait for theirs."""
+        """Set up the relay. `pool` is another than the mailboxes': its tasks wait for theirs.
+        `report_delivered` hears, with the time of its commit, of each outbox once all have it."""
+        self._report_delivered = report_delivered
         self._endpoints = endpoints or NoEndpoints()
         self._mailboxes = mailboxes
         self._pool = pool
@@ -74,13 +77,19 @@ class OutboxRelay:
         self._deliver_newest(outbox, lambda person_id: lease if person_id == leased_id else None)
 
     def _deliver_newest(self, outbox: Outbox, find_lease: FindLease) -> None:
+        delivered: list[str] = []
+
         def deliver(person_id: str) -> bool:
             with _leave_to_wakeup(outbox):
-                self._mailboxes.deliver_outbox(person_id, outbox, find_lease(person_id))
+                if self._mailboxes.deliver_outbox(person_id, outbox, find_lease(person_id)):
+                    delivered.append(person_id)
             return True
 
         told = self.list_told_endpoints(outbox)[:MAX_TOLD_AT_ONCE]
-        self._run_for_all(deliver, (*_list_newest_recipients(outbox), *told))
+        everybody = (*_list_newest_recipients(outbox), *told)
+        self._run_for_all(deliver, everybody)
+        if outbox.entries and len(delivered) == len(everybody):
+            self._report_delivered(outbox.entries[-1].at)
 
     def _end_leases(self, outbox: Outbox, leases: EarlyLeases) -> None:
         """End the leases that were taken for an outbox that could not be written."""
@@ -120,18 +129,23 @@ class OutboxRelay:
         Raises PostFailed if somebody's connection can't be posted to now.
         """
         told = self._endpoints.find_told(outbox, sent_at + REGISTRY_LAG)
+        late: list[str] = []
 
         def deliver(person_id: str) -> bool:
             version = self._find_newest_version(outbox, person_id)
             if self._mailboxes.is_delivered(person_id, outbox.stream, version):
                 return True
+            late.append(person_id)
             try:
                 return self._mailboxes.deliver_outbox(person_id, outbox)
             except Stale:
                 return False
 
         everybody = tuple(dict.fromkeys((*outbox.list_recipients(), *recipients, *told)))
-        return self._run_for_all(deliver, everybody)
+        is_done = self._run_for_all(deliver, everybody)
+        if is_done and late and outbox.entries:
+            self._report_delivered(outbox.entries[-1].at)
+        return is_done
 
     def is_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
         """Tell whether a version has been delivered to all of these: half a read unit each."""

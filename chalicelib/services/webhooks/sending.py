@@ -75,7 +75,8 @@ RenderBody = Callable[[Event], bytes]
 
 
 class WebhookSender:
-    """Sends events to endpoints. `dice` gives a number from 0 to 1."""
+    """Sends events to endpoints. `dice` gives a number from 0 to 1. `report_arrival` hears, with
+    the event's time, of each that was accepted, but for those that were sent once more by hand."""
 
     def __init__(
         self,
@@ -89,7 +90,9 @@ class WebhookSender:
         clock: Clock,
         dice: Callable[[], float] = random.random,
         sleep: Callable[[float], object] = time.sleep,
+        report_arrival: Callable[[datetime], object] = lambda at: None,
     ) -> None:
+        self._report_arrival = report_arrival
         self._endpoints = endpoints
         self._deliveries = deliveries
         self._mailboxes = mailboxes
@@ -187,6 +190,8 @@ class WebhookSender:
                 return
             answer = self._post_event(endpoint, event)
             self._settle(endpoint, delivery, send, answer)
+            if answer.is_accepted and not send.resent:
+                self._report_arrival(event.at)
 
     def _post_event(self, endpoint: Endpoint, event: Event) -> Answer:
         now, body = self._clock(), self._render_body(event)

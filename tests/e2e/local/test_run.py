@@ -11,6 +11,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from infra.local.engine import Ministack, is_healthy
 from infra.local.ports import is_port_free
@@ -150,10 +151,24 @@ def test_wakeups_of_somebody_else_are_found_without_a_nudge(
     wait_for(lambda: "foreign" in handled(stack), 2)
 
 
-def test_the_log_has_no_query_and_no_token(run_stack: RunStack) -> None:
+def test_the_log_has_no_query_and_no_token_and_metrics_are_for_this_machine(
+    run_stack: RunStack,
+) -> None:
     stack = run_stack(**TINY)
     token = stack.token("customer", "u1")
     get(stack, f"health?token={token}")
     wait_for(lambda: "GET /api/health 200" in stack.log())
     assert "token=" not in stack.log().split("Ctrl-C ends it.")[1]
     assert token not in stack.log()
+    # Metrics, of this process and for this machine; and logs of the application's are JSON.
+    page = f"{stack.url}/api/metrics"
+    with urllib.request.urlopen(page, timeout=5) as response:
+        assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+        families = {one.name for one in text_string_to_metric_families(response.read().decode())}
+    assert {"waybill_orders", "waybill_wakeup_lag_seconds", "waybill_unserved"} <= families
+    rebound = urllib.request.Request(page, headers={"Host": "rebound.example.com"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(rebound, timeout=5)
+    lines = [line for line in stack.log().splitlines() if line.startswith("{")]
+    assert lines
+    assert all({"level", "message"} <= set(json.loads(line)) for line in lines)

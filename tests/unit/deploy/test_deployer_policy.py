@@ -61,6 +61,10 @@ NEEDS: dict[str, tuple[str, str]] = {
         "PutMetricAlarm DeleteAlarms DescribeAlarms",
         f"arn:aws:cloudwatch:{REGION}:alarm:waybill-prod-X-1",
     ),
+    "AWS::CloudWatch::Dashboard": (
+        "PutDashboard DeleteDashboards GetDashboard",
+        "arn:aws:cloudwatch::111111111111:dashboard/waybill-prod",
+    ),
     "AWS::DynamoDB::Table": (
         "CreateTable DescribeTable UpdateTable DeleteTable DescribeTimeToLive UpdateTimeToLive "
         "DescribeContinuousBackups UpdateContinuousBackups ListTagsOfResource GetResourcePolicy "

@@ -335,3 +335,14 @@ def test_a_connection_that_can_not_be_looked_at_may_be_there(
     for status in (403, 429, 500, 0):
         api.statuses[:] = [status]
         assert gateway.get_last_active("abc=") is None
+
+
+def test_each_frame_that_can_not_be_posted_is_reported(api: Api) -> None:
+    session, failed = Session(), []
+    session.set_credentials("AKID", "secret")
+    gateway = ConnectionsApi(
+        api.url, session, "us-east-1", lambda _: None, lambda: failed.append(1)
+    )
+    api.statuses, api.status_of = [200], {"a": 403, "b": 410, "c": 403}
+    gateway.post_frames([("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")])
+    assert len(failed) == 2  # who is gone is no failure

@@ -12,6 +12,13 @@ from chalicelib.domain.events import ORDER_OPENED, Event
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.messaging.wakeups import FanOutDue, GreetingDue, Wakeup, decode_wakeup
 from chalicelib.edge.aws.queue import WakeupQueue, due_at
+from chalicelib.edge.tracing import (
+    Invocation,
+    Trace,
+    enter_invocation,
+    enter_message,
+    get_trace,
+)
 from chalicelib.errors import Unavailable
 from infra.local.poller import make_record
 from tests.builders import NOW
@@ -105,3 +112,26 @@ def test_what_does_not_say_when_it_was_due_is_not_late() -> None:
     assert due_at({}) is None
     assert due_at({"messageAttributes": {"delay": {"stringValue": "1"}}}) is None
     assert due_at({"attributes": {"SentTimestamp": "1"}, "messageAttributes": {}}) is None
+
+
+def test_a_message_tells_in_which_trace_it_was_sent() -> None:
+    client = Client()
+    trace = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", state="a=b")
+    with enter_invocation(Invocation(trace)):
+        WakeupQueue(client, "q").send_wakeups([at_once(GreetingDue("c="))])
+    WakeupQueue(client, "q").send_wakeups([at_once(GreetingDue("c="))])
+    (told,), (untold,) = client.calls
+    sent = {name: one["StringValue"] for name, one in told["MessageAttributes"].items()}
+    assert sent == {"delay": "0", "traceparent": trace.parent, "tracestate": "a=b"}
+    assert set(untold["MessageAttributes"]) == {"delay"}
+    message = {
+        "MessageId": "1",
+        "ReceiptHandle": "r",
+        "Body": told["MessageBody"],
+        "MD5OfBody": "",
+        "MessageAttributes": told["MessageAttributes"],
+    }
+    with enter_message(make_record(message, "arn", "us-east-1")):
+        found = get_trace()
+    assert found is not None
+    assert (found.trace_id, found.state) == (trace.trace_id, "a=b")

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from app import app
+from chalicelib.domain.measures import (
+    ENDS,
+    METRICS,
+    POST_FAILURES,
+    RELAY_LAG,
+    UNSERVED,
+    WAKEUP_LAG,
+    WEBHOOK_LAG,
+)
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
+from chalicelib.edge.aws.emf import STAGE
 from chalicelib.edge.aws.metrics import LATENESS, NAMESPACE, QUEUE
 from chalicelib.edge.sqs import BATCH_SIZE
 from chalicelib.edge.webhook_sends import BATCH_SIZE as SEND_BATCH_SIZE
@@ -382,8 +392,9 @@ def test_what_is_set_aside_to_be_looked_at_rings_once(resources: Value) -> None:
         (made,) = each["Properties"]["MetricTransformations"]
         namespace = made["MetricNamespace"]["Fn::Sub"]
         assert query == f'SELECT SUM({made["MetricName"]}) FROM "{namespace}"'
-        # As Lambda's own handler writes a line: [ERROR] time request text.
-        assert each["Properties"]["FilterPattern"] == '"[ERROR]" "parked:"'
+        # As logs.JsonFormatter writes a line.
+        pattern = each["Properties"]["FilterPattern"]
+        assert pattern == '{ $.level = "ERROR" && $.message = "parked:*" }'
         assert "DefaultValue" not in made  # no line, no metric, no charge
 
 
@@ -664,3 +675,30 @@ def _indexes(table: Value) -> dict[str, Any]:
         index["IndexName"]: (index["KeySchema"], index["Projection"])
         for index in table.get("GlobalSecondaryIndexes", [])
     }
+
+
+def test_the_dashboard_is_json_of_metrics_that_there_are(resources: Value) -> None:
+    body = properties(resources, "Dashboard")["DashboardBody"]["Fn::Sub"]
+    named = set(re.findall(r"\$\{(\w+)(?:\.\w+)?\}", body)) - {"Stage"}
+    assert named <= set(resources)
+    widgets = json.loads(body)["widgets"]
+    assert len({(one["x"], one["y"]) for one in widgets}) == len(widgets) > 10
+    ours = {metric.name for metric in METRICS if not metric.is_local}
+    shown = {
+        line[1] for one in widgets for line in one["properties"]["metrics"] if line[0] == NAMESPACE
+    }
+    assert shown <= ours
+    assert {"Unserved", "Ends", "WakeupLag", "RelayLag", "WebhookLag", "PostFailures"} <= shown
+
+
+def test_alarms_watch_what_the_application_prints(resources: Value) -> None:
+    prefix = properties(resources, "Wake")["Environment"]["Variables"]["TABLE_PREFIX"]
+    for metric in (WAKEUP_LAG, RELAY_LAG, WEBHOOK_LAG, POST_FAILURES):
+        alarm = properties(resources, f"{metric.name}Alarm")
+        (dimension,) = alarm["Dimensions"]
+        assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, metric.name)
+        assert dimension == {"Name": STAGE, "Value": prefix}
+    unserved, ends, percent = properties(resources, "UnservedAlarm")["Metrics"]
+    for one, metric in ((unserved, UNSERVED), (ends, ENDS)):
+        assert one["MetricStat"]["Metric"]["MetricName"] == metric.name
+        assert one["Id"] in percent["Expression"]

@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from chalicelib.domain.webhooks.delivery import Answer
+from chalicelib.edge.tracing import Invocation, Trace, enter_invocation, read_trace
 from chalicelib.edge.webhooks.client import WebhookClient
 from tests.unit.webhooks.peers import Behave, Peer, make_server_context, run_peer, send_bytes
 
@@ -239,3 +240,17 @@ def test_a_resolver_that_hangs_is_waited_for_no_longer_than_the_limit() -> None:
     answer = client.post("https://shop.example/", BODY, {})
     assert answer.error == "not_resolved"
     assert answer.ms < 700
+
+
+def test_a_request_is_a_span_of_the_trace_that_is_under_way() -> None:
+    trace = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", state="a=b")
+    with run_peer(send_bytes(OK)) as peer, enter_invocation(Invocation(trace)):
+        post(peer)
+    (request,) = peer.requests
+    headers = dict(
+        line.split(": ", 1) for line in request.decode().split("\r\n")[1:] if ": " in line
+    )
+    sent = read_trace(headers["traceparent"], headers["tracestate"])
+    assert sent is not None
+    assert (sent.trace_id, sent.state) == (trace.trace_id, "a=b")
+    assert sent.span_id != trace.span_id
