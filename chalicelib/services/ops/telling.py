@@ -16,8 +16,9 @@ from chalicelib.domain.messaging.positions import NOW
 from chalicelib.domain.messaging.watching import BOARD_ROOM, Watcher
 from chalicelib.domain.ops.board import LEFT_KNOWN_FOR, Board, select_board
 from chalicelib.domain.ops.changes import BoardChanges, compare_boards, list_changes_since
+from chalicelib.domain.ops.owners import OwnedRows
 from chalicelib.domain.ops.ticks import TickState, find_oldest, find_told_since
-from chalicelib.domain.people import Role
+from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import Gone
 from chalicelib.services.ports import Clock, ConnectionStore, FrameSender, RenderEvent, WatcherStore
 
@@ -64,6 +65,7 @@ class _Views:
     def __init__(self, tick: Tick) -> None:
         self._tick = tick
         self._views: dict[tuple[object, ...], _View] = {}
+        self._owned: dict[int, OwnedRows] = {}
 
     def find_view(self, watcher: Watcher) -> _View:
         """Find what somebody may see."""
@@ -71,13 +73,22 @@ class _Views:
         is_all = owner.role is Role.ADMIN
         key = (zone, *(() if is_all else (owner.role, owner.id, owner.restaurant_ids)))
         if key not in self._views:
-            told = self._tick.told
+            board, told = self._tick.board, self._tick.told
             self._views[key] = _View(
-                select_board(self._tick.board, zone, owner),
-                select_board(told, zone, owner) if told else None,
+                self._select(board, zone, owner),
+                self._select(told, zone, owner) if told else None,
                 {},
             )
         return self._views[key]
+
+    def _select(self, board: Board, zone: str | None, owner: Actor) -> Board:
+        """Select what somebody may see of a board: of one for merchants, who may be many, its rows
+        are put in order once."""
+        if owner.role is Role.ADMIN:
+            return select_board(board, zone, owner)
+        owned = self._owned.get(id(board)) or OwnedRows(board)
+        self._owned[id(board)] = owned
+        return select_board(owned.narrow_board(owner), zone, owner)
 
 
 class BoardTeller:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from chalicelib.domain.ops.board import (
     select_board,
 )
 from chalicelib.domain.ops.changes import compare_boards, list_changes_since
+from chalicelib.domain.ops.owners import OwnedRows
 from chalicelib.domain.people import Actor, Role
 from tests.builders import NOW, a_courier, an_order
 
@@ -92,6 +94,31 @@ def test_what_has_left_is_not_told_to_others() -> None:
     assert [one.id for one in select_board(board, None, mia).left] == [1, 3]
     assert [one.id for one in select_board(board, "z", mia).left] == [1]
     assert [one.id for one in select_board(board, "z", None).left] == [1, 2]
+
+
+@pytest.mark.parametrize("zone", [None, "z"])
+def test_what_is_found_of_an_owners_is_all_of_it(zone: str | None) -> None:
+    shops, people = [None, "shop", "cafe", "rival"], ["mia", "cara"]
+    rows = [
+        a_row(n, merchant_id=shops[n % 4], customer_id=people[n % 2], zone="zy"[n % 3 % 2],
+              courier_id=f"c{n}" if n % 5 == 0 else None)
+        for n in range(1, 40)
+    ]  # fmt: skip
+    held = [
+        replace(make_courier_row(a_courier(f"c{n}"), None, 5), order_id=n, zone="z")
+        for n in range(5, 40, 5)
+    ]
+    left = tuple(LeftOrder(n, NOW, "z", shops[n % 4], people[n % 2]) for n in range(50, 60))
+    board = index_rows(NOW, rows, held, left=left)
+    for owner in (
+        Actor("mia", Role.MERCHANT, restaurant_ids=("shop", "cafe", "gone")),
+        Actor("mia", Role.MERCHANT),
+        Actor("nobody", Role.MERCHANT, restaurant_ids=("rival",)),
+    ):
+        found = select_board(OwnedRows(board).narrow_board(owner), zone, owner)
+        wanted = select_board(board, zone, owner)
+        assert (found.orders, found.couriers) == (wanted.orders, wanted.couriers)
+        assert sorted(one.id for one in found.left) == [one.id for one in wanted.left]
 
 
 # Parts
