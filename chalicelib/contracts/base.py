@@ -19,6 +19,7 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Heartbeat, Subscriber
 from chalicelib.domain.messaging.mailboxes import RESTAURANT_PREFIX
+from chalicelib.domain.messaging.watching import Watch
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import ClientRequest, RefreshToken
 from chalicelib.domain.people import Role
@@ -138,6 +139,11 @@ class Contract(ABC):
     def check_handshake(self, query: Mapping[str, str]) -> None:
         """Check a handshake's query. Raises InvalidInput to refuse it."""
         return
+
+    def read_watch(self, query: Mapping[str, str], position: str | None) -> Watch | None:
+        """Read of a handshake's query what its connection is shown of the board; None, for nothing,
+        where that is not what the contract is for. Raises InvalidInput."""
+        return None
 
     def rooms_for(self, connection: Connection) -> Sequence[str]:
         """List the rooms, beyond the person's own, in which a greeted connection listens."""

@@ -16,6 +16,7 @@ from chalicelib.contracts.feed import socket as feed
 from chalicelib.contracts.food import socket as food
 from chalicelib.contracts.food.orders import render_food_order
 from chalicelib.contracts.food.socketio import FoodSocketIOContract
+from chalicelib.contracts.ops import socket as ops
 from chalicelib.contracts.placing import render_order_options
 from chalicelib.contracts.rides import socket as rides
 from chalicelib.contracts.track import socket as track
@@ -31,6 +32,8 @@ class ContractSettings(Protocol):
     def rides_ws_create(self) -> bool: ...
     @property
     def socketio_ping_interval(self) -> timedelta: ...
+    @property
+    def ops_zone_resolution(self) -> int: ...
 
 
 def build_contracts(settings: ContractSettings) -> dict[str, Contract]:
@@ -44,6 +47,7 @@ def build_contracts(settings: ContractSettings) -> dict[str, Contract]:
         "socketio": FoodSocketIOContract(settings.socketio_ping_interval),
         rides.NAME: rides.RidesContract(settings.rides_ws_create),
         "track": track.TRACK,
+        "ops": ops.OpsContract(settings.ops_zone_resolution),
     }
 
 

@@ -78,6 +78,11 @@ COURIER_MOVED = "courier_moved"  # to the customer: a fix
 # To whoever has a tracking link of the order, not kept
 TRACKED_CHANGED = "tracked_changed"
 TRACKED_MOVED = "tracked_moved"
+# To whoever watches the dispatcher's board, not kept
+BOARD_SHOWN = "board_shown"  # all that they may see
+BOARD_CHANGED = "board_changed"  # how it differs
+BOARD_RESUMED = "board_resumed"  # they are told what came after their position
+BOARD_GAP = "board_gap"  # that can't be told any more: they are shown all
 MESSAGE_SENT = "message_sent"  # to both sides of a conversation
 ANNOUNCEMENT = "announcement"  # to everybody
 

@@ -66,6 +66,7 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
     contract.check_handshake(query)
     # Of what a link's bearers hear nothing is kept.
     position = None if contract.opens_by_link else read_position(query.get("from"))
+    watch = contract.read_watch(query, position)
     # Browsers can't set headers of a WebSocket: they send the token in the query.
     token = read_bearer_token(headers.get("authorization")) or strip_bearer(query.get("token"))
     actor = _authorize_handshake(services, contract, token)
@@ -75,7 +76,8 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
         contract=name,
         connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, tz=timezone.utc),
         subscriptions=() if contract.subscribes else None,
-        resumption=Resumption(position) if position else None,
+        resumption=Resumption(position) if position and watch is None else None,
+        watch=watch,
     )
     if actor is None:
         return connection

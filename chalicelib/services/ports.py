@@ -15,10 +15,12 @@ from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.messaging.event_stats import DayCounts, EventCount, ReasonCount
 from chalicelib.domain.messaging.mailboxes import Mailbox, PlannedLease
 from chalicelib.domain.messaging.wakeups import Wakeup
+from chalicelib.domain.messaging.watching import Watcher
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
 from chalicelib.domain.ops.summary import ListedOrder, OrderSummary
+from chalicelib.domain.ops.ticks import TickState
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
@@ -218,6 +220,27 @@ class ConnectionStore(Protocol):
     def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[str]]: ...
     def count_connections(self) -> int:
         """Count all open connections, a moment behind."""
+
+
+class WatcherStore(Protocol):
+    """Those who watch the board."""
+
+    def list_watchers(self, now: datetime) -> list[Watcher]:
+        """List everybody who watches, strongly consistent."""
+
+    def note_told(self, watcher: Watcher, told: str, paused_until: datetime | None) -> None:
+        """Write as of which tick somebody was shown all, and until when they are left alone.
+        Nothing is written of somebody who has gone."""
+
+
+class TickStore(Protocol):
+    """How far the ticks have got."""
+
+    def get_state(self) -> TickState | None:
+        """Read the state, strongly consistent; None where nobody has ever watched."""
+
+    def save_state(self, before: TickState | None, after: TickState) -> TickState:
+        """Write a state over `before` (None: where there is none). Raises Stale."""
 
 
 class MailboxStore(Protocol):

@@ -43,6 +43,7 @@ from chalicelib.domain.messaging.wakeups import (
     ReplayDue,
     SearchDue,
     SweepDue,
+    TickDue,
     TokenEndDue,
     Wakeup,
     compute_pause,
@@ -55,6 +56,7 @@ from chalicelib.services.messaging.greeting import GreetingService
 from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.services.messaging.outbox import COMMIT_WITHIN
 from chalicelib.services.messaging.relay import OutboxRelay
+from chalicelib.services.ops.ticker import BoardTicker
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
 from chalicelib.services.sweeper import IsOutOfTime, Sweeper, is_never_out_of_time
@@ -108,6 +110,7 @@ class WakeupHandler:
         reminders: WebhookReminders,
         sweeper: Sweeper,
         summarize_end: SummarizeEnd,
+        ticker: BoardTicker,
     ) -> None:
         self._load_outbox = load_outbox
         self._relay = relay
@@ -124,6 +127,7 @@ class WakeupHandler:
         self._reminders = reminders
         self._sweeper = sweeper
         self._summarize_end = summarize_end
+        self._ticker = ticker
 
     def handle_wakeup(
         self, wakeup: Wakeup, is_out_of_time: IsOutOfTime = is_never_out_of_time
@@ -160,6 +164,8 @@ class WakeupHandler:
         if isinstance(wakeup, ReplayDue):
             following = self._replays.replay_page(wakeup)
             return (following, timedelta(0)) if following else None
+        if isinstance(wakeup, TickDue):
+            return _delay_wakeup(wakeup, self._ticker.run_tick(wakeup))
         if isinstance(wakeup, AuthenticationDue):
             self._registry.close_if_unauthenticated(wakeup.connection_id)
         elif isinstance(wakeup, HeartbeatDue):

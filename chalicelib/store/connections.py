@@ -19,7 +19,6 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.due import Due
 from chalicelib.domain.messaging.connections import (
-    CHECK_INTERVAL,
     Connection,
     Subscriber,
     parse_mailbox_room,
@@ -27,7 +26,7 @@ from chalicelib.domain.messaging.connections import (
 from chalicelib.domain.people import Role
 from chalicelib.domain.retries import Retries
 from chalicelib.domain.webhooks.delivery import REMINDER_PREFIX
-from chalicelib.store import mailbox_subscribers
+from chalicelib.store import mailbox_subscribers, watchers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.conditional import save_if, save_once
 from chalicelib.store.mailboxes import MailboxTable
@@ -83,6 +82,9 @@ class ConnectionTable:
         Stale, for a mailbox."""
         if mailbox := parse_mailbox_room(room):
             mailbox_subscribers.add_subscriber(mailbox, connection)
+            return
+        if connection.watch is not None:
+            watchers.add_watcher(room, connection)
             return
         unknown: Condition = RoomRow.version.does_not_exist()
         row = encode_room_row(room, connection)
@@ -142,7 +144,9 @@ def encode_connection(connection: Connection) -> ConnectionRow:
         version=connection.version,
         expires=int(connection.ends_at.timestamp()),
         check_shard=crc32(connection.id.encode()) % SHARDS,
-        check_at=to_epoch_ms(connection.check_at or connection.connected_at + CHECK_INTERVAL),
+        check_at=to_epoch_ms(
+            connection.check_at or connection.connected_at + connection.check_interval
+        ),
     )
 
 

@@ -311,6 +311,22 @@ class RoomRow(Model):
     version = NumberAttribute(null=True)  # of the connection when it joined
     role = UnicodeAttribute(null=True)
     expires = NumberAttribute()  # epoch s, TTL
+    # Of those who watch the board: store/watchers.py
+    watch = UnicodeAttribute(null=True)  # JSON of what they may see
+    told = UnicodeAttribute(null=True)  # as of which tick they were shown it
+    paused_until = NumberAttribute(null=True)  # epoch ms
+
+
+class TickRow(Model):
+    """How far the ticks have got that keep a board up to date: there is one board."""
+
+    class Meta:
+        table_name = "ticks"
+
+    board = UnicodeAttribute(hash_key=True)
+    doc = BinaryAttribute(legacy_encoding=False)  # domain.ops.ticks.TickState, packed
+    version = NumberAttribute()
+    commit = UnicodeAttribute()
 
 
 class MailboxRow(Model):
@@ -461,6 +477,7 @@ MODELS: tuple[type[Model], ...] = (
     LinkRow,
     ConnectionRow,
     RoomRow,
+    TickRow,
     MailboxRow,
     EventRow,
     WalletRow,

@@ -33,6 +33,7 @@ from chalicelib.wiring.orders import OrderServices, build_meter, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.rides import build_rides
+from chalicelib.wiring.ticking import build_tick_starter, build_ticker
 from chalicelib.wiring.tracking import build_link_notices, build_tracking, build_tracking_links
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
 from chalicelib.wiring.webhooks import WebhookServices, build_webhook_sender, build_webhooks
@@ -71,7 +72,8 @@ def build_rooms(
     # Of dispatch, messaging calls this alone: a courier whose last socket has gone may have an
     # order that is over.
     releaser = build_releaser(parts)
-    messaging = build_messaging(settings, parts, renderer, releaser)
+    starter = build_tick_starter(parts)
+    messaging = build_messaging(settings, parts, renderer, releaser, starter.keep_running)
     # Before dispatch, whose commits book what a courier has earned.
     money = build_money(settings, parts, messaging)
     notices = build_link_notices(settings, parts, messaging)
@@ -94,7 +96,7 @@ def build_rooms(
         rides=build_rides(settings, parts, dispatch, orders, tracking),
         people=build_people(parts),
         webhooks=build_webhooks(parts, messaging),
-        greeting=build_greeting(parts, messaging, orders),
+        greeting=build_greeting(parts, messaging, orders, starter.start),
         tracking_links=build_tracking_links(settings, parts, dispatch, orders.proof, notices),
     )
 
@@ -105,6 +107,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     dispatch, orders = rooms.dispatch, rooms.orders
     settlements = build_settlements(parts, dispatch)
     ops = build_ops(settings, parts, dispatch)
+    ticker = build_ticker(settings, parts, messaging, ops.board)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -147,7 +150,15 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         fanout=messaging.fanout,
         welcome=rooms.greeting,
         wakeup_handler=build_wakeup_handler(
-            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks, ops
+            parts,
+            messaging,
+            money,
+            dispatch,
+            rooms.greeting,
+            settlements,
+            rooms.webhooks,
+            ops,
+            ticker,
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),

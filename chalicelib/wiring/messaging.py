@@ -16,6 +16,7 @@ from chalicelib.services.messaging.event_history import EventHistory
 from chalicelib.services.messaging.event_stream import EventStream
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.messaging.kept_log import KeptLog
+from chalicelib.services.messaging.liveness import KeepWatched
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.outbox import OutboxWriter
 from chalicelib.services.messaging.outbox_loader import OutboxLoader
@@ -47,10 +48,15 @@ class MessagingServices(msgspec.Struct, frozen=True):
 
 
 def build_messaging(
-    settings: Settings, parts: Parts, renderer: ContractRenderer, releaser: CourierReleaser
+    settings: Settings,
+    parts: Parts,
+    renderer: ContractRenderer,
+    releaser: CourierReleaser,
+    keep_watched: KeepWatched,
 ) -> MessagingServices:
-    """Build the services of messaging. The registry has `releaser` let couriers go who are gone."""
-    connections = _build_connections(settings, parts, renderer, releaser)
+    """Build the services of messaging. The registry has `releaser` let couriers go who are gone,
+    and `keep_watched` keep the board up to date."""
+    connections = _build_connections(settings, parts, renderer, releaser, keep_watched)
     loader = OutboxLoader(parts.orders, parts.wallets, parts.payments, parts.chats, parts.endpoints)
     directory = KnownDirectory(parts.known_endpoints, parts.clock)
     poster = _build_poster(parts, renderer, connections)
@@ -79,7 +85,11 @@ def build_messaging(
 
 
 def _build_connections(
-    settings: Settings, parts: Parts, renderer: ContractRenderer, releaser: CourierReleaser
+    settings: Settings,
+    parts: Parts,
+    renderer: ContractRenderer,
+    releaser: CourierReleaser,
+    keep_watched: KeepWatched,
 ) -> ConnectionRegistry:
     return ConnectionRegistry(
         parts.connections,
@@ -91,6 +101,7 @@ def _build_connections(
         renderer.client_timeouts,
         renderer.find_heartbeat,
         renderer.render_last_frames,
+        keep_watched,
         parts.threads,
         parts.clock,
         parts.retries,

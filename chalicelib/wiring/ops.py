@@ -26,7 +26,7 @@ def build_ops(settings: Settings, parts: Parts, dispatch: DispatchServices) -> O
     """Build the services of the dispatcher's room. They read nothing until they are asked."""
     resolution = settings.ops_zone_resolution
     board = BoardReader(
-        UnfinishedOrders(parts.listings, parts.orders),
+        UnfinishedOrders(parts.listings, parts.orders, settings.ops_zone_resolution),
         parts.couriers,
         parts.people,
         resolution,

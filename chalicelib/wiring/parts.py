@@ -43,8 +43,10 @@ from chalicelib.store.payments import PaymentTable
 from chalicelib.store.people import PeopleTable
 from chalicelib.store.ratings import RatingTable
 from chalicelib.store.restaurants import RestaurantTable
+from chalicelib.store.ticks import TickTable
 from chalicelib.store.tracking_links import LinkTable
 from chalicelib.store.wallets import WalletTable
+from chalicelib.store.watchers import WatcherTable
 from chalicelib.store.webhooks import EndpointTable
 
 # Threads wait for the network, not for a CPU: queries of one ring, posts to one person's sockets.
@@ -108,6 +110,8 @@ class Parts(msgspec.Struct, frozen=True):
     chats: ports.ChatStore
     allowances: ports.AllowanceStore
     connections: ports.ConnectionStore
+    watchers: ports.WatcherStore
+    ticks: ports.TickStore
     mailboxes: ports.MailboxStore
     counters: ports.CounterStore
     wallets: ports.WalletStore
@@ -157,6 +161,8 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         chats=ChatTable(database),
         allowances=AllowanceTable(),
         connections=given.get("connections") or ConnectionTable(retries),
+        watchers=WatcherTable(),
+        ticks=TickTable(),
         mailboxes=given.get("mailboxes") or MailboxTable(),
         counters=CounterTable(threads),
         wallets=given.get("wallets") or WalletTable(database),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from chalicelib.services.messaging.greeting import GreetingService
+from chalicelib.services.messaging.liveness import KeepWatched
 from chalicelib.services.money.settlements import Settlements
+from chalicelib.services.ops.ticker import BoardTicker
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
@@ -17,9 +19,10 @@ from chalicelib.wiring.webhooks import WebhookServices, build_reminders
 
 
 def build_greeting(
-    parts: Parts, messaging: MessagingServices, orders: OrderServices
+    parts: Parts, messaging: MessagingServices, orders: OrderServices, start_ticks: KeepWatched
 ) -> GreetingService:
-    """Build the service that greets new connections."""
+    """Build the service that greets new connections. Who begins to watch the board has
+    `start_ticks` called."""
     return GreetingService(
         parts.connections,
         messaging.connections,
@@ -29,6 +32,7 @@ def build_greeting(
         messaging.resumer,
         messaging.renderer.render_first_frames,
         messaging.renderer.list_rooms,
+        start_ticks,
         parts.clock,
     )
 
@@ -42,6 +46,7 @@ def build_wakeup_handler(
     settlements: Settlements,
     webhooks: WebhookServices,
     ops: OpsServices,
+    ticker: BoardTicker,
 ) -> WakeupHandler:
     """Build the service that handles each wakeup."""
     return WakeupHandler(
@@ -65,6 +70,7 @@ def build_wakeup_handler(
         build_reminders(parts),
         build_sweeper(parts),
         ops.summaries.summarize_end,
+        ticker,
     )
 
 

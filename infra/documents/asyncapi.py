@@ -43,6 +43,7 @@ _TITLES: Mapping[str, str] = {
     "feed": "The event feed (spec 003).",
     "drivers": "Drivers' orders (spec 004).",
     "track": "One order, for whoever has its tracking link.",
+    "ops": "The dispatcher's board: orders and couriers as they are, and figures.",
 }
 _PREFIX = {"socketio": "42/orders,"}
 
@@ -149,6 +150,9 @@ def _describe_query(name: str, contract: Contract) -> Schema:
     if contract.opens_by_link:
         return told({"token": described(STRING, "What the link ends in.")})
     fields = {"token": described(STRING, "A token, where no header can be set."), "from": FROM}
+    if name == "ops":
+        zone = described(STRING, "An H3 cell of OPS_ZONE_RESOLUTION; empty or missing: all.")
+        return told({}, {**fields, "zone": zone})
     if name == "socketio":
         return {
             **told({"EIO": {"type": "string", "const": "4"}}, fields),

@@ -87,6 +87,8 @@ class CityApplication:
             histories=MemoryHistories(bill),
             request_keys=RequestKeys(MemoryKeys(), clock),
             links=missing("links"),
+            watchers=missing("watchers"),
+            ticks=missing("ticks"),
             couriers=self.couriers,
             courier_histories=missing("courier_histories"),
             people=self.people,

@@ -38,6 +38,7 @@ NEW_TABLES = {
     tables.WebhookRow,
     tables.DeliveryRow,
     tables.CourierHistoryRow,
+    tables.TickRow,
 }
 OLD_MODELS = [model for model in MODELS if model not in NEW_TABLES]
 _BATCH = 25  # AWS quota: puts in one call

@@ -139,6 +139,7 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     a_wait(world, calls)
     a_link(world, calls)
     a_dispatcher(world, calls)
+    a_console(world, calls)
     assert calls.table() in PAGE.read_text(), calls.table()
     assert set(calls.operations) <= READS.keys() | WRITES.keys()
     assert "Scan" not in calls.operations
@@ -221,6 +222,27 @@ def a_dispatcher(world: World, calls: Calls) -> None:
 def read(world: World) -> None:
     """Read the board."""
     world.waybill.board.read(world.clock.now)
+
+
+def a_console(world: World, calls: Calls) -> None:
+    """A dispatcher watches the board for some seconds."""
+    world.queue.waiting.clear()
+    socket = calls.of("console connects", lambda: world.connect(world.admin(), "ops", greet=False))
+    calls.of("console is shown the board", world.pump)
+
+    def pass_second() -> None:
+        world.clock.advance(1)
+        world.pump()
+
+    pass_second()
+    calls.of("tick, nothing differs", pass_second)
+    world.post(LOCATION, _north(60_300), world.courier("gus", at=None))
+    world.queue.waiting = [one for one in world.queue.waiting if '"tick"' in one.body]
+    calls.of("tick, something differs", pass_second)
+    socket.close()
+    calls.of("tick, nobody watches any more", pass_second)
+    pass_second()
+    assert world.queue.next_due() is None
 
 
 def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, calls: Calls) -> None:

@@ -69,9 +69,10 @@ def test_without_the_setting_nothing_is_said(world: World, contract: str) -> Non
 
 
 def test_every_contract_has_a_sign_of_life_or_is_answered_often_enough() -> None:
-    """The feed's clients must speak each 90 s, and are answered; Socket.IO pings by itself."""
+    """The feed's clients must speak each 90 s, and are answered; Socket.IO pings by itself; who
+    watches the board is told its figures each 10 s."""
     without = {name for name, spoken in CONTRACTS.items() if not spoken.keepalive_frame}
-    assert without == {"feed", "socketio"}
+    assert without == {"feed", "socketio", "ops"}
     assert CONTRACTS["feed"].client_timeout
     assert CONTRACTS["socketio"].heartbeat
     assert BEATS.keys() == CONTRACTS.keys() - without

@@ -54,7 +54,7 @@ class SweepTown:
         self._waking = WakeupHandler(
             nobody, nobody, nobody, self._as(Looking), nobody, nobody, self._as(Checking),
             nobody, nobody, self._queue(), self._as(InTurn), self.clock,
-            WebhookReminders(nobody, nobody), self.sweeper, nobody,
+            WebhookReminders(nobody, nobody), self.sweeper, nobody, nobody,
         )  # fmt: skip
 
     def _as(self, part: Any) -> Any:

@@ -9,10 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain.messaging.positions import Place, encode_position
+from chalicelib.domain.messaging.watching import Watch
 from chalicelib.domain.people import Actor, Role
 
 MAX_CONNECTION_AGE = timedelta(hours=2, minutes=5)  # AWS quota: 2 h; older rows are void
 CHECK_INTERVAL = timedelta(minutes=10)  # AWS quota: 10 min idle; a $disconnect may be lost
+WATCH_CHECK_INTERVAL = timedelta(minutes=1)  # whether what it watches is still kept up to date
 PUBLIC_SHARDS = 8  # rooms for everybody on a contract
 SUBSCRIBER_SHARDS = 8  # rooms for everybody who subscribes to some types
 _PERSON_PREFIX = "person#"
@@ -61,6 +63,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     `start_cursors` say for each of its mailboxes where it begins: the mailbox's cursors of when it
     opened, or subscribed to other types.
     `resumption` is there where its client holds its own position (positions.py).
+    `watch` is there where it is shown the dispatcher's board, and nothing else (watching.py).
     `check_at` is when the sweep is to check whether it still lives.
     """
 
@@ -80,6 +83,12 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     token_ends_at: datetime | None = msgspec.field(default=None, name="until")
     start_cursors: dict[str, dict[str, int]] = msgspec.field(default={}, name="starts")
     resumption: Resumption | None = msgspec.field(default=None, name="resume")
+    watch: Watch | None = None
+
+    @property
+    def check_interval(self) -> timedelta:
+        """How often it is checked where it has no heartbeat."""
+        return CHECK_INTERVAL if self.watch is None else WATCH_CHECK_INTERVAL
 
     @property
     def is_positioned(self) -> bool:
@@ -170,8 +179,10 @@ class Subscriber(msgspec.Struct, frozen=True):
 
 
 def mark_greeted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
-    """Return the connection after its first frames, in its person's room and in `rooms`."""
-    joined = (person_room(connection.person_id), *rooms)
+    """Return the connection after its first frames, in its person's room and in `rooms`. One that
+    watches has no part in what its person is told."""
+    own = (person_room(connection.person_id),) if connection.watch is None else ()
+    joined = (*own, *rooms)
     return replace(connection, greeted=True, rooms=joined, handshake_actor=None)
 
 

@@ -137,6 +137,14 @@ class ReplayDue(msgspec.Struct, frozen=True, tag="replay"):
     next_seq: int = 0
 
 
+class TickDue(msgspec.Struct, frozen=True, tag="tick"):
+    """Somebody may be watching the board: the tick of this number, of the ticks that began with
+    `epoch`, is due."""
+
+    epoch: str
+    number: int
+
+
 Wakeup = (
     RelayDue
     | OfferDue
@@ -152,6 +160,7 @@ Wakeup = (
     | CloseDue
     | TokenEndDue
     | ReplayDue
+    | TickDue
 )
 
 

@@ -21,6 +21,7 @@ from chalicelib.domain.orders.tips import get_end_time
 from chalicelib.domain.people import Actor, Courier, Fix, Role
 
 UNSERVED_SHOWN_FOR = timedelta(hours=24)
+LEFT_KNOWN_FOR = timedelta(hours=1)
 _SEARCHING = frozenset({Status.SEARCHING, Status.OFFERED})
 # In a timeline: what a search comes after, where its beginning is not among the changes at hand.
 _BEGIN_SEARCHES = (Status.UNSERVED.value, Status.READY.value, "released", "handed_back")
@@ -31,7 +32,7 @@ class BoardOrder(msgspec.Struct, frozen=True):
 
     `since` is when the order came to its state. `wanted_since` is from when on a courier is wanted
     without a break; None where none is. `courier_id` has accepted the order, `offered_to` is asked.
-    `due` is by when it was promised.
+    `due` is by when it was promised, `updated_at` when the order was last written.
     """
 
     id: int
@@ -54,6 +55,7 @@ class BoardOrder(msgspec.Struct, frozen=True):
     eta: datetime | None = None
     due: datetime | None = None
     reason: str | None = None
+    updated_at: datetime | None = None
 
     @property
     def is_unserved(self) -> bool:
@@ -84,13 +86,25 @@ class BoardCourier(msgspec.Struct, frozen=True):
         return self.order_id is None and not self.is_paused
 
 
+class LeftOrder(msgspec.Struct, frozen=True):
+    """An order that has left the board: when that was, and who could see it there."""
+
+    id: int
+    at: datetime
+    zone: str | None = None
+    merchant_id: str | None = None
+    customer_id: str | None = None
+
+
 class Board(msgspec.Struct, frozen=True):
-    """All that is on the board at `at`, by id. `rows_read` is how many rows it took to read."""
+    """All that is on the board at `at`, by id, and what has `left` it within LEFT_KNOWN_FOR.
+    `rows_read` is how many rows it took to read."""
 
     at: datetime
     orders: Mapping[int, BoardOrder]
     couriers: Mapping[str, BoardCourier]
     rows_read: int = 0
+    left: tuple[LeftOrder, ...] = ()
 
 
 def is_shown(order: Order, now: datetime) -> bool:
@@ -98,6 +112,21 @@ def is_shown(order: Order, now: datetime) -> bool:
     if order.status is Status.UNSERVED:
         return now < get_end_time(order) + UNSERVED_SHOWN_FOR
     return not order.is_terminal and not order.is_dormant
+
+
+def note_left(order: Order, resolution: int) -> LeftOrder | None:
+    """Note when an order left the board; None where it has not ended, or was never on it. One that
+    nobody was found for leaves long after its end."""
+    if not order.is_terminal or order.is_dormant:
+        return None
+    stayed = UNSERVED_SHOWN_FOR if order.status is Status.UNSERVED else timedelta(0)
+    return LeftOrder(
+        order.id,
+        get_end_time(order) + stayed,
+        find_zone(order.details.pickup.point, resolution),
+        order.details.merchant_id,
+        order.details.customer_id,
+    )
 
 
 def make_order_row(
@@ -128,6 +157,7 @@ def make_order_row(
         eta=eta,
         due=find_due(order),
         reason=order.reason.code if order.reason else None,
+        updated_at=order.updated_at,
     )
 
 
@@ -181,14 +211,18 @@ def select_board(board: Board, zone: str | None = None, owner: Actor | None = No
     orders = {id_: o for id_, o in board.orders.items() if _is_owned(o, owner)}
     couriers = board.couriers
     if _is_limited(owner):
+        # Who is merely asked is not theirs to know.
+        orders = {id_: replace(one, offered_to=None) for id_, one in orders.items()}
         held_by = {order.courier_id: id_ for id_, order in orders.items() if order.courier_id}
         couriers = {
             id_: one for id_, one in couriers.items() if held_by.get(id_, 0) == one.order_id
         }
+    left = tuple(one for one in board.left if _is_owned(one, owner))
     if zone is None:
-        return replace(board, orders=orders, couriers=couriers)
+        return replace(board, orders=orders, couriers=couriers, left=left)
     return replace(
         board,
+        left=tuple(one for one in left if one.zone == zone),
         orders={id_: one for id_, one in orders.items() if one.zone == zone},
         couriers={id_: one for id_, one in couriers.items() if one.zone == zone},
     )
@@ -198,7 +232,7 @@ def _is_limited(owner: Actor | None) -> bool:
     return owner is not None and owner.role is not Role.ADMIN
 
 
-def _is_owned(order: BoardOrder, owner: Actor | None) -> bool:
+def _is_owned(order: BoardOrder | LeftOrder, owner: Actor | None) -> bool:
     if owner is None or owner.role is Role.ADMIN:
         return True
     is_theirs = order.merchant_id is not None and order.merchant_id in owner.restaurant_ids
@@ -210,6 +244,13 @@ def index_rows(
     orders: Iterable[BoardOrder],
     couriers: Iterable[BoardCourier],
     rows_read: int = 0,
+    left: tuple[LeftOrder, ...] = (),
 ) -> Board:
     """Make a board of rows."""
-    return Board(at, {one.id: one for one in orders}, {one.id: one for one in couriers}, rows_read)
+    return Board(
+        at,
+        {one.id: one for one in orders},
+        {one.id: one for one in couriers},
+        rows_read,
+        left,
+    )

@@ -26,7 +26,12 @@ from chalicelib.domain.rate_limits import RateLimit
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import Gone, RateLimited, Stale
 from chalicelib.services.messaging.closing import ConnectionCloser, RenderLastFrames
-from chalicelib.services.messaging.liveness import DoneOrders, FindHeartbeat, LivenessChecker
+from chalicelib.services.messaging.liveness import (
+    DoneOrders,
+    FindHeartbeat,
+    KeepWatched,
+    LivenessChecker,
+)
 from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.messaging.rooms import RoomMembership
 from chalicelib.services.ports import (
@@ -55,6 +60,7 @@ class ConnectionRegistry(ConnectionCloser):
         client_timeouts: Mapping[str, timedelta],
         find_heartbeat: FindHeartbeat,
         render_last_frames: RenderLastFrames,
+        keep_watched: KeepWatched,
         pool: ThreadPoolExecutor,
         clock: Clock,
         retries: Retries | None = None,
@@ -73,6 +79,7 @@ class ConnectionRegistry(ConnectionCloser):
             auth_deadline,
             client_timeouts,
             find_heartbeat,
+            keep_watched,
             clock,
         )
 

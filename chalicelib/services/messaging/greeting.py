@@ -23,6 +23,7 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import Gone, PostFailed, Stale
 from chalicelib.services.messaging.connections import ConnectionRegistry
 from chalicelib.services.messaging.leases import LeaseEnding, LeaseHeld, MailboxLease
+from chalicelib.services.messaging.liveness import KeepWatched
 from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.resuming import ConnectionResumer, ResumptionPending
 from chalicelib.services.ports import Clock, ConnectionStore, FrameSender
@@ -62,6 +63,7 @@ class GreetingService:
         resumer: ConnectionResumer,
         render_first_frames: RenderFirstFrames,
         list_rooms: ListRooms,
+        keep_watched: KeepWatched,
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -72,6 +74,7 @@ class GreetingService:
         self._resumer = resumer
         self._render_first_frames = render_first_frames
         self._list_rooms = list_rooms
+        self._keep_watched = keep_watched
         self._clock = clock
 
     def with_start_cursors(self, connection: Connection) -> Connection:
@@ -145,6 +148,9 @@ class GreetingService:
         if not connection.greeted:
             connection = self._post_first_frames(connection, None)
         self._registry.join_rooms(connection)
+        if connection.watch is not None:
+            # After the joining: who keeps the board up to date stops only where nobody is there.
+            self._keep_watched()
 
     def _greet_under_lease(self, connection: Connection, lease: MailboxLease) -> None:
         """Post a connection's first frames and let it join its rooms.

@@ -16,7 +16,6 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from chalicelib.domain.messaging.connections import (
-    CHECK_INTERVAL,
     Connection,
     Heartbeat,
     list_mailboxes,
@@ -38,6 +37,9 @@ log = logging.getLogger(__name__)
 
 FindHeartbeat = Callable[[str], Heartbeat | None]
 """Finds the heartbeat of a contract's connections, by its name; None where it has none."""
+
+KeepWatched = Callable[[], None]
+"""Sees to it that the board, which somebody watches, is kept up to date."""
 
 _SWEEP_RESOLUTION = timedelta(minutes=1)  # a heartbeat that is more frequent is not left to it
 _CLOCK_SKEW = timedelta(seconds=1)
@@ -67,6 +69,7 @@ class LivenessChecker:
         auth_deadline: timedelta,
         client_timeouts: Mapping[str, timedelta],
         find_heartbeat: FindHeartbeat,
+        keep_watched: KeepWatched,
         clock: Clock,
     ) -> None:
         self._connections = connections
@@ -78,6 +81,7 @@ class LivenessChecker:
         self._auth_deadline = auth_deadline
         self._client_timeouts = client_timeouts
         self._find_heartbeat = find_heartbeat
+        self._keep_watched = keep_watched
         self._clock = clock
 
     def with_new_deadline(self, connection: Connection) -> Connection:
@@ -154,7 +158,7 @@ class LivenessChecker:
         """Note when a connection is to be checked next: at the end of its life at the latest, while
         its row still says whose it was. Returns False if another is just checking it."""
         beat = self._find_heartbeat(connection.contract)
-        next_at = now + (beat.interval if beat else CHECK_INTERVAL)
+        next_at = now + (beat.interval if beat else connection.check_interval)
         last_at = connection.ends_at - _LAST_CHECK_BEFORE_END
         check_at = min(next_at, last_at) if now < last_at else next_at
         try:
@@ -175,8 +179,11 @@ class LivenessChecker:
 
     def _repair_connection(self, connection: Connection) -> None:
         """Have a connection greeted again that misses a mailbox: whoever admitted it died on the
-        way. Release its courier from an order that is done."""
-        if self._misses_mailbox(connection):
+        way. Release its courier from an order that is done. See to it that what it watches is kept
+        up to date."""
+        if connection.watch is not None:
+            self._keep_watched()
+        elif self._misses_mailbox(connection):
             self.schedule_greeting(connection.id)
         if connection.role is Role.COURIER and connection.person_id:
             courier = self._couriers.get_eventually(connection.person_id)

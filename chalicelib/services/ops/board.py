@@ -48,7 +48,7 @@ class BoardReader:
             make_courier_row(courier, names.get(courier.id), self._resolution)
             for courier in couriers.values()
         ]
-        return index_rows(now, orders, rows, found.rows_read + len(couriers))
+        return index_rows(now, orders, rows, found.rows_read + len(couriers), found.left)
 
     def _read_couriers(self, orders: Iterable[Order]) -> Mapping[str, Courier]:
         """Read who is on duty, and who has an order."""

@@ -7,11 +7,18 @@ read itself, each time. All reads are eventually consistent: what one misses the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from chalicelib.domain.ids import find_first_id
-from chalicelib.domain.ops.board import UNSERVED_SHOWN_FOR, is_shown
+from chalicelib.domain.ops.board import (
+    LEFT_KNOWN_FOR,
+    UNSERVED_SHOWN_FOR,
+    LeftOrder,
+    is_shown,
+    note_left,
+)
 from chalicelib.domain.ops.summary import ListedOrder
 from chalicelib.domain.orders.listing import (
     DAY_SHARDS,
@@ -30,18 +37,21 @@ _REVIVED_EVERY = timedelta(seconds=5)
 
 
 class FoundOrders(NamedTuple):
-    """What is shown on a board, and how many rows it took to find."""
+    """What is shown on a board, how many rows it took to find, and what has left it lately."""
 
     orders: list[Order]
     rows_read: int
+    left: tuple[LeftOrder, ...] = ()
 
 
 class UnfinishedOrders:
     """Finds the orders that are on the board. Not for several threads at once."""
 
-    def __init__(self, listings: ListingStore, orders: OrderStore) -> None:
+    def __init__(self, listings: ListingStore, orders: OrderStore, zone_resolution: int) -> None:
         self._listings = listings
         self._orders = orders
+        self._resolution = zone_resolution
+        self._left: dict[int, LeftOrder] = {}
         self._known: set[int] = set()
         self._over: set[int] = set()  # of the revived, whose lists are read again and again
         self._listed_at: datetime | None = None
@@ -58,7 +68,8 @@ class UnfinishedOrders:
         rows_read += len(self._known)
         # A row may come before its order is committed: it is listed again for a while.
         self._known = {order.id for order in shown}
-        return FoundOrders(shown, rows_read)
+        self._note_left([order for order in found if not is_shown(order, now)], now)
+        return FoundOrders(shown, rows_read, tuple(self._left.values()))
 
     def _find_new(self, now: datetime) -> int:
         """Find the orders that were listed since the last look, with some of those before it: a
@@ -95,19 +106,25 @@ class UnfinishedOrders:
 
     def _add(self, names: list[str], from_: int, now: datetime) -> int:
         rows = self._listings.list_rows(names, from_)
-        over = self._over | {row.order_id for row in rows if _is_over(row, now)}
+        over = self._over | {row.order_id for row in rows if self._is_over(row, now)}
         self._known.update(row.order_id for row in rows if row.order_id not in over)
         return len(rows)
 
+    def _is_over(self, row: ListedOrder, now: datetime) -> bool:
+        """Say whether an order need not be read, by its summary: it left the board long ago, or was
+        noted then. One that nobody was found for may be searched for again."""
+        summary = row.summary
+        if summary is None or summary.ended_ms is None:
+            return False
+        stayed = UNSERVED_SHOWN_FOR if summary.is_unserved else timedelta(0)
+        known_since_ms = (now - stayed - LEFT_KNOWN_FOR).timestamp() * 1000
+        return row.order_id in self._left or summary.ended_ms <= known_since_ms
 
-def _is_over(row: ListedOrder, now: datetime) -> bool:
-    """Say whether an order has ended and is not on the board, by its summary. One that nobody was
-    found for may be searched for again: it is read as long as it is shown."""
-    summary = row.summary
-    if summary is None:
-        return False
-    shown_since_ms = (now - UNSERVED_SHOWN_FOR).timestamp() * 1000
-    return not summary.is_unserved or (summary.ended_ms or 0) <= shown_since_ms
+    def _note_left(self, orders: Iterable[Order], now: datetime) -> None:
+        """Note which orders have left the board, and forget those that left it long ago."""
+        left = [note_left(order, self._resolution) for order in orders]
+        self._left |= {one.id: one for one in left if one}
+        self._left = {id_: one for id_, one in self._left.items() if one.at > now - LEFT_KNOWN_FOR}
 
 
 def list_days(first: date, now: datetime) -> list[date]:

@@ -12,6 +12,7 @@ from infra.documents.frames.courier import COURIER, CUSTOMER
 from infra.documents.frames.drivers import DRIVERS
 from infra.documents.frames.feed import FEED
 from infra.documents.frames.food import FOOD, SOCKETIO
+from infra.documents.frames.ops import OPS
 from infra.documents.frames.rides import RIDES
 from infra.documents.frames.said import Said
 from infra.documents.frames.track import TRACK
@@ -25,5 +26,6 @@ SAID: Mapping[str, Said] = {
     "feed": FEED,
     "drivers": DRIVERS,
     "track": TRACK,
+    "ops": OPS,
 }
 """The contracts by the name that connections carry, as in contracts/registry.py."""

@@ -108,7 +108,7 @@ class Town:
     def watching(self) -> UnfinishedOrders:
         """Likewise, one that shows a board."""
         stores: Any = self
-        return UnfinishedOrders(stores, stores)
+        return UnfinishedOrders(stores, stores, 5)
 
 
 def count(counting: CountedOrders, now: datetime, hours: int) -> dict[int, HourFigures]:

@@ -1,0 +1,1 @@
+"""Contract `ops`: the dispatcher's board, for admins and merchants."""

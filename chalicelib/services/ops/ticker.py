@@ -1,0 +1,148 @@
+"""The ticker: keeps the board up to date of those who watch, and costs nothing while nobody does.
+
+ 1. look    Read how far the ticks have got, and who watches. Nobody: stop, and no wakeup follows.
+ 2. take    Write that the next tick is taken: of two who try, one can.
+ 3. chain   Put the wakeup of the tick after it on the queue. Only who has taken one does so: a
+            wakeup that comes twice makes no second chain.
+ 4. tell    Read the board, and post to each how it differs.
+ 5. end     Write that all were told. The tick after it may be taken from then on.
+
+Whoever dies at any line is made up for. After 2, the same wakeup comes again. After 3, the next one
+waits until BUSY_FOR has passed, and repeats what may have been told. Where a wakeup is lost, who
+connects and the check of each connection that watches find that no tick came, and send another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from chalicelib.domain.messaging.wakeups import TickDue
+from chalicelib.domain.messaging.watching import Watcher
+from chalicelib.domain.ops.board import Board
+from chalicelib.domain.ops.ticks import (
+    SHORTEST_INTERVAL,
+    TickState,
+    end_tick,
+    fail_tick,
+    find_turn,
+    is_beat_due,
+    may_come_early,
+    take_tick,
+)
+from chalicelib.errors import Stale
+from chalicelib.services.ops.telling import BoardTeller, Tick
+from chalicelib.services.ports import Clock, TickStore, WakeupSender, WatcherStore
+
+log = logging.getLogger(__name__)
+
+_AFTER_FAILURE = timedelta(seconds=5)
+_NOW = timedelta(0)
+
+
+class ReadBoard(Protocol):
+    """Reads the board as it is now."""
+
+    def read(self, now: datetime) -> Board: ...
+
+
+class _Told(NamedTuple):
+    """What this process told last: a tick of an epoch, and the board."""
+
+    position: str
+    board: Board
+
+
+class BoardTicker:
+    """Makes the ticks. At most `reads_per_s` rows are read in a second, on an average: where a
+    board has more, ticks are further apart."""
+
+    def __init__(
+        self,
+        ticks: TickStore,
+        watchers: WatcherStore,
+        reader: ReadBoard,
+        teller: BoardTeller,
+        queue: WakeupSender,
+        reads_per_s: int,
+        clock: Clock,
+    ) -> None:
+        self._ticks = ticks
+        self._watchers = watchers
+        self._reader = reader
+        self._teller = teller
+        self._queue = queue
+        self._reads_per_s = reads_per_s
+        self._clock = clock
+        self._told: _Told | None = None
+        self._working = Lock()  # a process may have several threads, and remembers one tick
+
+    def run_tick(self, due: TickDue) -> timedelta:
+        """Make the tick that is due. Returns zero, or how soon its wakeup is to come again."""
+        state, now = self._ticks.get_state(), self._clock()
+        if state is None or state.epoch != due.epoch:
+            return _NOW
+        left = find_turn(state, due.number, now)
+        if left is None:
+            return _NOW
+        if left and not may_come_early(state, now):
+            return left
+        watchers = self._watchers.list_watchers(now)
+        if left and not any(one.is_new for one in watchers):
+            return left
+        if not self._working.acquire(blocking=False):
+            return SHORTEST_INTERVAL
+        try:
+            return self._take_turn(state, watchers, now)
+        except Stale:  # another has written: look again what is so now
+            return SHORTEST_INTERVAL
+        finally:
+            self._working.release()
+
+    def _take_turn(self, state: TickState, watchers: Sequence[Watcher], now: datetime) -> timedelta:
+        if not watchers:
+            return self._stop(state, now)
+        taken = self._ticks.save_state(state, take_tick(state, now))
+        self._queue.send_wakeups([(TickDue(taken.epoch, taken.number + 1), taken.interval)])
+        try:
+            interval, board = self._tell(state, taken, watchers)
+        except Exception:
+            # Whatever it is: the next tick tells what this one did not. No message comes again for
+            # it, as the next is on its way.
+            log.exception("the board could not be told")
+            self._ticks.save_state(taken, fail_tick(taken, _AFTER_FAILURE))
+            return _NOW
+        self._ticks.save_state(taken, end_tick(taken, board.at, interval))
+        self._told = _Told(taken.position, board)
+        self._teller.probe_paused(watchers, self._clock())
+        return _NOW
+
+    def _tell(
+        self, before: TickState, taken: TickState, watchers: Sequence[Watcher]
+    ) -> tuple[timedelta, Board]:
+        """Read the board and tell everybody; return how soon the next tick may come."""
+        now = self._clock()
+        board = self._reader.read(now)
+        # Exact only if that very tick told everybody. Its board is of this process, or unknown.
+        last, self._told = self._told, None
+        is_last = last is not None and last.position == before.position and before.is_told
+        tick = Tick(
+            taken, board, last.board if last and is_last else None, is_beat_due(before, now)
+        )
+        until = taken.busy_until or now
+        pace = self._teller.tell(tick, watchers, until)
+        return max(pace, timedelta(seconds=board.rows_read / self._reads_per_s)), board
+
+    def _stop(self, state: TickState, now: datetime) -> timedelta:
+        """Note that nobody watches. Who has come meanwhile may have found the ticks running: they
+        are in the room, and found by a second look."""
+        if not state.is_stopped:
+            state = self._ticks.save_state(state, replace(state, is_stopped=True))
+            if self._watchers.list_watchers(now):
+                self._queue.send_wakeups([(TickDue(state.epoch, state.number + 1), _NOW)])
+        return _NOW
