@@ -267,14 +267,14 @@ class WakeupHandler:
         try:
             for follow_up in self._follow_ups:
                 follow_up(outbox)
-            # Once, and not again with each try to deliver what follows.
-            if wakeup.ends and not wakeup.tries and outbox.newest_version >= wakeup.version:
-                self._summarize_end(outbox)
         except Exception as error:  # noqa: BLE001 - raised below
             failure = error
         delayed = self._deliver_again(wakeup, outbox)
         if failure:
             raise failure
+        # Once, and not again with each try to deliver; nobody waits for what is counted.
+        if wakeup.ends and not wakeup.tries and outbox.newest_version >= wakeup.version:
+            self._summarize_end(outbox)
         return delayed
 
     def _deliver_again(self, wakeup: RelayDue, outbox: Outbox) -> DelayedWakeup | None:
