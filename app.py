@@ -18,6 +18,7 @@ from chalice.app import (
 from chalicelib.edge import deployment, sockets, webhook_sends
 from chalicelib.edge import sqs as wakes
 from chalicelib.edge.rest import (
+    console,
     courier,
     drivers,
     event_stream,
@@ -57,6 +58,7 @@ PARTS = (
     feed,
     webhooks,
     pages,
+    console,
     tracking,
 )
 for part in PARTS:

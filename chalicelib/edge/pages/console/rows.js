@@ -1,0 +1,78 @@
+// What a row of the lists shows.
+
+import { make, write } from "./dom.js";
+import { makeIcon } from "./shapes.js";
+import {
+  COURIER_NAMES,
+  courierKind,
+  isUnassigned,
+  KIND_NAMES,
+  kindOf,
+  nameOf,
+  sayDuration,
+  sayTime,
+  spell,
+} from "./words.js";
+
+/** Elements of a row, made once and filled again and again.
+ * @param {HTMLElement} element @returns {any} */
+function partsOf(element) {
+  const row = /** @type {any} */ (element);
+  if (!row.parts) {
+    const names = ["icon", "name", "state", "flag", "time", "where", "who"];
+    row.parts = Object.fromEntries(names.map((name) => [name, make("span", { class: name })]));
+    element.append(...Object.values(row.parts));
+    row.kind = "";
+  }
+  return row.parts;
+}
+
+function setIcon(element, kind) {
+  if (element.kind === kind) return;
+  element.kind = kind;
+  element.parts.icon.replaceChildren(makeIcon(kind));
+}
+
+/** @param {any} order @param {any} element @param {number} now @param {string} asked */
+export function fillOrder(order, element, now, asked) {
+  const parts = partsOf(element);
+  const kind = kindOf(order);
+  setIcon(element, kind);
+  element.classList.toggle("is-late", !!order.late);
+  element.classList.toggle("is-asked", !!asked);
+  write(parts.name, order.id);
+  write(parts.state, KIND_NAMES[kind]);
+  write(parts.flag, order.late ? "Late" : "");
+  write(parts.time, sayDuration((now - new Date(order.created_at).getTime()) / 1000));
+  write(parts.where, asked || `${stopName(order.pickup)} → ${stopName(order.dropoff)}`);
+  write(parts.who, whoHasIt(order));
+}
+
+function whoHasIt(order) {
+  if (order.courier_id) {
+    const name = order.courier_name || order.courier_id;
+    return order.eta ? `${name}, ${sayTime(order.eta)}` : name;
+  }
+  if (order.offered_to) return `asked ${order.offered_to}`;
+  return isUnassigned(order) ? "no courier" : "";
+}
+
+/** @param {any} stop */
+export const stopName = (stop) =>
+  stop?.address || (stop ? `${Number(stop.lat).toFixed(4)}, ${Number(stop.lng).toFixed(4)}` : "–");
+
+/** @param {any} courier @param {any} element @param {number} now @param {string} asked */
+export function fillCourier(courier, element, now, asked) {
+  const parts = partsOf(element);
+  const kind = courierKind(courier);
+  setIcon(element, kind);
+  element.classList.toggle("is-asked", !!asked);
+  write(parts.name, nameOf(courier));
+  write(parts.state, courier.paused && kind === "busy" ? "With an order, paused" : COURIER_NAMES[kind]);
+  write(parts.flag, "");
+  const since = courier.idle_since ? (now - new Date(courier.idle_since).getTime()) / 1000 : null;
+  write(parts.time, kind === "busy" ? "" : sayDuration(since));
+  const fix = sayDuration((now - new Date(courier.fix_at).getTime()) / 1000);
+  write(parts.where, asked || `Position ${fix} old${courier.vehicle_type ? ` · ${spell(courier.vehicle_type)}` : ""}`);
+  write(parts.who, courier.order_id ? `order ${courier.order_id}` : "");
+}
