@@ -5,7 +5,8 @@ var PATHS = {
   customer: "/api/v1/ws/customer",
   rides: "/api/v1/ws/rides",
   food: "/orders",
-  drivers: "/ws/driver/orders/"
+  drivers: "/ws/driver/orders/",
+  ops: "/api/v1/ws/ops"
 };
 var CUSTOMERS = ["customer", "rider", "user"];
 var PING = "ping";
@@ -43,7 +44,7 @@ function makeAuth(token, userId, userRole, from) {
 }
 function makePing(contract) {
   if (contract == "feed") return { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() };
-  return { [contract == "drivers" ? "type" : "event"]: PING, event_id: PING };
+  return { [["drivers", "ops"].includes(contract) ? "type" : "event"]: PING, event_id: PING };
 }
 function isPong(contract, frame, isAsked) {
   if (frame.event != "error") return false;

@@ -7,6 +7,7 @@ const PATHS = {
   rides: "/api/v1/ws/rides",
   food: "/orders",
   drivers: "/ws/driver/orders/",
+  ops: "/api/v1/ws/ops",
 };
 const CUSTOMERS = ["customer", "rider", "user"]; // the words for one in a token
 const PING = "ping";
@@ -62,7 +63,7 @@ export function makeAuth(
 /** Make the message that the server answers whatever else it does. */
 export function makePing(contract: string): object {
   if (contract == "feed") return { type: "heartbeat", timestamp: new Date().toISOString() };
-  return { [contract == "drivers" ? "type" : "event"]: PING, event_id: PING };
+  return { [["drivers", "ops"].includes(contract) ? "type" : "event"]: PING, event_id: PING };
 }
 
 /** Whether an error answers a ping: contracts without a word for signs of life answer that they

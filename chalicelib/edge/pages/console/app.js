@@ -205,7 +205,10 @@ async function checkSession() {
   try {
     await api.get("v1/me");
   } catch (error) {
-    if (/** @type {any} */ (error).status === 401) await enter("The sign-in was refused, or has ended.");
+    // No status: there is no token to ask with any more.
+    const { status, message } = /** @type {any} */ (error);
+    if (status === 401) await enter("The sign-in was refused, or has ended. Sign in again.");
+    else if (status === undefined) await enter(message);
   }
 }
 
@@ -213,7 +216,7 @@ async function checkSession() {
 async function enter(why = "") {
   leave();
   for (;;) {
-    const entering = await signIn(why);
+    const entering = await signIn(byId("sign-in"), why);
     claims = readClaims(await entering.token());
     if (!claims.isOther) {
       session = entering;
@@ -230,6 +233,7 @@ async function enter(why = "") {
 
 // What one person has seen is none of the next one's business.
 function leave() {
+  session?.end?.();
   session = null;
   link?.close();
   link = null;
@@ -270,9 +274,8 @@ hands.addEventListener("change", () => {
 });
 hands.addEventListener("done", (event) => {
   const { key } = /** @type {any} */ (event).detail;
-  if ([drawer.subject?.id, `courier ${drawer.subject?.id}`].includes(key) || key === drawer.subject?.id) drawer.refresh();
-  const courier = key.startsWith("courier ");
-  if (courier && `courier ${drawer.subject?.id}` === key) drawer.refresh();
+  const subject = drawer.subject;
+  if (subject && key === (subject.type === "order" ? subject.id : `courier ${subject.id}`)) drawer.refresh();
 });
 orderList.addEventListener("open", (event) => drawer.open({ type: "order", id: /** @type {any} */ (event).detail }));
 courierList.addEventListener("open", (event) => drawer.open({ type: "courier", id: /** @type {any} */ (event).detail }));

@@ -11,8 +11,8 @@ import {
   KIND_NAMES,
   kindOf,
   nameOf,
+  sayAge,
   sayDistance,
-  sayDuration,
   sayTime,
   sayWhen,
   spell,
@@ -105,7 +105,7 @@ export class Drawer extends EventTarget {
     this.#head(kind, order.id, asked ?? state, order.late);
     const courier = order.courier_id ? board.couriers.get(order.courier_id) : null;
     this.#facts([
-      ["Age", sayDuration((now - new Date(order.created_at).getTime()) / 1000)],
+      ["Age", sayAge(order.created_at, now)],
       ["Courier", order.courier_id ? this.#link("courier", order.courier_id, order.courier_name) : "none"],
       order.offered_to && ["Asked now", this.#link("courier", order.offered_to)],
       ["Offers made", String(order.offers ?? 0)],
@@ -129,12 +129,11 @@ export class Drawer extends EventTarget {
     const kind = courierKind(courier);
     const asked = hands.pending.get(`courier ${courier.id}`);
     this.#head(kind, nameOf(courier), asked ?? COURIER_NAMES[kind]);
-    const idle = courier.idle_since && sayDuration((now - new Date(courier.idle_since).getTime()) / 1000);
     this.#facts([
       courier.name && ["Id", courier.id],
       ["Order", courier.order_id ? this.#link("order", courier.order_id) : "none"],
-      idle && !courier.order_id && ["Free for", idle],
-      ["Position", `${sayDuration((now - new Date(courier.fix_at).getTime()) / 1000)} old`],
+      courier.idle_since && !courier.order_id && ["Free for", sayAge(courier.idle_since, now)],
+      ["Position", courier.fix_at ? `${sayAge(courier.fix_at, now)} old` : "unknown"],
       courier.paused && ["Paused", "is offered no orders"],
       courier.vehicle_type && ["Vehicle", spell(courier.vehicle_type)],
     ]);

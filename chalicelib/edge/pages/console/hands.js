@@ -5,7 +5,7 @@ import { part, Refused } from "./api.js";
 import { byId, make } from "./dom.js";
 import { distance } from "./geo.js";
 import { makeIcon } from "./shapes.js";
-import { courierKind, COURIER_NAMES, kindOf, nameOf, sayDistance, sayDuration, spell } from "./words.js";
+import { courierKind, COURIER_NAMES, kindOf, nameOf, sayAge, sayDistance, spell } from "./words.js";
 
 const CHOICES = 40; // couriers to choose from: the nearest
 const SHOWS = 12000; // ms: how long a confirmed hand waits for the board to show it
@@ -144,12 +144,11 @@ export class Hands extends EventTarget {
     const now = board.now;
     byId("ask-list").replaceChildren(
       ...ranked.map(({ courier, far, kind }) => {
-        const fix = sayDuration((now - new Date(courier.fix_at).getTime()) / 1000);
         return make("label", { class: "choice" },
           make("input", { type: "radio", name: "courier", value: courier.id, checked: courier.id === kept }),
           makeIcon(kind),
           make("span", { class: "name" }, nameOf(courier)),
-          make("span", { class: "dim" }, `${sayDistance(far)} · ${COURIER_NAMES[kind].toLowerCase()} · seen ${fix} ago`),
+          make("span", { class: "dim" }, `${sayDistance(far)} · ${COURIER_NAMES[kind].toLowerCase()} · seen ${sayAge(courier.fix_at, now)} ago`),
         );
       }),
     );

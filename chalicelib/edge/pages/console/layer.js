@@ -1,7 +1,7 @@
 // Orders and couriers, drawn on a canvas: over our own map or over MapLibre's, by the same code.
 
 import { drawSprites } from "./shapes.js";
-import { courierKind, isUnassigned, kindOf, nameOf, sayDuration } from "./words.js";
+import { courierKind, isUnassigned, kindOf, nameOf, sayAge } from "./words.js";
 
 const CELL = 64; // px: what falls into one of these may be drawn as one
 const CROWD = 250; // so many in view are drawn one by one, with their lines
@@ -188,8 +188,7 @@ export class Layer {
   #labels(view, orders, now) {
     for (const order of orders) {
       const [x, y] = this.#at(view, order.x, order.y);
-      const age = sayDuration((now - new Date(order.created_at).getTime()) / 1000);
-      this.#halo(`${order.id} · ${age}`, x + 12, y, this.colours.ink);
+      this.#halo(`${order.id} · ${sayAge(order.created_at, now)}`, x + 12, y, this.colours.ink);
     }
   }
 

@@ -9,7 +9,7 @@ import {
   KIND_NAMES,
   kindOf,
   nameOf,
-  sayDuration,
+  sayAge,
   sayTime,
   spell,
 } from "./words.js";
@@ -43,7 +43,7 @@ export function fillOrder(order, element, now, asked) {
   write(parts.name, order.id);
   write(parts.state, KIND_NAMES[kind]);
   write(parts.flag, order.late ? "Late" : "");
-  write(parts.time, sayDuration((now - new Date(order.created_at).getTime()) / 1000));
+  write(parts.time, sayAge(order.created_at, now));
   write(parts.where, asked || `${stopName(order.pickup)} → ${stopName(order.dropoff)}`);
   write(parts.who, whoHasIt(order));
 }
@@ -70,9 +70,9 @@ export function fillCourier(courier, element, now, asked) {
   write(parts.name, nameOf(courier));
   write(parts.state, courier.paused && kind === "busy" ? "With an order, paused" : COURIER_NAMES[kind]);
   write(parts.flag, "");
-  const since = courier.idle_since ? (now - new Date(courier.idle_since).getTime()) / 1000 : null;
-  write(parts.time, kind === "busy" ? "" : sayDuration(since));
-  const fix = sayDuration((now - new Date(courier.fix_at).getTime()) / 1000);
-  write(parts.where, asked || `Position ${fix} old${courier.vehicle_type ? ` · ${spell(courier.vehicle_type)}` : ""}`);
+  write(parts.time, kind === "busy" ? "" : sayAge(courier.idle_since, now));
+  const fix = courier.fix_at ? `Position ${sayAge(courier.fix_at, now)} old` : "Position unknown";
+  const vehicle = courier.vehicle_type ? ` · ${spell(courier.vehicle_type)}` : "";
+  write(parts.where, asked || fix + vehicle);
   write(parts.who, courier.order_id ? `order ${courier.order_id}` : "");
 }

@@ -1,15 +1,15 @@
 // Who is there. A token comes in the address's fragment (#token=…), or is pasted; it is kept in
 // memory alone, and is gone when the page is.
 
-import { byId, make } from "./dom.js";
+import { make } from "./dom.js";
 
 /** @typedef {{token(): Promise<string>}} Session */
 
-/** Ask who is there. @param {string} [why] what to say first, as after a sign-in has ended
- * @returns {Promise<Session>} */
-export async function signIn(why = "") {
+/** Ask who is there. @param {HTMLElement} place an empty element, for a form
+ * @param {string} [words] what to say first, as after a sign-in has ended @returns {Promise<Session>} */
+export async function signIn(place, words = "") {
   const given = takeFragment();
-  const token = given ?? (await askFor(why));
+  const token = given ?? (await askFor(place, words));
   return { token: async () => token };
 }
 
@@ -20,7 +20,7 @@ function takeFragment() {
   return token;
 }
 
-function askFor(why) {
+function askFor(place, words) {
   return new Promise((resolve) => {
     const input = make("input", {
       id: "token",
@@ -35,13 +35,13 @@ function askFor(why) {
       const token = input.value.trim();
       if (token) resolve(token);
     };
-    const form = make("form", { id: "sign-in", onsubmit: submit }, [
+    const form = make("form", { onsubmit: submit }, [
       make("label", { for: "token" }, "Token"),
       input,
-      make("button", { class: "main" }, "Sign in"),
+      make("button", {}, "Sign in"),
+      make("output", { class: "failure", role: "alert" }, words),
     ]);
-    byId("gate-ways").replaceChildren(form);
-    byId("gate-why").textContent = why;
+    place.replaceChildren(form);
     input.focus();
   });
 }

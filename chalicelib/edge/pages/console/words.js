@@ -83,6 +83,10 @@ export function sayWhen(iso, now) {
   return s >= 0 ? `in ${sayDuration(s)}` : `${sayDuration(-s)} ago`;
 }
 
+/** Say how old something is, without "ago". @param {string|null|undefined} iso @param {number} now */
+export const sayAge = (iso, now) =>
+  iso ? sayDuration((now - new Date(iso).getTime()) / 1000) : "–";
+
 /** Say a distance in metres. @param {number} m */
 export const sayDistance = (m) =>
   !Number.isFinite(m) ? "–" : m < 1000 ? `${Math.round(m / 10) * 10} m` : `${(m / 1000).toFixed(1)} km`;

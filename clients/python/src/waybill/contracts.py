@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers"]
+Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers", "ops"]
 
 PATHS: Mapping[str, str] = {
     "feed": "/api/websocket/ws",
@@ -19,6 +19,7 @@ PATHS: Mapping[str, str] = {
     "rides": "/api/v1/ws/rides",
     "food": "/orders",
     "drivers": "/ws/driver/orders/",
+    "ops": "/api/v1/ws/ops",
 }
 CUSTOMERS = {"customer", "rider", "user"}  # the words for one in a token
 # Frames that keep the connection going, and say nothing to the application.
@@ -63,7 +64,7 @@ def make_ping(contract: str) -> dict[str, str]:
     """Make the message that the server answers whatever else it does."""
     if contract == "feed":
         return {"type": "heartbeat", "timestamp": datetime.now(timezone.utc).isoformat()}
-    return {"type" if contract == "drivers" else "event": "ping", "event_id": PING_ID}
+    return {"type" if contract in ("drivers", "ops") else "event": "ping", "event_id": PING_ID}
 
 
 def is_pong(contract: str, frame: Mapping[str, Any], is_asked: bool) -> bool:
