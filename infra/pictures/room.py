@@ -37,7 +37,9 @@ class Room:
         self.messages: dict[str, list[Row]] = {}
         self.asked: list[tuple[str, Row]] = []
         self.refusal: tuple[int, str, str] | None = None  # what the next hand is answered
-        self.greetings: list[str] = []  # how each connection began
+        self.greetings: list[str] = []  # from where each connection began
+        self.is_down = False  # no link is taken
+        self.answers_after_s = 0.0  # hands, as from far away
         self.url = ""
         self._style = (style,) if style else ()
         self._loop = asyncio.new_event_loop()
@@ -98,6 +100,8 @@ class Room:
         return count_figures(list(self.orders.values()), list(self.couriers.values()), utc_now())
 
     async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
+        if self.is_down:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         for frame in self._greet(request.query.get("from", "")):
@@ -136,6 +140,7 @@ class Room:
         id_, hand = request.match_info["id"], request.match_info["hand"]
         body = await request.json()
         self.asked.append((request.path, body))
+        await asyncio.sleep(self.answers_after_s)
         if self.refusal:
             status, code, message = self.refusal
             self.refusal = None
@@ -176,6 +181,10 @@ class Room:
         missing = {"error": "not_found", "message": "There is no profile of this person."}
         return web.json_response(missing, status=404)
 
+    async def _show_style(self, request: web.Request) -> web.StreamResponse:
+        ground = {"id": "ground", "type": "background", "paint": {"background-color": "#2a6"}}
+        return web.json_response({"version": 8, "sources": {}, "layers": [ground]})
+
     async def _serve_page(self, request: web.Request) -> web.StreamResponse:
         return _convert(make_page("/api/console/", self._style))
 
@@ -197,6 +206,7 @@ class Room:
                 web.get("/api/console/{file}", self._serve_file),
                 web.get("/api/client/client.js", self._serve_client),
                 web.get("/api/v1/ws/ops", self._serve_socket),
+                web.get("/maps/style.json", self._show_style),
                 web.get("/api/v1/me", self._show_me),
                 web.get("/api/v1/orders/{id}/history", self._show_history),
                 web.get("/api/v1/admin/couriers/{id}/history", self._show_history),

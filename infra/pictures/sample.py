@@ -180,3 +180,42 @@ def _ago(now: datetime, seconds: float) -> str:
 def utc_now() -> datetime:
     """Return the time."""
     return datetime.now(timezone.utc)
+
+
+def make_story(
+    orders: Mapping[str, Row],
+    history: dict[str, list[Row]],
+    messages: dict[str, list[Row]],
+    now: datetime,
+) -> str:
+    """Make the history and the messages of one order that is late and at its pickup; its id."""
+    order = next(
+        row for row in orders.values() if row["state"] == "at_pickup" and row["courier_name"]
+    )
+    order["late"] = True
+    order["offers"] = 2
+    customer = {"role": "customer", "id": order["customer_id"]}
+    courier = {"role": "courier", "id": order["courier_id"]}
+    steps: Sequence[tuple[float, Row | None, str, str, Row]] = (
+        (1500, customer, "place", "searching", {}),
+        (1498, None, "offer", "offered", {"offer": {"courier_id": "c-0031", "answer": "declined"}}),
+        (1440, None, "offer", "offered", {"offer": {"courier_id": "c-0004", "answer": "expired"}}),
+        (
+            1390,
+            {"role": "admin", "id": "ada"},
+            "assign",
+            "offered",
+            {"reason": "late", "note": "by phone"},
+        ),
+        (1380, courier, "accept", "accepted", {}),
+        (400, courier, "arrive", "at_pickup", {}),
+    )
+    history[order["id"]] = [
+        {"at": _ago(now, ago_s), "actor": actor, "from": None, "to": to, "step": step, **more}
+        for ago_s, actor, step, to, more in steps
+    ]
+    messages[order["id"]] = [
+        {"at": _ago(now, 60), "from": courier, "text": "Kitchen says five more minutes."},
+        {"at": _ago(now, 140), "from": customer, "text": "Is it on its way?"},
+    ]
+    return str(order["id"])

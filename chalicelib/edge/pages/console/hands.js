@@ -10,18 +10,19 @@ import { courierKind, COURIER_NAMES, kindOf, nameOf, sayAge, sayDistance, spell 
 const CHOICES = 40; // couriers to choose from: the nearest
 const SHOWS = 12000; // ms: how long a confirmed hand waits for the board to show it
 const BEFORE = ["searching", "offered", "assigned", "pickup", "unserved"];
-const HELD = ["assigned", "pickup", "moving", "returning"];
+const HELD = ["offered", "assigned", "pickup"]; // by somebody who may lose it
+const AT_STOP = ["pickup", "moving", "returning"]; // or on the way to one: only then an order fails
 
 // Reasons that the server counts; what else there is to say goes into the note.
-const GENERAL = ["override", "too_long", "vehicle", "accident", "unsafe", "too_far"];
+const GENERAL = ["late", "unreachable", "break", "vehicle", "accident", "unsafe", "too_far", "override"];
 const REASONS = {
   assign: GENERAL,
-  release: ["vehicle", "accident", "too_far", "not_ready", "too_long", "unsafe", "override"],
+  release: GENERAL,
   cancel: ["changed_mind", "wrong_address", "closed", "out_of_stock", "too_busy", "too_long", "fraud", "lost"],
   fail: ["recipient_absent", "refused", "wrong_address", "damaged", "no_access", "unsafe", "accident"],
-  retry: ["override", "too_long", "too_far"],
-  pause: ["vehicle", "accident", "unsafe", "fraud", "override"],
-  resume: ["override"],
+  retry: ["late", "too_far", "override"],
+  pause: ["break", "unreachable", "vehicle", "accident", "unsafe", "fraud"],
+  resume: ["break", "override"],
 };
 
 const WORDS = {
@@ -65,10 +66,10 @@ export class Hands extends EventTarget {
     const has = order.courier_id || order.offered_to;
     const on = (hand) => () => this.ask(hand, order.id);
     return [
-      BEFORE.includes(kind) && { name: has ? "Reassign" : "Assign", key: "a", isMain: true, isOff, run: on("assign") },
+      (BEFORE.includes(kind) || (kind === "moving" && order.flow === "food")) && { name: has ? "Reassign" : "Assign", key: "a", isMain: true, isOff, run: on("assign") },
       kind === "unserved" && { name: "Search again", key: "s", isOff, run: on("retry") },
-      ["assigned", "pickup"].includes(kind) && { name: "Release", key: "r", isOff, run: on("release") },
-      HELD.includes(kind) && { name: "Fail", key: "x", isDanger: true, isOff, run: on("fail") },
+      HELD.includes(kind) && { name: "Release", key: "r", isOff, run: on("release") },
+      AT_STOP.includes(kind) && { name: "Fail", key: "x", isDanger: true, isOff, run: on("fail") },
       kind !== "unserved" && { name: "Cancel", key: "c", isDanger: true, isOff, run: on("cancel") },
     ].filter(Boolean);
   }
@@ -99,6 +100,9 @@ export class Hands extends EventTarget {
     );
     byId("ask-note").value = byId("ask-error").textContent = byId("ask-search").value = "";
     byId("ask-couriers").hidden = hand !== "assign";
+    const order = this.options.board.orders.get(id);
+    byId("ask-then").hidden = hand !== "fail" || order?.state !== "in_transit";
+    byId("ask-then-choice").value = "return";
     if (hand === "assign") this.#listCouriers(courierId);
     this.dialog.showModal();
     this.dispatchEvent(new Event("change"));
@@ -169,7 +173,17 @@ export class Hands extends EventTarget {
     if (hand === "assign" && !courierId) return void (byId("ask-error").textContent = "Choose a courier.");
     if (!reason) return void (byId("ask-error").textContent = "Choose a reason: it is kept with the order.");
     this.dialog.close();
-    this.#do(hand, id, { reason, ...(note && { note }), ...(hand === "assign" && { courier_id: courierId }) });
+    const more = this.#more(hand, id, courierId);
+    this.#do(hand, id, { reason, ...(note && { note }), ...more });
+  }
+
+  // Whom to assign; whom alone to take an order from: who has it meanwhile keeps it.
+  #more(hand, id, courierId) {
+    const order = this.options.board.orders.get(id);
+    if (hand === "assign") return { courier_id: courierId };
+    const holder = order?.courier_id ?? order?.offered_to;
+    if (hand === "release" && holder) return { courier_id: holder };
+    return byId("ask-then").hidden ? {} : { then: byId("ask-then-choice").value };
   }
 
   async #do(hand, id, body) {
