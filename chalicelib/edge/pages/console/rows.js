@@ -21,7 +21,8 @@ function partsOf(element) {
   if (!row.parts) {
     const names = ["icon", "name", "state", "flag", "time", "where", "who"];
     row.parts = Object.fromEntries(names.map((name) => [name, make("span", { class: name })]));
-    element.append(...Object.values(row.parts));
+    const { icon, name, state, flag, time, where, who } = row.parts;
+    element.append(icon, make("span", { class: "top" }, name, state, flag, time), make("span", { class: "under" }, where, who));
     row.kind = "";
   }
   return row.parts;
