@@ -1,3 +1,5 @@
+// @ts-check
+
 // REST, with a session's token. Refusals become sentences.
 
 const BASE = new URL("../", import.meta.url); // /api/

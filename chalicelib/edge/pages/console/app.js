@@ -1,3 +1,5 @@
+// @ts-check
+
 // The dispatcher's room, put together: who is there, the live link, and what each part shows of it.
 
 import { Api } from "./api.js";

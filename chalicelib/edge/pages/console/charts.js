@@ -1,3 +1,5 @@
+// @ts-check
+
 // Small charts by hand: a picture for who sees, a table for who does not.
 
 import { draw, make } from "./dom.js";

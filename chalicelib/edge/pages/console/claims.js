@@ -1,3 +1,5 @@
+// @ts-check
+
 // What a token says of who is there. It is shown, and never trusted: the server decides.
 
 const MERCHANTS = ["merchant", "restaurant", "shop", "owner"];

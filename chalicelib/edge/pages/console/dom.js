@@ -1,3 +1,5 @@
+// @ts-check
+
 // Elements by hand. Whatever is said by others becomes a text node, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";

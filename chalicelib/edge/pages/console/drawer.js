@@ -1,3 +1,5 @@
+// @ts-check
+
 // One order or one courier, with all that is known: what the board says, history and messages.
 
 import { part } from "./api.js";

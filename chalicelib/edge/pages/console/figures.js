@@ -1,3 +1,5 @@
+// @ts-check
+
 // How it goes: now, from the live frames; by hour for a week, from the server's figures.
 
 import { makeChart } from "./charts.js";
@@ -85,6 +87,7 @@ export class Figures {
     }
   }
 
+  /** @param {{now?: any, hours?: any[], total?: any}} said */
   #show({ now = {}, hours = [], total = {} }) {
     const tiles = (pairs) => pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
     byId("figures-now").replaceChildren(

@@ -1,3 +1,5 @@
+// @ts-check
+
 // Which orders and couriers are shown, and in which order.
 
 import { byId, make, write } from "./dom.js";

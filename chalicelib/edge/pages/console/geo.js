@@ -1,3 +1,5 @@
+// @ts-check
+
 // Web mercator: the world is a square of 1 by 1, north is up.
 
 const EARTH_M = 6371008.8;

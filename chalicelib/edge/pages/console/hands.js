@@ -1,3 +1,5 @@
+// @ts-check
+
 // Hands on: what a dispatcher can do to an order or a courier. Each asks for a reason, says "asked"
 // until the server has answered, and changes nothing itself: the board does, as the server says.
 
@@ -35,6 +37,9 @@ const WORDS = {
   resume: (id, name) => ({ title: `Resume ${name}`, asked: "asked: resume…", done: `${name} is offered orders again.`, go: "Resume" }),
 };
 
+/** @typedef {{name: string, key: string, isMain?: boolean, isDanger?: boolean, isOff: boolean,
+ *   run: () => void}} Action */
+
 export class Hands extends EventTarget {
   /** @param {{board: import("./state.js").Board, getApi: () => import("./api.js").Api,
    *   say: (words: string, isError?: boolean) => void, isAdmin: () => boolean}} options */
@@ -59,22 +64,24 @@ export class Hands extends EventTarget {
   #asking = null;
   #confirmed = new Set();
 
-  /** What can be done to an order now. @param {any} order */
+  /** What can be done to an order now. @param {any} order @returns {Action[]} */
   listForOrder(order) {
     const kind = kindOf(order);
     const isOff = this.pending.has(order.id);
     const has = order.courier_id || order.offered_to;
     const on = (hand) => () => this.ask(hand, order.id);
-    return [
+    /** @type {(Action|false)[]} */
+    const actions = [
       (BEFORE.includes(kind) || (kind === "moving" && order.flow === "food")) && { name: has ? "Reassign" : "Assign", key: "a", isMain: true, isOff, run: on("assign") },
       kind === "unserved" && { name: "Search again", key: "s", isOff, run: on("retry") },
       HELD.includes(kind) && { name: "Release", key: "r", isOff, run: on("release") },
       AT_STOP.includes(kind) && { name: "Fail", key: "x", isDanger: true, isOff, run: on("fail") },
       kind !== "unserved" && { name: "Cancel", key: "c", isDanger: true, isOff, run: on("cancel") },
-    ].filter(Boolean);
+    ];
+    return /** @type {Action[]} */ (actions.filter(Boolean));
   }
 
-  /** What can be done to a courier now. @param {any} courier */
+  /** What can be done to a courier now. @param {any} courier @returns {Action[]} */
   listForCourier(courier) {
     if (!this.options.isAdmin()) return [];
     const isOff = this.pending.has(`courier ${courier.id}`);

@@ -1,3 +1,5 @@
+// @ts-check
+
 // Keys for all day: one hand on j and k, the other anywhere.
 
 /** What each key does, as the help shows it. */

@@ -1,9 +1,11 @@
+// @ts-check
+
 // Orders and couriers, drawn on a canvas: over our own map or over MapLibre's, by the same code.
 
 import { drawSprites } from "./shapes.js";
 import { courierKind, isUnassigned, kindOf, nameOf, sayAge } from "./words.js";
 
-const CELL = 64; // px: what falls into one of these may be drawn as one
+const CELL = 46; // px: what falls into one of these may be drawn as one
 const CROWD = 250; // so many in view are drawn one by one, with their lines
 const FEW = 4; // so few in a cell are, too
 const LABELS = 40; // and so many have their names beside them
@@ -22,6 +24,11 @@ export class Layer {
     this.hits = [];
     this.ratio = 1; // device pixels a CSS pixel
     this.size = 1; // how large things are drawn: larger on a wall than on a desk
+    /** @type {Record<string, HTMLCanvasElement>} */
+    this.sprites = {};
+    /** @type {Record<string, string>} */
+    this.colours = {};
+    this.font = "";
   }
 
   /** Read the theme's colours anew. */
@@ -45,7 +52,7 @@ export class Layer {
 
   /** Draw all that is in view. @param {View} view @param {Scene} scene */
   draw(view, scene) {
-    if (!this.sprites) this.dress();
+    if (!this.font) this.dress();
     this.hits = [];
     const orders = this.#inView(view, scene.orders);
     const couriers = this.#inView(view, scene.couriers);
@@ -53,11 +60,11 @@ export class Layer {
     const [crowds, single] = gather(view, orders);
     const [flocks, alone] = gather(view, couriers);
     for (const courier of alone) this.#point(view, courier, courierKind(courier), "courier");
-    for (const flock of flocks) this.#flock(view, flock);
+    for (const [cell, flock] of flocks) if (!crowds.has(cell)) this.#flock(flock, ...this.#middle(view, flock));
     if (orders.length <= CROWD) for (const order of orders) this.#dropoff(view, order);
-    for (const crowd of crowds) this.#crowd(view, crowd);
+    for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell));
     for (const order of single) this.#order(view, order);
-    if (single.length <= LABELS && !crowds.length) this.#labels(view, single, scene.now);
+    if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene.now);
     this.#selection(view, scene);
   }
 
@@ -78,6 +85,7 @@ export class Layer {
     return rows.filter((row) => row.x >= left && row.x <= right && row.y >= top && row.y <= bottom);
   }
 
+  /** @returns {[number, number]} */
   #at(view, x, y) {
     return [
       (x - view.x) * view.scale + view.width / 2,
@@ -148,7 +156,7 @@ export class Layer {
   }
 
   // Many orders as one: how many, and which part of them is late or unserved, and unassigned.
-  #crowd(view, rows) {
+  #crowd(view, rows, flock) {
     const { pen, colours } = this;
     const [x, y] = this.#middle(view, rows);
     const radius = (12 + 4 * Math.log10(rows.length)) * this.size;
@@ -160,25 +168,27 @@ export class Layer {
     pen.fill();
     pen.lineWidth = 4;
     let from = -Math.PI / 2;
-    for (const [share, colour] of [[bad, colours.late], [open, colours.open], [1 - bad - open, colours.under]]) {
+    const shares = { late: bad, open, under: 1 - bad - open };
+    for (const [name, share] of Object.entries(shares)) {
       if (share <= 0) continue;
-      pen.strokeStyle = colour;
+      pen.strokeStyle = colours[name];
       pen.beginPath();
       pen.arc(x, y, radius, from, (from += share * 2 * Math.PI));
       pen.stroke();
     }
     this.#text(String(rows.length), x, y, colours.ink, "center");
     this.hits.push({ type: "crowd", x, y, places: rows });
+    if (flock) this.#flock(flock, x - 8, y + radius + 18 * this.size); // not over one another
   }
 
-  #flock(view, rows) {
-    const [x, y] = this.#middle(view, rows);
+  #flock(rows, x, y) {
     const free = rows.filter((courier) => courierKind(courier) === "idle").length;
     this.#stamp(free ? "idle" : "busy", x, y, 0.9);
-    this.#halo(String(rows.length), x + 11, y - 9, this.colours.free);
+    this.#halo(String(rows.length), x + 9 * this.size, y - 7, this.colours.ink);
     this.hits.push({ type: "crowd", x, y: y - 8, places: rows });
   }
 
+  /** @returns {[number, number]} */
   #middle(view, rows) {
     let [x, y] = [0, 0];
     for (const row of rows) [x, y] = [x + row.x, y + row.y];
@@ -239,21 +249,23 @@ export class Layer {
 
 /** Put what falls into one cell together, where there are many: crowds, and the others. Cells are
  * the world's, not the canvas's, so that nothing flickers while the map is moved.
- * @param {View} view @param {any[]} rows @returns {[any[][], any[]]} */
+ * @param {View} view @param {any[]} rows @returns {[Map<number, any[]>, any[]]} crowds by cell */
 function gather(view, rows) {
-  if (rows.length <= CROWD) return [[], rows];
+  /** @type {Map<number, any[]>} */
+  const crowds = new Map();
+  if (rows.length <= CROWD) return [crowds, rows];
   const cells = 2 ** Math.floor(Math.log2(view.scale)) / CELL;
-  const found = new Map();
   for (const row of rows) {
     const key = Math.floor(row.x * cells) * 67108864 + Math.floor(row.y * cells);
-    const cell = found.get(key);
+    const cell = crowds.get(key);
     if (cell) cell.push(row);
-    else found.set(key, [row]);
+    else crowds.set(key, [row]);
   }
-  const [crowds, single] = [[], []];
-  for (const cell of found.values()) {
-    if (cell.length >= FEW) crowds.push(cell);
-    else single.push(...cell);
+  const single = [];
+  for (const [key, cell] of crowds) {
+    if (cell.length >= FEW) continue;
+    single.push(...cell);
+    crowds.delete(key);
   }
   return [crowds, single];
 }

@@ -1,3 +1,5 @@
+// @ts-check
+
 // The live link: contract `ops`, by the client that all of Waybill's pages use. It resumes by
 // position; a snapshot that was cut in the middle is asked for anew.
 
@@ -25,12 +27,12 @@ export class Link {
   close() {
     this.#run += 1;
     clearInterval(this.timer);
-    this.waybill.close();
+    this.waybill?.close();
   }
 
   /** Try now. */
   retry() {
-    this.waybill.connect();
+    this.waybill?.connect();
   }
 
   #open() {
@@ -68,7 +70,7 @@ export class Link {
     // The position says that all of the snapshot came; it did not.
     if (this.options.board.isPartial) {
       this.options.board.dropParts();
-      this.waybill.close();
+      this.waybill?.close();
       this.#open();
     }
   }

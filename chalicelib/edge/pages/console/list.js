@@ -1,3 +1,5 @@
+// @ts-check
+
 // A list of any length: only the rows in view are in the page.
 
 import { make } from "./dom.js";

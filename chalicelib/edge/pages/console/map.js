@@ -1,3 +1,5 @@
+// @ts-check
+
 // The map. By default it is all our own: a projection, a grid with a scale, and hands to move it.
 // Where a style is given, MapLibre draws the streets below (streets.js), and moves.
 
@@ -17,7 +19,7 @@ export class BoardMap extends EventTarget {
     this.canvas = canvas;
     this.makeScene = makeScene;
     this.view = new View();
-    this.layer = new Layer(canvas.getContext("2d"));
+    this.layer = new Layer(/** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")));
     /** @type {any} what moves instead of us: MapLibre */
     this.streets = null;
     this.frames = 0;
@@ -57,9 +59,9 @@ export class BoardMap extends EventTarget {
     this.redraw();
   }
 
-  /** Bring a place into view, if it is not in it. @param {{x: number, y: number}} row */
+  /** Bring a place into view, if it is not in it. @param {{x?: number, y?: number}} row */
   reveal(row) {
-    if (row.x === undefined) return;
+    if (row.x === undefined || row.y === undefined) return;
     const { view } = this;
     const [dx, dy] = [(row.x - view.x) * view.scale, (row.y - view.y) * view.scale];
     if (Math.abs(dx) < view.width / 2 - 48 && Math.abs(dy) < view.height / 2 - 48) return;
@@ -181,11 +183,12 @@ export class BoardMap extends EventTarget {
 
   #pick(event) {
     const hit = this.layer.find(event.offsetX, event.offsetY);
-    if (hit?.type === "crowd") return this.fit(hit.places);
+    if (hit?.places) return this.fit(hit.places);
     this.dispatchEvent(new CustomEvent("pick", { detail: hit }));
   }
 
   #key(event) {
+    /** @type {Record<string, [number, number]>} */
     const moves = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
     if (event.key in moves) this.pan(...moves[event.key]);
     else if (["+", "="].includes(event.key)) this.zoom(1.5);
@@ -206,6 +209,7 @@ function drawGrid(pen, view, colours) {
   pen.lineWidth = 1;
   pen.globalAlpha = 0.16;
   pen.beginPath();
+  /** @type {[string, number, number][]} */
   const marks = [];
   for (let lng = Math.ceil(toLng(left) / step) * step; lng <= toLng(right); lng += step) {
     const x = Math.round((toX(lng) - left) * view.scale) + 0.5;

@@ -1,3 +1,5 @@
+// @ts-check
+
 // What arrives, for who does not see it: one sentence now and then, not one a second.
 
 import { byId, make } from "./dom.js";

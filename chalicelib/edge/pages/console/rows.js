@@ -1,3 +1,5 @@
+// @ts-check
+
 // What a row of the lists shows.
 
 import { make, write } from "./dom.js";

@@ -1,3 +1,5 @@
+// @ts-check
+
 // How each kind of order and courier looks: a shape and a colour. The shape alone is enough: nobody
 // has to tell colours apart. The colours are custom properties of console.css.
 
@@ -52,7 +54,7 @@ const PADDING = 2;
 function drawSprite(path, colour, edge, size, ratio) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.ceil((size + 2 * PADDING) * ratio);
-  const pen = canvas.getContext("2d");
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   pen.scale(ratio, ratio);
   pen.translate(PADDING, PADDING);
   pen.scale(size / 16, size / 16);

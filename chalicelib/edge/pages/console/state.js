@@ -1,3 +1,5 @@
+// @ts-check
+
 // What the server last said of orders and couriers. Only its frames change it.
 
 import { isPlace, toX, toY } from "./geo.js";

@@ -1,3 +1,5 @@
+// @ts-check
+
 // MapLibre GL under our canvas. It is fetched only where a style is set, from the same place as this
 // file. Whoever has no WebGL keeps our own map, and is told.
 

@@ -1,3 +1,5 @@
+// @ts-check
+
 // Light or dark: as the system has it, until somebody says otherwise.
 
 import { byId } from "./dom.js";

@@ -1,3 +1,5 @@
+// @ts-check
+
 // What things are called, and how times, distances and errors are said.
 
 /** @typedef {"waiting"|"searching"|"offered"|"assigned"|"pickup"|"moving"|"returning"|"unserved"} Kind */
