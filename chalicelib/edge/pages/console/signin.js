@@ -1,5 +1,3 @@
-// @ts-check
-
 // Who is there. A token comes in the address's fragment (#token=…), or is pasted; it is kept in
 // memory alone, and is gone when the page is.
 
