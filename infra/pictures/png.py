@@ -15,7 +15,7 @@ _CHANNELS = {2: 3, 6: 4}  # of a picture's type: RGB, RGBA
 def shrink_png(data: bytes) -> bytes:
     """Make a picture of at most 256 colours of one that a browser took. Its most frequent colours
     stay; each other one becomes the nearest of them."""
-    width, height, pixels = _read_pixels(data)
+    width, height, pixels = read_pixels(data)
     counted = Counter(pixels)
     palette = [colour for colour, _ in counted.most_common(_COLOURS)]
     numbers = {colour: number for number, colour in enumerate(palette)}
@@ -34,19 +34,7 @@ def shrink_png(data: bytes) -> bytes:
     return _SIGNATURE + b"".join(_make_chunk(name, body) for name, body in chunks)
 
 
-def _find_nearest(colour: bytes, palette: list[bytes]) -> int:
-    red, green, blue = colour
-    return min(
-        range(len(palette)),
-        key=lambda n: (
-            2 * (palette[n][0] - red) ** 2
-            + 4 * (palette[n][1] - green) ** 2
-            + (palette[n][2] - blue) ** 2
-        ),
-    )
-
-
-def _read_pixels(data: bytes) -> tuple[int, int, list[bytes]]:
+def read_pixels(data: bytes) -> tuple[int, int, list[bytes]]:
     """Read width, height and the colour of each pixel. Raises ValueError."""
     chunks = dict[bytes, bytes]()
     for name, body in _read_chunks(data):
@@ -57,6 +45,18 @@ def _read_pixels(data: bytes) -> tuple[int, int, list[bytes]]:
     step = _CHANNELS[kind]
     rows = _undo_filters(zlib.decompress(chunks[b"IDAT"]), width * step, step)
     return width, height, [row[at : at + 3] for row in rows for at in range(0, len(row), step)]
+
+
+def _find_nearest(colour: bytes, palette: list[bytes]) -> int:
+    red, green, blue = colour
+    return min(
+        range(len(palette)),
+        key=lambda n: (
+            2 * (palette[n][0] - red) ** 2
+            + 4 * (palette[n][1] - green) ** 2
+            + (palette[n][2] - blue) ** 2
+        ),
+    )
 
 
 def _read_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

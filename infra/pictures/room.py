@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -28,9 +28,14 @@ _Result = TypeVar("_Result")
 
 class Room:
     """Orders and couriers by id, and who watches them. What a test changes it says by `tell`; what
-    the page asked for is in `asked`."""
+    the page asked for is in `asked`. `maps` are files below /maps, a style.json among them."""
 
-    def __init__(self, orders: Sequence[Row], couriers: Sequence[Row], style: str = "") -> None:
+    def __init__(
+        self,
+        orders: Sequence[Row],
+        couriers: Sequence[Row],
+        maps: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.orders = {row["id"]: row for row in orders}
         self.couriers = {row["id"]: row for row in couriers}
         self.history: dict[str, list[Row]] = {}
@@ -41,7 +46,8 @@ class Room:
         self.is_down = False  # no link is taken
         self.answers_after_s = 0.0  # hands, as from far away
         self.url = ""
-        self._style = (style,) if style else ()
+        self._maps = maps or {}
+        self._style = ("/maps/style.json",) if maps else ()
         self._loop = asyncio.new_event_loop()
         self._sockets: set[web.WebSocketResponse] = set()
         self._deltas: list[tuple[int, Row]] = []
@@ -181,9 +187,13 @@ class Room:
         missing = {"error": "not_found", "message": "There is no profile of this person."}
         return web.json_response(missing, status=404)
 
-    async def _show_style(self, request: web.Request) -> web.StreamResponse:
-        ground = {"id": "ground", "type": "background", "paint": {"background-color": "#2a6"}}
-        return web.json_response({"version": 8, "sources": {}, "layers": [ground]})
+    async def _serve_map(self, request: web.Request) -> web.StreamResponse:
+        body, span = self._maps[request.match_info["file"]], request.http_range
+        if span.start is None:
+            return web.Response(body=body)
+        part = body[span]
+        told = f"bytes {span.start}-{span.start + len(part) - 1}/{len(body)}"
+        return web.Response(body=part, status=206, headers={"Content-Range": told})
 
     async def _serve_page(self, request: web.Request) -> web.StreamResponse:
         return _convert(make_page("/api/console/", self._style))
@@ -206,7 +216,7 @@ class Room:
                 web.get("/api/console/{file}", self._serve_file),
                 web.get("/api/client/client.js", self._serve_client),
                 web.get("/api/v1/ws/ops", self._serve_socket),
-                web.get("/maps/style.json", self._show_style),
+                web.get("/maps/{file}", self._serve_map),
                 web.get("/api/v1/me", self._show_me),
                 web.get("/api/v1/orders/{id}/history", self._show_history),
                 web.get("/api/v1/admin/couriers/{id}/history", self._show_history),

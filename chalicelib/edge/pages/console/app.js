@@ -338,7 +338,7 @@ setInterval(() => document.visibilityState === "visible" && board.isKnown && ren
 
 const style = document.querySelector("meta[name=map-style]")?.getAttribute("content");
 if (style) {
-  addStreets(map, byId("streets"), style).catch((error) => {
+  addStreets(map, byId("streets"), byId("map-credit"), style).catch((error) => {
     byId("streets").replaceChildren();
     byId("map-note").hidden = false;
     write(byId("map-note"), `The street map can't be shown (${error.message}): this one needs nothing.`);

@@ -12,10 +12,15 @@ const PMTILES = new URL("./pmtiles-4.5.0.js", import.meta.url).href;
 const TILE = 512; // px: the world's width at MapLibre's zoom 0
 
 /** Put a map with streets under a board's map. Rejects where that can't be.
- * @param {import("./map.js").BoardMap} map @param {HTMLElement} below @param {string} style */
-export async function addStreets(map, below, style) {
+ * @param {import("./map.js").BoardMap} map @param {HTMLElement} below for the streets
+ * @param {HTMLElement} credit for who made them @param {string} style the address of their style */
+export async function addStreets(map, below, credit, style) {
   if (!document.createElement("canvas").getContext("webgl2")) throw new Error("there is no WebGL");
-  const [maplibre] = await Promise.all([import(MAPLIBRE), load("script", { src: PMTILES }), load("link", { rel: "stylesheet", href: STYLE })]);
+  const [maplibre] = await Promise.all([
+    import(MAPLIBRE),
+    load("script", { src: PMTILES }),
+    load("link", { rel: "stylesheet", href: STYLE }),
+  ]);
   maplibre.setWorkerUrl(WORKER);
   const protocol = new /** @type {any} */ (window).pmtiles.Protocol();
   maplibre.addProtocol("pmtiles", protocol.tile);
@@ -25,13 +30,14 @@ export async function addStreets(map, below, style) {
     center: [toLng(map.view.x), toLat(map.view.y)],
     zoom: Math.log2(map.view.scale / TILE),
     interactive: false, // our canvas is above, and moves both
-    attributionControl: { compact: true },
+    attributionControl: false, // below our canvas nobody could follow its links
     fadeDuration: 0,
   });
   await new Promise((resolve, reject) => {
     made.once("load", resolve);
     made.once("error", ({ error }) => reject(error ?? new Error("the style can't be read")));
   });
+  credit.replaceChildren(new maplibre.AttributionControl({ compact: false }).onAdd(made));
   made.on("error", () => {}); // a tile that is missing leaves a hole, and no more
   map.streets = new Streets(made);
   map.addEventListener("resize", () => made.resize());
