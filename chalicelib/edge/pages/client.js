@@ -5,8 +5,7 @@ var PATHS = {
   customer: "/api/v1/ws/customer",
   rides: "/api/v1/ws/rides",
   food: "/orders",
-  drivers: "/ws/driver/orders/",
-  ops: "/api/v1/ws/ops"
+  drivers: "/ws/driver/orders/"
 };
 var CUSTOMERS = ["customer", "rider", "user"];
 var PING = "ping";

@@ -7,7 +7,6 @@ const PATHS = {
   rides: "/api/v1/ws/rides",
   food: "/orders",
   drivers: "/ws/driver/orders/",
-  ops: "/api/v1/ws/ops",
 };
 const CUSTOMERS = ["customer", "rider", "user"]; // the words for one in a token
 const PING = "ping";

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers", "ops"]
+Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers"]
 
 PATHS: Mapping[str, str] = {
     "feed": "/api/websocket/ws",
@@ -19,7 +19,6 @@ PATHS: Mapping[str, str] = {
     "rides": "/api/v1/ws/rides",
     "food": "/orders",
     "drivers": "/ws/driver/orders/",
-    "ops": "/api/v1/ws/ops",
 }
 CUSTOMERS = {"customer", "rider", "user"}  # the words for one in a token
 # Frames that keep the connection going, and say nothing to the application.
