@@ -299,7 +299,11 @@ byId("tabs").addEventListener("keydown", (event) => {
   byId(`${tab}-tab`).focus();
 });
 for (const button of document.querySelectorAll("#views button[data-view]")) {
-  button.addEventListener("click", () => showView(/** @type {any} */ (button).dataset.view));
+  button.addEventListener("click", () => {
+    figures.close();
+    drawer.close();
+    showView(/** @type {any} */ (button).dataset.view);
+  });
 }
 byId("zone").addEventListener("change", connect);
 byId("show-couriers").addEventListener("change", () => map.redraw());

@@ -59,7 +59,7 @@ export class Figures {
 
   open() {
     this.element.hidden = false;
-    byId("figures-button").setAttribute("aria-expanded", "true");
+    this.#say(true);
     byId("figures-title").focus();
     this.timer = window.setInterval(() => this.#read(), EVERY);
     return this.#read();
@@ -69,8 +69,13 @@ export class Figures {
     clearInterval(this.timer);
     if (!this.isOpen) return;
     this.element.hidden = true;
-    byId("figures-button").setAttribute("aria-expanded", "false");
+    this.#say(false);
     byId("figures-button").focus();
+  }
+
+  #say(isOpen) {
+    byId("figures-button").setAttribute("aria-expanded", String(isOpen));
+    byId("views-figures").setAttribute("aria-pressed", String(isOpen));
   }
 
   async #read() {
