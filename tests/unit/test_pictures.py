@@ -20,9 +20,9 @@ def test_each_picture_is_small_and_shown() -> None:
 
 def test_a_picture_is_read_whatever_was_done_to_its_rows() -> None:
     """Five rows of two pixels, each made small in another of the format's ways."""
-    rows = ((0, 9, 9, 9, 8, 8, 8), (1, 9, 9, 9, 255, 255, 255), (2, 0, 0, 0, 0, 0, 0))
-    rows += ((3, 5, 5, 5, 0, 0, 0), (4, 0, 0, 0, 0, 0, 0))
-    data = make_png(2, 5, b"".join(map(bytes, rows)))
+    plain = ((0, 9, 9, 9, 8, 8, 8), (1, 9, 9, 9, 255, 255, 255), (2, 0, 0, 0, 0, 0, 0))
+    guessed = ((3, 5, 5, 5, 0, 0, 0), (4, 0, 0, 0, 0, 0, 0))
+    data = make_png(2, 5, b"".join(map(bytes, (*plain, *guessed))))
     nine, eight = b"\x09" * 3, b"\x08" * 3
     assert read_pixels(data) == (2, 5, [nine, eight] * 5)
     assert shrink_png(data)[:8] == data[:8]
