@@ -55,9 +55,9 @@ def count_figures(orders: Sequence[Row], couriers: Sequence[Row], now: datetime)
     ages = [(now - datetime.fromisoformat(row["since"])).total_seconds() for row in searching]
     unserved = [row for row in orders if row["state"] == "unserved"]
     return {
-        "orders": len(orders),
+        "orders": len(orders) - len(unserved),
         "searching": len(searching),
-        "unassigned": len(searching) + len(unserved),
+        "unassigned": sum(not row["courier_id"] for row in orders) - len(unserved),
         "late": sum(row["late"] for row in orders),
         "unserved": len(unserved),
         "oldest_searching_s": int(max(ages)) if ages else None,

@@ -83,6 +83,10 @@ def test_an_order_is_watched_and_assigned_by_somebody_without_a_profile(
     wait_for(lambda: "No messages." in look(page, "#drawer-messages"))
     rest(stack, "POST", "/v1/courier/orders/accept", his, {"order_id": order_id})
     wait_for(lambda: "Assigned" in look(page, "#drawer-state"), within_s=20)
+    page.press("Escape")
+    page.press("f")
+    wait_for(lambda: "Wakeup lag" in look(page, "#figures-now"), within_s=20)
+    wait_for(lambda: look(page, "#figures-charts", "children.length") == 7)
     assert page.complaints == []
 
 

@@ -4,7 +4,7 @@
 
 import { byId, make, write } from "./dom.js";
 import { makeIcon } from "./shapes.js";
-import { courierKind, isUnassigned, KIND_NAMES, kindOf } from "./words.js";
+import { courierKind, isUnassigned, KIND_NAMES, kindOf, wantsCourier } from "./words.js";
 
 const RANKS = {
   urgent: (a, b) => urgency(b) - urgency(a) || a.born - b.born,
@@ -14,8 +14,8 @@ const RANKS = {
 
 function urgency(order) {
   if (order.state === "unserved") return 4;
-  if (order.late) return isUnassigned(order) ? 3.5 : 3;
-  return isUnassigned(order) ? 2 : kindOf(order) === "waiting" ? 0 : 1;
+  if (order.late) return wantsCourier(order) ? 3.5 : 3;
+  return wantsCourier(order) ? 2 : kindOf(order) === "waiting" ? 0 : 1;
 }
 
 export class Filters extends EventTarget {

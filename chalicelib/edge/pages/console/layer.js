@@ -3,7 +3,7 @@
 // Orders and couriers, drawn on a canvas: over our own map or over MapLibre's, by the same code.
 
 import { drawSprites } from "./shapes.js";
-import { courierKind, isUnassigned, kindOf, nameOf, sayAge } from "./words.js";
+import { courierKind, wantsCourier, kindOf, nameOf, sayAge } from "./words.js";
 
 const CELL = 46; // px: what falls into one of these may be drawn as one
 const CROWD = 250; // so many in view are drawn one by one, with their lines
@@ -161,7 +161,7 @@ export class Layer {
     const [x, y] = this.#middle(view, rows);
     const radius = (12 + 4 * Math.log10(rows.length)) * this.size;
     const bad = rows.filter((o) => o.late || o.state === "unserved").length / rows.length;
-    const open = rows.filter((o) => !o.late && o.state !== "unserved" && isUnassigned(o)).length / rows.length;
+    const open = rows.filter((o) => !o.late && o.state !== "unserved" && wantsCourier(o)).length / rows.length;
     pen.fillStyle = colours.panel;
     pen.beginPath();
     pen.arc(x, y, radius + 2, 0, 2 * Math.PI);

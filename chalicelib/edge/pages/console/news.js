@@ -3,7 +3,7 @@
 // What arrives, for who does not see it: one sentence now and then, not one a second.
 
 import { byId, make } from "./dom.js";
-import { isUnassigned } from "./words.js";
+import { wantsCourier } from "./words.js";
 
 const EVERY = 8000; // ms
 const SHOWN = 6000; // ms: a note of what was done
@@ -26,7 +26,7 @@ export class News {
     if (isWhole) return;
     orders.forEach((order, at) => {
       const before = known[at];
-      if (!before && isUnassigned(order)) this.#created.add(order.id);
+      if (!before && wantsCourier(order)) this.#created.add(order.id);
       if (order.late && !before?.late) this.#late.add(order.id);
       if (order.state === "unserved" && before?.state !== "unserved") this.#unserved.add(order.id);
     });

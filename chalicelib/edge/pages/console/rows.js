@@ -7,7 +7,7 @@ import { makeIcon } from "./shapes.js";
 import {
   COURIER_NAMES,
   courierKind,
-  isUnassigned,
+  wantsCourier,
   KIND_NAMES,
   kindOf,
   nameOf,
@@ -57,7 +57,7 @@ function whoHasIt(order) {
     return order.eta ? `${name}, ${sayTime(order.eta)}` : name;
   }
   if (order.offered_to) return `asked ${order.offered_to}`;
-  return isUnassigned(order) ? "no courier" : "";
+  return wantsCourier(order) ? "no courier" : "";
 }
 
 /** @param {any} stop */

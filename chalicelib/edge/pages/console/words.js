@@ -32,14 +32,18 @@ export const KIND_NAMES = {
   waiting: "Waiting",
 };
 
-const UNASSIGNED = new Set(["searching", "offered", "unserved"]);
+const WANTED = new Set(["searching", "offered", "unserved"]);
 
 /** @param {{state: string}} order @returns {Kind} */
 export const kindOf = (order) => KINDS[order.state] ?? "waiting";
 
-/** Whether an order wants a courier and has none.
+/** Whether no courier has accepted an order yet: what the figure of that name counts.
  * @param {{state: string, courier_id: string|null}} order */
-export const isUnassigned = (order) => !order.courier_id && UNASSIGNED.has(kindOf(order));
+export const isUnassigned = (order) => !order.courier_id && order.state !== "unserved";
+
+/** Whether an order wants a courier now, and has none.
+ * @param {{state: string, courier_id: string|null}} order */
+export const wantsCourier = (order) => !order.courier_id && WANTED.has(kindOf(order));
 
 /** @typedef {"idle"|"busy"|"paused"} CourierKind */
 export const COURIER_NAMES = { idle: "Free", busy: "With an order", paused: "Paused" };
