@@ -17,6 +17,7 @@ export class Link {
   constructor(options) {
     this.options = options;
     this.heardAt = 0;
+    this.failures = 0; // in a row
     this.state = "connecting";
     this.#open();
     this.timer = setInterval(() => this.#look(), 2000);
@@ -60,13 +61,16 @@ export class Link {
 
   #heard(take) {
     this.heardAt = Date.now();
+    this.failures = 0;
     take();
     this.#say("live");
   }
 
   #lost() {
     this.#say("lost");
-    this.options.onFailed();
+    // A link that ends is nothing unusual; one that can't be had again may be refused.
+    this.failures += 1;
+    if (this.failures > 1) this.options.onFailed();
     // The position says that all of the snapshot came; it did not.
     if (this.options.board.isPartial) {
       this.options.board.dropParts();
