@@ -26,7 +26,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fuzz demo bench package lock secret deploy smoke bench-gateways bench-cold conformance \
+.PHONY: help setup run test check fuzz demo simulate bench package lock secret deploy smoke bench-gateways bench-cold conformance \
 	streams simulate-faults token clean
 
 help: ## this list
@@ -51,6 +51,9 @@ check: setup ## format, lint, types, architecture, the API's documents, the clie
 
 demo: setup ## a day of orders, watched
 	@exec $(BIN)/python -m infra.demo
+
+simulate: setup ## a day of a city, to judge dispatch: SEED=1 ORDERS=10000 (docs/dispatch.md)
+	@exec $(BIN)/python -m infra.simulate
 
 bench: setup ## how long frames take here and as far from AWS as a region is wide, posts, cut links, costs
 	@exec $(BIN)/python -m infra.bench

@@ -1,7 +1,6 @@
 """Waybill as a Chalice app: every Lambda handler, and no logic."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,8 @@ from chalicelib.edge.rest import (
     event_stream,
     every_path,
     feed,
+    figures,
+    hands,
     lists,
     me,
     money,
@@ -46,6 +47,7 @@ app.log.setLevel(logging.INFO)
 PARTS = (
     orders,
     lists,
+    hands,
     courier,
     drivers,
     event_stream,
@@ -56,6 +58,7 @@ PARTS = (
     me,
     money,
     feed,
+    figures,
     webhooks,
     pages,
     console,
@@ -110,5 +113,5 @@ def check_settings(event: dict[str, Any], context: object) -> None:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    """Queue what is due, for a minute."""
-    waybill().sweeper.run_passes(time.sleep, wakes.make_time_check(event.context, reserve=0.1))
+    """Queue what is due, and the wakeups that do so until the next minute."""
+    waybill().sweeper.run_minute(wakes.make_time_check(event.context, reserve=0.1))

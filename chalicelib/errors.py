@@ -10,9 +10,11 @@ WaybillError                     code               http_status
 ├── NotFound                     not_found          404
 ├── Conflict                     conflict           409   true a moment ago, no longer
 │   ├── InvalidTransition        invalid_transition 409   carries status, step, allowed
+│   │   └── HandRefused          invalid_transition 409   a dispatcher's: carries hands, too
 │   ├── OfferGone                offer_gone         409   the offer lapsed or moved on
 │   ├── CourierBusy              courier_busy       409   the courier holds another order
 │   ├── BalanceTooLow            balance_too_low    409   more than there is in the wallet
+│   ├── CourierPaused            courier_paused     409   a dispatcher has paused the courier
 │   ├── NotOnline                not_online         409   the courier is off duty
 │   ├── NoTariff                 no_tariff          409   no rides for what the driver drives
 │   ├── TooEarly                 too_early          409   carries no_show_at: still to wait
@@ -119,12 +121,26 @@ class InvalidTransition(Conflict):
         self.allowed = allowed
 
 
+class HandRefused(InvalidTransition):
+    """A hand that does not reach an order; `hands` are those that do."""
+
+    def __init__(
+        self, status: str, step: str, allowed: tuple[str, ...], hands: tuple[str, ...]
+    ) -> None:
+        super().__init__(status, step, allowed)
+        self.hands = hands
+
+
 class OfferGone(Conflict):
     code = "offer_gone"
 
 
 class CourierBusy(Conflict):
     code = "courier_busy"
+
+
+class CourierPaused(Conflict):
+    code = "courier_paused"
 
 
 class BalanceTooLow(Conflict):

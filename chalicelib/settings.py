@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
     no_show_after_pickup: timedelta = timedelta(seconds=300)
     no_show_after_dropoff: timedelta = timedelta(seconds=480)
     releases_max: int = 3
+    ops_zone_resolution: int = 5
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -180,6 +181,7 @@ _FLOW_TARIFFS = (
 # Settings that are whole numbers: field, environment name, and the least and the most it takes.
 _COUNTS = (
     ("releases_max", "RELEASES_MAX", 0, 100),
+    ("ops_zone_resolution", "OPS_ZONE_RESOLUTION", 0, 10),
     ("return_fee_percent", "RETURN_FEE_PERCENT", 0, 1000),
     ("waiting_per_minute", "WAITING_PER_MINUTE", 0, 1_000_000),
 )

@@ -1,4 +1,4 @@
-"""Distances on the globe, in metres, and the H3 cells that index free couriers."""
+"""Distances on the globe, in metres, and the H3 cells and spots that index free couriers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ CELL_RESOLUTION = 7  # about 5 km² and 1.4 km an edge: a city block of couriers
 _RING_M = 1_450.0
 _RIM_M = 450.0
 _PLANE_FACTOR = 0.95  # the plane is not the globe: less than is measured, to be sure
+
+# A spot is a point as one number, to within _SPOT_ERROR_M. Who is indexed by a spot is no farther
+# from it than SPOT_KEPT_M: each time that they are, the index is written anew, three units.
+SPOT_KEPT_M = 350.0
+_SPOT_STEPS = 10_000  # a degree
+_SPOT_ROW = 4_000_000  # more than there are steps around the globe
+_SPOT_ERROR_M = 10.0
 
 Point = tuple[float, float]
 
@@ -37,6 +44,23 @@ def compute_bearing(a: Point, b: Point) -> float:
 def find_cell(point: Point) -> str:
     """Return the H3 cell that a point lies in."""
     return str(h3.latlng_to_cell(point[0], point[1], CELL_RESOLUTION))
+
+
+def find_spot(point: Point) -> int:
+    """Return the spot that a point lies in."""
+    lat, lng = point
+    return round((lat + 90) * _SPOT_STEPS) * _SPOT_ROW + round((lng + 180) * _SPOT_STEPS)
+
+
+def measure_to_spot_m(point: Point, spot: int) -> float:
+    """Measure the metres from a point to the middle of a spot."""
+    row, column = divmod(spot, _SPOT_ROW)
+    return measure_distance_m(point, (row / _SPOT_STEPS - 90, column / _SPOT_STEPS - 180))
+
+
+def measure_least_m(point: Point, spot: int) -> float:
+    """Measure the metres that surely lie between a point and whoever is indexed by a spot."""
+    return max(0.0, measure_to_spot_m(point, spot) - SPOT_KEPT_M - _SPOT_ERROR_M)
 
 
 def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], float]]:

@@ -136,7 +136,8 @@ class Courier(msgspec.Struct, frozen=True):
 
     `visible_to` is the customer who may follow the fixes live. `fix_received_at` is when the fix
     reached us, `alive_at` when the courier last gave another sign of life: both by our own clock.
-    `is_indexed` says whether the index of free couriers has this one.
+    `is_indexed` says whether the index of free couriers has this one. Who `is_paused` is asked for
+    no order until a dispatcher resumes them.
     """
 
     id: str
@@ -152,6 +153,7 @@ class Courier(msgspec.Struct, frozen=True):
     odometer: Odometer = Odometer()
     visible_to: str | None = None
     last_shown: LastShown | None = None
+    is_paused: bool = False
 
     @property
     def point(self) -> Point | None:
@@ -160,8 +162,13 @@ class Courier(msgspec.Struct, frozen=True):
 
     @property
     def is_free(self) -> bool:
-        """True while the courier may be given an order."""
+        """True while the courier is on duty and has no order."""
         return self.available and self.order_id is None
+
+    @property
+    def may_be_asked(self) -> bool:
+        """True while the courier may be given an order by the dispatcher: free, and not paused."""
+        return self.is_free and not self.is_paused
 
     @property
     def located_at(self) -> datetime | None:

@@ -23,16 +23,20 @@ from chalicelib.services.money.payouts import Payouts
 from chalicelib.services.money.quotes import QuoteService
 from chalicelib.services.money.settlements import Settlements
 from chalicelib.services.money.tips import Tips
+from chalicelib.services.ops.board import BoardReader
+from chalicelib.services.ops.figures import FiguresReader
 from chalicelib.services.orders.amending import OrderAmendments
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
+from chalicelib.services.orders.hands import OrderHands
 from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.orders.reattempts import Reattempts
+from chalicelib.services.people.pauses import CourierPauses
 from chalicelib.services.people.profiles import Profiles
 from chalicelib.services.people.restaurants import Restaurants
 from chalicelib.services.ports import Clock, WakeupSender
@@ -66,6 +70,8 @@ class Services(msgspec.Struct, frozen=True):
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
     order_lists: OrderLists
+    board: BoardReader
+    figures: FiguresReader
     cursors: CursorSigner
     amendments: OrderAmendments
     order_history: OrderHistory
@@ -87,6 +93,8 @@ class Services(msgspec.Struct, frozen=True):
     proof: ProofService
     tracking_links: TrackingLinks
     reattempts: Reattempts
+    hands: OrderHands
+    pauses: CourierPauses
     webhooks: WebhookEndpoints
     webhook_attempts: AttemptHistory
     redelivery: Redelivery

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point
@@ -16,6 +17,7 @@ from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.ops.summary import ListedOrder, OrderSummary
 from chalicelib.domain.orders.changes import History
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
@@ -53,10 +55,12 @@ class OrderStore(Protocol):
         lease: PlannedLease | None = None,
     ) -> bool: ...
     def find_newest_active(self, customer_id: str) -> Order | None: ...
-    def list_due(self, now: datetime) -> Iterator[Due[int]]: ...
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]: ...
     def list_open(self, pool: str, limit: int) -> list[Order]: ...
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]: ...
-    def read_listed(self, ids: Sequence[int], now: datetime) -> list[Order]: ...
+    def read_listed(
+        self, ids: Sequence[int], now: datetime, is_consistent: bool = True
+    ) -> list[Order]: ...
 
 
 class ListingStore(Protocol):
@@ -65,13 +69,26 @@ class ListingStore(Protocol):
     def list_ids(
         self, names: Sequence[str], limit: int, below: int = ..., from_: int = ...
     ) -> list[int]: ...
+    def list_rows(self, names: Sequence[str], from_: int = 0) -> list[ListedOrder]:
+        """List all rows of several lists together, from an order's id up, in no order, each as it
+        is or lately was."""
+
+    def find_summaries(self, rows: Sequence[tuple[str, int]]) -> dict[int, OrderSummary]:
+        """Find the summaries that rows have, by the orders' ids; a row is a list and an id."""
+
+    def save_summary(self, name: str, order_id: int, summary: OrderSummary) -> None:
+        """Keep what is counted of an order with its row in a list; nothing, if it is in none."""
 
 
 class HistoryStore(Protocol):
     """Changes of orders that are not in the orders' own rows any more."""
 
     def save_history(self, order_id: int, history: History, expires_at: datetime) -> str: ...
-    def find_history(self, order_id: int, token: str, now: datetime) -> History | None: ...
+    def find_history(
+        self, order_id: int, token: str, now: datetime, is_consistent: bool = True
+    ) -> History | None: ...
+    def list_histories(self, keys: Sequence[tuple[int, str]], now: datetime) -> dict[int, History]:
+        """Read the histories of some orders by ids and tokens, as they are or lately were."""
 
 
 class KeyStore(Protocol):
@@ -123,12 +140,32 @@ class CourierStore(Protocol):
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None: ...
     def remove_from_index(self, couriers: Iterable[Courier]) -> None: ...
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]: ...
+    def list_free_ids(self) -> list[str]:
+        """List the ids of all couriers who are on duty and have no order, paused or not, a moment
+        behind."""
+
+    def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
+        """Read couriers as they are or lately were, in no order."""
+
+
+class CourierHistoryStore(Protocol):
+    """What dispatchers did with couriers, and their pauses."""
+
+    def set_paused(
+        self, courier_id: str, is_paused: bool, make: Callable[[], CourierChange]
+    ) -> Courier: ...
+    def list_changes(
+        self, courier_id: str, limit: int, below: int, now: datetime
+    ) -> list[CourierChange]: ...
 
 
 class PeopleStore(Protocol):
     """Profiles of people."""
 
     def get_person(self, person_id: str) -> Person | None: ...
+    def list_people(self, person_ids: Sequence[str]) -> list[Person]:
+        """Read the profiles that there are, in no order, as they are or lately were."""
+
     def save_person(self, wanted: Person) -> Person:
         """Write a profile, but for its ratings; return what is stored."""
 
@@ -175,7 +212,9 @@ class ConnectionStore(Protocol):
     def remove_from_room(self, room: str, connection_id: str) -> None: ...
     def list_subscribers(self, room: str, now: datetime) -> list[Subscriber]: ...
     def has_subscriber(self, room: str, now: datetime) -> bool: ...
-    def list_due(self, now: datetime) -> Iterator[Due[str]]: ...
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[str]]: ...
+    def count_connections(self) -> int:
+        """Count all open connections, a moment behind."""
 
 
 class MailboxStore(Protocol):

@@ -4,8 +4,17 @@ It does nothing else: what is due is worked off by as many Lambdas as there are,
 lists takes as long for 10 as for 10,000. What a pass lists and what a wakeup says is the same: this
 is to be looked at. Whoever looks finds out whether there is something to do.
 
-What is on the queue already stays due until it is handled, so it would be listed again by each
-pass: see EnqueuedMemory.
+There are passes of two kinds, four in a minute, as EventBridge can't tick under one:
+
+ whole    Once a minute, called by the schedule itself: all that is due. It first sends the wakeups
+          of the others. What is on the queue already stays due until it is handled, so it would be
+          listed again by each whole pass: see EnqueuedMemory.
+ recent   The three between, by a wakeup each (SweepDue): what has fallen due since the pass before.
+          Whatever process makes it needs no memory: what is older has been listed before.
+
+A recent pass that is lost, late or fails is made up for by the next whole one. So nothing waits in
+between, which would be billed; and what both its own wakeup and a recent pass have missed is found
+within a minute.
 """
 
 from __future__ import annotations
@@ -18,14 +27,16 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, Wakeup
+from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, SweepDue, Wakeup
 from chalicelib.errors import Overdue
 from chalicelib.services.ports import Clock, ConnectionStore, OrderStore, WakeupSender
 
 log = logging.getLogger(__name__)
 
-PASSES = 4  # EventBridge can't tick under a minute
+PASSES = 4  # in a minute, one of them whole
 PASS_INTERVAL = timedelta(seconds=15)  # spec 000, Notes: every 15 s with a 15 s cutoff
+_OVERLAP = timedelta(seconds=5)  # of recent passes: an index is behind, and a message comes late
+_TOO_LATE = timedelta(minutes=1)  # for a recent pass: a whole one has come since
 
 ORDERS_PER_WAKEUP = 20  # one after the other, 50 ms each where couriers are searched
 CONNECTIONS_PER_WAKEUP = 64  # side by side, a post each
@@ -86,7 +97,7 @@ class EnqueuedMemory(Generic[T]):
     def drop_old(self, now: datetime) -> None:
         """Forget the ids that were not listed when they could have been enqueued again: they are
         done."""
-        oldest = now - 4 * PASS_INTERVAL
+        oldest = now - 2 * PASSES * PASS_INTERVAL
         self._records = {id_: one for id_, one in self._records.items() if one.repeat_at > oldest}
 
     def _find_record(self, due: Due[T]) -> _Enqueued | None:
@@ -118,28 +129,30 @@ class Sweeper:
         self._orders_memory = EnqueuedMemory[int]()
         self._connections_memory = EnqueuedMemory[str]()
 
-    def run_passes(
-        self, sleep: Callable[[float], object], is_out_of_time: IsOutOfTime = is_never_out_of_time
-    ) -> None:
-        """Make PASSES passes, PASS_INTERVAL apart. A failed one does not stop the next. Raises
-        Overdue in the end if any failed, as nothing else would tell of it."""
-        failed = 0
-        for n in range(PASSES):
-            if n:
-                sleep(PASS_INTERVAL.total_seconds())
-            failed += not self._try_pass(is_out_of_time)
-            if is_out_of_time():
-                break
+    def run_minute(self, is_out_of_time: IsOutOfTime = is_never_out_of_time) -> None:
+        """Send the wakeups of a minute's recent passes, and make its whole one. Raises Overdue in
+        the end if either failed, as nothing else would tell of it."""
+        steps = (self._send_recent_passes, partial(self.run_pass, is_out_of_time))
+        failed = [step for step in steps if not _try_step(step)]
         if failed:
-            raise Overdue(f"{failed} passes of the sweep failed; each is in the log")
+            raise Overdue("a pass of the sweep failed; it is in the log")
 
-    def _try_pass(self, is_out_of_time: IsOutOfTime) -> bool:
-        try:
-            self.run_pass(is_out_of_time)
-        except Exception:
-            log.exception("sweep: the rest waits for the next pass")
-            return False
-        return True
+    def _send_recent_passes(self) -> None:
+        """Send the wakeups of the passes until the schedule calls again."""
+        now, delays = self._clock(), [n * PASS_INTERVAL for n in range(1, PASSES)]
+        self._queue.send_wakeups([(SweepDue(now + delay), delay) for delay in delays])
+
+    def run_recent_pass(
+        self, due_at: datetime, is_out_of_time: IsOutOfTime = is_never_out_of_time
+    ) -> None:
+        """Enqueue what has fallen due since the pass before the one of `due_at`. Nothing that is
+        long late: that is another's by now. Never raises: what fails is left to the whole pass."""
+        now = self._clock()
+        if now - due_at >= _TOO_LATE:
+            return
+        since = min(now, due_at) - PASS_INTERVAL - _OVERLAP
+        memories = EnqueuedMemory[int](), EnqueuedMemory[str]()
+        _try_step(lambda: self._enqueue_all(*memories, is_out_of_time, since))
 
     def run_pass(self, is_out_of_time: IsOutOfTime = is_never_out_of_time) -> None:
         """Enqueue all that is due now, or what there is time for. Connections come first and have
@@ -148,19 +161,30 @@ class Sweeper:
         Raises the first failure after both kinds have been tried; Overdue for what has been
         enqueued several times and is still due.
         """
+        self._enqueue_all(self._orders_memory, self._connections_memory, is_out_of_time, None)
+
+    def _enqueue_all(
+        self,
+        orders_memory: EnqueuedMemory[int],
+        connections_memory: EnqueuedMemory[str],
+        is_out_of_time: IsOutOfTime,
+        since: datetime | None,
+    ) -> None:
+        """Enqueue what is due; what fell due before `since` only if that is None. Raises as
+        run_pass does."""
         now, failures = self._clock(), []
         connections = _DueKind(
-            self._connections_memory,
+            connections_memory,
             ConnectionsDue,
             CONNECTIONS_PER_WAKEUP,
             until=now + PASS_INTERVAL / 2,
         )
-        orders = _DueKind(
-            self._orders_memory, OrdersDue, ORDERS_PER_WAKEUP, until=now + PASS_INTERVAL
-        )
+        orders = _DueKind(orders_memory, OrdersDue, ORDERS_PER_WAKEUP, until=now + PASS_INTERVAL)
+        list_connections = partial(self._connections.list_due, since=since)
+        list_orders = partial(self._orders.list_due, since=since)
         for enqueue in (
-            partial(self._enqueue_due, self._connections.list_due, connections, is_out_of_time),
-            partial(self._enqueue_due, self._orders.list_due, orders, is_out_of_time),
+            partial(self._enqueue_due, list_connections, connections, is_out_of_time),
+            partial(self._enqueue_due, list_orders, orders, is_out_of_time),
         ):
             try:
                 enqueue()
@@ -209,3 +233,13 @@ class Sweeper:
         now = self._clock()
         for due in batch:
             kind.memory.record_enqueued(due, now)
+
+
+def _try_step(step: Callable[[], object]) -> bool:
+    """Take a step; log its failure, and say whether it went well."""
+    try:
+        step()
+    except Exception:
+        log.exception("sweep: the rest waits for the next whole pass")
+        return False
+    return True

@@ -42,6 +42,7 @@ from chalicelib.domain.messaging.wakeups import (
     RelayDue,
     ReplayDue,
     SearchDue,
+    SweepDue,
     TokenEndDue,
     Wakeup,
     compute_pause,
@@ -56,7 +57,7 @@ from chalicelib.services.messaging.outbox import COMMIT_WITHIN
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.orders.waiting import NoShowNotices
 from chalicelib.services.ports import Clock, WakeupSender
-from chalicelib.services.sweeper import IsOutOfTime, is_never_out_of_time
+from chalicelib.services.sweeper import IsOutOfTime, Sweeper, is_never_out_of_time
 from chalicelib.services.webhooks.reminders import WebhookReminders
 from chalicelib.services.webhooks.replaying import Replays
 
@@ -71,6 +72,9 @@ MAX_POST_TRIES = 200  # more than fit into the 24 h for which an event is worth 
 
 DelayedWakeup = tuple[Wakeup, timedelta]
 """A wakeup as it is to be sent on, and after what pause."""
+
+SummarizeEnd = Callable[[Outbox], None]
+"""Keeps what is counted of the order whose outbox it is, if it has ended."""
 
 FollowUp = Callable[[Outbox], None]
 """Makes up for what a writer that died did not do after its commit."""
@@ -102,6 +106,8 @@ class WakeupHandler:
         pool: ThreadPoolExecutor,
         clock: Clock,
         reminders: WebhookReminders,
+        sweeper: Sweeper,
+        summarize_end: SummarizeEnd,
     ) -> None:
         self._load_outbox = load_outbox
         self._relay = relay
@@ -116,6 +122,8 @@ class WakeupHandler:
         self._pool = pool
         self._clock = clock
         self._reminders = reminders
+        self._sweeper = sweeper
+        self._summarize_end = summarize_end
 
     def handle_wakeup(
         self, wakeup: Wakeup, is_out_of_time: IsOutOfTime = is_never_out_of_time
@@ -127,6 +135,8 @@ class WakeupHandler:
             self._check_orders(wakeup, is_out_of_time)
         elif isinstance(wakeup, ConnectionsDue):
             self._check_connections(wakeup, is_out_of_time)
+        elif isinstance(wakeup, SweepDue):
+            self._sweeper.run_recent_pass(wakeup.due_at, is_out_of_time)
         elif delayed := self._handle_one(wakeup):
             self._queue.send_wakeups([delayed])
 
@@ -251,6 +261,9 @@ class WakeupHandler:
         try:
             for follow_up in self._follow_ups:
                 follow_up(outbox)
+            # Once, and not again with each try to deliver what follows.
+            if wakeup.ends and not wakeup.tries and outbox.newest_version >= wakeup.version:
+                self._summarize_end(outbox)
         except Exception as error:  # noqa: BLE001 - raised below
             failure = error
         delayed = self._deliver_again(wakeup, outbox)

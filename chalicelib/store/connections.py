@@ -26,11 +26,12 @@ from chalicelib.domain.messaging.connections import (
 )
 from chalicelib.domain.people import Role
 from chalicelib.domain.retries import Retries
+from chalicelib.domain.webhooks.delivery import REMINDER_PREFIX
 from chalicelib.store import mailbox_subscribers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.conditional import save_if, save_once
 from chalicelib.store.mailboxes import MailboxTable
-from chalicelib.store.shards import read_in_turns
+from chalicelib.store.shards import is_due, read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
 
 _PAGE = 100
@@ -111,16 +112,26 @@ class ConnectionTable:
         rows = RoomRow.query(room, page_size=_FEW)
         return any(row.expires > now.timestamp() for row in rows)
 
-    def list_due(self, now: datetime) -> Iterator[Due[str]]:
-        """List the connections that are to be checked: the longest overdue of each shard first, the
-        shards in turns. A shard that can't be read is raised in the end."""
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[str]]:
+        """List the connections that are to be checked, since a time if one is given: the longest
+        overdue of each shard first, the shards in turns. A shard that can't be read is raised in
+        the end."""
+        late = is_due(ConnectionRow.check_at, now, since)
 
         def read(shard: int) -> Iterator[Due[str]]:
-            late: Condition = ConnectionRow.check_at <= to_epoch_ms(now)
             for hit in ConnectionRow.by_check.query(shard, late, page_size=_PAGE):
                 yield Due(str(hit.connection_id), from_epoch_ms(hit.check_at))
 
         return read_in_turns(read)
+
+    def count_connections(self) -> int:
+        """Count all open connections, a moment behind: by the index of when each is checked next,
+        in which reminders of webhooks are, too."""
+        is_socket = ~ConnectionRow.connection_id.startswith(REMINDER_PREFIX)
+        return sum(
+            ConnectionRow.by_check.count(shard, filter_condition=is_socket)
+            for shard in range(SHARDS)
+        )
 
 
 def encode_connection(connection: Connection) -> ConnectionRow:

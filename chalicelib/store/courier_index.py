@@ -1,20 +1,25 @@
 """The index of free couriers: who is in it, and how it is read.
 
-Two sparse indexes have the couriers who may be asked: `by_cell` those whose position is known, by
-the H3 cell it is in, and `by_idle` all of them, by who has waited longest. Both need the attribute
-`free_shard`, `by_cell` needs `cell` besides. So a courier enters and leaves by those two attributes
-alone, and every writer who changes duty or order keeps `free_shard` true:
+Two sparse indexes have the couriers who may be asked: `by_spot` those whose position is known, by
+the H3 cell it is in, and `by_idle` all of them, by who has waited longest. `by_idle` needs the
+attribute `free_shard`, `by_spot` needs `cell` and `spot`. So a courier enters and leaves by those
+alone, and every writer who changes duty or order keeps `free_shard` and `spot` true:
 
  enters   On duty and free: going on duty, being released, any sign of life after being taken out.
  leaves   Claimed by an order, off duty, or not heard of for long (`remove_from_index`).
+ paused   On duty and free, but not to be asked: in `by_idle` under PAUSED_SHARD, for who lists all
+          couriers. A search reads the SHARDS only, and a spot they have none.
 
 The index is behind by a moment and lists keys only. So the rows are read, and a claim has its own
 condition (courier_claims.py).
+
+A fix that is far from its courier's spot is followed by a write of another, so that the keys tell
+about where everybody is: nearest_couriers.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -24,7 +29,7 @@ from zlib import crc32
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.geo import Point, iterate_rings
+from chalicelib.domain.geo import SPOT_KEPT_M, Point, iterate_rings
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.people import Courier
 from chalicelib.domain.retries import Retries
@@ -36,8 +41,16 @@ from chalicelib.store.courier_rows import (
     find_row,
     is_as_read,
     is_no_later,
+    is_paused_as,
 )
-from chalicelib.store.tables import SHARDS, CourierRow
+from chalicelib.store.nearest_couriers import (
+    encode_spot,
+    iterate_batches,
+    measure_to_spot_m,
+    read_keys,
+    sort_named,
+)
+from chalicelib.store.tables import PAUSED_SHARD, SHARDS, CourierRow
 
 _PER_SHARD = 25
 _ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so long: well within
@@ -63,14 +76,26 @@ class CourierIndex:
     ) -> Iterator[tuple[list[Courier], float]]:
         """Yield free couriers ring by ring, outward, each with the metres that are covered by then.
 
-        Of each cell some are read, and more only while none of them is wanted.
+        Of a ring the nearest are read, and more only while somebody who is wanted may be nearer.
         """
-        left = query.max_read
         for cells, covered_m in iterate_rings(point, radius_m):
-            pages = [_IndexPages(CourierRow.by_cell.query, cell, query.per_cell) for cell in cells]
-            found, read = self._read_until_wanted(pages, query, left)
-            left -= read
+            found, read = self._read_nearest(cells, point, query)
+            query = query._replace(max_read=query.max_read - read)
             yield found, covered_m
+
+    def _read_nearest(
+        self, cells: list[str], point: Point, query: FreeCourierQuery
+    ) -> tuple[list[Courier], int]:
+        """Read couriers whom the index names in some cells, as far as the query wants. Returns
+        them, and how many were read."""
+        hits = [hit for of_cell in self._pool.map(read_keys, cells) for hit in of_cell]
+        found: list[Courier] = []
+        read = 0
+        for ids in iterate_batches(sort_named(hits, point), point, query, found):
+            query.on_named(ids)
+            found += self._read_free(ids, query.is_consistent)
+            read += len(ids)
+        return found, read
 
     def list_longest_idle(self, query: FreeCourierQuery) -> list[Courier]:
         """List some of the free couriers, the one who has waited longest among them. More are read
@@ -79,6 +104,21 @@ class CourierIndex:
             _IndexPages(CourierRow.by_idle.query, shard, _PER_SHARD) for shard in range(SHARDS)
         ]
         return self._read_until_wanted(pages, query, query.max_read)[0]
+
+    def list_free_ids(self) -> list[str]:
+        """List the ids of all couriers who are on duty and have no order, paused or not, a moment
+        behind."""
+
+        def read_shard(shard: int) -> list[str]:
+            return [str(hit.courier_id) for hit in CourierRow.by_idle.query(shard)]
+
+        shards = (*range(SHARDS), PAUSED_SHARD)
+        return [id_ for ids in self._pool.map(read_shard, shards) for id_ in ids]
+
+    def list_eventually(self, courier_ids: Sequence[str]) -> list[Courier]:
+        """Read couriers as they are or lately were, in no order."""
+        rows = CourierRow.batch_get(list(courier_ids)) if courier_ids else ()
+        return [self._decode_row(row) for row in rows]
 
     def _read_until_wanted(
         self, pages: list[_IndexPages], query: FreeCourierQuery, max_read: int
@@ -102,20 +142,21 @@ class CourierIndex:
         return found, named
 
     def _read_free(self, courier_ids: list[str], consistent: bool) -> list[Courier]:
-        """Read couriers, less those who are no longer free."""
+        """Read couriers, less those who are no longer free, or are paused by now."""
         if not courier_ids:
             return []
         rows = CourierRow.batch_get(courier_ids, consistent_read=consistent)
-        return [courier for courier in map(self._decode_row, rows) if courier.is_free]
+        return [courier for courier in map(self._decode_row, rows) if courier.may_be_asked]
 
     def note_alive(self, courier: Courier, now: datetime) -> None:
         """Note a sign of life of a free courier, if the last one is long ago: they can be asked,
         and are in the index again if they had been taken out. Harmless if they are not free by
         now: nothing is written then."""
         if is_news(courier, now):  # else each poll would be a write
-            row = CourierRow(courier.id)
-            actions = [CourierRow.alive_at.set(to_epoch_ms(now)), make_index_action(row, True)]
-            try_update(row, actions, _is_free())
+            actions = make_index_actions(courier)
+            actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
+            is_so_still = _is_free() & is_paused_as(courier.is_paused)
+            try_update(CourierRow(courier.id), actions, is_so_still)
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if no newer one has come. Their
@@ -138,7 +179,20 @@ class CourierIndex:
         row = find_row(courier_id)
         courier = self._decode_row(row) if row else None
         if row and courier and courier.is_free and not courier.is_indexed:
-            try_update(CourierRow(courier_id), [make_index_action(row, True)], is_as_read(row))
+            try_update(CourierRow(courier_id), make_index_actions(courier), is_as_read(row))
+
+    def _keep_spot(self, row: CourierRow) -> None:
+        """Write another spot for a free courier whose row was just written, if they are far from
+        the one they have, or it is wrong about their having a socket. It needs no condition on the
+        fix: any is as new as this one. Who is not free by now, or paused, has none."""
+        courier = self._decode_row(row)
+        if courier.point is None or not courier.is_indexed or courier.is_paused:
+            return
+        spot = int(row.spot) if row.spot is not None else 0
+        is_near = spot and measure_to_spot_m(courier.point, spot) <= SPOT_KEPT_M
+        if not is_near or courier.connected != (spot > 0):
+            is_free = CourierRow.free_shard < PAUSED_SHARD
+            try_update(CourierRow(courier.id), _make_spot_actions(courier), is_free)
 
     def _decode_row(self, row: CourierRow) -> Courier:
         return decode_courier(row, self._clock())
@@ -161,11 +215,25 @@ class _IndexPages:
         return ids
 
 
-def make_index_action(row: CourierRow, is_free: bool) -> Action:
-    """Put a courier into the index, or take them out."""
-    if not is_free:
-        return CourierRow.free_shard.remove()
-    return CourierRow.free_shard.set(crc32(str(row.courier_id).encode()) % SHARDS)
+def make_index_actions(courier: Courier) -> list[Action]:
+    """Put a courier who is free into the index, where they were last seen. Who is paused stands
+    where no search reads: the write must have the condition that they are paused, or not, as the
+    courier says."""
+    shard = PAUSED_SHARD if courier.is_paused else crc32(courier.id.encode()) % SHARDS
+    return [CourierRow.free_shard.set(shard), *_make_spot_actions(courier)]
+
+
+def make_index_removal() -> list[Action]:
+    """Take a courier out of the index."""
+    return [CourierRow.free_shard.remove(), CourierRow.spot.remove()]
+
+
+def _make_spot_actions(courier: Courier) -> list[Action]:
+    if courier.is_paused:
+        return [CourierRow.spot.remove()]
+    if courier.point is None:
+        return []
+    return [CourierRow.spot.set(encode_spot(courier.point, courier.connected))]
 
 
 def make_index_condition() -> Condition:
@@ -199,5 +267,4 @@ def _make_cell_removal(courier: Courier) -> RowUpdate:
 def _make_index_removal(courier: Courier) -> RowUpdate:
     is_silent: Any = is_no_later(CourierRow.alive_at, courier.alive_at)
     is_silent &= is_no_later(CourierRow.fix_came_at, courier.fix_received_at)
-    actions = [CourierRow.free_shard.remove()]
-    return RowUpdate(CourierRow(courier.id), actions, _is_free() & is_silent)
+    return RowUpdate(CourierRow(courier.id), make_index_removal(), _is_free() & is_silent)

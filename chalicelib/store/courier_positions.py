@@ -59,7 +59,8 @@ class CourierPositions(CourierIndex):
         at_work: bool = False,
     ) -> Courier | None:
         """Store a position and note the way that was made: one write, which touches an index only
-        for a free courier in a new cell. (One who was taken out of the index is put back first.)
+        for a free courier in a new cell; and one more for a free one who has come far. (One who was
+        taken out of the index is put back first.)
 
         Returns the courier after it, or None for a fix older than the one known. Raises
         RateLimited if the last one is less than `min_gap` ago, NotOnline if `at_work` and they are
@@ -74,10 +75,10 @@ class CourierPositions(CourierIndex):
         row = CourierRow(courier_id)
         condition = _make_fix_condition(report) & make_index_condition()
         if try_update(row, _make_fix_actions(report), condition):
-            return self._fold_full_track(row)
+            return self._finish_fix(row)
         found = find_row(courier_id) or CourierRow(courier_id)
         if found.fix_token == report.token:
-            return self._fold_full_track(found)  # sent twice, and stored the first time
+            return self._finish_fix(found)  # sent twice, and stored the first time
         if _is_outdated(found, report):
             return None
         self._put_back_in_index(courier_id)
@@ -122,13 +123,16 @@ class CourierPositions(CourierIndex):
         actions.append(CourierRow.fix_token.set(report.token))
         is_same_fix = equals(CourierRow.fix, row.fix)
         update_if(written, actions, is_same_fix & _make_fix_condition(report))
+        if not keeps_position:
+            self._keep_spot(written)
         return self._decode_row(written)
 
-    def _fold_full_track(self, row: CourierRow) -> Courier:
-        """Return the courier of a fix just written, and count the way if the fix has filled the
-        track. (On a trip mark_shown has mostly done that before.) A next fix that is quicker finds
-        the track full as well, and counts it."""
+    def _finish_fix(self, row: CourierRow) -> Courier:
+        """Return the courier of a fix just written, keep them where they are in the index, and
+        count the way if the fix has filled the track. (On a trip mark_shown has mostly done that
+        before.) A next fix that is quicker finds the track full as well, and counts it."""
         courier = self._decode_row(row)
+        self._keep_spot(row)
         if len(courier.odometer.track) >= _MAX_TRACK:
             is_same_fix = CourierRow.fix == row.fix
             try_update(CourierRow(courier.id), make_odometer_actions(courier), is_same_fix)

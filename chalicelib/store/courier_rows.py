@@ -37,8 +37,14 @@ def find_row(courier_id: str, consistent: bool = True) -> CourierRow | None:
 
 
 def is_as_read(row: CourierRow) -> Any:
-    """Make the condition that what decisions rest on, duty and the order, is as it was read."""
-    return equals(CourierRow.available, row.available) & equals(CourierRow.order_id, row.order_id)
+    """Make the condition that what decisions rest on, duty, pause and order, is as it was read."""
+    same_duty = equals(CourierRow.available, row.available)
+    return same_duty & is_paused_as(row.paused) & equals(CourierRow.order_id, row.order_id)
+
+
+def is_paused_as(paused: bool | None) -> Any:
+    """Make the condition that a courier is paused, or is not, as it was read."""
+    return equals(CourierRow.paused, True if paused else None)
 
 
 def equals(attribute: Any, value: Any) -> Any:
@@ -68,6 +74,7 @@ def decode_courier(row: CourierRow, now: datetime) -> Courier:
         odometer=Odometer(row.odometer_m or 0.0, tuple(map(unpack_point, row.track or ()))),
         visible_to=row.shown_to,
         last_shown=msgspec.json.decode(row.seen, type=LastShown) if row.seen else None,
+        is_paused=bool(row.paused),
     )
 
 

@@ -17,7 +17,12 @@ from chalicelib.errors import Stale
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.conditional import try_update, update_if
 from chalicelib.store.courier_claims import make_release
-from chalicelib.store.courier_index import is_news, make_index_action, make_index_condition
+from chalicelib.store.courier_index import (
+    is_news,
+    make_index_actions,
+    make_index_condition,
+    make_index_removal,
+)
 from chalicelib.store.courier_positions import CourierPositions
 from chalicelib.store.courier_rows import encode_socket, find_row, is_as_read, is_live
 from chalicelib.store.tables import CourierRow
@@ -53,7 +58,8 @@ class CourierTable(CourierPositions):
                 actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
             if available and not row.available:
                 actions.append(CourierRow.idle_since.set(to_epoch_ms(now)))
-            actions.append(make_index_action(row, is_free=available and row.order_id is None))
+            is_free = available and row.order_id is None
+            actions += make_index_actions(courier) if is_free else make_index_removal()
             written = CourierRow(courier_id)
             update_if(written, actions, is_as_read(row))
             return self._decode_row(written)
@@ -75,9 +81,11 @@ class CourierTable(CourierPositions):
         actions = [CourierRow.sockets.add({socket}), CourierRow.alive_at.set(to_epoch_ms(now))]
 
         def note_socket() -> None:
-            if not try_update(CourierRow(courier_id), actions, make_index_condition()):
+            row = CourierRow(courier_id)
+            if not try_update(row, actions, make_index_condition()):
                 self._put_back_in_index(courier_id)
                 raise Stale
+            self._keep_spot(row)
 
         self._retries.retry_while_stale(note_socket)
 
@@ -96,7 +104,9 @@ class CourierTable(CourierPositions):
             # Until now they were there: between two sockets nobody counts as lost.
             if any(is_live(one, now) for one in gone):
                 actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
-            try_update(CourierRow(courier_id), actions, CourierRow.courier_id.exists())
+            written = CourierRow(courier_id)
+            if try_update(written, actions, CourierRow.courier_id.exists()):
+                self._keep_spot(written)
 
         self._retries.retry_while_stale(forget_sockets)
 
@@ -113,6 +123,7 @@ class CourierTable(CourierPositions):
         self._retries.retry_while_stale(release)
 
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]:
-        """Find those of some couriers whom an order occupies."""
+        """Find those of some couriers who can take no order: one has them, or they are paused."""
         rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
-        return frozenset(str(row.courier_id) for row in rows if row.order_id is not None)
+        couriers = map(self._decode_row, rows)
+        return frozenset(one.id for one in couriers if one.order_id is not None or one.is_paused)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -10,6 +12,8 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.orders.changes import History
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.tables import HistoryRow
+
+log = logging.getLogger(__name__)
 
 _TOKEN_BYTES = 6  # it must differ from the order's other tokens only
 
@@ -25,11 +29,26 @@ class HistoryTable:
         HistoryRow(order_id, token, doc=doc, expires=int(expires_at.timestamp())).save()
         return token
 
-    def find_history(self, order_id: int, token: str, now: datetime) -> History | None:
-        """Read a history, strongly consistent; None if it is expired. (DynamoDB deletes what is
-        expired some days late.)"""
+    def find_history(
+        self, order_id: int, token: str, now: datetime, is_consistent: bool = True
+    ) -> History | None:
+        """Read a history; None if it is expired. (DynamoDB deletes what is expired some days late.)
+        Not `is_consistent` is half the price: one that was put a moment ago may be missed."""
         try:
-            row = HistoryRow.get(order_id, token, consistent_read=True)
+            row = HistoryRow.get(order_id, token, consistent_read=is_consistent)
         except DoesNotExist:
             return None
         return unpack(row.doc, History) if now.timestamp() < row.expires else None
+
+    def list_histories(self, keys: Sequence[tuple[int, str]], now: datetime) -> dict[int, History]:
+        """Read the histories of some orders by ids and tokens, as they are or lately were. What is
+        expired is left out, and so is what can't be read."""
+        rows = HistoryRow.batch_get(list(keys)) if keys else ()
+        found: dict[int, History] = {}
+        for row in rows:
+            try:
+                if now.timestamp() < row.expires:
+                    found[int(row.order_id)] = unpack(row.doc, History)
+            except Exception:  # whatever is wrong with it
+                log.exception("parked: the history of order %d can't be read", row.order_id)
+        return found

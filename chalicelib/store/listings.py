@@ -1,4 +1,5 @@
-"""Lists of orders: rows that are nothing but keys, the list's name and the order's id.
+"""Lists of orders: rows that are nothing but keys, the list's name and the order's id. But for the
+lists of days: what is counted of an order is kept with its row there, once it has ended.
 
 They are rows and no index, for two reasons. They are read strongly consistent, as no index can be:
 whoever has been answered that an order was placed finds it in their list. And CloudFormation adds
@@ -11,6 +12,7 @@ there, which readers pass over; the other way round an order would be missing fo
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -20,17 +22,22 @@ from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.ids import MAX_ID
+from chalicelib.domain.ops.summary import ListedOrder, OrderSummary
 from chalicelib.domain.orders.listing import (
     DAYS_LIST,
     LISTED_LONGER,
     find_day,
     find_holder_id,
-    list_names,
+    list_new_names,
     name_courier_list,
 )
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import Unavailable
+from chalicelib.store.compression import pack, unpack
+from chalicelib.store.conditional import try_update
 from chalicelib.store.tables import ListingRow
+
+log = logging.getLogger(__name__)
 
 
 class ListingTable:
@@ -50,6 +57,37 @@ class ListingTable:
             return _read_ids(names[0], limit, below, from_)
         found = self._pool.map(lambda name: _read_ids(name, limit, below, from_), names)
         return list(islice(_merge(list(found)), limit))
+
+    def list_rows(self, names: Sequence[str], from_: int = 0) -> list[ListedOrder]:
+        """List all rows of several lists together, from an order's id up, in no order, each as it
+        is or lately was."""
+        found = self._pool.map(lambda name: _read_rows(name, from_), names)
+        return [row for rows in found for row in rows]
+
+    def find_summaries(self, rows: Sequence[tuple[str, int]]) -> dict[int, OrderSummary]:
+        """Find the summaries that some rows have, each as it is or lately was."""
+        found = map(_decode_row, ListingRow.batch_get(list(rows)) if rows else ())
+        return {row.order_id: row.summary for row in found if row.summary}
+
+    def save_summary(self, name: str, order_id: int, summary: OrderSummary) -> None:
+        """Keep what is counted of an order with its row in a list; nothing, if it is in none."""
+        actions = [ListingRow.doc.set(pack(summary))]
+        try_update(ListingRow(name, order_id), actions, ListingRow.order_id.exists())
+
+
+def _read_rows(name: str, from_: int) -> list[ListedOrder]:
+    rows = ListingRow.query(name, ListingRow.order_id >= from_)
+    return [_decode_row(row) for row in rows]
+
+
+def _decode_row(row: ListingRow) -> ListedOrder:
+    """Decode a row. A summary that can't be read is none: the order says the same."""
+    order_id = int(row.order_id)
+    try:
+        return ListedOrder(order_id, unpack(row.doc, OrderSummary) if row.doc else None)
+    except Exception:  # whatever is wrong with it
+        log.exception("the summary of order %d can't be read", order_id)
+        return ListedOrder(order_id)
 
 
 def _merge(lists: Sequence[Sequence[int]]) -> Iterator[int]:
@@ -89,11 +127,12 @@ class ListingWriter:
         Raises Unavailable; the order must not be written then.
         """
         expires = int((order.details.created_at + self._kept_for + LISTED_LONGER).timestamp())
-        names = list_names(order) if stored is None else []
+        names = list_new_names(stored, order)
         holder_id = find_holder_id(order)
         if holder_id is not None and (stored is None or find_holder_id(stored) != holder_id):
             names.append(name_courier_list(holder_id))
-        rows = [ListingRow(name, order.id, expires=expires) for name in names]
+        # (Of an order that is searched for again this takes its summary away.)
+        rows = [ListingRow(name, order.id, expires=expires) for name in dict.fromkeys(names)]
         day = find_day(order.details.created_at).toordinal()
         if stored is None and day not in self._known_days:
             # With each process's first order of a day: once would do, but who knows the first?

@@ -25,25 +25,34 @@ from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import RowUpdate, save_if
 from chalicelib.store.courier_claims import make_claim, make_release
+from chalicelib.store.courier_histories import make_history_row
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.keys import KeyPut, make_key_put
 from chalicelib.store.listings import ListingWriter
 from chalicelib.store.mailboxes import make_lease_update
-from chalicelib.store.shards import read_in_turns
-from chalicelib.store.tables import SHARDS, OrderRow, PaymentRow
+from chalicelib.store.shards import is_due, read_in_turns
+from chalicelib.store.tables import SHARDS, CourierHistoryRow, OrderRow, PaymentRow
 
 log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=400)
+HISTORY_KEPT_FOR = timedelta(days=90)
 _PAGE_SIZE = 100
 _MAX_LOOKED_AT = 10
 
 
 class OrderTable:
-    """The orders table. An order that has ended is kept for `kept_for`."""
+    """The orders table. An order that has ended is kept for `kept_for`, and what a hand did with a
+    courier for `history_kept_for`."""
 
-    def __init__(self, connection: Connection, kept_for: timedelta = KEPT_FOR) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        kept_for: timedelta = KEPT_FOR,
+        history_kept_for: timedelta = HISTORY_KEPT_FOR,
+    ) -> None:
         self._connection = connection
+        self._history_kept_for = history_kept_for
         self._kept_for = kept_for
         self._listings = ListingWriter(kept_for)
 
@@ -106,14 +115,18 @@ class OrderTable:
         released_id = stored.occupied_courier_id if stored else None
         claimed_id = order.occupied_courier_id
         is_single = released_id == claimed_id or order.status is Status.DONE
-        if is_single and not order.keys and order.unpaid_attempt is None:
+        with_others = bool(order.keys or order.courier_changes)
+        if is_single and not with_others and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
             return False
         claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
         release = make_release(released_id, order.id, order.updated_at) if released_id else None
         now, stream = order.updated_at, order_stream(order.id)
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
-        parts = _Parts(row, is_unchanged, keys, claim, release, order.unpaid_attempt)
+        changes = [
+            make_history_row(change, self._history_kept_for) for change in order.courier_changes
+        ]
+        parts = _Parts(row, is_unchanged, keys, claim, release, order.unpaid_attempt, changes)
         if lease and self._commit_together(parts, make_lease_update(lease)):
             return True
         self._commit_together(parts)
@@ -158,11 +171,13 @@ class OrderTable:
         hits = OrderRow.by_merchant.query(merchant_id, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if not order.is_terminal]
 
-    def read_listed(self, ids: Sequence[int], now: datetime) -> list[Order]:
-        """Read the orders of these ids that there are, strongly consistent, in no order. Those that
-        have expired are left out, which DynamoDB deletes some days late, and so are those that
-        can't be read."""
-        rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
+    def read_listed(
+        self, ids: Sequence[int], now: datetime, is_consistent: bool = True
+    ) -> list[Order]:
+        """Read the orders of these ids that there are, strongly consistent unless that is not
+        needed, in no order. Those that have expired are left out, which DynamoDB deletes some days
+        late, and so are those that can't be read."""
+        rows = OrderRow.batch_get(ids, consistent_read=is_consistent) if ids else ()
         live = (row for row in rows if row.expires is None or row.expires > now.timestamp())
         return [order for order in map(_try_decode, live) if order is not None]
 
@@ -173,12 +188,13 @@ class OrderTable:
         rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
         return sorted(map(_decode_order, rows), key=lambda order: order.id)
 
-    def list_due(self, now: datetime) -> Iterator[Due[int]]:
-        """Yield orders whose deadline has passed: the longest overdue of each shard first, the
-        shards in turns. Raises in the end what a shard raised that can't be read."""
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]:
+        """Yield orders whose deadline has passed, since a time if one is given: the longest overdue
+        of each shard first, the shards in turns. Raises in the end what a shard raised that can't
+        be read."""
+        late = is_due(OrderRow.deadline_at, now, since)
 
         def read(shard: int) -> Iterator[Due[int]]:
-            late: Condition = OrderRow.deadline_at <= to_epoch_ms(now)
             for hit in OrderRow.by_deadline.query(shard, late, page_size=_PAGE_SIZE):
                 yield Due(int(hit.order_id), from_epoch_ms(hit.deadline_at))
 
@@ -193,7 +209,7 @@ def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdat
 
 class _Parts(NamedTuple):
     """What is written with an order in one transaction: its row, its keys, the courier it takes,
-    the one it lets go; and the attempt to pay that must not be there."""
+    the one it lets go, what a hand did with them; and the attempt to pay that must not be there."""
 
     row: OrderRow
     is_unchanged: Condition
@@ -201,6 +217,7 @@ class _Parts(NamedTuple):
     claim: RowUpdate | None
     release: RowUpdate | None
     unpaid_attempt: int | None
+    changes: Sequence[CourierHistoryRow] = ()
 
     def add_to(self, write: TransactWrite) -> None:
         """Make these the parts of a transaction."""
@@ -212,6 +229,8 @@ class _Parts(NamedTuple):
         write.save(self.row, condition=self.is_unchanged)
         for key in self.keys:
             key.add_to(write)
+        for change in self.changes:
+            write.save(change)
         for update in (self.claim, self.release):
             if update:
                 update.add_to(write)
@@ -220,7 +239,7 @@ class _Parts(NamedTuple):
         """Tell from the reason of each part ("": it was fine) what the caller does next. pynamodb
         sends them in this order: checks, puts, updates."""
         checks = 0 if self.unpaid_attempt is None else 1
-        end_of_puts = checks + 1 + len(self.keys)
+        end_of_puts = checks + 1 + len(self.keys) + len(self.changes)
         of_puts, of_couriers = reasons[checks:end_of_puts], reasons[end_of_puts:]
         if CONDITION_FAILED in of_puts[1:]:
             return KeyTaken()
@@ -241,8 +260,8 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
     row = OrderRow(
         order_id=order.id,
         version=order.version,
-        # The keys are rows of their own; neither they nor the attempt are of use later.
-        doc=pack(replace(order, keys=(), unpaid_attempt=None)),
+        # The keys and changes are rows of their own; neither they nor the attempt are of use later.
+        doc=pack(replace(order, keys=(), unpaid_attempt=None, courier_changes=())),
         commit=uuid4().hex,
     )
     if not order.is_terminal and order.status is not Status.SCHEDULED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 import msgspec
@@ -28,6 +29,12 @@ class PeopleTable:
     def get_person(self, person_id: str) -> Person | None:
         """Read a profile, strongly consistent; None if there is none."""
         return self.get_with_version(person_id)[0]
+
+    @staticmethod
+    def list_people(person_ids: Sequence[str]) -> list[Person]:
+        """Read the profiles that there are, in no order, as they are or lately were."""
+        rows = PersonRow.batch_get(list(person_ids)) if person_ids else ()
+        return [msgspec.json.decode(row.doc, type=Person) for row in rows]
 
     @staticmethod
     def get_with_version(person_id: str) -> tuple[Person | None, int]:

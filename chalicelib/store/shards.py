@@ -1,15 +1,29 @@
-"""Reading an index that is split into shards, so that none of them has to wait for another."""
+"""Reading an index of deadlines that is split into shards, so that none of them has to wait for
+another."""
 
 from __future__ import annotations
 
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TypeVar
 
+from pynamodb.attributes import NumberAttribute
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.tables import SHARDS
 
 T = TypeVar("T")
+
+
+def is_due(at: NumberAttribute, now: datetime, since: datetime | None) -> Condition:
+    """Make the condition that a deadline, in epoch ms, has passed; since a time if one is given."""
+    if since is None:
+        condition: Condition = at <= to_epoch_ms(now)
+        return condition
+    return at.between(to_epoch_ms(since), to_epoch_ms(now))
 
 
 def read_in_turns(read: Callable[[int], Iterator[T]]) -> Iterator[T]:

@@ -26,6 +26,7 @@ from pynamodb.models import Model
 
 # A time-ordered index has one hot end: so many partitions share the writes there.
 SHARDS = 8
+PAUSED_SHARD = 100  # of who is on duty and free, and paused: above all SHARDS, whatever they become
 
 
 class _ByDeadline(GlobalSecondaryIndex["OrderRow"]):
@@ -90,7 +91,8 @@ class OrderRow(Model):
 
 
 class ListingRow(Model):
-    """That an order may be in a list: all there is of it is its key."""
+    """That an order may be in a list: all there is of it is its key, but in its day's list, where
+    it gets a summary as it ends."""
 
     class Meta:
         table_name = "listings"
@@ -98,6 +100,8 @@ class ListingRow(Model):
     list_name = UnicodeAttribute(hash_key=True)  # of domain.orders.listing
     order_id = NumberAttribute(range_key=True)
     expires = NumberAttribute()  # epoch s, TTL
+    # domain.ops.summary.OrderSummary, packed
+    doc = BinaryAttribute(null=True, legacy_encoding=False)
 
 
 class HistoryRow(Model):
@@ -113,13 +117,13 @@ class HistoryRow(Model):
     expires = NumberAttribute()  # epoch s, TTL
 
 
-class _ByCell(GlobalSecondaryIndex["CourierRow"]):
+class _BySpot(GlobalSecondaryIndex["CourierRow"]):
     class Meta:
-        index_name = "by_cell"
+        index_name = "by_spot"
         projection = KeysOnlyProjection()
 
     cell = UnicodeAttribute(hash_key=True)
-    free_shard = NumberAttribute(range_key=True)  # for being there only while free
+    spot = NumberAttribute(range_key=True)  # about where in it, and for being there only while free
 
 
 class _ByIdle(GlobalSecondaryIndex["CourierRow"]):
@@ -135,9 +139,10 @@ class CourierRow(Model):
     """What a courier is doing, an attribute each: several writers change some of them, and none
     should wait for another.
 
-    `free_shard` is there only while the courier is available and holds no order, and only with it a
-    row is in the indexes: `cell` may always be written. Readers of the indexes take out couriers
-    who can't be asked any more: of the cells by `cell`, of both indexes by `free_shard`.
+    `free_shard` and `spot` are there only while the courier is available and holds no order, and
+    only with them a row is in the indexes: `cell` may always be written. Readers of the indexes
+    take out couriers who can't be asked any more: of the cells by `cell`, of both by the two. Of
+    who is paused the shard is PAUSED_SHARD, which no search reads, and there is no spot.
     """
 
     class Meta:
@@ -160,11 +165,25 @@ class CourierRow(Model):
     odometer_m = NumberAttribute(null=True)
     shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes
     free_shard = NumberAttribute(null=True)
+    spot = NumberAttribute(null=True)  # of domain.geo, not far from the fix
     idle_since = NumberAttribute(null=True)  # epoch ms
+    paused = BooleanAttribute(null=True)  # true, or not there
     seen = UnicodeAttribute(null=True)  # JSON of domain.people.LastShown
 
-    by_cell = _ByCell()
+    by_spot = _BySpot()
     by_idle = _ByIdle()
+
+
+class CourierHistoryRow(Model):
+    """One thing that a dispatcher did with a courier, never changed."""
+
+    class Meta:
+        table_name = "courierhistories"
+
+    courier_id = UnicodeAttribute(hash_key=True)
+    change_id = NumberAttribute(range_key=True)
+    doc = UnicodeAttribute()  # JSON of domain.courier_changes.CourierChange
+    expires = NumberAttribute()  # epoch s, TTL
 
 
 class PersonRow(Model):
@@ -432,6 +451,7 @@ MODELS: tuple[type[Model], ...] = (
     ListingRow,
     HistoryRow,
     CourierRow,
+    CourierHistoryRow,
     PersonRow,
     RestaurantRow,
     ChatRow,
@@ -464,6 +484,7 @@ TTL_ATTRIBUTES: dict[str, str] = {
     "orders": "expires",
     "listings": "expires",
     "histories": "expires",
+    "courierhistories": "expires",
 }
 
 # Of before the tables are bound: their names have a prefix then.

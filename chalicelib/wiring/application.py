@@ -28,6 +28,7 @@ from chalicelib.wiring.money import (
     build_settlements,
     build_tips,
 )
+from chalicelib.wiring.ops import build_ops
 from chalicelib.wiring.orders import OrderServices, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
@@ -61,10 +62,12 @@ def build(settings: Settings, **given: Unpack[Replacements]) -> Services:
     return build_services(settings, parts, build_rooms(settings, parts))
 
 
-def build_rooms(settings: Settings, parts: Parts) -> Rooms:
-    """Build the rooms, each after those that it calls."""
+def build_rooms(
+    settings: Settings, parts: Parts, renderer: ContractRenderer | None = None
+) -> Rooms:
+    """Build the rooms, each after those that it calls. `renderer` replaces the contracts' own."""
     contracts = build_contracts(settings)
-    renderer = ContractRenderer(contracts, settings.heartbeat)
+    renderer = renderer or ContractRenderer(contracts, settings.heartbeat)
     # Of dispatch, messaging calls this alone: a courier whose last socket has gone may have an
     # order that is over.
     releaser = build_releaser(parts)
@@ -96,6 +99,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
     messaging, money = rooms.messaging, rooms.money
     dispatch, orders = rooms.dispatch, rooms.orders
     settlements = build_settlements(parts, dispatch)
+    ops = build_ops(settings, parts, dispatch)
     return Services(
         authenticate=LazyAuthenticator(settings, parts.clock).authenticate,
         make_wait_budget=lambda: WaitBudget(parts.allowances, parts.sleep, parts.clock),
@@ -106,6 +110,8 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         contracts=rooms.contracts,
         customer_orders=orders.customer,
         order_lists=orders.lists,
+        board=ops.board,
+        figures=ops.figures,
         cursors=CursorSigner(settings.signing_secret),
         amendments=orders.amendments,
         order_history=orders.history,
@@ -116,6 +122,8 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         proof=orders.proof,
         tracking_links=rooms.tracking_links,
         reattempts=orders.reattempts,
+        hands=orders.hands,
+        pauses=rooms.people.pauses,
         open_pool=dispatch.pool,
         rides=rooms.rides,
         payments=money.payments,
@@ -135,7 +143,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         fanout=messaging.fanout,
         welcome=rooms.greeting,
         wakeup_handler=build_wakeup_handler(
-            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks
+            parts, messaging, money, dispatch, rooms.greeting, settlements, rooms.webhooks, ops
         ),
         sweeper=build_sweeper(parts),
         webhook_sender=build_webhook_sender(settings, parts, messaging),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import msgspec
 
 from chalicelib.contracts.feed.events import is_feed_event
@@ -27,7 +25,7 @@ from chalicelib.services.messaging.resuming import ConnectionResumer
 from chalicelib.services.webhooks.directory import KnownDirectory
 from chalicelib.settings import Settings
 from chalicelib.store.failures import FAULTS
-from chalicelib.wiring.parts import THREADS, Parts
+from chalicelib.wiring.parts import Parts
 
 
 class MessagingServices(msgspec.Struct, frozen=True):
@@ -56,9 +54,7 @@ def build_messaging(
     directory = KnownDirectory(parts.known_endpoints, parts.clock)
     poster = _build_poster(parts, renderer, connections)
     mailboxes = _build_mailboxes(parts, poster, connections, loader, directory)
-    # Threads of its own: a delivery waits for posts, and posts must not wait for deliveries.
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay")
-    relay = OutboxRelay(mailboxes, pool, directory)
+    relay = OutboxRelay(mailboxes, parts.relay_threads, directory)
     fanout = _build_fanout(parts, renderer, connections)
     kept = KeptLog(parts.mailboxes, parts.clock)
     return MessagingServices(

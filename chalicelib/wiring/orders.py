@@ -14,6 +14,7 @@ from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.event_details import EventDetails
+from chalicelib.services.orders.hands import OrderHands
 from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
@@ -41,6 +42,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     ratings: RatingService
     proof: ProofService
     reattempts: Reattempts
+    hands: OrderHands
 
 
 def build_orders(
@@ -64,6 +66,7 @@ def build_orders(
         settings.fix_max_age,
         parts.clock,
     )
+    reattempts = _build_reattempts(settings, parts, dispatch, proof)
     return OrderServices(
         customer=customer,
         lists=OrderLists(
@@ -74,19 +77,43 @@ def build_orders(
         courier=courier,
         status=status,
         chats=_build_chats(parts, messaging, customer),
-        reattempts=Reattempts(
-            parts.orders,
-            parts.request_keys,
-            dispatch.orders,
-            dispatch.sequential,
-            proof,
-            list_tariffs(settings),
-            parts.ids,
-            parts.clock,
-            parts.retries,
-        ),
+        reattempts=reattempts,
+        hands=_build_hands(parts, money, dispatch, reattempts),
         ratings=RatingService(parts.ratings, customer, parts.request_keys, parts.clock),
         proof=proof,
+    )
+
+
+def _build_reattempts(
+    settings: Settings, parts: Parts, dispatch: DispatchServices, proof: ProofService
+) -> Reattempts:
+    return Reattempts(
+        parts.orders,
+        parts.request_keys,
+        dispatch.orders,
+        dispatch.sequential,
+        proof,
+        list_tariffs(settings),
+        parts.ids,
+        parts.clock,
+        parts.retries,
+    )
+
+
+def _build_hands(
+    parts: Parts, money: MoneyServices, dispatch: DispatchServices, reattempts: Reattempts
+) -> OrderHands:
+    return OrderHands(
+        parts.orders,
+        parts.couriers,
+        parts.people,
+        dispatch.orders,
+        dispatch.sequential,
+        dispatch.releaser,
+        EventDetails(parts.couriers, parts.restaurants, money.payments.get_payment_status),
+        reattempts,
+        parts.ids,
+        parts.clock,
     )
 
 

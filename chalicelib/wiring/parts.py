@@ -27,6 +27,7 @@ from chalicelib.store.allowances import AllowanceTable
 from chalicelib.store.chats import ChatTable
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.counters import CounterTable
+from chalicelib.store.courier_histories import CourierHistoryTable
 from chalicelib.store.couriers import CourierTable
 from chalicelib.store.database import POOL_SIZE, bind_tables
 from chalicelib.store.deliveries import DeliveryTable
@@ -85,6 +86,8 @@ class Parts(msgspec.Struct, frozen=True):
     sleep: Callable[[float], object]
     retries: Retries
     threads: ThreadPoolExecutor
+    # Of their own: a delivery waits for posts, and posts must not wait for deliveries.
+    relay_threads: ThreadPoolExecutor
     gateway: ports.FrameSender
     queue: ports.WakeupSender
     webhook_queue: ports.WebhookQueue
@@ -94,6 +97,7 @@ class Parts(msgspec.Struct, frozen=True):
     request_keys: RequestKeys
     links: ports.LinkStore
     couriers: ports.CourierStore
+    courier_histories: ports.CourierHistoryStore
     people: ports.PeopleStore
     restaurants: ports.RestaurantStore
     ratings: ports.RatingStore
@@ -127,17 +131,20 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         sleep=given.get("sleep") or pause,
         retries=retries,
         threads=threads,
+        relay_threads=ThreadPoolExecutor(THREADS, thread_name_prefix="relay"),
         gateway=given.get("gateway") or _build_gateway(database.session, settings),
         queue=given.get("queue") or build_wakeup_queue(database.session, settings),
         webhook_queue=(
             given.get("webhook_queue") or build_webhook_queue(database.session, settings)
         ),
-        orders=given.get("orders") or OrderTable(database, settings.orders_kept),
+        orders=given.get("orders")
+        or OrderTable(database, settings.orders_kept, settings.history_kept),
         listings=ListingTable(threads),
         histories=given.get("histories") or HistoryTable(),
         request_keys=RequestKeys(KeyTable(), clock),
         links=LinkTable(),
         couriers=CourierTable(threads, retries, clock),
+        courier_histories=CourierHistoryTable(database, retries, settings.history_kept, clock),
         people=PeopleTable(retries),
         restaurants=RestaurantTable(),
         ratings=RatingTable(database, retries),

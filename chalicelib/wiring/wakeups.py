@@ -10,6 +10,7 @@ from chalicelib.services.wakeup_handler import WakeupHandler
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.money import MoneyServices
+from chalicelib.wiring.ops import OpsServices
 from chalicelib.wiring.orders import OrderServices
 from chalicelib.wiring.parts import Parts
 from chalicelib.wiring.webhooks import WebhookServices, build_reminders
@@ -40,6 +41,7 @@ def build_wakeup_handler(
     greeting: GreetingService,
     settlements: Settlements,
     webhooks: WebhookServices,
+    ops: OpsServices,
 ) -> WakeupHandler:
     """Build the service that handles each wakeup."""
     return WakeupHandler(
@@ -61,6 +63,8 @@ def build_wakeup_handler(
         parts.threads,
         parts.clock,
         build_reminders(parts),
+        build_sweeper(parts),
+        ops.summaries.summarize_end,
     )
 
 

@@ -19,7 +19,7 @@ ROUNDS = 5
 DELIVERY, FIX, SWEEP = "delivery: whole", "a fix in the same cell", "an idle sweep pass"
 BEAT = "a heartbeat"
 GOALS: dict[str, tuple[float | None, float | None]] = {  # at most (write units, read units)
-    DELIVERY: (43, 20),  # three of the writes are for lists
+    DELIVERY: (44, 21),  # three of the writes are for lists, one for what is counted of it
     FIX: (1, None),
     SWEEP: (None, 8),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from random import Random
@@ -16,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from infra.bench.cuts import Cuts, pick
+from infra.bench.waits import Link
 from infra.harness.clients import Frame
 
 FEED_TYPES = ["order_created", "delivery_accepted"]
@@ -53,9 +55,14 @@ class Device:
         self.ready = asyncio.Event()
         self.receipts: list[Receipt] = []
         self.resumed_at = 0.0
-        self.links = 0
+        self.spans: list[Link] = []
         self.gaps = 0
         self.refusals = 0
+
+    @property
+    def links(self) -> int:
+        """How many links there were."""
+        return sum(link.opened_at < math.inf for link in self.spans)
 
     async def run(self) -> None:
         """Connect, listen until the link is cut, be away, connect again."""
@@ -66,16 +73,20 @@ class Device:
 
     async def try_listening(self) -> bool:
         """Connect, and listen until the link ends; return False where it could not be opened."""
+        span = Link(time.perf_counter())
+        self.spans.append(span)
         try:
-            await self._listen()
+            await self._listen(span)
         except (WebSocketException, OSError, asyncio.TimeoutError):
             self.refusals += 1
             return False
+        finally:
+            span.ended_at = time.perf_counter()
         return True
 
-    async def _listen(self) -> None:
+    async def _listen(self, span: Link) -> None:
         async with self._connect() as link:
-            self.links += 1
+            span.opened_at = time.perf_counter()
             listening = asyncio.create_task(self._note_frames(link))
             try:
                 await self._await_cut(listening)
@@ -128,7 +139,7 @@ class Device:
         name = next((str(frame[key]) for key in _NAMES if key in frame), "")
         if name in ("resumed", "gap"):
             self.gaps += name == "gap"
-            self.resumed_at = at
+            self.resumed_at = self.spans[-1].resumed_at = at
             if self.position == "now":
                 self.position = frame.get("data", frame)["to"]
             self.ready.set()

@@ -3,31 +3,31 @@
 Of each contract there is one person with two devices that hold their positions (`from`), two stock
 devices, which share the person's place, and one whose link is never cut, by which the others are
 judged. Beside them devices of a Socket.IO server, which emits an event whenever Waybill has told
-that one of its own. Starts a Waybill and the peer of its own.
+that one of its own. Starts the peer and two Waybills of its own, which share the contracts: one
+runs on one core.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from random import Random
 
 from infra.bench.cuts import Cuts
-from infra.bench.devices import Device, Person
+from infra.bench.groups import DEVICES, Group
 from infra.bench.happenings import (
-    DRIVER,
+    EVENTS_OF,
     EVENTS_OF_ALL,
-    HAILER,
-    HAPPENINGS,
-    OWNER,
-    RIDER,
     Caller,
     CallTimes,
-    mint_person_token,
+    Happening,
+    play_hail,
+    play_meal,
+    play_ride,
     repeat,
     set_up,
 )
@@ -39,65 +39,17 @@ from infra.harness.measured_server import ServerUnavailable
 from infra.harness.stack_process import StackProcess, StackProcessError
 
 EVENTS = 10_000
-DEVICES = 2  # of each kind
-PEOPLE = {"customer": HAILER, "drivers": DRIVER, "rides": RIDER, "food": OWNER, "feed": HAILER}
-"""Whose devices speak which contract."""
-
-# What a person of the contract is told of HAPPENINGS later, too. Offers that were answered are not.
-_TOLD = {
-    "customer": ("order.status",),
-    "drivers": ("order_timeout",),
-    "rides": ("ride_status_update",),
-    "food": ("new-order", "order-updated"),
-    "feed": ("order_created", "delivery_accepted"),
-}
-_WITHIN_S = 3600.0
+_SHARES: Sequence[tuple[Sequence[str], Sequence[Happening]]] = (
+    (("customer", "drivers", "feed"), (play_hail,)),
+    (("rides", "food"), (play_ride, play_meal)),
+)
+"""What each Waybill has: contracts, and what happens. Each does about half of the work."""
+_WITHIN_S = 900.0  # then it is enough, and what happened until then is judged
 _READY_WITHIN_S = 60.0
 _REST_WITHIN_S = 60.0  # until the devices with positions have heard all
 _STOCK_REST_S = 3.0  # and then the others as much longer
 _LOOK_EVERY_S = 0.05
-
-
-class Group:
-    """The devices of a person on one contract."""
-
-    def __init__(self, stack: StackProcess, contract: str, seed: int) -> None:
-        role, id_ = PEOPLE[contract]
-        self.contract = contract
-        url = stack.options.url.replace("http", "ws", 1)
-        token = mint_person_token(stack.secret, role, id_)
-        random = Random(seed)
-
-        def make(position: str | None) -> Device:
-            return Device(url, Person(id_, token, contract), position, Random(random.random()))
-
-        self._told: list[str] = []
-        self._seen = 0
-        self.whole = make("now")
-        self.placed = [make("now") for _ in range(DEVICES)]
-        self.stock = [make(None) for _ in range(DEVICES)]
-
-    @property
-    def all(self) -> list[Device]:
-        """All devices."""
-        return [self.whole, *self.cut]
-
-    @property
-    def cut(self) -> list[Device]:
-        """The devices whose links are cut."""
-        return [*self.placed, *self.stock]
-
-    def list_told(self) -> list[str]:
-        """List the frames that each device is to have heard, in order."""
-        new = self.whole.receipts[self._seen :]
-        self._seen += len(new)
-        self._told += [r.text for r in new if r.name in _TOLD[self.contract]]
-        return self._told
-
-    def is_all_heard(self) -> bool:
-        """Tell whether the devices with positions have heard all."""
-        told = set(self.list_told())
-        return all(told <= {r.text for r in device.receipts} for device in self.placed)
+_SAY_EVERY_S = 15.0
 
 
 def measure(events: int | None = None, cuts: Cuts | None = None, with_peer: bool = True) -> Report:
@@ -107,9 +59,12 @@ def measure(events: int | None = None, cuts: Cuts | None = None, with_peer: bool
     cuts = cuts or Cuts()
     report = Report("Drops: what is heard by two devices each, links cut every 2 s on average")
     with ExitStack() as opened:
-        stack = opened.enter_context(StackProcess(DELIVERY_OFFER_TTL_S="60"))
+        shares = [
+            _Share(opened.enter_context(StackProcess(DELIVERY_OFFER_TTL_S="60")), *share)
+            for share in _SHARES
+        ]
         peer = _start_peer(opened, cuts, report) if with_peer else None
-        run = _Run(stack, peer, cuts)
+        run = _Run(shares, peer, cuts)
         asyncio.run(run.run(-(-events // EVENTS_OF_ALL)))
         report.rows = run.make_rows(peer.collect() if peer else {})
         report.notes += run.make_notes()
@@ -125,25 +80,56 @@ def _start_peer(opened: ExitStack, cuts: Cuts, report: Report) -> SocketioPeer |
         return None
 
 
+class _Share:
+    """One Waybill: who listens there, and what happens."""
+
+    def __init__(
+        self, stack: StackProcess, contracts: Sequence[str], happenings: Sequence[Happening]
+    ) -> None:
+        self.groups = [Group(stack, contract) for contract in contracts]
+        self.times = CallTimes()
+        self._stack = stack
+        self._happenings = happenings
+
+    def set_up(self) -> None:
+        """Give everybody what they need."""
+        with Caller(self._stack, self.times) as caller:
+            set_up(caller)
+
+    async def let_happen(self, rounds: int, stopped: threading.Event) -> tuple[int, int]:
+        """Have everything happen, each kind in a thread; return of how many events somebody is to
+        be told, and how often it was refused."""
+        playing = [
+            asyncio.to_thread(repeat, self._stack, self.times, play, rounds, stopped)
+            for play in self._happenings
+        ]
+        counts = await asyncio.gather(*playing)
+        events = [
+            EVENTS_OF[play] * played
+            for play, (played, _) in zip(self._happenings, counts, strict=True)
+        ]
+        return sum(events), sum(refused for _, refused in counts)
+
+
 class _Run:
     """One run of all devices."""
 
-    def __init__(self, stack: StackProcess, peer: SocketioPeer | None, cuts: Cuts) -> None:
-        self._stack = stack
+    def __init__(self, shares: Sequence[_Share], peer: SocketioPeer | None, cuts: Cuts) -> None:
+        self._shares = shares
         self._peer = peer
         self._cuts = cuts
-        self._times = CallTimes()
-        self._groups = [Group(stack, contract, n) for n, contract in enumerate(PEOPLE)]
-        self._rounds = 0
+        self._groups = [group for share in shares for group in share.groups]
+        self._asked = 0
+        self._expected = 0
         self._took_s = 0.0
         self._refused = 0
 
     async def run(self, rounds: int) -> None:
         """Have everything happen so often while links are cut; then let the devices hear the rest.
         Ends all of it."""
-        self._rounds = rounds
-        with Caller(self._stack, self._times) as caller:
-            set_up(caller)
+        self._asked = rounds * EVENTS_OF_ALL
+        for share in self._shares:
+            share.set_up()
         tasks = [asyncio.create_task(device.run()) for g in self._groups for device in g.all]
         try:
             await self._await_ready()
@@ -175,55 +161,56 @@ class _Run:
             self._peer.keep_links()
 
     async def _let_happen(self, rounds: int) -> None:
-        """Have everything happen, each kind in a thread; the peer emits as many events at the same
-        moments."""
+        """Have everything happen; the peer emits as many events at the same moments."""
         stopped, began_at = threading.Event(), time.monotonic()
-        playing = [
-            asyncio.to_thread(repeat, self._stack, self._times, play, rounds, stopped)
-            for play in HAPPENINGS
-        ]
-        together = asyncio.gather(*playing)
+        together = asyncio.gather(*(share.let_happen(rounds, stopped) for share in self._shares))
+        said_at = began_at
         try:
             while not together.done() and time.monotonic() < began_at + _WITHIN_S:
                 self._emit_as_many()
+                if time.monotonic() > said_at + _SAY_EVERY_S:
+                    said_at = time.monotonic()
+                    self._say_progress(said_at - began_at)
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
             stopped.set()
             await together
-        self._refused = sum(together.result())
+        for expected, refused in together.result():
+            self._expected += expected
+            self._refused += refused
         self._took_s = time.monotonic() - began_at
 
+    def _say_progress(self, took_s: float) -> None:
+        told = self._count_told()
+        left_s = took_s * (self._asked - told) / max(1, told)
+        print(
+            f"drops: {told:,} of {self._asked:,} events, about {left_s:.0f} s left",
+            file=sys.stderr,
+        )
+
+    def _count_told(self) -> int:
+        return sum(len(group.list_told()) for group in self._groups)
+
     def _emit_as_many(self) -> None:
-        told = sum(len(group.list_told()) for group in self._groups)
+        told = self._count_told()
         while self._peer and self._peer.emitted < told:
             self._peer.emit()
 
     async def _await_rest(self) -> None:
         give_up_at = time.monotonic() + _REST_WITHIN_S
-        self._emit_as_many()
         await asyncio.sleep(_STOCK_REST_S)
         while time.monotonic() < give_up_at:
-            is_told = sum(len(group.list_told()) for group in self._groups) >= self._expected
+            self._emit_as_many()
+            is_told = self._count_told() >= self._expected
             if is_told and all(group.is_all_heard() for group in self._groups):
                 return
             await asyncio.sleep(4 * _LOOK_EVERY_S)
-
-    @property
-    def _expected(self) -> int:
-        return self._rounds * EVENTS_OF_ALL
 
     # What is reported
 
     def make_rows(self, peers: Mapping[str, Sequence[PeerDevice]]) -> list[Row]:
         """Make the rows: each contract with positions and without, then the peer."""
-        rows = []
-        for group in self._groups:
-            told = group.list_told()
-            causes = self._find_causes(group)
-            for what, devices in (("from", group.placed), ("stock", group.stock)):
-                heard = sum_up(told, [_name_heard(device, causes) for device in devices])
-                links = sum(device.links for device in devices)
-                rows.append(make_row(f"{group.contract}, {what}", heard, links))
+        rows = [row for s in self._shares for g in s.groups for row in g.make_rows(s.times)]
         for kind, found in peers.items():
             assert self._peer is not None, "it was collected"
             emitted = [str(n + 1) for n in range(self._peer.emitted)]
@@ -233,13 +220,9 @@ class _Run:
             rows.append(make_row(kind, sum_up(emitted, lists), sum(d.links for d in found)))
         return rows
 
-    def _find_causes(self, group: Group) -> dict[str, float]:
-        found = {r.text: self._times.find_cause(r.text, r.at) for r in group.whole.receipts}
-        return {text: at for text, at in found.items() if at is not None}
-
     def make_notes(self) -> list[str]:
-        """Say whether the goals are met, and what the run was like."""
-        told = sum(len(group.list_told()) for group in self._groups)
+        """Say whether the goals are met, what the run was like, and what was waited for."""
+        told = self._count_told()
         rows = [row for row in self.make_rows({}) if row["what"].endswith("from")]
         gaps = sum(device.gaps for group in self._groups for device in group.cut)
         refusals = sum(device.refusals for group in self._groups for device in group.cut)
@@ -249,12 +232,9 @@ class _Run:
                 for name in ("lost", "out_of_order")
             ),
             judge_at_most("events that were told to nobody", self._expected - told, 0),
-            f"{told} events in {self._took_s:.0f} s; {gaps} gaps; {refusals} tries to connect "
-            f"that failed; {self._refused} orders that went another way.",
+            f"{told} of {self._asked} events in {self._took_s:.0f} s; {gaps} gaps; {refusals} "
+            f"tries to connect failed; {self._refused} orders went another way.",
             "Repeated is before dedup. A delay begins with the call, and counts the time away.",
+            *(line for group in self._groups for line in group.describe_missing()),
+            *(g.describe_slowest(s.times) for s in self._shares for g in s.groups),
         ]
-
-
-def _name_heard(device: Device, causes: Mapping[str, float]) -> list[tuple[str, float]]:
-    """List what a device heard with the milliseconds that each took."""
-    return [(r.text, 1000 * (r.at - causes[r.text])) for r in device.receipts if r.text in causes]

@@ -25,6 +25,7 @@ from chalicelib.store import connections as connection_rows
 from chalicelib.store import mailbox_subscribers as listener_rows
 from chalicelib.store import orders as order_rows
 from chalicelib.store.clock import to_epoch_ms
+from chalicelib.store.nearest_couriers import encode_spot
 from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow
 from infra.bench.report import Report, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
@@ -187,6 +188,7 @@ class Loading:
             fix_at=to_epoch_ms(fix.at),
             heard_at=to_epoch_ms(fix.at),
             cell=find_cell(at),
+            spot=encode_spot(at, is_connected=False),
             free_shard=crc32(id_.encode()) % SHARDS,
             idle_since=to_epoch_ms(fix.at),
         )

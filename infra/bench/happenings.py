@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.bench.scenes import HAIL, HERE, MEAL, PROFILE, RIDE
@@ -118,8 +118,8 @@ def play_meal(caller: Caller) -> None:
     caller.cancel(EATER, id_)
 
 
-HAPPENINGS: tuple[Happening, ...] = (play_hail, play_ride, play_meal)
-EVENTS_OF_ALL = 8  # of HAPPENINGS, once each
+EVENTS_OF: Mapping[Happening, int] = {play_hail: 5, play_ride: 1, play_meal: 2}
+EVENTS_OF_ALL = sum(EVENTS_OF.values())
 
 
 def set_up(caller: Caller) -> None:
@@ -133,19 +133,21 @@ def set_up(caller: Caller) -> None:
 
 def repeat(
     stack: StackProcess, times: CallTimes, play: Happening, rounds: int, stopped: threading.Event
-) -> int:
-    """Have something happen so often, or until it is stopped; return how often it was refused, as
-    an acceptance is whose offer has lapsed. The driver's last position is to be fresh."""
+) -> tuple[int, int]:
+    """Have something happen so often, or until it is stopped; return how often it did, and how
+    often it was refused, as an acceptance is whose offer has lapsed. The driver's last position is
+    to be fresh."""
     with Caller(stack, times) as caller:
-        sent_at, refused = time.monotonic(), 0
+        sent_at, played, refused = time.monotonic(), 0, 0
         for _ in range(rounds):
             if stopped.is_set():
                 break
             if play is play_hail and time.monotonic() > sent_at + _FIX_EVERY_S:
                 sent_at = time.monotonic()
                 caller.call("POST", "courier/location", DRIVER, {"lat": HERE[0], "lng": HERE[1]})
+            played += 1
             try:
                 play(caller)
             except CallRefused:
                 refused += 1
-        return refused
+        return played, refused

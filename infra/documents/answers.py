@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chalicelib.contracts.rides import bodies as rides
+from chalicelib.domain.courier_changes import PAUSE, REASSIGN, RESUME
 from chalicelib.domain.money.payments import PaymentStatus
 from chalicelib.domain.money.payouts import PayoutStatus
 from chalicelib.domain.money.quotes import NO_COURIERS_NEAR
 from chalicelib.domain.orders import history_entries
+from chalicelib.domain.orders.hands import Hand
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.orders.proof import CONTENT_TYPES, FILE_KINDS, ProofKind, Stop
 from chalicelib.domain.orders.tracked import REACHED
@@ -63,6 +65,7 @@ TRACKED_PLACE: Fields = {
         {"dropoff": _ON_SHEET, "bar": told({"px": NUMBER, "m": INTEGER})},
     ),
 }
+_SOMEBODY = told({"role": choice(Role), "id": STRING})
 _ENDPOINT: tuple[Fields, Fields] = (
     {
         "id": STRING,
@@ -175,6 +178,45 @@ ANSWERS: Mapping[str, Schema] = {
             "position": told({"lat": NUMBER, "lng": NUMBER}),
             "price": AMOUNT,
         },
+    ),
+    "Messages": told(
+        {
+            "messages": listed(
+                told({"id": STRING, "at": MOMENT, "from": _SOMEBODY, "text": STRING}),
+                description="The newest first.",
+            )
+        },
+        {"next_cursor": STRING},
+    ),
+    "CourierHistory": told(
+        {"history": listed(ref("CourierChange"), description="The newest first.")},
+        {"next_cursor": STRING},
+    ),
+    "CourierChange": told(
+        {
+            "at": MOMENT,
+            "step": described(
+                choice([PAUSE, RESUME, REASSIGN, *Hand]),
+                "assign: they got the order; any other of an order's: they lost it.",
+            ),
+            "actor": _SOMEBODY,
+        },
+        {"reason": STRING, "note": STRING, "order_id": STRING},
+    ),
+    "CourierRow": told(
+        {
+            "id": STRING,
+            "name": nullable(STRING),
+            "on_duty": BOOLEAN,
+            "paused": BOOLEAN,
+            "order_id": nullable(STRING),
+            "lat": nullable(NUMBER),
+            "lng": nullable(NUMBER),
+            "fix_at": nullable(MOMENT),
+            "fix_age_s": nullable(INTEGER),
+            "idle_since": nullable(MOMENT),
+            "vehicle_type": nullable(STRING),
+        }
     ),
     "AvailabilityShown": told({"available": BOOLEAN}),
     "PositionStored": told({"stored": described(BOOLEAN, "False: a newer one is known.")}),

@@ -15,6 +15,7 @@ from chalicelib.edge.rest.routes import LinkRoute, PublicRoute, Route
 from infra.documents.answers import ANSWERS
 from infra.documents.feed_events import FEED_SCHEMAS
 from infra.documents.operations import CSV, OPERATIONS, Operation
+from infra.documents.ops import OPS_SCHEMAS
 from infra.documents.requests import REQUESTS
 from infra.documents.rest_errors import (
     PAGE,
@@ -30,7 +31,13 @@ STAGE = "/api"
 SAMPLES = Path(__file__).resolve().parents[2] / "tests" / "samples"
 JSON = "application/json"
 AnyRoute = Route | PublicRoute
-SCHEMAS: Mapping[str, Schema] = {**REQUESTS, **ANSWERS, **FEED_SCHEMAS, **WEBHOOK_SCHEMAS}
+SCHEMAS: Mapping[str, Schema] = {
+    **REQUESTS,
+    **ANSWERS,
+    **OPS_SCHEMAS,
+    **FEED_SCHEMAS,
+    **WEBHOOK_SCHEMAS,
+}
 
 INTRODUCTION = """\
 Waybill's REST API: orders, rides, meals, couriers, money, webhooks. `asyncapi.json`, beside this
@@ -57,6 +64,7 @@ _TAGS = {
     "quotes": "Prices, before an order is placed.",
     "proof": "Proof at the stops of an order.",
     "me": "One's own profile, and whether the service is up.",
+    "hands": "What dispatchers do by hand, and what they look at for it.",
     "money": "Payments, tips and payouts.",
     "event_stream": "One's own log, as a read-only Durable Stream.",
     "feed": "People's event logs, and their figures (spec 003).",

@@ -16,6 +16,7 @@ from chalicelib.domain.request_keys import MAX_EXTERNAL_ID
 from chalicelib.edge.rest import feed
 from chalicelib.edge.rest.event_stream import LONG_POLL
 from chalicelib.errors import WaybillError
+from infra.documents.ops import HOURS_QUERY
 from infra.documents.shapes import (
     STRING,
     Fields,
@@ -72,7 +73,7 @@ _PLACING: Errors = (
     *_PINS,
 )
 _PAYING: Errors = (*_STEP, errors.Conflict)
-_ACCEPTING: Errors = (*_OWN_STEP, errors.CourierBusy, errors.NotOnline)
+_ACCEPTING: Errors = (*_OWN_STEP, errors.CourierBusy, errors.CourierPaused, errors.NotOnline)
 
 
 def _courier_step(summary: str, *more: type[WaybillError]) -> Operation:
@@ -152,8 +153,34 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/orders/{order_id}/tip"): Operation(
         {201: "Order"}, "NewTip", (*_STEP, errors.Conflict), takes_key=True
     ),
+    # By hand
     ("POST", "/v1/admin/orders/{order_id}/assign"): Operation(
-        {200: "Order"}, "Assignment", (*_STEP, errors.CourierBusy)
+        {200: "Order"}, "Assignment", (*_STEP, errors.CourierBusy, errors.CourierPaused)
+    ),
+    ("POST", "/v1/admin/orders/{order_id}/release"): Operation(
+        {200: "Order"}, "ReleaseByHand", _STEP
+    ),
+    ("POST", "/v1/admin/orders/{order_id}/cancel"): Operation({200: "Order"}, "Hand", _STEP),
+    ("POST", "/v1/admin/orders/{order_id}/fail"): Operation(
+        {200: "Order"}, "FailureByHand", (*_STEP, *_LEAVING)
+    ),
+    ("POST", "/v1/admin/orders/{order_id}/retry"): Operation(
+        {200: "Order", 201: "Order"},
+        "Hand",
+        (*_STEP, *_PINS, errors.AlreadyReattempted),
+        takes_key=True,
+    ),
+    ("GET", "/v1/admin/orders/{order_id}/messages"): Operation(
+        {200: "Messages"}, errors=_MISSING, query=_PAGE
+    ),
+    ("POST", "/v1/admin/couriers/{courier_id}/pause"): Operation(
+        {200: "CourierRow"}, "Hand", _MISSING
+    ),
+    ("POST", "/v1/admin/couriers/{courier_id}/resume"): Operation(
+        {200: "CourierRow"}, "Hand", _MISSING
+    ),
+    ("GET", "/v1/admin/couriers/{courier_id}/history"): Operation(
+        {200: "CourierHistory"}, errors=_MISSING, query=_PAGE
     ),
     ("GET", "/v1/customer/active-order"): Operation({200: "ActiveOrder"}, errors=_PINS),
     ("GET", "/v1/customer/activeOrder"): Operation({200: "ActiveOrder"}, errors=_PINS),
@@ -214,7 +241,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/v1/driver/orders"): Operation({200: "PendingOrders"}),
     ("POST", "/v1/driver/orders/{order_id}/accept"): Operation(
         {200: "HailOrder"},
-        errors=(*_STEP, errors.OfferGone, errors.CourierBusy, errors.NotOnline),
+        errors=(
+            *_STEP,
+            errors.OfferGone,
+            errors.CourierBusy,
+            errors.CourierPaused,
+            errors.NotOnline,
+        ),
     ),
     ("POST", "/v1/driver/orders/{order_id}/decline"): Operation(
         {200: "HailOrder"}, "DriverDecline", (*_STEP, errors.OfferGone)
@@ -312,6 +345,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             "limit": _whole(feed.CRITICAL_EVENTS, feed.MAX_CRITICAL_EVENTS),
         },
     ),
+    # The dispatcher's room
+    ("GET", "/v1/admin/figures"): Operation({200: "Figures"}, query=HOURS_QUERY),
     # Webhooks
     ("POST", "/v1/webhooks"): Operation(
         {201: "WebhookCreated"},

@@ -31,7 +31,13 @@ from chalicelib.domain.orders.proof import (
     ProofKind,
     Stop,
 )
-from chalicelib.domain.orders.reasons import ALLOWED_REASONS, FAILURE_REASONS, MAX_NOTE
+from chalicelib.domain.orders.reasons import (
+    ALLOWED_REASONS,
+    FAILURE_REASONS,
+    HAND_REASONS,
+    MAX_NOTE,
+    OTHER,
+)
 from chalicelib.domain.people import Role
 from chalicelib.domain.request_keys import MAX_EXTERNAL_ID
 from chalicelib.domain.webhooks.endpoint import ALL_EVENTS, EndpointStatus
@@ -106,6 +112,13 @@ _PROOF_AT_STOP = any_of(
     listed(_KINDS, maxItems=len(ProofKind)),
     listed(only(proof.NONE), minItems=1, maxItems=1),
 )
+_HAND: Fields = {
+    "reason": described(
+        free_text(MAX_NOTE),
+        f"One of {', '.join(HAND_REASONS)}; another text counts as {OTHER}, and is the note.",
+    ),
+    "note": NOTE,
+}
 _METADATA = map_of(
     {"type": "string"},
     maxProperties=MAX_METADATA_KEYS,
@@ -222,7 +235,10 @@ REQUESTS: Mapping[str, Schema] = {
     ),
     "OrderPatch": any_of(*_PATCHES.values()),
     "Cancellation": asked({}, {"reason": REASON, "note": NOTE}),
-    "Assignment": asked({"courier_id": text(128)}),
+    "Assignment": asked({"courier_id": text(128)}, _HAND),
+    "ReleaseByHand": asked({}, {"courier_id": free_text(128), **_HAND}),
+    "Hand": asked({}, _HAND),
+    "FailureByHand": asked({}, {"then": choice(FAILURE_STEPS), **_HAND}),
     "Windows": asked({}, WINDOWS),
     "Availability": asked(
         {"available": BOOLEAN}, {"lat": _degrees(90), "lng": _degrees(180), **fix_fields("ts")}

@@ -14,6 +14,7 @@ from functools import partial
 
 import msgspec
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
@@ -35,6 +36,7 @@ from chalicelib.store.compression import pack, unpack
 from chalicelib.store.tables import (
     AllowanceRow,
     ChatRow,
+    CourierHistoryRow,
     CourierRow,
     EventRow,
     HistoryRow,
@@ -149,6 +151,8 @@ class Eraser:
         yield self._redact_ratings(who)
         yield self._delete_allowances()
         yield self._delete_courier()
+        yield self._delete_courier_changes()
+        yield self._redact_courier_changes(who)
         yield self._stop_showing()
         yield self._delete_mailbox()
         yield self._redact_mailboxes(who)
@@ -335,6 +339,21 @@ class Eraser:
     def _delete_courier(self) -> ErasedRows:
         row = rows.find_row(CourierRow, self._person_id)
         return ErasedRows("couriers", self._writer.delete_row(row), "deleted: positions, duty")
+
+    def _delete_courier_changes(self) -> ErasedRows:
+        mine = list(CourierHistoryRow.query(self._person_id, consistent_read=True))
+        done = "deleted: what dispatchers did with them"
+        count = sum(self._writer.write_row(row.delete) for row in mine)
+        return ErasedRows("courierhistories", count, done)
+
+    def _redact_courier_changes(self, who: Redaction) -> ErasedRows:
+        changed = 0
+        for row in rows.scan_rows(CourierHistoryRow):
+            before = msgspec.json.decode(row.doc, type=CourierChange)
+            after = who.redact_courier_change(before)
+            if row.courier_id != self._person_id and after != before:
+                changed += self._writer.write_row(partial(rows.rewrite_courier_change, row, after))
+        return ErasedRows("courierhistories", changed, "others': without them, and their words")
 
     def _stop_showing(self) -> ErasedRows:
         shown = [row for row in rows.scan_rows(CourierRow) if row.shown_to == self._person_id]

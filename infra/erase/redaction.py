@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Place
 from chalicelib.domain.events import MESSAGE_SENT, ORDER_CANCELLED, Entry, Event
 from chalicelib.domain.money.payments import Payment
@@ -108,6 +109,15 @@ class Redaction(msgspec.Struct, frozen=True):
             asked=tuple(map(self._redact_asked, change.asked)),
         )
         return replace(after, reason=None, note=None, position=None) if is_theirs else after
+
+    def redact_courier_change(self, change: CourierChange) -> CourierChange:
+        """Return what a dispatcher did with another courier without the person: as the dispatcher
+        they have a pseudonym, and words of theirs, or about an order of theirs, go."""
+        is_theirs = change.actor_id in (self.person_id, self.pseudonym)
+        if not is_theirs and change.order_id not in self.order_ids:
+            return change
+        actor_id = self.pseudonym if is_theirs else change.actor_id
+        return replace(change, actor_id=actor_id, note=None)
 
     def _redact_asked(self, asked: Asked) -> Asked:
         return Asked(self.pseudonym) if asked.courier_id == self.person_id else asked

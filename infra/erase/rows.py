@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from pynamodb.exceptions import DoesNotExist
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, person_room
 from chalicelib.domain.money.payments import Payment
@@ -29,6 +30,7 @@ from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import StoredHead
 from chalicelib.store.tables import (
     ConnectionRow,
+    CourierHistoryRow,
     CourierRow,
     EventRow,
     HistoryRow,
@@ -198,6 +200,13 @@ def rewrite_events(row: EventRow, events: tuple[Event, ...]) -> None:
 def rewrite_history(row: HistoryRow, history: History) -> None:
     """Write a history back, unless it has expired meanwhile."""
     try_update(row, [HistoryRow.doc.set(pack(history))], HistoryRow.token.exists())
+
+
+def rewrite_courier_change(row: CourierHistoryRow, change: CourierChange) -> None:
+    """Write back what a dispatcher did with a courier, unless it has expired meanwhile."""
+    try_update(
+        row, [CourierHistoryRow.doc.set(to_json(change))], CourierHistoryRow.change_id.exists()
+    )
 
 
 def stop_showing(row: CourierRow, person_id: str) -> None:

@@ -1,6 +1,7 @@
 """A server on a bad network: what it does at each connection is a script.
 
 It keeps a log of events and tells them by position, as Waybill does, in any contract's envelope.
+Asked by REST for the events after a position, it only says whether that is one.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ ENVELOPES: dict[str, Callable[[int, str], list[dict[str, Any]]]] = {
     "rides": _rides,
     "food": _food,
     "drivers": _drivers,
+    "socketio": _food,
 }
 
 
@@ -143,6 +145,8 @@ class BadNetwork:
         path, query = urlsplit(request.path).path, parse_qs(urlsplit(request.path).query)
         header = request.headers.get("Authorization", "").removeprefix("Bearer ")
         token = query.get("token", [header])[0]
+        if path == "/api/v1/me/events":
+            return _answer_offset(socket, query["offset"][0])
         scene = self._script[min(len(self.seen), len(self._script) - 1)]
         socket.attempt = len(self.seen)  # type: ignore[attr-defined]
         self.seen.append(Seen(path, query.get("from", [None])[0], token))
@@ -150,6 +154,8 @@ class BadNetwork:
             await asyncio.sleep(60)
         if scene.refuses:
             return socket.respond(HTTPStatus(scene.refuses), "")
+        if _is_malformed(self.seen[-1].position):
+            return socket.respond(HTTPStatus.BAD_REQUEST, "")
         socket.scene = scene  # type: ignore[attr-defined]
         return None
 
@@ -159,12 +165,13 @@ class BadNetwork:
 
     async def _play(self, socket: ServerConnection, scene: Scene, attempt: int) -> None:
         position = self.seen[attempt].position
-        if self._contract == "feed":
-            auth = json.loads(await socket.recv())
+        if self._contract in ("feed", "socketio"):
+            talk = self._authenticate if self._contract == "feed" else self._connect
+            auth = await talk(socket)
             position = auth.get("from")
             self.seen[attempt] = Seen(self.seen[attempt].path, position, auth["token"])
-            await self._say(socket, {"type": "authenticated", "user_id": auth["user_id"]})
-            await self._say(socket, {"type": "subscription_updated", "subscribed_events": []})
+            if _is_malformed(position):
+                return
         if scene.loses:
             self._log.epoch = "b"
         told = await self._greet(socket, position)
@@ -176,6 +183,28 @@ class BadNetwork:
                 await self._say(socket, frame)
         self._told = max(self._told, last)
         await self._end(socket, scene.ends)
+
+    async def _authenticate(self, socket: ServerConnection) -> dict[str, Any]:
+        """The feed's first message, and its answer."""
+        auth: dict[str, Any] = json.loads(await socket.recv())
+        if _is_malformed(auth.get("from")):
+            await self._say(socket, {"type": "error", "message": "", "code": "invalid_input"})
+            return auth
+        await self._say(socket, {"type": "authenticated", "user_id": auth["user_id"]})
+        await self._say(socket, {"type": "subscription_updated", "subscribed_events": []})
+        return auth
+
+    async def _connect(self, socket: ServerConnection) -> dict[str, Any]:
+        """Socket.IO's first packets."""
+        await socket.send('0{"sid":"","upgrades":[],"pingInterval":25000,"pingTimeout":20000}')
+        auth: dict[str, Any] = json.loads(str(await socket.recv()).removeprefix("40/orders,"))
+        if _is_malformed(auth.get("from")):
+            await socket.send('44/orders,{"message":"from must be a position, or now."}')
+            await asyncio.sleep(60)
+        await socket.send("2")
+        assert await socket.recv() == "3"
+        await socket.send('40/orders,{"sid":""}')
+        return auth
 
     async def _greet(self, socket: ServerConnection, position: str | None) -> int:
         """Say where it begins, to who asks; how many events come before that."""
@@ -205,7 +234,13 @@ class BadNetwork:
             await self._say(socket, self._log.control("error", message="Token expired."))
             await socket.close(1008)
         async for text in socket:
-            await self._answer(socket, json.loads(text))
+            if text == "40/orders,":
+                await socket.send('40/orders,{"sid":""}')
+                continue
+            message = json.loads(str(text).removeprefix("42/orders,"))
+            if isinstance(message, list):
+                message = {"event": message[0], "data": message[1]}
+            await self._answer(socket, message)
 
     async def _answer(self, socket: ServerConnection, message: dict[str, Any]) -> None:
         name = message.get("event", message.get("type"))
@@ -221,7 +256,23 @@ class BadNetwork:
             await self._say(socket, self._log.control("echo", said=message.get("data")))
 
     async def _say(self, socket: ServerConnection, frame: dict[str, Any]) -> None:
-        await socket.send(json.dumps(frame))
+        if self._contract == "socketio":
+            meta = [{"pos": frame["pos"]}] if "pos" in frame else []
+            packet = json.dumps([frame["event"], frame["data"], *meta])
+            await socket.send(f"42/orders,{packet}")
+        else:
+            await socket.send(json.dumps(frame))
+
+
+def _is_malformed(position: str | None) -> bool:
+    return position is not None and position != "now" and "." not in position
+
+
+def _answer_offset(socket: ServerConnection, position: str) -> Response:
+    """Whether it is a position, as `GET /api/v1/me/events` says it."""
+    if not _is_malformed(position):
+        return socket.respond(HTTPStatus.OK, "[]")
+    return socket.respond(HTTPStatus.BAD_REQUEST, '{"error": "invalid_input", "message": ""}')
 
 
 @contextmanager

@@ -105,11 +105,31 @@ def test_a_client_that_is_woken_looks_at_once(client: str) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_what_is_sent_waits_for_a_connection(client: str) -> None:
+def test_a_stored_position_that_is_none_is_a_gap(client: str) -> None:
+    """It is told once the connection goes on from now; one that is refused for other reasons is
+    kept."""
+    contracts, bad = ("courier", "feed", "socketio"), "no position ~?&"
+    told = hear(client, [Scene(refuses=503), Scene(tells=99)], *contracts, position=bad)
+    for contract in contracts:
+        lines, seen = told[contract]
+        heard = [line for line in lines if not line.startswith("event error")]  # the feed's own
+        assert heard[:2] == [f"gap {bad} a.0000", "position a.0000"]
+        events = [line for line in heard if line.startswith("event")]
+        assert events == list_frames(contract, "a", COUNT)
+        assert seen[-1].position == "now"
+    script = [Scene(refuses=503), Scene(tells=99)]
+    heard, seen = hear(client, script, "rides", position="a.0003")["rides"]
+    assert [one.position for one in seen] == ["a.0003", "a.0003"]
+    assert not [line for line in heard if line.startswith("gap")]
+
+
+@pytest.mark.parametrize("contract", ["courier", "socketio"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_is_sent_waits_for_a_connection(client: str, contract: str) -> None:
     script = [Scene(refuses=503), Scene()]
     said = {"event": "said", "data": {"a": "ä"}}
-    with bad_network("courier", script, 0) as network:
-        options = {"url": network.url, "token": TOKEN, "contract": "courier", "times": TIMES}
+    with bad_network(contract, script, 0) as network:
+        options = {"url": network.url, "token": TOKEN, "contract": contract, "times": TIMES}
         (heard,) = CLIENTS[client]({**options, "until": "echo", "said": said})
     assert heard == ["event echo -", "end"]
     assert [one.position for one in network.seen] == [None, None]

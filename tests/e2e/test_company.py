@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
 
+from tests.e2e.checked import connect
 from tests.e2e.conftest import Stack
 from tests.e2e.courier.town import Frame, Socket, Someone, Town, a_town, sample
 

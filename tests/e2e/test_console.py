@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -10,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from infra.pictures.chromium import Page, browser, executable
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_feed import rest
 
@@ -143,6 +143,6 @@ def test_the_client_hands_an_event_on_once_and_a_bad_token_back(stack: Stack, pa
 
 def test_pages_are_served_as_what_they_are(stack: Stack) -> None:
     for path, type_ in (("console", "text/html"), ("client/waybill.js", "text/javascript")):
-        with urllib.request.urlopen(f"{stack.url}/api/{path}", timeout=10) as answer:
+        with urlopen(f"{stack.url}/api/{path}", timeout=10) as answer:
             assert answer.headers["content-type"].startswith(type_)
             assert answer.headers["x-content-type-options"] == "nosniff"

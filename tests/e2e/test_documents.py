@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from infra.documents.__main__ import WRITTEN
 from infra.pictures.chromium import browser, executable
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import DEPLOYED, REMOTE, Stack, wait_for
 
 PACKAGE = "@asyncapi/parser@3"
@@ -41,7 +41,7 @@ FILTER = """
 
 def read(stack: Stack, path: str) -> tuple[str, bytes]:
     """Somebody without a token reads a page: its type and its text."""
-    with urllib.request.urlopen(f"{stack.url}/api/docs{path}", timeout=20) as answer:
+    with urlopen(f"{stack.url}/api/docs{path}", timeout=20) as answer:
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy

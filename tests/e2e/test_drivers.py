@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
+from tests.e2e.checked import connect
 from tests.e2e.conftest import FIRST_NUMBER, Stack, wait_for
 from tests.e2e.courier.town import METRE, Socket, Someone, Town, a_town
 

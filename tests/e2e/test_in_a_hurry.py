@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
+from tests.e2e.checked import connect, urlopen
 from tests.e2e.conftest import DEPLOYED, Stack
 
 # As many as it takes to go through the pauses in steps of 2 ms: the orders in which messages can be
@@ -61,7 +61,7 @@ def somebody(stack: Stack, role: str) -> tuple[str, str]:
         data=json.dumps({"name": "Sam", "phone": "+911234567890"}).encode(),
         headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20):
+    with urlopen(request, timeout=20):
         return id_, token
 
 

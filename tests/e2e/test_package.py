@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +37,7 @@ from infra.package.template import without_packaging
 from infra.template.guard import GUARD
 from infra.template.tables import tables_of
 from tests.conftest import SECRET, free_port
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import wait_for
 
 # Kept from run to run: Chalice asks PyPI again only when the requirements have changed.
@@ -275,7 +275,7 @@ def test_a_stage_that_runs_goes_on_as_it_was_when_a_change_cannot_be_used(
 
 
 def is_healthy(at: DeployedStage) -> bool:
-    with urllib.request.urlopen(f"{at.rest_url}/health", timeout=20) as answer:
+    with urlopen(f"{at.rest_url}/health", timeout=20) as answer:
         return bool(answer.status == 200)
 
 

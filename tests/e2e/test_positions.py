@@ -11,8 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
+from tests.e2e.checked import connect
 from tests.e2e.conftest import ADMITTED_WITHIN_S, FIRST_NUMBER, Stack, wait_for
 from tests.e2e.test_feed import rest
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
+from tests.e2e.checked import connect
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.courier.town import METRE, Someone, Town, a_town, hear
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
+from tests.e2e.checked import connect
 from tests.e2e.conftest import RunStack, Stack
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from infra.pictures.chromium import Page, browser, executable
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import HOME, Stack, wait_for
 from tests.e2e.test_feed import rest
 
@@ -204,16 +205,16 @@ def test_a_link_is_in_no_log_and_a_wrong_one_leads_nowhere(stack: Stack, page: P
     delivery = Delivery(stack)
     token = delivery.url.rpartition("/")[2]
     for url in (delivery.url, f"{stack.url}/api/t/{token}"):
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urlopen(url, timeout=10) as answer:
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
     path, by = f"/v1/orders/{delivery.id}/tracking", {"authorization": f"Bearer {delivery.hers}"}
     asked = urllib.request.Request(f"{stack.url}/api{path}", method="DELETE", headers=by)
-    with urllib.request.urlopen(asked, timeout=10) as ended:
+    with urlopen(asked, timeout=10) as ended:
         assert (ended.status, ended.read()) == (204, b"")
     bodies = set()
     for wrong in (token, "A" * 43, "%FF"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{stack.url}/t/{wrong}", timeout=10)
+            urlopen(f"{stack.url}/t/{wrong}", timeout=10)
         assert refused.value.code == 404
         bodies.add(refused.value.read())
     assert len(bodies) == 1

@@ -88,6 +88,16 @@ def tell_deliveries(world: World) -> None:
     world.pass_time(20)
 
 
+def tell_hands(world: World) -> None:
+    """A dispatcher's hands: a courier is paused, and another is given an order."""
+    order_id = delivery(world, 31, "by-hand")
+    ada, eve = world.admin(), world.courier("eve-by-hand", place_of(30))
+    given = {"courier_id": eve.id, "reason": "late", "note": "Asked for it"}
+    assert world.post(f"/v1/admin/orders/{order_id}/assign", given, ada).status == 200
+    paused = world.post("/v1/admin/couriers/dan-by-hand/pause", {"reason": "break"}, ada)
+    assert paused.status == 200
+
+
 # Hails
 
 
@@ -329,6 +339,7 @@ def tell_all(world: World) -> dict[str, str]:
     tell_mailboxes(world)
     sockets = tell_sockets(world)
     delivery(world, 10, "offered")
+    tell_hands(world)
     return sockets
 
 

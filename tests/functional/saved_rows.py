@@ -37,6 +37,7 @@ NEW_TABLES = {
     tables.LinkRow,
     tables.WebhookRow,
     tables.DeliveryRow,
+    tables.CourierHistoryRow,
 }
 OLD_MODELS = [model for model in MODELS if model not in NEW_TABLES]
 _BATCH = 25  # AWS quota: puts in one call

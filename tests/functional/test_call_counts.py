@@ -104,7 +104,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     calls.of("quote, nobody within 5 km", lambda: ask_for_quote(world, cara, 50_000))
     order = calls.of("order placed and offered", lambda: world.place(cara))["id"]
     relay = next(m.wakeup for m in world.queue.waiting if isinstance(m.wakeup, RelayDue))
-    calls.of("relay wakeup, all told", lambda: world.waybill.wakeup_handler.handle_wakeup(relay))
+    handle = world.waybill.wakeup_handler.handle_wakeup
+    calls.of("relay wakeup, all told", lambda: handle(relay))
     calls.of("declined, offered to the next", lambda: world.step("decline", order, dan))
     world.clock.advance(2)
     calls.of("accepted", lambda: world.step("accept", order, eve))
@@ -118,6 +119,8 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
         lambda: sockets["dan"].say({"event": "location.update", "data": there}),
     )
     calls.of("delivered", lambda: world.step("delivered", order, eve))
+    ending = next(m.wakeup for m in world.queue.waiting if getattr(m.wakeup, "ends", False))
+    calls.of("relay wakeup of its end", lambda: handle(ending))
     other = world.place(world.customer("bob"))["id"]
     world.queue.waiting.clear()
     world.clock.advance(15)
@@ -135,6 +138,7 @@ def test_each_operation_takes_the_calls_that_the_page_says(world: World, calls: 
     a_trip(world, calls)
     a_wait(world, calls)
     a_link(world, calls)
+    a_dispatcher(world, calls)
     assert calls.table() in PAGE.read_text(), calls.table()
     assert set(calls.operations) <= READS.keys() | WRITES.keys()
     assert "Scan" not in calls.operations
@@ -198,6 +202,25 @@ def a_link(world: World, calls: Calls) -> None:
 
     moved(60_100)()
     calls.of("tracked: position on the way", moved(60_200))
+
+
+def a_dispatcher(world: World, calls: Calls) -> None:
+    """Who runs the couriers looks at their board, and at figures: again, after a first look."""
+
+    def look_at_figures() -> None:
+        assert world.get("/v1/admin/figures", world.admin()).status == 200
+
+    world.pass_time(120)
+    for what in ("", ", again within 5 s", ", later"):
+        calls.of(f"the board: a look{what or ', the first of a process'}", lambda: read(world))
+        world.clock.advance(2 if not what else 5)
+    look_at_figures()
+    calls.of("figures, after a first look", look_at_figures)
+
+
+def read(world: World) -> None:
+    """Read the board."""
+    world.waybill.board.read(world.clock.now)
 
 
 def test_a_position_in_the_same_cell_is_one_write_and_no_read(world: World, calls: Calls) -> None:

@@ -45,7 +45,7 @@ def test_many_changes_of_one_order_at_once_are_each_answered(engine_world: World
         world.courier(f"d{n}", north_of(DEPOT, 10 * n))
     order = world.waybill.customer_orders.place_order(a_job(pickup=THERE)).order
     assign, cancel = (
-        world.waybill.customer_orders.assign_courier,
+        world.waybill.hands.assign_courier,
         world.waybill.customer_orders.cancel_order,
     )
     calls: list[Any] = [partial(assign, ada.actor, order.id, f"d{n}") for n in range(1, many)]

@@ -61,7 +61,7 @@ def test_an_answer_in_time_and_an_admins_hand_leave_one_truth(engine_world: Worl
             world.waybill.courier_orders.accept_order(dan.actor, order["id"])
 
     def reassign() -> None:
-        world.waybill.customer_orders.assign_courier(world.admin().actor, order["id"], "6")
+        world.waybill.hands.assign_courier(world.admin().actor, order["id"], "6")
 
     all_at_once(accept, reassign, accept)
     world.pass_time(60)

@@ -167,8 +167,19 @@ def a_customers_life(world: World) -> None:
     driver.emit("update-order-status", {"orderId": meal, "status": "delivered"})
     assert owner.heard()
     deliver_to_others(world, cara)
+    by_hand(world, world.place(pia, **HERS)["id"], "cancel")
     world.connect(pia)
     a_feed(world, pia, "order_created")
+
+
+def by_hand(world: World, order_id: str, hand: str, **body: str) -> None:
+    """A dispatcher gives an order to Eve, and then does something with it, with words on it."""
+    world.courier("eve")
+    words = {"reason": "late", "note": "pia was late"}
+    for step, more in (("assign", {"courier_id": "eve"}), (hand, body)):
+        path = f"/v1/admin/orders/{order_id}/{step}"
+        assert world.post(path, {**words, **more}, world.admin()).status == 200
+    world.pass_time(5)
 
 
 def a_couriers_life(world: World) -> None:
@@ -195,6 +206,10 @@ def a_couriers_life(world: World) -> None:
     profile: dict[str, Any] = {**PIA, "vehicle": "Pia's Volvo"}
     driver = a_driver(world, "pia-77", **profile)
     a_ride_of(a_rider(world, "rita"), driver, by_pia="driver")
+    for step in ("pause", "resume"):
+        body = {"note": "pia was late"}
+        path = f"/v1/admin/couriers/pia-77/{step}"
+        assert world.post(path, body, world.admin("pia-77")).status == 200
     lapsed = world.place(cara)["id"]  # offered to her, and to nobody else
     world.pass_time(20)
     assert not world.get(f"/v1/orders/{lapsed}", cara).body.get("courier_id")
@@ -251,6 +266,7 @@ def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
     assert done["orders"] >= 3
     assert done["histories"] >= 1
     assert done["people"] == 1
+    assert done["courierhistories"] >= 1
     assert sum(pseudonym_in(tool) in row for row in stored(stage)["waybill-orders"]) >= 3
     assert list(ChatRow.scan()) == []
     (row,) = RatingRow.scan()  # its stars are in an average

@@ -448,12 +448,13 @@ def test_an_admin_gives_an_order_to_another_driver(kitchen: Kitchen) -> None:
     assert (answer.status, answer.body["error"]) == (409, "courier_busy")
 
 
-def test_only_ready_orders_are_assigned_and_only_by_admins(kitchen: Kitchen) -> None:
+def test_only_ready_orders_are_assigned_and_only_by_dispatchers(kitchen: Kitchen) -> None:
     world = kitchen.world
     kitchen.drivers("456")
     path, body = f"/v1/admin/orders/{kitchen.place()}/assign", {"courier_id": "456"}
     assert world.post(path, body, world.admin()).status == 409
-    assert world.post(path, body, kitchen.owner).status == 403
+    assert world.post(path, body, kitchen.owner).status == 409
+    assert world.post(path, body, kitchen.customer).status == 403
 
 
 def test_a_large_pool_is_told_in_chunks(kitchen: Kitchen) -> None:

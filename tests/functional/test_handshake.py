@@ -10,7 +10,6 @@ import pytest
 from chalicelib.domain.messaging.connections import CHECK_INTERVAL, MAX_CONNECTION_AGE, person_room
 from chalicelib.domain.people import Role
 from chalicelib.errors import FrameTooLarge, PostFailed
-from chalicelib.services.sweeper import PASS_INTERVAL, PASSES
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailbox_subscribers import MAX_SUBSCRIBERS
 from chalicelib.store.tables import ConnectionRow, CourierRow, MailboxRow, RoomRow
@@ -258,10 +257,3 @@ def test_messages_of_a_connection_that_has_ended_are_dropped(world: World) -> No
     socket = world.connect(world.courier())
     socket.close()
     assert socket.say({"event": "location.update", "data": {"lat": 1, "lng": 1}}) == []
-
-
-def test_the_schedule_makes_four_passes_fifteen_seconds_apart(world: World) -> None:
-    """S0-33"""
-    slept: list[float] = []
-    world.waybill.sweeper.run_passes(slept.append)
-    assert slept == [PASS_INTERVAL.total_seconds()] * (PASSES - 1) == [15.0] * 3

@@ -22,6 +22,7 @@ from chalicelib.store.orders import _decode_order as order_of
 from chalicelib.store.tables import (
     MODELS,
     AllowanceRow,
+    CourierHistoryRow,
     CourierRow,
     LedgerRow,
     OrderRow,
@@ -116,6 +117,10 @@ def to_assign(scene: Scene) -> Act:
     return scene.post(path, {"courier_id": "eve"}, scene.ada)
 
 
+def to_pause(scene: Scene) -> Act:
+    return scene.post("/v1/admin/couriers/dan/pause", {"reason": "break"}, scene.ada)
+
+
 def to_go_off_duty(scene: Scene) -> Act:
     scene.order()
     return scene.post("/v1/courier/availability", {"available": False}, scene.dan)
@@ -181,6 +186,7 @@ REQUESTS: dict[str, Callable[[Scene], Act]] = {
     "deliver": lambda scene: scene.step(*STEPS),
     "cancel": to_cancel,
     "assign": to_assign,
+    "pause": to_pause,
     "go off duty": to_go_off_duty,
     "come on duty": to_come_on_duty,
     "move": to_move,
@@ -216,6 +222,9 @@ def facts(scene: Scene) -> dict[str, Any]:
             c.courier_id: (c.available, c.order_id, c.free_shard, c.vehicle_type, len(c.track))
             for c in couriers
         },
+        "by hand": sorted(
+            (row.courier_id, json.loads(row.doc)["step"]) for row in CourierHistoryRow.scan()
+        ),
         "wallet": (wallets.get_wallet("dan").balance_minor, wallets.get_wallet("dan").months),
         "ledger": [(b.key, b.balance_minor) for b in list_bookings(wallets, "dan", 100)],
         "put away": LedgerRow.count("dan"),

@@ -24,7 +24,7 @@ from chalicelib.store.tables import OrderRow, get_short_name
 from tests.functional.saved_rows import OLD_MODELS, ROWS, document_of, read_sample, rows_of
 
 # Messages that the version before did not send.
-NEW_KINDS = {"no_show", "replay"}
+NEW_KINDS = {"no_show", "replay", "sweep"}
 # What the documents in rows are.
 DOCUMENTS: dict[type[Model], Any] = {
     tables.OrderRow: Order,

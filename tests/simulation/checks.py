@@ -22,6 +22,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.reattempts import has_ended_unmoved
 from chalicelib.store.compression import unpack
 from chalicelib.store.mailboxes import MailboxTable
+from tests.documents import Undocumented, check_frame
 from tests.ledgers import list_bookings
 from tests.simulation.endpoints import ENDPOINTS, is_endpoints
 from tests.simulation.gateway import FOR_EVER_S
@@ -101,6 +102,16 @@ def nothing_is_left_in_a_mailbox(town: Town) -> Iterator[str]:
         box = MailboxTable().get_mailbox(name)
         if box.pending:
             yield f"{name}: {box.pending}"
+
+
+def every_frame_is_in_the_document(town: Town) -> Iterator[str]:
+    """Whatever a socket heard is what clients are told to expect of its contract."""
+    for socket in town.gateway.sockets.values():
+        for frame in dict.fromkeys(str(one) for one in socket.frames()):
+            try:
+                check_frame(socket.contract, frame)
+            except (Undocumented, ValueError) as error:
+                yield f"{socket.id}: {error}"
 
 
 def _brief(order: Order) -> str:
@@ -331,6 +342,7 @@ CHECKS: tuple[Check, ...] = (
     every_event_is_once_in_its_log,
     *TELLING,
     *JOINING,
+    every_frame_is_in_the_document,
     a_balance_is_the_sum_of_its_ledger,
     nothing_is_booked_twice,
     each_delivery_is_credited_once,

@@ -127,6 +127,12 @@ def frames_the_wrong_way_round(town: Town) -> None:
     listener(town).heard.reverse()
 
 
+def an_unknown_field(town: Town) -> None:
+    socket = listener(town)
+    frame = socket.heard[-1].frame
+    socket.heard.append(Heard(1.0, f'{frame[:-1]},"more":1{frame[-1]}', 1.0))
+
+
 def a_repeated_frame(town: Town) -> None:
     socket = listener(town)
     socket.heard += [kept(socket)[-1]] * 10
@@ -261,6 +267,7 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "every_socket_is_told_everything": (an_untold_event, an_untold_event_of_one_who_left),
     "who_was_let_in_is_in_every_room": (a_socket_that_is_forgotten, a_socket_in_no_room),
     "nobody_counts_as_connected_who_is_gone": (a_ghost,),
+    "every_frame_is_in_the_document": (an_unknown_field,),
     "a_balance_is_the_sum_of_its_ledger": (a_lost_booking,),
     "nothing_is_booked_twice": (a_double_booking,),
     "each_delivery_is_credited_once": (an_uncredited_delivery, a_lost_booking),

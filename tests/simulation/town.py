@@ -212,7 +212,7 @@ class Town:
         return self._invoke("websocket_disconnect", socket_id, run)
 
     def sweep(self, once: bool) -> None:
-        """Run the sweep, or only one pass of it."""
+        """Run the sweep, or only the whole pass of it."""
         sweeper = self.waybill.sweeper
 
         def run() -> Answer:
@@ -220,7 +220,7 @@ class Town:
                 sweeper.run_pass()
             else:
                 out_of_time = wakes.make_time_check(_Context(self.scheduler), reserve=0.1)
-                sweeper.run_passes(self.scheduler.sleep, out_of_time)
+                sweeper.run_minute(out_of_time)
             return Answer(200)
 
         self._invoke("sweep", "", run)

@@ -11,9 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, SearchDue, Wakeup
+from chalicelib.domain.messaging.wakeups import (
+    ConnectionsDue,
+    OrdersDue,
+    SearchDue,
+    Wakeup,
+)
 from chalicelib.errors import Overdue
-from chalicelib.services.sweeper import PASS_INTERVAL, Sweeper
+from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.wakeup_handler import WakeupHandler
 from chalicelib.services.webhooks.reminders import WebhookReminders
 from chalicelib.store.shards import read_in_turns
@@ -49,7 +54,7 @@ class SweepTown:
         self._waking = WakeupHandler(
             nobody, nobody, nobody, self._as(Looking), nobody, nobody, self._as(Checking),
             nobody, nobody, self._queue(), self._as(InTurn), self.clock,
-            WebhookReminders(nobody, nobody),
+            WebhookReminders(nobody, nobody), self.sweeper, nobody,
         )  # fmt: skip
 
     def _as(self, part: Any) -> Any:
@@ -70,7 +75,7 @@ class SweepTown:
         self.send_wakeups((SearchDue(id_, at), timedelta(0)) for id_, at in self.deadlines.items())
 
     def live(self, seconds: float, *, sweeps: bool = True) -> None:
-        """Let time pass: a pass of the sweep every 15 s, each message by whoever is idle first."""
+        """Let time pass: the schedule calls each minute, and whoever is idle takes a message."""
         until, next_pass = self.clock.now + timedelta(seconds=seconds), self.clock.now
         while True:
             starts = self._next_start()
@@ -80,8 +85,8 @@ class SweepTown:
             if sweeps and now == next_pass:
                 self.clock.now = now
                 with suppress(Overdue):  # a backlog of minutes is said to be one, and goes on
-                    self.sweeper.run_pass()
-                next_pass += PASS_INTERVAL
+                    self.sweeper.run_minute()
+                next_pass += timedelta(minutes=1)
             else:
                 self._work(now)
         self.clock.now = until
@@ -118,11 +123,11 @@ class Orders:
     def __init__(self, town: SweepTown) -> None:
         self._town = town
 
-    def list_due(self, now: datetime) -> Iterator[Due[int]]:
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]:
         """What is due when the pass begins."""
         late: list[list[Due[int]]] = [[] for _ in range(SHARDS)]
         for id_, at in self._town.deadlines.items():
-            if at <= now:
+            if at <= now and (since is None or at >= since):
                 late[id_ % SHARDS].append(Due(id_, at))
         return read_in_turns(lambda shard: iter(sorted(late[shard], key=lambda due: due.at)))
 
@@ -133,7 +138,7 @@ class Sockets:
     def __init__(self, town: SweepTown) -> None:
         self._town = town
 
-    def list_due(self, now: datetime) -> Iterator[Due[str]]:
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[str]]:
         """The socket."""
         return iter([Due(SOCKET, now)])
 

@@ -7,7 +7,17 @@ import re
 
 import pytest
 from waybill import FEED_EVENTS, Event, Gap
-from waybill.contracts import PATHS, is_pong, make_auth, make_ping, make_url, read_claims
+from waybill.contracts import (
+    PATHS,
+    is_pong,
+    make_auth,
+    make_connect,
+    make_ping,
+    make_url,
+    read_claims,
+    read_frame,
+    write_message,
+)
 from waybill.heard import Heard
 from waybill.liveness import Liveness
 from waybill.rest import draw_pause
@@ -96,8 +106,8 @@ def test_a_client_resumes_after_what_it_has_surely_heard() -> None:
     """An event may be two frames at one position, between which the link is cut."""
     heard = Heard()
     heard.note_event("now")
-    assert heard.begin("a.7") == "a.7"
-    assert heard.begin("a.8") is None
+    assert heard.begin("a.7") == ["a.7"]
+    assert heard.begin("a.8") == []
     for position, start in (("a.8", "a.7"), ("a.8", "a.7"), ("a.9", "a.8"), (None, "a.9")):
         heard.note_frame(position)
         heard.note_event(position)
@@ -117,6 +127,40 @@ def test_a_client_knows_what_is_told_again() -> None:
     for number in range(1000):
         heard.is_repeated(kept, f"more {number}")
     assert not heard.is_repeated(feed, "")
+
+
+def test_what_is_given_is_doubted_until_a_server_takes_it() -> None:
+    taken, malformed, none = Heard(), Heard(), Heard()
+    taken.take("a.1")
+    assert [taken.doubted, none.doubted] == ["a.1", None]
+    assert taken.start == "a.1"
+    assert taken.begin("a.1") == []
+    assert [taken.doubted] == [None]
+    malformed.take("?")
+    malformed.give_up()
+    assert (malformed.start, malformed.doubted) == ("now", None)
+    assert malformed.begin("a.7") == [Gap("?", "a.7"), "a.7"]
+    assert malformed.begin("a.8") == []
+
+
+def test_socketio_is_spoken_in_packets() -> None:
+    assert make_url("http://x", "socketio", "t", "a.1") == (
+        "ws://x/socket.io?EIO=4&transport=websocket"
+    )
+    assert make_connect("t", "a.1") == '40/orders,{"token": "t", "from": "a.1"}'
+    said = {"event": "accept-order", "data": {"orderId": 7}}
+    assert write_message("socketio", said) == '42/orders,["accept-order", {"orderId": 7}]'
+    assert write_message("socketio", make_ping("socketio")) == "40/orders,"
+    assert write_message("food", said) == json.dumps(said)
+    for text, frame in (
+        ('42/orders,7["a",{"b":1}]', {"event": "a", "data": {"b": 1}}),
+        ('42/orders,["a",{},{"pos":"a.1"}]', {"event": "a", "data": {}, "pos": "a.1"}),
+        ('0{"sid":"x"}', {"packet": "0", "why": '{"sid":"x"}'}),
+        ("2", {"packet": "2", "why": ""}),
+        ('44/orders,{"message":"No"}', {"packet": "44", "why": '{"message":"No"}'}),
+        ("", None),
+    ):
+        assert read_frame("socketio", text) == frame
 
 
 def test_a_gap_is_told_once() -> None:

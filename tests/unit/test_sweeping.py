@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, Wakeup
+from chalicelib.domain.messaging.wakeups import ConnectionsDue, OrdersDue, SweepDue, Wakeup
 from chalicelib.errors import Overdue, Unavailable
 from chalicelib.services.sweeper import ORDERS_PER_WAKEUP, PASS_INTERVAL, PASSES, Sweeper
 from chalicelib.store.shards import read_in_turns
@@ -30,10 +30,10 @@ class Listed:
         self.dues = list(dues)
         self.error: Exception | None = None
 
-    def list_due(self, now: datetime) -> Iterator[Due[Id]]:
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[Id]]:
         if self.error:
             raise self.error
-        return (due for due in self.dues if due.at <= now)
+        return (due for due in self.dues if due.at <= now and (since is None or due.at >= since))
 
 
 class Sweep:
@@ -98,8 +98,8 @@ def test_a_backlog_is_worked_off_by_as_many_lambdas_as_there_are(
 
 def test_no_backlog_of_orders_keeps_a_socket_from_its_ping() -> None:
     town = SweepTown(100_000, lambdas=50, waits=False)
-    town.live(60)
-    assert town.pings == 4
+    town.live(61)
+    assert town.pings >= 2
     assert town.beats
     assert town.beats[0] - NOW < timedelta(seconds=1)  # it was in the queue before the orders
 
@@ -180,27 +180,22 @@ def test_a_failing_index_stops_nothing_else_and_fails_the_run() -> None:
     for broken in ("orders", "sockets"):
         sweep = Sweep(dues(1), [Due(SOCKET, NOW)])
         getattr(sweep, broken).error = RuntimeError("throttled")
-        slept: list[float] = []
-        with pytest.raises(Overdue, match=f"{PASSES} passes"):
-            sweep.sweeper.run_passes(slept.append)
-        assert len(slept) == PASSES - 1
-        assert sweep.taken() == [
-            OrdersDue((0,)) if broken == "sockets" else ConnectionsDue((SOCKET,))
-        ]
+        with pytest.raises(Overdue, match="a pass of the sweep failed"):
+            sweep.sweeper.run_minute()
+        *recent, handed = sweep.taken()
+        assert len(recent) == PASSES - 1
+        assert handed == (OrdersDue((0,)) if broken == "sockets" else ConnectionsDue((SOCKET,)))
 
 
-def test_a_run_of_which_one_pass_failed_fails_after_all_its_passes() -> None:
-    sweep, passes = Sweep(dues(1)), 0
-
-    def sleep(seconds: float) -> None:
-        nonlocal passes
-        passes += 1
-        sweep.queue.down = False
-
+def test_a_queue_that_is_down_fails_the_run_and_the_next_one_lists_it_all() -> None:
+    sweep = Sweep(dues(1))
     sweep.queue.down = True
-    with pytest.raises(Overdue, match="1 passes"):
-        sweep.sweeper.run_passes(sleep)
-    assert (passes, sweep.taken()) == (PASSES - 1, [OrdersDue((0,))])
+    with pytest.raises(Overdue):
+        sweep.sweeper.run_minute()
+    sweep.queue.down = False
+    sweep.clock.advance(60)
+    sweep.sweeper.run_minute()
+    assert sweep.taken()[PASSES - 1 :] == [OrdersDue((0,))]
 
 
 def test_what_is_still_due_long_after_it_was_handed_on_fails_the_run_until_it_is_not() -> None:
@@ -216,10 +211,51 @@ def test_what_is_still_due_long_after_it_was_handed_on_fails_the_run_until_it_is
     assert not try_to(sweep.sweeper.run_pass)
 
 
-def test_no_pass_is_begun_when_time_runs_out() -> None:
-    sweep, slept = Sweep(dues(1)), list[float]()
-    sweep.sweeper.run_passes(slept.append, lambda: True)
-    assert slept == []
+# Between the whole passes
+
+
+def test_the_schedule_makes_a_whole_pass_and_wakeups_make_three_fifteen_seconds_apart() -> None:
+    """S0-33"""
+    sweep = Sweep()
+    sweep.sweeper.run_minute()
+    delays = [delay for _, delay in sweep.queue.sent]
+    assert delays == [n * PASS_INTERVAL for n in (1, 2, 3)]
+    assert timedelta(seconds=15) == PASS_INTERVAL
+    assert sweep.taken() == [SweepDue(NOW + delay) for delay in delays]
+
+
+def test_a_recent_pass_hands_on_what_has_fallen_due_since_the_one_before_in_any_process() -> None:
+    late, now = Due(1, NOW - timedelta(seconds=21)), Due(2, NOW - timedelta(seconds=14))
+    sweep = Sweep([late, now, Due(3, NOW + timedelta(seconds=1))], [Due("a=", NOW)])
+    sweep.sweeper.run_recent_pass(NOW)
+    assert sweep.taken() == [ConnectionsDue(("a=",)), OrdersDue((2,))]
+
+
+def test_every_deadline_falls_into_a_pass_however_late_or_early_its_message_comes() -> None:
+    """Each message by up to ten seconds; a deadline each second, none handed on by a whole pass."""
+    for late in range(-10, 11):
+        handed = set()
+        for n in range(1, PASSES):
+            sweep = Sweep(Due(s, NOW + timedelta(seconds=s)) for s in range(60))
+            due_at = NOW + n * PASS_INTERVAL
+            sweep.clock.now = due_at + timedelta(seconds=late)
+            sweep.sweeper.run_recent_pass(due_at)
+            handed |= {
+                id_ for one in sweep.taken() if isinstance(one, OrdersDue) for id_ in one.order_ids
+            }
+        assert handed >= set(range(46 + min(late, 0)))
+
+
+def test_a_recent_pass_that_fails_or_comes_long_late_is_left_to_the_whole_one() -> None:
+    sweep = Sweep(dues(1))
+    sweep.queue.down = True
+    sweep.sweeper.run_recent_pass(NOW)
+    sweep.queue.down = False
+    sweep.clock.advance(60)
+    sweep.sweeper.run_recent_pass(NOW)
+    assert sweep.taken() == []
+    sweep.sweeper.run_pass()
+    assert sweep.taken() == [OrdersDue((0,))]
 
 
 # Shards

@@ -60,6 +60,7 @@ _CANCELED_BY = {
     "customer": "Ride canceled by rider",
     "courier": "Ride canceled by driver",
     "admin": "Ride canceled by an admin",
+    "merchant": "Ride canceled by a merchant",
 }
 _CLOSED_REASONS: dict[Status, str] = {Status.CANCELLED: "canceled", Status.UNSERVED: "expired"}
 
@@ -134,6 +135,15 @@ def render_status_update(event: Event) -> dict[str, Any]:
         "status": STATUS_WORDS[status],
         "data": data,
         **omit_none(eta_minutes=eta),
+    }
+
+
+def render_taken_away(event: Event) -> dict[str, Any]:
+    """Render `ride_status_update` to the driver who has a ride no longer, though it goes on."""
+    return {
+        "ride_id": str(event.order_id),
+        "status": STATUS_WORDS[Status.CANCELLED],
+        "data": {"message": "This ride was taken from you by a dispatcher"},
     }
 
 

@@ -320,6 +320,7 @@ WRITERS: Mapping[str, Sequence[Writer]] = {
     events.ORDER_UNSERVED: _UPDATE,
     events.ORDER_REOPENED: _UPDATE,
     events.COURIER_STEPPED: _UPDATE,
+    events.OFFER_REASSIGNED: (Writer("ride_status_update", bodies.render_taken_away),),
     events.ORDER_BROADCAST: (Writer("new_ride_request", bodies.render_ride_request),),
     events.BROADCAST_CLOSED: (Writer("ride_request_closed", bodies.render_request_closed),),
     events.COURIER_MOVED: (Writer("driver_location_update", bodies.render_location_update),),

@@ -4,7 +4,7 @@ Each is sent before what it relies on is written, with a delay, and may come too
 twice, or for something that never happened. Whoever handles one looks first what is so by then
 (services/wakeup_handler.py). So a wakeup is safe to repeat, and one too many costs only a read.
 
-The sweep's wakeups (OrdersDue, ConnectionsDue) are for those that got lost.
+The sweep's wakeups (SweepDue, OrdersDue, ConnectionsDue) are for those that got lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
     those of that version, if there is no more to do than to deliver to them: a look at their
     mailboxes then tells whether it is done. `is_offer`: one more recipient is the courier to whom
     that version offers the order. It was not known who that is as this was sent; the copies of the
-    others name the courier. `tries` counts how often it was sent on unfinished.
+    others name the courier. `ends`: that version ends its order, which is then summarized. `tries`
+    counts how often it was sent on unfinished.
     """
 
     stream: str
@@ -32,6 +33,7 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
     awaited_until: datetime | None = None
     recipients: tuple[str, ...] = msgspec.field(default=(), name="to")
     is_offer: bool = False
+    ends: bool = False
     tries: int = 0
 
 
@@ -95,6 +97,12 @@ class HeartbeatDue(msgspec.Struct, frozen=True, tag="beat"):
     connection_id: str
 
 
+class SweepDue(msgspec.Struct, frozen=True, tag="sweep"):
+    """What has fallen due in the quarter of a minute before `due_at` is to be listed."""
+
+    due_at: datetime = msgspec.field(name="due")
+
+
 class OrdersDue(msgspec.Struct, frozen=True, tag="look"):
     """The deadlines of these orders have passed: a share of what one pass of the sweep lists."""
 
@@ -138,6 +146,7 @@ Wakeup = (
     | AuthenticationDue
     | FanOutDue
     | HeartbeatDue
+    | SweepDue
     | OrdersDue
     | ConnectionsDue
     | CloseDue

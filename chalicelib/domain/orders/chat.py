@@ -78,3 +78,16 @@ def parse_message_key(name: str) -> tuple[int, int]:
     """Read the ids of order and message from a stream's name less its kind: `{order}#{message}`."""
     order_id, _, message_id = name.partition("#")
     return int(order_id), int(message_id)
+
+
+class MessagePosition(msgspec.Struct, frozen=True):
+    """Where the next page of a conversation begins: before a message."""
+
+    before: int
+
+
+class MessagePage(msgspec.Struct, frozen=True):
+    """Some messages about an order, the newest first. `position` None: there are no more."""
+
+    messages: list[ChatMessage]
+    position: MessagePosition | None = None

@@ -40,6 +40,7 @@ class AssignCourier(_Command, frozen=True):
     expires_at: datetime
     distance_m: float | None = None
     courier: Contact | None = None
+    reason: Reason | None = None
 
 
 class Accept(_Command, frozen=True):
@@ -149,7 +150,8 @@ class Deliver(_Command, frozen=True):
 
 
 class Cancel(_Command, frozen=True):
-    """Call the order off. `by` is the role of the one who does: its customer, or an admin."""
+    """Call the order off. `by` is the role of the one who does: its customer, an admin, or its
+    merchant by hand."""
 
     verb: ClassVar[str] = "cancel"
     reason: Reason | None = None
@@ -180,28 +182,33 @@ class Withdraw(_Command, frozen=True):
 
 
 class HandBack(_Command, frozen=True):
-    """Give a broadcast order back as its courier: another is looked for until `search_until`."""
+    """Give a broadcast order back as its courier: another is looked for until `search_until`.
+    `by_hand` it is taken from them."""
 
     verb: ClassVar[str] = "hand_back"
     search_until: datetime | None = None
     reason: Reason | None = None
+    by_hand: bool = False
 
 
 class Release(_Command, frozen=True):
-    """Give the order back before its pickup, as its courier. The service sets until when another
-    is looked for, or may take it from the pool."""
+    """Give the order back before its pickup, as its courier, who says why; `by_hand` it is taken
+    from them. The service sets until when another is looked for, or may take it from the pool."""
 
     verb: ClassVar[str] = "release"
-    reason: Reason
+    reason: Reason | None
     search_until: datetime | None = None
+    by_hand: bool = False
 
 
 class NoShow(_Command, frozen=True):
-    """End an order at whose pickup nobody is, once its courier has waited (waiting.py)."""
+    """End an order at whose pickup nobody is, once its courier has waited (waiting.py); at once
+    without `is_no_show`, by hand. `by` is the role of the one who does."""
 
     verb: ClassVar[str] = "no_show"
-    is_no_show: ClassVar[bool] = True
     reason: Reason
+    is_no_show: bool = True
+    by: str = "courier"
 
 
 class TakeBack(_Command, frozen=True):
@@ -266,10 +273,12 @@ class Reject(_Command, frozen=True):
 
 
 class RetrySearch(_Command, frozen=True):
-    """Search anew, until `search_until` if the flow waits, as the customer of an unserved order."""
+    """Search anew, until `search_until` if the flow waits, as the customer of an unserved order, or
+    by hand, for a `reason`."""
 
     verb: ClassVar[str] = "retry"
     search_until: datetime | None = None
+    reason: Reason | None = None
 
 
 Command = (
@@ -309,3 +318,10 @@ def add_pin(command: Command, pin: str | None) -> Command:
     """Add the PIN that a courier was told to a step at a stop; other steps take none."""
     is_at_stop = isinstance(command, PickUp | Deliver)
     return replace(command, pin=pin) if pin is not None and is_at_stop else command
+
+
+def is_internal(command: Command) -> bool:
+    """Say whether the reason of a command is a dispatcher's own: it is in the order's history, for
+    dispatchers, and the order does not show it."""
+    is_taken = isinstance(command, Release | HandBack) and command.by_hand
+    return is_taken or isinstance(command, AssignCourier | RetrySearch)

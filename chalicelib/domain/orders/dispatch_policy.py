@@ -37,13 +37,21 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     is_broadcast: bool = False
 
 
+def fit_all(courier: Courier) -> bool:
+    """Find every courier fitting."""
+    return True
+
+
 def ignore_named(courier_ids: list[str]) -> None:
     """Do nothing about ids that the index names."""
 
 
 class FreeCourierQuery(NamedTuple):
-    """How free couriers are read. While none of those who were read `is_wanted`, more are read: at
-    most `per_cell` of one cell at a time, and about `max_read` in all.
+    """How free couriers are read: the nearest first, as the index has them, until `enough` are
+    found who are wanted, or about `max_read` are read in all; `first_read` of a ring to begin with.
+    Once there are enough, more are read for the sake of who may be nearer still: `sure_read` in
+    all. Whoever is not connected is not wanted, and is found only where nobody who is fits better:
+    of them those who are fitting will do. Anywhere, where there is no nearest, until one is wanted.
 
     Not `is_consistent` is half the price: each courier as they are or lately were. A claim's own
     condition decides. `on_named` is called with ids that the index names, before they are read.
@@ -52,7 +60,10 @@ class FreeCourierQuery(NamedTuple):
     is_wanted: Callable[[Courier], bool]
     is_consistent: bool = False
     on_named: Callable[[list[str]], None] = ignore_named
-    per_cell: int = 100
+    enough: int = 1
+    is_fitting: Callable[[Courier], bool] = fit_all
+    first_read: int = 10
+    sure_read: int = 20
     max_read: int = 3000
 
 
@@ -75,9 +86,9 @@ def is_reachable(courier: Courier, now: datetime) -> bool:
 def is_eligible(
     courier: Courier, pickup: Point | None, policy: DispatchPolicy, now: datetime
 ) -> bool:
-    """Say whether a courier may be asked: free, and near by a fix that is not old. Without a
-    pickup point distance does not count, and it is enough that they are there."""
-    if not courier.is_free:
+    """Say whether a courier may be asked: free, not paused, and near by a fix that is not old.
+    Without a pickup point distance does not count, and it is enough that they are there."""
+    if not courier.may_be_asked:
         return False
     if pickup is None:
         return is_reachable(courier, now)

@@ -5,7 +5,7 @@ An effect gets the order in its new status already (domain/orders/lifecycle.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,8 @@ from chalicelib.domain.orders.model import ACTIVATED, Order, Status
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Role
 from chalicelib.errors import OfferGone
+
+NO_DATA: Mapping[str, Any] = {}
 
 
 def draft_order_event(order: Order, type_: str, to: str, now: datetime, **fields: Any) -> Event:
@@ -77,16 +79,20 @@ def make_offer(order: Order, command: commands.MakeOffer, now: datetime) -> Tran
 def assign_courier(order: Order, command: commands.AssignCourier, now: datetime) -> Transition:
     """Offer the order to the courier whom an admin names, whoever has it now."""
     previous_id = order.courier_id
-    order, drafts = _put_before_courier(order, command, now)
+    order, drafts = _put_before_courier(order, command, now, encode_code(command.reason))
     if previous_id is None:
         return order, drafts
     return order, (draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
 
 
 def _put_before_courier(
-    order: Order, command: commands.MakeOffer | commands.AssignCourier, now: datetime
+    order: Order,
+    command: commands.MakeOffer | commands.AssignCourier,
+    now: datetime,
+    data: Mapping[str, Any] = NO_DATA,
 ) -> Transition:
-    """Open the order's next offer, to one courier; both sides hear of it."""
+    """Open the order's next offer, to one courier; both sides hear of it, the customer with
+    `data`."""
     courier_id = command.courier_id
     offer = Offer(order.offers_made + 1, courier_id, command.expires_at, command.distance_m)
     order = replace(
@@ -104,7 +110,7 @@ def _put_before_courier(
         draft_for_courier(
             order, events.OFFER_MADE, courier_id, now, offer=offer, valid_until=due_at
         ),
-        draft_for_customer(order, events.ORDER_OFFERED, now, offer=offer),
+        draft_for_customer(order, events.ORDER_OFFERED, now, offer=offer, data=dict(data)),
     )
 
 
@@ -128,6 +134,12 @@ def decline_offer(order: Order, command: commands.Decline, now: datetime) -> Tra
     return order, (draft_for_customer(order, events.ORDER_DECLINED, now, data=data),)
 
 
+def encode_code(reason: Reason | None) -> dict[str, Any]:
+    """Make the data by which an event tells the code of a reason, which is counted, and not its
+    words: a dispatcher's are for dispatchers."""
+    return {"reason_code": reason.code} if reason else {}
+
+
 def encode_reason(reason: Reason | None) -> dict[str, Any]:
     """Make the data by which an event tells a reason: the words of it, which contracts repeat, the
     code, which is counted, and the note. Nothing where there is none."""
@@ -138,10 +150,15 @@ def encode_reason(reason: Reason | None) -> dict[str, Any]:
 
 
 def take_from_courier(
-    order: Order, search_until: datetime | None, status: Status, now: datetime
+    order: Order,
+    search_until: datetime | None,
+    status: Status,
+    now: datetime,
+    by_hand: bool = False,
 ) -> Order:
     """Return an order that its courier gives back before the pickup as one that is anybody's but
-    theirs; `status` is its new one."""
+    theirs; `status` is its new one. What is taken from them `by_hand` they did not give back: it
+    counts for no limit."""
     courier_id = order.courier_id
     assert courier_id is not None, "only the courier who has an order gives it back"
     return replace(
@@ -149,7 +166,7 @@ def take_from_courier(
         courier_id=None,
         courier=None,
         offer=None,
-        releases=order.releases + 1,
+        releases=order.releases + (not by_hand),
         released_by=_with_last(order.released_by, courier_id),
         excluded=_with_last(order.excluded, courier_id),
         search_until=search_until,
@@ -158,10 +175,21 @@ def take_from_courier(
 
 
 def release_order(order: Order, command: commands.Release, now: datetime) -> Transition:
-    """Take the order from the courier who gives it back: another is searched for."""
-    order = take_from_courier(order, command.search_until, order.status, now)
-    data = encode_reason(command.reason)
-    return order, (draft_for_customer(order, events.ORDER_RELEASED, now, data=data),)
+    """Take the order from the courier who gives it back: another is searched for. By hand they hear
+    that they have lost it."""
+    lost = draft_loss(order, command, now)
+    order = take_from_courier(order, command.search_until, order.status, now, command.by_hand)
+    data = encode_code(command.reason) if command.by_hand else encode_reason(command.reason)
+    return order, (*lost, draft_for_customer(order, events.ORDER_RELEASED, now, data=data))
+
+
+def draft_loss(
+    order: Order, command: commands.Release | commands.HandBack, now: datetime
+) -> tuple[Event, ...]:
+    """Draft that an order is taken from its courier by hand; nothing where they give it back."""
+    if not command.by_hand or order.courier_id is None:
+        return ()
+    return (draft_for_courier(order, events.OFFER_REASSIGNED, order.courier_id, now),)
 
 
 def notify_of_failure(
@@ -209,9 +237,12 @@ def give_up_search(order: Order, command: commands.GiveUp, now: datetime) -> Tra
 
 def retry_search(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
     """Begin a new search, in which everybody may be asked again."""
-    until = command.search_until
-    order = replace(order, excluded=(), released_by=(), courier_id=None, search_until=until)
-    return order, ()
+    return open_anew(order, command.search_until), ()
+
+
+def open_anew(order: Order, until: datetime | None) -> Order:
+    """Return an order as anybody's, whoever was asked before, or gave it back."""
+    return replace(order, excluded=(), released_by=(), courier_id=None, search_until=until)
 
 
 def cancel_order(order: Order, command: commands.Cancel, now: datetime) -> Transition:

@@ -27,7 +27,7 @@ from chalicelib.domain.orders.changes import (
     round_point,
 )
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof import ProofOverride, Stop
 from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import sum_minor
@@ -47,7 +47,8 @@ def note_departing(order: Order, point: Point, now: datetime) -> Order:
 
 def note_step(before: Order, after: Order, command: Command, actor: Actor, now: datetime) -> Order:
     """Return an order after a step with the change noted that it made."""
-    asked = _list_asked(command)
+    # Who is given a ride by hand has it: they are not asked.
+    asked = () if after.status is Status.ACCEPTED else _list_asked(command)
     is_look = isinstance(command, commands.WaitForCourier | commands.OpenToNearby)
     if is_look and not asked:
         return after

@@ -3,7 +3,8 @@
 Admins see all of it. Customers and merchants see every change, but not who was asked and did not
 take the order, nor where a courier was who was not on the way yet. Couriers see what happened while
 the order was theirs, or offered to them, besides its placing and its end, and nothing of others.
-Ids of admins, and of those who own a restaurant, are seen by themselves and by admins.
+Ids of admins, and of those who own a restaurant, are seen by themselves and by admins; and so is
+why they gave an order to somebody by hand, or took it from them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from chalicelib.domain.people import Actor, Role
 
 # Steps of a courier who then has no part in the order: who they were is theirs to know.
 _REFUSALS = frozenset({"decline", "expire"})
+# Steps whose reason, where a dispatcher takes them by hand, is for dispatchers alone. How an order
+# ends is told with its reason, by whomever it is ended.
+_INTERNAL = frozenset({PLACE, "assign", "release", "hand_back", "retry"})
 
 
 class Side(Enum):
@@ -77,15 +81,25 @@ def _show_to_customer(
     """Hide who was asked and did not take the order, and where couriers were before it was on the
     way, unless its flow shows that anyway."""
     is_refusal = entry.step in _REFUSALS
+    is_internal = _is_internal(entry, viewer_id)
     is_courier = entry.role is Role.COURIER and not is_refusal
     is_known = is_courier or entry.actor_id in (viewer_id, order.details.customer_id)
     return replace(
         entry,
         actor_id=entry.actor_id if is_known else None,
-        reason=None if is_refusal else entry.reason,
-        note=None if is_refusal else entry.note,
+        reason=None if is_refusal or is_internal else entry.reason,
+        note=None if is_refusal or is_internal else entry.note,
         offer=_keep_taker(entry.offer),
         position=entry.position if shows_fixes or entry.is_on_the_way else None,
+    )
+
+
+def _is_internal(entry: HistoryEntry, viewer_id: str) -> bool:
+    """Say whether why a change was made is between dispatchers: who looks is none of them."""
+    return (
+        entry.step in _INTERNAL
+        and entry.role in (Role.ADMIN, Role.MERCHANT)
+        and entry.actor_id != viewer_id
     )
 
 
@@ -110,13 +124,14 @@ def _show_to_courier(entry: HistoryEntry, courier_id: str) -> HistoryEntry:
     """Hide what is of others: their ids and offers, and what was when the order was theirs."""
     is_theirs = _is_theirs(entry, courier_id)
     may_know = is_theirs or entry.step == PLACE
+    may_read = may_know and not _is_internal(entry, courier_id)
     is_known = entry.actor_id == courier_id or entry.role is Role.CUSTOMER
     holds = courier_id in (entry.courier_id, entry.actor_id)
     return replace(
         entry,
         actor_id=entry.actor_id if is_known else None,
-        reason=entry.reason if may_know else None,
-        note=entry.note if may_know else None,
+        reason=entry.reason if may_read else None,
+        note=entry.note if may_read else None,
         offer=_keep_own(entry.offer, courier_id),
         position=entry.position if holds else None,
         price_minor=entry.price_minor if may_know else None,

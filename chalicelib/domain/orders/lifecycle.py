@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
-from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.commands import Command, is_internal
 from chalicelib.domain.orders.effects import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
@@ -132,7 +132,7 @@ def apply_step(
     if status is not order.status:
         timeline = {**timeline, status.value: now}
     reason: Reason | None = getattr(command, "reason", None)
-    if reason is None and status not in _REASONS_END:
+    if is_internal(command) or (reason is None and status not in _REASONS_END):
         reason = order.reason  # why an order searches again, say, is true until it ends
     moved = replace(
         order,

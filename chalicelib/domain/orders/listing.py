@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
+from chalicelib.domain.orders.model import ACTIVATED, TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.request_keys import hash_request
 
 DAY_SHARDS = 8  # a day's orders are written to so many lists: one would be a hot partition
@@ -117,6 +117,32 @@ def list_names(order: Order) -> list[str]:
     return names
 
 
+def list_new_names(stored: Order | None, order: Order) -> list[str]:
+    """Name the lists that a change brings an order into, but for its courier's: all of a new one.
+
+    What becomes active after it was placed, or again after it had ended, comes into the list of
+    that day. If it had ended, it comes into its own day's anew: what is kept with its row there
+    does not hold any more.
+    """
+    if stored is None:
+        return list_names(order)
+    if ACTIVATED in order.timeline and ACTIVATED not in stored.timeline:
+        return [name_home_list(order)]
+    if stored.is_terminal and not order.is_terminal:
+        today = find_day(order.updated_at)
+        return [name_home_list(order), name_revived_list(today, order.id % DAY_SHARDS)]
+    return []
+
+
+def name_home_list(order: Order) -> str:
+    """Name the list of the day on which an order was placed or, if it was scheduled, became
+    active."""
+    activated_at, shard = order.timeline.get(ACTIVATED), order.id % DAY_SHARDS
+    if activated_at is not None:
+        return name_revived_list(find_day(activated_at), shard)
+    return name_day_list(find_day(order.details.created_at), shard)
+
+
 def name_customer_list(customer_id: str) -> str:
     """Name the list of what a customer has placed."""
     return f"customer#{customer_id}"
@@ -135,6 +161,12 @@ def name_merchant_list(restaurant_id: str) -> str:
 def name_day_list(day: date, shard: int) -> str:
     """Name one of the DAY_SHARDS lists of what was placed on a day, in UTC."""
     return f"day#{day:%Y-%m-%d}#{shard}"
+
+
+def name_revived_list(day: date, shard: int) -> str:
+    """Name one of the DAY_SHARDS lists of what became active on a day, in UTC, that was listed
+    before: as it was scheduled until then, or had ended and was searched for again."""
+    return f"revived#{day:%Y-%m-%d}#{shard}"
 
 
 def name_external_id_list(customer_id: str, external_id: str) -> str:

@@ -33,9 +33,12 @@ def forget_former_courier(before: Order, after: Order) -> Order:
     them; else as it is."""
     if before.courier_id is None or after.courier_id == before.courier_id:
         return after
+    timeline = {name: at for name, at in after.timeline.items() if name not in _COURIERS_TIMES}
+    if after.status in WITH_COURIER:  # another has it at once, by hand
+        timeline[after.status.value] = after.updated_at
     return replace(
         after,
-        timeline={name: at for name, at in after.timeline.items() if name not in _COURIERS_TIMES},
+        timeline=timeline,
         no_show_at=None,
         trip=None,
         proof=_forget_proof(before),

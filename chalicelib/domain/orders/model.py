@@ -7,6 +7,7 @@ from enum import Enum
 
 import msgspec
 
+from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
 from chalicelib.domain.events import Entry, Outbox, order_stream
 from chalicelib.domain.orders.changes import Change
@@ -71,8 +72,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     has the searches that are to come where there may be several, until somebody has the order.
     `timeline` has the time of each status, and of what has no status of its own: placed,
     activated, reached, departed, handed_back, released, no_show_available. `options` are what its
-    customer added; `keys` are of the request that makes this version: rows written with it.
-    `price` is what was agreed before, by a quote: without it the order costs what its flow says.
+    customer added; `keys` are of the request that makes this version, and `courier_changes` what a
+    hand does with couriers by it: rows written with it. `price` is what was agreed before, by a
+    quote: without it the order costs what its flow says.
     `proof` is how far the proof that the options ask for has been given. `changes` are the newest
     of its history; those before them, if any, are in the row that `history_token` names.
     `reason` is the last that was given for a step, unless the order ended otherwise since.
@@ -120,6 +122,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     refund: Refund | None = None
     due_minor: int = 0
     unpaid_attempt: int | None = None
+    courier_changes: tuple[CourierChange, ...] = ()
     links: tuple[TrackingLink, ...] = ()
     recipient_note: str | None = None
 

@@ -19,6 +19,7 @@ class Permission(Enum):
     OWNER = "owner"  # the customer who placed the order
     OWNER_OR_ADMIN = "owner_or_admin"
     OWNER_MERCHANT_OR_ADMIN = "owner_merchant_or_admin"
+    HAND = "hand"  # a dispatcher: an admin, or the merchant of the order, or who placed it as one
     MERCHANT = "merchant"  # whoever owns the restaurant of the order
     COURIER = "courier"  # any courier
     ASSIGNEE = "assignee"  # the courier who has the order, or is offered it
@@ -77,12 +78,17 @@ def _is_owner_or_admin(order: Order, actor: Actor) -> bool:
 
 
 def _has_a_say(order: Order, actor: Actor) -> bool:
-    return _is_owner_or_admin(order, actor) or _is_merchant(order, actor)
+    return _is_owner_or_admin(order, actor) or _may_lend_a_hand(order, actor)
 
 
 def _is_merchant(order: Order, actor: Actor) -> bool:
     is_theirs = order.details.merchant_id in actor.restaurant_ids
     return actor.role is Role.MERCHANT and is_theirs and not order.is_dormant
+
+
+def _may_lend_a_hand(order: Order, actor: Actor) -> bool:
+    has_placed = actor.role is Role.MERCHANT and actor.id == order.details.customer_id
+    return has_placed or _is_merchant(order, actor) or _is_admin(order, actor)
 
 
 def _is_courier(order: Order, actor: Actor) -> bool:
@@ -149,5 +155,6 @@ RULES: Mapping[Permission, Rule] = {
     Permission.OWNER_OR_ADMIN: Rule(_is_owner_or_admin, _hide_order),
     Permission.OWNER_MERCHANT_OR_ADMIN: Rule(_has_a_say, _hide_order),
     Permission.ADMIN: Rule(_is_admin, _hide_order),
+    Permission.HAND: Rule(_may_lend_a_hand, _hide_order),
     Permission.MERCHANT: Rule(_is_merchant, _hide_order),
 }

@@ -66,6 +66,15 @@ class FailureReason(str, Enum):
     DAMAGED = "damaged"
 
 
+class HandReason(str, Enum):
+    """Why a dispatcher takes an order into their hands, or pauses a courier, beside all reasons
+    that the others may have."""
+
+    LATE = "late"  # the courier is
+    UNREACHABLE = "unreachable"
+    BREAK = "break"
+
+
 def _list_codes(*enums: Iterable[Enum]) -> tuple[str, ...]:
     """List the codes of several vocabularies, once each; `other` is the last."""
     codes = dict.fromkeys(str(one.value) for enum in enums for one in enum)
@@ -78,6 +87,10 @@ ALLOWED_REASONS: Mapping[Role, tuple[str, ...]] = {
     Role.MERCHANT: _list_codes(MerchantReason),
     Role.ADMIN: _list_codes(CustomerReason, CourierReason, MerchantReason, AdminReason),
 }
+# Of a hand (hands.py).
+HAND_REASONS = _list_codes(
+    HandReason, AdminReason, CourierReason, FailureReason, CustomerReason, MerchantReason
+)
 FAILURE_REASONS = _list_codes(CourierReason, FailureReason)
 
 
@@ -106,6 +119,15 @@ def interpret_reason(role: Role | None, text: str | None, note: str | None = Non
     """
     allowed = ALLOWED_REASONS.get(role, ()) if role else ()
     if text in allowed:
+        return Reason(str(text), note)
+    words = " - ".join(part for part in (text, note) if part)
+    return Reason(OTHER, words) if words else None
+
+
+def interpret_hand_reason(text: str | None, note: str | None) -> Reason | None:
+    """Make a reason of what a dispatcher gives; None where they give none. A text that is no code
+    is `other`, and is kept as the note."""
+    if text in HAND_REASONS:
         return Reason(str(text), note)
     words = " - ".join(part for part in (text, note) if part)
     return Reason(OTHER, words) if words else None

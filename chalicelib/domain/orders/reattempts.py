@@ -20,6 +20,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.search_plan import Schedule
 from chalicelib.domain.orders.windows import Windows
 from chalicelib.domain.people import Actor
@@ -74,12 +75,15 @@ def create_child(
     keys: tuple[RequestKey, ...],
     price: tuple[PriceLine, ...] = (),
     proof: OrderProof = NOTHING_PROVEN,
+    reason: Reason | None = None,
 ) -> Transition:
     """Make the order by which an actor tries a parent again, and the events for its customer and
-    merchant. All others are as of any new order: `details` and `options` are the child's."""
+    merchant. `reason` is why, for its history. All others are as of any new order: `details` and
+    `options` are the child's."""
     order, drafts = create_order(order_id, details, now, schedule, options, keys, price, proof)
     by = encode_actor(actor, details.customer_id)
-    changes = tuple(replace(change, by=by) for change in order.changes)
+    code, note = (reason.code, reason.short_note) if reason else (None, None)
+    changes = tuple(replace(change, by=by, reason=code, note=note) for change in order.changes)
     order = replace(order, parent_id=parent.id, changes=changes)
     status = get_first_status(parent)
     if order.status is Status.SCHEDULED:

@@ -83,7 +83,7 @@ def track_order(
         is_over=over,
         windows=NO_WINDOWS if over else order.options.windows,
         dropoff=None if over else order.details.dropoff.point,
-        eta_minutes=_estimate_eta(order, at_work, now),
+        eta_minutes=estimate_eta_minutes(order, at_work, now),
         courier=_show_courier(order.courier) if has_courier(order) else None,
         position=find_visible_fix(order, at_work, near_m, now),
         # What is brought back is handed over to nobody here any more.
@@ -139,7 +139,7 @@ def _name_stage(order: Order) -> str:
     return REACHED if is_there else order.status.value
 
 
-def _estimate_eta(order: Order, courier: Courier | None, now: datetime) -> int | None:
+def estimate_eta_minutes(order: Order, courier: Courier | None, now: datetime) -> int | None:
     """Estimate the minutes until an order is at its drop-off; None where nobody can tell."""
     pickup, dropoff = order.details.pickup.point, order.details.dropoff.point
     if not has_courier(order) or dropoff is None or _name_stage(order) == REACHED:

@@ -8,7 +8,7 @@ from enum import Enum
 import msgspec
 from msgspec.structs import replace
 
-_REMINDER = "send#"  # no connection's id begins so: API Gateway's are base64
+REMINDER_PREFIX = "send#"  # no connection's id begins so: API Gateway's are base64
 
 
 class DeliveryStatus(str, Enum):
@@ -88,13 +88,13 @@ def decode_send(body: str) -> SendDue:
 
 def make_reminder_id(send: SendDue) -> str:
     """Name the reminder of a message that is to be sent later than the queue can delay it."""
-    return f"{_REMINDER}{make_webhook_id(send.endpoint_id, send.seq)}#{send.attempt}"
+    return f"{REMINDER_PREFIX}{make_webhook_id(send.endpoint_id, send.seq)}#{send.attempt}"
 
 
 def parse_reminder_id(id_: str) -> SendDue | None:
     """Read which message a reminder is of; None where this is no reminder's id."""
-    webhook_id, _, attempt = id_.removeprefix(_REMINDER).rpartition("#")
-    place = parse_webhook_id(webhook_id) if id_.startswith(_REMINDER) else None
+    webhook_id, _, attempt = id_.removeprefix(REMINDER_PREFIX).rpartition("#")
+    place = parse_webhook_id(webhook_id) if id_.startswith(REMINDER_PREFIX) else None
     return SendDue(*place, attempt=int(attempt)) if place else None
 
 

@@ -5,10 +5,12 @@ var PATHS = {
   customer: "/api/v1/ws/customer",
   rides: "/api/v1/ws/rides",
   food: "/orders",
-  drivers: "/ws/driver/orders/"
+  drivers: "/ws/driver/orders/",
+  socketio: "/socket.io"
 };
 var CUSTOMERS = ["customer", "rider", "user"];
 var PING = "ping";
+var NAMESPACE = "/orders,";
 var SILENT = [
   "heartbeat",
   "heartbeat_ack",
@@ -25,9 +27,13 @@ function makeUrl(url, contract, token, from) {
     const isCustomer = contract == "courier" && CUSTOMERS.includes(word);
     place.pathname = PATHS[isCustomer ? "customer" : contract];
   }
-  if (contract != "feed") {
-    place.searchParams.set("token", token);
-    if (from) place.searchParams.set("from", from);
+  const { searchParams } = place;
+  if (contract == "socketio") {
+    searchParams.set("EIO", "4");
+    searchParams.set("transport", "websocket");
+  } else if (contract != "feed") {
+    searchParams.set("token", token);
+    if (from) searchParams.set("from", from);
   }
   return place;
 }
@@ -48,6 +54,21 @@ function makePing(contract) {
 function isPong(contract, frame, isAsked) {
   if (frame.event != "error") return false;
   return frame.event_id == PING || isAsked && ["courier", "customer"].includes(contract);
+}
+function writeMessage(contract, message) {
+  if (contract != "socketio") return JSON.stringify(message);
+  if (message.event == PING) return makeConnect();
+  return "42" + NAMESPACE + JSON.stringify([message.event, message.data]);
+}
+function makeConnect(auth) {
+  return "40" + NAMESPACE + (auth ? JSON.stringify(auth) : "");
+}
+function readFrame(contract, text) {
+  if (contract != "socketio") return JSON.parse(text);
+  const [, packet, json] = /^(4?.)(?:\/orders,)?\d*(.*)/s.exec(text);
+  if (packet != "42") return { packet, why: json };
+  const [event, data, meta] = JSON.parse(json);
+  return { event, data, ...meta };
 }
 function readClaims(token) {
   try {
@@ -100,7 +121,7 @@ var WaybillError = class extends Error {
   code;
   details;
 };
-async function call(options, path, request) {
+async function call(options, path, request, attempts = ATTEMPTS) {
   const { api, url, token, delay, maxDelay } = options;
   const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
   for (let attempt = 1; ; attempt++) {
@@ -114,7 +135,7 @@ async function call(options, path, request) {
       throw new WaybillError(answer.status, said.error, said.message, said.details);
     } catch (error) {
       const status = error instanceof WaybillError ? error.status : 500;
-      if (status < 500 && status != 429 || attempt == ATTEMPTS) throw error;
+      if (status < 500 && status != 429 || attempt == attempts) throw error;
     }
     const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
     await new Promise((resolve) => setTimeout(resolve, pause));
@@ -136,6 +157,10 @@ var Waybill = class {
   #from;
   // where the next connection begins: not after what may be half heard
   #gap = "";
+  #isGiven = true;
+  // the position is the application's: no server has said anything of it
+  #malformed;
+  // a position that was none
   #socket;
   #isOpen = false;
   #isClosed = true;
@@ -177,7 +202,8 @@ var Waybill = class {
   send(message) {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new Error("closed"));
-      this.#waiting.push({ text: JSON.stringify(message), resolve, reject });
+      const text = writeMessage(this.#options.contract, message);
+      this.#waiting.push({ text, resolve, reject });
       this.#flush();
     });
   }
@@ -252,18 +278,17 @@ var Waybill = class {
   }
   #dial(token, from) {
     const { url, contract, WebSocket, userId, userRole, timeout, heartbeat } = this.#options;
-    const isFeed = contract == "feed";
     const place = makeUrl(url, contract, token, from);
     const socket = this.#socket = new WebSocket(place.href);
     this.#ask();
     this.#ticks = setInterval(() => this.#look(), Math.min(timeout, heartbeat) / 2);
     socket.onopen = () => {
       if (socket != this.#socket) return;
-      if (!isFeed) return this.#opened();
-      this.#post(makeAuth(token, userId, userRole, from));
+      if (contract == "feed") this.#post(makeAuth(token, userId, userRole, from));
+      else if (contract != "socketio") this.#opened();
     };
     socket.onmessage = ({ data }) => {
-      if (socket == this.#socket) this.#hear(data);
+      if (socket == this.#socket) this.#hear(data, token, from);
     };
     socket.onclose = socket.onerror = (event) => {
       if (socket == this.#socket) this.#lost(event);
@@ -275,15 +300,17 @@ var Waybill = class {
     this.#say("open", frame);
     this.#flush();
   }
-  #hear(text) {
+  #hear(text, token, from) {
+    const contract = this.#options.contract;
     const wasAsked = this.#isAsked;
     this.#isAsked = false;
     let frame;
     try {
-      frame = JSON.parse(text);
+      frame = readFrame(contract, text);
     } catch {
     }
     if (!frame) return;
+    if (contract == "socketio" && frame.packet) return this.#answer(frame, token, from);
     const type = String(frame.event_type ?? frame.event ?? frame.type);
     const data = frame.data ?? frame;
     if (type != "error") this.#attempts = 0;
@@ -293,15 +320,30 @@ var Waybill = class {
       if (events.length) this.#post({ type: "subscribe", events });
       this.#opened(frame);
     } else if (type == "resumed") {
+      if (this.#malformed) {
+        this.#guard(this.#options.onGap, { from: this.#malformed, oldest: data.from });
+        this.#malformed = null;
+      }
       if (!this.#position || this.#position == "now") this.#move(data.from);
+      this.#isGiven = false;
     } else if (type == "gap") {
       const gap = data.from + " " + data.oldest;
       if (gap != this.#gap) this.#guard(this.#options.onGap, data);
       this.#gap = gap;
-    } else if (!SILENT.includes(type) && !isPong(this.#options.contract, frame, wasAsked)) {
+      this.#isGiven = false;
+    } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
       const id = frame.event_type ? frame.event_id : frame.pos && text;
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
+  }
+  // Socket.IO's own packets.
+  #answer(frame, token, from) {
+    if (frame.packet == "0") {
+      this.#ask();
+      this.#socket.send(makeConnect({ token, from: from ?? void 0 }));
+    } else if (frame.packet == "2") this.#socket.send("3");
+    else if (frame.packet == "40" && !this.#isOpen) this.#opened();
+    else if (["1", "41", "44"].includes(frame.packet)) this.#lost(frame.why);
   }
   #isRepeated(id) {
     if (!id) return false;
@@ -352,11 +394,24 @@ var Waybill = class {
   }
   // Full jitter: thousands that were cut at once don't come back at once. It never gives up.
   #lost(error) {
+    if (!this.#isOpen && this.#isGiven) this.#doubt(this.#position);
     this.#drop();
     const { delay, maxDelay } = this.#options;
     const pause = Math.random() * Math.min(maxDelay, delay * 2 ** this.#attempts++);
     this.#retry = setTimeout(() => this.#open(), pause);
     this.#say("waiting", error);
+  }
+  // Browsers are not told why a socket was refused: REST tells whether the stored position is none.
+  async #doubt(position) {
+    if (!position || position == "now") return;
+    const path = "/api/v1/me/events?offset=" + encodeURIComponent(position);
+    try {
+      await call(this.#options, path, {}, 1);
+    } catch (error) {
+      if (error.status != 400 || this.#position != position) return;
+      this.#malformed = position;
+      this.#position = "now";
+    }
   }
   #flush() {
     while (this.#isOpen && this.#waiting.length) {
@@ -366,7 +421,9 @@ var Waybill = class {
     }
   }
   #post(message) {
-    if (this.#socket?.readyState == 1) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState == 1) {
+      this.#socket.send(writeMessage(this.#options.contract, message));
+    }
   }
   #say(state, detail) {
     this.#guard((it) => this.#options.onState?.(it, detail), state);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chalicelib.contracts.amendments import read_amendment
-from chalicelib.contracts.base import read_text
 from chalicelib.contracts.courier.socket import read_delivery_order, render_courier
 from chalicelib.contracts.history import render_history
 from chalicelib.contracts.placing import read_windows
@@ -53,13 +52,6 @@ def retry_order(call: Call, order_id: str) -> Reply:
     return show_pins(call, order, render_order(order))
 
 
-def assign_order(call: Call, order_id: str) -> Reply:
-    """Give an order to the courier whom an admin names, on duty or not."""
-    courier_id = read_text(call.read_body().get("courier_id"), "courier_id", 128)
-    id_ = read_order_id(order_id)
-    return render_order(call.services.customer_orders.assign_courier(call.actor, id_, courier_id))
-
-
 def get_order_history(call: Call, order_id: str) -> Reply:
     """Show what has happened to an order, to somebody who has, or had, a part in it."""
     shown = call.services.order_history.get_history(call.actor, read_order_id(order_id))
@@ -100,7 +92,6 @@ ROUTES = (
         Role.MERCHANT,
         Role.ADMIN,
     ),
-    Route("POST", "/v1/admin/orders/{order_id}/assign", assign_order, Role.ADMIN),
     # Spec 000 has both spellings.
     Route("GET", "/v1/customer/active-order", get_active_order, Role.CUSTOMER),
     Route("GET", "/v1/customer/activeOrder", get_active_order, Role.CUSTOMER),

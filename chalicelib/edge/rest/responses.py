@@ -10,6 +10,7 @@ from chalice.app import Request, Response
 
 from chalicelib.contracts.courier.socket import render_transition
 from chalicelib.contracts.moments import format_iso
+from chalicelib.domain.orders.hands import Hand
 from chalicelib.edge.rest.http_errors import (
     HttpError,
     MethodNotAllowed,
@@ -18,6 +19,7 @@ from chalicelib.edge.rest.http_errors import (
 )
 from chalicelib.errors import (
     CourierTaken,
+    HandRefused,
     InvalidTransition,
     PostFailed,
     RateLimited,
@@ -87,6 +89,9 @@ def error_response(error: WaybillError) -> Response:
 
 
 def _render_details(error: WaybillError) -> dict[str, Any]:
+    # The route of an assignment was there before there were hands: its answers are as they were.
+    if isinstance(error, HandRefused) and error.step != Hand.ASSIGN.value:
+        return {**render_transition(error), "hands": list(error.hands)}
     if isinstance(error, InvalidTransition):
         return render_transition(error)
     if isinstance(error, TooEarly):

@@ -139,7 +139,8 @@ class NearbyDispatch:
         nearby = _Nearby(look, [], dict.fromkeys(look.order.unconfirmed))
         # Where no more may be added the look goes on: it still confirms those added before.
         query = FreeCourierQuery(
-            lambda courier: look.can_notify(courier) and (look.is_new(courier) or not look.left)
+            lambda courier: look.can_notify(courier) and (look.is_new(courier) or not look.left),
+            enough=max(look.left, 1),
         )
         rings = self._roster.iterate_near(look.pickup, look.policy, look.now, query)
         for ring, _ in rings:

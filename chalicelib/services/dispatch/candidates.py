@@ -63,7 +63,10 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
 
     # A courier who is not connected is the last resort: reading stops only at one who is.
     query = FreeCourierQuery(
-        lambda courier: courier.connected and is_usable(courier), look.is_consistent, on_named
+        lambda courier: courier.connected and is_usable(courier),
+        look.is_consistent,
+        on_named,
+        is_fitting=is_usable,
     )
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)

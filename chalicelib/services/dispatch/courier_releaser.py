@@ -14,10 +14,19 @@ from datetime import timedelta
 from chalicelib.domain.messaging.wakeups import RelayDue
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Courier
-from chalicelib.errors import CourierBusy, CourierTaken, NotFound, Stale, Unavailable
+from chalicelib.errors import (
+    CourierBusy,
+    CourierPaused,
+    CourierTaken,
+    NotFound,
+    Stale,
+    Unavailable,
+)
 from chalicelib.services.ports import Clock, CourierStore, OrderStore, WakeupSender
 
 log = logging.getLogger(__name__)
+
+PAUSED = "This courier is paused by a dispatcher: no new orders until they are resumed."
 
 
 class CourierReleaser:
@@ -61,11 +70,13 @@ class CourierReleaser:
 
     def take_order(self, courier_id: str, take: Callable[[], Order]) -> Order:
         """Let a courier take an order by calling `take`; call it once more if the courier was busy
-        with an order that is done. Raises CourierTaken, CourierBusy."""
+        with an order that is done. Raises CourierTaken, CourierBusy, CourierPaused."""
         try:
             return take()
         except (CourierTaken, CourierBusy):
             courier = self._couriers.get_courier(courier_id)
+            if courier is not None and courier.is_paused and courier.order_id is None:
+                raise CourierPaused(PAUSED) from None
             if courier is None or not self.release_from_done_order(courier):
                 raise
         return take()

@@ -14,6 +14,8 @@
  4. deliver  Each recipient's mailbox takes the new events in and posts them, side by side.
  5. notify   Listeners hear of the change: the pool, couriers near by, earnings.
 
+An order that ends is summarized for the figures (services/ops) by `RelayDue` alone.
+
 Who dies before 2 has changed nothing: the wakeups find no such version, wait for it until
 COMMIT_WITHIN has passed, and end. Who dies after 2 is made up for: `RelayDue` does 3 and 4, and
 books what the courier earns, five seconds later; the order's deadline is in its row, where
@@ -147,7 +149,8 @@ class OrderWriter:
         is_leased = self._orders.commit_order(
             stored, order, available_only=available_only, lease=planned
         )
-        order = replace(order, keys=(), unpaid_attempt=None)  # they are of this version alone
+        # They are of this version alone.
+        order = replace(order, keys=(), unpaid_attempt=None, courier_changes=())
         self._notify(self._release_if_done, stored, order)
         if events:
             lease = self._planner.begin_lease(planned) if planned and is_leased else None
@@ -178,7 +181,9 @@ class OrderWriter:
         if events:
             stream, now = order_stream(order.id), self._clock()
             told = self._relay.list_told_endpoints(seal(order, events, order.updated_at).outbox)
-            wakeups.append(make_relay_wakeup(stream, _next_version(stored), events, now, told))
+            ends = order.is_terminal and not (stored and stored.is_terminal)
+            version = _next_version(stored)
+            wakeups.append(make_relay_wakeup(stream, version, events, now, told, ends))
         deadline_at = order.deadline_at
         if order.offer:
             wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))

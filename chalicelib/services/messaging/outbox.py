@@ -53,13 +53,15 @@ def make_relay_wakeup(
     events: Sequence[Event],
     now: datetime,
     endpoints: tuple[str, ...] = (),
+    ends: bool = False,
 ) -> tuple[Wakeup, timedelta]:
     """Make the wakeup that a commit of `version`, with these events, relies on. `endpoints` are the
-    mailboxes of those that are told as well."""
+    mailboxes of those that are told as well. Of a version that `ends` its order there is no
+    shortcut: the order is to be summarized."""
     awaited_until = now + COMMIT_WITHIN
-    people = relay_shortcut(events)
+    people = () if ends else relay_shortcut(events)
     recipients = add_endpoints(people, endpoints) if people else ()
-    wakeup = RelayDue(stream, version, awaited_until, recipients=recipients)
+    wakeup = RelayDue(stream, version, awaited_until, recipients=recipients, ends=ends)
     return wakeup, RELAY_AFTER
 
 

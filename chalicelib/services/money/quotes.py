@@ -42,7 +42,6 @@ from chalicelib.errors import InvalidInput, NotFound, Unavailable
 from chalicelib.services.ports import Clock, ConnectionStore, CourierStore, RestaurantStore
 
 FOOD_FLOW = "food"
-_MAX_PER_CELL = 10  # couriers read of one cell at a time
 _MAX_READ = 100  # couriers read for one quote, but for those of the last ring
 
 
@@ -150,7 +149,7 @@ class QuoteService:
         """Find a courier near by who could be asked now, the first of the nearest ring."""
         policy = self._policies[request.flow]
         can_ask = _make_filter(caller, request, pickup, policy, now)
-        query = FreeCourierQuery(can_ask, per_cell=_MAX_PER_CELL, max_read=_MAX_READ)
+        query = FreeCourierQuery(can_ask, max_read=_MAX_READ)
         read = 0
         for ring, _ in self._couriers.iterate_free_near(pickup, policy.radius_m, query):
             if found := rank_couriers(filter(can_ask, ring), pickup):

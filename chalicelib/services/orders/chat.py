@@ -20,10 +20,13 @@ from chalicelib.domain.orders.chat import (
     MAX_MESSAGES,
     PAGE_SIZE,
     ChatMessage,
+    MessagePage,
+    MessagePosition,
     chat_stream,
     parse_chat_stream,
 )
 from chalicelib.domain.orders.model import Order
+from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.people import Actor
 from chalicelib.domain.rate_limits import CHAT, RateLimit
 from chalicelib.domain.request_keys import RequestKey
@@ -182,10 +185,27 @@ class ChatService:
         """List the newest messages of a conversation, or the newest before the message `before`, in
         order of time: as many as fit into one answer. Raises NotFound for outsiders."""
         self._customer_orders.get_order(actor, order_id)
-        found, size, kept_since = [], 0, self._clock() - CHAT_KEPT_FOR
-        for message in self._chats.list_newest(order_id, PAGE_SIZE, before):
+        size, found = 0, []
+        for message in self._list_kept(order_id, PAGE_SIZE, before):
             size += len(message.text.encode()) + _MESSAGE_BYTES
-            if size > MAX_PAGE_BYTES or message.at < kept_since:
+            if size > MAX_PAGE_BYTES:
                 break
             found.append(message)
         return found[::-1]
+
+    def list_page(
+        self, actor: Actor, order_id: int, limit: int, position: MessagePosition | None = None
+    ) -> MessagePage:
+        """List a page of a conversation for a dispatcher, the newest first. Raises NotFound for
+        whoever has no hand in the order."""
+        check_permission(Permission.HAND, self._customer_orders.get_order(actor, order_id), actor)
+        before = position.before if position else None
+        found = self._list_kept(order_id, limit + 1, before)
+        page = found[:limit]
+        return MessagePage(page, MessagePosition(page[-1].id) if len(found) > limit else None)
+
+    def _list_kept(self, order_id: int, limit: int, before: int | None) -> list[ChatMessage]:
+        """List the newest messages, less those that have expired: DynamoDB deletes them late."""
+        kept_since = self._clock() - CHAT_KEPT_FOR
+        found = self._chats.list_newest(order_id, limit, before)
+        return [message for message in found if message.at >= kept_since]

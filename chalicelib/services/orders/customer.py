@@ -1,4 +1,4 @@
-"""Orders from the customer's and the admin's side: place, read, cancel, retry, assign."""
+"""Orders from the customer's and the admin's side: place, read, cancel, retry."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.retries import Retries
 from chalicelib.errors import (
-    CourierBusy,
-    CourierTaken,
     ExternalIdTaken,
     KeyTaken,
     NotFound,
@@ -34,7 +32,6 @@ from chalicelib.errors import (
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
-from chalicelib.services.orders.contacts import read_contact
 from chalicelib.services.orders.finding import find_order
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import (
@@ -260,30 +257,3 @@ class CustomerOrders:
             return self._dispatch.offer_next(stored, order, events)
 
         return self._writer.retry_change(order_id, change)
-
-    def assign_courier(self, actor: Actor, order_id: int, courier_id: str) -> Order:
-        """Give an order to one courier by hand, on duty or not, as an admin.
-
-        Raises NotFound for an unknown courier, CourierBusy for one who has another order.
-        """
-        courier = self._couriers.get_courier(courier_id)
-        if courier is None:
-            raise NotFound("There is no such courier.")
-        contact = read_contact(self._people, Actor(courier_id, Role.COURIER))
-
-        def change(stored: Order) -> Order:
-            now = self._clock()
-            until = self._dispatch.compute_offer_end(stored, now)
-            distance_m = measure_to_pickup_m(courier, stored.details.pickup.point)
-            command = commands.AssignCourier(courier_id, until, distance_m, contact)
-            order, events = advance_order(stored, command, actor, now)
-            if not events:
-                return stored
-            return self._writer.commit_order(stored, order, events, available_only=False)
-
-        try:
-            return self._releaser.take_order(
-                courier_id, lambda: self._writer.retry_change(order_id, change)
-            )
-        except CourierTaken:
-            raise CourierBusy("This courier holds another order.") from None

@@ -14,6 +14,7 @@ from chalicelib.domain.money.fares import Tariffs
 from chalicelib.domain.money.reattempts import price_child
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.placing import PlacedOrder, Repeat
+from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.reattempts import (
     MAX_CHILDREN,
     check_reattempt,
@@ -70,9 +71,11 @@ class Reattempts:
         order_id: int,
         key: RequestKey | None = None,
         windows: Windows = NO_WINDOWS,
+        reason: Reason | None = None,
     ) -> PlacedOrder:
         """Place the order that tries another again, and look for its courier at once, unless its
-        `windows` say later; or return the one that the same request has placed before.
+        `windows` say later; or return the one that the same request has placed before. A
+        dispatcher's `reason` is in its history.
 
         Raises NotFound for whoever has no say in it, InvalidTransition where there is nothing to
         try again, AlreadyReattempted while another child may move the thing, KeyReused;
@@ -86,7 +89,7 @@ class Reattempts:
             check_reattempt(parent, actor)
             child_key = self._find_free_key(parent)
             keys = (child_key, *([key] if key else []))
-            return PlacedOrder(self._try_place(actor, parent, windows, keys))
+            return PlacedOrder(self._try_place(actor, parent, windows, keys, reason))
 
         return self._retries.retry_while_stale(place)
 
@@ -106,7 +109,12 @@ class Reattempts:
         raise AlreadyReattempted("This order is tried again by another one.", **shown)
 
     def _try_place(
-        self, actor: Actor, parent: Order, windows: Windows, keys: tuple[RequestKey, ...]
+        self,
+        actor: Actor,
+        parent: Order,
+        windows: Windows,
+        keys: tuple[RequestKey, ...],
+        reason: Reason | None,
     ) -> Order:
         """Place a child under a new id. Raises Stale if the id is taken, or its courier's row, or
         one of its keys; InvalidInput as reattempt_order."""
@@ -125,6 +133,7 @@ class Reattempts:
             keys,
             price,
             self._proof.start_proof(options),
+            reason,
         )
         try:
             if order.status is not Status.SEARCHING:

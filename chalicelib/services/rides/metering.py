@@ -16,7 +16,7 @@ from chalicelib.domain.orders.model import WITH_COURIER, Order, Status
 from chalicelib.domain.people import Courier
 from chalicelib.domain.price_lines import sum_minor
 from chalicelib.domain.travel import estimate_minutes
-from chalicelib.errors import CourierBusy, NoTariff, NotAtPickup, NotOnline
+from chalicelib.errors import CourierBusy, CourierPaused, NoTariff, NotAtPickup, NotOnline
 from chalicelib.services.ports import CourierStore
 
 # A fix older than this does not say where a courier is as a trip begins, or ends.
@@ -37,7 +37,7 @@ class RideMeter:
     ) -> Command:
         """Fill in what a permitted command takes: the minutes of the way, the trip so far.
 
-        Raises NotOnline, CourierBusy for accepting; NotAtPickup for starting.
+        Raises NotOnline, CourierBusy, CourierPaused for accepting; NotAtPickup for starting.
         """
         if isinstance(command, commands.Accept):
             return self._complete_accept(order, self._get_courier(courier_id), command, now)
@@ -101,6 +101,10 @@ class RideMeter:
             raise CourierBusy("You have another order that is not finished.")
         if not courier.available:
             raise NotOnline("Go online first.")
+        if courier.is_paused:
+            raise CourierPaused(
+                "You are paused by a dispatcher: no new rides until they resume you."
+            )
         eta_minutes = estimate_minutes(courier.point, order.details.pickup.point)
         position = _find_current_point(courier, now)
         return replace(command, eta_minutes=eta_minutes, position=position)

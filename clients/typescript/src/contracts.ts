@@ -7,9 +7,11 @@ const PATHS = {
   rides: "/api/v1/ws/rides",
   food: "/orders",
   drivers: "/ws/driver/orders/",
+  socketio: "/socket.io",
 };
 const CUSTOMERS = ["customer", "rider", "user"]; // the words for one in a token
 const PING = "ping";
+const NAMESPACE = "/orders,"; // Socket.IO's
 
 /** Frames that keep the connection going, and say nothing to the application. */
 export const SILENT = [
@@ -35,9 +37,13 @@ export function makeUrl(
     const isCustomer = contract == "courier" && CUSTOMERS.includes(word);
     place.pathname = PATHS[isCustomer ? "customer" : (contract as keyof typeof PATHS)];
   }
-  if (contract != "feed") {
-    place.searchParams.set("token", token);
-    if (from) place.searchParams.set("from", from);
+  const { searchParams } = place;
+  if (contract == "socketio") {
+    searchParams.set("EIO", "4");
+    searchParams.set("transport", "websocket");
+  } else if (contract != "feed") {
+    searchParams.set("token", token);
+    if (from) searchParams.set("from", from);
   }
   return place;
 }
@@ -70,6 +76,27 @@ export function makePing(contract: string): object {
 export function isPong(contract: string, frame: any, isAsked: boolean): boolean {
   if (frame.event != "error") return false;
   return frame.event_id == PING || (isAsked && ["courier", "customer"].includes(contract));
+}
+
+/** Write a message as the text of a frame: JSON, or an event's packet of Socket.IO. */
+export function writeMessage(contract: string, message: any): string {
+  if (contract != "socketio") return JSON.stringify(message);
+  if (message.event == PING) return makeConnect(); // who is connected is told so again
+  return "42" + NAMESPACE + JSON.stringify([message.event, message.data]);
+}
+
+/** Make Socket.IO's CONNECT packet. */
+export function makeConnect(auth?: object): string {
+  return "40" + NAMESPACE + (auth ? JSON.stringify(auth) : "");
+}
+
+/** Read the text of a frame. Of Socket.IO a packet that is no event has its digits as `packet`. */
+export function readFrame(contract: string, text: string): any {
+  if (contract != "socketio") return JSON.parse(text);
+  const [, packet, json] = /^(4?.)(?:\/orders,)?\d*(.*)/s.exec(text)!;
+  if (packet != "42") return { packet, why: json };
+  const [event, data, meta] = JSON.parse(json);
+  return { event, data, ...meta };
 }
 
 function readClaims(token: string): Record<string, any> {

@@ -25,7 +25,12 @@ interface CallOptions {
 
 /** Call until there is an answer that stands. No answer, or one that says "later": asked again, as
  *  the key has what was done not be done again. */
-export async function call(options: CallOptions, path: string, request: RequestInit): Promise<any> {
+export async function call(
+  options: CallOptions,
+  path: string,
+  request: RequestInit,
+  attempts = ATTEMPTS,
+): Promise<any> {
   const { api, url, token, delay, maxDelay } = options;
   const place = new URL(path, new URL(api ?? url).href.replace(/^ws/, "http"));
   for (let attempt = 1; ; attempt++) {
@@ -39,7 +44,7 @@ export async function call(options: CallOptions, path: string, request: RequestI
       throw new WaybillError(answer.status, said.error, said.message, said.details);
     } catch (error) {
       const status = error instanceof WaybillError ? error.status : 500;
-      if ((status < 500 && status != 429) || attempt == ATTEMPTS) throw error;
+      if ((status < 500 && status != 429) || attempt == attempts) throw error;
     }
     const pause = Math.random() * Math.min(maxDelay, delay * 2 ** attempt);
     await new Promise((resolve) => setTimeout(resolve, pause));

@@ -3,13 +3,24 @@
 //   const waybill = new Waybill({ url, token: () => fetchToken(), contract: "feed" });
 //   waybill.on("order_created", (event) => console.log(event.data));
 
-import { isPong, makeAuth, makePing, makeUrl, SILENT } from "./contracts.js";
+import {
+  isPong,
+  makeAuth,
+  makeConnect,
+  makePing,
+  makeUrl,
+  readFrame,
+  SILENT,
+  writeMessage,
+} from "./contracts.js";
 import { FEED_EVENTS, type Frames } from "./frames.js";
 import { call, makeKey } from "./rest.js";
 
 export { WaybillError } from "./rest.js";
 export type { Frames };
-export type Contract = keyof Frames;
+/** `socketio` says what `food` does, to Socket.IO's clients. */
+export type Contract = keyof Frames | "socketio";
+export type Told<C extends Contract> = Frames[C extends keyof Frames ? C : "food"];
 type Maybe<T> = T | null | undefined;
 type Later<T> = T | PromiseLike<T>;
 
@@ -68,6 +79,8 @@ export class Waybill<C extends Contract = "feed"> {
   #position: Maybe<string>; // of the newest event
   #from: Maybe<string>; // where the next connection begins: not after what may be half heard
   #gap = "";
+  #isGiven = true; // the position is the application's: no server has said anything of it
+  #malformed: Maybe<string>; // a position that was none
   #socket: any;
   #isOpen = false;
   #isClosed = true;
@@ -100,9 +113,9 @@ export class Waybill<C extends Contract = "feed"> {
   }
 
   /** Hear events of one type, or of all: "*". Returns what takes the handler away again. */
-  on<T extends keyof Frames[C] & string>(
+  on<T extends keyof Told<C> & string>(
     type: T,
-    handler: (event: WaybillEvent<Frames[C][T]>) => void,
+    handler: (event: WaybillEvent<Told<C>[T]>) => void,
   ): () => void;
   on(type: string, handler: (event: WaybillEvent<any>) => void): () => void;
   on(type: string, handler: (event: any) => void): () => void {
@@ -115,7 +128,8 @@ export class Waybill<C extends Contract = "feed"> {
   send(message: object): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new Error("closed"));
-      this.#waiting.push({ text: JSON.stringify(message), resolve, reject });
+      const text = writeMessage(this.#options.contract!, message);
+      this.#waiting.push({ text, resolve, reject });
       this.#flush();
     });
   }
@@ -199,18 +213,17 @@ export class Waybill<C extends Contract = "feed"> {
 
   #dial(token: string, from: Maybe<string>) {
     const { url, contract, WebSocket, userId, userRole, timeout, heartbeat } = this.#options;
-    const isFeed = contract == "feed";
     const place = makeUrl(url, contract!, token, from);
     const socket = (this.#socket = new WebSocket!(place.href));
     this.#ask();
     this.#ticks = setInterval(() => this.#look(), Math.min(timeout, heartbeat) / 2);
     socket.onopen = () => {
       if (socket != this.#socket) return;
-      if (!isFeed) return this.#opened();
-      this.#post(makeAuth(token, userId, userRole, from));
+      if (contract == "feed") this.#post(makeAuth(token, userId, userRole, from));
+      else if (contract != "socketio") this.#opened();
     };
     socket.onmessage = ({ data }: { data: string }) => {
-      if (socket == this.#socket) this.#hear(data);
+      if (socket == this.#socket) this.#hear(data, token, from);
     };
     socket.onclose = socket.onerror = (event: unknown) => {
       if (socket == this.#socket) this.#lost(event);
@@ -224,14 +237,16 @@ export class Waybill<C extends Contract = "feed"> {
     this.#flush();
   }
 
-  #hear(text: string) {
+  #hear(text: string, token: string, from: Maybe<string>) {
+    const contract = this.#options.contract!;
     const wasAsked = this.#isAsked;
     this.#isAsked = false;
     let frame: any;
     try {
-      frame = JSON.parse(text);
+      frame = readFrame(contract, text);
     } catch {}
     if (!frame) return;
+    if (contract == "socketio" && frame.packet) return this.#answer(frame, token, from);
     const type = String(frame.event_type ?? frame.event ?? frame.type);
     const data = frame.data ?? frame;
     if (type != "error") this.#attempts = 0;
@@ -242,17 +257,33 @@ export class Waybill<C extends Contract = "feed"> {
       if (events.length) this.#post({ type: "subscribe", events });
       this.#opened(frame);
     } else if (type == "resumed") {
+      if (this.#malformed) {
+        this.#guard(this.#options.onGap, { from: this.#malformed, oldest: data.from });
+        this.#malformed = null;
+      }
       if (!this.#position || this.#position == "now") this.#move(data.from);
+      this.#isGiven = false;
     } else if (type == "gap") {
       // The same one again says nothing new: it is told until an event has come after it.
       const gap = data.from + " " + data.oldest;
       if (gap != this.#gap) this.#guard(this.#options.onGap, data);
       this.#gap = gap;
-    } else if (!SILENT.includes(type) && !isPong(this.#options.contract!, frame, wasAsked)) {
+      this.#isGiven = false;
+    } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
       // What is told again is so with its id or, where it has none, word for word.
       const id = frame.event_type ? frame.event_id : frame.pos && text;
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
+  }
+
+  // Socket.IO's own packets.
+  #answer(frame: { packet: string; why: string }, token: string, from: Maybe<string>) {
+    if (frame.packet == "0") {
+      this.#ask();
+      this.#socket.send(makeConnect({ token, from: from ?? undefined }));
+    } else if (frame.packet == "2") this.#socket.send("3");
+    else if (frame.packet == "40" && !this.#isOpen) this.#opened();
+    else if (["1", "41", "44"].includes(frame.packet)) this.#lost(frame.why);
   }
 
   #isRepeated(id: Maybe<string>): boolean {
@@ -310,11 +341,25 @@ export class Waybill<C extends Contract = "feed"> {
 
   // Full jitter: thousands that were cut at once don't come back at once. It never gives up.
   #lost(error?: unknown) {
+    if (!this.#isOpen && this.#isGiven) this.#doubt(this.#position);
     this.#drop();
     const { delay, maxDelay } = this.#options;
     const pause = Math.random() * Math.min(maxDelay, delay * 2 ** this.#attempts++);
     this.#retry = setTimeout(() => this.#open(), pause);
     this.#say("waiting", error);
+  }
+
+  // Browsers are not told why a socket was refused: REST tells whether the stored position is none.
+  async #doubt(position: Maybe<string>) {
+    if (!position || position == "now") return;
+    const path = "/api/v1/me/events?offset=" + encodeURIComponent(position);
+    try {
+      await call(this.#options, path, {}, 1);
+    } catch (error: any) {
+      if (error.status != 400 || this.#position != position) return;
+      this.#malformed = position;
+      this.#position = "now";
+    }
   }
 
   #flush() {
@@ -326,7 +371,9 @@ export class Waybill<C extends Contract = "feed"> {
   }
 
   #post(message: object) {
-    if (this.#socket?.readyState == 1) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState == 1) {
+      this.#socket.send(writeMessage(this.#options.contract!, message));
+    }
   }
 
   #say(state: State, detail?: unknown) {

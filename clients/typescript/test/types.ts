@@ -17,6 +17,9 @@ courier.on("order.assigned", ({ data, pos }) => {
 // @ts-expect-error: there is no such contract
 new Waybill({ url: "x", token: "t", contract: "couriers" });
 
+const food = new Waybill({ url: "x", token: "t", contract: "socketio" });
+food.on("order-taken", ({ data }) => data.orderId.toFixed());
+
 const feed = new Waybill({ url: new URL("wss://dispatch.example.com"), token: "token" });
 const stop: () => void = feed.on("order_created", (event) => {
   const quantity: number = event.data.items[0].quantity;

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
-from websockets.sync.client import connect
 
+from tests.e2e.checked import connect
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.courier.town import PATIENCE_S, Someone, Town, assigned, offer, status
 

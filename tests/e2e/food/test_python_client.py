@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from queue import Queue
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import socketio
 
+from tests.documents import check_frame
 from tests.e2e.conftest import Stack
 from tests.e2e.food.test_stock_clients import a_number, order_food
 from tests.functional.kitchen import as_in_frames
@@ -40,7 +42,9 @@ class PythonClient:
 
     def heard(self) -> tuple[str, Any]:
         """The next event."""
-        return self.events.get(timeout=WITHIN_S)
+        event, data = self.events.get(timeout=WITHIN_S)
+        check_frame("socketio", f"42{NAMESPACE},{json.dumps([event, data])}")
+        return event, data
 
     def call(self, event: str, data: Any) -> Any:
         """Emit, and wait for the ack."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import FIRST_NUMBER, Stack, wait_for
 from tests.e2e.food.conftest import Clients
 
@@ -36,7 +37,7 @@ def order_food(stack: Stack, restaurant: str, customer: str) -> dict[str, Any]:
             "authorization": f"Bearer {stack.token('user', customer)}",
         },
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urlopen(request, timeout=10) as answer:
         assert answer.status == 201
         placed: dict[str, Any] = json.load(answer)
     return placed

@@ -17,6 +17,7 @@ from infra.local.engine import Ministack
 from infra.local.tokens import mint_token
 from infra.resources.aws_clients import make_client
 from tests.conftest import SECRET, free_port
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import HOME, wait_for
 from tests.e2e.courier.town import read_sample
 
@@ -90,5 +91,5 @@ def post(url: str, body: Any) -> Any:
         "content-type": "application/json",
     }
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urlopen(request, timeout=20) as answer:
         return json.load(answer)

@@ -15,6 +15,7 @@ import pytest
 from infra.local.engine import Ministack, is_healthy
 from infra.local.ports import is_port_free
 from infra.resources.aws_clients import make_client
+from tests.e2e.checked import urlopen
 from tests.e2e.conftest import RunStack, Stack, wait_for
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
@@ -22,7 +23,7 @@ ENDS_WITHIN_S = 5.0
 
 
 def get(stack: Stack, path: str) -> Any:
-    with urllib.request.urlopen(f"{stack.url}/api/{path}", timeout=5) as response:
+    with urlopen(f"{stack.url}/api/{path}", timeout=5) as response:
         return json.load(response)
 
 

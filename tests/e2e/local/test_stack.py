@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import urllib.request
 from typing import Any
 
-from websockets.sync.client import connect
-
+from tests.e2e.checked import connect, urlopen
 from tests.e2e.conftest import HOME, Stack
 
 
@@ -29,7 +27,7 @@ def paste(stack: Stack, path: str, role: str, token: str) -> Any:
 
 
 def test_it_is_healthy(stack: Stack) -> None:
-    with urllib.request.urlopen(f"{stack.url}/api/health", timeout=5) as response:
+    with urlopen(f"{stack.url}/api/health", timeout=5) as response:
         assert json.load(response)["status"] == "ok"
 
 

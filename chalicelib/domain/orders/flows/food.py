@@ -21,7 +21,10 @@ from chalicelib.domain.orders.effects import (
     amend_order,
     draft_copies,
     draft_for_courier,
+    draft_loss,
+    encode_code,
     encode_reason,
+    open_anew,
     reach_dropoff,
     silence_while_dormant,
     take_from_courier,
@@ -189,9 +192,17 @@ def release_to_pool(order: Order, command: commands.Release, now: datetime) -> T
     if "reached" in order.timeline:
         allowed = tuple(verb for verb in TRANSITIONS[Status.IN_TRANSIT] if verb != command.verb)
         raise InvalidTransition(Status.IN_TRANSIT.value, command.verb, allowed)
-    order = take_from_courier(order, command.search_until, order.status, now)
-    data = encode_reason(command.reason)
-    return order, draft_for_customer_and_restaurant(order, events.ORDER_RELEASED, now, data=data)
+    lost = draft_loss(order, command, now)
+    order = take_from_courier(order, command.search_until, order.status, now, command.by_hand)
+    data = encode_code(command.reason) if command.by_hand else encode_reason(command.reason)
+    drafts = draft_for_customer_and_restaurant(order, events.ORDER_RELEASED, now, data=data)
+    return order, (*lost, *drafts)
+
+
+def reopen_meal(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
+    """Open a meal to the pool again that nobody has collected."""
+    order = open_anew(order, command.search_until)
+    return order, draft_for_all(order, events.ORDER_READY, now)
 
 
 def notify_of_failure(
@@ -233,7 +244,9 @@ def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetim
         search_until=command.expires_at,
     )
     assigned = draft_for_courier(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
-    drafts = (assigned, *draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now))
+    data = encode_code(command.reason)
+    told = draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now, data=data)
+    drafts = (assigned, *told)
     if previous_id is None:
         return order, drafts
     return order, (draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
@@ -254,6 +267,7 @@ EFFECTS: dict[str, Effect] = {
     "deliver": notify_all(events.ORDER_DELIVERED),
     "give_up": notify_all(events.ORDER_UNSERVED),
     "release": release_to_pool,
+    "retry": reopen_meal,  # by hand alone (domain/orders/hands.py)
     "take_back": notify_of_failure,
     "leave": notify_of_failure,
     "discard": notify_of_failure,

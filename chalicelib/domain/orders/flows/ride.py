@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from chalicelib.domain import events
+from chalicelib.domain.details import Contact
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.effects import (
@@ -17,9 +18,12 @@ from chalicelib.domain.orders.effects import (
     draft_copies,
     draft_for_courier,
     draft_for_customer,
+    draft_loss,
+    encode_code,
     encode_reason,
     give_up_search,
     list_both_sides,
+    open_anew,
     reach_dropoff,
     silence_while_dormant,
 )
@@ -155,7 +159,9 @@ def finish_trip(order: Order, command: commands.Deliver, now: datetime) -> Trans
 
 
 def hand_back_order(order: Order, command: commands.HandBack, now: datetime) -> Transition:
-    """Take the order from its courier and search anew: everybody may be asked but that courier."""
+    """Take the order from its courier and search anew: everybody may be asked but that courier, who
+    hears of it if they did not give it back themselves."""
+    lost = draft_loss(order, command, now)
     excluded = (*order.excluded, order.courier_id) if order.courier_id else order.excluded
     order = replace(
         order,
@@ -166,11 +172,41 @@ def hand_back_order(order: Order, command: commands.HandBack, now: datetime) -> 
         excluded=excluded,
         search_until=command.search_until,
         plan=None,  # one search, as of a new order, whatever is left of the windows
-        timeline={**order.timeline, "handed_back": now},
+        # A driver may do it once a ride; what is taken from one by hand is no driver's doing.
+        timeline={**order.timeline, "released" if command.by_hand else "handed_back": now},
     )
     # Not the words: spec 001 says none when a ride is searched for anew.
-    data = {"reason_code": command.reason.code} if command.reason else {}
-    return order, (draft_for_customer(order, events.ORDER_REOPENED, now, data=data),)
+    data = encode_code(command.reason)
+    return order, (*lost, draft_for_customer(order, events.ORDER_REOPENED, now, data=data))
+
+
+def assign_driver(order: Order, command: commands.AssignCourier, now: datetime) -> Transition:
+    """Give the order to the driver whom a dispatcher names, as if they had accepted it: a ride is
+    offered to nobody alone. Who had it before hears that they have lost it."""
+    previous_id = order.courier_id
+    driver = command.courier or Contact(command.courier_id)
+    order = replace(
+        order,
+        courier_id=command.courier_id,
+        courier=driver,
+        next_search_at=None,
+        search_until=None,
+        plan=None,
+        unconfirmed=(),
+    )
+    data = encode_code(command.reason)
+    told = draft_for_customer(order, events.ORDER_ACCEPTED, now, courier=driver, data=data)
+    copy = draft_for_courier(order, events.COURIER_STEPPED, command.courier_id, now, courier=driver)
+    if previous_id is None:
+        return order, (told, copy)
+    lost = draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now)
+    return order, (lost, told, copy)
+
+
+def retry_search(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
+    """Begin a new search, of which everybody near by hears, whoever heard of the last one."""
+    order = open_anew(order, command.search_until)
+    return replace(order, offered_to=(), unconfirmed=()), ()
 
 
 def call_off_order(
@@ -188,8 +224,8 @@ def call_off_order(
 
 
 def end_as_no_show(order: Order, command: commands.NoShow, now: datetime) -> Transition:
-    """End the order at whose pickup nobody is; both sides hear of it as its driver's doing."""
-    data = {"by": "courier", **encode_reason(command.reason)}
+    """End the order at whose pickup nobody is; both sides hear whose doing it is."""
+    data = {"by": command.by, **encode_reason(command.reason)}
     return order, draft_copies(
         order, events.DELIVERY_FAILED, list_both_sides(order), now, data=data
     )
@@ -218,6 +254,9 @@ EFFECTS: dict[str, Effect] = {
     "no_show": end_as_no_show,
     "cancel": silence_while_dormant(call_off_order),
     "give_up": give_up_search,
+    # By hand alone (domain/orders/hands.py):
+    "assign": assign_driver,
+    "retry": retry_search,
 }
 
 FLOW = Flow("ride", TRANSITIONS, PERMISSIONS, REPEATS, EFFECTS, shows_fixes=True)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
@@ -24,9 +25,12 @@ from waybill.contracts import (
     is_pong,
     make_api_url,
     make_auth,
+    make_connect,
     make_headers,
     make_ping,
     make_url,
+    read_frame,
+    write_message,
 )
 from waybill.events import Event, Gap
 from waybill.frames import FEED_EVENTS
@@ -136,7 +140,7 @@ class Connection(AsyncIterator[Event]):
         """Send a message of the contract's, once there is a connection. Raises ConnectionError
         where it is closed."""
         self._start()
-        text = json.dumps(message)
+        text = write_message(self._contract, message)
         while True:
             await self._is_open.wait()
             if self._is_closed:
@@ -242,6 +246,8 @@ class Connection(AsyncIterator[Event]):
             except Exception as caught:  # noqa: BLE001
                 error = caught
                 _log.info("The connection is lost: %s", type(caught).__name__)
+                if not self._is_open.is_set():
+                    await self._doubt_position()
             self._is_open.clear()
             self._say("waiting", error)
             pause_s = rest.draw_pause(self._attempts, self._delay_s, self._max_delay_s)
@@ -254,7 +260,7 @@ class Connection(AsyncIterator[Event]):
         token = await self._get_token()
         if self._heard.start is None:
             given = self._given_position
-            self._heard.note_event(await _result(given() if callable(given) else given))
+            self._heard.take(await _result(given() if callable(given) else given))
         start = self._heard.start
         opening = open_socket(
             make_url(self._url, self._contract, token, start),
@@ -271,10 +277,10 @@ class Connection(AsyncIterator[Event]):
         try:
             if self._contract == "feed":
                 await socket.send(json.dumps(make_auth(token, self._user_id, start)))
-            else:
+            elif self._contract != "socketio":
                 self._opened()
             async for text in socket:
-                await self._hear(text)
+                await self._hear(text, make_connect(token, start))
         finally:
             self._socket = None
             watching.cancel()
@@ -298,20 +304,23 @@ class Connection(AsyncIterator[Event]):
                 return
             if looked == "due" and self._is_open.is_set():
                 liveness.ask(time.time())
-                ping = json.dumps(make_ping(self._contract))
+                ping = write_message(self._contract, make_ping(self._contract))
                 with suppress(WebSocketException, TimeoutError, asyncio.TimeoutError):
                     await asyncio.wait_for(socket.send(ping), self._timeout_s)
             await _happens(self._woken, min(self._heartbeat_s, self._timeout_s) / 2)
 
-    async def _hear(self, text: str | bytes) -> None:
+    async def _hear(self, text: str | bytes, connect_packet: str) -> None:
         is_asked = self._liveness is not None and self._liveness.is_asked
         if self._liveness is not None:
             self._liveness.hear()
         try:
-            frame = json.loads(text)
+            frame = read_frame(self._contract, text)
         except ValueError:
             return
         if not isinstance(frame, dict):
+            return
+        if self._contract == "socketio" and "packet" in frame:
+            await self._answer_packet(frame["packet"], frame["why"], connect_packet)
             return
         event = Event(frame)
         if event.type != "error":
@@ -320,7 +329,7 @@ class Connection(AsyncIterator[Event]):
         if event.type == "authenticated":
             await self._subscribe()
         elif event.type == "resumed":
-            if begun := self._heard.begin(str(event.data["from"])):
+            for begun in self._heard.begin(str(event.data["from"])):
                 await self._queue.put(begun)
         elif event.type == "gap":
             gap = Gap(str(event.data["from"]), str(event.data["oldest"]))
@@ -330,6 +339,21 @@ class Connection(AsyncIterator[Event]):
             pass
         elif not self._heard.is_repeated(event, text):
             await self._hand_on(event)
+
+    async def _answer_packet(self, packet: str, why: str, connect_packet: str) -> None:
+        """Answer one of Socket.IO's own packets. Raises ConnectionError where it is a refusal, or a
+        farewell."""
+        if self._socket is None or self._liveness is None:
+            return
+        if packet == "0":
+            self._liveness.ask(time.time())
+            await self._socket.send(connect_packet)
+        elif packet == "2":
+            await self._socket.send("3")
+        elif packet == "40" and not self._is_open.is_set():
+            self._opened()
+        elif packet in ("1", "41", "44"):
+            raise ConnectionError(why)
 
     async def _subscribe(self) -> None:
         if self._socket is not None and self._events:
@@ -342,6 +366,22 @@ class Connection(AsyncIterator[Event]):
         if self._liveness is not None:
             self._liveness.hear()  # nothing was listened to while the queue was full
         self._heard.note_event(event.pos)
+
+    async def _doubt_position(self) -> None:
+        """Ask whether the position that was given is one, where nothing else said so: contracts
+        refuse in ways of their own, and REST in one."""
+        position = self._heard.doubted
+        if position is None:
+            return
+        url = make_api_url(self._api, f"/api/v1/me/events?offset={quote(position, safe='')}")
+        try:
+            asking = rest.call(url, self._get_token, "GET", None, {}, self._draw_pause, attempts=1)
+            await asyncio.wait_for(asking, self._timeout_s)
+        except rest.WaybillError as refused:
+            if refused.status == 400:
+                self._heard.give_up()
+        except Exception as error:  # noqa: BLE001 the next attempt to connect asks again
+            _log.info("The position is not known to be one: %s", type(error).__name__)
 
     async def _get_token(self) -> str:
         return await _result(self._token() if callable(self._token) else self._token)

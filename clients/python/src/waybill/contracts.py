@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers"]
+Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers", "socketio"]
 
 PATHS: Mapping[str, str] = {
     "feed": "/api/websocket/ws",
@@ -19,12 +20,15 @@ PATHS: Mapping[str, str] = {
     "rides": "/api/v1/ws/rides",
     "food": "/orders",
     "drivers": "/ws/driver/orders/",
+    "socketio": "/socket.io",
 }
 CUSTOMERS = {"customer", "rider", "user"}  # the words for one in a token
 # Frames that keep the connection going, and say nothing to the application.
 SILENT = {"heartbeat", "heartbeat_ack", "pong", "ping_response", "subscription_updated"}
 
 PING_ID = "ping"
+NAMESPACE = "/orders,"  # Socket.IO's
+_PACKET = re.compile(r"(4?.)(?:/orders,)?\d*(.*)", re.DOTALL)
 
 
 def make_url(url: str, contract: str, token: str, position: str | None) -> str:
@@ -33,7 +37,9 @@ def make_url(url: str, contract: str, token: str, position: str | None) -> str:
     if path in ("", "/"):
         path = PATHS[_choose_side(contract, token)]
     asked = parse_qsl(query, keep_blank_values=True)
-    if position and contract != "feed":
+    if contract == "socketio":
+        asked += [("EIO", "4"), ("transport", "websocket")]
+    elif position and contract != "feed":
         asked.append(("from", position))
     return urlunsplit((scheme.replace("http", "ws"), host, path, urlencode(asked), ""))
 
@@ -47,7 +53,9 @@ def make_api_url(url: str, path: str) -> str:
 
 def make_headers(contract: str, token: str) -> dict[str, str]:
     """Make the headers of a handshake: no token is in a URL, where proxies would log it."""
-    return {} if contract == "feed" else {"Authorization": f"Bearer {token}"}
+    if contract in ("feed", "socketio"):
+        return {}
+    return {"Authorization": f"Bearer {token}"}
 
 
 def make_auth(token: str, user_id: str | int | None, position: str | None) -> dict[str, Any]:
@@ -72,6 +80,33 @@ def is_pong(contract: str, frame: Mapping[str, Any], is_asked: bool) -> bool:
     if frame.get("event") != "error":
         return False
     return frame.get("event_id") == PING_ID or (is_asked and contract in ("courier", "customer"))
+
+
+def write_message(contract: str, message: Mapping[str, Any]) -> str:
+    """Write a message as the text of a frame: JSON, or an event's packet of Socket.IO."""
+    if contract != "socketio":
+        return json.dumps(message)
+    if message["event"] == "ping":
+        return make_connect()  # who is connected is told so again
+    return f"42{NAMESPACE}{json.dumps([message['event'], message.get('data')])}"
+
+
+def make_connect(token: str | None = None, position: str | None = None) -> str:
+    """Make Socket.IO's CONNECT packet."""
+    auth = {"token": token, **({"from": position} if position else {})}
+    return f"40{NAMESPACE}{json.dumps(auth) if token else ''}"
+
+
+def read_frame(contract: str, text: str | bytes) -> Any:
+    """Read the text of a frame. Of Socket.IO a packet that is no event has its digits as `packet`.
+    Raises ValueError."""
+    if contract != "socketio":
+        return json.loads(text)
+    match = _PACKET.match(str(text))
+    if match is None or match[1] != "42":
+        return {"packet": match[1], "why": match[2]} if match else None
+    name, data, meta = (*json.loads(match[2]), None, None)[:3]
+    return {"event": name, "data": data, **(meta or {})}
 
 
 def read_claims(token: str) -> dict[str, Any]:

@@ -19,11 +19,26 @@ class Heard:
         self._before: str | None = None
         self._seen: dict[str | bytes, None] = {}
         self._gap: Gap | None = None
+        self._given: str | None = None  # by the application: no server has said anything of it
+        self._malformed: str | None = None
 
     @property
     def start(self) -> str | None:
         """The position after which the next socket begins."""
         return self._before or self.newest
+
+    def take(self, position: str | None) -> None:
+        """Take the position that the application gives."""
+        self.newest = self._given = position
+
+    @property
+    def doubted(self) -> str | None:
+        """The position that the application gave, where no server has taken it so far."""
+        return None if self._given == NOW else self._given
+
+    def give_up(self) -> None:
+        """Go on from now: what the application gave is no position."""
+        self._malformed, self._given, self.newest = self._given, None, NOW
 
     def note_frame(self, position: str | None) -> None:
         """Note that a frame has come, before anything else is done with it.
@@ -37,16 +52,20 @@ class Heard:
         """Note that an event is on its way to the application: what is cut before comes again."""
         self.newest = position or self.newest
 
-    def begin(self, position: str) -> str | None:
-        """Take the position that the server begins at, where there was none; None if there was."""
+    def begin(self, position: str) -> list[Gap | str]:
+        """Take the position that the server begins at, where there was none; return what the
+        application is to be told: the gap, where what it gave was malformed, and the position."""
+        self._given = None
         if self.newest not in (None, NOW):
-            return None
+            return []
         self.newest = position
-        return position
+        gaps = [Gap(self._malformed, position)] if self._malformed else []
+        self._malformed = None
+        return [*gaps, position]
 
     def is_new_gap(self, gap: Gap) -> bool:
         """Say whether a gap says anything new: the same one is told until an event comes after."""
-        is_new, self._gap = gap != self._gap, gap
+        is_new, self._gap, self._given = gap != self._gap, gap, None
         return is_new
 
     def is_repeated(self, event: Event, text: str | bytes) -> bool:

@@ -50,22 +50,23 @@ async def call(
     body: bytes | None,
     headers: dict[str, str],
     pause_s: Callable[[int], float],
+    attempts: int = ATTEMPTS,
 ) -> Any:
     """Call until there is an answer that stands. Raises WaybillError, OSError.
 
     No answer, or one that says "later": asked again, as the key has what was done not be done
     again.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         authorized = {**headers, "Authorization": f"Bearer {await get_token()}"}
         request = Request(url, data=body, headers=authorized, method=method)
         try:
             return await asyncio.to_thread(_ask, request)
         except WaybillError as error:
-            if not error.is_passing or attempt == ATTEMPTS:
+            if not error.is_passing or attempt == attempts:
                 raise
         except (OSError, HTTPException, ValueError):
-            if attempt == ATTEMPTS:
+            if attempt == attempts:
                 raise
         await asyncio.sleep(pause_s(attempt))
     raise AssertionError("unreachable")
@@ -79,7 +80,7 @@ def draw_pause(attempt: int, first_s: float, most_s: float) -> float:
 def _ask(request: Request) -> Any:
     try:
         with urlopen(request, timeout=ANSWER_WITHIN_S) as answer:
-            return json.loads(answer.read())
+            return json.loads(answer.read() or b"null")
     except HTTPError as refused:
         with refused:
             said = _read_refusal(refused.read())

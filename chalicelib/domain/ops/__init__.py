@@ -1,0 +1,1 @@
+"""What the dispatcher's room shows: orders, couriers and figures. Pure: nothing here reads."""

@@ -1,0 +1,90 @@
+"""Counting an order's offers by its history.
+
+An offer is one courier asked, couriers near by asked together, or a meal that all couriers of the
+pool see. It is accepted, declined (or given back before it was begun), ignored until it lapsed, or
+withdrawn: the order was called off, or given to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chalicelib.domain.orders.changes import PLACE, Change
+from chalicelib.domain.orders.history_entries import ACCEPTED, ANSWERS, DECLINED, EXPIRED
+from chalicelib.domain.orders.model import Status
+
+_ASKING = frozenset({"offer", "assign"})
+_BROADCAST = "open"
+# Steps by which an offer does not end, beside those that leave the order where it is.
+_READY = Status.READY.value
+_STILL_OPEN = frozenset({_BROADCAST, "search_anew", "wait", "override", "wrong_pin"})
+_RELEASE = "release"
+
+
+class OfferTally(msgspec.Struct):
+    """How many offers there were, and when. `first_at_ms` and `taken_at_ms` count from when the
+    order was placed, `wanted_at_ms` is when a courier was first wanted."""
+
+    offers: int = 0
+    accepted: int = 0
+    declined: int = 0
+    ignored: int = 0
+    wanted_at_ms: int | None = None
+    first_at_ms: int | None = None
+    taken_at_ms: int | None = None
+    is_open: bool = False
+
+    def open(self, at_ms: int) -> None:
+        """Count one more offer, that is open now."""
+        self.offers += 1
+        self.is_open = True
+        if self.first_at_ms is None:
+            self.first_at_ms = at_ms
+
+    def close(self, answer: str | None, at_ms: int) -> None:
+        """Count what became of the open offer."""
+        self.is_open = False
+        self.accepted += answer == ACCEPTED
+        self.declined += answer == DECLINED
+        self.ignored += answer == EXPIRED
+        if answer == ACCEPTED and self.taken_at_ms is None:
+            self.taken_at_ms = at_ms
+
+
+def tally_offers(changes: Sequence[Change]) -> OfferTally:
+    """Count the offers in a history, or in what there is of it. Where it does not begin with the
+    placing, nobody knows when the first one was."""
+    tally = OfferTally()
+    for change in changes:
+        _note_wanting(tally, change)
+        if tally.is_open and change.step not in _STILL_OPEN:
+            tally.close(_find_answer(change), change.after_ms)
+        elif change.step == "accept":  # what nobody saw open was open all the same
+            tally.open(change.after_ms)
+            tally.close(ACCEPTED, change.after_ms)
+        if _opens(change) and not (tally.is_open and change.step == _BROADCAST):
+            tally.open(change.after_ms)
+    if not changes or changes[0].step != PLACE:
+        tally.wanted_at_ms = tally.first_at_ms = tally.taken_at_ms = None
+    return tally
+
+
+def _note_wanting(tally: OfferTally, change: Change) -> None:
+    wanting = (Status.SEARCHING.value, Status.OFFERED.value, _READY)
+    if tally.wanted_at_ms is None and change.to in wanting:
+        tally.wanted_at_ms = change.after_ms
+
+
+def _find_answer(change: Change) -> str | None:
+    """Find how the step answers the open offer; None where it takes it away. A meal that was given
+    to a courier by hand is on offer to them until they set off."""
+    return DECLINED if change.step == _RELEASE else ANSWERS.get(change.step)
+
+
+def _opens(change: Change) -> bool:
+    """Say whether a step makes an offer: to who is asked, or to a pool."""
+    if change.step == _BROADCAST:
+        return bool(change.asked)
+    return change.step in _ASKING or (change.to == _READY and change.courier_id is None)

@@ -1,0 +1,1 @@
+"""The dispatcher's room: reading what it shows, while somebody looks."""

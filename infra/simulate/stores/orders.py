@@ -1,0 +1,143 @@
+"""Orders in memory, with claims and leases in one commit, as store/orders.py writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from chalicelib.domain.due import Due
+from chalicelib.domain.messaging.mailboxes import PlannedLease
+from chalicelib.domain.orders.listing import find_day, find_holder_id, list_names
+from chalicelib.domain.orders.model import Order, Status
+from chalicelib.errors import CourierTaken, NotFound, Stale
+from infra.simulate.stores.bill import TRANSACTED, Bill
+from infra.simulate.stores.couriers import MemoryCouriers
+from infra.simulate.stores.mailboxes import MemoryMailboxes
+
+CommitListener = Callable[[Order | None, Order], None]
+
+
+class MemoryOrders:
+    """Implements services.ports.OrderStore. `on_committed` hears of each version of each order."""
+
+    def __init__(
+        self,
+        couriers: MemoryCouriers,
+        mailboxes: MemoryMailboxes,
+        bill: Bill,
+        on_committed: CommitListener,
+    ) -> None:
+        self._couriers = couriers
+        self._mailboxes = mailboxes
+        self._bill = bill
+        self._on_committed = on_committed
+        self._orders: dict[int, Order] = {}
+        self._known_days: set[int] = set()
+
+    def get_order(self, order_id: int) -> Order:
+        """Read an order. Raises NotFound."""
+        self._bill.charge_read("orders")
+        try:
+            return self._orders[order_id]
+        except KeyError:
+            raise NotFound("There is no such order.") from None
+
+    def get_order_eventually(self, order_id: int) -> Order:
+        """Read an order; nothing here is ever behind. Raises NotFound."""
+        return self.get_order(order_id)
+
+    def add_to_lists(self, stored: Order | None, order: Order) -> None:
+        """Charge for the lists that an order comes into. Nobody reads them here."""
+        names = len(list_names(order)) if stored is None else 0
+        holder_id = find_holder_id(order)
+        if holder_id is not None and (stored is None or find_holder_id(stored) != holder_id):
+            names += 1
+        day = find_day(order.details.created_at).toordinal()
+        if stored is None and day not in self._known_days:
+            self._known_days.add(day)
+            names += 1
+        self._bill.charge_write("lists", names)
+
+    def commit_order(
+        self,
+        stored: Order | None,
+        order: Order,
+        *,
+        available_only: bool = True,
+        lease: PlannedLease | None = None,
+    ) -> bool:
+        """Write an order if it is still `stored`, with its courier's claim or release; return
+        whether the lease was taken. Raises Stale, CourierTaken."""
+        current = self._orders.get(order.id)
+        released_id = stored.occupied_courier_id if stored else None
+        claimed_id = order.occupied_courier_id
+        is_single = released_id == claimed_id or order.status is Status.DONE
+        price = 1 if is_single else TRANSACTED
+        self._bill.charge_write("orders", price)
+        if (current.version if current else None) != (stored.version if stored else None):
+            raise Stale
+        is_leased = False
+        if not is_single:
+            self._move_courier(order, released_id, claimed_id, available_only)
+            is_leased = lease is not None and self._mailboxes.take_planned(lease)
+        self._save(current, order)
+        return is_leased
+
+    def _move_courier(
+        self, order: Order, released_id: str | None, claimed_id: str | None, available_only: bool
+    ) -> None:
+        """Claim one courier and release the other. Raises CourierTaken, and nothing is written."""
+        if claimed_id and not self._couriers.try_claim(claimed_id, order.id, available_only):
+            raise CourierTaken(claimed_id)
+        if released_id:
+            self._couriers.release(released_id, order.id, order.updated_at, TRANSACTED)
+
+    def _save(self, before: Order | None, order: Order) -> None:
+        after = replace(order, keys=(), unpaid_attempt=None)
+        for old, new in zip(_list_index_keys(before), _list_index_keys(after), strict=True):
+            self._bill.charge_index("orders' indexes", old, new)
+        self._orders[order.id] = after
+        self._on_committed(before, after)
+
+    def find_newest_active(self, customer_id: str) -> Order | None:
+        """Read a customer's newest unfinished order; None if there is none."""
+        mine = (o for o in self._orders.values() if o.details.customer_id == customer_id)
+        return max((o for o in mine if not o.is_terminal), key=lambda o: o.id, default=None)
+
+    def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]:
+        """Yield orders whose deadline has passed, `since` a time, the longest overdue first."""
+        dated = [(o.deadline_at, o.id) for o in self._orders.values() if o.deadline_at]
+        for at, id_ in sorted(dated):
+            if at <= now and (since is None or at >= since):
+                yield Due(id_, at)
+
+    def list_open(self, pool: str, limit: int) -> list[Order]:
+        """List orders that any courier of a pool may take, the newest last."""
+        found = [o for o in self._orders.values() if o.is_open and o.details.flow == pool]
+        return sorted(found, key=lambda order: order.id)[-limit:]
+
+    def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
+        """List a merchant's unfinished orders, the newest last."""
+        mine = [o for o in self._orders.values() if o.details.merchant_id == merchant_id]
+        return sorted((o for o in mine if not o.is_terminal), key=lambda o: o.id)[:limit]
+
+    def read_listed(
+        self, ids: Sequence[int], now: datetime, is_consistent: bool = True
+    ) -> list[Order]:
+        """Read those of these orders that there are."""
+        return [self._orders[id_] for id_ in ids if id_ in self._orders]
+
+
+def _list_index_keys(order: Order | None) -> tuple[object, ...]:
+    """List an order's keys in the indexes: customer, merchant, pool, deadline; None: not there."""
+    if order is None:
+        return None, None, None, None
+    is_active = not order.is_terminal and order.status is not Status.SCHEDULED
+    return (
+        order.details.customer_id if is_active else None,
+        order.details.merchant_id if is_active else None,
+        order.details.flow if order.is_open else None,
+        order.deadline_at,
+    )
