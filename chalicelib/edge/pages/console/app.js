@@ -224,7 +224,7 @@ async function enter(why = "") {
       session = entering;
       break;
     }
-    why = `This room is for admins and merchants; the token is one of a ${claims.role || "person without a role"}.`;
+    why = `This room is for admins and merchants; the token is one of a ${claims.role}.`;
   }
   api = new Api(session);
   byId("gate").hidden = true;

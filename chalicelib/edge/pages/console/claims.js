@@ -19,7 +19,7 @@ export function readClaims(token) {
   const role = String(claims.role ?? claims.user_role ?? claims.user_type ?? "").toLowerCase();
   return {
     id: String(claims.name ?? claims.sub ?? claims.user_id ?? "somebody"),
-    role,
+    role: role || (isRead ? "person without a role" : ""),
     isMerchant: MERCHANTS.includes(role),
     isOther: isRead && role !== ADMIN && !MERCHANTS.includes(role),
   };
