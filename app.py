@@ -17,6 +17,7 @@ from chalice.app import (
 from chalicelib.edge import deployment, invocations, logs, sockets, webhook_sends
 from chalicelib.edge import sqs as wakes
 from chalicelib.edge.rest import (
+    console,
     courier,
     drivers,
     event_stream,
@@ -61,6 +62,7 @@ PARTS = (
     figures,
     webhooks,
     pages,
+    console,
     tracking,
 )
 for part in PARTS:

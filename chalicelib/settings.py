@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
     payment_webhook_secret: str = ""
     proof_bucket: str = ""
     public_url: str = ""
+    map_style: tuple[str, ...] = ()  # the style's URL, then further origins it loads from
     table_prefix: str = "waybill"
     queue_name: str = DEFAULT_QUEUE_NAME
     webhook_queue_name: str = DEFAULT_WEBHOOK_QUEUE_NAME
@@ -105,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_algorithms=_parse_algorithms(env, jwks_url),
             cors_origins=_parse_origins(env),
             public_url=_parse_public_url(env),
+            map_style=_parse_map_style(env),
             queue_name=read_queue_name(env),
             webhook_queue_name=read_webhook_queue_name(env),
             webhooks_to_loopback=(
@@ -307,6 +309,21 @@ def _parse_public_url(env: Mapping[str, str]) -> str:
     return _normalize_origin(given)
 
 
+def _parse_map_style(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Parse the URL of a map's style, and origins after it. Raises BadSetting."""
+    style, *origins = env.get("MAP_STYLE_URL", "").split() or [""]
+    if not style:
+        return ()
+    # They become part of a header: nothing may end a directive of it, or begin another.
+    if not _STYLE_PATTERN.fullmatch(style) or not all(map(_is_origin, origins)):
+        raise BadSetting(
+            "MAP_STYLE_URL takes a style's URL, or its path on this host, and after it the other "
+            "origins that its tiles come from, separated by spaces, as "
+            f"https://maps.example.com/style.json, not {env['MAP_STYLE_URL']!r}."
+        )
+    return (style, *origins)
+
+
 def _is_origin(text: str) -> bool:
     found = _ORIGIN_PATTERN.fullmatch(text)
     return found is not None and int(found["port"] or 1) in range(1, 65536)
@@ -321,6 +338,9 @@ def _normalize_origin(origin: str) -> str:
     return lower
 
 
+_STYLE_PATTERN = re.compile(
+    r"(https?://[A-Za-z0-9.:\[\]_-]+)?/[A-Za-z0-9._~!$&()*+:@/?=%-]*", re.ASCII
+)
 _ORIGIN_PATTERN = re.compile(
     r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?",
     re.IGNORECASE | re.ASCII,

@@ -57,8 +57,9 @@ class Services(msgspec.Struct, frozen=True):
     `authenticate` makes an actor of a token; raises Unauthenticated, Unavailable. A message that
     comes too early waits within a budget of its own, made by `make_wait_budget`.
     `payment_signature` verifies what the payment provider sends. Pages of `cors_origins` may call
-    the REST API, which is reached at `public_url`, if that is known. Wakeups are sent by `queue`,
-    whose name is `queue_name`.
+    the REST API, which is reached at `public_url`, if that is known. The console's map is drawn by
+    `map_style`: a style's URL and the origins it loads from, or nothing. Wakeups are sent by
+    `queue`, whose name is `queue_name`.
     """
 
     authenticate: Callable[[str | None], Actor]
@@ -66,6 +67,7 @@ class Services(msgspec.Struct, frozen=True):
     payment_signature: ProviderSignature
     cors_origins: Sequence[str]
     public_url: str
+    map_style: Sequence[str]
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
     order_lists: OrderLists

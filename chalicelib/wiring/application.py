@@ -114,6 +114,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         payment_signature=ProviderSignature(settings.payment_webhook_secret, parts.clock),
         cors_origins=settings.cors_origins,
         public_url=settings.public_url,
+        map_style=settings.map_style,
         contracts=rooms.contracts,
         customer_orders=orders.customer,
         order_lists=orders.lists,

@@ -1,5 +1,6 @@
-// Make dist/ of src/: `node build.mjs`. With --check make nothing, and fail where types are wrong,
-// where the client has become too large, or where the console's copy of it is an old one.
+// Make dist/ of src/: `node build.mjs`. With --check make nothing, and fail where types are wrong
+// (the console's, too), where the client has become too large, or where the console's copy of it is
+// an old one.
 
 import { execSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -45,6 +46,7 @@ const size = gzipSync(minified, { level: 9 }).length;
 console.log(`waybill.min.js: ${minified.length} bytes, ${size} gzipped`);
 if (size > MOST) throw new Error(`more than ${MOST}`);
 if (isCheck) {
+  if (existsSync(dirname(SERVED))) run("npx --no-install tsc --project tsconfig.console.json");
   if (existsSync(dirname(SERVED)) && readFileSync(SERVED, "utf8") !== readable) {
     throw new Error("chalicelib/edge/pages/client.js is not what src/ makes: node build.mjs");
   }

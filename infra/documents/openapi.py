@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from chalicelib.domain.request_keys import MAX_KEY
-from chalicelib.edge.rest import event_stream, money, pages, responses, versions
+from chalicelib.edge.rest import console, event_stream, money, pages, responses, versions
 from chalicelib.edge.rest.routes import LinkRoute, PublicRoute, Route
 from infra.documents.answers import ANSWERS
 from infra.documents.feed_events import FEED_SCHEMAS
@@ -78,7 +78,7 @@ def list_routes() -> list[tuple[str, AnyRoute]]:
     """List the routes of REST with the name of their module, static pages left out."""
     import app
 
-    modules: Sequence[ModuleType] = [one for one in app.PARTS if one is not pages]
+    modules: Sequence[ModuleType] = [one for one in app.PARTS if one not in (pages, console)]
     return [
         (module.__name__.rpartition(".")[2], route) for module in modules for route in module.ROUTES
     ]

@@ -1,4 +1,4 @@
-"""Spec 003's JavaScript client and the console, in a real browser."""
+"""Spec 003's JavaScript client, in a real browser, as the console's page can load it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from infra.pictures.chromium import Page, browser, executable
 from tests.e2e.checked import urlopen
-from tests.e2e.chromium import Page, browser, executable
-from tests.e2e.conftest import HOME, Stack, wait_for
+from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_feed import rest
 
 SHOP = {"lat": 48.8566, "lng": 2.3522}
@@ -139,59 +139,6 @@ def test_the_client_hands_an_event_on_once_and_a_bad_token_back(stack: Stack, pa
       new WebSocketService(null, "no.token.this", "x").connect().catch((e) => e.code))
     """)
     assert refused == "unauthenticated"
-
-
-def test_the_console_shows_events_orders_couriers_and_figures(stack: Stack, page: Page) -> None:
-    """A page for people: sign in, watch."""
-    id_, token = a_customer(stack)
-    dan = f"dan-{uuid4().hex[:8]}"
-    his = stack.token("courier", dan)
-    rest(stack, "POST", "/v1/courier/availability", his, {"available": True, **SHOP})
-    page.open(f"{stack.url}/api/console")
-    sign_in(page, token)
-    wait_for(lambda: page.run("document.querySelector('#status').dataset.state") == "in", 10)
-    assert id_ in page.run("document.querySelector('#status').textContent")
-    order_id = place(stack, token)
-    admin = stack.token("admin", "ada")
-    rest(stack, "POST", f"/v1/admin/orders/{order_id}/assign", admin, {"courier_id": dan})
-    for verb in ("accept", "arrived", "picked"):
-        rest(stack, "POST", f"/v1/courier/orders/{verb}", his, {"order_id": order_id})
-    fix = {"lat": 48.8650, "lng": 2.3200}
-    wait_for(lambda: reported(stack, his, fix), within_s=10, every_s=0.3)
-    told = {"order_created", "delivery_accepted", "delivery_in_transit", "location_updated"}
-    wait_for(lambda: told <= set(listed(page)))
-    wait_for(lambda: page.run("document.querySelector('#map').dataset.points") == "3", 10)
-    page.screenshot(HOME / "dist" / "console.png")
-
-    ada = f"ada-{uuid4().hex[:8]}"
-    hers = stack.token("admin", ada)
-    rest(stack, "PUT", "/v1/me", hers, {"name": "Ada", "phone": "+911234567890"})
-    sign_in(page, hers)
-    wait_for(lambda: "active subscriptions" in page.run(FIGURES), within_s=10)
-    assert listed(page) == []
-    assert page.run("document.querySelector('#map').dataset.points") == "0"
-    page.screenshot(HOME / "dist" / "console-admin.png")
-
-
-FIGURES = "document.querySelector('#stats').innerText.toLowerCase()"
-
-
-def sign_in(page: Page, token: str) -> None:
-    page.run(f"document.querySelector('#token').value = '{token}'")
-    page.run("document.querySelector('#sign-in button').click()")
-
-
-def listed(page: Page) -> list[str]:
-    """The types in the list of events."""
-    return list(page.run("[...document.querySelectorAll('#events li')].map((i) => i.dataset.type)"))
-
-
-def reported(stack: Stack, token: str, fix: dict[str, float]) -> bool:
-    """Whether a fix was taken: one a second is."""
-    try:
-        return bool(rest(stack, "POST", "/v1/courier/location", token, fix)["stored"])
-    except OSError:
-        return False
 
 
 def test_pages_are_served_as_what_they_are(stack: Stack) -> None:

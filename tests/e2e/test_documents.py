@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from infra.documents.__main__ import WRITTEN
+from infra.pictures.chromium import browser, executable
 from tests.e2e.checked import urlopen
-from tests.e2e.chromium import browser, executable
 from tests.e2e.conftest import DEPLOYED, REMOTE, Stack, wait_for
 
 PACKAGE = "@asyncapi/parser@3"

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.chromium import Page, browser, executable
+from infra.pictures.chromium import Page, browser, executable
 from tests.e2e.conftest import RunStack, Stack, wait_for
 from tests.e2e.test_console import SHOP
 from tests.e2e.test_feed import rest

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
+from infra.pictures.chromium import Page, browser, executable
 from tests.e2e.checked import urlopen
-from tests.e2e.chromium import Page, browser, executable
 from tests.e2e.conftest import HOME, Stack, wait_for
 from tests.e2e.test_feed import rest
 

@@ -232,7 +232,7 @@ def test_pages_of_an_unknown_origin_may_read_nothing(known: World, origin: str) 
     [
         "/client/waybill.js",
         "/client/client.js",
-        "/client/console.css",
+        "/console/console.css",
         "/console",
         "/docs",
         "/docs/openapi.json",

@@ -49,7 +49,7 @@ function makeAuth(token, userId, userRole, from) {
 }
 function makePing(contract) {
   if (contract == "feed") return { type: "heartbeat", timestamp: (/* @__PURE__ */ new Date()).toISOString() };
-  return { [contract == "drivers" ? "type" : "event"]: PING, event_id: PING };
+  return { [["drivers", "ops"].includes(contract) ? "type" : "event"]: PING, event_id: PING };
 }
 function isPong(contract, frame, isAsked) {
   if (frame.event != "error") return false;

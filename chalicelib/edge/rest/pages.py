@@ -1,5 +1,5 @@
-"""REST: static files for browsers: spec 003's JavaScript client, a console that uses it, what the
-page of a tracking link loads, and the API's documents (infra/documents) with a page of them."""
+"""REST: static files for browsers: spec 003's JavaScript client, what the page of a tracking link
+loads, and the API's documents (infra/documents) with a page of them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,14 @@ def page_view(file: str, content_type: str) -> PublicView:
 def show_documents(call: PublicCall) -> Response:
     """Serve the page of the API's documents. It names what it loads by its own address, as that of
     a folder: a reference without a path would lead elsewhere where there is no slash at the end."""
-    asked = str(call.request.to_original_event()["requestContext"].get("path", "")).strip("/")
-    here = f"/{asked if _PATH.fullmatch(asked) else 'api/docs'}/"
-    html = _read_page("docs/docs.html").replace("{here}", here)
+    html = _read_page("docs/docs.html").replace("{here}", find_own_folder(call, "api/docs"))
     return Response(html, headers={"Content-Type": _HTML, **_HEADERS})
+
+
+def find_own_folder(call: PublicCall, usual: str) -> str:
+    """Find the address that was asked for, as that of a folder: with a slash at both ends."""
+    asked = str(call.request.to_original_event()["requestContext"].get("path", "")).strip("/")
+    return f"/{asked if _PATH.fullmatch(asked) else usual}/"
 
 
 @lru_cache
@@ -51,11 +55,8 @@ def _read_page(file: str) -> str:
 ROUTES = (
     PublicRoute("GET", "/client/client.js", page_view("client.js", _SCRIPT)),
     PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
-    PublicRoute("GET", "/client/console.js", page_view("console.js", _SCRIPT)),
-    PublicRoute("GET", "/client/console.css", page_view("console.css", _STYLE)),
     PublicRoute("GET", "/client/track.js", page_view("track.js", _SCRIPT)),
     PublicRoute("GET", "/client/track.css", page_view("track.css", _STYLE)),
-    PublicRoute("GET", "/console", page_view("console.html", _HTML)),
     PublicRoute("GET", "/docs", show_documents),
     PublicRoute("GET", "/docs/docs.js", page_view("docs/docs.js", _SCRIPT)),
     PublicRoute("GET", "/docs/docs.css", page_view("docs/docs.css", _STYLE)),

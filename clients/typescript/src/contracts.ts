@@ -68,7 +68,7 @@ export function makeAuth(
 /** Make the message that the server answers whatever else it does. */
 export function makePing(contract: string): object {
   if (contract == "feed") return { type: "heartbeat", timestamp: new Date().toISOString() };
-  return { [contract == "drivers" ? "type" : "event"]: PING, event_id: PING };
+  return { [["drivers", "ops"].includes(contract) ? "type" : "event"]: PING, event_id: PING };
 }
 
 /** Whether an error answers a ping: contracts without a word for signs of life answer that they

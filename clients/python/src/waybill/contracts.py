@@ -71,7 +71,7 @@ def make_ping(contract: str) -> dict[str, str]:
     """Make the message that the server answers whatever else it does."""
     if contract == "feed":
         return {"type": "heartbeat", "timestamp": datetime.now(timezone.utc).isoformat()}
-    return {"type" if contract == "drivers" else "event": "ping", "event_id": PING_ID}
+    return {"type" if contract in ("drivers", "ops") else "event": "ping", "event_id": PING_ID}
 
 
 def is_pong(contract: str, frame: Mapping[str, Any], is_asked: bool) -> bool:

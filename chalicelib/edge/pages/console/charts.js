@@ -1,0 +1,95 @@
+// @ts-check
+
+// Small charts by hand: a picture for who sees, a table for who does not.
+
+import { draw, make } from "./dom.js";
+
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [640, 170, 44, 20, 8];
+
+/** @typedef {{name: string, values: (number|null)[], look: string}} Series */
+
+/** A chart of some series by hour: lines, or bars where there is but one.
+ * @param {{title: string, hours: string[], series: Series[], say: (value: number) => string,
+ *   isBars?: boolean}} given @returns {any} */
+export function makeChart({ title, hours, series, say, isBars = false }) {
+  const most = Math.max(...series.flatMap(({ values }) => values.map((value) => value ?? 0)), 0) || 1;
+  const top = roundUp(most);
+  const x = (at) => LEFT + ((at + 0.5) * (WIDTH - LEFT - 4)) / hours.length;
+  const y = (value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
+  const shapes = series.map(({ values, look }) =>
+    isBars
+      ? draw("g", { class: look }, bars(values, x, y, hours.length))
+      : draw("path", { class: `line ${look}`, d: line(values, x, y) }),
+  );
+  const picture = draw(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: the table below has the values` },
+    [0, 0.5, 1].map((share) => [
+      draw("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(top * share), y2: y(top * share) }),
+      draw("text", { class: "mark", x: LEFT - 6, y: y(top * share) + 4, "text-anchor": "end" }, say(top * share)),
+    ]).flat(),
+    days(hours).map(({ at, name }) =>
+      draw("text", { class: "mark", x: x(at), y: HEIGHT - 4, "text-anchor": "start" }, name),
+    ),
+    shapes,
+  );
+  const key = series.length > 1 && make(
+    "p", { class: "key" }, series.map(({ name, look }) => make("span", { class: look }, name)),
+  );
+  return make("figure", { class: "chart" }, make("figcaption", {}, title), key, picture, makeTable(hours, series, say));
+}
+
+function bars(values, x, y, count) {
+  const width = Math.max(1, ((WIDTH - LEFT) / count) * 0.72);
+  return values.map((value, at) =>
+    value
+      ? draw("rect", { x: x(at) - width / 2, y: y(value), width, height: y(0) - y(value), rx: Math.min(2, width / 3) })
+      : null,
+  );
+}
+
+// An hour without a value is a gap; one alone between gaps is still seen.
+function line(values, x, y) {
+  let path = "";
+  let isDown = false;
+  values.forEach((value, at) => {
+    if (value === null || value === undefined) {
+      isDown = false;
+      return;
+    }
+    path += `${isDown ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    if (!isDown) path += "h.01";
+    isDown = true;
+  });
+  return path || "M0 0";
+}
+
+function days(hours) {
+  const format = hours.length > 30 ? { weekday: "short" } : { hour: "2-digit", hour12: false };
+  const every = hours.length > 30 ? 24 : Math.ceil(hours.length / 8);
+  return hours
+    .map((iso, at) => ({ at, time: new Date(iso) }))
+    .filter(({ at, time }) => (every === 24 ? time.getHours() === 0 : at % every === 0))
+    .map(({ at, time }) => ({ at, name: time.toLocaleString([], /** @type {any} */ (format)) }));
+}
+
+function makeTable(hours, series, say) {
+  const table = make("table", {},
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Hour"), series.map(({ name }) => make("th", { scope: "col" }, name)))),
+  );
+  const body = make("tbody");
+  table.append(body);
+  const details = make("details", {}, make("summary", {}, "As a table"), make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Values by hour" }, table));
+  details.addEventListener("toggle", () => {
+    if (!details.open || body.children.length) return;
+    const values = (at) => series.map(({ values }) => make("td", {}, values[at] === null || values[at] === undefined ? "–" : say(/** @type {number} */ (values[at]))));
+    const time = (iso) => new Date(iso).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+    body.append(...hours.map((iso, at) => make("tr", {}, make("th", { scope: "row" }, time(iso)), values(at))).reverse());
+  });
+  return details;
+}
+
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 2.5, 5, 10].map((times) => times * power).find((round) => round >= value) ?? value;
+}

@@ -1,0 +1,134 @@
+// @ts-check
+
+// How it goes: now, from the live frames; by hour for a week, from the server's figures.
+
+import { makeChart } from "./charts.js";
+import { byId, make, write } from "./dom.js";
+import { sayDuration, sayMs, sayNumber } from "./words.js";
+
+const EVERY = 30000; // ms
+const percent = (value) => sayNumber(value, " %");
+
+/** What a frame's figures are called in the bar. @type {[string, string, (value: any) => string, string?][]} */
+const NOW = [
+  ["orders", "Orders", sayNumber],
+  ["searching", "Searching", sayNumber],
+  ["unassigned", "Unassigned", sayNumber, "warn"],
+  ["late", "Late", sayNumber, "bad"],
+  ["unserved", "Unserved", sayNumber, "bad"],
+  ["oldest_searching_s", "Oldest search", sayDuration],
+  ["couriers", "Couriers", sayNumber],
+  ["couriers_idle", "Free", sayNumber],
+  ["couriers_idle_percent", "Idle", percent],
+];
+
+/** Show a frame's figures in the bar. @param {Record<string, any>} figures */
+export function showNow(figures) {
+  const list = byId("now");
+  for (const [key, name, say, look] of NOW) {
+    let pair = list.querySelector(`[data-key=${key}]`);
+    if (!pair) {
+      pair = make("div", { "data-key": key }, make("dt", {}, name), make("dd", {}, "–"));
+      list.append(pair);
+    }
+    pair.className = look && figures[key] > 0 ? look : "";
+    write(pair.lastElementChild, say(figures[key]));
+  }
+}
+
+/** The panel. */
+export class Figures {
+  /** @param {() => import("./api.js").Api} getApi @param {() => boolean} isAdmin */
+  constructor(getApi, isAdmin) {
+    this.getApi = getApi;
+    this.isAdmin = isAdmin;
+    this.element = byId("figures");
+    this.timer = 0;
+    byId("figures-close").addEventListener("click", () => this.close());
+    byId("figures-hours").addEventListener("change", () => this.#read());
+  }
+
+  get isOpen() {
+    return !this.element.hidden;
+  }
+
+  toggle() {
+    if (this.isOpen) this.close();
+    else this.open();
+  }
+
+  open() {
+    this.element.hidden = false;
+    this.#say(true);
+    byId("figures-title").focus();
+    this.timer = window.setInterval(() => this.#read(), EVERY);
+    return this.#read();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    if (!this.isOpen) return;
+    this.element.hidden = true;
+    this.#say(false);
+    byId("figures-button").focus();
+  }
+
+  #say(isOpen) {
+    byId("figures-button").setAttribute("aria-expanded", String(isOpen));
+    byId("views-figures").setAttribute("aria-pressed", String(isOpen));
+  }
+
+  async #read() {
+    if (!this.isAdmin()) {
+      write(byId("figures-note"), "Figures by hour are shown to admins. The bar above counts your own orders.");
+      return;
+    }
+    try {
+      const hours = byId("figures-hours").value;
+      this.#show(await this.getApi().get(`v1/admin/figures?hours=${hours}`));
+      write(byId("figures-note"), "");
+    } catch (error) {
+      write(byId("figures-note"), /** @type {Error} */ (error).message);
+    }
+  }
+
+  /** @param {{now?: any, hours?: any[], total?: any}} said */
+  #show({ now = {}, hours = [], total = {} }) {
+    const tiles = (pairs) => pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+    byId("figures-now").replaceChildren(
+      ...tiles([...NOW.map(([key, name, say]) => [name, say(now[key])]), ["Sockets", sayNumber(now.sockets)], ["Wakeup lag", sayMs(now.wakeup_lag_ms)]]),
+    );
+    byId("figures-total").replaceChildren(
+      ...tiles([
+        ["Orders", sayNumber(total.orders)],
+        ["First offer p50 / p95", `${sayMs(total.first_offer_ms?.p50)} / ${sayMs(total.first_offer_ms?.p95)}`],
+        ["Assigned p50 / p95", `${sayMs(total.assign_ms?.p50)} / ${sayMs(total.assign_ms?.p95)}`],
+        ["Offers an order", sayNumber(total.offers_per_order)],
+        ["Accepted", percent(total.accepted_percent)],
+        ["Declined", percent(total.declined_percent)],
+        ["Ignored", percent(total.ignored_percent)],
+        ["Unserved", percent(total.unserved_percent)],
+        ["On time", percent(total.on_time_percent)],
+        ["Wait at pickup p50", sayDuration(total.pickup_wait_s?.p50)],
+        ["Wait at door p50", sayDuration(total.door_wait_s?.p50)],
+      ]),
+    );
+    byId("figures-charts").replaceChildren(...makeCharts(hours));
+  }
+}
+
+function makeCharts(rows) {
+  const hours = rows.map(({ hour }) => hour);
+  const of = (pick) => rows.map((row) => pick(row) ?? null);
+  const chart = (title, say, series, isBars = false) =>
+    makeChart({ title, hours, say, isBars, series: series.map(([name, look, pick]) => ({ name, look, values: of(pick) })) });
+  return [
+    chart("Orders", sayNumber, [["Orders", "blue", (row) => row.orders]], true),
+    chart("Time to first offer", sayMs, [["p50", "blue", (row) => row.first_offer_ms?.p50], ["p95", "amber", (row) => row.first_offer_ms?.p95]]),
+    chart("Time to assign", sayMs, [["p50", "blue", (row) => row.assign_ms?.p50], ["p95", "amber", (row) => row.assign_ms?.p95]]),
+    chart("Answers to offers", percent, [["accepted", "green", (row) => row.accepted_percent], ["declined", "amber", (row) => row.declined_percent], ["ignored", "red", (row) => row.ignored_percent]]),
+    chart("On time and unserved", percent, [["on time", "green", (row) => row.on_time_percent], ["unserved", "red", (row) => row.unserved_percent]]),
+    chart("Offers an order", sayNumber, [["Offers an order", "blue", (row) => row.offers_per_order]]),
+    chart("Waits (p50)", sayDuration, [["at pickup", "blue", (row) => row.pickup_wait_s?.p50], ["at the door", "amber", (row) => row.door_wait_s?.p50]]),
+  ];
+}

@@ -1,0 +1,234 @@
+// @ts-check
+
+// Hands on: what a dispatcher can do to an order or a courier. Each asks for a reason, says "asked"
+// until the server has answered, and changes nothing itself: the board does, as the server says.
+
+import { part, Refused } from "./api.js";
+import { byId, make } from "./dom.js";
+import { distance } from "./geo.js";
+import { makeIcon } from "./shapes.js";
+import { courierKind, COURIER_NAMES, kindOf, nameOf, sayAge, sayDistance, spell } from "./words.js";
+
+const CHOICES = 40; // couriers to choose from: the nearest
+const SHOWS = 12000; // ms: how long a confirmed hand waits for the board to show it
+const BEFORE = ["searching", "offered", "assigned", "pickup", "unserved"];
+const HELD = ["offered", "assigned", "pickup"]; // by somebody who may lose it
+const AT_STOP = ["pickup", "moving", "returning"]; // or on the way to one: only then an order fails
+
+// Reasons that the server counts; what else there is to say goes into the note.
+const GENERAL = ["late", "unreachable", "break", "vehicle", "accident", "unsafe", "too_far", "override"];
+const REASONS = {
+  assign: GENERAL,
+  release: GENERAL,
+  cancel: ["changed_mind", "wrong_address", "closed", "out_of_stock", "too_busy", "too_long", "fraud", "lost"],
+  fail: ["recipient_absent", "refused", "wrong_address", "damaged", "no_access", "unsafe", "accident"],
+  retry: ["late", "too_far", "override"],
+  pause: ["break", "unreachable", "vehicle", "accident", "unsafe", "fraud"],
+  resume: ["break", "override"],
+};
+
+const WORDS = {
+  assign: (id) => ({ title: `Assign order ${id}`, asked: "asked: assign…", done: `Order ${id} was assigned.`, go: "Assign" }),
+  release: (id) => ({ title: `Take order ${id} from its courier`, asked: "asked: release…", done: `Order ${id} was released.`, go: "Release", about: "It is searched for anew." }),
+  cancel: (id) => ({ title: `Cancel order ${id}`, asked: "asked: cancel…", done: `Order ${id} was cancelled.`, go: "Cancel the order", about: "This can't be undone." }),
+  fail: (id) => ({ title: `Fail order ${id}`, asked: "asked: fail…", done: `Order ${id} was failed.`, go: "Fail the order", about: "It could not be handed over." }),
+  retry: (id) => ({ title: `Search again for order ${id}`, asked: "asked: search again…", done: `Order ${id} is searched for again.`, go: "Search again" }),
+  pause: (id, name) => ({ title: `Pause ${name}`, asked: "asked: pause…", done: `${name} is paused.`, go: "Pause", about: "No orders are offered until resumed. One under way stays." }),
+  resume: (id, name) => ({ title: `Resume ${name}`, asked: "asked: resume…", done: `${name} is offered orders again.`, go: "Resume" }),
+};
+
+/** @typedef {{name: string, key: string, isMain?: boolean, isDanger?: boolean, isOff: boolean,
+ *   run: () => void}} Action */
+
+export class Hands extends EventTarget {
+  /** @param {{board: import("./state.js").Board, getApi: () => import("./api.js").Api,
+   *   say: (words: string, isError?: boolean) => void, isAdmin: () => boolean}} options */
+  constructor(options) {
+    super();
+    this.options = options;
+    /** @type {Map<string, string>} an order's id, or "courier " and an id: what was asked */
+    this.pending = new Map();
+    /** @type {string|null} the order for which a courier is being chosen on the map */
+    this.choosingFor = null;
+    this.dialog = byId("ask");
+    byId("ask-form").addEventListener("submit", (event) => this.#submit(event));
+    byId("ask-cancel").addEventListener("click", () => this.dialog.close());
+    byId("ask-map").addEventListener("click", () => this.#chooseOnMap());
+    byId("ask-search").addEventListener("input", () => this.#listCouriers());
+    options.board.addEventListener("change", (event) => {
+      for (const { id } of /** @type {any} */ (event).detail.orders) this.#settle(id);
+    });
+  }
+
+  /** @type {{hand: string, id: string}|null} */
+  #asking = null;
+  #confirmed = new Set();
+
+  /** What can be done to an order now. @param {any} order @returns {Action[]} */
+  listForOrder(order) {
+    const kind = kindOf(order);
+    const isOff = this.pending.has(order.id);
+    const has = order.courier_id || order.offered_to;
+    const on = (hand) => () => this.ask(hand, order.id);
+    /** @type {(Action|false)[]} */
+    const actions = [
+      (BEFORE.includes(kind) || (kind === "moving" && order.flow === "food")) && { name: has ? "Reassign" : "Assign", key: "a", isMain: true, isOff, run: on("assign") },
+      kind === "unserved" && { name: "Search again", key: "s", isOff, run: on("retry") },
+      HELD.includes(kind) && { name: "Release", key: "r", isOff, run: on("release") },
+      AT_STOP.includes(kind) && { name: "Fail", key: "x", isDanger: true, isOff, run: on("fail") },
+      kind !== "unserved" && { name: "Cancel", key: "c", isDanger: true, isOff, run: on("cancel") },
+    ];
+    return /** @type {Action[]} */ (actions.filter(Boolean));
+  }
+
+  /** What can be done to a courier now. @param {any} courier @returns {Action[]} */
+  listForCourier(courier) {
+    if (!this.options.isAdmin()) return [];
+    const isOff = this.pending.has(`courier ${courier.id}`);
+    return courier.paused
+      ? [{ name: "Resume", key: "p", isMain: true, isOff, run: () => this.ask("resume", courier.id) }]
+      : [{ name: "Pause", key: "p", isOff, run: () => this.ask("pause", courier.id) }];
+  }
+
+  /** Ask for a reason, and for a courier where one is needed.
+   * @param {string} hand @param {string} id @param {string} [courierId] chosen on the map */
+  ask(hand, id, courierId) {
+    const name = nameOf(this.options.board.couriers.get(id) ?? { id });
+    const words = /** @type {any} */ (WORDS[hand](id, name));
+    this.#asking = { hand, id };
+    this.choosingFor = null;
+    byId("ask-title").textContent = words.title;
+    byId("ask-about").textContent = words.about ?? "";
+    byId("ask-go").textContent = words.go;
+    byId("ask-go").className = ["cancel", "fail"].includes(hand) ? "danger" : "main";
+    byId("ask-reason").replaceChildren(
+      make("option", { value: "" }, "Choose a reason…"),
+      ...[...REASONS[hand], "other"].map((code) => make("option", { value: code }, spell(code))),
+    );
+    byId("ask-note").value = byId("ask-error").textContent = byId("ask-search").value = "";
+    byId("ask-couriers").hidden = hand !== "assign";
+    const order = this.options.board.orders.get(id);
+    byId("ask-then").hidden = hand !== "fail" || order?.state !== "in_transit";
+    byId("ask-then-choice").value = "return";
+    if (hand === "assign") this.#listCouriers(courierId);
+    this.dialog.showModal();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** A courier was picked on the map while one was wanted. @param {string} courierId */
+  pick(courierId) {
+    if (this.choosingFor) this.ask("assign", this.choosingFor, courierId);
+  }
+
+  /** No courier is chosen on the map any more. */
+  stopChoosing() {
+    this.choosingFor = null;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** What was asked for somebody else is nothing to the next. */
+  forget() {
+    this.pending.clear();
+    this.#confirmed.clear();
+    this.choosingFor = null;
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  #chooseOnMap() {
+    this.choosingFor = this.#asking?.id ?? null;
+    this.dialog.close();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // The free ones first, and of them the nearest.
+  #listCouriers(chosen) {
+    const { board } = this.options;
+    const order = board.orders.get(this.#asking?.id ?? "");
+    const kept = chosen ?? this.#chosen();
+    const word = byId("ask-search").value.trim().toLowerCase();
+    const ranked = [...board.couriers.values()]
+      .filter((c) => c.id !== order?.courier_id)
+      .filter((c) => !word || `${c.id} ${c.name ?? ""}`.toLowerCase().includes(word))
+      .map((c) => ({ courier: c, far: order ? distance(c, order) : 0, kind: courierKind(c) }))
+      .sort((a, b) => rank(a, kept) - rank(b, kept) || a.far - b.far)
+      .slice(0, CHOICES);
+    const now = board.now;
+    byId("ask-list").replaceChildren(
+      ...ranked.map(({ courier, far, kind }) => {
+        return make("label", { class: "choice" },
+          make("input", { type: "radio", name: "courier", value: courier.id, checked: courier.id === kept }),
+          makeIcon(kind),
+          make("span", { class: "name" }, nameOf(courier)),
+          make("span", { class: "dim" }, `${sayDistance(far)} · ${COURIER_NAMES[kind].toLowerCase()} · seen ${sayAge(courier.fix_at, now)} ago`),
+        );
+      }),
+    );
+    if (!ranked.length) byId("ask-list").append(make("p", { class: "dim" }, "No courier is on duty here."));
+  }
+
+  #chosen() {
+    return /** @type {any} */ (byId("ask-list").querySelector("input:checked"))?.value ?? "";
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    if (!this.#asking) return;
+    const { hand, id } = this.#asking;
+    const reason = byId("ask-reason").value;
+    const note = byId("ask-note").value.trim();
+    const courierId = this.#chosen();
+    if (hand === "assign" && !courierId) return void (byId("ask-error").textContent = "Choose a courier.");
+    if (!reason) return void (byId("ask-error").textContent = "Choose a reason: it is kept with the order.");
+    this.dialog.close();
+    const more = this.#more(hand, id, courierId);
+    this.#do(hand, id, { reason, ...(note && { note }), ...more });
+  }
+
+  // Whom to assign; whom alone to take an order from: who has it meanwhile keeps it.
+  #more(hand, id, courierId) {
+    const order = this.options.board.orders.get(id);
+    if (hand === "assign") return { courier_id: courierId };
+    const holder = order?.courier_id ?? order?.offered_to;
+    if (hand === "release" && holder) return { courier_id: holder };
+    return byId("ask-then").hidden ? {} : { then: byId("ask-then-choice").value };
+  }
+
+  async #do(hand, id, body) {
+    const isCourier = ["pause", "resume"].includes(hand);
+    const key = isCourier ? `courier ${id}` : id;
+    const name = nameOf(this.options.board.couriers.get(id) ?? { id });
+    const words = WORDS[hand](id, name);
+    this.#set(key, words.asked);
+    try {
+      const room = isCourier ? "couriers" : "orders";
+      await this.options.getApi().post(`v1/admin/${room}/${part(id)}/${hand}`, body);
+      this.options.say(words.done);
+      this.dispatchEvent(new CustomEvent("done", { detail: { key } }));
+      this.#wait(key);
+    } catch (error) {
+      const said = error instanceof Refused ? error.message : String(error);
+      this.options.say(`${words.title}: ${said}`, true);
+      this.#set(key, "");
+    }
+  }
+
+  // Confirmed: the board will show it with its next frame, which may have come already.
+  #wait(key) {
+    this.#confirmed.add(key);
+    this.#set(key, "confirmed");
+    setTimeout(() => this.#settle(key), key.startsWith("courier ") ? 1500 : SHOWS);
+  }
+
+  #settle(key) {
+    if (this.#confirmed.delete(key)) this.#set(key, "");
+  }
+
+  #set(key, words) {
+    if (words) this.pending.set(key, words);
+    else this.pending.delete(key);
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const RANKS = { idle: 1, busy: 2, paused: 3 };
+const rank = ({ courier, kind }, kept) => (courier.id === kept ? 0 : RANKS[kind]);

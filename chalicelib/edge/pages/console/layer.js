@@ -1,0 +1,271 @@
+// @ts-check
+
+// Orders and couriers, drawn on a canvas: over our own map or over MapLibre's, by the same code.
+
+import { drawSprites } from "./shapes.js";
+import { courierKind, wantsCourier, kindOf, nameOf, sayAge } from "./words.js";
+
+const CELL = 46; // px: what falls into one of these may be drawn as one
+const CROWD = 250; // so many in view are drawn one by one, with their lines
+const FEW = 4; // so few in a cell are, too
+const LABELS = 40; // and so many have their names beside them
+const REACH = 16; // px around a pointer
+
+/** @typedef {import("./geo.js").View} View */
+/** @typedef {{orders: any[], couriers: any[], byId: {orders: Map<string, any>,
+ *   couriers: Map<string, any>}, selected: {type: string, id: string}|null, now: number}} Scene */
+/** @typedef {{type: string, id?: string, x: number, y: number, places?: any[]}} Hit */
+
+export class Layer {
+  /** @param {CanvasRenderingContext2D} pen */
+  constructor(pen) {
+    this.pen = pen;
+    /** @type {Hit[]} */
+    this.hits = [];
+    this.ratio = 1; // device pixels a CSS pixel
+    this.size = 1; // how large things are drawn: larger on a wall than on a desk
+    /** @type {Record<string, HTMLCanvasElement>} */
+    this.sprites = {};
+    /** @type {Record<string, string>} */
+    this.colours = {};
+    this.font = "";
+  }
+
+  /** Read the theme's colours anew. */
+  dress() {
+    const style = getComputedStyle(this.pen.canvas);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    this.sprites = drawSprites(style, this.ratio * this.size);
+    this.colours = {
+      ink: colour("--ink"),
+      dim: colour("--dim"),
+      map: colour("--map"),
+      panel: colour("--panel"),
+      accent: colour("--accent"),
+      late: colour("--unserved"),
+      open: colour("--searching"),
+      under: colour("--assigned"),
+      free: colour("--idle"),
+    };
+    this.font = `600 ${11 * this.size}px ${style.fontFamily}`;
+  }
+
+  /** Draw all that is in view. @param {View} view @param {Scene} scene */
+  draw(view, scene) {
+    if (!this.font) this.dress();
+    this.hits = [];
+    const orders = this.#inView(view, scene.orders);
+    const couriers = this.#inView(view, scene.couriers);
+    if (orders.length <= CROWD) for (const order of orders) this.#line(view, order, scene, 0.35);
+    const [crowds, single] = gather(view, orders);
+    const [flocks, alone] = gather(view, couriers);
+    for (const courier of alone) this.#point(view, courier, courierKind(courier), "courier");
+    for (const [cell, flock] of flocks) if (!crowds.has(cell)) this.#flock(flock, ...this.#middle(view, flock));
+    if (orders.length <= CROWD) for (const order of orders) this.#dropoff(view, order);
+    for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell));
+    for (const order of single) this.#order(view, order);
+    if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene.now);
+    this.#selection(view, scene);
+  }
+
+  /** What is at a point of the canvas: the nearest within reach. @param {number} x @param {number} y */
+  find(x, y) {
+    let best = null;
+    let least = REACH * REACH;
+    for (const hit of this.hits) {
+      const squared = (hit.x - x) ** 2 + (hit.y - y) ** 2;
+      if (squared <= least) [best, least] = [hit, squared];
+    }
+    return best;
+  }
+
+  #inView(view, rows) {
+    const [dx, dy] = [(view.width / 2 + 24) / view.scale, (view.height / 2 + 24) / view.scale];
+    const [left, right, top, bottom] = [view.x - dx, view.x + dx, view.y - dy, view.y + dy];
+    return rows.filter((row) => row.x >= left && row.x <= right && row.y >= top && row.y <= bottom);
+  }
+
+  /** @returns {[number, number]} */
+  #at(view, x, y) {
+    return [
+      (x - view.x) * view.scale + view.width / 2,
+      (y - view.y) * view.scale + view.height / 2,
+    ];
+  }
+
+  #stamp(name, x, y, anchor = 0.5) {
+    const sprite = this.sprites[name];
+    const [width, height] = [sprite.width / this.ratio, sprite.height / this.ratio];
+    this.pen.drawImage(sprite, x - width / 2, y - height * anchor, width, height);
+  }
+
+  #point(view, row, kind, type) {
+    const [x, y] = this.#at(view, row.x, row.y);
+    this.#stamp(kind, x, y, type === "courier" ? 0.9 : 0.5); // a pin stands on its place
+    this.hits.push({ type, id: row.id, x, y: type === "courier" ? y - 8 : y });
+  }
+
+  #order(view, order) {
+    this.#point(view, order, kindOf(order), "order");
+    if (!order.late) return;
+    const { x, y } = this.hits[this.hits.length - 1];
+    this.#ring(x, y, 11 * this.size, this.colours.late, 2);
+  }
+
+  #dropoff(view, order) {
+    if (order.toX === undefined) return;
+    const [x, y] = this.#at(view, order.toX, order.toY);
+    this.#stamp("dropoff", x, y);
+  }
+
+  #ring(x, y, radius, colour, width) {
+    const { pen } = this;
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.arc(x, y, radius, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+
+  // From the courier to where it is going, and from there to the door.
+  #line(view, order, scene, alpha) {
+    const { pen } = this;
+    const courier = order.courier_id && scene.byId.couriers.get(order.courier_id);
+    const hasIt = ["moving", "returning"].includes(kindOf(order));
+    pen.globalAlpha = alpha;
+    if (!hasIt && order.toX !== undefined) {
+      this.#stroke(view, order.x, order.y, order.toX, order.toY, this.colours.dim, [2, 4]);
+    }
+    if (courier) {
+      const [x, y] = hasIt && order.toX !== undefined ? [order.toX, order.toY] : [order.x, order.y];
+      this.#stroke(view, courier.x, courier.y, x, y, this.colours.under, []);
+    }
+    pen.globalAlpha = 1;
+  }
+
+  #stroke(view, fromX, fromY, toX, toY, colour, dash) {
+    const { pen } = this;
+    pen.strokeStyle = colour;
+    pen.lineWidth = 1.5;
+    pen.setLineDash(dash);
+    pen.beginPath();
+    pen.moveTo(...this.#at(view, fromX, fromY));
+    pen.lineTo(...this.#at(view, toX, toY));
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
+  // Many orders as one: how many, and which part of them is late or unserved, and unassigned.
+  #crowd(view, rows, flock) {
+    const { pen, colours } = this;
+    const [x, y] = this.#middle(view, rows);
+    const radius = (12 + 4 * Math.log10(rows.length)) * this.size;
+    const bad = rows.filter((o) => o.late || o.state === "unserved").length / rows.length;
+    const open = rows.filter((o) => !o.late && o.state !== "unserved" && wantsCourier(o)).length / rows.length;
+    pen.fillStyle = colours.panel;
+    pen.beginPath();
+    pen.arc(x, y, radius + 2, 0, 2 * Math.PI);
+    pen.fill();
+    pen.lineWidth = 4;
+    let from = -Math.PI / 2;
+    const shares = { late: bad, open, under: 1 - bad - open };
+    for (const [name, share] of Object.entries(shares)) {
+      if (share <= 0) continue;
+      pen.strokeStyle = colours[name];
+      pen.beginPath();
+      pen.arc(x, y, radius, from, (from += share * 2 * Math.PI));
+      pen.stroke();
+    }
+    this.#text(String(rows.length), x, y, colours.ink, "center");
+    this.hits.push({ type: "crowd", x, y, places: rows });
+    if (flock) this.#flock(flock, x - 8, y + radius + 18 * this.size); // not over one another
+  }
+
+  #flock(rows, x, y) {
+    const free = rows.filter((courier) => courierKind(courier) === "idle").length;
+    this.#stamp(free ? "idle" : "busy", x, y, 0.9);
+    this.#halo(String(rows.length), x + 9 * this.size, y - 7, this.colours.ink);
+    this.hits.push({ type: "crowd", x, y: y - 8, places: rows });
+  }
+
+  /** @returns {[number, number]} */
+  #middle(view, rows) {
+    let [x, y] = [0, 0];
+    for (const row of rows) [x, y] = [x + row.x, y + row.y];
+    return this.#at(view, x / rows.length, y / rows.length);
+  }
+
+  #labels(view, orders, now) {
+    for (const order of orders) {
+      const [x, y] = this.#at(view, order.x, order.y);
+      this.#halo(`${order.id} · ${sayAge(order.created_at, now)}`, x + 12, y, this.colours.ink);
+    }
+  }
+
+  #text(text, x, y, colour, align) {
+    const { pen } = this;
+    pen.font = this.font;
+    pen.textAlign = align;
+    pen.textBaseline = "middle";
+    pen.fillStyle = colour;
+    pen.fillText(text, x, y + 0.5);
+  }
+
+  #halo(text, x, y, colour) {
+    const { pen } = this;
+    pen.font = this.font;
+    pen.textAlign = "left";
+    pen.textBaseline = "middle";
+    pen.lineWidth = 3;
+    pen.lineJoin = "round";
+    pen.strokeStyle = this.colours.map;
+    pen.strokeText(text, x, y + 0.5);
+    this.#text(text, x, y, colour, "left");
+  }
+
+  // What is selected is on top, whatever it was drawn into, with all that belongs to it.
+  #selection(view, scene) {
+    const { selected } = scene;
+    if (!selected) return;
+    const isOrder = selected.type === "order";
+    const row = scene.byId[isOrder ? "orders" : "couriers"].get(selected.id);
+    if (!row || row.x === undefined) return;
+    const order = isOrder ? row : row.order_id && scene.byId.orders.get(row.order_id);
+    const courier = isOrder ? scene.byId.couriers.get(row.courier_id) : row;
+    if (order) {
+      this.#line(view, order, scene, 1);
+      this.#dropoff(view, order);
+    }
+    if (courier) this.#point(view, courier, courierKind(courier), "courier");
+    if (order) this.#order(view, order);
+    const [x, y] = this.#at(view, row.x, row.y);
+    this.#ring(x, isOrder ? y : y - 8, 16 * this.size, this.colours.accent, 3);
+    if (order && courier) {
+      const [cx, cy] = this.#at(view, courier.x, courier.y);
+      this.#halo(nameOf(courier), cx + 13, cy - 9, this.colours.ink);
+    }
+  }
+}
+
+/** Put what falls into one cell together, where there are many: crowds, and the others. Cells are
+ * the world's, not the canvas's, so that nothing flickers while the map is moved.
+ * @param {View} view @param {any[]} rows @returns {[Map<number, any[]>, any[]]} crowds by cell */
+function gather(view, rows) {
+  /** @type {Map<number, any[]>} */
+  const crowds = new Map();
+  if (rows.length <= CROWD) return [crowds, rows];
+  const cells = 2 ** Math.floor(Math.log2(view.scale)) / CELL;
+  for (const row of rows) {
+    const key = Math.floor(row.x * cells) * 67108864 + Math.floor(row.y * cells);
+    const cell = crowds.get(key);
+    if (cell) cell.push(row);
+    else crowds.set(key, [row]);
+  }
+  const single = [];
+  for (const [key, cell] of crowds) {
+    if (cell.length >= FEW) continue;
+    single.push(...cell);
+    crowds.delete(key);
+  }
+  return [crowds, single];
+}
