@@ -24,6 +24,7 @@ from chalicelib.edge.rest import (
     event_stream,
     every_path,
     feed,
+    front,
     lists,
     me,
     money,
@@ -44,6 +45,7 @@ app = Chalice(app_name="waybill")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
 PARTS = (
+    front,
     orders,
     lists,
     courier,

@@ -249,7 +249,17 @@ ANSWERS: Mapping[str, Schema] = {
         },
         {"overridden": listed(choice(ProofKind)), "tries_left": INTEGER},
     ),
-    "Health": told({"status": only("ok")}),
+    "Front": told(
+        {
+            "name": only("Waybill"),
+            "version": STRING,
+            "description": STRING,
+            "links": told(
+                dict.fromkeys(("console", "documents", "openapi", "asyncapi", "health"), STRING)
+            ),
+        }
+    ),
+    "Health": told({"status": only("ok"), "version": STRING}),
     "ProfileShown": told(
         {"id": STRING, "rating": NUMBER},
         dict.fromkeys(("name", "phone", "profile_picture", "vehicle", "vehicle_type"), STRING),

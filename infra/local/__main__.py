@@ -111,6 +111,7 @@ class LocalStack:
             port=options.port,
             stage=API_STAGE,
             rest_folders=REST_FOLDERS,
+            rest_root=True,
             edge_idle_s=EDGE_IDLE_S,
         )
         self._gateway = Gateway(
