@@ -259,6 +259,14 @@ ANSWERS: Mapping[str, Schema] = {
             ),
         }
     ),
+    "ConsoleSettings": told(
+        {},
+        {
+            "oidc": told(
+                dict.fromkeys(("issuer", "client_id", "scope"), STRING), {"audience": STRING}
+            )
+        },
+    ),
     "Health": told({"status": only("ok"), "version": STRING}),
     "ProfileShown": told(
         {"id": STRING, "rating": NUMBER},

@@ -260,6 +260,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     # The front door
     ("GET", "/"): Operation({200: "Front"}, is_page=True),
     ("GET", "/health"): Operation({200: "Health"}),
+    ("GET", "/console/settings.json"): Operation({200: "ConsoleSettings"}),
     # People
     ("GET", "/v1/me"): Operation({200: "ProfileShown"}),
     ("PUT", "/v1/me"): Operation({200: "ProfileShown"}, "Profile"),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.edge.rest.front import VERSION
+from chalicelib.settings import OidcClient
+from tests.functional.conftest import Engine
 from tests.functional.world import World
 
 HOME = Path(__file__).resolve().parents[2]
@@ -47,3 +49,35 @@ def test_health_says_what_runs(world: World) -> None:
 
 def test_the_version_is_the_projects() -> None:
     assert f'\nversion = "{VERSION}"\n' in (HOME / "pyproject.toml").read_text()
+
+
+# How the console learns by whom people sign in
+
+
+def policy_of(world: World) -> list[str]:
+    """What the console's page may ask."""
+    policy = world.call("GET", "/console").headers["content-security-policy"]
+    (found,) = [part.split() for part in policy.split(";") if "connect-src" in part]
+    assert "unsafe" not in policy
+    return list(found)
+
+
+def test_without_an_identity_provider_the_console_asks_nobody_else(world: World) -> None:
+    assert world.call("GET", "/console/settings.json").body == {}
+    assert policy_of(world) == ["connect-src", "'self'", "ws:", "wss:"]
+
+
+def test_the_console_may_ask_its_identity_provider(dynamo: Engine) -> None:
+    oidc = OidcClient(
+        "https://login.example.com/realm", "console", token_origin="https://tokens.example.com"
+    )
+    world = World(dynamo, {"oidc": oidc})
+    assert world.call("GET", "/console/settings.json").body == {
+        "oidc": {
+            "issuer": "https://login.example.com/realm",
+            "client_id": "console",
+            "scope": "openid profile",
+        }
+    }
+    asked = policy_of(world)
+    assert {"https://login.example.com", "https://tokens.example.com"} < set(asked)

@@ -45,6 +45,17 @@ def show_front(call: PublicCall) -> Reply:
     return describe_front()
 
 
+def show_console_settings(call: PublicCall) -> Reply:
+    """Say what the console has to know before somebody signs in: by which identity provider, if by
+    one. Nothing of it is secret."""
+    oidc = call.services.oidc
+    if oidc is None:
+        return {}
+    given = {"audience": oidc.audience} if oidc.audience else {}
+    known = {"issuer": oidc.issuer, "client_id": oidc.client_id, "scope": oidc.scope}
+    return {"oidc": {**known, **given}}
+
+
 def check_health(call: PublicCall) -> Reply:
     """Say that the application runs: a function started with its settings, and answers. No table,
     no queue and no identity provider is asked."""
@@ -69,4 +80,5 @@ def _make_page() -> str:
 ROUTES = (
     PublicRoute("GET", "/", show_front),
     PublicRoute("GET", "/health", check_health),
+    PublicRoute("GET", "/console/settings.json", show_console_settings),
 )
