@@ -21,6 +21,7 @@ addEventListener("hashchange", () => {
 /** Sign somebody in: asks until there is a session, whose `token()` gives the bearer. `words`: why
  * somebody must sign in again. */
 export async function signIn(place = document.querySelector("#sign-in"), words = "") {
+  place.hidden = true; // until there is something to ask
   if (brought) return takeBrought();
   const issuer = await findIssuer(place);
   for (;;) {
