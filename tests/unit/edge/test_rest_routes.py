@@ -27,6 +27,7 @@ ROUTES: list[Route | PublicRoute] = [route for module in MODULES for route in mo
 # What asks for no token: a page, a probe, and a webhook that is signed instead.
 PUBLIC = {
     "/",
+    "/console/settings.json",
     "/health",
     "/v1/payments/{payment_id}/webhook",
     *(page.path for page in pages.ROUTES),
