@@ -11,12 +11,10 @@ import { SignInError, claimsOf, isLoopback, isReturn, openIssuer } from "./oidc.
 
 export { SignInError, claimsOf };
 
+const FRAGMENT = /^#token=([\w.~+/=-]+)$/;
 let brought = takeFragment(); // at once: nobody is to read it over a shoulder, or pass it on
-let stopWaiting = null; // for the form, when the address brings a token meanwhile
-addEventListener("hashchange", () => {
-  brought = takeFragment() ?? brought;
-  if (brought) stopWaiting?.();
-});
+// A link that is opened in a tab that is here already: begin again, as whoever it is of.
+addEventListener("hashchange", () => FRAGMENT.test(location.hash) && location.reload());
 
 /** Sign somebody in: asks until there is a session, whose `token()` gives the bearer. `words`: why
  * somebody must sign in again. */
@@ -26,11 +24,10 @@ export async function signIn(place = document.querySelector("#sign-in"), words =
   const issuer = await findIssuer(place);
   for (;;) {
     try {
-      if (brought) return takeBrought();
       if (issuer && isReturn()) return await issuer.arrive();
       if (!issuer) return new PastedToken(await askForToken(place, words));
       await askToGo(place, `Sign in with ${issuer.name}`, words);
-      if (!brought) await issuer.leave();
+      await issuer.leave();
     } catch (error) {
       words = sayWhy(error);
     }
@@ -71,7 +68,7 @@ class PastedToken {
 
 // The address brings tokens on this machine only: elsewhere a link could sign people in as others.
 function takeFragment() {
-  const token = /^#token=([\w.~+/=-]+)$/.exec(location.hash)?.[1];
+  const token = FRAGMENT.exec(location.hash)?.[1];
   if (!token) return null;
   history.replaceState(null, "", location.pathname + location.search);
   return isLoopback() ? token : null;
@@ -90,7 +87,6 @@ async function findIssuer(place) {
       return oidc && (await openIssuer(oidc));
     } catch (error) {
       await askToGo(place, "Try again", sayWhy(error));
-      if (brought) return null;
     }
   }
 }
@@ -105,8 +101,7 @@ async function askForToken(place, words) {
   const label = make("label", { htmlFor: "token", textContent: "Token" });
   field.placeholder = "make -s token ROLE=admin ID=ada";
   await show(place, words, label, field, make("button", { textContent: "Sign in" }));
-  const token = brought ?? field.value.trim();
-  brought = null;
+  const token = field.value.trim();
   if (!claimsOf(token).exp) throw new SignInError("This is no token.");
   return token;
 }
@@ -115,7 +110,7 @@ function askToGo(place, text, words) {
   return show(place, words, make("button", { textContent: text }));
 }
 
-// Resolves when the form is sent, or the address brings a token.
+// Resolves when the form is sent.
 async function show(place, words, ...parts) {
   const form = place.closest("form") ?? place.querySelector("form") ?? place.appendChild(make("form", {}));
   form.replaceChildren(...parts, make("output", { className: "failure", textContent: words }));
@@ -123,10 +118,8 @@ async function show(place, words, ...parts) {
   place.hidden = false;
   form.querySelector("input, button").focus();
   await new Promise((resolve) => {
-    stopWaiting = resolve;
     form.onsubmit = (event) => (event.preventDefault(), resolve());
   });
-  stopWaiting = null;
   place.hidden = true;
 }
 
