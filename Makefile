@@ -49,8 +49,9 @@ check: setup ## format, lint, types, architecture, the API's documents, the clie
 	@if command -v npm >/dev/null; then cd clients/typescript && node build.mjs --check; \
 	else echo "no npm here: the TypeScript client is not checked"; fi
 
-demo: setup ## a day of orders, watched
-	@exec $(BIN)/python -m infra.demo
+demo: setup ## a city at work, on `make run` if that runs: make demo [URL=… SECRET=… | STAGE=prod | TOKENS=command]
+	@SECRET='$(SECRET)' exec $(BIN)/python -m infra.demo $(if $(URL),--url '$(URL)') \
+		$(if $(STAGE),--stage '$(STAGE)') $(if $(TOKENS),--tokens '$(TOKENS)')
 
 simulate: setup ## a day of a city, to judge dispatch: SEED=1 ORDERS=10000 (docs/dispatch.md)
 	@exec $(BIN)/python -m infra.simulate

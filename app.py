@@ -24,6 +24,7 @@ from chalicelib.edge.rest import (
     every_path,
     feed,
     figures,
+    front,
     hands,
     lists,
     me,
@@ -46,6 +47,7 @@ app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.setLevel(logging.INFO)
 logs.write_json([*app.log.handlers, *logging.getLogger().handlers])
 PARTS = (
+    front,
     orders,
     lists,
     hands,

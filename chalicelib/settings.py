@@ -26,6 +26,25 @@ class BadSetting(Exception):
     """A setting that can't be used; the message says which, and what it takes."""
 
 
+class OidcClient(msgspec.Struct, frozen=True):
+    """What the console is registered as at an identity provider (OpenID Connect).
+
+    `token_origin` is the origin of its token endpoint, where that is not the issuer's.
+    """
+
+    issuer: str
+    client_id: str
+    scope: str = "openid profile"
+    audience: str = ""
+    token_origin: str = ""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that the console asks."""
+        origin = "/".join(self.issuer.split("/")[:3])
+        return tuple(dict.fromkeys(filter(None, (origin, self.token_origin))))
+
+
 class Settings(msgspec.Struct, frozen=True):
     """Every setting of the application, parsed. Units are in the types and names."""
 
@@ -35,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_leeway: timedelta = timedelta(seconds=10)
+    oidc: OidcClient | None = None
     cors_origins: tuple[str, ...] = ("*",)
     payment_webhook_secret: str = ""
     proof_bucket: str = ""
@@ -104,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True):
             jwt_secret=secret,
             jwt_jwks_url=jwks_url,
             jwt_algorithms=_parse_algorithms(env, jwks_url),
+            oidc=_parse_oidc(env),
             cors_origins=_parse_origins(env),
             public_url=_parse_public_url(env),
             map_style=_parse_map_style(env),
@@ -280,6 +301,46 @@ def _parse_algorithms(env: Mapping[str, str], jwks: str) -> tuple[str, ...]:
         kind = "with JWT_JWKS_URL" if jwks else "with JWT_SECRET"
         raise BadSetting(f"JWT_ALGORITHMS {kind} takes any of {', '.join(sorted(known))}.")
     return names
+
+
+def _parse_oidc(env: Mapping[str, str]) -> OidcClient | None:
+    """Parse how people sign in to the console; None where they paste a token. Raises BadSetting."""
+    names = ("ISSUER", "CLIENT_ID", "SCOPE", "AUDIENCE", "TOKEN_ORIGIN")
+    issuer, client_id, scope, audience, token_origin = (
+        env.get(f"OIDC_{name}", "").strip() for name in names
+    )
+    if bool(issuer) != bool(client_id):
+        raise BadSetting("OIDC_ISSUER and OIDC_CLIENT_ID must be set together.")
+    if not issuer:
+        return None
+    if not _ISSUER_PATTERN.fullmatch(issuer) or not _is_safe_origin(
+        "/".join(issuer.split("/")[:3])
+    ):
+        raise BadSetting(
+            "OIDC_ISSUER takes a URL without a query, as https://login.example.com/realm; http "
+            f"on loopback only. It is {issuer!r}."
+        )
+    if token_origin and not _is_safe_origin(token_origin):
+        raise BadSetting(
+            "OIDC_TOKEN_ORIGIN takes an origin without a path, as https://login.example.com; http "
+            f"on loopback only. It is {token_origin!r}."
+        )
+    if scope and "openid" not in scope.split():
+        raise BadSetting(f"OIDC_SCOPE must have openid among its words, not {scope!r}.")
+    return OidcClient(
+        issuer, client_id, scope or "openid profile", audience, _normalize_origin(token_origin)
+    )
+
+
+def _is_safe_origin(origin: str) -> bool:
+    """Say whether tokens may go to an origin: by TLS, or within this machine."""
+    host = re.sub(r":\d+$", "", origin.lower().partition("://")[2])
+    safe = ("https://",) if host not in _LOOPBACK else ("https://", "http://")
+    return _is_origin(origin) and origin.lower().startswith(safe)
+
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_ISSUER_PATTERN = re.compile(r"https?://[^/?#\s]+(/[A-Za-z0-9._~!$&'()*+,=:@%/-]*)?", re.IGNORECASE)
 
 
 def _parse_origins(env: Mapping[str, str]) -> tuple[str, ...]:

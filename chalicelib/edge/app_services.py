@@ -49,6 +49,7 @@ from chalicelib.services.webhooks.attempts import AttemptHistory
 from chalicelib.services.webhooks.endpoints import WebhookEndpoints
 from chalicelib.services.webhooks.redelivery import Redelivery
 from chalicelib.services.webhooks.sending import WebhookSender
+from chalicelib.settings import OidcClient
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -58,8 +59,8 @@ class Services(msgspec.Struct, frozen=True):
     comes too early waits within a budget of its own, made by `make_wait_budget`.
     `payment_signature` verifies what the payment provider sends. Pages of `cors_origins` may call
     the REST API, which is reached at `public_url`, if that is known. The console's map is drawn by
-    `map_style`: a style's URL and the origins it loads from, or nothing. Wakeups are sent by
-    `queue`, whose name is `queue_name`.
+    `map_style`: a style's URL and the origins it loads from, or nothing. People sign in to it by
+    `oidc`, where there is one. Wakeups are sent by `queue`, whose name is `queue_name`.
     """
 
     authenticate: Callable[[str | None], Actor]
@@ -68,6 +69,7 @@ class Services(msgspec.Struct, frozen=True):
     cors_origins: Sequence[str]
     public_url: str
     map_style: Sequence[str]
+    oidc: OidcClient | None
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
     order_lists: OrderLists

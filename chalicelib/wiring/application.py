@@ -115,6 +115,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         cors_origins=settings.cors_origins,
         public_url=settings.public_url,
         map_style=settings.map_style,
+        oidc=settings.oidc,
         contracts=rooms.contracts,
         customer_orders=orders.customer,
         order_lists=orders.lists,

@@ -19,6 +19,7 @@ import botocore.session
 from infra.bench.talks import Talks
 from infra.harness.clients import Frame, StackClient
 from infra.local.options import LocalOptions
+from infra.local.tokens import mint_token
 
 # Beside the pickup, so that one cell is searched (docs/calls.md counts the same).
 PLACE = {"lat": 52.52, "lng": 13.4099}
@@ -108,7 +109,7 @@ class Bench:
         )
         pool = ThreadPoolExecutor(4)
         self._make_client: Callable[[str, str], StackClient] = lambda role, id_: StackClient(
-            where, secret, role, id_, pool
+            where.url, mint_token(secret, role, id_), role, id_, pool
         )
         self._talks = Talks(self._make_client)
 

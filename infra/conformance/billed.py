@@ -29,6 +29,7 @@ from infra.conformance.logs import read_invocations
 from infra.harness.clients import StackClient
 from infra.local.options import LocalOptions
 from infra.local.ports import find_free_port
+from infra.local.tokens import mint_token
 
 WARM_UP, ROUNDS = 5, 40
 QUIET_S = 25.0  # every timer of an order has come and found nothing to do
@@ -42,8 +43,9 @@ async def main(package: Path) -> None:
             deploy_stage, package, running.endpoint, secret, "billed"
         )
         async with Front(port, deployed).serve():
+            url = LocalOptions(port=port).url
             people = [
-                StackClient(LocalOptions(port=port), secret, role, f"{role}-1", pool)
+                StackClient(url, mint_token(secret, role, f"{role}-1"), role, f"{role}-1", pool)
                 for role in ("courier", "customer")
             ]
             await asyncio.gather(*(who.connect() for who in people))

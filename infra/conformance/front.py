@@ -14,13 +14,13 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from infra.conformance.deployment import DeployedStage
-from infra.gateway.paths import rewrite_path, stage_rules
+from infra.gateway.paths import rewrite_path
 from infra.resources.gateway_responses import GATEWAY_RESPONSES
 from infra.resources.stage import API_STAGE, REST_FOLDERS
-from infra.resources.websocket_paths import PATHS
+from infra.template.edge import ROOT, list_rules
 
 _HEAD_BYTES = 64 * 1024
-_RULES = stage_rules(API_STAGE, PATHS)
+_RULES = list_rules()
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class EdgeAnswer:
 
     status: int
     body: str
+    location: str = ""
 
     def encode(self) -> bytes:
         """Return the bytes of the response."""
         head = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
         head += "Content-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n"
+        head += f"Location: {self.location}\r\n" if self.location else ""
         head += f"Content-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
         return head.encode() + self.body.encode()
 
@@ -98,10 +100,12 @@ class Front:
         if socket is not None and socket.refusal:
             return EdgeAnswer(*socket.refusal)
         if socket is not None and socket.otherwise and not upgrade:
-            return EdgeAnswer(*socket.otherwise)
+            return EdgeAnswer(*socket.otherwise, socket.location)
         if socket is not None:
             base = urlsplit(self._deployed.websocket_url).path
             return f"{base}?{urlencode(socket.query, doseq=True)}"
+        if path == ROOT:
+            return self._engine.path + target
         if path.startswith(f"/{API_STAGE}/"):
             return self._engine.path + target[len(API_STAGE) + 1 :]
         if path.startswith(tuple(f"/{folder}/" for folder in REST_FOLDERS)):

@@ -1,17 +1,17 @@
 """`python -m infra.demo`: a small city on Waybill, watched, and checked at the end.
 
-Uses the Waybill that serves on PORT, else starts one of its own. COURIERS, CUSTOMERS, SECONDS, the
-probabilities ACCEPT, DECLINE and CANCEL, and SPEED may be set. Exit code 0: every order came to an
-end, and no courier ever had two.
+Its people act on the Waybill at URL, else on the one that serves on PORT, where others may be at
+work too; else on one that it starts. Who may sign their tokens is said as for `make smoke`.
+COURIERS, CUSTOMERS, SECONDS, the probabilities ACCEPT, DECLINE and CANCEL, and SPEED may be set.
+Exit code 0: every order of the city's came to an end, and no courier ever had two.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from websockets.exceptions import InvalidHandshake
@@ -21,27 +21,25 @@ from infra.demo.board import Board
 from infra.demo.day import Day
 from infra.demo.ledger import Ledger
 from infra.demo.options import DemoOptions
-from infra.harness.stack_process import StackProcess, StackProcessError, is_serving
-from infra.local.options import LocalOptions
-from infra.local.tokens import find_signing_secret
+from infra.demo.stack import use_stack
+from infra.harness.stack_process import StackProcessError
 
-OWN_OFFER_TTL_S = "4"  # a minute should see offers lapse
 _SHOWN = 10
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run one day; return the exit code."""
     console = Console()
     try:
         options = DemoOptions.from_env(os.environ)
-        with _use_stack(console) as (where, secret):
+        with use_stack(_parse_arguments(arguments), console) as stack:
             console.print(
                 f"{options.couriers} couriers and {options.customers} customers for "
                 f"{options.seconds:g} s; accept {options.accept:.0%}, decline "
                 f"{options.decline:.0%}, cancel {options.cancel:.0%}.",
                 highlight=False,
             )
-            day = Day(options, where, secret, console)
+            day = Day(options, stack, console)
             asyncio.run(day.run())
             return _print_summary(console, day.board, day.ledger)
     except (BadSetting, StackProcessError) as error:
@@ -53,26 +51,18 @@ def main() -> int:
     return 1
 
 
-@contextmanager
-def _use_stack(console: Console) -> Iterator[tuple[LocalOptions, str]]:
-    """Yield the options and secret of the Waybill on PORT, or of one that is started for this."""
-    where = LocalOptions.from_env(os.environ)
-    if is_serving(where.url):
-        console.print(f"Using the Waybill at {where.url}.", highlight=False)
-        yield where, find_signing_secret(where, os.environ)
-        return
-    ttl_s = os.environ.get("DELIVERY_OFFER_TTL_S") or OWN_OFFER_TTL_S
-    with StackProcess(DELIVERY_OFFER_TTL_S=ttl_s) as child:
-        console.print(
-            f"Nothing serves at {where.url}: started a Waybill at {child.options.url}, offers "
-            f"lapse after {ttl_s} s, and its data is thrown away at the end.",
-            highlight=False,
-        )
-        yield child.options, child.secret
+def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.demo", description=__doc__)
+    parser.add_argument("--url", default="", help="a host name (https) or a URL")
+    parser.add_argument("--stage", default="", help="the stage whose secret signs the tokens")
+    parser.add_argument("--tokens", default="", metavar="COMMAND", help="what prints a token")
+    return parser.parse_args(arguments)
 
 
 def _print_summary(console: Console, board: Board, ledger: Ledger) -> int:
     console.print(board.make_table())
+    for note in ledger.notes[:_SHOWN]:
+        console.print(note, style="yellow", markup=False, highlight=False)
     if not ledger.problems:
         console.print("Every order came to an end, and no courier ever had two.", style="green")
         return 0

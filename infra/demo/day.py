@@ -13,14 +13,15 @@ from rich.console import Console
 
 from infra.demo.board import Board
 from infra.demo.city import City
-from infra.demo.ledger import Ledger
+from infra.demo.ledger import FINAL, Ledger
 from infra.demo.options import DemoOptions
 from infra.demo.people import SimulatedCourier, SimulatedCustomer
+from infra.demo.stack import DemoStack
 from infra.harness.clients import StackClient
-from infra.local.options import LocalOptions
 
 FINISHED_WITHIN_S = 90.0
 _THREADS = 32
+_LOOK_EVERY_S = 0.5
 
 
 class Day:
@@ -29,9 +30,7 @@ class Day:
     Their ids are new, so that one day's couriers are not offered another day's orders.
     """
 
-    def __init__(
-        self, options: DemoOptions, where: LocalOptions, secret: str, console: Console
-    ) -> None:
+    def __init__(self, options: DemoOptions, stack: DemoStack, console: Console) -> None:
         self.ledger = Ledger()
         self._options = options
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rest")
@@ -40,7 +39,10 @@ class Day:
         run = secrets.token_hex(3)
 
         def client(role: str, n: int) -> StackClient:
-            return StackClient(where, secret, role, f"demo-{run}-{role}-{n}", self._pool)
+            id_ = f"demo-{run}-{role}-{n}"
+            self.ledger.people.add(id_)
+            token = stack.make_token(role, id_, f"Demo {role} {n}")
+            return StackClient(stack.url, token, role, id_, self._pool)
 
         self.couriers = [
             SimulatedCourier(client("courier", n), city, self.ledger, options, random)
@@ -85,11 +87,31 @@ class Day:
         for courier in self.couriers:
             courier.willing = True
         try:
-            await asyncio.wait_for(ordering, FINISHED_WITHIN_S)
+            await asyncio.wait_for(self._see_through(ordering), FINISHED_WITHIN_S)
         except asyncio.TimeoutError:
-            for order_id in self.ledger.find_open_orders():
-                word = self.ledger.status[order_id]
-                self.ledger.problems.append(f"order {order_id} is still {word}")
+            for customer in self.customers:
+                for order_id in set(customer.orders) & set(self.ledger.find_open_orders()):
+                    await self._explain_open(customer, order_id)
+
+    async def _see_through(self, ordering: asyncio.Future[list[None]]) -> None:
+        await ordering
+        while self.ledger.find_open_orders():  # unserved ones that a dispatcher tries again
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _explain_open(self, customer: SimulatedCustomer, order_id: str) -> None:
+        """Note a problem for an order that has not ended, unless somebody has it who is not of the
+        city: then it is cancelled, if it still can be."""
+        _, order = await customer.client.get(f"orders/{order_id}")
+        courier_id = order.get("courier_id")
+        if courier_id is None or courier_id in self.ledger.people:
+            word = self.ledger.status[order_id]
+            self.ledger.problems.append(f"order {order_id} is still {word}")
+            return
+        status, _ = await customer.client.post(f"orders/{order_id}/cancel")
+        end = "was cancelled" if status == 200 else "is under way"
+        self.ledger.notes.append(f"order {order_id} {end}: {courier_id} has it")
+        if status == 200:
+            self.ledger.record_status(order_id, "cancelled")
 
     async def _check_orders(self) -> None:
         """Ask the API for every order: it must say what the frames said."""
@@ -102,12 +124,17 @@ class Day:
         for order_id in customer.orders:
             _, body = await customer.client.get(f"orders/{order_id}")
             heard, stored = self.ledger.status[order_id], body.get("status")
-            if heard != stored:
+            # Spec 000 tells nobody that a dispatcher cancels an order, or searches again for it.
+            is_again = heard == "no_nearby_driver" and stored in ("pending", "searching")
+            if is_again or (stored == "cancelled" and heard not in FINAL):
+                self.ledger.notes.append(f"order {order_id} is {stored} by somebody else's doing")
+            elif heard != stored:
                 self.ledger.problems.append(f"order {order_id} is {stored}, but {heard} was told")
 
     async def _see_free(self, courier: SimulatedCourier) -> None:
         _, body = await courier.client.get("courier/active-order")
-        if body.get("active") is not False:
+        others = (body.get("order") or {}).get("id") not in self.ledger.status
+        if body.get("active") is not False and not others:
             self.ledger.problems.append(f"{courier.client.id} still has an order: {body}")
 
     async def _go_home(self, working: Sequence[asyncio.Task[None]]) -> None:

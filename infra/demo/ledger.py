@@ -24,12 +24,14 @@ WORDS = (
 class Ledger:
     """The book that people fill in from their frames."""
 
+    people: set[str] = field(default_factory=set)  # the city's; others may be at work beside it
     status: dict[str, str] = field(default_factory=dict)  # by order id, as its customer hears it
     offers_timed_out: int = 0
     offers_declined: int = 0
     fixes: int = 0
     assigned_after_s: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what others did to the city's orders
 
     def add_order(self, order_id: str) -> None:
         """Note a new order. Its frames may have said more already."""
@@ -40,7 +42,8 @@ class Ledger:
         before = self.status.get(order_id)
         if before == "cancelled" and word not in FINAL:
             return
-        if before in FINAL:
+        # A dispatcher may have tried an unserved order again.
+        if before in FINAL and before != "no_nearby_driver":
             self.problems.append(f"order {order_id} was {before} and then {word}")
         self.status[order_id] = word
 

@@ -14,6 +14,7 @@ from infra.harness.clients import Frame, StackClient
 FIX_EVERY_S = 1.1  # Waybill takes one a second
 _THINKING_S = (0.05, 0.4)
 _PAUSE_S = (0.1, 1.5)
+_LOOK_EVERY_S = 10.0
 _HELD = ("assigned", "accepted", "arrived", "picked_up")
 
 
@@ -35,8 +36,10 @@ class SimulatedCourier:
         self._answering: set[asyncio.Task[None]] = set()
 
     async def go_on_duty(self) -> None:
-        """Connect and go on duty."""
+        """Connect, say a name that everybody knows the demo by, and go on duty."""
         await self.client.connect()
+        number = int(self.client.id.rpartition("-")[2])
+        await self.client.put("me", name=f"Demo courier {number}", phone=f"+49305550{number:03d}")
         lat, lng = to_degrees(self.here)
         status, body = await self.client.post(
             "courier/availability", available=True, lat=lat, lng=lng
@@ -61,6 +64,9 @@ class SimulatedCourier:
     async def _on_frame(self, frame: Frame) -> None:
         order_id = frame["data"].get("order_id")
         if frame["event"] == "order.assigned":
+            if order_id not in self._ledger.status and await self._is_foreign(order_id):
+                await self.client.post("courier/orders/decline", order_id=order_id)
+                return
             await self._check_free_for(order_id)
             self.order, self._errand = order_id, []
             answering = asyncio.create_task(self._answer_offer(frame["data"]))
@@ -71,6 +77,11 @@ class SimulatedCourier:
             self._drop_order(order_id)
         elif frame["event"] == "order.reassigned_away":
             self._drop_order(order_id)
+
+    async def _is_foreign(self, order_id: str) -> bool:
+        """Tell whether an order is not the city's: nobody here knows the way to its places."""
+        _, order = await self.client.get(f"orders/{order_id}")
+        return order.get("customer_id") not in self._ledger.people
 
     async def _check_free_for(self, order_id: str) -> None:
         """Note a problem if the courier has another order: two at once must not be.
@@ -123,7 +134,14 @@ class SimulatedCourier:
             self._errand = []
             self._drop_order(order_id)
             if body.get("details", {}).get("from") != "cancelled":
-                self._ledger.problems.append(f"{step} of {order_id} was answered {status}: {body}")
+                await self._explain_refusal(f"{step} of {order_id} was answered {status}", order_id)
+
+    async def _explain_refusal(self, what: str, order_id: str | None) -> None:
+        """Note a problem if a step was refused of an order that the courier has. A dispatcher may
+        have taken it away meanwhile."""
+        _, order = await self.client.get(f"orders/{order_id}")
+        has_it = order.get("courier_id") == self.client.id and order.get("status") in _HELD
+        (self._ledger.problems if has_it else self._ledger.notes).append(what)
 
     def _drop_order(self, order_id: str | None) -> None:
         if self.order == order_id:
@@ -175,7 +193,20 @@ class SimulatedCustomer:
         self._ledger.add_order(body["id"])
         if self._random.random() < self._options.cancel:
             await self._cancel_order(body["id"])
-        await self._finished.wait()
+        await self._await_end(body["id"])
+
+    async def _await_end(self, order_id: str) -> None:
+        """Wait until an order has ended. Spec 000 has no frame for an order that a dispatcher
+        cancels, so the API is asked now and then."""
+        while True:
+            try:
+                await asyncio.wait_for(self._finished.wait(), _LOOK_EVERY_S)
+                return
+            except asyncio.TimeoutError:
+                _, order = await self.client.get(f"orders/{order_id}")
+                if order.get("status") == "cancelled":
+                    self._ledger.notes.append(f"order {order_id} was cancelled by somebody else")
+                    self._on_status(order_id, "cancelled")
 
     async def _cancel_order(self, order_id: str) -> None:
         await asyncio.sleep(self._random.uniform(*_PAUSE_S))

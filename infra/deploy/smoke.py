@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Tell the stories; return pytest's exit code, or 1 if there is nothing to sign tokens by."""
     given, others = _parse_arguments(arguments)
     try:
-        signed_by = "" if given.tokens else _find_secret(given.stage, os.environ)
+        signed_by = "" if given.tokens else find_secret(given.stage, os.environ)
     except (BadSetting, DeployError, BotoCoreError, ClientError) as error:
         print(f"smoke: {error}", file=sys.stderr)
         return 1
@@ -76,7 +76,9 @@ def url_of(host: str) -> str:
     return (host if "://" in host else f"https://{host}").rstrip("/")
 
 
-def _find_secret(stage: str, env: Mapping[str, str]) -> str:
+def find_secret(stage: str, env: Mapping[str, str]) -> str:
+    """Find what signs tokens: SECRET, a stage's own secret, or this checkout's. Raises BadSetting,
+    DeployError, BotoCoreError, ClientError."""
     # What is said for this run comes before what is kept anywhere.
     if given := env.get("SECRET"):
         return given

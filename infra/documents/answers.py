@@ -291,7 +291,25 @@ ANSWERS: Mapping[str, Schema] = {
         },
         {"overridden": listed(choice(ProofKind)), "tries_left": INTEGER},
     ),
-    "Health": told({"status": only("ok")}),
+    "Front": told(
+        {
+            "name": only("Waybill"),
+            "version": STRING,
+            "description": STRING,
+            "links": told(
+                dict.fromkeys(("console", "documents", "openapi", "asyncapi", "health"), STRING)
+            ),
+        }
+    ),
+    "ConsoleSettings": told(
+        {},
+        {
+            "oidc": told(
+                dict.fromkeys(("issuer", "client_id", "scope"), STRING), {"audience": STRING}
+            )
+        },
+    ),
+    "Health": told({"status": only("ok"), "version": STRING}),
     "ProfileShown": told(
         {"id": STRING, "rating": NUMBER},
         dict.fromkeys(("name", "phone", "profile_picture", "vehicle", "vehicle_type"), STRING),

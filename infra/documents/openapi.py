@@ -63,8 +63,10 @@ _TAGS = {
     "rides": "Rides (spec 001).",
     "quotes": "Prices, before an order is placed.",
     "proof": "Proof at the stops of an order.",
-    "me": "One's own profile, and whether the service is up.",
+    "front": "What this is, and whether it is up.",
+    "me": "One's own profile.",
     "hands": "What dispatchers do by hand, and what they look at for it.",
+    "figures": "How it goes, now and by the hour.",
     "money": "Payments, tips and payouts.",
     "event_stream": "One's own log, as a read-only Durable Stream.",
     "feed": "People's event logs, and their figures (spec 003).",
@@ -164,7 +166,7 @@ def _describe_route(tag: str, route: AnyRoute) -> dict[str, Any]:
 def make_operation_id(route: AnyRoute) -> str:
     """Make an id of a method and a path: `post_v1_orders_order_id_cancel`."""
     path = route.path.replace("{", "").replace("}", "").replace("-", "_")
-    return f"{route.method.lower()}{path.replace('/', '_')}"
+    return f"{route.method.lower()}{path.replace('/', '_')}".rstrip("_")
 
 
 def _name_roles(route: AnyRoute) -> str:

@@ -290,10 +290,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/admin/announcements"): Operation(
         {201: "AnnouncementSent"}, "Announcement", takes_key=True
     ),
+    # The front door
+    ("GET", "/"): Operation({200: "Front"}, is_page=True),
+    ("GET", "/health"): Operation({200: "Health"}),
+    ("GET", "/console/settings.json"): Operation({200: "ConsoleSettings"}),
     # People
     ("GET", "/v1/me"): Operation({200: "ProfileShown"}),
     ("PUT", "/v1/me"): Operation({200: "ProfileShown"}, "Profile"),
-    ("GET", "/health"): Operation({200: "Health"}),
     ("GET", "/v1/me/events"): Operation(
         {200: "StreamMessages", 204: None},
         errors=(errors.NotKept,),

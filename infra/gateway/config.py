@@ -47,6 +47,8 @@ class GatewayConfig:
     # First segments of REST paths that the edge serves without the stage too. What is in such a
     # folder may be a secret: the log calls it by its route.
     rest_folders: tuple[str, ...] = ()
+    # Whether the edge serves the REST API's own root at `/`, too.
+    rest_root: bool = False
     # CloudFront in front of the gateway ends a socket to which the server has sent nothing for so
     # long (600 there), whatever its client says. None: there is no CloudFront.
     edge_idle_s: float | None = None

@@ -39,7 +39,8 @@ class PathRule:
 
     `{name}` captures one path segment into the query name `name`; `query` is added as it is. Both
     replace a client's own values of the same name. A trailing slash is optional. `otherwise` is a
-    status and a JSON text for requests that ask for no WebSocket, and `demand` comes before it.
+    status and a JSON text for requests that ask for no WebSocket, sent on to `location` if there is
+    one; `demand` comes before it.
     Raises ValueError for a pattern that does not start with a slash or names a capture twice.
     """
 
@@ -47,6 +48,7 @@ class PathRule:
     query: Mapping[str, str] = field(default_factory=dict)
     otherwise: tuple[int, str] | None = None
     demand: Demand | None = None
+    location: str = ""
 
     def __post_init__(self) -> None:
         if not self.pattern.startswith("/"):
@@ -84,6 +86,7 @@ class RewrittenPath:
     query: dict[str, list[str]]
     refusal: tuple[int, str] | None = None
     otherwise: tuple[int, str] | None = None
+    location: str = ""
 
 
 def rewrite_path(
@@ -99,6 +102,7 @@ def rewrite_path(
                 {**kept, **{name: [value] for name, value in added.items()}},
                 rule.demand.find_refusal(query) if rule.demand else None,
                 rule.otherwise,
+                rule.location,
             )
     return None
 

@@ -67,7 +67,8 @@ class Router:
         if upgrade.wants_websocket(request):
             self._open_websocket(request, exchange)
             return
-        if self._is_in_rest_folder(request.path):
+        is_root = self._config.rest_root and request.path == "/"
+        if is_root or self._is_in_rest_folder(request.path):
             request.target = self._stage_path + request.target
         path = request.path
         connection_id = self._management.parse_connection_id(path)

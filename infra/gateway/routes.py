@@ -50,6 +50,10 @@ class RouteTable:
                 if method in self._methods[pattern]:
                     return Match(pattern, parameters)
                 break
+        # What a greedy path would take elsewhere, it can't at the root: `/{name+}` captures
+        # something. There the application refuses it itself, as it does where a path has ANY.
+        if not segments and any(method in self._methods[each] for each, _ in self._greedy):
+            return Match("/", {}) if "/" in self._methods else None
         for pattern, (*before, last) in self._greedy:
             rest = "/".join(segments[len(before) :])
             parameters = _match_segments(before, segments[: len(before)])

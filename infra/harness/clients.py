@@ -8,12 +8,10 @@ import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-
-from infra.local.options import LocalOptions
-from infra.local.tokens import mint_token
 
 _TIMEOUT_S = 30
 
@@ -25,21 +23,22 @@ Answer = tuple[int, Any]
 class StackClient:
     """A courier or a customer, by spec 000 unless another path is given. One request at a time."""
 
-    def __init__(
-        self, options: LocalOptions, secret: str, role: str, id_: str, pool: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, url: str, token: str, role: str, id_: str, pool: ThreadPoolExecutor) -> None:
         self.id = id_
-        self._options = options
+        self._url = url
         self._role = role
-        self._token = mint_token(secret, role, id_)
+        self._token = token
         self._pool = pool
         self._asking = asyncio.Lock()
-        self._http = http.client.HTTPConnection("127.0.0.1", options.port, timeout=_TIMEOUT_S)
+        place = urlsplit(url)
+        is_plain = place.scheme == "http"
+        connection = http.client.HTTPConnection if is_plain else http.client.HTTPSConnection
+        self._http = connection(place.netloc, timeout=_TIMEOUT_S)
         self._socket: ClientConnection | None = None
 
     async def connect(self, path: str = "") -> None:
         """Open the WebSocket. Raises websockets' InvalidStatus where it is refused."""
-        url = self._options.url.replace("http", "ws", 1)
+        url = self._url.replace("http", "ws", 1)
         headers = {"Authorization": f"Bearer {self._token}"}
         self._socket = await connect(
             f"{url}/api/v1/ws/{path or self._role}", additional_headers=headers, proxy=None

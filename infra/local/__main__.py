@@ -36,7 +36,7 @@ from infra.local.metrics_route import add_metrics_route
 from infra.local.options import LocalOptions, export_environment
 from infra.local.poller import WAKEUPS, WEBHOOKS, EventSource, Poller
 from infra.local.schedule import Schedule
-from infra.local.tokens import find_signing_secret
+from infra.local.tokens import find_signing_secret, mint_token
 from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import gateway_responses
 from infra.resources.stage import API_STAGE, REST_FOLDERS
@@ -95,7 +95,7 @@ class LocalStack:
         secret = find_signing_secret(options, os.environ)
         self._given = dict(os.environ)
         export_environment(options, self._endpoint, secret, os.environ)
-        settings = Settings.from_env()
+        settings = self._settings = Settings.from_env()
         bound = stack.enter_context(_bind_port(options))
         self._start_engine(stack)
         queue_url = create_all(
@@ -118,6 +118,7 @@ class LocalStack:
             port=options.port,
             stage=API_STAGE,
             rest_folders=REST_FOLDERS,
+            rest_root=True,
             edge_idle_s=EDGE_IDLE_S,
         )
         self._gateway = Gateway(
@@ -140,11 +141,28 @@ class LocalStack:
             poller.start()
         self._schedule.start()
         took_s = time.monotonic() - self._began_at
-        print(format_banner(self._options, self._endpoint, took_s, self._given), flush=True)
+        banner = format_banner(
+            self._options, self._endpoint, took_s, self._given, self._mint_admin_token()
+        )
+        print(banner, flush=True)
         await stopped.wait()
         self._schedule.stop()
         stopping = [asyncio.to_thread(poller.stop) for poller in self._pollers]
         await asyncio.gather(self._gateway.stop(), *stopping)
+
+    def _mint_admin_token(self) -> str:
+        """Sign the token that signs in to the console; "" where tokens are another issuer's."""
+        settings = self._settings
+        if settings.jwt_jwks_url:
+            return ""
+        return mint_token(
+            settings.jwt_secret,
+            "admin",
+            "ada",
+            name="Ada",
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        )
 
     def _make_poller(
         self, app: Chalice, source: EventSource, queue_url: str, due_times: DueTimes

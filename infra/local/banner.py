@@ -19,14 +19,21 @@ PARCEL = {
 
 
 def format_banner(
-    options: LocalOptions, endpoint: str | None, started_in_s: float, env: Mapping[str, str]
+    options: LocalOptions,
+    endpoint: str | None,
+    started_in_s: float,
+    env: Mapping[str, str],
+    admin_token: str = "",
 ) -> str:
-    """Return the lines. They hold no token: what is printed ends up in logs."""
+    """Return the lines. `admin_token` is in the console's address and nowhere else; it is "" where
+    tokens are another issuer's."""
     engine = f"engine at {endpoint}" if endpoint else "moto in this process; data ends with it"
     return "\n".join(
         [
             f"Waybill is ready at {options.url} after {started_in_s:.1f} s ({engine}).",
             "",
+            _format_console(options, admin_token),
+            f"A city at work, to watch in it: {_demo_command(options, env)}",
             f"What can be asked and heard: {options.url}/api/docs/",
             "",
             *_format_commands(options, env),
@@ -34,6 +41,22 @@ def format_banner(
             "Ctrl-C ends it.",
         ]
     )
+
+
+def _format_console(options: LocalOptions, admin_token: str) -> str:
+    address = f"{options.url}/api/console"
+    if not admin_token:
+        return f"The console: {address}"
+    return f"The console, signed in as an admin: {address}#token={admin_token}"
+
+
+def _demo_command(options: LocalOptions, env: Mapping[str, str]) -> str:
+    state_dir = f"STATE_DIR={shlex.quote(env['STATE_DIR'])} " if env.get("STATE_DIR") else ""
+    url = "" if options.port == LocalOptions.port else f" URL={options.url}"
+    if env.get("JWT_JWKS_URL"):
+        return f"make demo{url} TOKENS=…  # what prints a token of your issuer"
+    hint = ", with the same JWT_SECRET" if env.get("JWT_SECRET") else ""
+    return f"{state_dir}make demo{url}, in another terminal{hint}"
 
 
 def _format_commands(options: LocalOptions, env: Mapping[str, str]) -> list[str]:

@@ -195,6 +195,9 @@ class Room:
         told = f"bytes {span.start}-{span.start + len(part) - 1}/{len(body)}"
         return web.Response(body=part, status=206, headers={"Content-Range": told})
 
+    async def _show_settings(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({})  # tokens are pasted
+
     async def _serve_page(self, request: web.Request) -> web.StreamResponse:
         return _convert(make_page("/api/console/", self._style))
 
@@ -213,6 +216,7 @@ class Room:
         made.add_routes(
             [
                 web.get("/api/console", self._serve_page),
+                web.get("/api/console/settings.json", self._show_settings),
                 web.get("/api/console/{file}", self._serve_file),
                 web.get("/api/client/client.js", self._serve_client),
                 web.get("/api/v1/ws/ops", self._serve_socket),

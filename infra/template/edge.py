@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
+from chalicelib.edge.rest.front import describe_front
 from infra.gateway.paths import PathRule, stage_rules
 from infra.resources.stage import API_STAGE, REST_FOLDERS
 from infra.resources.websocket_paths import PATHS
@@ -14,6 +17,7 @@ from infra.template.rewrite import rewrite_function
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 REST_PATHS = f"/{API_STAGE}/*"
+ROOT = "/"
 # Where a link is made: what is asked there must know by which host, which API Gateway never learns.
 LINK_PATH = f"/{API_STAGE}/v1/orders/*/tracking"
 _HOST_CODE = """\
@@ -46,7 +50,7 @@ def make_resources() -> Value:
                     "Comment": "The contracts' literal WebSocket paths, as the stage's query.",
                     "Runtime": "cloudfront-js-2.0",
                 },
-                "FunctionCode": rewrite_function(stage_rules(API_STAGE, PATHS), API_STAGE),
+                "FunctionCode": rewrite_function(list_rules(), API_STAGE),
             },
         },
         "HostFunction": {
@@ -79,6 +83,14 @@ def make_outputs() -> Value:
     }
 
 
+def list_rules() -> tuple[PathRule, ...]:
+    """List the rules of the function. The stage's own path is the WebSocket API's and, for whoever
+    asks for no WebSocket, the front door's: who does not follow has the same words in the body."""
+    *rules, stage = stage_rules(API_STAGE, PATHS)
+    front = json.dumps(describe_front(), separators=(",", ":"))
+    return (*rules, replace(stage, otherwise=(302, front), location=ROOT))
+
+
 def websocket_patterns(rules: Sequence[PathRule]) -> list[str]:
     """Return CloudFront's patterns for the WebSocket paths which the REST pattern would swallow.
 
@@ -96,7 +108,7 @@ def websocket_patterns(rules: Sequence[PathRule]) -> list[str]:
 
 
 def _distribution_config() -> Value:
-    socket = websocket_patterns(stage_rules(API_STAGE, PATHS))
+    socket = websocket_patterns(list_rules())
     return {
         "Enabled": True,
         "Comment": stage_name("edge"),
@@ -126,6 +138,7 @@ def _distribution_config() -> Value:
                 {"PathPattern": f"/{folder}/*", **_route_to("rest-stage")}
                 for folder in REST_FOLDERS
             ),
+            {"PathPattern": ROOT, **_route_to("rest-stage")},
             {"PathPattern": REST_PATHS, **_route_to("rest")},
         ],
     }

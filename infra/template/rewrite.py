@@ -37,16 +37,14 @@ function refused(demand, querystring) {
   return false;
 }
 
-function answer(status, body) {
-  return {
-    statusCode: status,
-    headers: {
-      'content-type': {value: 'application/json'},
-      'cache-control': {value: 'no-store'},
-      'access-control-allow-origin': {value: '*'}
-    },
-    body: body
+function answer(status, body, location) {
+  var headers = {
+    'content-type': {value: 'application/json'},
+    'cache-control': {value: 'no-store'},
+    'access-control-allow-origin': {value: '*'}
   };
+  if (location) headers.location = {value: location};
+  return {statusCode: status, headers: headers, body: body};
 }
 
 function handler(event) {
@@ -59,7 +57,7 @@ function handler(event) {
       return answer(demand.refusal[0], demand.refusal[1]);
     }
     if (RULES[i].otherwise && !request.headers['sec-websocket-key']) {
-      return answer(RULES[i].otherwise[0], RULES[i].otherwise[1]);
+      return answer(RULES[i].otherwise[0], RULES[i].otherwise[1], RULES[i].location);
     }
     var added = {};
     for (var name in RULES[i].query) added[name] = RULES[i].query[name];
@@ -107,6 +105,7 @@ def _rule_as_data(rule: PathRule) -> dict[str, object]:
         "captures": parts[1::2],
         "query": dict(rule.query),
         "otherwise": rule.otherwise,
+        "location": rule.location,
         "demand": asdict(rule.demand) if rule.demand else None,
     }
 

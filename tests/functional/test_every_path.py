@@ -17,7 +17,7 @@ from tests.functional.world import Answer, World, routes
 PAGE = "https://app.example.com"
 OTHER = "http://localhost:3000"
 PATHS = sorted({path for _, path in routes()})
-NOWHERE = ["/", "/nothing", "/v1/nothing", "/v1/orders/1/2/3", "/V1/orders", "//v1/orders", "/v1"]
+NOWHERE = ["/nothing", "/v1/nothing", "/v1/orders/1/2/3", "/V1/orders", "//v1/orders", "/v1"]
 CALLERS: list[dict[str, str]] = [{}, {"authorization": "Bearer x"}, {"authorization": "AWS4 x"}]
 
 
@@ -77,7 +77,7 @@ def test_a_path_that_nobody_has_is_404(world: World, headers: dict[str, str]) ->
 
 def test_a_method_that_ended_at_the_catch_all_is_405_too(world: World) -> None:
     """Where API Gateway has no ANY beside a path's methods, `/{proxy+}` gets the request."""
-    for path in PATHS:
+    for path in set(PATHS) - {"/"}:  # it captures something, always
         for method in set(METHODS) - methods_of(path):
             event = a_caught(method, filled(path, "a%20b"))
             answer = world.hand(event)

@@ -299,16 +299,16 @@ def test_every_body_is_used() -> None:
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (200, {"status": "ok", "more": 1}),
-        (200, {"status": "bad"}),
-        (202, {"status": "ok"}),
+        (200, {"status": "ok", "version": "1", "more": 1}),
+        (200, {"status": "bad", "version": "1"}),
+        (202, {"status": "ok", "version": "1"}),
         (409, {"error": "conflict", "message": "no"}),
         (503, {"error": "unavailable", "message": "no"}),
         (415, {"Message": "no"}),
     ],
 )
 def test_what_is_in_no_document_is_noticed(status: int, body: Any) -> None:
-    check_answer("GET", "/health", 200, JSON, {"status": "ok"})
+    check_answer("GET", "/health", 200, JSON, {"status": "ok", "version": "1"})
     with pytest.raises(Undocumented):
         check_answer("GET", "/health", status, JSON, body)
 

@@ -220,3 +220,54 @@ def test_fees_are_by_flow() -> None:
 def test_what_is_no_fee_stops_the_start(name: str, given: str) -> None:
     with pytest.raises(BadSetting, match=name):
         Settings.from_env({**GOOD, name: given})
+
+
+LOGIN = {**GOOD, "OIDC_ISSUER": "https://login.example.com/realm/", "OIDC_CLIENT_ID": "console"}
+
+
+def test_people_sign_in_by_the_identity_provider_that_is_named() -> None:
+    oidc = Settings.from_env(LOGIN).oidc
+    assert oidc is not None
+    assert (oidc.issuer, oidc.scope) == ("https://login.example.com/realm/", "openid profile")
+    assert oidc.origins == ("https://login.example.com",)
+    elsewhere = {**LOGIN, "OIDC_TOKEN_ORIGIN": "HTTPS://Tokens.example.com:443"}
+    oidc = Settings.from_env(elsewhere).oidc
+    assert oidc is not None
+    assert oidc.origins == ("https://login.example.com", "https://tokens.example.com")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost", "[::1]:8080"])
+def test_an_issuer_without_tls_is_on_this_machine(host: str) -> None:
+    assert Settings.from_env({**LOGIN, "OIDC_ISSUER": f"http://{host}/a"}).oidc is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OIDC_CLIENT_ID", ""),
+        ("OIDC_ISSUER", ""),
+        *(
+            ("OIDC_ISSUER", url)
+            for url in (
+                "login.example.com",
+                "http://login.example.com",
+                "http://127.0.0.1.example.com",
+                "http://127.0.0.1@example.com",
+                "https://a b.example.com",
+                "https://login.example.com; script-src *",
+                "https://login.example.com/?a=b",
+                "https://login.example.com/#a",
+                "https://login.example.com:99999",
+                "javascript:alert(1)",
+                "https://",
+            )
+        ),
+        ("OIDC_TOKEN_ORIGIN", "http://tokens.example.com"),
+        ("OIDC_TOKEN_ORIGIN", "https://tokens.example.com/path"),
+        ("OIDC_TOKEN_ORIGIN", "*"),
+        ("OIDC_SCOPE", "profile"),
+    ],
+)
+def test_what_is_no_identity_provider_stops_the_start(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=r"^OIDC_"):
+        Settings.from_env({**LOGIN, name: value})

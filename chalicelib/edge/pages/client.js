@@ -6,7 +6,8 @@ var PATHS = {
   rides: "/api/v1/ws/rides",
   food: "/orders",
   drivers: "/ws/driver/orders/",
-  socketio: "/socket.io"
+  socketio: "/socket.io",
+  ops: "/api/v1/ws/ops"
 };
 var CUSTOMERS = ["customer", "rider", "user"];
 var PING = "ping";

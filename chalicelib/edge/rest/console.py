@@ -33,7 +33,9 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 def show_console(call: PublicCall) -> Response:
     """Serve the page."""
-    return make_page(find_own_folder(call, "api/console"), call.services.map_style)
+    oidc = call.services.oidc
+    issuer = oidc.origins if oidc else ()
+    return make_page(find_own_folder(call, "api/console"), call.services.map_style, issuer)
 
 
 def serve_file(call: PublicCall, file: str) -> Response:
@@ -41,12 +43,12 @@ def serve_file(call: PublicCall, file: str) -> Response:
     return make_file(file, call.services.map_style, call.read_header("if-none-match") or "")
 
 
-def make_page(folder: str, style: Sequence[str]) -> Response:
+def make_page(folder: str, style: Sequence[str], issuer: Sequence[str] = ()) -> Response:
     """Make the page, told which folder its files are in and where its map's style is, and allowed
-    to load from there."""
+    to load from there. It may ask the origins of the `issuer` by which people sign in."""
     html = _read_file(_list_files()[_PAGE])[0].replace("{here}", folder)
     html = html.replace("{map_style}", escape(style[0] if style else ""))
-    policy = make_policy(find_origins(style))
+    policy = make_policy(find_origins(style), issuer)
     headers = {"Content-Type": _TYPES[".html"], "Cache-Control": "no-cache", **_SAFE}
     return Response(html, headers={**headers, "Content-Security-Policy": policy})
 
@@ -67,15 +69,17 @@ def make_file(file: str, style: Sequence[str] = (), seen: str = "") -> Response:
     return Response(text, headers={"Content-Type": _TYPES[path.suffix], **headers})
 
 
-def make_policy(origins: Sequence[str] = ()) -> str:
-    """Make the content security policy of a page that loads from here, and talks to `origins` too.
+def make_policy(origins: Sequence[str] = (), issuer: Sequence[str] = ()) -> str:
+    """Make the content security policy of a page that loads from here, and talks to `origins` and
+    those of an `issuer` too.
 
     Pictures of blob: and data: are what MapLibre makes of a style's own.
     """
     others = "".join(f" {origin}" for origin in origins)
+    asked = "".join(f" {origin}" for origin in (*origins, *issuer))
     return (
         f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
-        f"img-src 'self' data: blob:{others}; connect-src 'self' ws: wss:{others}; "
+        f"img-src 'self' data: blob:{others}; connect-src 'self' ws: wss:{asked}; "
         "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
     )
 

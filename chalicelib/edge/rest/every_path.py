@@ -26,7 +26,7 @@ from chalicelib.errors import NotFound
 
 ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")  # API Gateway's ANY
 ANY_PATH = "/{proxy+}"  # captures each path that no route has, and each method that its route lacks
-UNMATCHED_PATHS = frozenset({"/", ANY_PATH})
+UNMATCHED_PATHS = frozenset({ANY_PATH})
 RouteTable = Mapping[str, Mapping[str, Any]]
 """Chalice's routes: path to method to view."""
 

@@ -1,4 +1,4 @@
-"""REST: one's own profile, and whether the service is up."""
+"""REST: one's own profile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from chalicelib.contracts.base import omit_none, read_optional_text, read_text
 from chalicelib.contracts.contacts import read_optional_url, read_phone
 from chalicelib.domain.people import Person
-from chalicelib.edge.rest.calls import Call, PublicCall
+from chalicelib.edge.rest.calls import Call
 from chalicelib.edge.rest.responses import Reply
-from chalicelib.edge.rest.routes import PublicRoute, Route
+from chalicelib.edge.rest.routes import Route
 
 
 def get_profile(call: Call) -> Reply:
@@ -31,11 +31,6 @@ def put_profile(call: Call) -> Reply:
     return _render_profile(call.services.profiles.save_own_profile(call.actor, person))
 
 
-def check_health(call: PublicCall) -> Reply:
-    """Say that the application runs. No table and no queue is asked."""
-    return {"status": "ok"}
-
-
 def _render_profile(person: Person) -> dict[str, Any]:
     return omit_none(
         id=person.id,
@@ -51,5 +46,4 @@ def _render_profile(person: Person) -> dict[str, Any]:
 ROUTES = (
     Route("GET", "/v1/me", get_profile),
     Route("PUT", "/v1/me", put_profile),
-    PublicRoute("GET", "/health", check_health),
 )

@@ -55,6 +55,7 @@ def _read_page(file: str) -> str:
 ROUTES = (
     PublicRoute("GET", "/client/client.js", page_view("client.js", _SCRIPT)),
     PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
+    PublicRoute("GET", "/client/front.css", page_view("front.css", _STYLE)),
     PublicRoute("GET", "/client/track.js", page_view("track.js", _SCRIPT)),
     PublicRoute("GET", "/client/track.css", page_view("track.css", _STYLE)),
     PublicRoute("GET", "/docs", show_documents),

@@ -8,6 +8,7 @@ const PATHS = {
   food: "/orders",
   drivers: "/ws/driver/orders/",
   socketio: "/socket.io",
+  ops: "/api/v1/ws/ops",
 };
 const CUSTOMERS = ["customer", "rider", "user"]; // the words for one in a token
 const PING = "ping";

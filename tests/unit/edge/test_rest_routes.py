@@ -11,6 +11,7 @@ from chalicelib.edge.rest import (
     courier,
     drivers,
     feed,
+    front,
     me,
     money,
     orders,
@@ -21,10 +22,16 @@ from chalicelib.edge.rest import (
 )
 from chalicelib.edge.rest.routes import PublicRoute, Route
 
-MODULES = (courier, drivers, feed, me, money, orders, pages, restaurants, rides, webhooks)
+MODULES = (courier, drivers, feed, front, me, money, orders, pages, restaurants, rides, webhooks)
 ROUTES: list[Route | PublicRoute] = [route for module in MODULES for route in module.ROUTES]
 # What asks for no token: a page, a probe, and a webhook that is signed instead.
-PUBLIC = {"/health", "/v1/payments/{payment_id}/webhook", *(page.path for page in pages.ROUTES)}
+PUBLIC = {
+    "/",
+    "/console/settings.json",
+    "/health",
+    "/v1/payments/{payment_id}/webhook",
+    *(page.path for page in pages.ROUTES),
+}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from infra.gateway.http_messages import HeaderError, HttpResponse
 from infra.gateway.responses import GatewayResponse, GatewayResponses
-from infra.gateway.routes import RouteTable
+from infra.gateway.routes import Match, RouteTable
 
 
 def test_without_own_wordings_the_gateway_speaks_as_aws() -> None:
@@ -126,3 +126,11 @@ def test_a_path_of_another_shape_matches_nothing(path: str) -> None:
 
 def test_the_root_matches_with_and_without_its_slash() -> None:
     assert the_match(["/"], "/") == ("/", {})
+
+
+def test_at_the_root_the_application_refuses_what_it_has_not() -> None:
+    """`/{proxy+}` captures something; ANY, which its path has on AWS, leads to the application."""
+    table = RouteTable({"/": {"GET"}, "/{proxy+}": {"GET", "PUT"}})
+    assert table.match("PUT", "/") == Match("/", {})
+    assert table.match("PATCH", "/") is None
+    assert RouteTable({"/{proxy+}": {"PUT"}}).match("PUT", "/") is None

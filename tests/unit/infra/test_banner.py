@@ -22,5 +22,16 @@ def test_commands_make_tokens_with_the_same_secret() -> None:
     assert "very-secret" not in text
 
 
+def test_the_console_is_one_click_away() -> None:
+    text = format_banner(OPTIONS, None, 1, {}, "a.b.c")
+    assert (
+        "The console, signed in as an admin: http://127.0.0.1:8123/api/console#token=a.b.c\n"
+        "A city at work, to watch in it: make demo URL=http://127.0.0.1:8123, in another terminal"
+    ) in text
+    assert text.count("a.b.c") == 1
+    usual = format_banner(LocalOptions(), None, 1, {"JWT_JWKS_URL": "https://x"})
+    assert "The console: http://127.0.0.1:8000/api/console\n" in usual
+
+
 def test_another_issuers_tokens_are_not_made_here() -> None:
     assert "make -s token" not in format_banner(OPTIONS, None, 1, {"JWT_JWKS_URL": "https://x"})

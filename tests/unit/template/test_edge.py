@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.edge.rest.public_url import EDGE_HOST
 from infra.template import watch
-from infra.template.edge import CACHING_DISABLED
+from infra.template.edge import CACHING_DISABLED, list_rules
 from infra.template.parameters import make_parameters
 from tests.unit.template.test_lint import CFN_LINT
 from tests.unit.template.test_template import of_type, properties
@@ -55,6 +55,20 @@ def test_links_are_short_and_know_their_host(resources: Value) -> None:
     code = properties(resources, "HostFunction")["FunctionCode"]
     assert f"request.headers['{EDGE_HOST}'] = {{value: request.headers.host.value}}" in code
     assert list(by_path).index("/api/v1/orders/*/tracking") < list(by_path).index("/api/*")
+
+
+def test_the_front_door_is_on_every_name_of_it(resources: Value) -> None:
+    """`/` is the REST API's root. `/api` is the sockets', whose function leads others to it."""
+    config = distribution(resources)
+    by_path = {one["PathPattern"]: one for one in config["CacheBehaviors"]}
+    origins = {origin["Id"]: origin for origin in config["Origins"]}
+    assert origins[by_path["/"]["TargetOriginId"]]["OriginPath"] == "/api"
+    assert by_path["/api"]["TargetOriginId"] == by_path["/api/"]["TargetOriginId"] == "websocket"
+    *_, last = list_rules()
+    assert (last.pattern, last.location) == ("/api", "/")
+    assert last.otherwise is not None
+    assert json.loads(last.otherwise[1])["links"]["console"] == "/api/console"
+    assert len(properties(resources, "PathsFunction")["FunctionCode"]) < 10_000
 
 
 def test_the_gateways_own_answers_may_not_be_kept(resources: Value) -> None:

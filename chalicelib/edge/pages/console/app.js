@@ -224,6 +224,7 @@ async function enter(why = "") {
       session = entering;
       break;
     }
+    /** @type {any} */ (entering).end?.();
     why = `This room is for admins and merchants; the token is one of a ${claims.role}.`;
   }
   api = new Api(session);

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers", "socketio"]
+Contract = Literal["feed", "courier", "customer", "rides", "food", "drivers", "socketio", "ops"]
 
 PATHS: Mapping[str, str] = {
     "feed": "/api/websocket/ws",
@@ -21,6 +21,7 @@ PATHS: Mapping[str, str] = {
     "food": "/orders",
     "drivers": "/ws/driver/orders/",
     "socketio": "/socket.io",
+    "ops": "/api/v1/ws/ops",
 }
 CUSTOMERS = {"customer", "rider", "user"}  # the words for one in a token
 # Frames that keep the connection going, and say nothing to the application.
