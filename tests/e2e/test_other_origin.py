@@ -127,4 +127,4 @@ def test_a_page_of_an_origin_that_is_not_named_reads_nothing(
     stack.stop()
     stack = run_stack(ENGINE="moto", CORS_ORIGINS=f"https://app.example.com,{elsewhere}")
     said = page.run(f'fetch("{stack.url}/api/health").then((a) => a.json())')
-    assert said == {"status": "ok"}
+    assert said["status"] == "ok"
