@@ -174,7 +174,10 @@ def test_a_restaurant_is_described_as_before(saved: SavedWorld) -> None:
 
 
 def test_couriers_are_who_and_where_they_were(saved: SavedWorld) -> None:
-    """A free one gets the next order near by; one who holds an order does not."""
+    """A free one gets the next order near by, from their next position on: the index has another
+    key since. One who holds an order does not."""
+    here = {"lat": near(51)["pickup_lat"], "lng": near(51)["pickup_lng"]}
+    assert saved.post("/v1/courier/location", here, saved.dan("socket")).status == 200
     order = saved.place(saved.customer("cara-near"), **near(51))
     assert saved.order(order["id"]).courier_id == "dan-socket"
     assert saved.sockets["dan-socket"].take()[-1]["event"] == "order.assigned"

@@ -19,6 +19,7 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor, Role
 from chalicelib.edge.rest.every_path import UNMATCHED_PATHS
 from chalicelib.store.mailboxes import MailboxTable
+from infra.gateway.application import make_thread_safe
 from infra.gateway.invocation import LambdaContext
 from infra.local.tokens import mint_token
 from tests.aws_events import rest_event
@@ -311,6 +312,7 @@ def routes() -> list[tuple[str, str]]:
 def _app() -> Chalice:
     from app import app  # when it is first needed: the environment must be safe by then
 
+    make_thread_safe(app)  # a test's threads stand for processes, each with a request of its own
     return app
 
 
