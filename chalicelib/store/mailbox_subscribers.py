@@ -47,7 +47,9 @@ def can_append(pending_id: str) -> Condition:
 def add_subscriber(mailbox: str, connection: Connection) -> None:
     """Subscribe a connection to a mailbox, with its arrival pending, in one write. Harmless twice;
     of two writes the one with the newer version of the connection stays, in whatever order they
-    come. Raises TooManySockets, and Stale where it can't be written.
+    come. One that is there already, and would hear the same, arrives but once: it has been
+    delivered what came since, and its start cursors are of before. Raises TooManySockets, and
+    Stale where it can't be written.
 
     A mailbox has no map of subscribers until it has the first one, and DynamoDB writes into no map
     that is not there. So this is tried as usual, then as the first, and then (as another may have
@@ -58,10 +60,9 @@ def add_subscriber(mailbox: str, connection: Connection) -> None:
     entry = MailboxRow.subscribers[connection.id]
     for _ in range(2):
         try:
-            if not try_update(
-                MailboxRow(mailbox), [entry.set(subscriber), arrival], _can_add(connection)
-            ):
-                _check_refusal(mailbox, connection)
+            can_arrive = _can_arrive(connection, subscriber)
+            if not try_update(MailboxRow(mailbox), [entry.set(subscriber), arrival], can_arrive):
+                _renew_subscriber(mailbox, connection, subscriber)
             return
         except UpdateError as error:
             if error.cause_response_code != _NO_MAP:
@@ -73,30 +74,47 @@ def add_subscriber(mailbox: str, connection: Connection) -> None:
     raise Stale
 
 
-def _can_add(connection: Connection) -> Condition:
+def _can_arrive(connection: Connection, subscriber: dict[str, Any]) -> Condition:
     """Make the condition that a connection is new and there is room for it, or that it is there in
-    an older version; and that there is room for its arrival."""
+    an older version, for something else; and that there is room for its arrival."""
     entry, pending = MailboxRow.subscribers[connection.id], MailboxRow.pending
     few: Condition = MailboxRow.subscribers.does_not_exist() | (
         size(MailboxRow.subscribers) < MAX_SUBSCRIBERS
     )
     room: Condition = pending.does_not_exist() | (size(pending) < MAX_PENDING)
-    new_or_newer = (entry.does_not_exist() & few) | (entry["v"] < connection.version)
-    condition: Condition = new_or_newer & room
+    is_older: Condition = entry["v"] < connection.version
+    is_new: Condition = entry.does_not_exist() & few
+    condition: Condition = (is_new | (is_older & ~_is_same(connection, subscriber))) & room
     return condition
 
 
-def _check_refusal(mailbox: str, connection: Connection) -> None:
-    """Find out why a connection could not be added. It may be there already, in this version or a
-    newer one: then all is well. Raises TooManySockets, Stale."""
+def _is_same(connection: Connection, subscriber: dict[str, Any]) -> Condition:
+    """Make the condition that a connection's entry says what it would hear, and until when."""
+    entry = MailboxRow.subscribers[connection.id]
+    condition: Condition = entry["x"] == subscriber["x"]
+    for name in ("h", "f"):
+        same = (
+            entry[name] == subscriber[name] if name in subscriber else entry[name].does_not_exist()
+        )
+        condition &= same
+    return condition
+
+
+def _renew_subscriber(mailbox: str, connection: Connection, subscriber: dict[str, Any]) -> None:
+    """Note the newer version of a connection that could not arrive, as it is there already. Raises
+    TooManySockets or Stale where that was not why."""
     row = MailboxRow.get(mailbox, consistent_read=True)
     entries = row.subscribers.as_dict() if row.subscribers else {}
-    entry = entries.get(connection.id)
-    if entry and int(entry["v"]) >= connection.version:
+    found = entries.get(connection.id)
+    if found and int(found["v"]) >= connection.version:
         return
-    if entry is None and len(entries) >= MAX_SUBSCRIBERS:
+    if found is None and len(entries) >= MAX_SUBSCRIBERS:
         raise TooManySockets
-    raise Stale
+    entry = MailboxRow.subscribers[connection.id]
+    is_older: Condition = entry["v"] < connection.version
+    renewed = [entry.set(subscriber)]
+    if not try_update(MailboxRow(mailbox), renewed, is_older & _is_same(connection, subscriber)):
+        raise Stale
 
 
 def remove_subscriber(mailbox: str, connection_id: str) -> None:

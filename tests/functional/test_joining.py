@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from chalicelib.domain.messaging.connections import pool_room
+from chalicelib.domain.messaging.connections import person_room, pool_room
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import MailboxTable
@@ -320,6 +321,28 @@ def test_whoever_was_told_subscribed_hears_though_the_process_dies(make_world: M
     world.pass_time(40)
     world.place(cara)
     assert types_of(socket.frames) == ["order_created"]
+
+
+def test_who_joins_again_after_a_sign_of_life_arrives_but_once(world: World) -> None:
+    """The row is another version by then; what it was delivered since is not delivered again."""
+    cara = a_profile(world, world.customer("cara"))
+    one = a_feed(world, cara, "order_created")
+    world.place(cara)
+    store = ConnectionTable()
+    connection = store.get_connection(one.id, world.clock.now)
+    assert connection is not None
+    newer = replace(connection, version=connection.version + 2)
+    store.add_to_room(person_room("cara"), newer)
+    store.add_to_room(
+        person_room("cara"), replace(newer, version=newer.version - 1, subscriptions=())
+    )
+    box = MailboxTable().get_mailbox("cara")
+    assert box.pending == ()
+    assert [one.subscriber.subscriptions for one in box.subscribers] == [newer.subscriptions]
+    store.add_to_room(
+        person_room("cara"), replace(newer, version=newer.version + 1, subscriptions=())
+    )
+    assert len(MailboxTable().get_mailbox("cara").pending) == 1
 
 
 def test_a_greeting_that_overlaps_a_disconnect_leaves_no_ghost(world: World) -> None:

@@ -37,6 +37,7 @@ from tests.simulation.gateway import Gateway
 from tests.simulation.history import History
 from tests.simulation.queue import Queue
 from tests.simulation.scheduler import Invocation, Scheduler
+from tests.simulation.secrecy import secrets_of
 from tests.simulation.threads import pools_on
 from tests.simulation.wording import Poison, attribute_contract
 
@@ -159,7 +160,7 @@ class Town:
         state = random.getstate()
         random.seed(self.plan.seed)
         try:
-            with pools_on(self.scheduler, self.dice):
+            with pools_on(self.scheduler, self.dice), secrets_of(self.plan.seed):
                 yield
         finally:
             self.scheduler.close()

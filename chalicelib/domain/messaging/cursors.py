@@ -65,6 +65,15 @@ class Listener(Protocol):
     def is_positioned(self) -> bool: ...
 
 
+class Client(Protocol):
+    """Whose a connection, or a subscriber, is."""
+
+    @property
+    def contract(self) -> str: ...
+    @property
+    def person_id(self) -> str: ...
+
+
 def get_cursor_keys(listener: Listener) -> tuple[str, ...]:
     """List the cursors of a listener, by its types (None: every type)."""
     if listener.is_positioned:
@@ -103,6 +112,6 @@ def is_lag_kept(lag: SubscriberLag, now: datetime) -> bool:
     return now.timestamp() - lag.updated_at < LAG_KEPT_FOR.total_seconds()
 
 
-def is_same_client(lag: SubscriberLag, subscriber: Subscriber) -> bool:
-    """Tell whether a subscriber is, as far as can be told, the client that a lag was kept for."""
-    return (lag.contract, lag.person_id) == (subscriber.contract, subscriber.person_id)
+def is_same_client(lag: SubscriberLag, client: Client) -> bool:
+    """Tell whether this is, as far as can be told, the client that a lag was kept for."""
+    return (lag.contract, lag.person_id) == (client.contract, client.person_id)

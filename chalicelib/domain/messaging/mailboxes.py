@@ -6,7 +6,7 @@ subscribe to that. How a mailbox is written and delivered: services/messaging/ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,6 +17,7 @@ from chalicelib.domain.messaging.connections import LINK_PREFIX, Connection, Sub
 from chalicelib.domain.messaging.cursors import (
     ALL_TYPES,
     POSITIONED,
+    Client,
     DeliveryResult,
     SubscriberLag,
     get_cursor_key,
@@ -25,7 +26,7 @@ from chalicelib.domain.messaging.cursors import (
     is_same_client,
     make_lag,
 )
-from chalicelib.domain.messaging.pending import parse_arrival, parse_arrival_cursors
+from chalicelib.domain.messaging.pending import parse_arrival
 from chalicelib.domain.messaging.positions import Place, join_position
 
 APPLIED_KEPT_FOR = timedelta(minutes=15)  # in the head; after that the log itself is searched
@@ -150,8 +151,12 @@ class Mailbox(msgspec.Struct, frozen=True):
     def admit_subscriber(
         self, subscriber: Subscriber, cursors: dict[str, int], now: datetime
     ) -> Mailbox:
-        """Begin to deliver to a connection that has arrived, from `cursors` on, or from where an
-        earlier connection of the same client was left behind: that lag passes on to this one.
+        """Begin to deliver to a connection that has arrived, from `cursors` on: where they go back
+        to a lag that an earlier connection of the same client left (get_start_cursors), that is
+        taken over. The cursors of types that it has been delivered before stay.
+
+        Where it begins is not decided here: a holder may die after it has posted, and its successor
+        admits once more, when others have left meanwhile.
 
         Lags of connections that are gone and whose clients did not come back are dropped.
         """
@@ -165,14 +170,11 @@ class Mailbox(msgspec.Struct, frozen=True):
             return self._admit_positioned(subscriber, cursors, lags, now)
         start = {**cursors, **(lags[id_].cursors if id_ in lags else {})}
         stuck = 0
-        for key, left in lags.items():
-            if key in here or not is_same_client(left, subscriber):
-                continue
-            if start.keys() & left.cursors:
-                start = {k: min(seq, left.cursors.get(k, seq)) for k, seq in start.items()}
+        if left_id := _find_left(lags, here, subscriber, cursors):
+            left = lags[left_id]
+            if all(seq <= left.cursors.get(key, seq) for key, seq in start.items()):
                 stuck = left.stuck_connections + 1
-                del lags[key]
-                break
+                del lags[left_id]
         if stuck or any(seq < self.get_shared_cursor(key) for key, seq in start.items()):
             lags[id_] = SubscriberLag(
                 subscriber.contract,
@@ -230,18 +232,34 @@ class Mailbox(msgspec.Struct, frozen=True):
         keys = get_cursor_keys(subscriber)
         return min((self.get_cursor(subscriber, key) for key in keys), default=self.last_seq)
 
-    def get_start_cursors(self, connection: Connection) -> dict[str, int]:
+    def get_start_cursors(self, connection: Connection, now: datetime) -> dict[str, int]:
         """Return where a connection is to begin that opens now, or now asks for other types: what
         is delivered to others after this moment must be delivered to it as well, however late it
-        subscribes. Where it has cursors of its own already, these stay."""
-        own: dict[str, int] = {}
-        for pending_id in self.pending:
-            if parse_arrival(pending_id) == connection.id:
-                own |= parse_arrival_cursors(pending_id)
-        if connection.id in self.lags:
-            own |= self.lags[connection.id].cursors
-        keys = get_cursor_keys(connection)
-        return {key: own.get(key, self.get_shared_cursor(key)) for key in keys}
+        subscribes. Where an earlier connection of the same client was left behind, it begins there.
+
+        What it hears already has cursors here, and none in this. What it was to hear before, and
+        has not joined for, keeps the start that its row says.
+        """
+        joined = self.find_subscriber(connection.id)
+        heard = get_cursor_keys(joined) if joined else ()
+        noted = connection.start_cursors.get(self.person_id, {})
+        left = self._get_left_cursors(connection, now)
+        starts: dict[str, int] = {}
+        for key in get_cursor_keys(connection):
+            if key not in heard:
+                shared = self.get_shared_cursor(key)
+                starts[key] = noted.get(key, min(shared, left.get(key, shared)))
+        return starts
+
+    def _get_left_cursors(self, connection: Connection, now: datetime) -> dict[str, int]:
+        """Return the cursors that an earlier connection of the same client left behind. (A client
+        that holds its own position needs none.)"""
+        if connection.is_positioned:
+            return {}
+        here = {one.subscriber.connection_id for one in self.subscribers}
+        kept = {id_: lag for id_, lag in self.lags.items() if is_lag_kept(lag, now)}
+        id_ = _find_left(kept, here, connection, get_cursor_keys(connection))
+        return kept[id_].cursors if id_ else {}
 
     # What is still to be delivered, and what stands in the way
 
@@ -354,6 +372,22 @@ class Mailbox(msgspec.Struct, frozen=True):
         since_s = int(since.timestamp())
         streams = (name for name, note in self.applied_versions.items() if note[1] >= since_s)
         return [id_ for stream in streams if (id_ := parse_order_id(stream)) is not None]
+
+
+def _find_left(
+    lags: dict[str, SubscriberLag], here: Container[str], client: Client, keys: Iterable[str]
+) -> str | None:
+    """Find which of the connections that are not `here` any more was the same client's, and was
+    left behind with one of these cursors."""
+    wanted = set(keys)
+    return next(
+        (
+            id_
+            for id_, lag in lags.items()
+            if id_ not in here and is_same_client(lag, client) and wanted & lag.cursors.keys()
+        ),
+        None,
+    )
 
 
 class PlannedLease(msgspec.Struct, frozen=True):

@@ -87,7 +87,7 @@ class GreetingService:
         if connection.resumption and not connection.is_positioned:
             return self._resumer.with_ends(connection, mailboxes)
         if connection.subscriptions == ():
-            return connection
+            return replace(connection, start_cursors={})
         starts = {box: self._mailboxes.get_start_cursors(box, connection) for box in mailboxes}
         return replace(connection, start_cursors=starts)
 

@@ -44,6 +44,8 @@ What must hold:
  Rule 7. A connection misses nothing from the moment when it opened: its cursors of then are stored
          with it (`Connection.start_cursors`), and subscribing is one write with an arrival in
          `pending`, so that no holder ends its lease before the newcomer was delivered the rest.
+         They are decided then, once: a successor of a dead holder begins where that one did. (So
+         what an earlier connection of its client left is taken over here, and not on admission.)
  Rule 8. What can never go well stops nobody. An event that can't be appended, rendered or posted
          at all is left out, with an error in the log ("parked: ..."), and the rest goes on.
 
@@ -171,7 +173,7 @@ class Mailboxes:
     def get_start_cursors(self, person_id: str, connection: Connection) -> dict[str, int]:
         """Return where a connection begins in a mailbox that opens now, or asks for other types
         now (rule 7)."""
-        return self._store.get_mailbox(person_id).get_start_cursors(connection)
+        return self._store.get_mailbox(person_id).get_start_cursors(connection, self._clock())
 
     # What is delivered
 
