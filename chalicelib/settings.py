@@ -409,7 +409,7 @@ _ORIGIN_PATTERN = re.compile(
 
 
 def _parse_zones(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Parse the zones that have figures of their own: at most 20 H3 cells, or the word `other`.
+    """Parse the zones that have figures of their own: at most 19 H3 cells, or the word `other`.
     Raises BadSetting."""
     given = env.get("METRICS_ZONES", "").lower()
     zones = tuple(dict.fromkeys(part.strip() for part in given.split(",") if part.strip()))
@@ -421,7 +421,7 @@ def _parse_zones(env: Mapping[str, str]) -> tuple[str, ...]:
     return zones
 
 
-_MAX_ZONES = 20
+_MAX_ZONES = 19
 _ZONE_PATTERN = re.compile(r"8[0-9a-f]{14}|other", re.ASCII)
 
 

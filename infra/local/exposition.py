@@ -64,7 +64,7 @@ class Exposition:
         yield f"# HELP {name} {_escape_help(metric.meaning)}"
         yield f"# TYPE {name} {kind}"
         for labels, value in sorted(self._counters.get(metric, {}).items()):
-            yield f"{name}{_format_labels(dict(labels))} {value:g}"
+            yield f"{name}{_format_labels(dict(labels))} {value:.16g}"
         histograms = self._histograms.get(metric, {})
         for labels in sorted(histograms):
             yield from _format_histogram(name, dict(labels), histograms[labels])

@@ -1,8 +1,8 @@
 """`GET /api/metrics` of the local run, for a Prometheus on this machine. A stage has no such route.
 
 It needs no token, so it answers this machine alone: the peer must be loopback; so must the name in
-`Host`, or a page of somebody's domain that points here could read it; and so must the `Origin` of a
-page that asks.
+`Host`, or a page of somebody's domain that points here could read it; so must the `Origin` of a
+page that asks; and so must all for whom it was forwarded: a tunnel's end is a peer on this machine.
 """
 
 from __future__ import annotations
@@ -49,7 +49,12 @@ def is_from_here(request: Request) -> bool:
     peer = str((request.context.get("identity") or {}).get("sourceIp", ""))
     origin = request.headers.get("origin")
     names = [request.headers.get("host", ""), *([urlsplit(origin).netloc] if origin else [])]
-    return _is_loopback(peer) and all(_is_loopback(_read_host(name)) for name in names)
+    # The gateway adds the peer to those that the request names, as API Gateway does.
+    peers = [peer, *filter(None, request.headers.get("x-forwarded-for", "").split(","))]
+    names += filter(None, [request.headers.get("x-forwarded-host")])
+    is_near = all(_is_loopback(one.strip()) for one in peers)
+    is_ours = all(_is_loopback(_read_host(name)) for name in names)
+    return is_near and is_ours and "forwarded" not in request.headers
 
 
 def _read_host(authority: str) -> str:

@@ -2,7 +2,7 @@
 
 An offer is one courier asked, couriers near by asked together, or a meal that all couriers of the
 pool see. It is accepted, declined (or given back before it was begun), ignored until it lapsed, or
-withdrawn: the order was called off, or given to another.
+withdrawn: the order was called off, given to another, or taken back by a dispatcher.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from chalicelib.domain.orders.changes import PLACE, Change
 from chalicelib.domain.orders.history_entries import ACCEPTED, ANSWERS, DECLINED, EXPIRED
 from chalicelib.domain.orders.model import Status
+from chalicelib.domain.people import Role
 
 _ASKING = frozenset({"offer", "assign"})
 _BROADCAST = "open"
@@ -80,7 +81,9 @@ def _note_wanting(tally: OfferTally, change: Change) -> None:
 def _find_answer(change: Change) -> str | None:
     """Find how the step answers the open offer; None where it takes it away. A meal that was given
     to a courier by hand is on offer to them until they set off."""
-    return DECLINED if change.step == _RELEASE else ANSWERS.get(change.step)
+    if change.step == _RELEASE:
+        return DECLINED if change.actor_role is Role.COURIER else None
+    return ANSWERS.get(change.step)
 
 
 def _opens(change: Change) -> bool:

@@ -57,6 +57,14 @@ def test_samples_add_up() -> None:
     assert wait["waybill_door_wait_seconds_sum"] == 8
 
 
+def test_a_counter_is_told_to_its_last_digit() -> None:
+    exposition = Exposition()
+    exposition.add_sample(Sample(measures.ORDERS, 12_345_678, PLACE))
+    exposition.add_sample(Sample(measures.ORDERS, 1, PLACE))
+    (orders,) = parsed(exposition)["waybill_orders"].samples
+    assert orders.value == 12_345_679
+
+
 _OFFER = "waybill_first_offer_time_seconds"
 
 
@@ -74,6 +82,10 @@ _OFFER = "waybill_first_offer_time_seconds"
         ("127.0.0.1", {"host": "[::1"}, False),
         ("127.0.0.1", {"host": "127.0.0.1", "origin": "https://example.com"}, False),
         ("127.0.0.1", {"host": "127.0.0.1", "origin": "null"}, False),
+        ("127.0.0.1", {"host": "127.0.0.1", "x-forwarded-for": "127.0.0.1, 127.0.0.1"}, True),
+        ("127.0.0.1", {"host": "127.0.0.1", "x-forwarded-for": "203.0.113.9, 127.0.0.1"}, False),
+        ("127.0.0.1", {"host": "127.0.0.1", "x-forwarded-host": "example.com"}, False),
+        ("127.0.0.1", {"host": "127.0.0.1", "forwarded": "for=203.0.113.9"}, False),
     ],
 )
 def test_it_is_for_this_machine_alone(peer: str, headers: dict[str, str], is_here: bool) -> None:

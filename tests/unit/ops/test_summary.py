@@ -16,7 +16,8 @@ from tests.builders import NOW, a_job, an_order
 
 
 def history(*steps: Any) -> list[Change]:
-    """Changes of (seconds, step, status after it), and who then has the order, if that matters."""
+    """Changes of (seconds, step, status after it), who then has the order, and who takes the step,
+    if that matters."""
     asking = ("offer", "assign", "open")
     return [
         Change(
@@ -24,6 +25,7 @@ def history(*steps: Any) -> list[Change]:
             step,
             to,
             courier_id=more[0] if more else None,
+            by=more[1] if len(more) > 1 else "s",
             asked=(Asked("dan"),) if step in asking else (),
         )
         for at_s, step, to, *more in steps
@@ -54,6 +56,29 @@ TALLIES: dict[str, tuple[list[Change], tuple[int, int, int, int], float | None, 
     "an open offer is not finished": (history(PLACED, OFFERED), (1, 0, 0, 0), 1, None),
     "called off while it is offered": (
         history(PLACED, OFFERED, (5, "cancel", "cancelled", "dan")), (1, 0, 0, 0), 1, None
+    ),
+    "taken by hand from who is asked, which is no answer": (
+        history(
+            PLACED,
+            OFFERED,
+            (4, "release", "searching", None, "aada"),
+            (4, "offer", "offered", "eve"),
+            (5, "decline", "searching", None, "d"),
+        ),
+        (2, 0, 1, 0),
+        1,
+        None,
+    ),
+    "a meal that is taken by hand from the courier to whom it was given": (
+        history(
+            (0, "place", "pending"),
+            (600, "make_ready", "ready"),
+            (610, "assign", "ready", "dan"),
+            (620, "release", "ready", None, "mmia"),
+        ),
+        (3, 0, 0, 0),
+        0,
+        None,
     ),
     "given to another by hand, and given back": (
         history(
@@ -111,7 +136,7 @@ TALLIES: dict[str, tuple[list[Change], tuple[int, int, int, int], float | None, 
             (0, "place", "pending"),
             (600, "make_ready", "ready"),
             (610, "assign", "ready", "dan"),
-            (620, "release", "ready"),
+            (620, "release", "ready", None, "d"),
             (7800, "give_up", "unserved"),
         ),
         (3, 0, 1, 1),
