@@ -23,9 +23,11 @@ export class Refused extends Error {
 }
 
 export class Api {
-  /** @param {{token(): Promise<string>|string}} session */
-  constructor(session) {
+  /** @param {{token(): Promise<string>|string}} session
+   * @param {() => void} [onEnded] the token was refused */
+  constructor(session, onEnded = () => {}) {
     this.session = session;
+    this.onEnded = onEnded;
   }
 
   /** @param {string} path below /api/ @returns {Promise<any>} raises Refused */
@@ -54,6 +56,7 @@ export class Api {
       if (!answer || answer.ok) throw new Refused(0, "no_answer", LOST);
     }
     if (answer.ok) return said;
+    if (answer.status === 401) this.onEnded();
     const words = WORDS[answer.status] ?? said?.message;
     const fallback = `The server could not do this (${answer.status}). Try again.`;
     throw new Refused(answer.status, said?.error ?? "unknown", words ?? fallback);
