@@ -11,7 +11,8 @@ const WORDS = {
   404: "There is no such thing, or it is not yours.",
   429: "Too many requests at once. Try again in a moment.",
 };
-const LOST = "No answer came. Whether it was done shows as soon as the link is back.";
+const LOST = "No answer came.";
+const UNKNOWN = `${LOST} Whether it was done shows as soon as the link is back.`;
 
 export class Refused extends Error {
   /** @param {number} status @param {string} code @param {string} message */
@@ -53,7 +54,7 @@ export class Api {
       answer = await fetch(new URL(path, BASE), { ...request, headers, signal, cache: "no-store" });
       said = await answer.json();
     } catch {
-      if (!answer || answer.ok) throw new Refused(0, "no_answer", LOST);
+      if (!answer || answer.ok) throw new Refused(0, "no_answer", request.method === "GET" ? LOST : UNKNOWN);
     }
     if (answer.ok) return said;
     if (answer.status === 401) this.onEnded();

@@ -198,6 +198,7 @@ function showStatus(state) {
   const [look, words] = STATUS[state];
   const since = link?.heardAt && state !== "live" ? ` Shown is what was known at ${new Date(link.heardAt).toLocaleTimeString([], { hourCycle: "h23" })}.` : "";
   byId("status").dataset.state = look;
+  if (state === "live") drawer.refresh(); // what happened meanwhile is in no frame
   write(byId("status-words"), words);
   byId("lost").hidden = state === "live" || state === "connecting";
   write(byId("lost-words"), `${words}${words.endsWith("…") ? "" : "."}${since}`);

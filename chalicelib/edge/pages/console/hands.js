@@ -8,7 +8,7 @@ import { byId, make } from "./dom.js";
 import { distance } from "./geo.js";
 import { listOutcomes, listReaching } from "./reach.js";
 import { makeIcon } from "./shapes.js";
-import { courierKind, COURIER_NAMES, nameOf, sayAge, sayDistance, spell } from "./words.js";
+import { courierKind, COURIER_NAMES, isolate, nameOf, sayAge, sayDistance, spell } from "./words.js";
 
 const CHOICES = 40; // couriers to choose from: the nearest
 const SHOWS = 12000; // ms: how long a confirmed hand waits for the board to show it
@@ -56,12 +56,14 @@ export class Hands extends EventTarget {
     byId("ask-search").addEventListener("input", () => this.#listCouriers());
     options.board.addEventListener("change", (event) => {
       for (const { id } of /** @type {any} */ (event).detail.orders) this.#settle(id);
+      for (const key of this.#confirmed) if (this.#isPausedAsAsked(key)) this.#settle(key);
     });
   }
 
   /** @type {{hand: string, id: string}|null} */
   #asking = null;
   #confirmed = new Set();
+  #paused = new Map(); // by key: what a courier was asked to be
 
   /** What can be done to an order now. @param {any} order @returns {Action[]} */
   listForOrder(order) {
@@ -92,7 +94,7 @@ export class Hands extends EventTarget {
   /** Ask for a reason, and for a courier where one is needed.
    * @param {string} hand @param {string} id @param {string} [courierId] chosen on the map */
   ask(hand, id, courierId) {
-    const name = nameOf(this.options.board.couriers.get(id) ?? { id });
+    const name = isolate(nameOf(this.options.board.couriers.get(id) ?? { id }));
     const words = /** @type {any} */ (WORDS[hand](id, name));
     this.#asking = { hand, id };
     this.choosingFor = null;
@@ -165,7 +167,7 @@ export class Hands extends EventTarget {
     );
     const id = byId("ask-search").value.trim();
     if (id && !board.couriers.has(id)) byId("ask-list").append(makeUnlisted(id, id === kept));
-    else if (!ranked.length) byId("ask-list").append(make("p", { class: "dim" }, "No courier is on this board: search by an id."));
+    else if (!ranked.length) byId("ask-list").append(make("p", { class: "dim" }, "No other courier is on this board. Whoever is not is found by the id."));
   }
 
   #chosen() {
@@ -198,7 +200,7 @@ export class Hands extends EventTarget {
   async #do(hand, id, body) {
     const isCourier = ["pause", "resume"].includes(hand);
     const key = isCourier ? `courier ${id}` : id;
-    const name = nameOf(this.options.board.couriers.get(id) ?? { id });
+    const name = isolate(nameOf(this.options.board.couriers.get(id) ?? { id }));
     const words = WORDS[hand](id, name);
     const room = isCourier ? "couriers" : "orders";
     const before = this.options.board[room].get(id);
@@ -207,8 +209,9 @@ export class Hands extends EventTarget {
       await this.options.getApi().post(`v1/admin/${room}/${part(id)}/${hand}`, body);
       this.options.say(words.done);
       this.dispatchEvent(new CustomEvent("done", { detail: { key } }));
+      if (isCourier) this.#paused.set(key, hand === "pause");
       // A courier's row changes by each position, an order's by what is done with it.
-      const isShown = !isCourier && this.options.board.orders.get(id) !== before;
+      const isShown = isCourier ? this.#isPausedAsAsked(key) : this.options.board.orders.get(id) !== before;
       if (isShown) this.#set(key, "");
       else this.#wait(key);
     } catch (error) {
@@ -221,7 +224,12 @@ export class Hands extends EventTarget {
   #wait(key) {
     this.#confirmed.add(key);
     this.#set(key, "confirmed");
-    setTimeout(() => this.#settle(key), key.startsWith("courier ") ? 1500 : SHOWS);
+    setTimeout(() => this.#settle(key), SHOWS);
+  }
+
+  #isPausedAsAsked(key) {
+    const courier = this.options.board.couriers.get(key.replace("courier ", ""));
+    return key.startsWith("courier ") && (!courier || courier.paused === this.#paused.get(key));
   }
 
   #settle(key) {

@@ -8,6 +8,7 @@ import { makeIcon } from "./shapes.js";
 import {
   COURIER_NAMES,
   courierKind,
+  isolate,
   wantsCourier,
   KIND_NAMES,
   kindOf,
@@ -49,14 +50,14 @@ export function fillOrder(order, element, now, asked, couriers) {
   write(parts.state, KIND_NAMES[kind]);
   write(parts.flag, order.late ? "Late" : "");
   write(parts.time, sayAge(order.created_at, now));
-  write(parts.where, asked || `${stopName(order.pickup)} → ${stopName(order.dropoff)}`);
+  write(parts.where, asked || `${isolate(stopName(order.pickup))} → ${isolate(stopName(order.dropoff))}`);
   write(parts.who, whoHasIt(order, couriers));
 }
 
 function whoHasIt(order, couriers) {
   if (order.courier_id) {
     const name = order.courier_name || order.courier_id;
-    return order.eta ? `${name}, ${sayTime(order.eta)}` : name;
+    return order.eta ? `${isolate(name)}, ${sayTime(order.eta)}` : name;
   }
   if (order.offered_to) return `asked ${nameOf(couriers.get(order.offered_to) ?? { id: order.offered_to })}`;
   return wantsCourier(order) ? "no courier" : "";

@@ -114,5 +114,9 @@ export const sayDistance = (m) =>
 export const sayNumber = (value, unit = "") =>
   value === null || value === undefined ? "–" : `${Math.round(value * 10) / 10}${unit}`;
 
+/** What others wrote, before and behind which other words stand: of whatever direction it is, they
+ * stay where they are. @param {string} text */
+export const isolate = (text) => `\u2068${text}\u2069`;
+
 /** Who a courier is: the name, where there is one. @param {any} courier */
 export const nameOf = (courier) => courier?.name || courier?.id || "nobody";
