@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -29,6 +32,7 @@ from chalicelib.domain.orders.lifecycle import apply_step
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.orders.reasons import HAND_REASONS, Reason, interpret_hand_reason
 from chalicelib.domain.people import Actor, Role
+from chalicelib.edge.rest.pages import PAGES_FOLDER
 from chalicelib.errors import HandRefused, NotFound
 from tests.builders import NOW, a_contact, a_job, an_order
 
@@ -112,6 +116,29 @@ def take(order: Order, hand: Hand, actor: Actor = ADA) -> tuple[Order, tuple[Eve
     status = permit_hand(order, command, actor, NOW)
     assert status is not None
     return apply_step(order, status, command, actor, NOW)
+
+
+def read_page_table(flow: str) -> dict[str, list[str]]:
+    """Read which hands the console offers of a flow's orders."""
+    text = (PAGES_FOLDER / "console" / "reach.js").read_text()
+    name = {"hail": "delivery"}.get(flow, flow).upper()
+    found = re.search(rf"const {name} = (\{{.*?\n\}});", text, re.DOTALL)
+    assert found
+    return cast("dict[str, list[str]]", json.loads(found[1]))
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_console_offers_what_reaches_an_order_and_nothing_else(flow: str) -> None:
+    reaching = {
+        status.value: sorted(list_hands(an_order_of(flow, status)))
+        for status in FLOWS[flow].transitions
+        if status not in TERMINAL_STATUSES - {Status.UNSERVED}
+    }
+    offered = {name: sorted(hands) for name, hands in read_page_table(flow).items()}
+    # Of a meal that is ready somebody may have been chosen, from whom it can be taken.
+    if flow == "food":
+        reaching["ready"] = sorted({*reaching["ready"], "release"})
+    assert offered == {name: hands for name, hands in reaching.items() if hands}
 
 
 @pytest.mark.parametrize(("flow", "status"), ALL)

@@ -11,7 +11,8 @@ const WORDS = {
   404: "There is no such thing, or it is not yours.",
   429: "Too many requests at once. Try again in a moment.",
 };
-const LOST = "No answer came. Whether it was done shows as soon as the link is back.";
+const LOST = "No answer came.";
+const UNKNOWN = `${LOST} Whether it was done shows as soon as the link is back.`;
 
 export class Refused extends Error {
   /** @param {number} status @param {string} code @param {string} message */
@@ -23,9 +24,11 @@ export class Refused extends Error {
 }
 
 export class Api {
-  /** @param {{token(): Promise<string>|string}} session */
-  constructor(session) {
+  /** @param {{token(): Promise<string>|string}} session
+   * @param {() => void} [onEnded] the token was refused */
+  constructor(session, onEnded = () => {}) {
     this.session = session;
+    this.onEnded = onEnded;
   }
 
   /** @param {string} path below /api/ @returns {Promise<any>} raises Refused */
@@ -51,9 +54,10 @@ export class Api {
       answer = await fetch(new URL(path, BASE), { ...request, headers, signal, cache: "no-store" });
       said = await answer.json();
     } catch {
-      if (!answer || answer.ok) throw new Refused(0, "no_answer", LOST);
+      if (!answer || answer.ok) throw new Refused(0, "no_answer", request.method === "GET" ? LOST : UNKNOWN);
     }
     if (answer.ok) return said;
+    if (answer.status === 401) this.onEnded();
     const words = WORDS[answer.status] ?? said?.message;
     const fallback = `The server could not do this (${answer.status}). Try again.`;
     throw new Refused(answer.status, said?.error ?? "unknown", words ?? fallback);

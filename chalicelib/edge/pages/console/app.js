@@ -38,22 +38,28 @@ let session = /** @type {any} */ (null);
 const isAdmin = () => !claims.isMerchant;
 const hands = new Hands({ board, getApi: () => api, say, isAdmin });
 const filters = new Filters();
-const figures = new Figures(() => api, isAdmin);
+const figures = new Figures({ getApi: () => api, isAdmin, onOpen: () => holdBack() });
 const orderList = new List(byId("order-list"), ROW, (order, element) =>
-  fillOrder(order, element, board.now, hands.pending.get(order.id) ?? ""),
+  fillOrder(order, element, board.now, hands.pending.get(order.id) ?? "", board.couriers),
 );
 const courierList = new List(byId("courier-list"), ROW, (courier, element) =>
   fillCourier(courier, element, board.now, hands.pending.get(`courier ${courier.id}`) ?? ""),
 );
-const drawer = new Drawer({ board, hands, getApi: () => api, onOpen: opened, onClose: closed });
+const drawer = new Drawer({ board, hands, getApi: () => api, isAdmin, onOpen: opened, onClose: closed });
 const map = new BoardMap(byId("map"), () => ({
   orders: shownOrders,
-  couriers: byId("show-couriers").checked ? shownCouriers : [],
+  couriers: chooseMapCouriers(),
   byId: board,
   selected: drawer.subject,
   now: board.now,
 }));
 new News(board);
+
+// Whoever looks for a courier on the map searched for the order, not for its courier.
+function chooseMapCouriers() {
+  if (hands.choosingFor) return [...board.couriers.values()];
+  return byId("show-couriers").checked ? shownCouriers : [];
+}
 
 // What is shown follows what is known, at most once a frame of the screen.
 let isAsked = false;
@@ -84,7 +90,7 @@ function showCounts() {
   const what = `Map: ${shownOrders.length} orders and ${shownCouriers.length} couriers. The list beside it says the same in words.`;
   if (map.canvas.getAttribute("aria-label") !== what) map.canvas.setAttribute("aria-label", what);
   map.canvas.dataset.orders = String(shownOrders.length);
-  map.canvas.dataset.couriers = String(shownCouriers.length);
+  map.canvas.dataset.couriers = String(chooseMapCouriers().length);
   const rows = tab === "orders" ? shownOrders : shownCouriers;
   byId("empty").hidden = rows.length > 0;
   write(byId("empty"), sayEmpty());
@@ -103,8 +109,22 @@ function fitAll() {
   map.fit(places.filter((place) => place && Number.isFinite(place.lat)));
 }
 
+// Back closes what is open, as a telephone's users know it, and leaves the page, whose token is in
+// its memory alone, only where nothing is.
+function holdBack() {
+  if (!history.state?.isOpen) history.pushState({ isOpen: true }, "");
+}
+
+function goBack() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) /** @type {any} */ (dialog).close();
+  hands.stopChoosing();
+  figures.close();
+  drawer.close();
+}
+
 /** @param {import("./drawer.js").Subject} subject */
 function opened(subject) {
+  holdBack();
   const isOrder = subject.type === "order";
   (isOrder ? orderList : courierList).activate(subject.id);
   const row = (isOrder ? board.orders : board.couriers).get(subject.id);
@@ -176,8 +196,9 @@ const STATUS = {
 
 function showStatus(state) {
   const [look, words] = STATUS[state];
-  const since = link?.heardAt && state !== "live" ? ` Shown is what was known at ${new Date(link.heardAt).toLocaleTimeString([], { hour12: false })}.` : "";
+  const since = link?.heardAt && state !== "live" ? ` Shown is what was known at ${new Date(link.heardAt).toLocaleTimeString([], { hourCycle: "h23" })}.` : "";
   byId("status").dataset.state = look;
+  if (state === "live") drawer.refresh(); // what happened meanwhile is in no frame
   write(byId("status-words"), words);
   byId("lost").hidden = state === "live" || state === "connecting";
   write(byId("lost-words"), `${words}${words.endsWith("…") ? "" : "."}${since}`);
@@ -207,18 +228,18 @@ async function checkSession() {
   try {
     await api.get("v1/me");
   } catch (error) {
-    // No status: there is no token to ask with any more.
-    const { status, message } = /** @type {any} */ (error);
-    if (status === 401) await enter("The sign-in was refused, or has ended. Sign in again.");
-    else if (status === undefined) await enter(message);
+    // No status: there is no token to ask with any more, unless nobody was there to renew it.
+    const { status, message, isUnanswered } = /** @type {any} */ (error);
+    if (status === undefined && !isUnanswered && session) await enter(message);
   }
 }
 
 /** Ask who is there, and show the room to them. @param {string} [why] */
 async function enter(why = "") {
   leave();
+  let entering;
   for (;;) {
-    const entering = await signIn(byId("sign-in"), why);
+    entering = await signIn(byId("sign-in"), why);
     claims = readClaims(await entering.token());
     if (!claims.isOther) {
       session = entering;
@@ -227,7 +248,7 @@ async function enter(why = "") {
     /** @type {any} */ (entering).end?.();
     why = `This room is for admins and merchants; the token is one of a ${claims.role}.`;
   }
-  api = new Api(session);
+  api = new Api(session, () => session === entering && enter("The sign-in was refused, or has ended. Sign in again."));
   byId("gate").hidden = true;
   byId("bar").hidden = byId("room").hidden = byId("views").hidden = false;
   write(byId("who"), [claims.id, claims.role].filter(Boolean).join(", "));
@@ -282,6 +303,9 @@ hands.addEventListener("done", (event) => {
 });
 orderList.addEventListener("open", (event) => drawer.open({ type: "order", id: /** @type {any} */ (event).detail }));
 courierList.addEventListener("open", (event) => drawer.open({ type: "courier", id: /** @type {any} */ (event).detail }));
+for (const list of [orderList, courierList]) {
+  list.addEventListener("step", (event) => step(/** @type {any} */ (event).detail));
+}
 map.addEventListener("pick", (event) => {
   const hit = /** @type {any} */ (event).detail;
   if (hands.choosingFor) {
@@ -319,6 +343,7 @@ byId("help-button").addEventListener("click", showHelp);
 byId("help-close").addEventListener("click", () => byId("help").close());
 byId("sign-out").addEventListener("click", () => enter());
 byId("keys").append(...KEYS.map(([key, what]) => make("div", {}, make("dt", {}, key), make("dd", {}, what))));
+addEventListener("popstate", goBack);
 watchTheme(() => map.dress());
 showView("map");
 showTab("orders");

@@ -65,7 +65,7 @@ function line(values, x, y) {
 }
 
 function days(hours) {
-  const format = hours.length > 30 ? { weekday: "short" } : { hour: "2-digit", hour12: false };
+  const format = hours.length > 30 ? { weekday: "short" } : { hour: "2-digit", hourCycle: "h23" };
   const every = hours.length > 30 ? 24 : Math.ceil(hours.length / 8);
   return hours
     .map((iso, at) => ({ at, time: new Date(iso) }))
@@ -83,7 +83,7 @@ function makeTable(hours, series, say) {
   details.addEventListener("toggle", () => {
     if (!details.open || body.children.length) return;
     const values = (at) => series.map(({ values }) => make("td", {}, values[at] === null || values[at] === undefined ? "–" : say(/** @type {number} */ (values[at]))));
-    const time = (iso) => new Date(iso).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+    const time = (iso) => new Date(iso).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     body.append(...hours.map((iso, at) => make("tr", {}, make("th", { scope: "row" }, time(iso)), values(at))).reverse());
   });
   return details;

@@ -15,7 +15,8 @@ import {
   nameOf,
   sayAge,
   sayDistance,
-  sayTime,
+  sayFully,
+  sayMoment,
   sayWhen,
   spell,
 } from "./words.js";
@@ -26,7 +27,7 @@ const READ_EVERY = 2000; // ms: history and messages, of an order that changes o
 
 export class Drawer extends EventTarget {
   /** @param {{board: import("./state.js").Board, hands: import("./hands.js").Hands,
-   *   getApi: () => import("./api.js").Api, onOpen: (subject: Subject) => void,
+   *   getApi: () => import("./api.js").Api, isAdmin: () => boolean, onOpen: (subject: Subject) => void,
    *   onClose: () => void}} options */
   constructor(options) {
     super();
@@ -103,7 +104,7 @@ export class Drawer extends EventTarget {
     const now = board.now;
     const kind = kindOf(order);
     const asked = hands.pending.get(order.id);
-    const state = `${KIND_NAMES[kind]}${order.late ? ", late" : ""} · since ${sayTime(order.since)}`;
+    const state = `${KIND_NAMES[kind]}${order.late ? ", late" : ""} · since ${sayMoment(order.since, now)}`;
     this.#head(kind, order.id, asked ?? state, order.late);
     const courier = order.courier_id ? board.couriers.get(order.courier_id) : null;
     this.#facts([
@@ -111,8 +112,8 @@ export class Drawer extends EventTarget {
       ["Courier", order.courier_id ? this.#link("courier", order.courier_id, order.courier_name) : "none"],
       order.offered_to && ["Asked now", this.#link("courier", order.offered_to)],
       ["Offers made", String(order.offers ?? 0)],
-      order.eta && ["Arrives", `${sayTime(order.eta)}, ${sayWhen(order.eta, now)}`],
-      order.due && ["Promised by", `${sayTime(order.due)}, ${sayWhen(order.due, now)}`],
+      order.eta && ["Arrives", `${sayMoment(order.eta, now)}, ${sayWhen(order.eta, now)}`],
+      order.due && ["Promised by", `${sayMoment(order.due, now)}, ${sayWhen(order.due, now)}`],
       ["Pickup", stopName(order.pickup)],
       ["Drop-off", stopName(order.dropoff)],
       courier && kind === "assigned" && ["To the pickup", sayDistance(distance(courier, order))],
@@ -210,8 +211,9 @@ export class Drawer extends EventTarget {
       if (run === this.#run) byId(box).replaceChildren(make("p", { class: "dim" }, error.message));
     };
     if (type === "courier") {
+      if (!this.options.isAdmin()) return show("drawer-history", listNone)(null);
       const history = api.get(`v1/admin/couriers/${part(id)}/history`);
-      await history.then(show("drawer-history", listHistory)).catch(failed("drawer-history"));
+      await history.then(show("drawer-history", listDone)).catch(failed("drawer-history"));
       return;
     }
     const history = api.get(`v1/orders/${part(id)}/history`);
@@ -223,14 +225,23 @@ export class Drawer extends EventTarget {
   }
 }
 
+// An order's comes from its beginning on, and is shown from its end.
 function listHistory(said) {
-  const entries = said.history ?? said.entries ?? [];
-  if (!entries.length) return [make("p", { class: "dim" }, "Nothing has happened yet.")];
   const left = said.left_out && make("p", { class: "dim" }, `${said.left_out} steps in the middle are not kept.`);
-  return [
-    make("ol", { class: "history" }, [...entries].reverse().map(showEntry)),
-    ...(left ? [left] : []),
-  ];
+  return [...listEntries([...(said.history ?? [])].reverse()), ...(left ? [left] : [])];
+}
+
+// What was done with a courier comes the newest first, and a page at a time.
+function listDone(said) {
+  const more = said.next_cursor && make("p", { class: "dim" }, "What was done before is not shown.");
+  return [...listEntries(said.history ?? []), ...(more ? [more] : [])];
+}
+
+const listNone = () => [make("p", { class: "dim" }, "What was done with couriers is shown to admins.")];
+
+function listEntries(entries) {
+  if (!entries.length) return [make("p", { class: "dim" }, "Nothing has happened yet.")];
+  return [make("ol", { class: "history" }, entries.map(showEntry))];
 }
 
 function showEntry(entry) {
@@ -244,7 +255,7 @@ function showEntry(entry) {
   return make(
     "li",
     {},
-    make("time", { datetime: entry.at }, sayTime(entry.at)),
+    make("time", { datetime: entry.at, title: sayFully(entry.at) }, sayMoment(entry.at, Date.now())),
     make("div", {},
       make("b", {}, [step, offer].filter(Boolean).join(" ")),
       moved && moved !== step && make("span", { class: "dim" }, ` → ${moved}`),
@@ -255,23 +266,20 @@ function showEntry(entry) {
 }
 
 function listMessages(said) {
-  const messages = said.messages ?? said.chats ?? [];
+  const messages = said.messages ?? [];
   if (!messages.length) return [make("p", { class: "dim" }, "No messages.")];
-  return [make("ol", { class: "messages" }, messages.map(showMessage))];
+  const more = said.next_cursor && make("p", { class: "dim" }, "Those before are not shown.");
+  return [make("ol", { class: "messages" }, messages.map(showMessage)), ...(more ? [more] : [])];
 }
 
-function showMessage(message) {
-  const who = message.from ?? message.sender ?? message.actor ?? message.author ?? {};
-  const role = who.role ?? message.userType ?? message.sender_type ?? "";
-  const id = who.id ?? message.userId ?? message.sender_id ?? (typeof who === "string" ? who : "");
-  const at = message.at ?? message.sent_at ?? message.created_at ?? message.timestamp;
+function showMessage({ at, from, text }) {
   return make(
     "li",
     {},
-    make("time", {}, sayTime(typeof at === "number" ? new Date(at).toISOString() : at)),
+    make("time", { datetime: at, title: sayFully(at) }, sayMoment(at, Date.now())),
     make("div", {},
-      make("p", { class: "dim" }, [String(role).toLowerCase(), id].filter(Boolean).join(" ")),
-      make("p", {}, String(message.message ?? message.text ?? message.body ?? "")),
+      make("p", { class: "dim" }, [from?.role, from?.id].filter(Boolean).join(" ")),
+      make("p", { dir: "auto" }, String(text ?? "")),
     ),
   );
 }

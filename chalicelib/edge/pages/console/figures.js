@@ -38,10 +38,12 @@ export function showNow(figures) {
 
 /** The panel. */
 export class Figures {
-  /** @param {() => import("./api.js").Api} getApi @param {() => boolean} isAdmin */
-  constructor(getApi, isAdmin) {
+  /** @param {{getApi: () => import("./api.js").Api, isAdmin: () => boolean,
+   *   onOpen: () => void}} options */
+  constructor({ getApi, isAdmin, onOpen }) {
     this.getApi = getApi;
     this.isAdmin = isAdmin;
+    this.onOpen = onOpen;
     this.element = byId("figures");
     this.timer = 0;
     byId("figures-close").addEventListener("click", () => this.close());
@@ -60,6 +62,7 @@ export class Figures {
   open() {
     this.element.hidden = false;
     this.#say(true);
+    this.onOpen();
     byId("figures-title").focus();
     this.timer = window.setInterval(() => this.#read(), EVERY);
     return this.#read();

@@ -21,9 +21,10 @@ export const toLng = (x) => (x - 0.5) * 360;
 /** @param {number} y */
 export const toLat = (y) => 90 - (360 * Math.atan(Math.exp((y - 0.5) * 2 * Math.PI))) / Math.PI;
 
-/** Metres between two places, as the crow flies.
+/** Metres between two places, as the crow flies; NaN where one of them is not known.
  * @param {{lat: number, lng: number}} a @param {{lat: number, lng: number}} b */
 export function distance(a, b) {
+  if (!isPlace(a) || !isPlace(b)) return NaN;
   const dLat = (b.lat - a.lat) * RAD;
   const dLng = (b.lng - a.lng) * RAD;
   const h =

@@ -3,17 +3,16 @@
 // Hands on: what a dispatcher can do to an order or a courier. Each asks for a reason, says "asked"
 // until the server has answered, and changes nothing itself: the board does, as the server says.
 
-import { part, Refused } from "./api.js";
+import { part } from "./api.js";
 import { byId, make } from "./dom.js";
 import { distance } from "./geo.js";
+import { listOutcomes, listReaching } from "./reach.js";
 import { makeIcon } from "./shapes.js";
-import { courierKind, COURIER_NAMES, kindOf, nameOf, sayAge, sayDistance, spell } from "./words.js";
+import { courierKind, COURIER_NAMES, isolate, nameOf, sayAge, sayDistance, spell } from "./words.js";
 
 const CHOICES = 40; // couriers to choose from: the nearest
 const SHOWS = 12000; // ms: how long a confirmed hand waits for the board to show it
-const BEFORE = ["searching", "offered", "assigned", "pickup", "unserved"];
-const HELD = ["offered", "assigned", "pickup"]; // by somebody who may lose it
-const AT_STOP = ["pickup", "moving", "returning"]; // or on the way to one: only then an order fails
+const OUTCOMES = { return: "It is brought back", leave: "It is left at the door", discard: "It is discarded" };
 
 // Reasons that the server counts; what else there is to say goes into the note.
 const GENERAL = ["late", "unreachable", "break", "vehicle", "accident", "unsafe", "too_far", "override"];
@@ -57,28 +56,30 @@ export class Hands extends EventTarget {
     byId("ask-search").addEventListener("input", () => this.#listCouriers());
     options.board.addEventListener("change", (event) => {
       for (const { id } of /** @type {any} */ (event).detail.orders) this.#settle(id);
+      for (const key of this.#confirmed) if (this.#isPausedAsAsked(key)) this.#settle(key);
     });
   }
 
   /** @type {{hand: string, id: string}|null} */
   #asking = null;
   #confirmed = new Set();
+  #paused = new Map(); // by key: what a courier was asked to be
 
   /** What can be done to an order now. @param {any} order @returns {Action[]} */
   listForOrder(order) {
-    const kind = kindOf(order);
     const isOff = this.pending.has(order.id);
     const has = order.courier_id || order.offered_to;
+    const reaching = listReaching(order);
     const on = (hand) => () => this.ask(hand, order.id);
-    /** @type {(Action|false)[]} */
+    /** @type {[string, Action][]} */
     const actions = [
-      (BEFORE.includes(kind) || (kind === "moving" && order.flow === "food")) && { name: has ? "Reassign" : "Assign", key: "a", isMain: true, isOff, run: on("assign") },
-      kind === "unserved" && { name: "Search again", key: "s", isOff, run: on("retry") },
-      HELD.includes(kind) && { name: "Release", key: "r", isOff, run: on("release") },
-      AT_STOP.includes(kind) && { name: "Fail", key: "x", isDanger: true, isOff, run: on("fail") },
-      kind !== "unserved" && { name: "Cancel", key: "c", isDanger: true, isOff, run: on("cancel") },
+      ["assign", { name: has ? "Reassign" : "Assign", key: "a", isMain: true, isOff, run: on("assign") }],
+      ["retry", { name: "Search again", key: "s", isOff, run: on("retry") }],
+      ["release", { name: "Release", key: "r", isOff, run: on("release") }],
+      ["fail", { name: "Fail", key: "x", isDanger: true, isOff, run: on("fail") }],
+      ["cancel", { name: "Cancel", key: "c", isDanger: true, isOff, run: on("cancel") }],
     ];
-    return /** @type {Action[]} */ (actions.filter(Boolean));
+    return actions.filter(([hand]) => reaching.includes(hand)).map(([, action]) => action);
   }
 
   /** What can be done to a courier now. @param {any} courier @returns {Action[]} */
@@ -93,7 +94,7 @@ export class Hands extends EventTarget {
   /** Ask for a reason, and for a courier where one is needed.
    * @param {string} hand @param {string} id @param {string} [courierId] chosen on the map */
   ask(hand, id, courierId) {
-    const name = nameOf(this.options.board.couriers.get(id) ?? { id });
+    const name = isolate(nameOf(this.options.board.couriers.get(id) ?? { id }));
     const words = /** @type {any} */ (WORDS[hand](id, name));
     this.#asking = { hand, id };
     this.choosingFor = null;
@@ -108,9 +109,10 @@ export class Hands extends EventTarget {
     byId("ask-note").value = byId("ask-error").textContent = byId("ask-search").value = "";
     byId("ask-couriers").hidden = hand !== "assign";
     const order = this.options.board.orders.get(id);
-    byId("ask-then").hidden = hand !== "fail" || order?.state !== "in_transit";
-    byId("ask-then-choice").value = "return";
-    if (hand === "assign") this.#listCouriers(courierId);
+    const outcomes = hand === "fail" ? listOutcomes(order) : [];
+    byId("ask-then").hidden = !outcomes.length;
+    byId("ask-then-choice").replaceChildren(...outcomes.map((value) => make("option", { value }, OUTCOMES[value])));
+    if (hand === "assign") this.#listCouriers(courierId ?? "");
     this.dialog.showModal();
     this.dispatchEvent(new Event("change"));
   }
@@ -147,10 +149,10 @@ export class Hands extends EventTarget {
     const kept = chosen ?? this.#chosen();
     const word = byId("ask-search").value.trim().toLowerCase();
     const ranked = [...board.couriers.values()]
-      .filter((c) => c.id !== order?.courier_id)
+      .filter((c) => c.id !== order?.courier_id && c.id !== order?.offered_to)
       .filter((c) => !word || `${c.id} ${c.name ?? ""}`.toLowerCase().includes(word))
-      .map((c) => ({ courier: c, far: order ? distance(c, order) : 0, kind: courierKind(c) }))
-      .sort((a, b) => rank(a, kept) - rank(b, kept) || a.far - b.far)
+      .map((c) => ({ courier: c, far: order ? distance(c, order) : NaN, kind: courierKind(c) }))
+      .sort((a, b) => rank(a, kept) - rank(b, kept) || (a.far || Infinity) - (b.far || Infinity))
       .slice(0, CHOICES);
     const now = board.now;
     byId("ask-list").replaceChildren(
@@ -159,11 +161,13 @@ export class Hands extends EventTarget {
           make("input", { type: "radio", name: "courier", value: courier.id, checked: courier.id === kept }),
           makeIcon(kind),
           make("span", { class: "name" }, nameOf(courier)),
-          make("span", { class: "dim" }, `${sayDistance(far)} · ${COURIER_NAMES[kind].toLowerCase()} · seen ${sayAge(courier.fix_at, now)} ago`),
+          make("span", { class: "dim" }, [sayDistance(far), COURIER_NAMES[kind].toLowerCase(), courier.fix_at ? `seen ${sayAge(courier.fix_at, now)} ago` : "not seen"].join(" · ")),
         );
       }),
     );
-    if (!ranked.length) byId("ask-list").append(make("p", { class: "dim" }, "No courier is on duty here."));
+    const id = byId("ask-search").value.trim();
+    if (id && !board.couriers.has(id)) byId("ask-list").append(makeUnlisted(id, id === kept));
+    else if (!ranked.length) byId("ask-list").append(make("p", { class: "dim" }, "No other courier is on this board. Whoever is not is found by the id."));
   }
 
   #chosen() {
@@ -196,18 +200,22 @@ export class Hands extends EventTarget {
   async #do(hand, id, body) {
     const isCourier = ["pause", "resume"].includes(hand);
     const key = isCourier ? `courier ${id}` : id;
-    const name = nameOf(this.options.board.couriers.get(id) ?? { id });
+    const name = isolate(nameOf(this.options.board.couriers.get(id) ?? { id }));
     const words = WORDS[hand](id, name);
+    const room = isCourier ? "couriers" : "orders";
+    const before = this.options.board[room].get(id);
     this.#set(key, words.asked);
     try {
-      const room = isCourier ? "couriers" : "orders";
       await this.options.getApi().post(`v1/admin/${room}/${part(id)}/${hand}`, body);
       this.options.say(words.done);
       this.dispatchEvent(new CustomEvent("done", { detail: { key } }));
-      this.#wait(key);
+      if (isCourier) this.#paused.set(key, hand === "pause");
+      // A courier's row changes by each position, an order's by what is done with it.
+      const isShown = isCourier ? this.#isPausedAsAsked(key) : this.options.board.orders.get(id) !== before;
+      if (isShown) this.#set(key, "");
+      else this.#wait(key);
     } catch (error) {
-      const said = error instanceof Refused ? error.message : String(error);
-      this.options.say(`${words.title}: ${said}`, true);
+      this.options.say(`${words.title}: ${/** @type {Error} */ (error).message}`, true);
       this.#set(key, "");
     }
   }
@@ -216,7 +224,12 @@ export class Hands extends EventTarget {
   #wait(key) {
     this.#confirmed.add(key);
     this.#set(key, "confirmed");
-    setTimeout(() => this.#settle(key), key.startsWith("courier ") ? 1500 : SHOWS);
+    setTimeout(() => this.#settle(key), SHOWS);
+  }
+
+  #isPausedAsAsked(key) {
+    const courier = this.options.board.couriers.get(key.replace("courier ", ""));
+    return key.startsWith("courier ") && (!courier || courier.paused === this.#paused.get(key));
   }
 
   #settle(key) {
@@ -228,6 +241,16 @@ export class Hands extends EventTarget {
     else this.pending.delete(key);
     this.dispatchEvent(new Event("change"));
   }
+}
+
+// Who is off duty, or on no board of a merchant's, is assigned by the id: the server knows.
+function makeUnlisted(id, checked) {
+  return make("label", { class: "choice" },
+    make("input", { type: "radio", name: "courier", value: id, checked }),
+    makeIcon("paused"),
+    make("span", { class: "name" }, id),
+    make("span", { class: "dim" }, "by this id, not on the board"),
+  );
 }
 
 const RANKS = { idle: 1, busy: 2, paused: 3 };

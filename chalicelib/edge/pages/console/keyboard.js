@@ -28,7 +28,9 @@ export function listenToKeys(actions) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]")) return; // it has keys of its own
     const target = /** @type {HTMLElement} */ (event.target);
-    const isTyping = target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select");
+    // What is not shown may have the focus still, for a moment: of a dialog that was just closed.
+    const isShown = target.getClientRects().length > 0;
+    const isTyping = isShown && target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select");
     if (isTyping && event.key !== "Escape") return;
     // Enter on a button, a link or a summary is theirs.
     if (event.key === "Enter" && target.closest("button, a, summary, input")) return;

@@ -23,6 +23,7 @@ export class List extends EventTarget {
     box.replaceChildren(this.#spacer);
     box.addEventListener("scroll", () => this.render(), { passive: true });
     box.addEventListener("click", (event) => this.#click(event));
+    box.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.render()).observe(box);
   }
 
@@ -89,6 +90,19 @@ export class List extends EventTarget {
     });
     if (active) this.box.setAttribute("aria-activedescendant", active);
     else this.box.removeAttribute("aria-activedescendant");
+  }
+
+  // As every listbox has it. What is done with the row that is active then, others know.
+  #key(event) {
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this.#page, PageUp: -this.#page, Home: -Infinity, End: Infinity };
+    const by = /** @type {any} */ (steps)[event.key];
+    if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.dispatchEvent(new CustomEvent("step", { detail: by }));
+  }
+
+  get #page() {
+    return Math.max(1, Math.floor(this.box.clientHeight / this.height) - 1);
   }
 
   #click(event) {

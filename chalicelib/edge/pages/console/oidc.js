@@ -212,7 +212,7 @@ async function ask(place, request, otherwise) {
     answer = await fetch(place, { ...request, credentials: "omit", signal: AbortSignal.timeout(15_000) });
     said = await answer.json();
   } catch {
-    throw new SignInError(otherwise);
+    throw Object.assign(new SignInError(otherwise), { isUnanswered: true });
   }
   if (answer.ok && said) return said;
   throw said?.error ? refusal(String(said.error), said.error_description) : new SignInError(otherwise);

@@ -3,10 +3,12 @@
 // What a row of the lists shows.
 
 import { make, write } from "./dom.js";
+import { isPlace } from "./geo.js";
 import { makeIcon } from "./shapes.js";
 import {
   COURIER_NAMES,
   courierKind,
+  isolate,
   wantsCourier,
   KIND_NAMES,
   kindOf,
@@ -36,8 +38,9 @@ function setIcon(element, kind) {
   element.parts.icon.replaceChildren(makeIcon(kind));
 }
 
-/** @param {any} order @param {any} element @param {number} now @param {string} asked */
-export function fillOrder(order, element, now, asked) {
+/** @param {any} order @param {any} element @param {number} now @param {string} asked
+ * @param {Map<string, any>} couriers by id */
+export function fillOrder(order, element, now, asked, couriers) {
   const parts = partsOf(element);
   const kind = kindOf(order);
   setIcon(element, kind);
@@ -47,22 +50,22 @@ export function fillOrder(order, element, now, asked) {
   write(parts.state, KIND_NAMES[kind]);
   write(parts.flag, order.late ? "Late" : "");
   write(parts.time, sayAge(order.created_at, now));
-  write(parts.where, asked || `${stopName(order.pickup)} → ${stopName(order.dropoff)}`);
-  write(parts.who, whoHasIt(order));
+  write(parts.where, asked || `${isolate(stopName(order.pickup))} → ${isolate(stopName(order.dropoff))}`);
+  write(parts.who, whoHasIt(order, couriers));
 }
 
-function whoHasIt(order) {
+function whoHasIt(order, couriers) {
   if (order.courier_id) {
     const name = order.courier_name || order.courier_id;
-    return order.eta ? `${name}, ${sayTime(order.eta)}` : name;
+    return order.eta ? `${isolate(name)}, ${sayTime(order.eta)}` : name;
   }
-  if (order.offered_to) return `asked ${order.offered_to}`;
+  if (order.offered_to) return `asked ${nameOf(couriers.get(order.offered_to) ?? { id: order.offered_to })}`;
   return wantsCourier(order) ? "no courier" : "";
 }
 
 /** @param {any} stop */
 export const stopName = (stop) =>
-  stop?.address || (stop ? `${Number(stop.lat).toFixed(4)}, ${Number(stop.lng).toFixed(4)}` : "–");
+  stop?.address || (isPlace(stop) ? `${stop.lat.toFixed(4)}, ${stop.lng.toFixed(4)}` : "–");
 
 /** @param {any} courier @param {any} element @param {number} now @param {string} asked */
 export function fillCourier(courier, element, now, asked) {

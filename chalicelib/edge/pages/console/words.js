@@ -34,8 +34,9 @@ export const KIND_NAMES = {
 
 const WANTED = new Set(["searching", "offered", "unserved"]);
 
-/** @param {{state: string}} order @returns {Kind} */
-export const kindOf = (order) => KINDS[order.state] ?? "waiting";
+/** A meal that is ready may have its courier. @param {any} order @returns {Kind} */
+export const kindOf = (order) =>
+  order.state === "ready" && order.courier_id ? "assigned" : (KINDS[order.state] ?? "waiting");
 
 /** Whether no courier has accepted an order yet: what the figure of that name counts.
  * @param {{state: string, courier_id: string|null}} order */
@@ -78,8 +79,20 @@ export function sayTime(iso) {
   const time = new Date(iso);
   return Number.isNaN(time.getTime())
     ? "–"
-    : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+    : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
+
+/** Say a time here, with its day where that is not today's. @param {string|null|undefined} iso
+ * @param {number} now */
+export function sayMoment(iso, now) {
+  const time = iso ? new Date(iso) : new Date(NaN);
+  if (Number.isNaN(time.getTime()) || time.toDateString() === new Date(now).toDateString()) return sayTime(iso);
+  return `${time.toLocaleDateString([], { day: "numeric", month: "short" })} ${sayTime(iso)}`;
+}
+
+/** Say all of a time, with its zone. @param {string|null|undefined} iso */
+export const sayFully = (iso) =>
+  iso ? new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "long", hourCycle: "h23" }) : null;
 
 /** Say when something is or was, from `now` (ms): "in 5 min", "3 min ago".
  * @param {string|null|undefined} iso @param {number} now */
@@ -100,6 +113,10 @@ export const sayDistance = (m) =>
 /** @param {number|null|undefined} value @param {string} [unit] */
 export const sayNumber = (value, unit = "") =>
   value === null || value === undefined ? "–" : `${Math.round(value * 10) / 10}${unit}`;
+
+/** What others wrote, before and behind which other words stand: of whatever direction it is, they
+ * stay where they are. @param {string} text */
+export const isolate = (text) => `\u2068${text}\u2069`;
 
 /** Who a courier is: the name, where there is one. @param {any} courier */
 export const nameOf = (courier) => courier?.name || courier?.id || "nobody";

@@ -1,0 +1,124 @@
+"""Where a dispatcher could slip in the room, in a real browser: the wrong courier, the wrong end of
+a history, a way back that leads out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.pictures.chromium import Page, browser, executable
+from tests.e2e.conftest import wait_for
+from tests.e2e.test_room import a_room, an_order, click, listed, look, sign_in
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A tab in a real browser, whose console is watched."""
+    program = executable()
+    if program is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    with browser(program, tmp_path_factory.mktemp("chromium")) as tab:
+        tab.watch_console()
+        yield tab
+
+
+def texts(page: Page, selector: str) -> list[str]:
+    """The texts of all elements that a selector finds."""
+    found = f"[...document.querySelectorAll('{selector}')]"
+    return list(page.run(f"{found}.map((each) => each.textContent)"))
+
+
+def test_a_courier_chosen_for_one_order_is_not_chosen_for_the_next(page: Page) -> None:
+    with a_room(page, orders=0, couriers=3) as room:
+        sign_in(page, room)
+        room.tell(orders=[an_order(), an_order(id="7002", offered_to="c2")])
+        wait_for(lambda: listed(page) == ["7001", "7002"])
+        page.press("j")
+        page.press("a")
+        click(page, "#ask-list input")
+        click(page, "#ask-cancel")
+        page.press("j")
+        page.press("a")
+        assert "7002" in look(page, "#ask-title")
+        assert page.run("document.querySelector('#ask-list input:checked')") is None
+        page.run("document.querySelector('#ask-search').focus()")
+        page.write("off-duty-1")
+        page.run("document.querySelector('#ask-reason').value = 'late'")
+        assert "by this id" in look(page, "#ask-list")
+        click(page, "#ask-list input")
+        click(page, "#ask-go")
+        wait_for(lambda: room.asked)
+        assert room.asked[-1][1]["courier_id"] == "off-duty-1"
+
+
+def test_a_courier_is_looked_for_on_the_map_whatever_the_list_is_searched_for(page: Page) -> None:
+    with a_room(page, orders=1, couriers=3) as room:
+        sign_in(page, room)
+        room.tell(orders=[an_order()])
+        page.press("/")
+        page.write("7001")
+        page.press("Escape")
+        wait_for(lambda: look(page, "#map", "dataset.couriers") == "0")
+        page.press("j")
+        page.press("a")
+        click(page, "#ask-map")
+        wait_for(lambda: look(page, "#map", "dataset.couriers") == "3")
+        page.press("Escape")
+        wait_for(lambda: look(page, "#map", "dataset.couriers") == "0")
+
+
+def test_what_was_last_is_first_of_an_order_and_of_a_courier(page: Page) -> None:
+    with a_room(page, orders=0, couriers=1) as room:
+        (courier,) = room.couriers
+        at = an_order()["since"]
+        steps = [{"at": at, "step": step, "to": step} for step in ("place", "offer")]
+        room.history["7001"] = steps
+        room.history[courier] = [{"at": at, "step": step} for step in ("resume", "pause")]
+        sign_in(page, room)
+        room.tell(orders=[an_order()])
+        wait_for(lambda: listed(page) == ["7001"])
+        shown: dict[str, Any] = {}
+        for key in "ou":
+            page.press(key)
+            page.press("j")
+            page.press("Enter")
+            wait_for(lambda: len(texts(page, "#drawer-history b")) == 2)
+            shown[key] = texts(page, "#drawer-history b")
+            page.press("Escape")
+        assert shown == {"o": ["offer", "place"], "u": ["resume", "pause"]}
+
+
+def test_back_closes_what_is_open_and_stays(page: Page) -> None:
+    with a_room(page) as room:
+        sign_in(page, room)
+        page.run("document.querySelector('#order-list').focus()")
+        page.press("ArrowDown")
+        page.press("ArrowDown")
+        second = look(page, "#order-list [aria-selected=true]", "dataset.id")
+        assert second == listed(page)[1]
+        page.press("Enter")
+        wait_for(lambda: look(page, "#drawer-title") == second)
+        page.press("f")
+        page.run("history.back()")
+        wait_for(lambda: look(page, "#drawer", "hidden") and look(page, "#figures", "hidden"))
+        assert look(page, "#status", "dataset.state") == "in"
+        click(page, "#order-list [role=option]")
+        assert look(page, "#drawer", "hidden") is False
+
+
+def test_whoever_has_the_role_by_a_group_is_let_in_and_let_out_when_it_ends(page: Page) -> None:
+    with a_room(page, couriers=1) as room:
+        sign_in(page, room, role="staff", groups=["berlin", "Admin"])
+        assert look(page, "#who").endswith(", admin")
+        page.press("u")
+        page.press("j")
+        page.press("p")
+        page.run("document.querySelector('#ask-reason').value = 'break'")
+        room.refusal = (401, "unauthenticated", "The token has expired.")
+        click(page, "#ask-go")
+        wait_for(lambda: "Sign in again" in (look(page, "#sign-in .failure") or ""))
+        assert look(page, "#room", "hidden")
+        assert listed(page, "#courier-list") == []
+        page.complaints.clear()  # a browser says itself that it was a 401
