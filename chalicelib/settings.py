@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True):
     dispatch_radius_m: float = 5000.0
     dispatch_exclude: str = "all"
     fix_max_age: timedelta = timedelta(seconds=120)
-    fix_max_accuracy_m: float = 200.0
+    fix_max_accuracy_m: float = 100.0
     delivery_offer_ttl: timedelta = timedelta(seconds=15)
     hail_offer_ttl: timedelta = timedelta(seconds=300)
     hail_search_ttl: timedelta = timedelta(seconds=1800)

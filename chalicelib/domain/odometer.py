@@ -15,6 +15,7 @@ from chalicelib.domain.geo import Point, compute_bearing, measure_distance_m
 MIN_MOVE_M = 10.0  # nearer than this a receiver wanders while it stands
 MAX_SPEED_M_S = 70.0  # 250 km/h: whatever is faster was a jump of the receiver, and no way was made
 MIN_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds only
+_KEPT_POINTS = 2  # the last ones, beside what it takes to go on: three tell that a track is known
 
 
 class TrackPoint(msgspec.Struct, frozen=True):
@@ -45,10 +46,10 @@ class Odometer(msgspec.Struct, frozen=True):
         )
 
     def fold_track(self) -> Odometer:
-        """Return the odometer with the same reading and no more points than it takes to go on: one
-        or two."""
-        metres, kept = _measure_track(self.track)
-        return Odometer(round(self.counted_m + metres, 1), kept)
+        """Return the odometer with the same reading and no more points than it takes to go on, and
+        to judge the next fix: the last three, or four."""
+        metres, kept = _measure_track(self.track[:-_KEPT_POINTS])
+        return Odometer(round(self.counted_m + metres, 1), kept + self.track[-_KEPT_POINTS:])
 
 
 def _measure_track(track: Sequence[TrackPoint]) -> tuple[float, tuple[TrackPoint, ...]]:
