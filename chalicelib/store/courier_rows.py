@@ -17,13 +17,14 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.fixes import ESTABLISHED_FIXES, Trail
-from chalicelib.domain.odometer import Odometer, TrackPoint
+from chalicelib.domain.odometer import ROUGH_M, Odometer, TrackPoint
 from chalicelib.domain.people import Courier, Fix, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.tables import CourierRow
 
 _POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
 _DOUBT_FORMAT = Struct(">iiq")  # the same, epoch milliseconds
+_ROUGH = b"~"
 _E7 = 10_000_000
 
 NowSource = Callable[[], datetime]
@@ -113,20 +114,24 @@ def encode_odometer(odometer: Odometer) -> list[Action]:
 
 
 def pack_point(point: TrackPoint) -> bytes:
-    """Write a point of the track in 12 bytes: a row must stay under 1 KB, one write unit."""
+    """Write a point of the track in 12 bytes, and one more if it is rough: a row must stay under
+    1 KB, one write unit."""
     lat, lng = point.point
-    return _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), point.at_s)
+    packed = _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), point.at_s)
+    return packed + _ROUGH if point.is_rough else packed
 
 
 def unpack_point(packed: bytes) -> TrackPoint:
     """Read what pack_point wrote."""
-    lat, lng, at_s = _POINT_FORMAT.unpack(packed)
-    return TrackPoint((lat / _E7, lng / _E7), at_s)
+    size = _POINT_FORMAT.size
+    lat, lng, at_s = _POINT_FORMAT.unpack(packed[:size])
+    return TrackPoint((lat / _E7, lng / _E7), at_s, is_rough=len(packed) > size)
 
 
 def make_point(fix: Fix) -> TrackPoint:
     """Make the point of the track that a fix becomes."""
-    return TrackPoint(fix.point, max(0, int(fix.at.timestamp())))
+    is_rough = fix.is_vague(ROUGH_M)
+    return TrackPoint(fix.point, max(0, int(fix.at.timestamp())), is_rough)
 
 
 def read_trail(row: CourierRow) -> Trail:
