@@ -66,9 +66,12 @@ class Trail(msgspec.Struct, frozen=True):
         return Trail(fixes[-1], fixes[-1].at, kept_at)
 
     def is_established(self, at: datetime) -> bool:
-        """Say whether a fix of a time is judged against the last one."""
-        recent = [one for one in self.kept_at if at - one <= ESTABLISHED_WITHIN]
-        return self.last is not None and len(recent) >= ESTABLISHED_FIXES
+        """Say whether a fix of a time is judged against the last one: the last ones came within two
+        minutes, and it comes no later after them."""
+        if self.last is None or len(self.kept_at) < ESTABLISHED_FIXES:
+            return False
+        is_recent = at - self.last.at <= ESTABLISHED_WITHIN
+        return is_recent and self.kept_at[-1] - self.kept_at[0] <= ESTABLISHED_WITHIN
 
 
 class Judged(NamedTuple):

@@ -53,7 +53,9 @@ def verdicts_of(before: Spots, spots: Spots) -> list[str]:
         (KNOWN, [(5000, 3), (5001, 3), (5002, 3)], "far far far"),  # none is later
         (KNOWN[1:], [(5000, 3)], "kept"),  # not established: an idle phone wakes up elsewhere
         ([(0, 0), (0, 1), (0, 122)], [(5000, 123)], "kept"),  # not within two minutes
-        (KNOWN, [(5000, 200)], "kept"),
+        ([(0, 0), (0, 60), (0, 120)], [(50_000, 180)], "far"),  # a phone that saves power
+        (KNOWN, [(50_000, 122)], "far"),
+        (KNOWN, [(50_000, 123)], "kept"),  # it was silent for too long
         ([], [*KNOWN, (5000, 3), (30, 4)], "kept kept kept far kept"),
     ],
 )
