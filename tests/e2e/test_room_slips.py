@@ -57,6 +57,7 @@ def test_a_courier_is_looked_for_on_the_map_whatever_the_list_is_searched_for(pa
     with a_room(page, orders=1, couriers=3) as room:
         sign_in(page, room)
         room.tell(orders=[an_order()])
+        wait_for(lambda: "7001" in listed(page))
         page.press("/")
         page.write("7001")
         page.press("Escape")
@@ -80,8 +81,9 @@ def test_what_was_last_is_first_of_an_order_and_of_a_courier(page: Page) -> None
         room.tell(orders=[an_order()])
         wait_for(lambda: listed(page) == ["7001"])
         shown: dict[str, Any] = {}
-        for key in "ou":
+        for key, box in (("o", "#order-list"), ("u", "#courier-list")):
             page.press(key)
+            wait_for(lambda box=box: listed(page, box))  # type: ignore[misc]
             page.press("j")
             page.press("Enter")
             wait_for(lambda: len(texts(page, "#drawer-history b")) == 2)
@@ -93,6 +95,7 @@ def test_what_was_last_is_first_of_an_order_and_of_a_courier(page: Page) -> None
 def test_back_closes_what_is_open_and_stays(page: Page) -> None:
     with a_room(page) as room:
         sign_in(page, room)
+        wait_for(lambda: len(listed(page)) > 2)
         page.run("document.querySelector('#order-list').focus()")
         page.press("ArrowDown")
         page.press("ArrowDown")
@@ -113,6 +116,7 @@ def test_whoever_has_the_role_by_a_group_is_let_in_and_let_out_when_it_ends(page
         sign_in(page, room, role="staff", groups=["berlin", "Admin"])
         assert look(page, "#who").endswith(", admin")
         page.press("u")
+        wait_for(lambda: listed(page, "#courier-list"))
         page.press("j")
         page.press("p")
         page.run("document.querySelector('#ask-reason').value = 'break'")
@@ -122,3 +126,8 @@ def test_whoever_has_the_role_by_a_group_is_let_in_and_let_out_when_it_ends(page
         assert look(page, "#room", "hidden")
         assert listed(page, "#courier-list") == []
         page.complaints.clear()  # a browser says itself that it was a 401
+        page.run("document.querySelector('#token').focus()")
+        page.write(room.token(valid_s=-3600))
+        page.press("Enter")
+        wait_for(lambda: "has expired" in look(page, "#sign-in .failure"))
+        assert look(page, "#sign-in", "hidden") is False

@@ -240,7 +240,12 @@ async function enter(why = "") {
   let entering;
   for (;;) {
     entering = await signIn(byId("sign-in"), why);
-    claims = readClaims(await entering.token());
+    try {
+      claims = readClaims(await entering.token());
+    } catch (error) {
+      why = /** @type {Error} */ (error).message; // one that had ended before it was pasted
+      continue;
+    }
     if (!claims.isOther) {
       session = entering;
       break;
