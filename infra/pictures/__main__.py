@@ -57,8 +57,7 @@ def main() -> int:
 def _take(page: Page, room: Room, path: Path, action: str) -> None:
     """Take one picture, of the page as it is after an action."""
     page.open("about:blank")
-    page.open(f"{room.url}/api/console")
-    page.run(f"location.hash = 'token={room.token()}'; location.reload()")
+    page.open(f"{room.url}/api/console#token={room.token()}")
     _await(lambda: bool(page.run("document.querySelector('#status')?.dataset.state === 'in'")))
     time.sleep(_DRAWN_S)
     page.run(action)

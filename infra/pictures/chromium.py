@@ -35,12 +35,11 @@ class Page:
         self.complaints: list[str] = []
 
     def open(self, url: str) -> None:
-        """Go to a page and wait until it is loaded."""
+        """Go to a page and wait until it is loaded. What stands behind `#` it may take away."""
         self._call("Page.navigate", url=url)
-        _wait_for(
-            lambda: self.run(f"document.readyState == 'complete' && location.href == '{url}'"),
-            LOADED_WITHIN_S,
-        )
+        place, _, _ = url.partition("#")
+        here = f"location.href.split('#')[0] == '{place}'"
+        _wait_for(lambda: self.run(f"document.readyState == 'complete' && {here}"), LOADED_WITHIN_S)
 
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression; of a promise, what it resolves to."""

@@ -31,8 +31,7 @@ def enter(page: Page, stack: Stack, token: str) -> None:
     """Sign in by the address, as the banner's link does, and wait for the board."""
     page.open("about:blank")
     page.complaints.clear()
-    page.open(f"{stack.url}/api/console")
-    page.run(f"location.hash = 'token={token}'; location.reload()")
+    page.open(f"{stack.url}/api/console#token={token}")
     wait_for(lambda: look(page, "#status", "dataset.state") == "in", within_s=20)
 
 
