@@ -82,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True):
     releases_max: int = 3
     ops_zone_resolution: int = 5
     ops_reads_per_s: int = 500
+    courier_max_orders: int = 1
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -207,6 +208,7 @@ _COUNTS = (
     ("releases_max", "RELEASES_MAX", 0, 100),
     ("ops_zone_resolution", "OPS_ZONE_RESOLUTION", 0, 10),
     ("ops_reads_per_s", "OPS_READS_PER_S", 1, 100_000),
+    ("courier_max_orders", "COURIER_MAX_ORDERS", 1, 3),
     ("return_fee_percent", "RETURN_FEE_PERCENT", 0, 1000),
     ("waiting_per_minute", "WAITING_PER_MINUTE", 0, 1_000_000),
 )

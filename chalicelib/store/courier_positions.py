@@ -17,12 +17,13 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.geo import find_cell
 from chalicelib.domain.odometer import TrackPoint
-from chalicelib.domain.people import Courier, Fix, LastShown
+from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.errors import NotOnline, RateLimited, Stale
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.conditional import try_update, update_if
 from chalicelib.store.courier_index import CourierIndex, make_index_condition
 from chalicelib.store.courier_rows import (
+    encode_held,
     encode_json,
     equals,
     find_row,
@@ -73,7 +74,7 @@ class CourierPositions(CourierIndex):
         """Store a good fix, or return None for an outdated one. Raises Stale, too, to be tried once
         more: after whoever was not in the index has been put back, or after a lost race."""
         row = CourierRow(courier_id)
-        condition = _make_fix_condition(report) & make_index_condition()
+        condition = _make_fix_condition(report) & make_index_condition(self._max_orders)
         if try_update(row, _make_fix_actions(report), condition):
             return self._finish_fix(row)
         found = find_row(courier_id) or CourierRow(courier_id)
@@ -143,9 +144,13 @@ class CourierPositions(CourierIndex):
         fix came, or another has shown them. Sent twice, it finds what it noted."""
         assert courier.fix is not None, "only a courier with a position can be shown"
         fix, marked = encode_json(courier.fix), encode_json(shown)
+        is_held: Condition = CourierRow.order_id == shown.order_id
+        if courier.others:
+            held = encode_held(HeldOrder(shown.order_id, courier.visible_to))
+            is_held |= CourierRow.others.contains(held)
         is_unchanged = (
             equals(CourierRow.seen, encode_json(courier.last_shown) if courier.last_shown else None)
-            & (CourierRow.order_id == shown.order_id)
+            & is_held
             & (CourierRow.fix == fix)
         )
         actions = [CourierRow.seen.set(marked), *make_odometer_actions(courier)]

@@ -2,7 +2,8 @@
 
 One row has all that is known of a courier, and several writers, none of whom may undo what another
 has written. So every write is an update of a few attributes, on a condition on what the decision
-rests on: mostly duty (`available`) and the order that occupies the courier (`order_id`).
+rests on: mostly duty (`available`) and the order that occupies the courier (`order_id`), with those
+beside it (`others`) where there may be several.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.odometer import Odometer, TrackPoint
-from chalicelib.domain.people import Courier, Fix, LastShown
+from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.tables import CourierRow
 
@@ -36,15 +37,49 @@ def find_row(courier_id: str, consistent: bool = True) -> CourierRow | None:
         return None
 
 
-def is_as_read(row: CourierRow) -> Any:
-    """Make the condition that what decisions rest on, duty, pause and order, is as it was read."""
+def is_as_read(row: CourierRow, max_orders: int = 1) -> Any:
+    """Make the condition that what decisions rest on, duty, pause and orders, is as it was read.
+    Where a courier has one order at most, there are no others to look at."""
     same_duty = equals(CourierRow.available, row.available)
-    return same_duty & is_paused_as(row.paused) & equals(CourierRow.order_id, row.order_id)
+    is_same = same_duty & is_paused_as(row.paused) & equals(CourierRow.order_id, row.order_id)
+    if max_orders > 1 or row.others:
+        is_same &= equals(CourierRow.others, row.others)
+    return is_same
 
 
 def is_paused_as(paused: bool | None) -> Any:
     """Make the condition that a courier is paused, or is not, as it was read."""
     return equals(CourierRow.paused, True if paused else None)
+
+
+def is_full(max_orders: int) -> Any:
+    """Make the condition that a courier has no room for another order."""
+    has_order: Any = CourierRow.order_id.exists()
+    return has_order if max_orders == 1 else has_order & CourierRow.others[max_orders - 2].exists()
+
+
+def has_room(max_orders: int) -> Any:
+    """Make the condition that a courier has room for another order."""
+    has_none: Any = CourierRow.order_id.does_not_exist()
+    if max_orders == 1:
+        return has_none
+    return has_none | CourierRow.others[max_orders - 2].does_not_exist()
+
+
+def list_held(row: CourierRow) -> list[HeldOrder]:
+    """List the orders that occupy a courier, the first one first."""
+    first = [] if row.order_id is None else [HeldOrder(int(row.order_id), row.shown_to)]
+    return first + [_decode_held(text) for text in row.others or ()]
+
+
+def encode_held(held: HeldOrder) -> str:
+    """Write an order that occupies a courier beside the first one as its row has it."""
+    return f"{held.order_id}@{held.visible_to or ''}"
+
+
+def _decode_held(text: str) -> HeldOrder:
+    order_id, _, visible_to = text.partition("@")
+    return HeldOrder(int(order_id), visible_to or None)
 
 
 def equals(attribute: Any, value: Any) -> Any:
@@ -58,7 +93,7 @@ def is_no_later(attribute: Any, at: datetime | None) -> Any:
     return attribute.does_not_exist() if at is None else attribute <= to_epoch_ms(at) + 1
 
 
-def decode_courier(row: CourierRow, now: datetime) -> Courier:
+def decode_courier(row: CourierRow, now: datetime, max_orders: int = 1) -> Courier:
     """Read a row as the courier it is of. Sockets whose end has passed do not count."""
     return Courier(
         id=row.courier_id,
@@ -75,6 +110,8 @@ def decode_courier(row: CourierRow, now: datetime) -> Courier:
         visible_to=row.shown_to,
         last_shown=msgspec.json.decode(row.seen, type=LastShown) if row.seen else None,
         is_paused=bool(row.paused),
+        others=tuple(_decode_held(text) for text in row.others or ()),
+        max_orders=max_orders,
     )
 
 

@@ -20,11 +20,12 @@ from chalicelib.domain.events import order_stream
 from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.people import HeldOrder
 from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import RowUpdate, save_if
-from chalicelib.store.courier_claims import make_claim, make_release
+from chalicelib.store.courier_claims import Claim, make_claim, make_release
 from chalicelib.store.courier_histories import make_history_row
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.keys import KeyPut, make_key_put
@@ -43,17 +44,19 @@ _MAX_LOOKED_AT = 10
 
 class OrderTable:
     """The orders table. An order that has ended is kept for `kept_for`, and what a hand did with a
-    courier for `history_kept_for`."""
+    courier for `history_kept_for`; a courier has `max_orders` at once at most."""
 
     def __init__(
         self,
         connection: Connection,
         kept_for: timedelta = KEPT_FOR,
         history_kept_for: timedelta = HISTORY_KEPT_FOR,
+        max_orders: int = 1,
     ) -> None:
         self._connection = connection
         self._history_kept_for = history_kept_for
         self._kept_for = kept_for
+        self._max_orders = max_orders
         self._listings = ListingWriter(kept_for)
 
     def get_order(self, order_id: int) -> Order:
@@ -88,7 +91,7 @@ class OrderTable:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
         Where the two occupy different couriers, one is released and the other claimed in the same
-        transaction, so that a courier never has two orders. `available_only` False claims a courier
+        transaction, so that a courier never has too many. `available_only` False claims a courier
         who is off duty too. The courier of an order that is done is released afterwards: it harms
         nobody if that comes later.
 
@@ -119,14 +122,23 @@ class OrderTable:
         if is_single and not with_others and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
             return False
-        claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
-        release = make_release(released_id, order.id, order.updated_at) if released_id else None
-        now, stream = order.updated_at, order_stream(order.id)
+        now, stream, most = order.updated_at, order_stream(order.id), self._max_orders
+        claim = _make_claim(order, claimed_id, available_only, most) if claimed_id else None
+        release = make_release(released_id, order.id, now, most) if released_id else None
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
         changes = [
             make_history_row(change, self._history_kept_for) for change in order.courier_changes
         ]
-        parts = _Parts(row, is_unchanged, keys, claim, release, order.unpaid_attempt, changes)
+        parts = _Parts(
+            row,
+            is_unchanged,
+            keys,
+            claim,
+            release,
+            order.unpaid_attempt,
+            changes,
+            may_be_behind=most > 1,
+        )
         if lease and self._commit_together(parts, make_lease_update(lease)):
             return True
         self._commit_together(parts)
@@ -201,15 +213,17 @@ class OrderTable:
         return read_in_turns(read)
 
 
-def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdate:
+def _make_claim(order: Order, courier_id: str, available_only: bool, max_orders: int) -> RowUpdate:
     shows_fixes = FLOWS[order.details.flow].shows_fixes
     visible_to = order.details.customer_id if shows_fixes else None
-    return make_claim(courier_id, order.id, available_only, visible_to)
+    held = HeldOrder(order.id, visible_to)
+    return make_claim(Claim(courier_id, held, available_only, max_orders))
 
 
 class _Parts(NamedTuple):
     """What is written with an order in one transaction: its row, its keys, the courier it takes,
-    the one it lets go, what a hand did with them; and the attempt to pay that must not be there."""
+    the one it lets go, what a hand did with them; and the attempt to pay that must not be there. A
+    claim `may_be_behind` where it rests on the orders that its courier had when they were read."""
 
     row: OrderRow
     is_unchanged: Condition
@@ -218,6 +232,7 @@ class _Parts(NamedTuple):
     release: RowUpdate | None
     unpaid_attempt: int | None
     changes: Sequence[CourierHistoryRow] = ()
+    may_be_behind: bool = False
 
     def add_to(self, write: TransactWrite) -> None:
         """Make these the parts of a transaction."""
@@ -247,8 +262,10 @@ class _Parts(NamedTuple):
             return Stale()
         claim_reason, *release_reasons = of_couriers
         courier_id = str(self.claim.row.courier_id)
-        if claim_reason == CONDITION_FAILED:
+        if claim_reason == CONDITION_FAILED and not self.may_be_behind:
             return CourierTaken(courier_id)
+        if claim_reason == CONDITION_FAILED:
+            return CourierContended(courier_id)  # another order was quicker; there may be room yet
         if claim_reason in BUSY_REASONS and not any(release_reasons):
             return CourierContended(courier_id)
         return Stale()

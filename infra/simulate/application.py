@@ -55,7 +55,7 @@ class CityApplication:
     ) -> None:
         self._agenda = agenda
         self.bill = Bill()
-        self.couriers = MemoryCouriers(agenda, self.bill)
+        self.couriers = MemoryCouriers(agenda, self.bill, settings.courier_max_orders)
         self.mailboxes = MemoryMailboxes(self.bill)
         self.people = MemoryPeople(self.bill)
         self.queue = MemoryQueue(agenda)

@@ -58,15 +58,17 @@ class CourierReleaser:
         return True
 
     def release_from_done_order(self, courier: Courier) -> bool:
-        """Release a courier from the order that occupies them, if it is done: one read, if they
-        have one. True if that was done."""
-        if courier.order_id is None:
-            return False
+        """Release a courier from the orders that occupy them, if they are done: one read for each
+        that they have. True if that was done."""
+        orders = [self._find_order(one.order_id) for one in courier.held]
+        done = [order for order in orders if order and self.release_if_done(courier.id, order)]
+        return bool(done)
+
+    def _find_order(self, order_id: int) -> Order | None:
         try:
-            order = self._orders.get_order(courier.order_id)
+            return self._orders.get_order(order_id)
         except NotFound:
-            return False
-        return self.release_if_done(courier.id, order)
+            return None
 
     def take_order(self, courier_id: str, take: Callable[[], Order]) -> Order:
         """Let a courier take an order by calling `take`; call it once more if the courier was busy
@@ -75,7 +77,7 @@ class CourierReleaser:
             return take()
         except (CourierTaken, CourierBusy):
             courier = self._couriers.get_courier(courier_id)
-            if courier is not None and courier.is_paused and courier.order_id is None:
+            if courier is not None and courier.is_paused and courier.has_room:
                 raise CourierPaused(PAUSED) from None
             if courier is None or not self.release_from_done_order(courier):
                 raise

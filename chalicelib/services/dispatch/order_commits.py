@@ -270,7 +270,7 @@ class OrderWriter:
         contact, order_id = delivered.courier, delivered.order_id
         courier_id = contact.id if contact else self._orders.get_order(order_id).courier_id
         courier = self._couriers.get_courier(courier_id) if courier_id else None
-        if courier and courier.order_id == order_id:
+        if courier and courier.holds(order_id):
             self._couriers.release_courier(courier.id, order_id, delivered.at)
 
     @staticmethod

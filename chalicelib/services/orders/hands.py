@@ -197,7 +197,7 @@ class OrderHands:
             status = permit_hand(stored, command, actor, now, then)
             if status is None:
                 return stored
-            if courier and courier.is_paused and courier.order_id is None:
+            if courier and courier.is_paused and courier.has_room:
                 raise CourierPaused(PAUSED)
             order, events = apply_step(stored, status, command, actor, now)
             order = self._note_couriers(stored, order, actor, hand, command)

@@ -47,7 +47,7 @@ class ProgressTracker:
         if order_id is None or fix is None:
             return
         if not progress.is_due(shown, order_id, self._clock()):
-            if shown and shown.is_tracked:
+            if shown and (last := shown.find(order_id)) and last.is_tracked:
                 self._notices.post_position(self._orders.get_order(order_id), courier)
             return
         order = self._orders.get_order(order_id)
@@ -62,6 +62,8 @@ class ProgressTracker:
         now, order_id = self._clock(), order.id
         remaining = progress.estimate_remaining(order, fix)
         shown = LastShown(order_id, now, remaining.minutes, is_tracked=bool(order.links))
+        if courier.last_shown:
+            shown = courier.last_shown.add(shown, courier.held)
         if not self._couriers.mark_shown(courier, shown):
             return order  # another fix was quicker
         # Who dies from here on has shown nothing: the next half minute's fix does.
