@@ -83,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True):
     ops_zone_resolution: int = 5
     ops_reads_per_s: int = 500
     courier_max_orders: int = 1
+    stack_extra: timedelta = timedelta(minutes=10)
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -148,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True):
             **_read_texts(env),
             **_parse_times(env),
             **_parse_distances(env),
+            stack_extra=_parse_minutes(env, "STACK_EXTRA_MINUTES", _DEFAULTS.stack_extra),
             orders_kept=_parse_days(env, "ORDERS_KEPT_DAYS", _DEFAULTS.orders_kept),
             history_kept=_parse_days(env, "HISTORY_KEPT_DAYS", _DEFAULTS.history_kept),
             metrics_zones=_parse_zones(env),
@@ -258,6 +260,11 @@ def _parse_times(env: Mapping[str, str]) -> dict[str, Any]:
 
 def _parse_days(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
     return timedelta(days=parse_number(env, name, default / _DAY, 1, _MAX_DAYS))
+
+
+def _parse_minutes(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    minutes = parse_number(env, name, default / timedelta(minutes=1), 0, 1440)
+    return timedelta(minutes=minutes)
 
 
 def _parse_distances(env: Mapping[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.dispatch.order_commits import ChargeEnd, CommitListener, OrderWriter
 from chalicelib.services.dispatch.schedules import Schedules
 from chalicelib.services.dispatch.sequential import SequentialDispatch
+from chalicelib.services.dispatch.stacks import StackPrices
 from chalicelib.settings import Settings
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
@@ -72,8 +73,16 @@ def build_dispatch(
         nearby,
         parts.clock,
         parts.pause,
+        _build_stacks(settings, parts),
     )
     return DispatchServices(releaser, orders, sequential, pool, archive)
+
+
+def _build_stacks(settings: Settings, parts: Parts) -> StackPrices | None:
+    """Build what several orders a courier need; None where they have one at most."""
+    if settings.courier_max_orders == 1:
+        return None
+    return StackPrices(parts.orders, settings.stack_extra, parts.clock)
 
 
 def _build_pool(settings: Settings, parts: Parts, messaging: MessagingServices) -> OpenPool:

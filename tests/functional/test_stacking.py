@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
@@ -274,3 +275,60 @@ def test_a_lost_answer_changes_nothing(name: str) -> None:
                 return
             expected = expected or facts()
             assert facts() == expected, weather.lost
+
+
+# Whom to ask
+
+
+def ask(world: World, who: str, at_m: float, to_m: float, **more: object) -> str | None:
+    """Who is asked for an order from and to so many metres north of the depot."""
+    (lat, lng), (far_lat, far_lng) = north_of(DEPOT, at_m), north_of(DEPOT, to_m)
+    where = {"pickup_lat": lat, "pickup_lng": lng, "dropoff_lat": far_lat, "dropoff_lng": far_lng}
+    placed = world.place(world.customer(who), **where, **more)
+    return world.order(placed["id"]).courier_id
+
+
+def on_the_road(world: World, id_: str, at_m: float) -> Someone:
+    courier = world.courier(id_, north_of(DEPOT, at_m))
+    world.connect(courier)
+    return courier
+
+
+def test_who_passes_by_is_asked_before_who_has_to_come(stacking: World) -> None:
+    on_the_road(stacking, "dan", 0)
+    assert ask(stacking, "cara", 0, 3000) == "dan"
+    on_the_road(stacking, "eve", 2500)
+    assert ask(stacking, "cleo", 100, 3000) == "dan"  # within his room, and soonest there
+    assert ask(stacking, "carl", 100, 3000) == "eve"
+
+
+def test_who_is_free_and_near_is_asked_before_who_is_busy(stacking: World) -> None:
+    on_the_road(stacking, "dan", 0)
+    assert ask(stacking, "cara", 0, 3000) == "dan"
+    on_the_road(stacking, "eve", 800)
+    assert ask(stacking, "cleo", 700, 3000) == "eve"
+
+
+def test_nobody_is_asked_whose_customer_would_wait_too_long(make_world: MakeWorld) -> None:
+    world = make_world(settings={**TWO, "stack_extra": timedelta(minutes=1)})
+    dan = on_the_road(world, "dan", 0)
+    assert ask(world, "cara", 0, 3000) == "dan"
+    order = str(held("dan")[0])
+    take(world, order, dan, "picked")
+    assert ask(world, "cleo", -2000, -2500) == "dan"  # once cara has hers
+    world.post(f"/v1/orders/{held('dan')[1]}/cancel", {}, world.customer("cleo"))
+    assert held("dan") == [int(order)]
+    # Now whoever brings cara's first is too late for nobody: hers is never later by a minute.
+    on_the_road(world, "eve", -4000)
+    assert ask(world, "carl", -2000, -2500) == "eve"
+
+
+def test_of_those_with_orders_the_one_at_the_same_merchant_is_asked_first(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(settings={**TWO, "dispatch_radius_m": 9000.0})
+    on_the_road(world, "dan", 400)
+    assert ask(world, "cara", 500, 3000) == "dan"
+    on_the_road(world, "eve", -300)
+    assert ask(world, "cleo", 0, 3000) == "eve"
+    assert ask(world, "carl", 500, 3100) == "dan"

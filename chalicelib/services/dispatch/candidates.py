@@ -15,13 +15,17 @@ from chalicelib.domain.orders.dispatch_policy import (
 )
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier
+from chalicelib.domain.travel import estimate_travel_s
 from chalicelib.services.dispatch.roster import Roster
+from chalicelib.services.dispatch.stacks import Priced, StackPrices, rank_priced
+
+_ENOUGH_TO_PRICE = 5  # couriers near by, some of whom may turn out to have too much to do
 
 
 class Look(NamedTuple):
     """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
     reads each as they are now. `on_found` is called as soon as the index names some who may do,
-    with their ids."""
+    with their ids. With `stacks` couriers who have an order already may have another."""
 
     order: Order
     policy: DispatchPolicy
@@ -29,6 +33,7 @@ class Look(NamedTuple):
     ask_again: bool
     is_consistent: bool
     on_found: Callable[[list[str]], object]
+    stacks: StackPrices | None = None
 
     @property
     def pickup(self) -> Point | None:
@@ -68,11 +73,38 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
         on_named,
         is_fitting=is_usable,
     )
+    if look.stacks:
+        query = query._replace(enough=_ENOUGH_TO_PRICE)
+        return _find_cheapest(roster, look, look.stacks, query)
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
         return rank_couriers(filter(is_usable, idle), None)
     rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
     return _rank_by_rings(rings, look.pickup, is_usable)
+
+
+def _find_cheapest(
+    roster: Roster, look: Look, stacks: StackPrices, query: FreeCourierQuery
+) -> list[Courier]:
+    """Find couriers with and without orders by what it costs to give them another, the best first.
+
+    Nobody is sooner at the pickup than the way there takes. So, as in _rank_by_rings, those who are
+    there as soon as anybody from beyond the rings could be come alone.
+    """
+    if look.pickup is None:
+        idle = roster.list_longest_idle(look.policy, look.now, query)
+        free = stacks.price_couriers(look.order, list(filter(query.is_fitting, idle)))
+        return rank_priced(free)
+    found: list[Priced] = []
+    for ring, covered_m in roster.iterate_near(look.pickup, look.policy, look.now, query):
+        found += stacks.price_couriers(look.order, list(filter(query.is_fitting, ring)))
+        covered_min = estimate_travel_s(covered_m) / 60
+        certain = [
+            one for one in found if one.courier.connected and one.pickup_minutes <= covered_min
+        ]
+        if certain:
+            return rank_priced(certain)
+    return rank_priced(found)
 
 
 def _rank_by_rings(

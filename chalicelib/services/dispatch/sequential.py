@@ -56,6 +56,7 @@ from chalicelib.services.dispatch.candidates import Look, find_candidates
 from chalicelib.services.dispatch.order_commits import OrderWriter, Preparation
 from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.dispatch.schedules import Schedules, find_next_search
+from chalicelib.services.dispatch.stacks import StackPrices
 from chalicelib.services.messaging.planned_leases import HeadsRead, LeasePlanner
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
@@ -76,7 +77,7 @@ class _Search(NamedTuple):
 
 class SequentialDispatch:
     """Offers orders to couriers, one at a time, by the policy of the order's flow. `pause` waits
-    for so many seconds."""
+    for so many seconds; `stacks` is there where a courier may have several orders."""
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class SequentialDispatch:
         nearby: NearbyDispatch,
         clock: Clock,
         pause: Callable[[float], object] = time.sleep,
+        stacks: StackPrices | None = None,
     ) -> None:
         self._nearby = nearby
         self._orders = orders
@@ -99,6 +101,7 @@ class SequentialDispatch:
         self._policies = policies
         self.schedules = schedules
         self._clock = clock
+        self._stacks = stacks
 
     def get_policy(self, order: Order) -> DispatchPolicy:
         """Return how this order's flow searches for couriers."""
@@ -169,7 +172,15 @@ class SequentialDispatch:
         preparation = _EarlyPreparation(
             lambda: self._start_preparation(search, expires_at), self._planner.start_reading
         )
-        look = Look(search.order, policy, now, search.ask_again, is_consistent, preparation.start)
+        look = Look(
+            search.order,
+            policy,
+            now,
+            search.ask_again,
+            is_consistent,
+            preparation.start,
+            self._stacks,
+        )
         contended: CourierContended | None = None
         lost: set[str] = set()
         try:

@@ -127,6 +127,7 @@ class MemoryOrders:
         self, ids: Sequence[int], now: datetime, is_consistent: bool = True
     ) -> list[Order]:
         """Read those of these orders that there are."""
+        self._bill.charge_read("orders", 2 * len(ids))
         return [self._orders[id_] for id_ in ids if id_ in self._orders]
 
 
