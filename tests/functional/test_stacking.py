@@ -24,7 +24,7 @@ from tests.functional.conftest import Engine, MakeWorld, _on_moto
 from tests.functional.feeds import a_feed, a_profile, types_of
 from tests.functional.test_ghosts import listed
 from tests.functional.test_races import at_once, failures
-from tests.functional.world import Someone, World
+from tests.functional.world import Answer, Someone, World
 
 TWO = {"courier_max_orders": 2}
 STEPS = ("accept", "arrived", "picked", "delivered")
@@ -181,8 +181,10 @@ def test_of_a_release_and_a_claim_at_once_both_count(make_engine_world: MakeWorl
     placing = [partial(world.waybill.customer_orders.place_order, job) for job in jobs]
     outcomes = at_once([deliver, cancel, *placing])
     assert not failures(outcomes)
-    placed = [world.order(one.order.id) for one in outcomes[2:]]
-    mine = {order.id for order in placed if order.occupied_courier_id == "dan"}
+    assert [answer.status for answer in outcomes[:2]] == [200, 200]
+    world.pass_time(10)  # the release after a delivery may be the wakeup's
+    stored = [world.order(int(row.order_id)) for row in OrderRow.scan(consistent_read=True)]
+    mine = {order.id for order in stored if order.occupied_courier_id == "dan"}
     assert set(held("dan")) == mine
     assert listed("dan") == (len(mine) < 2)
 
@@ -332,3 +334,54 @@ def test_of_those_with_orders_the_one_at_the_same_merchant_is_asked_first(
     on_the_road(world, "eve", -300)
     assert ask(world, "cleo", 0, 3000) == "eve"
     assert ask(world, "carl", 500, 3100) == "dan"
+
+
+# Where to go
+
+
+def stops_of(answer: Answer) -> list[tuple[str, str]]:
+    return [(stop["order_id"], stop["kind"]) for stop in answer.body["stops"]]
+
+
+def test_a_courier_is_told_their_stops_in_order(stacking: World) -> None:
+    world = stacking
+    dan = on_the_road(world, "dan", 0)
+    assert world.get("/v1/courier/orders", dan).body == {"orders": [], "stops": []}
+    assert ask(world, "cara", 0, 3000) == ask(world, "cleo", 1000, 2000) == "dan"
+    first, second = map(str, held("dan"))
+    offered = world.get("/v1/courier/orders", dan).body
+    assert [one["id"] for one in offered["orders"]] == [first, second]
+    assert offered["stops"] == []  # nothing is accepted yet
+    take(world, first, dan)
+    shown = world.get("/v1/courier/active-order", dan).body["order"]
+    assert shown["id"] == second  # it awaits an answer
+    take(world, second, dan)
+    listed_ = world.get("/v1/courier/orders", dan)
+    expected = [(first, "pickup"), (second, "pickup"), (second, "dropoff"), (first, "dropoff")]
+    assert stops_of(listed_) == expected
+    stop = listed_.body["stops"][0]
+    assert (stop["lat"], stop["lng"], stop["address"]) == (*DEPOT, "1 Depot Road")
+    etas = [one["eta"] for one in listed_.body["stops"]]
+    assert etas == sorted(etas)
+    for order_id, verb in ((first, "arrived"), (first, "picked"), (second, "arrived")):
+        assert world.get("/v1/courier/active-order", dan).body["order"]["id"] == order_id
+        assert world.step(verb, order_id, dan).status == 200
+        if verb == "picked":
+            expected = expected[1:]
+        assert stops_of(world.get("/v1/courier/orders", dan)) == expected
+    world.clock.advance(600)
+    assert "eta" not in world.get("/v1/courier/orders", dan).body["stops"][0]  # a fix of long ago
+
+
+def test_with_one_order_the_stops_are_its_own(world: World) -> None:
+    dan = world.courier()
+    order = place(world, "cara")
+    take(world, order, dan)
+    listed_ = world.get("/v1/courier/orders", dan)
+    assert stops_of(listed_) == [(order, "pickup"), (order, "dropoff")]
+    assert listed_.body["stops"][1]["lat"] is None
+    assert "eta" in listed_.body["stops"][0]
+    assert "eta" not in listed_.body["stops"][1]
+    assert listed_.body["orders"] == [world.get("/v1/courier/active-order", dan).body["order"]]
+    assert CourierRow.get("dan").others is None
+    assert world.get("/v1/courier/orders", world.customer()).status == 403
