@@ -84,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True):
     ops_reads_per_s: int = 500
     courier_max_orders: int = 1
     stack_extra: timedelta = timedelta(minutes=10)
+    batch_window: timedelta = timedelta(0)  # none
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -191,6 +192,7 @@ _TIMES = (
     ("tracking_ends_after", "TRACKING_ENDS_AFTER_S", 0, 7 * _DAY_S),
     ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
     ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
+    ("batch_window", "BATCH_WINDOW_S", 0, 60),
 )
 # Settings that are distances: field, environment name, and the fewest and most metres it takes.
 _DISTANCES = (

@@ -18,6 +18,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import order_stream
 from chalicelib.domain.messaging.mailboxes import PlannedLease
+from chalicelib.domain.ops.zones import name_search_pool
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import HeldOrder
@@ -44,7 +45,8 @@ _MAX_LOOKED_AT = 10
 
 class OrderTable:
     """The orders table. An order that has ended is kept for `kept_for`, and what a hand did with a
-    courier for `history_kept_for`; a courier has `max_orders` at once at most."""
+    courier for `history_kept_for`; a courier has `max_orders` at once at most.
+    Orders that search are listed by zones of `batch_resolution`, where they are matched at once."""
 
     def __init__(
         self,
@@ -52,11 +54,13 @@ class OrderTable:
         kept_for: timedelta = KEPT_FOR,
         history_kept_for: timedelta = HISTORY_KEPT_FOR,
         max_orders: int = 1,
+        batch_resolution: int | None = None,
     ) -> None:
         self._connection = connection
         self._history_kept_for = history_kept_for
         self._kept_for = kept_for
         self._max_orders = max_orders
+        self._batch_resolution = batch_resolution
         self._listings = ListingWriter(kept_for)
 
     def get_order(self, order_id: int) -> Order:
@@ -110,7 +114,7 @@ class OrderTable:
         CourierContended if nothing but their row hinders it, which another write holds or which is
         throttled. Nothing is written then.
         """
-        row = encode_order(order, self._kept_for)
+        row = encode_order(order, self._kept_for, self._batch_resolution)
         is_unchanged: Condition = (
             OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()
         )
@@ -177,6 +181,11 @@ class OrderTable:
         """List orders that any courier of a pool may take: those placed last, the newest last."""
         hits = OrderRow.by_pool.query(pool, scan_index_forward=False, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if order.is_open]
+
+    def list_searching(self, pool: str, limit: int) -> list[Order]:
+        """List orders that search for couriers in a zone, a moment behind: those placed first."""
+        hits = OrderRow.by_pool.query(pool, limit=limit, page_size=limit)
+        return [order for order in self._read_hits(hits) if order.is_sought]
 
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
         """List a merchant's unfinished orders: those placed first, the newest last."""
@@ -271,7 +280,9 @@ class _Parts(NamedTuple):
         return Stale()
 
 
-def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
+def encode_order(
+    order: Order, kept_for: timedelta = KEPT_FOR, batch_resolution: int | None = None
+) -> OrderRow:
     """Write an order as its row. Indexes have it only while an attribute of theirs is there, and it
     expires only once it has ended: a retry of an unserved order takes that back."""
     row = OrderRow(
@@ -286,6 +297,9 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
         row.active_merchant = order.details.merchant_id
     if order.is_open:
         row.open_pool = order.details.flow
+    elif order.is_sought and batch_resolution is not None:
+        details = order.details
+        row.open_pool = name_search_pool(details.flow, details.pickup.point, batch_resolution)
     if order.deadline_at:
         row.deadline_shard = order.id % SHARDS
         row.deadline_at = to_epoch_ms(order.deadline_at)

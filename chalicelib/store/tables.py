@@ -81,7 +81,8 @@ class OrderRow(Model):
     deadline_at = NumberAttribute(null=True)  # epoch ms
     active_customer = UnicodeAttribute(null=True)  # while neither terminal nor scheduled
     active_merchant = UnicodeAttribute(null=True)  # while neither terminal nor scheduled
-    open_pool = UnicodeAttribute(null=True)  # the flow, while any courier may take it
+    # The flow, while any courier may take it; with BATCH_WINDOW_S flow and zone, while it searches.
+    open_pool = UnicodeAttribute(null=True)
     expires = NumberAttribute(null=True)  # epoch s, TTL; while terminal
 
     by_deadline = _ByDeadline()

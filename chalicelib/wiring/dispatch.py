@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -62,20 +62,40 @@ def build_dispatch(
         (pool.on_committed, notifier.on_committed, *listeners),
         parts.retries,
     )
-    nearby = NearbyDispatch(parts.couriers, orders, parts.clock)
-    sequential = SequentialDispatch(
+    sequential = _build_sequential(settings, parts, messaging, policies, orders)
+    return DispatchServices(releaser, orders, sequential, pool, archive)
+
+
+def _build_sequential(
+    settings: Settings,
+    parts: Parts,
+    messaging: MessagingServices,
+    policies: Mapping[str, DispatchPolicy],
+    orders: OrderWriter,
+) -> SequentialDispatch:
+    shared = (
         parts.orders,
         parts.couriers,
         orders,
         messaging.planner,
         policies,
         Schedules(policies, settings.schedule_lead),
-        nearby,
+        NearbyDispatch(parts.couriers, orders, parts.clock),
         parts.clock,
         parts.pause,
         _build_stacks(settings, parts),
     )
-    return DispatchServices(releaser, orders, sequential, pool, archive)
+    if not settings.batch_window:
+        return SequentialDispatch(*shared)
+    from chalicelib.services.dispatch.batches import BatchDispatch  # where it is asked for only
+
+    prices = StackPrices(parts.orders, settings.stack_extra, parts.clock)
+    return BatchDispatch(
+        *shared,
+        window=settings.batch_window,
+        resolution=settings.ops_zone_resolution,
+        prices=prices,
+    )
 
 
 def _build_stacks(settings: Settings, parts: Parts) -> StackPrices | None:

@@ -149,7 +149,11 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
         ),
         orders=given.get("orders")
         or OrderTable(
-            database, settings.orders_kept, settings.history_kept, settings.courier_max_orders
+            database,
+            settings.orders_kept,
+            settings.history_kept,
+            settings.courier_max_orders,
+            settings.ops_zone_resolution if settings.batch_window else None,
         ),
         listings=ListingTable(threads),
         histories=given.get("histories") or HistoryTable(),

@@ -59,7 +59,8 @@ class CityApplication:
         self.mailboxes = MemoryMailboxes(self.bill)
         self.people = MemoryPeople(self.bill)
         self.queue = MemoryQueue(agenda)
-        orders = MemoryOrders(self.couriers, self.mailboxes, self.bill, on_committed)
+        resolution = settings.ops_zone_resolution if settings.batch_window else None
+        orders = MemoryOrders(self.couriers, self.mailboxes, self.bill, on_committed, resolution)
         parts = self._build_parts(orders)
         rooms = build_rooms(settings, parts, _Ears(hear))
         self.services: Services = build_services(settings, parts, rooms)

@@ -147,6 +147,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status is Status.READY and self.courier_id is None
 
     @property
+    def is_sought(self) -> bool:
+        """True while a courier is searched for the order, or asked."""
+        return self.status in (Status.SEARCHING, Status.OFFERED)
+
+    @property
     def is_dormant(self) -> bool:
         """True while nobody but its customer knows of the order: it is scheduled, or was until it
         ended."""

@@ -11,6 +11,7 @@ from chalicelib.domain.orders.dispatch_policy import (
     DispatchPolicy,
     FreeCourierQuery,
     is_eligible,
+    measure_to_pickup_m,
     rank_couriers,
 )
 from chalicelib.domain.orders.model import Order
@@ -53,6 +54,29 @@ def find_candidates(roster: Roster, look: Look, lost: set[str]) -> list[Courier]
     if found or not look.ask_again:
         return found
     return _find_best(roster, look, {*excluded[-1:], *never})
+
+
+def find_nearest(roster: Roster, look: Look, count: int) -> list[Courier]:
+    """Find the nearest couriers who may be asked and are connected: `count` of them, or a few more;
+    fewer only if there are no more. Nobody who was asked before. The order has a pickup point."""
+    excluded, pickup = look.order.excluded, look.pickup
+    passed = {*(excluded if look.policy.exclude == "all" else excluded[-1:])}
+    passed |= {*look.order.released_by}
+
+    def is_usable(courier: Courier) -> bool:
+        fits = is_eligible(courier, pickup, look.policy, look.now)
+        return courier.connected and fits and courier.id not in passed
+
+    query = FreeCourierQuery(is_usable, enough=count)
+    found: list[Courier] = []
+    for ring, covered_m in (
+        roster.iterate_near(pickup, look.policy, look.now, query) if pickup else ()
+    ):
+        found += filter(is_usable, ring)
+        away_m = [measure_to_pickup_m(one, pickup) or 0.0 for one in found]
+        if sum(metres <= covered_m for metres in away_m) >= count:
+            break
+    return found
 
 
 def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:

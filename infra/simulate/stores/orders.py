@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.due import Due
 from chalicelib.domain.messaging.mailboxes import PlannedLease
+from chalicelib.domain.ops.zones import name_search_pool
 from chalicelib.domain.orders.listing import find_day, find_holder_id, list_names
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
@@ -28,6 +29,7 @@ class MemoryOrders:
         mailboxes: MemoryMailboxes,
         bill: Bill,
         on_committed: CommitListener,
+        batch_resolution: int | None = None,
     ) -> None:
         self._couriers = couriers
         self._mailboxes = mailboxes
@@ -35,6 +37,8 @@ class MemoryOrders:
         self._on_committed = on_committed
         self._orders: dict[int, Order] = {}
         self._known_days: set[int] = set()
+        self._batch_resolution = batch_resolution
+        self._searching: dict[str, dict[int, None]] = {}  # ids of what searches, by flow and zone
 
     def get_order(self, order_id: int) -> Order:
         """Read an order. Raises NotFound."""
@@ -98,6 +102,7 @@ class MemoryOrders:
         after = replace(order, keys=(), unpaid_attempt=None)
         for old, new in zip(_list_index_keys(before), _list_index_keys(after), strict=True):
             self._bill.charge_index("orders' indexes", old, new)
+        self._move_pool(before, after)
         self._orders[order.id] = after
         self._on_committed(before, after)
 
@@ -117,6 +122,27 @@ class MemoryOrders:
         """List orders that any courier of a pool may take, the newest last."""
         found = [o for o in self._orders.values() if o.is_open and o.details.flow == pool]
         return sorted(found, key=lambda order: order.id)[-limit:]
+
+    def _move_pool(self, before: Order | None, after: Order) -> None:
+        """Keep the pool of what searches in a zone true, if there are windows."""
+        old, new = (self._find_pool(order) for order in (before, after))
+        self._bill.charge_index("orders' indexes", old, new)
+        if old != new and old:
+            del self._searching[old][after.id]
+        if old != new and new:
+            self._searching.setdefault(new, {})[after.id] = None
+
+    def _find_pool(self, order: Order | None) -> str | None:
+        if order is None or self._batch_resolution is None or not order.is_sought:
+            return None
+        details = order.details
+        return name_search_pool(details.flow, details.pickup.point, self._batch_resolution)
+
+    def list_searching(self, pool: str, limit: int) -> list[Order]:
+        """List orders that search for couriers in a zone: those placed first."""
+        ids = sorted(self._searching.get(pool, ()))[:limit]
+        self._bill.charge_read("orders", 1 + 2 * len(ids))
+        return [self._orders[id_] for id_ in ids]
 
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
         """List a merchant's unfinished orders, the newest last."""
