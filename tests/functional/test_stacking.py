@@ -19,6 +19,7 @@ from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Courier, HeldOrder
 from chalicelib.store.courier_rows import decode_courier
 from chalicelib.store.tables import CourierRow, OrderRow
+from infra.erase.rows import stop_showing
 from tests.builders import DEPOT, a_job, north_of
 from tests.faults import WRITES, Weather
 from tests.functional.conftest import Engine, MakeWorld, _on_moto
@@ -387,3 +388,17 @@ def test_with_one_order_the_stops_are_its_own(world: World) -> None:
     assert listed_.body["orders"] == [world.get("/v1/courier/active-order", dan).body["order"]]
     assert CourierRow.get("dan").others is None
     assert world.get("/v1/courier/orders", world.customer()).status == 403
+
+
+def test_whoever_is_erased_sees_nobody_any_more(stacking: World) -> None:
+    world = stacking
+    world.courier()
+    row = CourierRow.get("dan")
+    row.order_id, row.shown_to, row.others = 1, "cleo", ["2@cara", "3@cleo"]
+    row.save()
+    stop_showing(row, "cara")
+    after = CourierRow.get("dan")
+    assert (after.shown_to, list(after.others)) == ("cleo", ["2@", "3@cleo"])
+    stop_showing(after, "cleo")
+    after = CourierRow.get("dan")
+    assert (after.shown_to, list(after.others)) == (None, ["2@", "3@"])

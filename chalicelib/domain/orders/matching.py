@@ -15,43 +15,75 @@ def match_cheapest(costs: Sequence[Sequence[float | None]]) -> list[int | None]:
     column, None where it gets none. Rows are added one by one, each by the shortest augmenting path
     through those before it: n rows and m columns take some n² (n + m) steps.
     """
-    if not costs:
-        return []
-    rows, columns = len(costs), len(costs[0])
-    # A column of its own stands for each row that gets none.
-    width = columns + rows
-    row_price, column_price = [0.0] * rows, [0.0] * (width + 1)
-    row_of: list[int | None] = [None] * (width + 1)  # the last column is where a new row comes in
+    matching = _Matching(costs)
+    for row in range(len(costs)):
+        matching.add_row(row)
+    return matching.list_columns()
 
-    def get_cost(row: int, column: int) -> float:
-        if column >= columns:
-            return _UNMATCHED if column - columns == row else inf
-        cost = costs[row][column]
+
+class _Matching:
+    """Rows that are matched so far, and prices by which no other matching of them is cheaper: a
+    pair costs at least the prices of its row and column, and exactly those where it is matched.
+
+    Beside the columns of `costs` there is one for each row that gets none, and a last one from
+    which a path begins.
+    """
+
+    def __init__(self, costs: Sequence[Sequence[float | None]]) -> None:
+        self._costs = costs
+        self._columns = len(costs[0]) if costs else 0
+        self._width = self._columns + len(costs)
+        self._row_price = [0.0] * len(costs)
+        self._column_price = [0.0] * (self._width + 1)
+        self._row_of: list[int | None] = [None] * (self._width + 1)
+
+    def add_row(self, row: int) -> None:
+        """Match one more row: along the cheapest path to a column that is left, each row on it
+        takes the next column."""
+        self._row_of[self._width] = row
+        at, came_from = self._find_path()
+        while at != self._width:
+            self._row_of[at] = self._row_of[came_from[at]]
+            at = came_from[at]
+
+    def _find_path(self) -> tuple[int, list[int]]:
+        """Find the cheapest path from the last column to one that no row has; return its end, and
+        from where it came to each column. Changes the prices."""
+        at, seen = self._width, set[int]()
+        least, came_from = [inf] * self._width, [self._width] * self._width
+        while (row := self._row_of[at]) is not None:
+            seen.add(at)
+            for column in range(self._width):
+                reduced = self._get_cost(row, column) - self._column_price[column]
+                reduced -= self._row_price[row]
+                if column not in seen and reduced < least[column]:
+                    least[column], came_from[column] = reduced, at
+            left = [column for column in range(self._width) if column not in seen]
+            at = min(left, key=least.__getitem__)
+            step = least[at]
+            for column in left:
+                least[column] -= step
+            self._raise_prices(seen, step)
+        return at, came_from
+
+    def _raise_prices(self, seen: set[int], step: float) -> None:
+        for column in seen:
+            self._column_price[column] -= step
+            row = self._row_of[column]
+            if row is not None:
+                self._row_price[row] += step
+
+    def _get_cost(self, row: int, column: int) -> float:
+        if column >= self._columns:
+            return _UNMATCHED if column - self._columns == row else inf
+        cost = self._costs[row][column]
         return inf if cost is None else cost
 
-    for new in range(rows):
-        row_of[width] = new
-        at = width
-        least, came_from, seen = [inf] * width, [width] * width, [False] * (width + 1)
-        while (row := row_of[at]) is not None:
-            seen[at] = True
-            for column in range(width):
-                reduced = get_cost(row, column) - row_price[row] - column_price[column]
-                if not seen[column] and reduced < least[column]:
-                    least[column], came_from[column] = reduced, at
-            at = min((c for c in range(width) if not seen[c]), key=least.__getitem__)
-            step = least[at]
-            for column in range(width + 1):
-                if seen[column]:
-                    row_price[row_of[column] or 0] += step
-                    column_price[column] -= step
-                elif column < width:
-                    least[column] -= step
-        while at != width:  # back along the path, each row takes the next column
-            row_of[at] = row_of[came_from[at]]
-            at = came_from[at]
-    found: list[int | None] = [None] * rows
-    for column in range(columns):
-        if (taker := row_of[column]) is not None:
-            found[taker] = column
-    return found
+    def list_columns(self) -> list[int | None]:
+        """List each row's column; None where it has none of those of `costs`."""
+        found: list[int | None] = [None] * len(self._costs)
+        for column in range(self._columns):
+            row = self._row_of[column]
+            if row is not None:
+                found[row] = column
+        return found
