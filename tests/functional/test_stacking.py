@@ -28,6 +28,7 @@ from tests.functional.test_ghosts import listed
 from tests.functional.test_races import at_once, failures
 from tests.functional.world import Answer, Someone, World
 
+DOOR = dict(zip(("dropoff_lat", "dropoff_lng"), north_of(DEPOT, 800), strict=True))
 TWO = {"courier_max_orders": 2}
 STEPS = ("accept", "arrived", "picked", "delivered")
 BUSY = "courier_busy"
@@ -40,7 +41,7 @@ def stacking(make_world: MakeWorld) -> World:
 
 
 def place(world: World, who: str) -> str:
-    return str(world.place(world.customer(who))["id"])
+    return str(world.place(world.customer(who), **DOOR)["id"])
 
 
 def held(courier_id: str) -> list[int]:
@@ -235,7 +236,7 @@ def a_scene(*verbs: str) -> Iterator[tuple[World, Someone, list[str]]]:
     with _on_moto() as engine:
         world = World(engine, TWO, ids=lambda: next(numbers), pause=lambda seconds: None)
         dan = world.courier()
-        world.courier("eve", north_of(DEPOT, 200))
+        world.courier("eve", north_of(DEPOT, 3000))  # dan is quicker
         orders = [place(world, "cara")]
         for verb in verbs:
             world.step(verb, orders[0], dan)
@@ -378,7 +379,7 @@ def test_a_courier_is_told_their_stops_in_order(stacking: World) -> None:
 
 def test_with_one_order_the_stops_are_its_own(world: World) -> None:
     dan = world.courier()
-    order = place(world, "cara")
+    order = str(world.place(world.customer("cara"))["id"])
     take(world, order, dan)
     listed_ = world.get("/v1/courier/orders", dan)
     assert stops_of(listed_) == [(order, "pickup"), (order, "dropoff")]

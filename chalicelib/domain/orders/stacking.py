@@ -49,12 +49,18 @@ class PlannedStop(NamedTuple):
 
 class Insertion(NamedTuple):
     """What it comes to if a courier takes one order more: the minutes until they are at its pickup;
-    the extra minutes until all their orders have arrived, added up; and whether they go to the
-    same merchant anyway."""
+    the extra minutes until all their orders have arrived, added up; of these, what it takes anybody
+    from its pickup to its door; and whether they go to the same merchant anyway."""
 
     pickup_minutes: float
     extra_minutes: float
+    own_minutes: float
     is_same_merchant: bool
+
+    @property
+    def cost_minutes(self) -> float:
+        """The minutes from the pickup at which somebody without orders would cost as much."""
+        return self.extra_minutes - self.own_minutes
 
 
 def list_stops(order: Order) -> tuple[Stop, ...]:
@@ -94,7 +100,8 @@ def find_insertion(
     pickup = next(one for one in plan if one.stop.order_id == order.id)
     others = (stop for chain in chains[:-1] for stop in chain)
     is_same = any(_is_same_place(stop, pickup.stop) for stop in others)
-    return Insertion(pickup.minutes, sum_arrivals(plan) - before, is_same)
+    own = measure_leg_min(chains[-1][0], None, chains[-1][-1])
+    return Insertion(pickup.minutes, sum_arrivals(plan) - before, own, is_same)
 
 
 def sum_arrivals(plan: Sequence[PlannedStop]) -> float:

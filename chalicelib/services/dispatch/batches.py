@@ -134,7 +134,7 @@ class BatchDispatch(SequentialDispatch):
             priced = self._prices.price_couriers(order, nearest)
             couriers |= {one.courier.id: one.courier for one in priced}
             waited_min = (now - order.placed_at) / timedelta(minutes=1)
-            found.append({one.courier.id: one.pickup_minutes - waited_min for one in priced})
+            found.append({one.courier.id: one.minutes - waited_min for one in priced})
         ids = list(couriers)
         matched = match_cheapest([[costs.get(id_) for id_ in ids] for costs in found])
         return [

@@ -112,8 +112,8 @@ def _find_cheapest(
 ) -> list[Courier]:
     """Find couriers with and without orders by what it costs to give them another, the best first.
 
-    Nobody is sooner at the pickup than the way there takes. So, as in _rank_by_rings, those who are
-    there as soon as anybody from beyond the rings could be come alone.
+    Nobody costs fewer minutes than the way to the pickup takes. So, as in _rank_by_rings, those
+    come alone who cost no more than anybody from beyond the rings could.
     """
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
@@ -123,9 +123,7 @@ def _find_cheapest(
     for ring, covered_m in roster.iterate_near(look.pickup, look.policy, look.now, query):
         found += stacks.price_couriers(look.order, list(filter(query.is_fitting, ring)))
         covered_min = estimate_travel_s(covered_m) / 60
-        certain = [
-            one for one in found if one.courier.connected and one.pickup_minutes <= covered_min
-        ]
+        certain = [one for one in found if one.courier.connected and one.minutes <= covered_min]
         if certain:
             return rank_priced(certain)
     return rank_priced(found)

@@ -1,8 +1,8 @@
 """Couriers who have an order and room for another: what it costs to give them one more.
 
-What matters is when they would be at its pickup, and what it does to the customers whom they have
-already (domain/orders/stacking.py). Their orders are read for that, all at once. Whoever has none
-competes with them by the minutes to the pickup.
+What matters is when they would be at its pickup, and how much later those get their orders whom
+they serve already (domain/orders/stacking.py): both in minutes, added up. Their orders are read for
+that, all at once. Whoever has none competes with them by the minutes to the pickup.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Priced(NamedTuple):
-    """A courier who may be given an order: the minutes until they are at its pickup, the extra ones
-    of their other orders, and whether they go to its merchant anyway."""
+    """A courier who may be given an order: the minutes until they are at its pickup, with those
+    that it costs the customers of their other orders; and whether they go to its merchant anyway.
+    """
 
     courier: Courier
-    pickup_minutes: float
-    extra_minutes: float = 0.0
+    minutes: float
     is_same_merchant: bool = False
 
 
@@ -65,7 +65,7 @@ class StackPrices:
         if not held:
             return Priced(courier, estimate_pickup_min(courier, order.details.pickup.point))
         found = find_insertion(courier.point, held, order, self._most_extra_min)
-        return Priced(courier, *found) if found else None
+        return Priced(courier, found.cost_minutes, found.is_same_merchant) if found else None
 
 
 def estimate_pickup_min(courier: Courier, pickup: Point | None) -> float:
@@ -77,8 +77,8 @@ def estimate_pickup_min(courier: Courier, pickup: Point | None) -> float:
 
 
 def rank_priced(priced: Iterable[Priced]) -> list[Courier]:
-    """Sort couriers, the best first: those who are connected, then who is soonest at the pickup. Of
-    those who have orders, whoever goes to the same merchant comes before the others."""
+    """Sort couriers, the best first: those who are connected, then whom it costs the fewest
+    minutes. Of those with orders, whoever goes to the same merchant comes before the others."""
     found = sorted(priced, key=_get_sort_key)
     free = [one for one in found if not one.courier.held]
     loaded = [one for one in found if one.courier.held]
@@ -86,10 +86,10 @@ def rank_priced(priced: Iterable[Priced]) -> list[Courier]:
     return [one.courier for one in _merge(free, loaded)]
 
 
-def _get_sort_key(one: Priced) -> tuple[bool, float, float, datetime, str]:
+def _get_sort_key(one: Priced) -> tuple[bool, float, datetime, str]:
     courier = one.courier
     idle_since = courier.idle_since or _NEVER
-    return not courier.connected, one.pickup_minutes, one.extra_minutes, idle_since, courier.id
+    return not courier.connected, one.minutes, idle_since, courier.id
 
 
 def _merge(free: list[Priced], loaded: list[Priced]) -> Iterator[Priced]:
