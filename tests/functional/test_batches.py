@@ -12,6 +12,7 @@ from chalicelib.domain.orders.model import Status
 from chalicelib.store.tables import CourierRow, OrderRow
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
+from tests.functional.rides import a_driver, a_rider, request
 from tests.functional.test_races import at_once, failures
 from tests.functional.world import Someone, World
 
@@ -157,3 +158,12 @@ def test_with_two_orders_a_courier_a_window_counts_what_they_have(make_world: Ma
     world.pass_time(6)
     assert {courier_of(world, id_) for id_ in orders} <= {"dan", "eve", "fay"}
     assert all(world.order(id_).status is Status.OFFERED for id_ in orders)
+
+
+def test_rides_that_all_near_by_hear_of_do_not_wait(make_world: MakeWorld) -> None:
+    world = make_world(settings=SETTINGS)
+    rides = [request(a_rider(world, f"r{n}")) for n in range(2)]
+    driver = a_driver(world, "dora")
+    world.pass_time(30)
+    assert {world.order(ride).status for ride in rides} == {Status.SEARCHING}
+    assert all(world.order(ride).offered_to == (driver.person.id,) for ride in rides)

@@ -77,12 +77,19 @@ class BatchDispatch(SequentialDispatch):
         """Find the end of the window for which an order waits: of the one that is open, or else of
         one that it opens; None if no other order of its zone searches."""
         now = self._clock()
-        others = [one for one in self._list_searching(order) if one.id != order.id]
-        if not others or self.get_policy(order).is_broadcast or order.plan:
+        if not self._may_wait_for_window(order):
             return None
-        latest = now + self._window
+        others = [one for one in self._list_searching(order) if one.id != order.id]
+        if not others:
+            return None
+        latest = min(now + self._window, order.search_until or now + self._window)
         ends = [one.next_search_at for one in others if one.status is Status.SEARCHING]
         return min([end for end in ends if end and now < end <= latest], default=latest)
+
+    def _may_wait_for_window(self, order: Order) -> bool:
+        """Say whether an order is of those that are matched: none that all near by hear of, nor one
+        whose searches are planned."""
+        return not self.get_policy(order).is_broadcast and order.plan is None
 
     def _list_searching(self, order: Order) -> Sequence[Order]:
         details = order.details
@@ -91,16 +98,18 @@ class BatchDispatch(SequentialDispatch):
 
     def _search_again(self, order: Order) -> Order:
         """Match an order with those whose window ends, too; or look for its courier alone."""
+        offered = self._offer_with_others(order) if self._may_wait_for_window(order) else None
+        return offered or super()._search_again(order)
+
+    def _offer_with_others(self, order: Order) -> Order | None:
         due = [one for one in self._list_searching(order) if self._is_due(one)]
-        if len(due) > 1 and order.id in {one.id for one in due}:
-            offered = self._offer_matched(order, due)
-            if offered:
-                return offered
-        return super()._search_again(order)
+        is_alone = len(due) < 2 or order.id not in {one.id for one in due}
+        return None if is_alone else self._offer_matched(order, due)
 
     def _is_due(self, order: Order) -> bool:
         due_at = order.next_search_at
-        return order.status is Status.SEARCHING and due_at is not None and due_at <= self._clock()
+        is_over = due_at is not None and due_at <= self._clock()
+        return order.status is Status.SEARCHING and is_over and self._may_wait_for_window(order)
 
     def _offer_matched(self, order: Order, due: Sequence[Order]) -> Order | None:
         """Offer orders to the couriers whom they are matched with; return the one asked for as it
