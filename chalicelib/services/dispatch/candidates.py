@@ -17,11 +17,13 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier
 from chalicelib.services.dispatch.roster import Roster
 
+_SURE_READ = FreeCourierQuery._field_defaults["sure_read"]
+
 
 class Look(NamedTuple):
     """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
     reads each as they are now. `on_found` is called as soon as the index names some who may do,
-    with their ids."""
+    with their ids. `wanted` is how many are to be asked at once."""
 
     order: Order
     policy: DispatchPolicy
@@ -29,6 +31,7 @@ class Look(NamedTuple):
     ask_again: bool
     is_consistent: bool
     on_found: Callable[[list[str]], object]
+    wanted: int = 1
 
     @property
     def pickup(self) -> Point | None:
@@ -66,21 +69,24 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
         lambda courier: courier.connected and is_usable(courier),
         look.is_consistent,
         on_named,
+        enough=look.wanted,
         is_fitting=is_usable,
+        sure_read=max(_SURE_READ, 2 * look.wanted),
     )
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
         return rank_couriers(filter(is_usable, idle), None)
     rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
-    return _rank_by_rings(rings, look.pickup, is_usable)
+    return _rank_by_rings(rings, look.pickup, is_usable, look.wanted)
 
 
 def _rank_by_rings(
     rings: Iterator[tuple[list[Courier], float]],
     pickup: Point,
     is_usable: Callable[[Courier], bool],
+    wanted: int,
 ) -> list[Courier]:
-    """Read rings outward until the best courier is certain, and rank those who were found.
+    """Read rings outward until the best couriers are certain, and rank those who were found.
 
     A courier in a ring may be farther off than one in the next: rings are of cells, not circles. So
     those who are no farther than the metres that the rings surely cover come alone: nobody beyond
@@ -96,6 +102,6 @@ def _rank_by_rings(
             and courier.point
             and measure_distance_m(courier.point, pickup) <= covered_m
         ]
-        if certain:
+        if len(certain) >= wanted:
             return rank_couriers(certain, pickup)
     return rank_couriers(found, pickup)
