@@ -90,10 +90,12 @@ def _put_before_others(
 ) -> Transition:
     """Open the offers of a wave beside the first one, which has been made. The customer hears of
     one: somebody is being asked."""
-    assert order.offer is not None and command.wave is not None, "the first offer has been made"
+    first = order.offer
+    assert first is not None, "the first offer has been made"
+    assert command.wave is not None, "there are others only in a wave"
     made, told = drafts
     more: list[Offer] = []
-    for seq, (courier_id, distance_m) in enumerate(command.others, start=order.offer.seq + 1):
+    for seq, (courier_id, distance_m) in enumerate(command.others, start=first.seq + 1):
         more.append(Offer(seq, courier_id, command.expires_at, distance_m))
         order = replace(
             order,
@@ -104,7 +106,7 @@ def _put_before_others(
         order,
         more_offers=tuple(more),
         offers_made=order.offers_made + len(more),
-        wave=OpenWave(command.wave, order.offer.seq),
+        wave=OpenWave(command.wave, first.seq),
     )
     if not more:
         return order, drafts

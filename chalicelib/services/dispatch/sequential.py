@@ -1,4 +1,5 @@
-"""Offer an order to one courier after the other, until one accepts or the search is over.
+"""Offer an order to one courier after the other, or to those of one wave after the other, until
+one accepts or the search is over.
 
 What moves an order here (domain/orders/flows/delivery.py has the whole table):
 
@@ -20,6 +21,13 @@ come from an index that is behind, and at half the price, as this condition deci
  CourierContended  Another write held the courier's row at that moment. The next candidate is tried;
                    where none is left this is raised, as it is Stale: the whole look is done again.
  Stale             Another has changed the order. It is read again, and the step tried on that.
+
+Waves (domain/orders/waves.py). Where a flow has them, an offer is made to the best of a wave at
+once: one transaction has the order and the rows of all of them. Who was taken is left out, and the
+wave goes with the others. The first who accepts has the order; the others are let go in the same
+transaction. Who declines is let go, and the order stays offered until the last of them has: that
+decline's transaction asks the next wave. Each is on the order's version, and so on its wave: no
+late answer advances another one. A wave is one offer to everything else here: it lapses as one.
 
 The wakeups of the offer, `RelayDue` and `OfferDue`, do not depend on whom it is for, nor do the
 lists that a new order comes into. They are sent and written from when the index names somebody,
@@ -149,8 +157,9 @@ class SequentialDispatch:
         expired_ids: tuple[str, ...] = (),
         ask_again: bool = False,
     ) -> Order:
-        """Commit a searching order as offered to the best courier there is, or to the best of its
-        next wave, or as waiting, or as unserved. The parameters are those of `_Search`. Raises Stale, Unavailable."""
+        """Commit a searching order as offered to the best courier there is, or to those of its next
+        wave, or as waiting, or as unserved. The parameters are those of `_Search`. Raises Stale,
+        Unavailable."""
         order = self.schedules.begin_due_search(order, self._clock())
         if self.get_policy(order).is_broadcast:
             return self._nearby.open_to_nearby(stored, order, events, self.get_policy(order))
@@ -337,8 +346,8 @@ class SequentialDispatch:
         return order if seq is None else self._expire_and_offer_next(order, seq, now)
 
     def _expire_and_offer_next(self, order: Order, seq: int, now: datetime) -> Order:
-        """Commit an order whose `seq`-th offer has expired, with those made beside it, as offered to
-        the next couriers."""
+        """Commit an order whose `seq`-th offer has expired, with those that were made beside it, as
+        offered to the next couriers."""
         if order.status is not Status.OFFERED:
             return order
         searching, events = advance_order(order, commands.ExpireOffer(seq), SYSTEM, now)
