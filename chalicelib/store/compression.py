@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
+
+from chalicelib.store.decoding import decode_json
 
 T = TypeVar("T")
 
@@ -68,22 +69,7 @@ def pack(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
 
 def unpack(packed: bytes, kind: type[T]) -> T:
     """Unpack a value. Raises KeyError, zlib.error or msgspec.DecodeError for what is none."""
-    return _get_decoder(kind).decode(unpack_json(packed))
-
-
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
-_building = Lock()
-
-
-def _get_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    """Return the decoder of a kind. It is built by one thread at a time: msgspec 0.22 looks into a
-    struct's annotations as it first meets it, and a thread that meets it meanwhile takes what is
-    half built. The whole process ends then, without an error."""
-    found = _decoders.get(kind)
-    if found is None:
-        with _building:
-            found = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
-    return found
+    return decode_json(unpack_json(packed), kind)
 
 
 def unpack_json(packed: bytes) -> bytes:

@@ -39,8 +39,9 @@ def asked(world: World, order_id: str) -> list[str]:
     return [offer.courier_id for offer in world.order(order_id).open_offers]
 
 
-def held() -> dict[str, int | None]:
-    return {row.courier_id: row.order_id for row in CourierRow.scan() if row.order_id is not None}
+def held() -> dict[str, int]:
+    rows = CourierRow.scan()
+    return {row.courier_id: int(row.order_id) for row in rows if row.order_id is not None}
 
 
 def events(frames: list[Any]) -> list[str]:
