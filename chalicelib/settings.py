@@ -20,6 +20,7 @@ DEFAULT_WEBHOOK_QUEUE_NAME = "waybill-webhooks"
 # Vehicle type, base, per km, per minute: in minor units.
 DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
 Prices = tuple[int, int, int]  # the same without the vehicle type
+Waves = tuple[tuple[int, int, int], ...]  # of each the radius in metres, couriers, seconds
 
 
 class BadSetting(Exception):
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True):
     connections_endpoint: str = ""
     dispatch_radius_m: float = 5000.0
     dispatch_exclude: str = "all"
+    dispatch_waves: Waves = ()
+    hail_waves: Waves = ()
     fix_max_age: timedelta = timedelta(seconds=120)
     fix_max_accuracy_m: float = 200.0
     delivery_offer_ttl: timedelta = timedelta(seconds=15)
@@ -139,6 +142,8 @@ class Settings(msgspec.Struct, frozen=True):
             aws_region=_read_region(env),
             aws_endpoint=_find_aws_endpoint(env),
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
+            dispatch_waves=_parse_waves(env, "DISPATCH_WAVES"),
+            hail_waves=_parse_waves(env, "HAIL_WAVES"),
             ride_tariffs=_parse_tariffs(env),
             **_parse_flow_tariffs(env),
             **_parse_fees(env),
@@ -476,6 +481,33 @@ def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], .
 
 
 _TARIFF_PATTERN = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
+
+
+def _parse_waves(env: Mapping[str, str], name: str) -> Waves:
+    """Parse `1500x1@15,3000x5@15`: of each wave the radius in metres, how many couriers are asked,
+    and for how many seconds. Raises BadSetting."""
+    given = env.get(name, "").strip()
+    parts = given.split(",") if given else []
+    waves = tuple(map(_parse_wave, parts))
+    if None in waves or len(waves) > _MAX_WAVES:
+        raise BadSetting(
+            f"{name} takes up to {_MAX_WAVES} waves, each of up to 100000 m, 20 couriers and "
+            f"86400 s, as 1500x1@15,3000x5@15, not {given!r}."
+        )
+    return tuple(filter(None, waves))
+
+
+def _parse_wave(part: str) -> tuple[int, int, int] | None:
+    match = _WAVE_PATTERN.fullmatch(part.strip())
+    found = tuple(map(int, match.groups())) if match else (0, 0, 0)
+    radius_m, couriers, seconds = found
+    is_valid = 0 < radius_m <= 100_000 and 0 < couriers <= 20 and 0 < seconds <= _DAY_S
+    return (radius_m, couriers, seconds) if is_valid else None
+
+
+# A wave that lapses and the next one are in one transaction of 100 rows at most (AWS quota).
+_WAVE_PATTERN = re.compile(r"(\d{1,6})x(\d{1,2})@(\d{1,5})", re.ASCII)
+_MAX_WAVES = 20
 
 
 def _parse_flow_tariffs(env: Mapping[str, str]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from chalicelib.errors import NotFound
 from chalicelib.store.conditional import transaction
 from chalicelib.store.courier_index import make_index_actions, make_index_removal
 from chalicelib.store.courier_rows import NowSource, decode_courier, find_row, is_as_read
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import CourierHistoryRow, CourierRow
 
 MakeChange = Callable[[], CourierChange]
@@ -93,7 +94,7 @@ class CourierHistoryTable:
             limit=limit,
         )
         live = (row for row in islice(rows, limit) if row.expires > now.timestamp())
-        return [msgspec.json.decode(row.doc, type=CourierChange) for row in live]
+        return [decode_json(row.doc, CourierChange) for row in live]
 
 
 def make_history_row(change: CourierChange, kept_for: timedelta) -> CourierHistoryRow:

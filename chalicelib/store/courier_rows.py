@@ -20,6 +20,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.odometer import Odometer, TrackPoint
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import CourierRow
 
 _POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
@@ -100,7 +101,7 @@ def decode_courier(row: CourierRow, now: datetime, max_orders: int = 1) -> Couri
         available=bool(row.available),
         connected=any(is_live(socket, now) for socket in row.sockets or ()),
         order_id=int(row.order_id) if row.order_id is not None else None,
-        fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
+        fix=decode_json(row.fix, Fix) if row.fix else None,
         fix_received_at=_decode_time(row.fix_came_at),
         alive_at=_decode_time(row.alive_at),
         is_indexed=row.free_shard is not None,
@@ -108,7 +109,7 @@ def decode_courier(row: CourierRow, now: datetime, max_orders: int = 1) -> Couri
         vehicle_type=row.vehicle_type,
         odometer=Odometer(row.odometer_m or 0.0, tuple(map(unpack_point, row.track or ()))),
         visible_to=row.shown_to,
-        last_shown=msgspec.json.decode(row.seen, type=LastShown) if row.seen else None,
+        last_shown=decode_json(row.seen, LastShown) if row.seen else None,
         is_paused=bool(row.paused),
         others=tuple(_decode_held(text) for text in row.others or ()),
         max_orders=max_orders,

@@ -25,7 +25,7 @@ from chalicelib.domain.people import HeldOrder
 from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.conditional import RowUpdate, save_if
+from chalicelib.store.conditional import RowUpdate, save_if, transaction
 from chalicelib.store.courier_claims import Claim, make_claim, make_release
 from chalicelib.store.courier_histories import make_history_row
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
@@ -94,7 +94,7 @@ class OrderTable:
     ) -> bool:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
-        Where the two occupy different couriers, one is released and the other claimed in the same
+        Where the two occupy different couriers, some are released and others claimed in the same
         transaction, so that a courier never has too many. `available_only` False claims a courier
         who is off duty too. The courier of an order that is done is released afterwards: it harms
         nobody if that comes later.
@@ -110,25 +110,26 @@ class OrderTable:
         the order.
 
         Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
-        if one of its keys is used; CourierTaken if the courier to claim is not free;
-        CourierContended if nothing but their row hinders it, which another write holds or which is
-        throttled. Nothing is written then.
+        if one of its keys is used; CourierTaken with those of the couriers to claim who are not
+        free; CourierContended if nothing but rows of such couriers hinder it, which another write
+        holds or which are throttled. Nothing is written then.
         """
         row = encode_order(order, self._kept_for, self._batch_resolution)
         is_unchanged: Condition = (
             OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()
         )
         is_unchanged |= OrderRow.commit == row.commit
-        released_id = stored.occupied_courier_id if stored else None
-        claimed_id = order.occupied_courier_id
-        is_single = released_id == claimed_id or order.status is Status.DONE
+        before = stored.occupied_ids if stored else ()
+        released_ids = [id_ for id_ in before if id_ not in order.occupied_ids]
+        claimed_ids = [id_ for id_ in order.occupied_ids if id_ not in before]
+        is_single = not (released_ids or claimed_ids) or order.status is Status.DONE
         with_others = bool(order.keys or order.courier_changes)
         if is_single and not with_others and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
             return False
         now, stream, most = order.updated_at, order_stream(order.id), self._max_orders
-        claim = _make_claim(order, claimed_id, available_only, most) if claimed_id else None
-        release = make_release(released_id, order.id, now, most) if released_id else None
+        claims = [_make_claim(order, id_, available_only, most) for id_ in claimed_ids]
+        releases = [make_release(id_, order.id, now, most) for id_ in released_ids]
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
         changes = [
             make_history_row(change, self._history_kept_for) for change in order.courier_changes
@@ -137,16 +138,35 @@ class OrderTable:
             row,
             is_unchanged,
             keys,
-            claim,
-            release,
+            claims,
+            [release for release in releases if release],
             order.unpaid_attempt,
             changes,
             may_be_behind=most > 1,
         )
         if lease and self._commit_together(parts, make_lease_update(lease)):
             return True
-        self._commit_together(parts)
+        try:
+            self._commit_together(parts)
+        except _LosersHinder as error:
+            if claims or order.status is not Status.ACCEPTED:
+                raise
+            # Who has accepted must not lose an order as others were asked for it as well: these
+            # are released after it (services/dispatch/courier_releaser.py).
+            self._commit_together(parts.without(error.releases))
         return False
+
+    def release_left(self, courier_id: str, order: Order, now: datetime) -> bool:
+        """Release a courier whom an order left occupied that is another's by now; return whether
+        that was done. Only while the order is as it was read, so that it does not occupy them
+        anew. Raises Stale."""
+        release = make_release(courier_id, order.id, now, self._max_orders)
+        if release is None or courier_id in order.occupied_ids:
+            return False
+        with transaction(self._connection) as write:
+            write.condition_check(OrderRow, order.id, condition=OrderRow.version == order.version)
+            release.add_to(write)
+        return True
 
     def _commit_together(self, parts: _Parts, lease: RowUpdate | None = None) -> bool:
         """Write an order, what belongs to it, and a mailbox's lease in one transaction. Returns
@@ -222,6 +242,14 @@ class OrderTable:
         return read_in_turns(read)
 
 
+class _LosersHinder(Stale):
+    """Nothing hinders a commit but the rows of couriers whom it lets go."""
+
+    def __init__(self, releases: Sequence[RowUpdate]) -> None:
+        super().__init__()
+        self.releases = releases
+
+
 def _make_claim(order: Order, courier_id: str, available_only: bool, max_orders: int) -> RowUpdate:
     shows_fixes = FLOWS[order.details.flow].shows_fixes
     visible_to = order.details.customer_id if shows_fixes else None
@@ -230,15 +258,15 @@ def _make_claim(order: Order, courier_id: str, available_only: bool, max_orders:
 
 
 class _Parts(NamedTuple):
-    """What is written with an order in one transaction: its row, its keys, the courier it takes,
-    the one it lets go, what a hand did with them; and the attempt to pay that must not be there. A
+    """What is written with an order in one transaction: its row, its keys, the couriers it takes,
+    those it lets go, what a hand did with them; and the attempt to pay that must not be there. A
     claim `may_be_behind` where it rests on the orders that its courier had when they were read."""
 
     row: OrderRow
     is_unchanged: Condition
     keys: Sequence[KeyPut]
-    claim: RowUpdate | None
-    release: RowUpdate | None
+    claims: Sequence[RowUpdate]
+    releases: Sequence[RowUpdate]
     unpaid_attempt: int | None
     changes: Sequence[CourierHistoryRow] = ()
     may_be_behind: bool = False
@@ -255,9 +283,13 @@ class _Parts(NamedTuple):
             key.add_to(write)
         for change in self.changes:
             write.save(change)
-        for update in (self.claim, self.release):
-            if update:
-                update.add_to(write)
+        for update in (*self.claims, *self.releases):
+            update.add_to(write)
+
+    def without(self, releases: Sequence[RowUpdate]) -> _Parts:
+        """Return the parts without some of the releases."""
+        left = {id(one) for one in releases}
+        return self._replace(releases=[one for one in self.releases if id(one) not in left])
 
     def explain_refusal(self, reasons: list[str]) -> Exception:
         """Tell from the reason of each part ("": it was fine) what the caller does next. pynamodb
@@ -267,17 +299,25 @@ class _Parts(NamedTuple):
         of_puts, of_couriers = reasons[checks:end_of_puts], reasons[end_of_puts:]
         if CONDITION_FAILED in of_puts[1:]:
             return KeyTaken()
-        if self.claim is None or any(reasons[:checks]) or any(of_puts):
+        of_claims, of_releases = (
+            of_couriers[: len(self.claims)],
+            of_couriers[len(self.claims) :],
+        )
+        if any(reasons[:checks]) or any(of_puts):
             return Stale()
-        claim_reason, *release_reasons = of_couriers
-        courier_id = str(self.claim.row.courier_id)
-        if claim_reason == CONDITION_FAILED and not self.may_be_behind:
-            return CourierTaken(courier_id)
-        if claim_reason == CONDITION_FAILED:
-            return CourierContended(courier_id)  # another order was quicker; there may be room yet
-        if claim_reason in BUSY_REASONS and not any(release_reasons):
-            return CourierContended(courier_id)
-        return Stale()
+        if not any(of_claims):
+            hindered = zip(self.releases, of_releases, strict=True)
+            return _LosersHinder([release for release, reason in hindered if reason])
+        named = [
+            (str(claim.row.courier_id), reason)
+            for claim, reason in zip(self.claims, of_claims, strict=True)
+        ]
+        if taken := [id_ for id_, reason in named if reason == CONDITION_FAILED]:
+            # Where another order was quicker, there may be room yet.
+            return CourierContended(*taken) if self.may_be_behind else CourierTaken(*taken)
+        if any(of_releases):
+            return Stale()
+        return CourierContended(*(id_ for id_, reason in named if reason in BUSY_REASONS))
 
 
 def encode_order(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import msgspec
 
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy
+from chalicelib.domain.orders.waves import Wave
 from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifier
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.history_archive import HistoryArchive
@@ -15,7 +17,7 @@ from chalicelib.services.dispatch.order_commits import ChargeEnd, CommitListener
 from chalicelib.services.dispatch.schedules import Schedules
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.dispatch.stacks import StackPrices
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, Waves
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
 
@@ -121,13 +123,17 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
     near = (settings.dispatch_radius_m, settings.fix_max_age)
     return {
         "delivery": DispatchPolicy(
-            settings.delivery_offer_ttl, *near, exclude=settings.dispatch_exclude
+            settings.delivery_offer_ttl,
+            *near,
+            exclude=settings.dispatch_exclude,
+            waves=_make_waves(settings.dispatch_waves),
         ),
         "hail": DispatchPolicy(
             settings.hail_offer_ttl,
             *near,
             search_ttl=settings.hail_search_ttl,
             ask_again=True,
+            waves=_make_waves(settings.hail_waves),
         ),
         "ride": DispatchPolicy(
             settings.ride_search_ttl,
@@ -139,3 +145,10 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
         # collect it.
         "food": DispatchPolicy(settings.food_ready_ttl, *near),
     }
+
+
+def _make_waves(waves: Waves) -> tuple[Wave, ...]:
+    return tuple(
+        Wave(radius_m, couriers, timedelta(seconds=seconds))
+        for radius_m, couriers, seconds in waves
+    )

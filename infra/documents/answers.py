@@ -83,14 +83,15 @@ _ENDPOINT: tuple[Fields, Fields] = (
     },
 )
 _COUNTS = map_of(INTEGER)
-_ASKED = told({}, {"courier_id": STRING, "distance_m": INTEGER})
+_OFFER_ANSWER = choice([*history_entries.ANSWERS.values(), history_entries.WITHDRAWN])
+_ASKED = told({}, {"courier_id": STRING, "distance_m": INTEGER, "answer": _OFFER_ANSWER})
 _HISTORY_OFFER = told(
     {},
     {
         "courier_id": STRING,
         "distance_m": INTEGER,
         "couriers": listed(_ASKED),
-        "answer": choice([*history_entries.ANSWERS.values(), history_entries.WITHDRAWN]),
+        "answer": _OFFER_ANSWER,
     },
 )
 _PAYMENT: tuple[Fields, Fields] = (

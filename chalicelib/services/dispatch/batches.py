@@ -27,12 +27,13 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.matching import match_cheapest
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.waves import Wave
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierTaken, Stale, Unavailable
 from chalicelib.services.dispatch.candidates import Look, find_nearest
 from chalicelib.services.dispatch.sequential import (
     SequentialDispatch,
-    _EarlyPreparation,
+    _Attempt,
     _Search,
 )
 from chalicelib.services.dispatch.stacks import StackPrices
@@ -60,7 +61,7 @@ class BatchDispatch(SequentialDispatch):
         stored: Order | None,
         order: Order,
         events: tuple[Event, ...] = (),
-        expired_courier_id: str | None = None,
+        expired_ids: tuple[str, ...] = (),
         ask_again: bool = False,
     ) -> Order:
         """Commit a searching order as SequentialDispatch does; or as waiting for the end of a
@@ -68,7 +69,7 @@ class BatchDispatch(SequentialDispatch):
         begins = stored is None or stored.status not in _BEGUN
         end = self._find_window_end(order) if begins else None
         if end is None:
-            return super().offer_next(stored, order, events, expired_courier_id, ask_again)
+            return super().offer_next(stored, order, events, expired_ids, ask_again)
         now = self._clock()
         waiting, more = advance_order(order, commands.WaitForCourier(end), SYSTEM, now)
         return self._writer.commit_order(stored, waiting, events + more)
@@ -119,7 +120,7 @@ class BatchDispatch(SequentialDispatch):
         for one, courier in self._match_orders(due):
             stored = order if one.id == order.id else one
             try:
-                after = self._offer_to(_Search(stored, stored, (), None, False), courier)
+                after = self._offer_to(_Search(stored, stored, (), (), False), courier)
             except CourierTaken:
                 continue  # another order was quicker
             except (Stale, Unavailable):
@@ -154,13 +155,12 @@ class BatchDispatch(SequentialDispatch):
 
     def _offer_to(self, search: _Search, courier: Courier) -> Order:
         """Commit an order as offered to a courier. Raises as _claim does."""
-        now = self._clock()
-        expires_at = now + self.get_policy(search.order).offer_ttl
-        preparation = _EarlyPreparation(
-            lambda: self._start_preparation(search, expires_at), self._planner.start_reading
-        )
+        policy = self.get_policy(search.order)
+        attempt = _Attempt(search, policy, self._clock(), False, set(), {})
+        wave = Wave(policy.radius_m, 1, policy.offer_ttl)
+        preparation = self._get_preparation(attempt, wave)
         preparation.start([courier.id])
         try:
-            return self._claim(search, courier, now, expires_at, preparation)
+            return self._claim(attempt, [courier], None, wave, preparation)
         finally:
             preparation.wait()

@@ -22,11 +22,14 @@ from chalicelib.services.dispatch.stacks import Priced, StackPrices, rank_priced
 
 _ENOUGH_TO_PRICE = 5  # couriers near by, some of whom may turn out to have too much to do
 
+_SURE_READ = FreeCourierQuery._field_defaults["sure_read"]
+
 
 class Look(NamedTuple):
     """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
     reads each as they are now. `on_found` is called as soon as the index names some who may do,
-    with their ids. With `stacks` couriers who have an order already may have another."""
+    with their ids. `wanted` is how many are to be asked at once. With `stacks` couriers who have an
+    order already may have another."""
 
     order: Order
     policy: DispatchPolicy
@@ -34,6 +37,7 @@ class Look(NamedTuple):
     ask_again: bool
     is_consistent: bool
     on_found: Callable[[list[str]], object]
+    wanted: int = 1
     stacks: StackPrices | None = None
 
     @property
@@ -95,16 +99,18 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
         lambda courier: courier.connected and is_usable(courier),
         look.is_consistent,
         on_named,
+        enough=look.wanted,
         is_fitting=is_usable,
+        sure_read=max(_SURE_READ, 2 * look.wanted),
     )
     if look.stacks:
-        query = query._replace(enough=_ENOUGH_TO_PRICE)
+        query = query._replace(enough=max(look.wanted, _ENOUGH_TO_PRICE))
         return _find_cheapest(roster, look, look.stacks, query)
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
         return rank_couriers(filter(is_usable, idle), None)
     rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
-    return _rank_by_rings(rings, look.pickup, is_usable)
+    return _rank_by_rings(rings, look.pickup, is_usable, look.wanted)
 
 
 def _find_cheapest(
@@ -124,7 +130,7 @@ def _find_cheapest(
         found += stacks.price_couriers(look.order, list(filter(query.is_fitting, ring)))
         covered_min = estimate_travel_s(covered_m) / 60
         certain = [one for one in found if one.courier.connected and one.minutes <= covered_min]
-        if certain:
+        if len(certain) >= look.wanted:
             return rank_priced(certain)
     return rank_priced(found)
 
@@ -133,8 +139,9 @@ def _rank_by_rings(
     rings: Iterator[tuple[list[Courier], float]],
     pickup: Point,
     is_usable: Callable[[Courier], bool],
+    wanted: int,
 ) -> list[Courier]:
-    """Read rings outward until the best courier is certain, and rank those who were found.
+    """Read rings outward until the best couriers are certain, and rank those who were found.
 
     A courier in a ring may be farther off than one in the next: rings are of cells, not circles. So
     those who are no farther than the metres that the rings surely cover come alone: nobody beyond
@@ -150,6 +157,6 @@ def _rank_by_rings(
             and courier.point
             and measure_distance_m(courier.point, pickup) <= covered_m
         ]
-        if certain:
+        if len(certain) >= wanted:
             return rank_couriers(certain, pickup)
     return rank_couriers(found, pickup)

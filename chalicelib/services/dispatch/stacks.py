@@ -49,7 +49,7 @@ class StackPrices:
         for courier in couriers:
             held = [known[one.order_id] for one in courier.held if one.order_id in known]
             # A row may be of a moment ago: an order that is another's by now costs nothing.
-            held = [one for one in held if one.occupied_courier_id == courier.id]
+            held = [one for one in held if courier.id in one.occupied_ids]
             if price := self._price_courier(order, courier, held):
                 priced.append(price)
         return priced

@@ -177,7 +177,7 @@ class CustomerOrders:
         order = self._dispatch.expire_if_due(self._orders.get_order(order_id))
         if not can_see(order, actor):
             raise NotFound("There is no such order.")
-        return order
+        return order.put_first(actor.id)
 
     def get_flow(self, order_id: int) -> str:
         """Read which flow an order is of, for whoever asks. Raises NotFound."""
@@ -221,8 +221,8 @@ class CustomerOrders:
 
     def is_offer_current(self, order_id: int, offer: Offer) -> bool:
         """Say whether an offer is still the one that an order waits on."""
-        found = self._orders.get_order(order_id).offer
-        return found is not None and found.seq == offer.seq
+        found = self._orders.get_order(order_id).open_offers
+        return any(one.seq == offer.seq for one in found)
 
     def cancel_order(self, actor: Actor, order_id: int, reason: Reason | None) -> Order:
         """Cancel an order before its pickup, as its customer or as an admin. Raises NotFound,

@@ -69,7 +69,8 @@ class HeldOrders:
             # Who polls may have no socket, and would be taken out of the index as if gone.
             self._couriers.note_alive(courier, self._clock())
         found = [self._read_order(courier_id, one.order_id) for one in courier.held]
-        orders = [order for order in found if order.occupied_courier_id == courier_id]
+        mine = [order.put_first(courier_id) for order in found]  # of several who are asked
+        orders = [order for order in mine if order.occupied_courier_id == courier_id]
         offered = [order for order in orders if order.status is Status.OFFERED]
         accepted = [order for order in orders if order.status is not Status.OFFERED]
         plan = plan_stops(courier.point, accepted)

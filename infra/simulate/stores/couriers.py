@@ -78,22 +78,23 @@ class MemoryCouriers(MemoryCourierIndex):
 
     # Claims
 
-    def try_claim(self, courier_id: str, order_id: int, available_only: bool) -> bool:
-        """Let an order occupy a courier, as a part of its transaction; False if they are not free,
-        and nothing is written then. (No customer here has the map open: to post each fix to them
-        would take a third of a run, and writes nothing.)"""
+    def can_claim(self, courier_id: str, order_id: int, available_only: bool) -> bool:
+        """Say whether an order can occupy a courier, as a part of its transaction, which costs the
+        same if not."""
         row = self._rows.get(courier_id)
         self._bill.charge_write("couriers", TRANSACTED)
         if row is None or not row.courier.has_room:
             return False
-        if available_only and not row.courier.available:
-            return False
+        return row.courier.available or not available_only
+
+    def claim(self, courier_id: str, order_id: int) -> None:
+        """Let an order occupy a courier. (No customer here has the map open: to post each fix to
+        them would take a third of a run, and writes nothing.)"""
+        row = self._rows[courier_id]
         if self._max_orders > 1:
             self._bill.charge_read("couriers")
-        held = (*row.courier.held, HeldOrder(order_id))
-        after = _give_orders(row.courier, held)
+        after = _give_orders(row.courier, (*row.courier.held, HeldOrder(order_id)))
         self._write(row, after, 0, None if after.has_room else False)
-        return True
 
     def release(self, courier_id: str, order_id: int, now: datetime, price: int) -> None:
         """Release a courier from an order, into the index if still on duty; nothing is done if the

@@ -75,28 +75,41 @@ class MemoryOrders:
         """Write an order if it is still `stored`, with its courier's claim or release; return
         whether the lease was taken. Raises Stale, CourierTaken."""
         current = self._orders.get(order.id)
-        released_id = stored.occupied_courier_id if stored else None
-        claimed_id = order.occupied_courier_id
-        is_single = released_id == claimed_id or order.status is Status.DONE
+        before = stored.occupied_ids if stored else ()
+        released_ids = [id_ for id_ in before if id_ not in order.occupied_ids]
+        claimed_ids = [id_ for id_ in order.occupied_ids if id_ not in before]
+        is_single = not (released_ids or claimed_ids) or order.status is Status.DONE
         price = 1 if is_single else TRANSACTED
         self._bill.charge_write("orders", price)
         if (current.version if current else None) != (stored.version if stored else None):
             raise Stale
         is_leased = False
         if not is_single:
-            self._move_courier(order, released_id, claimed_id, available_only)
+            self._move_couriers(order, released_ids, claimed_ids, available_only)
             is_leased = lease is not None and self._mailboxes.take_planned(lease)
         self._save(current, order)
         return is_leased
 
-    def _move_courier(
-        self, order: Order, released_id: str | None, claimed_id: str | None, available_only: bool
+    def _move_couriers(
+        self,
+        order: Order,
+        released_ids: Sequence[str],
+        claimed_ids: Sequence[str],
+        available_only: bool,
     ) -> None:
-        """Claim one courier and release the other. Raises CourierTaken, and nothing is written."""
-        if claimed_id and not self._couriers.try_claim(claimed_id, order.id, available_only):
-            raise CourierTaken(claimed_id)
-        if released_id:
-            self._couriers.release(released_id, order.id, order.updated_at, TRANSACTED)
+        """Claim couriers and release others. Raises CourierTaken, and nothing is written."""
+        can_claim = self._couriers.can_claim
+        taken = [id_ for id_ in claimed_ids if not can_claim(id_, order.id, available_only)]
+        if taken:
+            raise CourierTaken(*taken)
+        for id_ in claimed_ids:
+            self._couriers.claim(id_, order.id)
+        for id_ in released_ids:
+            self._couriers.release(id_, order.id, order.updated_at, TRANSACTED)
+
+    def release_left(self, courier_id: str, order: Order, now: datetime) -> bool:
+        """Do nothing: no row here is ever contended, so that no courier is left."""
+        return False
 
     def _save(self, before: Order | None, order: Order) -> None:
         after = replace(order, keys=(), unpaid_attempt=None)
