@@ -72,8 +72,9 @@ class Settings(msgspec.Struct, frozen=True):
     dispatch_exclude: str = "all"
     dispatch_waves: Waves = ()
     hail_waves: Waves = ()
+    auto_arrive: str = "off"
     fix_max_age: timedelta = timedelta(seconds=120)
-    fix_max_accuracy_m: float = 200.0
+    fix_max_accuracy_m: float = 100.0
     delivery_offer_ttl: timedelta = timedelta(seconds=15)
     hail_offer_ttl: timedelta = timedelta(seconds=300)
     hail_search_ttl: timedelta = timedelta(seconds=1800)
@@ -144,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True):
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
             dispatch_waves=_parse_waves(env, "DISPATCH_WAVES"),
             hail_waves=_parse_waves(env, "HAIL_WAVES"),
+            auto_arrive=_parse_choice(env, "AUTO_ARRIVE", "off", "suggest", "do"),
             ride_tariffs=_parse_tariffs(env),
             **_parse_flow_tariffs(env),
             **_parse_fees(env),
@@ -456,11 +458,11 @@ def _find_aws_endpoint(env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _parse_choice(env: Mapping[str, str], name: str, default: str, other: str) -> str:
-    """Parse one of two words; the default where none is given. Raises BadSetting."""
-    given = env.get(name) or default
-    if given not in (default, other):
-        raise BadSetting(f"{name} takes one of {default}, {other}, not {given!r}.")
+def _parse_choice(env: Mapping[str, str], name: str, default: str, *others: str) -> str:
+    """Parse one of some words; the default where none is given. Raises BadSetting."""
+    given, words = env.get(name) or default, (default, *others)
+    if given not in words:
+        raise BadSetting(f"{name} takes one of {', '.join(words)}, not {given!r}.")
     return given
 
 

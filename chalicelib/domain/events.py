@@ -49,6 +49,11 @@ ORDER_TAKEN = "order_taken"  # to the pool: no longer
 
 # To both sides: the courier has waited long enough at a stop
 NO_SHOW_AVAILABLE = "no_show_available"
+# To both sides, by the courier's positions: they are near a stop; they have left one
+COURIER_NEAR = "courier_near"
+COURIER_LEFT = "courier_left"
+# To the courier: by their positions they are at a stop
+ARRIVAL_SUGGESTED = "arrival_suggested"
 
 # Along the way, to the customer
 DELIVERY_DEPARTED = "delivery_departed"  # the first fix after the pickup

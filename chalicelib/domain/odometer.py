@@ -14,14 +14,18 @@ from chalicelib.domain.geo import Point, compute_bearing, measure_distance_m
 
 MIN_MOVE_M = 10.0  # nearer than this a receiver wanders while it stands
 MAX_SPEED_M_S = 70.0  # 250 km/h: whatever is faster was a jump of the receiver, and no way was made
+ROUGH_M = 50.0  # vaguer than this, a fix does not tell that its courier is at a door
 MIN_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds only
+_KEPT_POINTS = 2  # the last ones, beside what it takes to go on: three tell that a track is known
 
 
 class TrackPoint(msgspec.Struct, frozen=True):
-    """A place where a courier was, and when (epoch seconds)."""
+    """A place where a courier was, and when (epoch seconds). `is_rough`: to within more than
+    ROUGH_M."""
 
     point: Point
     at_s: int
+    is_rough: bool = False
 
 
 class Odometer(msgspec.Struct, frozen=True):
@@ -45,10 +49,10 @@ class Odometer(msgspec.Struct, frozen=True):
         )
 
     def fold_track(self) -> Odometer:
-        """Return the odometer with the same reading and no more points than it takes to go on: one
-        or two."""
-        metres, kept = _measure_track(self.track)
-        return Odometer(round(self.counted_m + metres, 1), kept)
+        """Return the odometer with the same reading and no more points than it takes to go on, and
+        to judge the next fix: the last three, or four."""
+        metres, kept = _measure_track(self.track[:-_KEPT_POINTS])
+        return Odometer(round(self.counted_m + metres, 1), kept + self.track[-_KEPT_POINTS:])
 
 
 def _measure_track(track: Sequence[TrackPoint]) -> tuple[float, tuple[TrackPoint, ...]]:

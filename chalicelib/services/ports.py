@@ -9,6 +9,7 @@ from typing import Protocol
 from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import Event
+from chalicelib.domain.fixes import Verdict
 from chalicelib.domain.geo import Point
 from chalicelib.domain.measures import Sample
 from chalicelib.domain.messaging.connections import Connection, Subscriber
@@ -123,6 +124,9 @@ class CourierStore(Protocol):
         min_gap: timedelta | None,
         at_work: bool = False,
     ) -> Courier | None: ...
+    def record_fixes(
+        self, courier_id: str, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
+    ) -> tuple[Courier, list[Verdict]]: ...
     def record_doubtful_fix(
         self,
         courier_id: str,

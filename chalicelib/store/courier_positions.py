@@ -1,51 +1,55 @@
 """Where couriers are: their fixes, the way that these add up to, and when they were last shown.
 
-A fix is one write, and no read, in the common case: its condition checks the pace, duty, and that
-no newer fix is known; what it returns is all that the callers need. Only a refused one is read for
-the reason. Each fix has a token of its own, so that a write whose answer got lost, and which the
-SDK sends again, finds itself: its point is in the track once.
+A fix is one write, and no read, in the common case: its condition checks the pace, duty, that no
+newer fix is known, and that it is no jump; what it returns is all that the callers need. Only a
+refused one is read for the reason: one that may be a jump is judged then (domain/fixes.py). Several
+fixes at once are a read and one write. Each report has a token of its own, so that a write whose
+answer got lost, and which the SDK sends again, finds itself: its points are in the track once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
-from typing import NamedTuple
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.geo import find_cell
-from chalicelib.domain.odometer import TrackPoint
+from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
+from chalicelib.domain.odometer import Odometer
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
-from chalicelib.errors import NotOnline, RateLimited, Stale
+from chalicelib.errors import Stale
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.conditional import try_update, update_if
 from chalicelib.store.courier_index import CourierIndex, make_index_condition
 from chalicelib.store.courier_rows import (
     encode_held,
     encode_json,
+    encode_odometer,
     equals,
     find_row,
+    make_doubts_action,
     make_odometer_actions,
-    pack_point,
+    make_point,
+    read_trail,
+)
+from chalicelib.store.fix_reports import (
+    Report,
+    is_outdated,
+    knows_better,
+    make_fix_actions,
+    make_fix_condition,
+    make_no_jump_condition,
+    make_pace_actions,
+    make_position_actions,
+    make_report_condition,
 )
 from chalicelib.store.tables import CourierRow
 
 # Fixes noted before they are added up: more than come between two moments at which a courier is
 # shown (domain/orders/progress.py), and few enough for the row to stay under 1 KB, one write unit.
-_MAX_TRACK = 36
-
-
-class _Report(NamedTuple):
-    """A fix as it came in. `min_gap` is the least time between two fixes, None for one that comes
-    with another message; `at_work` takes it only of one who is available or has an order."""
-
-    fix: Fix
-    now: datetime
-    min_gap: timedelta | None
-    at_work: bool
-    token: str
+MAX_TRACK = 36
 
 
 class CourierPositions(CourierIndex):
@@ -67,23 +71,82 @@ class CourierPositions(CourierIndex):
         RateLimited if the last one is less than `min_gap` ago, NotOnline if `at_work` and they are
         neither available nor have an order.
         """
-        report = _Report(fix, now, min_gap, at_work, token_urlsafe(6))
+        report = Report(fix, now, min_gap, at_work, token_urlsafe(6))
         return self._retries.retry_while_stale(lambda: self._store_fix(courier_id, report))
 
-    def _store_fix(self, courier_id: str, report: _Report) -> Courier | None:
+    def _store_fix(self, courier_id: str, report: Report) -> Courier | None:
         """Store a good fix, or return None for an outdated one. Raises Stale, too, to be tried once
         more: after whoever was not in the index has been put back, or after a lost race."""
         row = CourierRow(courier_id)
-        condition = _make_fix_condition(report) & make_index_condition(self._max_orders)
-        if try_update(row, _make_fix_actions(report), condition):
+        condition = make_fix_condition(report) & make_index_condition(self._max_orders)
+        condition &= make_no_jump_condition(report.fix)
+        if try_update(row, make_fix_actions(report), condition):
             return self._finish_fix(row)
         found = find_row(courier_id) or CourierRow(courier_id)
         if found.fix_token == report.token:
             return self._finish_fix(found)  # sent twice, and stored the first time
-        if _is_outdated(found, report):
+        if is_outdated(found, report):
             return None
-        self._put_back_in_index(courier_id)
-        raise Stale
+        self._require_index(found)
+        return self._store_judged(found, judge_fixes(read_trail(found), [report.fix]), report)
+
+    def record_fixes(
+        self, courier_id: str, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
+    ) -> tuple[Courier, list[Verdict]]:
+        """Judge good fixes of one report and store them by one write: the newest that is kept is
+        the position, the others are way that was made.
+
+        Returns the courier after it, and a verdict of each fix. Raises RateLimited as record_fix.
+        """
+        newest = max(fixes, key=lambda fix: fix.at)
+        report = Report(newest, now, min_gap, at_work=False, token=token_urlsafe(6))
+        judged: list[Judged] = []
+
+        def store_fixes() -> Courier:
+            row = find_row(courier_id) or CourierRow(courier_id)
+            if judged and row.fix_token == report.token:
+                return self._finish_fix(row)  # sent twice, and stored as it was judged
+            outdated = is_outdated(row, report)
+            judged.append(judge_fixes(read_trail(row), fixes))
+            if outdated:
+                return self._decode_row(row)
+            self._require_index(row)
+            return self._store_judged(row, judged[-1], report)
+
+        courier = self._retries.retry_while_stale(store_fixes)
+        return courier, judged[-1].verdicts
+
+    def _store_judged(self, row: CourierRow, judged: Judged, report: Report) -> Courier:
+        """Store what was judged by a row, if no other fix came since it was read. Raises Stale.
+
+        The metres and the track are written together, from one reading: if somebody else has
+        counted the way meanwhile, that is undone and no way is counted twice.
+        """
+        actions = [CourierRow.fix_token.set(report.token), make_doubts_action(judged.trail.doubts)]
+        if judged.kept:
+            read = self._decode_row(row).odometer
+            odometer = Odometer(read.counted_m, (*read.track, *map(make_point, judged.kept)))
+            is_full = len(odometer.track) >= MAX_TRACK
+            actions += encode_odometer(odometer.fold_track() if is_full else odometer)
+            actions += make_position_actions(report, judged.kept[-1])
+            actions.append(CourierRow.vague.remove())
+        else:
+            # Wherever they are, they are there.
+            self.note_alive(self._decode_row(row), report.now)
+            actions += make_pace_actions(report)
+        written = CourierRow(row.courier_id)
+        is_same = equals(CourierRow.fix_token, row.fix_token) & equals(CourierRow.fix, row.fix)
+        condition = is_same & make_report_condition(report) & make_index_condition(self._max_orders)
+        update_if(written, actions, condition)
+        return self._finish_fix(written)
+
+    def _require_index(self, row: CourierRow) -> None:
+        """Put a free courier who lacks in the index back into it. Raises Stale if so: their row is
+        another then."""
+        courier = self._decode_row(row)
+        if courier.is_free and not courier.is_indexed:
+            self._put_back_in_index(courier.id)
+            raise Stale
 
     def record_doubtful_fix(
         self,
@@ -99,31 +162,31 @@ class CourierPositions(CourierIndex):
         It becomes the courier's position only where none is known, or none but vague ones and good
         ones of `good_after` and before; no place never does. It adds nothing to the way.
         """
-        report = _Report(fix, now, min_gap, at_work, token_urlsafe(6))
+        report = Report(fix, now, min_gap, at_work, token_urlsafe(6))
         return self._retries.retry_while_stale(
             lambda: self._store_doubtful_fix(courier_id, report, good_after)
         )
 
     def _store_doubtful_fix(
-        self, courier_id: str, report: _Report, good_after: datetime | None
+        self, courier_id: str, report: Report, good_after: datetime | None
     ) -> Courier | None:
         """Store a doubtful fix, or the sign of life alone. Raises as record_fix does, and Stale."""
         row = find_row(courier_id) or CourierRow(courier_id)
         if row.fix_token == report.token:
             return self._decode_row(row)  # sent twice, and stored the first time
-        if _is_outdated(row, report):
+        if is_outdated(row, report):
             return None
         self.note_alive(self._decode_row(row), report.now)  # wherever they are, they are there
-        keeps_position = good_after is None or _knows_better(row, good_after)
+        keeps_position = good_after is None or knows_better(row, good_after)
         if keeps_position and report.min_gap is None:
             return self._decode_row(row)
         actions: list[Action] = [CourierRow.heard_at.set(to_epoch_ms(report.now))]
         if not keeps_position:
-            actions = [*_make_position_actions(report), CourierRow.vague.set(True)]
+            actions = [*make_position_actions(report, report.fix), CourierRow.vague.set(True)]
         written = CourierRow(courier_id)
         actions.append(CourierRow.fix_token.set(report.token))
         is_same_fix = equals(CourierRow.fix, row.fix)
-        update_if(written, actions, is_same_fix & _make_fix_condition(report))
+        update_if(written, actions, is_same_fix & make_fix_condition(report))
         if not keeps_position:
             self._keep_spot(written)
         return self._decode_row(written)
@@ -134,7 +197,7 @@ class CourierPositions(CourierIndex):
         before.) A next fix that is quicker finds the track full as well, and counts it."""
         courier = self._decode_row(row)
         self._keep_spot(row)
-        if len(courier.odometer.track) >= _MAX_TRACK:
+        if len(courier.odometer.track) >= MAX_TRACK:
             is_same_fix = CourierRow.fix == row.fix
             try_update(CourierRow(courier.id), make_odometer_actions(courier), is_same_fix)
         return courier
@@ -158,61 +221,3 @@ class CourierPositions(CourierIndex):
             return True
         found = find_row(courier.id)
         return found is not None and (found.seen, found.fix) == (marked, fix)
-
-
-def _make_fix_actions(report: _Report) -> list[Action]:
-    fix = report.fix
-    point = TrackPoint(fix.point, max(0, int(fix.at.timestamp())))
-    return [
-        *_make_position_actions(report),
-        CourierRow.fix_token.set(report.token),
-        CourierRow.vague.remove(),
-        CourierRow.track.set((CourierRow.track | []).append([pack_point(point)])),
-    ]
-
-
-def _make_position_actions(report: _Report) -> list[Action]:
-    """List what a fix writes that becomes the courier's position. One with a `min_gap` counts for
-    the pace."""
-    fix, now_ms = report.fix, to_epoch_ms(report.now)
-    return [
-        CourierRow.fix.set(encode_json(fix)),
-        CourierRow.fix_at.set(to_epoch_ms(fix.at)),
-        CourierRow.cell.set(find_cell(fix.point)),
-        CourierRow.fix_came_at.set(now_ms),
-        *([CourierRow.heard_at.set(now_ms)] if report.min_gap is not None else []),
-    ]
-
-
-def _make_fix_condition(report: _Report) -> Condition:
-    """Make the condition on which a fix is stored: it is not outdated, not this very write sent
-    again, not too soon, and of one at work, if it must be."""
-    fix_at, token, heard_at = CourierRow.fix_at, CourierRow.fix_token, CourierRow.heard_at
-    condition: Condition = fix_at.does_not_exist() | (fix_at <= to_epoch_ms(report.fix.at))
-    condition &= token.does_not_exist() | (token != report.token)
-    if report.min_gap:
-        last_ms = to_epoch_ms(report.now - report.min_gap)
-        condition &= heard_at.does_not_exist() | (heard_at <= last_ms)
-    if report.at_work:
-        condition &= (CourierRow.available == True) | CourierRow.order_id.exists()  # noqa: E712
-    return condition
-
-
-def _is_outdated(row: CourierRow, report: _Report) -> bool:
-    """Say whether a fix is refused as an old one; False where there is no reason to refuse it.
-    Raises NotOnline, RateLimited."""
-    heard_ms, min_gap = row.heard_at, report.min_gap
-    outdated = row.fix_at is not None and row.fix_at > to_epoch_ms(report.fix.at)
-    if outdated and heard_ms is not None and heard_ms > to_epoch_ms(report.now):
-        return True  # overtaken while this was on its way: it was not too soon when it came
-    if report.at_work and not row.available and row.order_id is None:
-        raise NotOnline("Go online first.")
-    if min_gap and heard_ms is not None and heard_ms > to_epoch_ms(report.now - min_gap):
-        retry_after_s = min_gap.total_seconds()
-        raise RateLimited("One location a second is enough.", retry_after_s=retry_after_s)
-    return outdated
-
-
-def _knows_better(row: CourierRow, good_after: datetime) -> bool:
-    """Say whether a courier's position is known by a good fix that is not too old."""
-    return row.fix_at is not None and not row.vague and row.fix_at > to_epoch_ms(good_after)

@@ -8,7 +8,7 @@ beside it (`others`) where there may be several.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from struct import Struct
 from typing import Any
@@ -17,13 +17,16 @@ import msgspec
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.odometer import Odometer, TrackPoint
+from chalicelib.domain.fixes import ESTABLISHED_FIXES, Trail
+from chalicelib.domain.odometer import ROUGH_M, Odometer, TrackPoint
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import CourierRow
 
 _POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
+_DOUBT_FORMAT = Struct(">iiq")  # the same, epoch milliseconds
+_ROUGH = b"~"
 _E7 = 10_000_000
 
 NowSource = Callable[[], datetime]
@@ -139,18 +142,60 @@ def is_live(socket: str, now: datetime) -> bool:
 
 def make_odometer_actions(courier: Courier) -> list[Action]:
     """Count the way along the track, and keep of the track what it takes to go on."""
-    odometer = courier.odometer.fold_track()
+    return encode_odometer(courier.odometer.fold_track())
+
+
+def encode_odometer(odometer: Odometer) -> list[Action]:
+    """Write an odometer, whatever the row had: the metres and the track are one value."""
     track = [pack_point(point) for point in odometer.track]
     return [CourierRow.track.set(track), CourierRow.odometer_m.set(odometer.counted_m)]
 
 
 def pack_point(point: TrackPoint) -> bytes:
-    """Write a point of the track in 12 bytes: a row must stay under 1 KB, one write unit."""
+    """Write a point of the track in 12 bytes, and one more if it is rough: a row must stay under
+    1 KB, one write unit."""
     lat, lng = point.point
-    return _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), point.at_s)
+    packed = _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), point.at_s)
+    return packed + _ROUGH if point.is_rough else packed
 
 
 def unpack_point(packed: bytes) -> TrackPoint:
     """Read what pack_point wrote."""
-    lat, lng, at_s = _POINT_FORMAT.unpack(packed)
-    return TrackPoint((lat / _E7, lng / _E7), at_s)
+    size = _POINT_FORMAT.size
+    lat, lng, at_s = _POINT_FORMAT.unpack(packed[:size])
+    return TrackPoint((lat / _E7, lng / _E7), at_s, is_rough=len(packed) > size)
+
+
+def make_point(fix: Fix) -> TrackPoint:
+    """Make the point of the track that a fix becomes."""
+    is_rough = fix.is_vague(ROUGH_M)
+    return TrackPoint(fix.point, max(0, int(fix.at.timestamp())), is_rough)
+
+
+def read_trail(row: CourierRow) -> Trail:
+    """Read what the next fixes of a courier are judged by."""
+    known_at = _decode_time(row.fix_at)
+    is_good = row.fix is not None and not row.vague
+    kept = (unpack_point(packed).at_s for packed in (row.track or ())[-ESTABLISHED_FIXES:])
+    return Trail(
+        msgspec.json.decode(row.fix, type=Fix) if is_good else None,
+        known_at,
+        tuple(from_epoch_ms(at_s * 1000) for at_s in kept),
+        tuple(map(_unpack_doubt, row.doubts or ())),
+    )
+
+
+def make_doubts_action(doubts: Sequence[Fix]) -> Action:
+    """Remember jumps that nothing has confirmed, or that there are none."""
+    packed = [_pack_doubt(fix) for fix in doubts]
+    action: Action = CourierRow.doubts.set(packed) if packed else CourierRow.doubts.remove()
+    return action
+
+
+def _pack_doubt(fix: Fix) -> bytes:
+    return _DOUBT_FORMAT.pack(round(fix.lat * _E7), round(fix.lng * _E7), to_epoch_ms(fix.at))
+
+
+def _unpack_doubt(packed: bytes) -> Fix:
+    lat, lng, at_ms = _DOUBT_FORMAT.unpack(packed)
+    return Fix(lat / _E7, lng / _E7, from_epoch_ms(at_ms))

@@ -164,6 +164,9 @@ class CourierRow(Model):
     heard_at = NumberAttribute(null=True)  # epoch ms, by ours: for the rate limit
     fix_token = UnicodeAttribute(null=True)  # as `commit`, of the write of this fix
     cell = UnicodeAttribute(null=True)  # of the fix
+    fix_lat = NumberAttribute(null=True)  # of the fix, for conditions: domain.fixes.BOX_STEPS
+    fix_lng = NumberAttribute(null=True)
+    doubts: Any = ListAttribute(null=True)  # jumps that nothing has confirmed, 16 bytes each
     track: Any = ListAttribute(null=True)  # of the fixes not yet in the odometer, 12 bytes each
     odometer_m = NumberAttribute(null=True)
     shown_to = UnicodeAttribute(null=True)  # the customer who may see the fixes

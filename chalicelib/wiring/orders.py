@@ -10,6 +10,7 @@ from chalicelib.domain.measures import Zones
 from chalicelib.domain.money.fares import estimate_anew
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS
 from chalicelib.services.orders.amending import OrderAmendments
+from chalicelib.services.orders.arrivals import ArrivalWatch
 from chalicelib.services.orders.chat import ChatService
 from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
@@ -24,6 +25,7 @@ from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.orders.ratings import RatingService
 from chalicelib.services.orders.reattempts import Reattempts
 from chalicelib.services.orders.waiting import WaitClocks
+from chalicelib.services.tracking.progress import ArrivalListener
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
 from chalicelib.wiring.messaging import MessagingServices
@@ -79,7 +81,7 @@ def build_orders(
         parts.couriers,
         courier,
         dispatch.releaser,
-        tracking.listeners,
+        tracking.make_listeners(_watch_arrivals(settings, parts, dispatch, courier)),
         settings.fix_max_accuracy_m,
         settings.fix_max_age,
         parts.clock,
@@ -211,6 +213,15 @@ def _build_courier(
         parts.threads,
         parts.clock,
     )
+
+
+def _watch_arrivals(
+    settings: Settings, parts: Parts, dispatch: DispatchServices, courier: CourierOrders
+) -> ArrivalListener | None:
+    if settings.auto_arrive == "off":
+        return None
+    takes_steps = settings.auto_arrive == "do"
+    return ArrivalWatch(dispatch.orders, courier, takes_steps, parts.clock).on_fix
 
 
 def _build_chats(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from chalicelib.services.rides.metering import RideMeter
 from chalicelib.services.tracking.link_notices import LinkNotices
 from chalicelib.services.tracking.links import TrackingLinks
 from chalicelib.services.tracking.live_position import LivePosition
-from chalicelib.services.tracking.progress import ProgressTracker
+from chalicelib.services.tracking.progress import ArrivalListener, ProgressTracker
 from chalicelib.services.webhooks.positions import PositionTeller
 from chalicelib.settings import Settings
 from chalicelib.wiring.dispatch import DispatchServices
@@ -23,11 +23,12 @@ from chalicelib.wiring.parts import Parts
 
 
 class TrackingServices(msgspec.Struct, frozen=True):
-    """What measures rides, and what hears of each fix, in this order."""
+    """What measures rides, and what makes those who hear of each fix, in their order: with who
+    watches for arrivals, if anybody does."""
 
     tariffs: Tariffs
     meter: RideMeter
-    listeners: Sequence[FixListener]
+    make_listeners: Callable[[ArrivalListener | None], Sequence[FixListener]]
 
 
 def build_link_notices(
@@ -74,20 +75,22 @@ def build_tracking(
 ) -> TrackingServices:
     """Build what orders and rides need of tracking."""
     tariffs = list_tariffs(settings)["ride"]
-    tracker = ProgressTracker(
-        parts.orders,
-        parts.couriers,
-        dispatch.orders,
-        dispatch.releaser,
-        messaging.fanout,
-        notices,
-        parts.clock,
-    )
     teller = PositionTeller(
         parts.known_endpoints, parts.orders, parts.mailboxes, messaging.mailboxes, parts.clock
     )
-    return TrackingServices(
-        tariffs,
-        RideMeter(parts.couriers, tariffs, settings.start_ride_radius_m),
-        (LivePosition(messaging.fanout).on_fix, tracker.on_fix, teller.on_fix),
-    )
+
+    def make_listeners(watch_arrivals: ArrivalListener | None) -> Sequence[FixListener]:
+        tracker = ProgressTracker(
+            parts.orders,
+            parts.couriers,
+            dispatch.orders,
+            dispatch.releaser,
+            messaging.fanout,
+            notices,
+            parts.clock,
+            watch_arrivals,
+        )
+        return LivePosition(messaging.fanout).on_fix, tracker.on_fix, teller.on_fix
+
+    meter = RideMeter(parts.couriers, tariffs, settings.start_ride_radius_m)
+    return TrackingServices(tariffs, meter, make_listeners)

@@ -83,7 +83,7 @@ def _measure_others(on: Stage) -> Iterator[Row]:
             cast.send_fix(north)
         yield _make_row(what, bill)
     on.connect("walker-courier", "courier", cast.courier)
-    on.pass_time(2)
+    on.pass_time(130)  # not so soon that this were a jump of the receiver
     with on.meter.open_bill() as bill:
         on.send_frame(
             "walker-courier", {"event": "location.update", "data": {"lat": 13.02, "lng": 77.6}}

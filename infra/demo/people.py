@@ -6,12 +6,14 @@ import asyncio
 import time
 from random import Random
 
-from infra.demo.city import City, Corner, address_of, to_degrees
+from infra.demo.city import BLOCK_M, City, Corner, address_of, to_degrees
 from infra.demo.ledger import FINAL, Ledger
 from infra.demo.options import DemoOptions
 from infra.harness.clients import Frame, StackClient
 
 FIX_EVERY_S = 1.1  # Waybill takes one a second
+_DRIVEN_M_S = 20.0
+_LONG_AGO_S = 30 * 86_400.0
 _THINKING_S = (0.05, 0.4)
 _PAUSE_S = (0.1, 1.5)
 _LOOK_EVERY_S = 10.0
@@ -32,6 +34,8 @@ class SimulatedCourier:
         self._ledger = ledger
         self._options = options
         self._random = random
+        # A day passes in a minute: by our clock nobody is so fast, so phones have one of their own.
+        self._phone_s = time.time() - _LONG_AGO_S
         self._errand: list[tuple[str, Corner]] = []
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -42,7 +46,7 @@ class SimulatedCourier:
         await self.client.put("me", name=f"Demo courier {number}", phone=f"+49305550{number:03d}")
         lat, lng = to_degrees(self.here)
         status, body = await self.client.post(
-            "courier/availability", available=True, lat=lat, lng=lng
+            "courier/availability", available=True, lat=lat, lng=lng, ts=self._phone_s
         )
         if status != 200:
             self._ledger.problems.append(f"{self.client.id} can't go on duty: {body}")
@@ -58,7 +62,8 @@ class SimulatedCourier:
             await asyncio.sleep(FIX_EVERY_S)
             await self._walk_on()
             lat, lng = to_degrees(self.here)
-            await self.client.send("location.update", lat=lat, lng=lng)
+            self._phone_s += self._options.blocks_a_fix * BLOCK_M / _DRIVEN_M_S
+            await self.client.send("location.update", lat=lat, lng=lng, ts=self._phone_s)
             self._ledger.fixes += 1
 
     async def _on_frame(self, frame: Frame) -> None:

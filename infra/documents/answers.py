@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from chalicelib.contracts.rides import bodies as rides
 from chalicelib.domain.courier_changes import PAUSE, REASSIGN, RESUME
+from chalicelib.domain.fixes import Verdict
 from chalicelib.domain.money.payments import PaymentStatus
 from chalicelib.domain.money.payouts import PayoutStatus
 from chalicelib.domain.money.quotes import NO_COURIERS_NEAR
@@ -233,6 +234,22 @@ ANSWERS: Mapping[str, Schema] = {
     ),
     "AvailabilityShown": told({"available": BOOLEAN}),
     "PositionStored": told({"stored": described(BOOLEAN, "False: a newer one is known.")}),
+    "PositionsJudged": told(
+        {
+            "points": listed(
+                told(
+                    {
+                        "verdict": described(
+                            choice(Verdict),
+                            "kept; late: older than the last one kept; far: a jump that no later"
+                            " points confirm; vague: no place, or none known well enough; future:"
+                            " more than 5 s ahead.",
+                        )
+                    }
+                ),
+            )
+        }
+    ),
     "RestaurantShown": told(
         {
             "id": NUMBER_OR_TEXT,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from chalicelib.contracts.feed.events import EVENT_KINDS
 from chalicelib.domain.money.payments import CURRENCY
 from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.proof import Stop
 from infra.documents.shapes import (
     INTEGER,
     MOMENT,
@@ -99,6 +100,9 @@ EVENT_DATA: Mapping[str, Schema] = {
     "delivery_failed": told({**_ENDED, "state": choice(Status), "failed_at": MOMENT}, _REASON),
     "delivery_returned": told({**_ENDED, "returned_at": MOMENT}),
     "no_show_available": told({**_ENDED, "state": choice(Status), "available_at": MOMENT}),
+    "courier_near": told({**_ENDED, "stop": choice(Stop), "near_at": MOMENT}),
+    "courier_left": told({**_ENDED, "stop": choice(Stop), "left_at": MOMENT}),
+    "arrival_suggested": told({**_ENDED, "stop": choice(Stop), "arrived_at": MOMENT}),
     "location_updated": told(
         {"delivery_id": STRING, **_POINT, "timestamp": MOMENT},
         dict.fromkeys(("accuracy", "altitude", "speed", "heading"), NUMBER),

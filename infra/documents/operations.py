@@ -210,6 +210,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     # Couriers
     ("POST", "/v1/courier/availability"): Operation({200: "AvailabilityShown"}, "Availability"),
     ("POST", "/v1/courier/location"): Operation({200: "PositionStored"}, "Position"),
+    ("POST", "/v1/courier/locations"): Operation({200: "PositionsJudged"}, "Positions"),
     ("POST", "/v1/courier/orders/accept"): Operation(
         {200: "DeliveryOrder"}, "OrderChoice", _ACCEPTING, shown="courier/order.json"
     ),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from chalicelib.contracts import proof
 from chalicelib.contracts.amendments import FORMS
 from chalicelib.contracts.contacts import MAX_PHONE, MAX_URL
+from chalicelib.contracts.courier.locations import MAX_LOCATIONS
 from chalicelib.contracts.fixes import UNKNOWN_WORDS
 from chalicelib.contracts.food.orders import MAX_ITEM_NAME, MAX_ITEMS, MAX_PRICE, MAX_QUANTITY
 from chalicelib.contracts.money import ACCOUNT, MAX_AMOUNT, METHOD
@@ -244,6 +245,9 @@ REQUESTS: Mapping[str, Schema] = {
         {"available": BOOLEAN}, {"lat": _degrees(90), "lng": _degrees(180), **fix_fields("ts")}
     ),
     "Position": make_fix("lat", "lng", "ts"),
+    "Positions": asked(
+        {"points": listed(make_fix("lat", "lng", "ts"), minItems=1, maxItems=MAX_LOCATIONS)}
+    ),
     "OrderChoice": _step(),
     "OrderStep": _step(optional={"pin": PIN}),
     "Decline": _step(optional={"reason": REASON, "note": NOTE}),

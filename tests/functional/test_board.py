@@ -30,3 +30,17 @@ def test_the_board_has_what_is_unfinished_and_who_is_on_duty(engine: Engine) -> 
     board = read(world)
     assert not board.orders
     assert board.couriers["dan"].order_id is None
+
+
+def test_what_is_read_once_keeps_nobody_waiting(engine: Engine) -> None:
+    """A process reads the lists of days as it begins; were they counted, the next tick would come
+    minutes later, where a week has many orders."""
+    world = World(engine)
+    for n in range(3):
+        world.place(world.customer(f"cara-{n}"))
+    world.courier("dan")
+    ended = world.place(world.customer())["id"]
+    world.post(f"/v1/orders/{ended}/cancel", by=world.customer())
+    assert read(world).rows_read == 3 + 1
+    # Later looks read the newest rows of the lists, many at the price of one.
+    assert read(world).rows_read == 3 + 1 + 1

@@ -410,7 +410,7 @@ def test_a_heading_that_is_not_told_is_the_direction_of_the_way(world: World) ->
     driver.did("update_location", **PICKUP)
     a_ride(rider, driver)
     locate(driver, DEPOT)
-    locate(driver, north_of(DEPOT, 100))
+    locate(driver, north_of(DEPOT, 50))
     locate(driver, DEPOT)
     headings = [said["heading"] for said in rider.heard("driver_location_update")]
     assert headings == [0.0, 0.0, 180.0]
@@ -423,7 +423,7 @@ def test_a_jump_of_the_receiver_is_no_way(world: World) -> None:
     for metres in [*range(0, 1000, 20), *range(1000, 0, -20)]:  # there and back
         locate(driver, north_of(DEPOT, 5000 if metres == 600 else metres))
     data = driver.did("complete_ride", ride_id=ride_id)["ride_data"]
-    assert data["distance"] == pytest.approx(1.90, abs=0.01)  # 4 of 99 steps are left out
+    assert data["distance"] == pytest.approx(1.98, abs=0.01)  # past it, as if it were not there
 
 
 def test_a_ride_is_measured_along_its_fixes(world: World) -> None:
@@ -444,9 +444,11 @@ def test_a_ride_is_no_shorter_than_from_where_it_began_to_where_it_ended(world: 
     rider, driver = a_rider(world), a_driver(world)
     for metres, km in ((1500, 1.5), (90_000, 6.5)):
         ride_id = a_ride(rider, driver, "started")
+        world.clock.advance(121)  # no track is so well known that this were a jump of the receiver
         locate(driver, north_of(DEPOT, metres))
         data = driver.did("complete_ride", ride_id=ride_id)["ride_data"]
         assert data["distance"] == pytest.approx(km, abs=0.01)
+        world.clock.advance(121)
         locate(driver, DEPOT)
 
 

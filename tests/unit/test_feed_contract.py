@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.contracts.base import RequestError
 from chalicelib.contracts.feed.events import (
@@ -84,6 +85,9 @@ EVENTS: dict[str, Event] = {
         data={"reason": "recipient_absent", "reason_code": "recipient_absent"},
     ),
     "no_show_available": told(events.NO_SHOW_AVAILABLE, "14:45:00", status="at_pickup"),
+    "courier_near": told(events.COURIER_NEAR, "14:45:00", data={"stop": "pickup"}),
+    "courier_left": told(events.COURIER_LEFT, "14:45:00", data={"stop": "pickup"}),
+    "arrival_suggested": told(events.ARRIVAL_SUGGESTED, "14:45:00", data={"stop": "pickup"}),
     "delivery_returned": told(events.DELIVERY_RETURNED, "15:10:00", status="returned"),
     "webhook_disabled": told(
         events.WEBHOOK_DISABLED,
@@ -221,18 +225,21 @@ def test_every_event_is_worded_as_its_sample(name: str) -> None:
 
 def test_the_samples_are_all_there_is_to_subscribe_to() -> None:
     assert set(TYPE_BY_NAME) == set(EVENTS)
-    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 24
+    assert len(TYPE_BY_NAME) == len(EVENT_KINDS) == 27
+
+
+TO_BOTH_SIDES = {"no_show_available", "courier_near", "courier_left", "arrival_suggested"}
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_of_an_order_only_its_customer_hears(name: str) -> None:
-    """S3-10: a shop's and a courier's copies are other contracts' business; but that a no-show can
-    be said is told to both sides."""
+    """S3-10: a shop's and a courier's copies are other contracts' business; but what is told by
+    the courier's positions and waiting is told to both sides."""
     event = EVENTS[name]
     if event.details:
-        other = Event(event.type, "dboy_123", event.stream, 1, 0, event.at, details=event.details)
+        other = replace(event, to="dboy_123")
         is_heard = FEED.render_event(other, Subscriber("c1=", "dboy_123", "feed")) != ()
-        assert is_heard == (name == "no_show_available")
+        assert is_heard == (name in TO_BOTH_SIDES)
 
 
 def test_what_clients_send_is_understood() -> None:

@@ -64,7 +64,7 @@ def test_adding_up_on_the_way_changes_no_reading(
         marks.append(TrackPoint(north_of(DEPOT, metres), seconds))
     cut = data.draw(st.integers(0, len(marks)))
     half = Odometer(0.0, tuple(marks[:cut])).fold_track()
-    assert len(half.track) <= 2
+    assert len(half.track) <= 4
     whole = Odometer(half.counted_m, half.track + tuple(marks[cut:]))
     assert whole.reading_m == pytest.approx(Odometer(0.0, tuple(marks)).reading_m, abs=0.06)
 

@@ -32,6 +32,16 @@ _ID_PREFIX = "evt_"
 _DEFAULT_RATING = 5.0
 
 
+_FOR_BOTH_SIDES = frozenset(
+    {
+        events.NO_SHOW_AVAILABLE,
+        events.COURIER_NEAR,
+        events.COURIER_LEFT,
+        events.ARRIVAL_SUGGESTED,
+    }
+)
+
+
 class EventKind(Writer, frozen=True, kw_only=True):
     """One type of event on the wire: a writer, and what the envelope says besides."""
 
@@ -41,8 +51,8 @@ class EventKind(Writer, frozen=True, kw_only=True):
 
 def is_feed_event(event: Event) -> bool:
     """Say whether the contract writes an event. Of an order, only its customer hears here; but its
-    courier, too, that a no-show can be said."""
-    if event.type == events.NO_SHOW_AVAILABLE:
+    courier, too, of what is told by their positions and the clock of their waiting."""
+    if event.type in _FOR_BOTH_SIDES:
         return True
     return event.type in EVENT_KINDS and find_audience(event) in (None, Role.CUSTOMER)
 
@@ -242,6 +252,21 @@ def _render_no_show_available(event: Event) -> Data:
     }
 
 
+def _render_at_stop(time_name: str) -> Callable[[Event], Data]:
+    """Make what renders which stop a courier is at, or was, and when that was so."""
+
+    def render(event: Event) -> Data:
+        order_id = str(event.order_id)
+        return {
+            "delivery_id": order_id,
+            "order_id": order_id,
+            "stop": event.data["stop"],
+            time_name: format_iso(event.at),
+        }
+
+    return render
+
+
 def _render_delivery_returned(event: Event) -> Data:
     return {
         "delivery_id": str(event.order_id),
@@ -340,6 +365,15 @@ EVENT_KINDS: dict[str, EventKind] = {
     ),
     events.NO_SHOW_AVAILABLE: EventKind(
         "no_show_available", _render_no_show_available, level=HIGH, source="delivery_service"
+    ),
+    events.COURIER_NEAR: EventKind(
+        "courier_near", _render_at_stop("near_at"), level=HIGH, source="delivery_service"
+    ),
+    events.COURIER_LEFT: EventKind(
+        "courier_left", _render_at_stop("left_at"), level=HIGH, source="delivery_service"
+    ),
+    events.ARRIVAL_SUGGESTED: EventKind(
+        "arrival_suggested", _render_at_stop("arrived_at"), level=HIGH, source="delivery_service"
     ),
     events.REFUND_DUE: EventKind(
         "refund_due", feed_money.render_refund_due, level=HIGH, source="payment_service"

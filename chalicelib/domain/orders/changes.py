@@ -20,6 +20,7 @@ from chalicelib.domain.people import Actor, Role
 # Steps that are no commands. A tip is no change either: its order carries it (history_entries.py).
 PLACE, DEPART, WRONG_PIN, OVERRIDE, TIP = "place", "depart", "wrong_pin", "override", "tip"
 RECIPIENT_NOTE = "recipient_note"
+LEAVE_STOP = "leave_stop"
 
 # So many changes at most an order carries itself: they fit into its one write unit.
 MAX_CARRIED = 16

@@ -15,6 +15,7 @@ from chalicelib.domain.geo import Point
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.changes import (
     DEPART,
+    LEAVE_STOP,
     MAX_NOTE,
     OVERRIDE,
     PLACE,
@@ -29,7 +30,7 @@ from chalicelib.domain.orders.changes import (
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof import ProofOverride, Stop
-from chalicelib.domain.people import Actor, Role
+from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.domain.price_lines import sum_minor
 
 
@@ -43,6 +44,16 @@ def note_departing(order: Order, point: Point, now: datetime) -> Order:
     """Note the first position of the courier who is on the way with an order."""
     courier = Actor(order.courier_id or "", Role.COURIER)
     return _append_change(order, DEPART, courier, now, position=round_point(point))
+
+
+def note_leaving(order: Order, point: Point | None, now: datetime) -> Order:
+    """Note that a courier who waited at a stop is there no longer, by their position."""
+    return _append_change(order, LEAVE_STOP, SYSTEM, now, position=round_point(point))
+
+
+def note_return(order: Order, command: Command, actor: Actor, now: datetime) -> Order:
+    """Note that a courier who had left a stop is there again."""
+    return _append_change(order, command.verb, actor, now)
 
 
 def note_step(before: Order, after: Order, command: Command, actor: Actor, now: datetime) -> Order:

@@ -17,6 +17,10 @@ from chalicelib.domain.orders.proof import OrderProof, Stop, StopProof
 DEPARTED = "departed"
 # In the timeline: both sides were told that a no-show can be said.
 NO_SHOW_TOLD = "no_show_available"
+# In the timeline, of each stop: its courier is near; was asked whether they are there; has left.
+NEAR_STOP = {stop: f"near_{stop.value}" for stop in Stop}
+SUGGESTED = {stop: f"suggested_{stop.value}" for stop in Stop}
+LEFT_STOP = {stop: f"left_{stop.value}" for stop in Stop}
 # In the timeline: the times of what its courier did with an order.
 _COURIERS_TIMES = frozenset(
     {
@@ -24,6 +28,9 @@ _COURIERS_TIMES = frozenset(
         DEPARTED,
         "reached",
         NO_SHOW_TOLD,
+        *NEAR_STOP.values(),
+        *SUGGESTED.values(),
+        *LEFT_STOP.values(),
     }
 )
 

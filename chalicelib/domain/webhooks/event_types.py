@@ -41,6 +41,8 @@ _TYPES: Mapping[str, str] = {
     events.DELIVERY_DEPARTED: "order.departed",
     events.DROPOFF_REACHED: "order.reached",
     events.NO_SHOW_AVAILABLE: "order.no_show_available",
+    events.COURIER_NEAR: "order.courier_near",
+    events.COURIER_LEFT: "order.courier_left",
     events.ORDER_DELIVERED: "order.delivered",
     events.ORDER_CANCELLED: "order.cancelled",
     events.ORDER_CALLED_OFF: "order.cancelled",

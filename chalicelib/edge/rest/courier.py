@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.contracts.base import read_boolean, read_text
+from chalicelib.contracts.courier.locations import read_locations
 from chalicelib.contracts.courier.socket import read_location, render_delivery_order
 from chalicelib.contracts.proof import read_pin
 from chalicelib.contracts.reasons import read_chosen_reason, read_failure, read_no_show, read_reason
@@ -32,6 +33,13 @@ def record_location(call: Call) -> Reply:
     fix = read_location(call.read_body(), call.now)
     courier = call.services.courier_status.record_fix(call.actor, fix)
     return {"stored": courier is not None}
+
+
+def record_locations(call: Call) -> Reply:
+    """Record where the courier was and is, with a verdict of each point."""
+    fixes = read_locations(call.read_body(), call.now)
+    verdicts = call.services.courier_status.record_fixes(call.actor, fixes)
+    return {"points": [{"verdict": verdict.value} for verdict in verdicts]}
 
 
 def accept_order(call: Call) -> Reply:
@@ -119,6 +127,7 @@ def _read_own_order_id(call: Call) -> int:
 ROUTES = (
     Route("POST", "/v1/courier/availability", set_availability, Role.COURIER),
     Route("POST", "/v1/courier/location", record_location, Role.COURIER),
+    Route("POST", "/v1/courier/locations", record_locations, Role.COURIER),  # ours
     Route("POST", "/v1/courier/orders/accept", accept_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/decline", decline_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/arrived", step_view(commands.Arrive()), Role.COURIER),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 
 from chalicelib.domain.ids import find_first_id
@@ -34,10 +35,15 @@ LISTED_DAYS = 7
 LISTED_WITHIN = timedelta(minutes=2)
 # What is active again, or at last, is looked for less often: its lists are read whole.
 _REVIVED_EVERY = timedelta(seconds=5)
+_LISTED_AT_ONCE = 12  # rows of a list that are read at the price of an order's row
 
 
 class FoundOrders(NamedTuple):
-    """What is shown on a board, how many rows it took to find, and what has left it lately."""
+    """What is shown on a board, how many rows it took to find, and what has left it lately.
+
+    Rows count as an order's, of which one is a read of its own: several of a list are as much. What
+    a process reads once, as it begins, does not count: no look takes it again.
+    """
 
     orders: list[Order]
     rows_read: int
@@ -59,13 +65,14 @@ class UnfinishedOrders:
 
     def find_orders(self, now: datetime) -> FoundOrders:
         """Find what is on the board now."""
+        is_first = self._listed_at is None
         rows_read = self._find_new(now) + self._find_revived(now)
         found = self._orders.read_listed(sorted(self._known), now, is_consistent=False)
         shown = [order for order in found if is_shown(order, now)]
         self._over.update(
             order.id for order in found if order.is_terminal and order.status is not Status.UNSERVED
         )
-        rows_read += len(self._known)
+        rows_read += len(shown) if is_first else len(self._known)
         # A row may come before its order is committed: it is listed again for a while.
         self._known = {order.id for order in shown}
         self._note_left([order for order in found if not is_shown(order, now)], now)
@@ -84,7 +91,7 @@ class UnfinishedOrders:
         ]
         count = self._add(names, from_, now)
         self._listed_at = now
-        return count
+        return count if since else 0
 
     def _find_revived(self, now: datetime) -> int:
         """Find the orders that were placed on another day than they became active, or were searched
@@ -102,13 +109,13 @@ class UnfinishedOrders:
         ]
         count = self._add(names, 0, now)
         self._revived_at = now
-        return count
+        return count if last else 0
 
     def _add(self, names: list[str], from_: int, now: datetime) -> int:
         rows = self._listings.list_rows(names, from_)
         over = self._over | {row.order_id for row in rows if self._is_over(row, now)}
         self._known.update(row.order_id for row in rows if row.order_id not in over)
-        return len(rows)
+        return ceil(len(rows) / _LISTED_AT_ONCE)
 
     def _is_over(self, row: ListedOrder, now: datetime) -> bool:
         """Say whether an order need not be read, by its summary: it left the board long ago, or was

@@ -7,6 +7,7 @@ from concurrent.futures import Executor, wait
 from datetime import datetime
 
 from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.arrivals import is_return, resume_wait
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
@@ -15,7 +16,7 @@ from chalicelib.domain.orders.lifecycle import advance_order, apply_step, permit
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof_checks import count_wrong_pin
 from chalicelib.domain.orders.waiting import Failure, choose_no_show_step
-from chalicelib.domain.people import SYSTEM, Actor
+from chalicelib.domain.people import SYSTEM, Actor, Role
 from chalicelib.errors import CourierBusy, CourierTaken, OfferGone, WrongPin
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
@@ -76,6 +77,16 @@ class CourierOrders:
         """
         return self._take_step(actor, order_id, lambda stored: command)
 
+    def take_step_for(self, courier_id: str, order_id: int, command: Command) -> Order:
+        """Take a step that a courier may take, as the system: its history says so. Raises as
+        take_step does."""
+
+        def change(stored: Order) -> Order:
+            courier = Actor(courier_id, Role.COURIER)
+            return self._commit_step(courier, stored, command, self._clock(), by=SYSTEM)
+
+        return self._writer.retry_change(order_id, change)
+
     def report_no_show(self, actor: Actor, order_id: int, failure: Failure) -> Order:
         """Say that nobody is at the stop where the courier waits. At the pickup that ends the
         order, later `failure` says what becomes of the thing.
@@ -103,15 +114,28 @@ class CourierOrders:
             self._dispatch.handle_deadline(order_id)  # a late answer does what the timer would
             raise
 
-    def _commit_step(self, actor: Actor, stored: Order, command: Command, now: datetime) -> Order:
-        """Commit one step with an order as it was read; return the order as it is then."""
+    def _commit_step(
+        self,
+        actor: Actor,
+        stored: Order,
+        command: Command,
+        now: datetime,
+        by: Actor | None = None,
+    ) -> Order:
+        """Commit one step with an order as it was read; return the order as it is then. `actor` is
+        who may take it; `by` is who does, if that is somebody else."""
         status = permit_step(stored, command, actor, now)
+        if status is None and is_return(stored, command):
+            command = self._clocks.start_clock(stored, command, now)
+            return self._writer.commit_order(
+                stored, resume_wait(stored, command, by or actor, now), ()
+            )
         if status is None:
             return stored  # the step was taken before
         if complete := self._completers.get(stored.details.flow):
             command = complete(stored, actor.id, command, now)
         command = self._clocks.start_clock(stored, command, now)
-        order, events = self._apply_step(actor, stored, status, command, now)
+        order, events = self._apply_step(actor, stored, status, command, now, by or actor)
         if order.status is Status.SEARCHING:  # it was declined, or handed back
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.
@@ -127,14 +151,20 @@ class CourierOrders:
         )
 
     def _apply_step(
-        self, actor: Actor, stored: Order, status: Status, command: Command, now: datetime
+        self,
+        actor: Actor,
+        stored: Order,
+        status: Status,
+        command: Command,
+        now: datetime,
+        by: Actor,
     ) -> Transition:
         """Apply a permitted step with the proof that it brings. Where the order was given back too
         often, the search that would follow is given up with it: in one write, so that nobody sees
         it searched for. Raises WrongPin, which is counted, and what else apply_step raises."""
         command = self._proof.add_evidence(stored, actor.id, command)
         try:
-            order, events = apply_step(stored, status, command, actor, now)
+            order, events = apply_step(stored, status, command, by, now)
         except WrongPin:
             # Counted before it is answered, and on the version that was read: of guesses side by
             # side one commits, and each of the others is judged again, by what is left then.

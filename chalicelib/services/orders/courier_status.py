@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from chalicelib.domain.fixes import CLOCK_SKEW, Verdict
 from chalicelib.domain.orders import commands
 from chalicelib.domain.people import Actor, Courier, Fix
 from chalicelib.domain.rate_limits import DEFAULT_LIMITS, LOCATION
@@ -23,7 +24,6 @@ FixListener = Callable[[Courier], None]
 """Hears of each new fix of a courier who has an order: of each that they have, as the first."""
 
 MIN_FIX_GAP = DEFAULT_LIMITS[LOCATION].window
-_CLOCK_SKEW = timedelta(seconds=5)
 
 
 class CourierStatusService:
@@ -71,11 +71,44 @@ class CourierStatusService:
         timed = self._clamp_to_now(fix)
         courier = self._store_fix(actor, timed, MIN_FIX_GAP, at_work)
         if courier and courier.fix == timed:
-            # Each order has a customer of its own, who sees the courier.
-            for seen in courier.list_by_order():
-                for listener in self._listeners:
-                    self._notify(listener, seen)
+            self._show_fix(courier)
         return courier
+
+    def record_fixes(self, actor: Actor, fixes: Sequence[Fix]) -> list[Verdict]:
+        """Store where a courier was and is, as one report: at most one a second. Returns a verdict
+        of each fix. The newest that is kept moves the courier.
+
+        Of fixes that are all vague or from the future, one is heard as it would be alone. Raises
+        RateLimited.
+        """
+        now = self._clock()
+        verdicts = [self._judge_alone(fix, now) for fix in fixes]
+        good = [n for n, verdict in enumerate(verdicts) if verdict is Verdict.KEPT]
+        if not good:
+            vague = [fix for fix in fixes if fix.is_real_place] or fixes
+            newest = max(map(self._clamp_to_now, vague), key=lambda fix: fix.at)
+            self._store_doubtful_fix(actor, newest, MIN_FIX_GAP)
+            return verdicts
+        sent = [fixes[n] for n in good]
+        courier, judged = self._couriers.record_fixes(actor.id, sent, now, MIN_FIX_GAP)
+        for n, verdict in zip(good, judged, strict=True):
+            verdicts[n] = verdict
+        if courier.fix in sent and courier.fix_received_at == now:
+            self._show_fix(courier)
+        return verdicts
+
+    def _judge_alone(self, fix: Fix, now: datetime) -> Verdict:
+        """Judge a fix by itself: not by those before it."""
+        if fix.at > now + CLOCK_SKEW:
+            return Verdict.FUTURE
+        is_vague = not fix.is_real_place or fix.is_vague(self._max_accuracy_m)
+        return Verdict.VAGUE if is_vague else Verdict.KEPT
+
+    def _show_fix(self, courier: Courier) -> None:
+        """Tell the listeners where a courier with orders is now: each has a customer of its own."""
+        for seen in courier.list_by_order():
+            for listener in self._listeners:
+                self._notify(listener, seen)
 
     def _store_fix(
         self, actor: Actor, fix: Fix, min_gap: timedelta | None, at_work: bool = False
@@ -83,6 +116,12 @@ class CourierStatusService:
         now = self._clock()
         if fix.is_real_place and not fix.is_vague(self._max_accuracy_m):
             return self._couriers.record_fix(actor.id, fix, now, min_gap, at_work)
+        return self._store_doubtful_fix(actor, fix, min_gap, at_work)
+
+    def _store_doubtful_fix(
+        self, actor: Actor, fix: Fix, min_gap: timedelta | None, at_work: bool = False
+    ) -> Courier | None:
+        now = self._clock()
         good_after = fix.at - self._fix_max_age if fix.is_real_place else None
         return self._couriers.record_doubtful_fix(actor.id, fix, now, min_gap, at_work, good_after)
 
@@ -98,4 +137,4 @@ class CourierStatusService:
     def _clamp_to_now(self, fix: Fix) -> Fix:
         """Take a fix from the future as one from now: phones' clocks differ."""
         now: datetime = self._clock()
-        return replace(fix, at=now) if fix.at > now + _CLOCK_SKEW else fix
+        return replace(fix, at=now) if fix.at > now + CLOCK_SKEW else fix

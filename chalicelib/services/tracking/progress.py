@@ -8,6 +8,8 @@ marked first, on the condition that no other fix has done so: of two fixes at on
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chalicelib.domain.orders import progress
 from chalicelib.domain.orders.losing_couriers import DEPARTED
 from chalicelib.domain.orders.model import Order
@@ -17,6 +19,9 @@ from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.messaging.fanout import FanOut
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 from chalicelib.services.tracking.link_notices import LinkNotices
+
+ArrivalListener = Callable[[Order, Courier], None]
+"""Hears of each new fix of a courier who has this order."""
 
 
 class ProgressTracker:
@@ -31,6 +36,7 @@ class ProgressTracker:
         fanout: FanOut,
         notices: LinkNotices,
         clock: Clock,
+        watch_arrivals: ArrivalListener | None = None,
     ) -> None:
         self._orders = orders
         self._couriers = couriers
@@ -39,6 +45,7 @@ class ProgressTracker:
         self._fanout = fanout
         self._notices = notices
         self._clock = clock
+        self._watch_arrivals = watch_arrivals
 
     def on_fix(self, courier: Courier) -> None:
         """Show a courier to their customer after a fix, if it is time to. Commits the departure of
@@ -47,8 +54,8 @@ class ProgressTracker:
         if order_id is None or fix is None:
             return
         if not progress.is_due(shown, order_id, self._clock()):
-            if shown and (last := shown.find(order_id)) and last.is_tracked:
-                self._notices.post_position(self._orders.get_order(order_id), courier)
+            last = shown.find(order_id) if shown else None
+            self._show_between(order_id, courier, is_tracked=bool(last and last.is_tracked))
             return
         order = self._orders.get_order(order_id)
         if progress.is_being_delivered(order, courier.id):
@@ -56,6 +63,19 @@ class ProgressTracker:
         else:
             self._releaser.release_if_done(courier.id, order)
         self._notices.post_position(order, courier)
+        if self._watch_arrivals:
+            self._watch_arrivals(order, courier)
+
+    def _show_between(self, order_id: int, courier: Courier, is_tracked: bool) -> None:
+        """Show a fix within the half minute to those who are shown every one, and who watches for
+        arrivals: each of them takes the order, which nobody else has read."""
+        if is_tracked:
+            order = self._orders.get_order(order_id)
+            self._notices.post_position(order, courier)
+        elif self._watch_arrivals:
+            order = self._orders.get_order_eventually(order_id)  # judged anew before it is told
+        if self._watch_arrivals:
+            self._watch_arrivals(order, courier)
 
     def _show_delivery(self, order: Order, courier: Courier, fix: Fix) -> Order:
         """Show the customer a fix on the way to the door; return the order as it is then."""

@@ -23,6 +23,9 @@ export const FEED_EVENTS: string[] = [
   "order_released",
   "delivery_failed",
   "no_show_available",
+  "courier_near",
+  "courier_left",
+  "arrival_suggested",
   "refund_due",
   "webhook_disabled",
   "payment_due",
@@ -224,6 +227,24 @@ export interface Frames {
       order_id: string;
       state: "scheduled" | "pending" | "confirmed" | "preparing" | "ready" | "searching" | "offered" | "accepted" | "at_pickup" | "in_transit" | "returning" | "done" | "cancelled" | "unserved" | "no_show" | "returned" | "left" | "discarded";
       available_at: string;
+    };
+    "courier_near": {
+      delivery_id: string;
+      order_id: string;
+      stop: "pickup" | "dropoff";
+      near_at: string;
+    };
+    "courier_left": {
+      delivery_id: string;
+      order_id: string;
+      stop: "pickup" | "dropoff";
+      left_at: string;
+    };
+    "arrival_suggested": {
+      delivery_id: string;
+      order_id: string;
+      stop: "pickup" | "dropoff";
+      arrived_at: string;
     };
     "refund_due": {
       order_id: string;

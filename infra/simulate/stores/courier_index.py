@@ -8,6 +8,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
+from chalicelib.domain.fixes import Trail
 from chalicelib.domain.geo import SPOT_KEPT_M, Point, iterate_rings
 from chalicelib.domain.orders.dispatch_policy import FreeCourierQuery
 from chalicelib.domain.people import Courier
@@ -31,13 +32,14 @@ class CourierRecord:
     """A courier's row: the courier, and what decisions of the store rest on. `shard` and `spot` are
     there only while the index has them."""
 
-    __slots__ = ("cell", "courier", "heard_at", "is_vague", "shard", "spot")
+    __slots__ = ("cell", "courier", "heard_at", "is_vague", "shard", "spot", "trail")
 
     def __init__(self, courier: Courier) -> None:
         self.courier = courier
         self.cell: str | None = None
         self.heard_at: datetime | None = None
         self.is_vague = False
+        self.trail = Trail()
         self.shard: int | None = None
         self.spot: int | None = None
 

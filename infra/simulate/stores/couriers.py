@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
 from chalicelib.domain.geo import find_cell
-from chalicelib.domain.odometer import Odometer, TrackPoint
+from chalicelib.domain.odometer import Odometer
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.errors import NotOnline, RateLimited
 from chalicelib.store.courier_index import is_news
+from chalicelib.store.courier_positions import MAX_TRACK
+from chalicelib.store.courier_rows import make_point
 from infra.simulate.stores.bill import TRANSACTED
 from infra.simulate.stores.courier_index import CourierRecord, MemoryCourierIndex
-
-_MAX_TRACK = 36  # as store/courier_positions.py
 
 
 class MemoryCouriers(MemoryCourierIndex):
@@ -130,19 +131,42 @@ class MemoryCouriers(MemoryCourierIndex):
         row = self._find_row(courier_id)
         if not _accepts_fix(row, fix, now, min_gap, at_work):
             return None
-        courier = row.courier
-        odometer = courier.odometer
-        track = (*odometer.track, TrackPoint(fix.point, max(0, int(fix.at.timestamp()))))
-        odometer = Odometer(odometer.counted_m, track)
-        if len(track) >= _MAX_TRACK:
+        judged = self._store_fixes(row, [fix], now, min_gap)
+        if not judged.kept:  # refused by the boxes of the condition, and read
+            self._bill.charge_write("positions")
+            self._bill.charge_read("couriers")
+        return row.courier
+
+    def record_fixes(
+        self, courier_id: str, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
+    ) -> tuple[Courier, list[Verdict]]:
+        """Judge and store several fixes of one report. Raises RateLimited."""
+        row = self._find_row(courier_id)
+        self._bill.charge_read("couriers")
+        newest = max(fixes, key=lambda fix: fix.at)
+        if not _accepts_fix(row, newest, now, min_gap, False):
+            return row.courier, judge_fixes(row.trail, fixes).verdicts
+        return row.courier, self._store_fixes(row, fixes, now, min_gap).verdicts
+
+    def _store_fixes(
+        self, row: CourierRecord, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
+    ) -> Judged:
+        judged = judge_fixes(row.trail, fixes)
+        row.trail = judged.trail
+        if min_gap is not None:
+            row.heard_at = now
+        if not judged.kept:
+            self._bill.charge_write("positions")
+            return judged
+        read = row.courier.odometer
+        odometer = Odometer(read.counted_m, (*read.track, *map(make_point, judged.kept)))
+        if len(odometer.track) >= MAX_TRACK:
             odometer = odometer.fold_track()
             self._bill.charge_write("positions")
         row.is_vague = False
-        if min_gap is not None:
-            row.heard_at = now
-        after = replace(courier, fix=fix, fix_received_at=now, odometer=odometer)
-        self._move(row, after)
-        return row.courier
+        fix = judged.kept[-1]
+        self._move(row, replace(row.courier, fix=fix, fix_received_at=now, odometer=odometer))
+        return judged
 
     def record_doubtful_fix(
         self,
@@ -172,6 +196,7 @@ class MemoryCouriers(MemoryCourierIndex):
             self._bill.charge_write("positions")
             return row.courier
         row.is_vague = True
+        row.trail = replace(row.trail, last=None, known_at=fix.at)
         self._move(row, replace(row.courier, fix=fix, fix_received_at=now))
         return row.courier
 

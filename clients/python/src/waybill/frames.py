@@ -31,6 +31,9 @@ FEED_EVENTS: tuple[str, ...] = (
     "order_released",
     "delivery_failed",
     "no_show_available",
+    "courier_near",
+    "courier_left",
+    "arrival_suggested",
     "refund_due",
     "webhook_disabled",
     "payment_due",
@@ -296,6 +299,33 @@ class FeedNoShowAvailable(TypedDict):
     order_id: str
     state: Literal["scheduled", "pending", "confirmed", "preparing", "ready", "searching", "offered", "accepted", "at_pickup", "in_transit", "returning", "done", "cancelled", "unserved", "no_show", "returned", "left", "discarded"]
     available_at: str
+
+
+class FeedCourierNear(TypedDict):
+    """The data of `courier_near`, contract `feed`."""
+
+    delivery_id: str
+    order_id: str
+    stop: Literal["pickup", "dropoff"]
+    near_at: str
+
+
+class FeedCourierLeft(TypedDict):
+    """The data of `courier_left`, contract `feed`."""
+
+    delivery_id: str
+    order_id: str
+    stop: Literal["pickup", "dropoff"]
+    left_at: str
+
+
+class FeedArrivalSuggested(TypedDict):
+    """The data of `arrival_suggested`, contract `feed`."""
+
+    delivery_id: str
+    order_id: str
+    stop: Literal["pickup", "dropoff"]
+    arrived_at: str
 
 
 class FeedRefundDue(TypedDict):
