@@ -256,19 +256,20 @@ class Stale(Exception):
 
 class CourierContended(Stale):
     """Another write held the row of a courier at the moment of a claim: nothing was written, and
-    nobody knows whether the courier is free."""
+    nobody knows whether the courier is free. Of a wave it may be several."""
 
-    def __init__(self, courier_id: str) -> None:
-        super().__init__(courier_id)
-        self.courier_id = courier_id
+    def __init__(self, *courier_ids: str) -> None:
+        super().__init__(*courier_ids)
+        self.courier_ids = courier_ids
 
 
 class CourierTaken(Exception):
-    """A claim on a courier lost its race: nothing was written, and another may be asked."""
+    """A claim on a courier, or on some of a wave's, lost its race: nothing was written, and others
+    may be asked."""
 
-    def __init__(self, courier_id: str) -> None:
-        super().__init__(courier_id)
-        self.courier_id = courier_id
+    def __init__(self, *courier_ids: str) -> None:
+        super().__init__(*courier_ids)
+        self.courier_ids = courier_ids
 
 
 class KeyTaken(Stale):

@@ -20,6 +20,7 @@ DEFAULT_WEBHOOK_QUEUE_NAME = "waybill-webhooks"
 # Vehicle type, base, per km, per minute: in minor units.
 DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
 Prices = tuple[int, int, int]  # the same without the vehicle type
+Waves = tuple[tuple[int, int, int], ...]  # of each the radius in metres, couriers, seconds
 
 
 class BadSetting(Exception):
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True):
     connections_endpoint: str = ""
     dispatch_radius_m: float = 5000.0
     dispatch_exclude: str = "all"
+    dispatch_waves: Waves = ()
+    hail_waves: Waves = ()
     auto_arrive: str = "off"
     fix_max_age: timedelta = timedelta(seconds=120)
     fix_max_accuracy_m: float = 100.0
@@ -83,6 +86,9 @@ class Settings(msgspec.Struct, frozen=True):
     releases_max: int = 3
     ops_zone_resolution: int = 5
     ops_reads_per_s: int = 500
+    courier_max_orders: int = 1
+    stack_extra: timedelta = timedelta(minutes=10)
+    batch_window: timedelta = timedelta(0)  # none
     start_ride_radius_m: float = 200.0
     ride_tariffs: tuple[tuple[str, int, int, int], ...] = DEFAULT_TARIFFS
     delivery_tariff: Prices = (60_00, 12_00, 0)
@@ -137,6 +143,8 @@ class Settings(msgspec.Struct, frozen=True):
             aws_region=_read_region(env),
             aws_endpoint=_find_aws_endpoint(env),
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
+            dispatch_waves=_parse_waves(env, "DISPATCH_WAVES"),
+            hail_waves=_parse_waves(env, "HAIL_WAVES"),
             auto_arrive=_parse_choice(env, "AUTO_ARRIVE", "off", "suggest", "do"),
             ride_tariffs=_parse_tariffs(env),
             **_parse_flow_tariffs(env),
@@ -149,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True):
             **_read_texts(env),
             **_parse_times(env),
             **_parse_distances(env),
+            stack_extra=_parse_minutes(env, "STACK_EXTRA_MINUTES", _DEFAULTS.stack_extra),
             orders_kept=_parse_days(env, "ORDERS_KEPT_DAYS", _DEFAULTS.orders_kept),
             history_kept=_parse_days(env, "HISTORY_KEPT_DAYS", _DEFAULTS.history_kept),
             metrics_zones=_parse_zones(env),
@@ -190,6 +199,7 @@ _TIMES = (
     ("tracking_ends_after", "TRACKING_ENDS_AFTER_S", 0, 7 * _DAY_S),
     ("socketio_ping_interval", "SOCKETIO_PING_INTERVAL_S", 1, _MAX_IDLE_S),
     ("heartbeat", "HEARTBEAT_S", 0, _MAX_IDLE_S),
+    ("batch_window", "BATCH_WINDOW_S", 0, 60),
 )
 # Settings that are distances: field, environment name, and the fewest and most metres it takes.
 _DISTANCES = (
@@ -209,6 +219,7 @@ _COUNTS = (
     ("releases_max", "RELEASES_MAX", 0, 100),
     ("ops_zone_resolution", "OPS_ZONE_RESOLUTION", 0, 10),
     ("ops_reads_per_s", "OPS_READS_PER_S", 1, 100_000),
+    ("courier_max_orders", "COURIER_MAX_ORDERS", 1, 3),
     ("return_fee_percent", "RETURN_FEE_PERCENT", 0, 1000),
     ("waiting_per_minute", "WAITING_PER_MINUTE", 0, 1_000_000),
 )
@@ -258,6 +269,11 @@ def _parse_times(env: Mapping[str, str]) -> dict[str, Any]:
 
 def _parse_days(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
     return timedelta(days=parse_number(env, name, default / _DAY, 1, _MAX_DAYS))
+
+
+def _parse_minutes(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    minutes = parse_number(env, name, default / timedelta(minutes=1), 0, 1440)
+    return timedelta(minutes=minutes)
 
 
 def _parse_distances(env: Mapping[str, str]) -> dict[str, Any]:
@@ -467,6 +483,33 @@ def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], .
 
 
 _TARIFF_PATTERN = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
+
+
+def _parse_waves(env: Mapping[str, str], name: str) -> Waves:
+    """Parse `1500x1@15,3000x5@15`: of each wave the radius in metres, how many couriers are asked,
+    and for how many seconds. Raises BadSetting."""
+    given = env.get(name, "").strip()
+    parts = given.split(",") if given else []
+    waves = tuple(map(_parse_wave, parts))
+    if None in waves or len(waves) > _MAX_WAVES:
+        raise BadSetting(
+            f"{name} takes up to {_MAX_WAVES} waves, each of up to 100000 m, 20 couriers and "
+            f"86400 s, as 1500x1@15,3000x5@15, not {given!r}."
+        )
+    return tuple(filter(None, waves))
+
+
+def _parse_wave(part: str) -> tuple[int, int, int] | None:
+    match = _WAVE_PATTERN.fullmatch(part.strip())
+    found = tuple(map(int, match.groups())) if match else (0, 0, 0)
+    radius_m, couriers, seconds = found
+    is_valid = 0 < radius_m <= 100_000 and 0 < couriers <= 20 and 0 < seconds <= _DAY_S
+    return (radius_m, couriers, seconds) if is_valid else None
+
+
+# A wave that lapses and the next one are in one transaction of 100 rows at most (AWS quota).
+_WAVE_PATTERN = re.compile(r"(\d{1,6})x(\d{1,2})@(\d{1,5})", re.ASCII)
+_MAX_WAVES = 20
 
 
 def _parse_flow_tariffs(env: Mapping[str, str]) -> dict[str, Any]:

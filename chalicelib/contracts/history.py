@@ -32,20 +32,28 @@ def _render_entry(entry: HistoryEntry) -> dict[str, Any]:
         **omit_none(
             reason=entry.reason,
             note=entry.note,
-            offer=_render_offer(entry.offer, entry.is_broadcast) if entry.offer else None,
+            offer=_render_offer(entry.offer, entry) if entry.offer else None,
             position=_render_position(entry),
             price=None if entry.price_minor is None else to_major_units(entry.price_minor),
         ),
     }
 
 
-def _render_offer(offer: OfferEntry, is_broadcast: bool) -> dict[str, Any]:
+def _render_offer(offer: OfferEntry, entry: HistoryEntry) -> dict[str, Any]:
     """Render {courier_id?, distance_m?, answer?}. Where several are asked at once the change that
-    asks them has `couriers`, [{courier_id, distance_m?}], and `courier_id` is who accepts."""
+    asks them has `couriers`, [{courier_id, distance_m?, answer?}], and `courier_id` is who accepts;
+    `answer` is each one's own where all of them were claimed for the offer."""
     if len(offer.asked) == 1:
         return {**_render_asked(offer.asked[0]), **omit_none(answer=offer.answer)}
     taker = offer.find_asked(offer.taker_id) if offer.taker_id else None
-    couriers = [_render_asked(one) for one in offer.asked] if is_broadcast else []
+    couriers: list[dict[str, Any]] = []
+    if entry.is_broadcast:
+        couriers = [_render_asked(one) for one in offer.asked]
+    elif entry.step == "offer":
+        couriers = [
+            {**_render_asked(one), **omit_none(answer=offer.find_answer(one.courier_id))}
+            for one in offer.asked
+        ]
     return {
         **(_render_asked(taker) if taker else {}),
         **omit_none(couriers=couriers or None, answer=offer.answer),

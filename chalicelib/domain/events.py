@@ -15,7 +15,8 @@ ORDER_ACTIVATED = "order_activated"  # its time has come: to those who hear only
 OFFER_MADE = "offer_made"  # to the courier it is offered to
 ORDER_OFFERED = "order_offered"  # to the customer: a courier is being asked
 OFFER_TIMED_OUT = "offer_timed_out"  # to the courier who let it lapse
-OFFER_REASSIGNED = "offer_reassigned"  # to the courier who no longer has it; `lapsed` or by hand
+# To the courier who no longer has it: `lapsed`, `taken` by another who was asked, or by hand.
+OFFER_REASSIGNED = "offer_reassigned"
 SEARCH_FAILED = "search_failed"  # to the courier whose lapse ended the search
 ORDER_DECLINED = "order_declined"  # the rest, to the customer
 ORDER_ACCEPTED = "order_accepted"
@@ -221,3 +222,8 @@ def order_stream(order_id: int) -> str:
 def parse_order_id(stream: str) -> int | None:
     """Read which order a stream is of; None for the streams of other things."""
     return int(stream.removeprefix(_ORDER)) if stream.startswith(_ORDER) else None
+
+
+def is_loss_to_another(event: Event) -> bool:
+    """Say whether an event tells a courier that another, who was asked as well, has the order."""
+    return event.type == OFFER_REASSIGNED and "taken" in event.data

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.geo import Point
 from chalicelib.domain.odometer import Odometer
@@ -123,21 +124,42 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class LastShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the customer of an order was last shown its courier, and the minutes then left; and
-    whether the order had tracking links then, whose bearers are shown every fix."""
+    whether the order had tracking links then, whose bearers are shown every fix. `others` are the
+    same of the courier's other orders."""
 
     order_id: int
     at: datetime
     minutes: int
     is_tracked: bool = False
+    others: tuple[LastShown, ...] = ()
+
+    def find(self, order_id: int) -> LastShown | None:
+        """Find what is noted of an order; None where nothing is."""
+        return next((one for one in (self, *self.others) if one.order_id == order_id), None)
+
+    def add(self, shown: LastShown, held: tuple[HeldOrder, ...]) -> LastShown:
+        """Note anew that an order was shown; what is no longer held is forgotten."""
+        held_ids = {one.order_id for one in held} - {shown.order_id}
+        others = (replace(one, others=()) for one in (self, *self.others))
+        return replace(shown, others=tuple(one for one in others if one.order_id in held_ids))
+
+
+class HeldOrder(msgspec.Struct, frozen=True):
+    """An order that occupies a courier, by an offer or by work; `visible_to` is the customer who
+    may follow the fixes live meanwhile."""
+
+    order_id: int
+    visible_to: str | None = None
 
 
 class Courier(msgspec.Struct, frozen=True):
-    """A courier as dispatch sees one. Free means available and holding no order.
+    """A courier as dispatch sees one. Free means available and holding fewer than `max_orders`.
 
-    `visible_to` is the customer who may follow the fixes live. `fix_received_at` is when the fix
-    reached us, `alive_at` when the courier last gave another sign of life: both by our own clock.
-    `is_indexed` says whether the index of free couriers has this one. Who `is_paused` is asked for
-    no order until a dispatcher resumes them.
+    `order_id` is the first of their orders, which `visible_to` is of; `others` are those beside it,
+    in the order in which they came. `fix_received_at` is when the fix reached us, `alive_at` when
+    the courier last gave another sign of life: both by our own clock. `is_indexed` says whether
+    the index of free couriers has this one. Who `is_paused` is asked for no order until a
+    dispatcher resumes them.
     """
 
     id: str
@@ -154,6 +176,36 @@ class Courier(msgspec.Struct, frozen=True):
     visible_to: str | None = None
     last_shown: LastShown | None = None
     is_paused: bool = False
+    others: tuple[HeldOrder, ...] = ()
+    max_orders: int = 1
+
+    @property
+    def held(self) -> tuple[HeldOrder, ...]:
+        """The orders that occupy the courier, the first one first."""
+        if self.order_id is None:
+            return self.others
+        return HeldOrder(self.order_id, self.visible_to), *self.others
+
+    def holds(self, order_id: int) -> bool:
+        """Say whether an order occupies the courier."""
+        return self.order_id == order_id or any(one.order_id == order_id for one in self.others)
+
+    @property
+    def has_room(self) -> bool:
+        """True while one more order may occupy the courier."""
+        return (self.order_id is not None) + len(self.others) < self.max_orders
+
+    def list_by_order(self) -> list[Courier]:
+        """List the courier as each of their orders sees them: with that one as the first."""
+        return [
+            replace(
+                self,
+                order_id=one.order_id,
+                visible_to=one.visible_to,
+                others=tuple(other for other in self.held if other != one),
+            )
+            for one in self.held
+        ]
 
     @property
     def point(self) -> Point | None:
@@ -162,8 +214,8 @@ class Courier(msgspec.Struct, frozen=True):
 
     @property
     def is_free(self) -> bool:
-        """True while the courier is on duty and has no order."""
-        return self.available and self.order_id is None
+        """True while the courier is on duty and has room for an order."""
+        return self.available and self.has_room
 
     @property
     def may_be_asked(self) -> bool:

@@ -32,6 +32,7 @@ from chalicelib.services.orders.courier import CourierOrders
 from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.hands import OrderHands
+from chalicelib.services.orders.held import HeldOrders
 from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.proof import ProofService
@@ -72,6 +73,7 @@ class Services(msgspec.Struct, frozen=True):
     oidc: OidcClient | None
     contracts: Mapping[str, Contract]
     customer_orders: CustomerOrders
+    held_orders: HeldOrders
     order_lists: OrderLists
     board: BoardReader
     figures: FiguresReader

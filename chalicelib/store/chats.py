@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.orders.chat import CHAT_KEPT_FOR, ChatMessage
 from chalicelib.domain.request_keys import RequestKey
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.keys import save_with_key
 from chalicelib.store.tables import ChatRow
 
@@ -52,4 +53,4 @@ class ChatTable:
 
 
 def _decode_message(row: ChatRow) -> ChatMessage:
-    return msgspec.json.decode(row.doc, type=ChatMessage)
+    return decode_json(row.doc, ChatMessage)

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import msgspec
 
+from chalicelib.store.decoding import decode_json
+
 T = TypeVar("T")
 
 _ZLIB_LEVEL = 6  # 9 saves not one byte of an order, 1 a third less
@@ -67,7 +69,7 @@ def pack(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
 
 def unpack(packed: bytes, kind: type[T]) -> T:
     """Unpack a value. Raises KeyError, zlib.error or msgspec.DecodeError for what is none."""
-    return msgspec.json.decode(unpack_json(packed), type=kind)
+    return decode_json(unpack_json(packed), kind)
 
 
 def unpack_json(packed: bytes) -> bytes:

@@ -29,6 +29,7 @@ from chalicelib.domain.webhooks.delivery import REMINDER_PREFIX
 from chalicelib.store import mailbox_subscribers, watchers
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.conditional import save_if, save_once
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.shards import is_due, read_in_turns
 from chalicelib.store.tables import SHARDS, ConnectionRow, RoomRow
@@ -59,7 +60,7 @@ class ConnectionTable:
             row = ConnectionRow.get(connection_id, consistent_read=True)
         except DoesNotExist:
             return None
-        connection: Connection = msgspec.json.decode(row.doc, type=Connection)
+        connection: Connection = decode_json(row.doc, Connection)
         return connection
 
     def update_connection(self, before: Connection, after: Connection) -> Connection:
@@ -171,6 +172,6 @@ def _decode_room_row(row: RoomRow) -> Subscriber:
         row.connection_id,
         row.person_id,
         row.contract,
-        None if types is None else msgspec.json.decode(types, type=tuple[str, ...]),
+        None if types is None else decode_json(types, tuple[str, ...]),
         Role(row.role) if row.role else None,
     )

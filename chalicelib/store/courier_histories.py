@@ -23,6 +23,7 @@ from chalicelib.errors import NotFound
 from chalicelib.store.conditional import transaction
 from chalicelib.store.courier_index import make_index_actions, make_index_removal
 from chalicelib.store.courier_rows import NowSource, decode_courier, find_row, is_as_read
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import CourierHistoryRow, CourierRow
 
 MakeChange = Callable[[], CourierChange]
@@ -30,15 +31,22 @@ MakeChange = Callable[[], CourierChange]
 
 
 class CourierHistoryTable:
-    """Reads and writes the table of couriers' histories, whose rows are kept for `kept_for`."""
+    """Reads and writes the table of couriers' histories, whose rows are kept for `kept_for`. A
+    courier has `max_orders` at once at most."""
 
     def __init__(
-        self, connection: Connection, retries: Retries, kept_for: timedelta, clock: NowSource
+        self,
+        connection: Connection,
+        retries: Retries,
+        kept_for: timedelta,
+        clock: NowSource,
+        max_orders: int = 1,
     ) -> None:
         self._connection = connection
         self._retries = retries
         self._kept_for = kept_for
         self._clock = clock
+        self._max_orders = max_orders
 
     def set_paused(self, courier_id: str, is_paused: bool, make: MakeChange) -> Courier:
         """Pause a courier, or resume one, and leave a row of it; one who is already is left as they
@@ -54,19 +62,23 @@ class CourierHistoryTable:
             if bool(row.paused) is not is_paused:
                 self._write_pause(row, is_paused, make())
                 row = find_row(courier_id) or row
-            return decode_courier(row, self._clock())
+            return self._decode_row(row)
 
         return self._retries.retry_while_stale(change)
 
     def _write_pause(self, row: CourierRow, is_paused: bool, change: CourierChange) -> None:
         courier_id = str(row.courier_id)
-        courier = replace(decode_courier(row, self._clock()), is_paused=is_paused)
+        courier = replace(self._decode_row(row), is_paused=is_paused)
         paused = CourierRow.paused
         actions: list[Action] = [paused.set(True) if is_paused else paused.remove()]
         actions += make_index_actions(courier) if courier.is_free else make_index_removal()
         with transaction(self._connection) as write:
-            write.update(CourierRow(courier_id), actions=actions, condition=is_as_read(row))
+            is_same = is_as_read(row, self._max_orders)
+            write.update(CourierRow(courier_id), actions=actions, condition=is_same)
             write.save(make_history_row(change, self._kept_for))
+
+    def _decode_row(self, row: CourierRow) -> Courier:
+        return decode_courier(row, self._clock(), self._max_orders)
 
     def list_changes(
         self, courier_id: str, limit: int, below: int, now: datetime
@@ -82,7 +94,7 @@ class CourierHistoryTable:
             limit=limit,
         )
         live = (row for row in islice(rows, limit) if row.expires > now.timestamp())
-        return [msgspec.json.decode(row.doc, type=CourierChange) for row in live]
+        return [decode_json(row.doc, CourierChange) for row in live]
 
 
 def make_history_row(change: CourierChange, kept_for: timedelta) -> CourierHistoryRow:

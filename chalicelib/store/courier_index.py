@@ -10,6 +10,9 @@ alone, and every writer who changes duty or order keeps `free_shard` and `spot` 
  paused   On duty and free, but not to be asked: in `by_idle` under PAUSED_SHARD, for who lists all
           couriers. A search reads the SHARDS only, and a spot they have none.
 
+Free is who has room for an order: fewer than COURIER_MAX_ORDERS. Whoever has some room left after a
+claim stays in.
+
 The index is behind by a moment and lists keys only. So the rows are read, and a claim has its own
 condition (courier_claims.py).
 
@@ -22,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -39,7 +43,9 @@ from chalicelib.store.courier_rows import (
     NowSource,
     decode_courier,
     find_row,
+    has_room,
     is_as_read,
+    is_full,
     is_no_later,
     is_paused_as,
 )
@@ -59,17 +65,20 @@ _ALIVE_INTERVAL = timedelta(minutes=5)  # a sign of life is noted anew after so 
 
 class CourierIndex:
     """Free couriers, as the indexes name them. `pool` runs the queries of one ring side by side; by
-    `clock` a socket whose end was never noted stops counting."""
+    `clock` a socket whose end was never noted stops counting. A courier with fewer than
+    `max_orders` is free."""
 
     def __init__(
         self,
         pool: ThreadPoolExecutor,
         retries: Retries | None = None,
         clock: NowSource = lambda: datetime.now(timezone.utc),
+        max_orders: int = 1,
     ) -> None:
         self._pool = pool
         self._retries = retries or Retries()
         self._clock = clock
+        self._max_orders = max_orders
 
     def iterate_free_near(
         self, point: Point, radius_m: float, query: FreeCourierQuery
@@ -155,7 +164,7 @@ class CourierIndex:
         if is_news(courier, now):  # else each poll would be a write
             actions = make_index_actions(courier)
             actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
-            is_so_still = _is_free() & is_paused_as(courier.is_paused)
+            is_so_still = _is_free(self._max_orders) & is_paused_as(courier.is_paused)
             try_update(CourierRow(courier.id), actions, is_so_still)
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
@@ -166,7 +175,7 @@ class CourierIndex:
     def remove_from_index(self, couriers: Iterable[Courier]) -> None:
         """Take free couriers out of the index, if they gave no sign of life since they were read.
         The next one puts them back."""
-        self._try_each(_make_index_removal, couriers)
+        self._try_each(partial(_make_index_removal, max_orders=self._max_orders), couriers)
 
     def _try_each(
         self, make_update: Callable[[Courier], RowUpdate], couriers: Iterable[Courier]
@@ -179,7 +188,8 @@ class CourierIndex:
         row = find_row(courier_id)
         courier = self._decode_row(row) if row else None
         if row and courier and courier.is_free and not courier.is_indexed:
-            try_update(CourierRow(courier_id), make_index_actions(courier), is_as_read(row))
+            is_same = is_as_read(row, self._max_orders)
+            try_update(CourierRow(courier_id), make_index_actions(courier), is_same)
 
     def _keep_spot(self, row: CourierRow) -> None:
         """Write another spot for a free courier whose row was just written, if they are far from
@@ -195,7 +205,7 @@ class CourierIndex:
             try_update(CourierRow(courier.id), _make_spot_actions(courier), is_free)
 
     def _decode_row(self, row: CourierRow) -> Courier:
-        return decode_courier(row, self._clock())
+        return decode_courier(row, self._clock(), self._max_orders)
 
 
 class _IndexPages:
@@ -236,10 +246,10 @@ def _make_spot_actions(courier: Courier) -> list[Action]:
     return [CourierRow.spot.set(encode_spot(courier.point, courier.connected))]
 
 
-def make_index_condition() -> Condition:
+def make_index_condition(max_orders: int = 1) -> Condition:
     """Make the condition that whoever is free is in the index. It refuses a sign of life of one who
     was taken out, so that they are put back first; and costs nothing while that is not so."""
-    condition: Condition = CourierRow.free_shard.exists() | CourierRow.order_id.exists()
+    condition: Condition = CourierRow.free_shard.exists() | is_full(max_orders)
     condition |= CourierRow.available.does_not_exist() | (CourierRow.available == False)  # noqa: E712
     return condition
 
@@ -253,9 +263,9 @@ def is_news(courier: Courier, now: datetime) -> bool:
     return is_long_ago or not courier.is_indexed
 
 
-def _is_free() -> Condition:
+def _is_free(max_orders: int) -> Condition:
     is_free: Condition = CourierRow.available == True  # noqa: E712
-    is_free &= CourierRow.order_id.does_not_exist()
+    is_free &= has_room(max_orders)
     return is_free
 
 
@@ -264,7 +274,7 @@ def _make_cell_removal(courier: Courier) -> RowUpdate:
     return RowUpdate(CourierRow(courier.id), [CourierRow.cell.remove()], is_same)
 
 
-def _make_index_removal(courier: Courier) -> RowUpdate:
+def _make_index_removal(courier: Courier, max_orders: int) -> RowUpdate:
     is_silent: Any = is_no_later(CourierRow.alive_at, courier.alive_at)
     is_silent &= is_no_later(CourierRow.fix_came_at, courier.fix_received_at)
-    return RowUpdate(CourierRow(courier.id), make_index_removal(), _is_free() & is_silent)
+    return RowUpdate(CourierRow(courier.id), make_index_removal(), _is_free(max_orders) & is_silent)

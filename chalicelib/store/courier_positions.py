@@ -13,16 +13,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
 from chalicelib.domain.odometer import Odometer
-from chalicelib.domain.people import Courier, Fix, LastShown
+from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.errors import Stale
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.conditional import try_update, update_if
 from chalicelib.store.courier_index import CourierIndex, make_index_condition
 from chalicelib.store.courier_rows import (
+    encode_held,
     encode_json,
     encode_odometer,
     equals,
@@ -76,7 +78,7 @@ class CourierPositions(CourierIndex):
         """Store a good fix, or return None for an outdated one. Raises Stale, too, to be tried once
         more: after whoever was not in the index has been put back, or after a lost race."""
         row = CourierRow(courier_id)
-        condition = make_fix_condition(report) & make_index_condition()
+        condition = make_fix_condition(report) & make_index_condition(self._max_orders)
         condition &= make_no_jump_condition(report.fix)
         if try_update(row, make_fix_actions(report), condition):
             return self._finish_fix(row)
@@ -134,7 +136,7 @@ class CourierPositions(CourierIndex):
             actions += make_pace_actions(report)
         written = CourierRow(row.courier_id)
         is_same = equals(CourierRow.fix_token, row.fix_token) & equals(CourierRow.fix, row.fix)
-        condition = is_same & make_report_condition(report) & make_index_condition()
+        condition = is_same & make_report_condition(report) & make_index_condition(self._max_orders)
         update_if(written, actions, condition)
         return self._finish_fix(written)
 
@@ -205,9 +207,13 @@ class CourierPositions(CourierIndex):
         fix came, or another has shown them. Sent twice, it finds what it noted."""
         assert courier.fix is not None, "only a courier with a position can be shown"
         fix, marked = encode_json(courier.fix), encode_json(shown)
+        is_held: Condition = CourierRow.order_id == shown.order_id
+        if courier.others:
+            held = encode_held(HeldOrder(shown.order_id, courier.visible_to))
+            is_held |= CourierRow.others.contains(held)
         is_unchanged = (
             equals(CourierRow.seen, encode_json(courier.last_shown) if courier.last_shown else None)
-            & (CourierRow.order_id == shown.order_id)
+            & is_held
             & (CourierRow.fix == fix)
         )
         actions = [CourierRow.seen.set(marked), *make_odometer_actions(courier)]

@@ -2,7 +2,8 @@
 
 One row has all that is known of a courier, and several writers, none of whom may undo what another
 has written. So every write is an update of a few attributes, on a condition on what the decision
-rests on: mostly duty (`available`) and the order that occupies the courier (`order_id`).
+rests on: mostly duty (`available`) and the order that occupies the courier (`order_id`), with those
+beside it (`others`) where there may be several.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.fixes import ESTABLISHED_FIXES, Trail
 from chalicelib.domain.odometer import ROUGH_M, Odometer, TrackPoint
-from chalicelib.domain.people import Courier, Fix, LastShown
+from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import CourierRow
 
 _POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
@@ -39,15 +41,49 @@ def find_row(courier_id: str, consistent: bool = True) -> CourierRow | None:
         return None
 
 
-def is_as_read(row: CourierRow) -> Any:
-    """Make the condition that what decisions rest on, duty, pause and order, is as it was read."""
+def is_as_read(row: CourierRow, max_orders: int = 1) -> Any:
+    """Make the condition that what decisions rest on, duty, pause and orders, is as it was read.
+    Where a courier has one order at most, there are no others to look at."""
     same_duty = equals(CourierRow.available, row.available)
-    return same_duty & is_paused_as(row.paused) & equals(CourierRow.order_id, row.order_id)
+    is_same = same_duty & is_paused_as(row.paused) & equals(CourierRow.order_id, row.order_id)
+    if max_orders > 1 or row.others:
+        is_same &= equals(CourierRow.others, row.others)
+    return is_same
 
 
 def is_paused_as(paused: bool | None) -> Any:
     """Make the condition that a courier is paused, or is not, as it was read."""
     return equals(CourierRow.paused, True if paused else None)
+
+
+def is_full(max_orders: int) -> Any:
+    """Make the condition that a courier has no room for another order."""
+    has_order: Any = CourierRow.order_id.exists()
+    return has_order if max_orders == 1 else has_order & CourierRow.others[max_orders - 2].exists()
+
+
+def has_room(max_orders: int) -> Any:
+    """Make the condition that a courier has room for another order."""
+    has_none: Any = CourierRow.order_id.does_not_exist()
+    if max_orders == 1:
+        return has_none
+    return has_none | CourierRow.others[max_orders - 2].does_not_exist()
+
+
+def list_held(row: CourierRow) -> list[HeldOrder]:
+    """List the orders that occupy a courier, the first one first."""
+    first = [] if row.order_id is None else [HeldOrder(int(row.order_id), row.shown_to)]
+    return first + [_decode_held(text) for text in row.others or ()]
+
+
+def encode_held(held: HeldOrder) -> str:
+    """Write an order that occupies a courier beside the first one as its row has it."""
+    return f"{held.order_id}@{held.visible_to or ''}"
+
+
+def _decode_held(text: str) -> HeldOrder:
+    order_id, _, visible_to = text.partition("@")
+    return HeldOrder(int(order_id), visible_to or None)
 
 
 def equals(attribute: Any, value: Any) -> Any:
@@ -61,14 +97,14 @@ def is_no_later(attribute: Any, at: datetime | None) -> Any:
     return attribute.does_not_exist() if at is None else attribute <= to_epoch_ms(at) + 1
 
 
-def decode_courier(row: CourierRow, now: datetime) -> Courier:
+def decode_courier(row: CourierRow, now: datetime, max_orders: int = 1) -> Courier:
     """Read a row as the courier it is of. Sockets whose end has passed do not count."""
     return Courier(
         id=row.courier_id,
         available=bool(row.available),
         connected=any(is_live(socket, now) for socket in row.sockets or ()),
         order_id=int(row.order_id) if row.order_id is not None else None,
-        fix=msgspec.json.decode(row.fix, type=Fix) if row.fix else None,
+        fix=decode_json(row.fix, Fix) if row.fix else None,
         fix_received_at=_decode_time(row.fix_came_at),
         alive_at=_decode_time(row.alive_at),
         is_indexed=row.free_shard is not None,
@@ -76,8 +112,10 @@ def decode_courier(row: CourierRow, now: datetime) -> Courier:
         vehicle_type=row.vehicle_type,
         odometer=Odometer(row.odometer_m or 0.0, tuple(map(unpack_point, row.track or ()))),
         visible_to=row.shown_to,
-        last_shown=msgspec.json.decode(row.seen, type=LastShown) if row.seen else None,
+        last_shown=decode_json(row.seen, LastShown) if row.seen else None,
         is_paused=bool(row.paused),
+        others=tuple(_decode_held(text) for text in row.others or ()),
+        max_orders=max_orders,
     )
 
 

@@ -58,10 +58,10 @@ class CourierTable(CourierPositions):
                 actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
             if available and not row.available:
                 actions.append(CourierRow.idle_since.set(to_epoch_ms(now)))
-            is_free = available and row.order_id is None
+            is_free = available and courier.has_room
             actions += make_index_actions(courier) if is_free else make_index_removal()
             written = CourierRow(courier_id)
-            update_if(written, actions, is_as_read(row))
+            update_if(written, actions, is_as_read(row, self._max_orders))
             return self._decode_row(written)
 
         return self._retries.retry_while_stale(change_duty)
@@ -82,7 +82,7 @@ class CourierTable(CourierPositions):
 
         def note_socket() -> None:
             row = CourierRow(courier_id)
-            if not try_update(row, actions, make_index_condition()):
+            if not try_update(row, actions, make_index_condition(self._max_orders)):
                 self._put_back_in_index(courier_id)
                 raise Stale
             self._keep_spot(row)
@@ -115,7 +115,7 @@ class CourierTable(CourierPositions):
         or no longer: so it is also if the answer of a first try got lost."""
 
         def release() -> None:
-            update = make_release(courier_id, order_id, now)
+            update = make_release(courier_id, order_id, now, self._max_orders)
             if update:
                 alive = CourierRow.alive_at.set(to_epoch_ms(now))  # who has just delivered is there
                 update_if(update.row, [*update.actions, alive], update.condition)
@@ -123,7 +123,8 @@ class CourierTable(CourierPositions):
         self._retries.retry_while_stale(release)
 
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]:
-        """Find those of some couriers who can take no order: one has them, or they are paused."""
+        """Find those of some couriers who can take no order: they have no room for one, or are
+        paused."""
         rows = CourierRow.batch_get(list(courier_ids), consistent_read=True)
         couriers = map(self._decode_row, rows)
-        return frozenset(one.id for one in couriers if one.order_id is not None or one.is_paused)
+        return frozenset(one.id for one in couriers if not one.has_room or one.is_paused)

@@ -22,6 +22,7 @@ from chalicelib.domain.people import Role
 from chalicelib.errors import Stale, TooManySockets
 from chalicelib.store.clock import from_epoch_ms
 from chalicelib.store.conditional import try_update
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import MailboxRow
 
 MAX_SUBSCRIBERS = 100  # of one mailbox: a head with more would cost too much to write
@@ -169,7 +170,7 @@ def _decode_subscriber(mailbox: str, connection_id: str, entry: dict[str, Any]) 
         connection_id,
         entry.get("p", mailbox),
         entry["c"],
-        msgspec.json.decode(entry["h"], type=tuple[str, ...]) if "h" in entry else None,
+        decode_json(entry["h"], tuple[str, ...]) if "h" in entry else None,
         Role(entry["r"]) if "r" in entry else None,
         entry.get("f"),
     )

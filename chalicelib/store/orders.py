@@ -18,13 +18,15 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.due import Due
 from chalicelib.domain.events import order_stream
 from chalicelib.domain.messaging.mailboxes import PlannedLease
+from chalicelib.domain.ops.zones import name_search_pool
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.people import HeldOrder
 from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
-from chalicelib.store.conditional import RowUpdate, save_if
-from chalicelib.store.courier_claims import make_claim, make_release
+from chalicelib.store.conditional import RowUpdate, save_if, transaction
+from chalicelib.store.courier_claims import Claim, make_claim, make_release
 from chalicelib.store.courier_histories import make_history_row
 from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
 from chalicelib.store.keys import KeyPut, make_key_put
@@ -43,17 +45,22 @@ _MAX_LOOKED_AT = 10
 
 class OrderTable:
     """The orders table. An order that has ended is kept for `kept_for`, and what a hand did with a
-    courier for `history_kept_for`."""
+    courier for `history_kept_for`; a courier has `max_orders` at once at most.
+    Orders that search are listed by zones of `batch_resolution`, where they are matched at once."""
 
     def __init__(
         self,
         connection: Connection,
         kept_for: timedelta = KEPT_FOR,
         history_kept_for: timedelta = HISTORY_KEPT_FOR,
+        max_orders: int = 1,
+        batch_resolution: int | None = None,
     ) -> None:
         self._connection = connection
         self._history_kept_for = history_kept_for
         self._kept_for = kept_for
+        self._max_orders = max_orders
+        self._batch_resolution = batch_resolution
         self._listings = ListingWriter(kept_for)
 
     def get_order(self, order_id: int) -> Order:
@@ -87,8 +94,8 @@ class OrderTable:
     ) -> bool:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
-        Where the two occupy different couriers, one is released and the other claimed in the same
-        transaction, so that a courier never has two orders. `available_only` False claims a courier
+        Where the two occupy different couriers, some are released and others claimed in the same
+        transaction, so that a courier never has too many. `available_only` False claims a courier
         who is off duty too. The courier of an order that is done is released afterwards: it harms
         nobody if that comes later.
 
@@ -103,34 +110,63 @@ class OrderTable:
         the order.
 
         Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
-        if one of its keys is used; CourierTaken if the courier to claim is not free;
-        CourierContended if nothing but their row hinders it, which another write holds or which is
-        throttled. Nothing is written then.
+        if one of its keys is used; CourierTaken with those of the couriers to claim who are not
+        free; CourierContended if nothing but rows of such couriers hinder it, which another write
+        holds or which are throttled. Nothing is written then.
         """
-        row = encode_order(order, self._kept_for)
+        row = encode_order(order, self._kept_for, self._batch_resolution)
         is_unchanged: Condition = (
             OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()
         )
         is_unchanged |= OrderRow.commit == row.commit
-        released_id = stored.occupied_courier_id if stored else None
-        claimed_id = order.occupied_courier_id
-        is_single = released_id == claimed_id or order.status is Status.DONE
+        before = stored.occupied_ids if stored else ()
+        released_ids = [id_ for id_ in before if id_ not in order.occupied_ids]
+        claimed_ids = [id_ for id_ in order.occupied_ids if id_ not in before]
+        is_single = not (released_ids or claimed_ids) or order.status is Status.DONE
         with_others = bool(order.keys or order.courier_changes)
         if is_single and not with_others and order.unpaid_attempt is None:
             save_if(row, is_unchanged)
             return False
-        claim = _make_claim(order, claimed_id, available_only) if claimed_id else None
-        release = make_release(released_id, order.id, order.updated_at) if released_id else None
-        now, stream = order.updated_at, order_stream(order.id)
+        now, stream, most = order.updated_at, order_stream(order.id), self._max_orders
+        claims = [_make_claim(order, id_, available_only, most) for id_ in claimed_ids]
+        releases = [make_release(id_, order.id, now, most) for id_ in released_ids]
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
         changes = [
             make_history_row(change, self._history_kept_for) for change in order.courier_changes
         ]
-        parts = _Parts(row, is_unchanged, keys, claim, release, order.unpaid_attempt, changes)
+        parts = _Parts(
+            row,
+            is_unchanged,
+            keys,
+            claims,
+            [release for release in releases if release],
+            order.unpaid_attempt,
+            changes,
+            may_be_behind=most > 1,
+        )
         if lease and self._commit_together(parts, make_lease_update(lease)):
             return True
-        self._commit_together(parts)
+        try:
+            self._commit_together(parts)
+        except _LosersHinder as error:
+            if claims or order.status is not Status.ACCEPTED:
+                raise
+            # Who has accepted must not lose an order as others were asked for it as well: these
+            # are released after it (services/dispatch/courier_releaser.py).
+            self._commit_together(parts.without(error.releases))
         return False
+
+    def release_left(self, courier_id: str, order: Order, now: datetime) -> bool:
+        """Release a courier whom an order left occupied that is another's by now; return whether
+        that was done. Only while the order is as it was read, so that it does not occupy them
+        anew. Raises Stale."""
+        release = make_release(courier_id, order.id, now, self._max_orders)
+        if release is None or courier_id in order.occupied_ids:
+            return False
+        with transaction(self._connection) as write:
+            write.condition_check(OrderRow, order.id, condition=OrderRow.version == order.version)
+            release.add_to(write)
+        return True
 
     def _commit_together(self, parts: _Parts, lease: RowUpdate | None = None) -> bool:
         """Write an order, what belongs to it, and a mailbox's lease in one transaction. Returns
@@ -165,6 +201,11 @@ class OrderTable:
         """List orders that any courier of a pool may take: those placed last, the newest last."""
         hits = OrderRow.by_pool.query(pool, scan_index_forward=False, limit=limit, page_size=limit)
         return [order for order in self._read_hits(hits) if order.is_open]
+
+    def list_searching(self, pool: str, limit: int) -> list[Order]:
+        """List orders that search for couriers in a zone, a moment behind: those placed first."""
+        hits = OrderRow.by_pool.query(pool, limit=limit, page_size=limit)
+        return [order for order in self._read_hits(hits) if order.is_sought]
 
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
         """List a merchant's unfinished orders: those placed first, the newest last."""
@@ -201,23 +242,34 @@ class OrderTable:
         return read_in_turns(read)
 
 
-def _make_claim(order: Order, courier_id: str, available_only: bool) -> RowUpdate:
+class _LosersHinder(Stale):
+    """Nothing hinders a commit but the rows of couriers whom it lets go."""
+
+    def __init__(self, releases: Sequence[RowUpdate]) -> None:
+        super().__init__()
+        self.releases = releases
+
+
+def _make_claim(order: Order, courier_id: str, available_only: bool, max_orders: int) -> RowUpdate:
     shows_fixes = FLOWS[order.details.flow].shows_fixes
     visible_to = order.details.customer_id if shows_fixes else None
-    return make_claim(courier_id, order.id, available_only, visible_to)
+    held = HeldOrder(order.id, visible_to)
+    return make_claim(Claim(courier_id, held, available_only, max_orders))
 
 
 class _Parts(NamedTuple):
-    """What is written with an order in one transaction: its row, its keys, the courier it takes,
-    the one it lets go, what a hand did with them; and the attempt to pay that must not be there."""
+    """What is written with an order in one transaction: its row, its keys, the couriers it takes,
+    those it lets go, what a hand did with them; and the attempt to pay that must not be there. A
+    claim `may_be_behind` where it rests on the orders that its courier had when they were read."""
 
     row: OrderRow
     is_unchanged: Condition
     keys: Sequence[KeyPut]
-    claim: RowUpdate | None
-    release: RowUpdate | None
+    claims: Sequence[RowUpdate]
+    releases: Sequence[RowUpdate]
     unpaid_attempt: int | None
     changes: Sequence[CourierHistoryRow] = ()
+    may_be_behind: bool = False
 
     def add_to(self, write: TransactWrite) -> None:
         """Make these the parts of a transaction."""
@@ -231,9 +283,13 @@ class _Parts(NamedTuple):
             key.add_to(write)
         for change in self.changes:
             write.save(change)
-        for update in (self.claim, self.release):
-            if update:
-                update.add_to(write)
+        for update in (*self.claims, *self.releases):
+            update.add_to(write)
+
+    def without(self, releases: Sequence[RowUpdate]) -> _Parts:
+        """Return the parts without some of the releases."""
+        left = {id(one) for one in releases}
+        return self._replace(releases=[one for one in self.releases if id(one) not in left])
 
     def explain_refusal(self, reasons: list[str]) -> Exception:
         """Tell from the reason of each part ("": it was fine) what the caller does next. pynamodb
@@ -243,18 +299,30 @@ class _Parts(NamedTuple):
         of_puts, of_couriers = reasons[checks:end_of_puts], reasons[end_of_puts:]
         if CONDITION_FAILED in of_puts[1:]:
             return KeyTaken()
-        if self.claim is None or any(reasons[:checks]) or any(of_puts):
+        of_claims, of_releases = (
+            of_couriers[: len(self.claims)],
+            of_couriers[len(self.claims) :],
+        )
+        if any(reasons[:checks]) or any(of_puts):
             return Stale()
-        claim_reason, *release_reasons = of_couriers
-        courier_id = str(self.claim.row.courier_id)
-        if claim_reason == CONDITION_FAILED:
-            return CourierTaken(courier_id)
-        if claim_reason in BUSY_REASONS and not any(release_reasons):
-            return CourierContended(courier_id)
-        return Stale()
+        if not any(of_claims):
+            hindered = zip(self.releases, of_releases, strict=True)
+            return _LosersHinder([release for release, reason in hindered if reason])
+        named = [
+            (str(claim.row.courier_id), reason)
+            for claim, reason in zip(self.claims, of_claims, strict=True)
+        ]
+        if taken := [id_ for id_, reason in named if reason == CONDITION_FAILED]:
+            # Where another order was quicker, there may be room yet.
+            return CourierContended(*taken) if self.may_be_behind else CourierTaken(*taken)
+        if any(of_releases):
+            return Stale()
+        return CourierContended(*(id_ for id_, reason in named if reason in BUSY_REASONS))
 
 
-def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
+def encode_order(
+    order: Order, kept_for: timedelta = KEPT_FOR, batch_resolution: int | None = None
+) -> OrderRow:
     """Write an order as its row. Indexes have it only while an attribute of theirs is there, and it
     expires only once it has ended: a retry of an unserved order takes that back."""
     row = OrderRow(
@@ -269,6 +337,9 @@ def encode_order(order: Order, kept_for: timedelta = KEPT_FOR) -> OrderRow:
         row.active_merchant = order.details.merchant_id
     if order.is_open:
         row.open_pool = order.details.flow
+    elif order.is_sought and batch_resolution is not None:
+        details = order.details
+        row.open_pool = name_search_pool(details.flow, details.pickup.point, batch_resolution)
     if order.deadline_at:
         row.deadline_shard = order.id % SHARDS
         row.deadline_at = to_epoch_ms(order.deadline_at)

@@ -12,6 +12,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.store.conditional import transaction
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.keys import make_key_put, save_with_key
 from chalicelib.store.tables import OrderRow, PaymentRow
 
@@ -75,4 +76,4 @@ class PaymentTable:
 
 
 def _decode_payment(row: PaymentRow) -> Payment:
-    return msgspec.json.decode(row.doc, type=Payment)
+    return decode_json(row.doc, Payment)

@@ -13,6 +13,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.people import Person
 from chalicelib.domain.retries import Retries
 from chalicelib.store.conditional import save_if
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import PersonRow
 
 
@@ -34,7 +35,7 @@ class PeopleTable:
     def list_people(person_ids: Sequence[str]) -> list[Person]:
         """Read the profiles that there are, in no order, as they are or lately were."""
         rows = PersonRow.batch_get(list(person_ids)) if person_ids else ()
-        return [msgspec.json.decode(row.doc, type=Person) for row in rows]
+        return [decode_json(row.doc, Person) for row in rows]
 
     @staticmethod
     def get_with_version(person_id: str) -> tuple[Person | None, int]:
@@ -43,7 +44,7 @@ class PeopleTable:
             row = PersonRow.get(person_id, consistent_read=True)
         except DoesNotExist:
             return None, 0
-        return msgspec.json.decode(row.doc, type=Person), int(row.version)
+        return decode_json(row.doc, Person), int(row.version)
 
     @staticmethod
     def make_row(person: Person, version: int) -> PersonRow:

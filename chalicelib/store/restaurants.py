@@ -6,6 +6,7 @@ import msgspec
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.people import Restaurant
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import RestaurantRow
 
 
@@ -18,7 +19,7 @@ class RestaurantTable:
             row = RestaurantRow.get(restaurant_id, consistent_read=True)
         except DoesNotExist:
             return None
-        return msgspec.json.decode(row.doc, type=Restaurant)
+        return decode_json(row.doc, Restaurant)
 
     def save_restaurant(self, restaurant: Restaurant) -> None:
         """Write a profile whole. The last writer wins: nothing in it rests on what was there, so

@@ -81,7 +81,8 @@ class OrderRow(Model):
     deadline_at = NumberAttribute(null=True)  # epoch ms
     active_customer = UnicodeAttribute(null=True)  # while neither terminal nor scheduled
     active_merchant = UnicodeAttribute(null=True)  # while neither terminal nor scheduled
-    open_pool = UnicodeAttribute(null=True)  # the flow, while any courier may take it
+    # The flow, while any courier may take it; with BATCH_WINDOW_S flow and zone, while it searches.
+    open_pool = UnicodeAttribute(null=True)
     expires = NumberAttribute(null=True)  # epoch s, TTL; while terminal
 
     by_deadline = _ByDeadline()
@@ -139,10 +140,11 @@ class CourierRow(Model):
     """What a courier is doing, an attribute each: several writers change some of them, and none
     should wait for another.
 
-    `free_shard` and `spot` are there only while the courier is available and holds no order, and
-    only with them a row is in the indexes: `cell` may always be written. Readers of the indexes
-    take out couriers who can't be asked any more: of the cells by `cell`, of both by the two. Of
-    who is paused the shard is PAUSED_SHARD, which no search reads, and there is no spot.
+    `free_shard` and `spot` are there only while the courier is available and has room for an order
+    (COURIER_MAX_ORDERS), and only with them a row is in the indexes: `cell` may always be written.
+    Readers of the indexes take out couriers who can't be asked any more: of the cells by `cell`, of
+    both by the two. Of who is paused the shard is PAUSED_SHARD, which no search reads, and there is
+    no spot.
     """
 
     class Meta:
@@ -151,6 +153,7 @@ class CourierRow(Model):
     courier_id = UnicodeAttribute(hash_key=True)
     available = BooleanAttribute(null=True)
     order_id = NumberAttribute(null=True)
+    others: Any = ListAttribute(null=True)  # further orders: id, @, the customer who sees the fixes
     sockets = UnicodeSetAttribute(null=True)  # of live connections: epoch s of the end, @, id
     alive_at = NumberAttribute(null=True)  # epoch ms, by ours: the last sign of life but fixes
     vehicle_type = UnicodeAttribute(null=True)

@@ -21,6 +21,7 @@ from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import NotFound
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import save_if, save_once, transaction
+from chalicelib.store.decoding import decode_json
 from chalicelib.store.keys import make_key_put
 from chalicelib.store.tables import LedgerRow, PayoutRow, WalletRow
 
@@ -96,7 +97,7 @@ class WalletTable:
             row = PayoutRow.get(payout_id, consistent_read=True)
         except DoesNotExist:
             raise NotFound("There is no such payout.") from None
-        return msgspec.json.decode(row.doc, type=Payout)
+        return decode_json(row.doc, Payout)
 
     def update_payout(self, before: Payout, after: Payout) -> None:
         """Write `after` if the payout is still `before`. Raises Stale."""

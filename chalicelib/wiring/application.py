@@ -118,6 +118,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         oidc=settings.oidc,
         contracts=rooms.contracts,
         customer_orders=orders.customer,
+        held_orders=orders.held,
         order_lists=orders.lists,
         board=ops.board,
         figures=ops.figures,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import msgspec
 
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy
+from chalicelib.domain.orders.waves import Wave
 from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifier
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.history_archive import HistoryArchive
@@ -14,7 +16,8 @@ from chalicelib.services.dispatch.open_pool import OpenPool
 from chalicelib.services.dispatch.order_commits import ChargeEnd, CommitListener, OrderWriter
 from chalicelib.services.dispatch.schedules import Schedules
 from chalicelib.services.dispatch.sequential import SequentialDispatch
-from chalicelib.settings import Settings
+from chalicelib.services.dispatch.stacks import StackPrices
+from chalicelib.settings import Settings, Waves
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
 
@@ -61,19 +64,47 @@ def build_dispatch(
         (pool.on_committed, notifier.on_committed, *listeners),
         parts.retries,
     )
-    nearby = NearbyDispatch(parts.couriers, orders, parts.clock)
-    sequential = SequentialDispatch(
+    sequential = _build_sequential(settings, parts, messaging, policies, orders)
+    return DispatchServices(releaser, orders, sequential, pool, archive)
+
+
+def _build_sequential(
+    settings: Settings,
+    parts: Parts,
+    messaging: MessagingServices,
+    policies: Mapping[str, DispatchPolicy],
+    orders: OrderWriter,
+) -> SequentialDispatch:
+    shared = (
         parts.orders,
         parts.couriers,
         orders,
         messaging.planner,
         policies,
         Schedules(policies, settings.schedule_lead),
-        nearby,
+        NearbyDispatch(parts.couriers, orders, parts.clock),
         parts.clock,
         parts.pause,
+        _build_stacks(settings, parts),
     )
-    return DispatchServices(releaser, orders, sequential, pool, archive)
+    if not settings.batch_window:
+        return SequentialDispatch(*shared)
+    from chalicelib.services.dispatch.batches import BatchDispatch  # where it is asked for only
+
+    prices = StackPrices(parts.orders, settings.stack_extra, parts.clock)
+    return BatchDispatch(
+        *shared,
+        window=settings.batch_window,
+        resolution=settings.ops_zone_resolution,
+        prices=prices,
+    )
+
+
+def _build_stacks(settings: Settings, parts: Parts) -> StackPrices | None:
+    """Build what several orders a courier need; None where they have one at most."""
+    if settings.courier_max_orders == 1:
+        return None
+    return StackPrices(parts.orders, settings.stack_extra, parts.clock)
 
 
 def _build_pool(settings: Settings, parts: Parts, messaging: MessagingServices) -> OpenPool:
@@ -92,13 +123,17 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
     near = (settings.dispatch_radius_m, settings.fix_max_age)
     return {
         "delivery": DispatchPolicy(
-            settings.delivery_offer_ttl, *near, exclude=settings.dispatch_exclude
+            settings.delivery_offer_ttl,
+            *near,
+            exclude=settings.dispatch_exclude,
+            waves=_make_waves(settings.dispatch_waves),
         ),
         "hail": DispatchPolicy(
             settings.hail_offer_ttl,
             *near,
             search_ttl=settings.hail_search_ttl,
             ask_again=True,
+            waves=_make_waves(settings.hail_waves),
         ),
         "ride": DispatchPolicy(
             settings.ride_search_ttl,
@@ -110,3 +145,10 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
         # collect it.
         "food": DispatchPolicy(settings.food_ready_ttl, *near),
     }
+
+
+def _make_waves(waves: Waves) -> tuple[Wave, ...]:
+    return tuple(
+        Wave(radius_m, couriers, timedelta(seconds=seconds))
+        for radius_m, couriers, seconds in waves
+    )

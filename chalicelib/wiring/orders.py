@@ -17,6 +17,7 @@ from chalicelib.services.orders.courier_status import CourierStatusService
 from chalicelib.services.orders.customer import CustomerOrders
 from chalicelib.services.orders.event_details import EventDetails
 from chalicelib.services.orders.hands import OrderHands
+from chalicelib.services.orders.held import HeldOrders
 from chalicelib.services.orders.history import OrderHistory
 from chalicelib.services.orders.lists import OrderLists
 from chalicelib.services.orders.measuring import OrderMeter
@@ -37,6 +38,7 @@ class OrderServices(msgspec.Struct, frozen=True):
     """What other rooms and the edge need of orders."""
 
     customer: CustomerOrders
+    held: HeldOrders
     lists: OrderLists
     amendments: OrderAmendments
     history: OrderHistory
@@ -65,7 +67,15 @@ def build_orders(
 ) -> OrderServices:
     """Build the services of orders."""
     proof = _build_proof(settings, parts, dispatch)
-    customer = _build_customer(parts, money, dispatch, proof)
+    held = HeldOrders(
+        parts.orders,
+        parts.couriers,
+        dispatch.sequential,
+        dispatch.releaser,
+        settings.fix_max_age,
+        parts.clock,
+    )
+    customer = _build_customer(parts, money, dispatch, held, proof)
     courier = _build_courier(settings, parts, money, dispatch, tracking, proof)
     status = CourierStatusService(
         parts.couriers,
@@ -79,6 +89,7 @@ def build_orders(
     reattempts = _build_reattempts(settings, parts, dispatch, proof)
     return OrderServices(
         customer=customer,
+        held=held,
         lists=OrderLists(
             parts.listings, parts.orders, parts.request_keys, settings.orders_kept, parts.clock
         ),
@@ -138,7 +149,11 @@ def _build_proof(settings: Settings, parts: Parts, dispatch: DispatchServices) -
 
 
 def _build_customer(
-    parts: Parts, money: MoneyServices, dispatch: DispatchServices, proof: ProofService
+    parts: Parts,
+    money: MoneyServices,
+    dispatch: DispatchServices,
+    held: HeldOrders,
+    proof: ProofService,
 ) -> CustomerOrders:
     return CustomerOrders(
         parts.orders,
@@ -149,6 +164,7 @@ def _build_customer(
         dispatch.orders,
         dispatch.sequential,
         dispatch.releaser,
+        held,
         money.quotes.redeem_quote,
         proof,
         parts.ids,

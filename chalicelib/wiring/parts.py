@@ -148,13 +148,21 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
             given.get("webhook_queue") or build_webhook_queue(database.session, settings)
         ),
         orders=given.get("orders")
-        or OrderTable(database, settings.orders_kept, settings.history_kept),
+        or OrderTable(
+            database,
+            settings.orders_kept,
+            settings.history_kept,
+            settings.courier_max_orders,
+            settings.ops_zone_resolution if settings.batch_window else None,
+        ),
         listings=ListingTable(threads),
         histories=given.get("histories") or HistoryTable(),
         request_keys=RequestKeys(KeyTable(), clock),
         links=LinkTable(),
-        couriers=CourierTable(threads, retries, clock),
-        courier_histories=CourierHistoryTable(database, retries, settings.history_kept, clock),
+        couriers=CourierTable(threads, retries, clock, settings.courier_max_orders),
+        courier_histories=CourierHistoryTable(
+            database, retries, settings.history_kept, clock, settings.courier_max_orders
+        ),
         people=PeopleTable(retries),
         restaurants=RestaurantTable(),
         ratings=RatingTable(database, retries),

@@ -54,6 +54,7 @@ def build_wakeup_handler(
         messaging.relay,
         (
             dispatch.orders.release_if_delivered,
+            dispatch.releaser.release_losers,
             money.earnings.book_if_delivered,
             money.debts.book_if_told,
             settlements.settle_if_told,

@@ -14,6 +14,7 @@ from chalicelib.domain.orders import history_entries
 from chalicelib.domain.orders.hands import Hand
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.orders.proof import CONTENT_TYPES, FILE_KINDS, ProofKind, Stop
+from chalicelib.domain.orders.stacking import StopKind
 from chalicelib.domain.orders.tracked import REACHED
 from chalicelib.domain.people import Role
 from chalicelib.domain.webhooks.delivery import DeliveryStatus
@@ -83,14 +84,15 @@ _ENDPOINT: tuple[Fields, Fields] = (
     },
 )
 _COUNTS = map_of(INTEGER)
-_ASKED = told({}, {"courier_id": STRING, "distance_m": INTEGER})
+_OFFER_ANSWER = choice([*history_entries.ANSWERS.values(), history_entries.WITHDRAWN])
+_ASKED = told({}, {"courier_id": STRING, "distance_m": INTEGER, "answer": _OFFER_ANSWER})
 _HISTORY_OFFER = told(
     {},
     {
         "courier_id": STRING,
         "distance_m": INTEGER,
         "couriers": listed(_ASKED),
-        "answer": choice([*history_entries.ANSWERS.values(), history_entries.WITHDRAWN]),
+        "answer": _OFFER_ANSWER,
     },
 )
 _PAYMENT: tuple[Fields, Fields] = (
@@ -158,6 +160,17 @@ ANSWERS: Mapping[str, Schema] = {
     "CourierActiveOrder": one_of(
         told({"active": {"const": False}}),
         told({"active": {"const": True}, "order": ref("DeliveryOrder")}),
+    ),
+    "CourierOrders": told({"orders": listed(ref("DeliveryOrder")), "stops": listed(ref("Stop"))}),
+    "Stop": told(
+        {
+            "order_id": STRING,
+            "kind": choice(StopKind),
+            "lat": nullable(NUMBER),
+            "lng": nullable(NUMBER),
+            "address": STRING,
+        },
+        {"eta": described(MOMENT, "When the courier will be there, where that can be told.")},
     ),
     "Courier": told({"id": STRING, "name": STRING, "phone": STRING}, {"profile_picture": STRING}),
     "History": told(

@@ -233,6 +233,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/courier/orders/returned"): _courier_step(
         "Say that an order that could not be handed over is at the pickup again."
     ),
+    ("GET", "/v1/courier/orders"): Operation({200: "CourierOrders"}),
     ("GET", "/v1/courier/active-order"): Operation({200: "CourierActiveOrder"}),
     ("GET", "/v1/courier/activeOrder"): Operation({200: "CourierActiveOrder"}),
     # Drivers

@@ -356,7 +356,12 @@ class Eraser:
         return ErasedRows("courierhistories", changed, "others': without them, and their words")
 
     def _stop_showing(self) -> ErasedRows:
-        shown = [row for row in rows.scan_rows(CourierRow) if row.shown_to == self._person_id]
+        me = self._person_id
+        shown = [
+            row
+            for row in rows.scan_rows(CourierRow)
+            if row.shown_to == me or any(rows.is_shown_to(one, me) for one in row.others or ())
+        ]
         for row in shown:
             self._writer.write_row(partial(rows.stop_showing, row, self._person_id))
         return ErasedRows("couriers", len(shown), "others': no longer shown to them")

@@ -56,6 +56,7 @@ class Redaction(msgspec.Struct, frozen=True):
             courier_id=self._replace_id(order.courier_id),
             courier=self._redact_contact(order.courier),
             offer=self._redact_offer(order.offer),
+            more_offers=tuple(filter(None, map(self._redact_offer, order.more_offers))),
             offered_to=self._replace_ids(order.offered_to),
             excluded=self._replace_ids(order.excluded),
             unconfirmed=self._replace_ids(order.unconfirmed),

@@ -212,8 +212,20 @@ def rewrite_courier_change(row: CourierHistoryRow, change: CourierChange) -> Non
 def stop_showing(row: CourierRow, person_id: str) -> None:
     """Stop showing a customer where a courier is."""
     # Meanwhile the courier may have taken another customer's order: that one may go on looking.
-    shown = CourierRow.shown_to == person_id
-    try_update(row, [CourierRow.shown_to.remove()], shown)
+    if row.shown_to == person_id:
+        shown = CourierRow.shown_to == person_id
+        try_update(row, [CourierRow.shown_to.remove()], shown)
+    for place, held in enumerate(row.others or ()):
+        if is_shown_to(held, person_id):
+            order_id = held.partition("@")[0]
+            unshown = [CourierRow.others[place].set(f"{order_id}@")]
+            try_update(CourierRow(row.courier_id), unshown, CourierRow.others[place] == held)
+
+
+def is_shown_to(held: str, person_id: str) -> bool:
+    """Say whether an order beside a courier's first one, as the row has it, is a customer's who may
+    see where they are."""
+    return str(held.partition("@")[2]) == person_id
 
 
 def to_json(value: msgspec.Struct) -> str:

@@ -55,11 +55,12 @@ class CityApplication:
     ) -> None:
         self._agenda = agenda
         self.bill = Bill()
-        self.couriers = MemoryCouriers(agenda, self.bill)
+        self.couriers = MemoryCouriers(agenda, self.bill, settings.courier_max_orders)
         self.mailboxes = MemoryMailboxes(self.bill)
         self.people = MemoryPeople(self.bill)
         self.queue = MemoryQueue(agenda)
-        orders = MemoryOrders(self.couriers, self.mailboxes, self.bill, on_committed)
+        resolution = settings.ops_zone_resolution if settings.batch_window else None
+        orders = MemoryOrders(self.couriers, self.mailboxes, self.bill, on_committed, resolution)
         parts = self._build_parts(orders)
         rooms = build_rooms(settings, parts, _Ears(hear))
         self.services: Services = build_services(settings, parts, rooms)

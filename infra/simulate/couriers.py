@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders.commands import Arrive, Command, Decline, Deliver, PickUp
+from chalicelib.domain.orders.stacking import StopKind
 from chalicelib.domain.people import Actor, Fix, Role
 from chalicelib.edge.app_services import Services
 from chalicelib.errors import WaybillError
@@ -33,7 +35,7 @@ class CourierAgent:
     """One courier on one shift.
 
     What they hear is what their mailbox delivers; what they do is what their app would ask the
-    services for. They bring one order after the other, in the order in which they accepted them.
+    services for. With several orders in hand they go to their stops in the order that the app says.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class CourierAgent:
         self._on_duty_since: datetime | None = None
         self._idle_since: datetime | None = None
         self._considered: set[int] = set()  # orders that they are about to answer
-        self._hand: list[int] = []  # orders that were accepted, the first one under way
+        self._hand: list[int] = []  # orders that were accepted, the one of the next stop first
+        self._is_at_stop = False
+        self._bag: set[int] = set()  # those of them that were picked up
         # Standing, riding: phones save power where nothing moves.
         self._pauses = (
             timedelta(seconds=max(options.report_s, _STILL_REPORT_S)),
@@ -165,12 +169,28 @@ class CourierAgent:
             self._tally.idle_s += (now - self._idle_since).total_seconds()
             self._idle_since = None
         self._hand.append(order_id)
-        if len(self._hand) == 1:
-            self._ride_to(self._find_order(order_id).pickup, self._arrive)
+        if not self._is_at_stop:
+            self._go_on()
 
-    # An order, step by step
+    # Orders, step by step
+
+    def _go_on(self) -> None:
+        """Ride to the next stop: the only order's, or the one that the app says."""
+        self._is_at_stop = False
+        kind = StopKind.DROPOFF if self._hand[0] in self._bag else StopKind.PICKUP
+        if len(self._hand) > 1:
+            next_stop = self._services.held_orders.poll_plan(self.actor.id).stops[0].stop
+            kind = next_stop.kind
+            self._hand.remove(next_stop.order_id)
+            self._hand.insert(0, next_stop.order_id)
+        order = self._find_order(self._hand[0])
+        if kind is StopKind.PICKUP:
+            self._ride_to(order.pickup, self._arrive)
+        else:
+            self._ride_to(order.dropoff, self._reach_door)
 
     def _arrive(self) -> None:
+        self._is_at_stop = True
         order_id, order = self._hand[0], self._find_order(self._hand[0])
         self._take_step(order_id, Arrive())
         ready_at = self._agenda.start + timedelta(seconds=order.ready_s)
@@ -180,16 +200,20 @@ class CourierAgent:
     def _pick_up(self) -> None:
         order_id = self._hand[0]
         self._take_step(order_id, PickUp())
-        self._ride_to(self._find_order(order_id).dropoff, self._reach_door)
+        self._bag.add(order_id)
+        self._go_on()
 
     def _reach_door(self) -> None:
+        self._is_at_stop = True
         self._agenda.plan_in(self._scenario.dropoff_service_s, self._deliver)
 
     def _deliver(self) -> None:
+        self._bag.discard(self._hand[0])
         self._take_step(self._hand.pop(0), Deliver())
         if self._hand:
-            self._ride_to(self._find_order(self._hand[0]).pickup, self._arrive)
+            self._go_on()
             return
+        self._is_at_stop = False
         self._idle_since = self._agenda.now
         self._end_if_free()
         trip = self._trips
@@ -214,7 +238,12 @@ class CourierAgent:
         self._way = _Way(here, spot, now, now + timedelta(seconds=riding_s))
         self._trips += 1
         if arrive:
-            self._agenda.plan_at(self._way.ends_at, arrive)
+            self._agenda.plan_at(self._way.ends_at, partial(self._end_trip, self._trips, arrive))
+
+    def _end_trip(self, trip: int, arrive: Callable[[], None]) -> None:
+        """Do what there is to do at the end of a way, unless the way was changed meanwhile."""
+        if trip == self._trips:
+            arrive()
 
 
 class _Way:

@@ -82,6 +82,40 @@ def test_no_time_may_be_nought(name: str) -> None:
         Settings.from_env({**GOOD, name: "0"})
 
 
+def test_waves_are_metres_couriers_and_seconds() -> None:
+    settings = Settings.from_env({**GOOD, "DISPATCH_WAVES": "1500x1@15, 3000x20@86400"})
+    assert settings.dispatch_waves == ((1500, 1, 15), (3000, 20, 86_400))
+    assert Settings.from_env({**GOOD, "HAIL_WAVES": " "}).hail_waves == ()
+
+
+@pytest.mark.parametrize("name", ["DISPATCH_WAVES", "HAIL_WAVES"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x",
+        ",",
+        "1500x1",
+        "1500x1@15,",
+        "0x1@15",
+        "1500x0@15",
+        "1500x21@15",
+        "1500x1@0",
+        "1500x1@86401",
+        "100001x1@15",
+        "-1x1@1",
+        "1.5x1@15",
+        "١x1@15",
+        "1500x1@15;3000x5@15",
+        ",".join(["1x1@1"] * 21),
+    ],
+)
+def test_waves_that_can_not_be_are_named_with_what_it_takes(name: str, value: str) -> None:
+    with pytest.raises(BadSetting) as stopped:
+        Settings.from_env({**GOOD, name: value})
+    assert str(stopped.value).startswith(f"{name} takes up to 20 waves, each of up to 100000 m")
+    assert "\n" not in str(stopped.value)
+
+
 def test_a_heartbeat_comes_before_the_edge_cuts_or_not_at_all() -> None:
     """CloudFront's quota: 10 minutes without a byte from the server."""
     assert Settings.from_env({**GOOD, "HEARTBEAT_S": "480"}).heartbeat == timedelta(minutes=8)

@@ -33,6 +33,7 @@ class BoardOrder(msgspec.Struct, frozen=True):
     `since` is when the order came to its state. `wanted_since` is from when on a courier is wanted
     without a break; None where none is. `courier_id` has accepted the order, `offered_to` is asked.
     `due` is by when it was promised, `updated_at` when the order was last written.
+    `also_offered_to` are asked beside `offered_to`, in a wave.
     """
 
     id: int
@@ -50,6 +51,7 @@ class BoardOrder(msgspec.Struct, frozen=True):
     courier_id: str | None = None
     courier_name: str | None = None
     offered_to: str | None = None
+    also_offered_to: tuple[str, ...] = ()
     merchant_id: str | None = None
     external_id: str | None = None
     eta: datetime | None = None
@@ -79,6 +81,7 @@ class BoardCourier(msgspec.Struct, frozen=True):
     order_id: int | None = None
     idle_since: datetime | None = None
     vehicle_type: str | None = None
+    other_order_ids: tuple[int, ...] = ()
 
     @property
     def is_idle(self) -> bool:
@@ -134,7 +137,7 @@ def make_order_row(
 ) -> BoardOrder:
     """Make an order's row. `courier` is whoever has the order, if their row is at hand."""
     details, offer = order.details, order.offer
-    at_work = courier if courier and courier.order_id == order.id else None
+    at_work = courier if courier and courier.holds(order.id) else None
     eta = estimate_eta(order, at_work, now)
     return BoardOrder(
         id=order.id,
@@ -152,6 +155,7 @@ def make_order_row(
         courier_id=None if order.is_terminal else find_holder_id(order),
         courier_name=order.courier.name if order.courier and not order.is_terminal else None,
         offered_to=offer.courier_id if offer and order.status is Status.OFFERED else None,
+        also_offered_to=tuple(one.courier_id for one in order.more_offers),
         merchant_id=details.merchant_id,
         external_id=order.options.external_id,
         eta=eta,
@@ -198,6 +202,7 @@ def make_courier_row(courier: Courier, name: str | None, resolution: int) -> Boa
         order_id=courier.order_id,
         idle_since=courier.idle_since if courier.order_id is None else None,
         vehicle_type=courier.vehicle_type,
+        other_order_ids=tuple(one.order_id for one in courier.others),
     )
 
 
@@ -213,9 +218,10 @@ def select_board(board: Board, zone: str | None = None, owner: Actor | None = No
     if _is_limited(owner):
         # Who is merely asked is not theirs to know.
         orders = {id_: replace(one, offered_to=None) for id_, one in orders.items()}
-        held_by = {order.courier_id: id_ for id_, order in orders.items() if order.courier_id}
         couriers = {
-            id_: one for id_, one in couriers.items() if held_by.get(id_, 0) == one.order_id
+            id_: replace(one, order_id=mine[0], other_order_ids=mine[1:])
+            for id_, one in couriers.items()
+            if (mine := _list_accepted(one, orders))
         }
     left = tuple(one for one in board.left if _is_owned(one, owner))
     if zone is None:
@@ -230,6 +236,12 @@ def select_board(board: Board, zone: str | None = None, owner: Actor | None = No
 
 def _is_limited(owner: Actor | None) -> bool:
     return owner is not None and owner.role is not Role.ADMIN
+
+
+def _list_accepted(courier: BoardCourier, orders: Mapping[int, BoardOrder]) -> tuple[int, ...]:
+    """List those of a courier's orders that they have accepted, of some."""
+    held = (*filter(None, [courier.order_id]), *courier.other_order_ids)
+    return tuple(id_ for id_ in held if id_ in orders and orders[id_].courier_id == courier.id)
 
 
 def _is_owned(order: BoardOrder | LeftOrder, owner: Actor | None) -> bool:

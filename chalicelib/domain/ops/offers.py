@@ -1,8 +1,9 @@
 """Counting an order's offers by its history.
 
-An offer is one courier asked, couriers near by asked together, or a meal that all couriers of the
-pool see. It is accepted, declined (or given back before it was begun), ignored until it lapsed, or
-withdrawn: the order was called off, given to another, or taken back by a dispatcher.
+An offer is one courier asked, alone or in a wave, couriers near by asked together, or a meal that
+all couriers of the pool see. It is accepted, declined (or given back before it was begun), ignored
+until it lapsed, or withdrawn: the order was called off, given to another, or taken back by a
+dispatcher.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _BROADCAST = "open"
 # Steps by which an offer does not end, beside those that leave the order where it is.
 _READY = Status.READY.value
 _STILL_OPEN = frozenset({_BROADCAST, "search_anew", "wait", "override", "wrong_pin"})
-_RELEASE = "release"
+_RELEASE, _DECLINE = "release", "decline"
 
 
 class OfferTally(msgspec.Struct):
@@ -35,21 +36,27 @@ class OfferTally(msgspec.Struct):
     wanted_at_ms: int | None = None
     first_at_ms: int | None = None
     taken_at_ms: int | None = None
-    is_open: bool = False
+    open_count: int = 0
 
-    def open(self, at_ms: int) -> None:
-        """Count one more offer, that is open now."""
-        self.offers += 1
-        self.is_open = True
+    @property
+    def is_open(self) -> bool:
+        """True while an offer waits for its answer."""
+        return self.open_count > 0
+
+    def open(self, at_ms: int, count: int = 1) -> None:
+        """Count one more offer, or those of a wave, that are open now."""
+        self.offers += count
+        self.open_count = count
         if self.first_at_ms is None:
             self.first_at_ms = at_ms
 
     def close(self, answer: str | None, at_ms: int) -> None:
-        """Count what became of the open offer."""
-        self.is_open = False
+        """Count what became of the open offers. Of several one is accepted; the last one that
+        is declined is the only one left."""
         self.accepted += answer == ACCEPTED
         self.declined += answer == DECLINED
-        self.ignored += answer == EXPIRED
+        self.ignored += self.open_count if answer == EXPIRED else 0
+        self.open_count = 0
         if answer == ACCEPTED and self.taken_at_ms is None:
             self.taken_at_ms = at_ms
 
@@ -60,16 +67,26 @@ def tally_offers(changes: Sequence[Change]) -> OfferTally:
     tally = OfferTally()
     for change in changes:
         _note_wanting(tally, change)
-        if tally.is_open and change.step not in _STILL_OPEN:
+        if tally.open_count > 1 and _leaves_others(change):
+            tally.open_count -= 1
+            tally.declined += change.step == _DECLINE
+        elif tally.is_open and change.step not in _STILL_OPEN:
             tally.close(_find_answer(change), change.after_ms)
         elif change.step == "accept":  # what nobody saw open was open all the same
             tally.open(change.after_ms)
             tally.close(ACCEPTED, change.after_ms)
         if _opens(change) and not (tally.is_open and change.step == _BROADCAST):
-            tally.open(change.after_ms)
+            count = len(change.asked) if change.step in _ASKING else 1
+            tally.open(change.after_ms, max(1, count))
     if not changes or changes[0].step != PLACE:
         tally.wanted_at_ms = tally.first_at_ms = tally.taken_at_ms = None
     return tally
+
+
+def _leaves_others(change: Change) -> bool:
+    """Say whether one of several let an order go, or it was taken from them, and the others are
+    still asked."""
+    return change.step in (_DECLINE, _RELEASE) and change.to == Status.OFFERED.value
 
 
 def _note_wanting(tally: OfferTally, change: Change) -> None:

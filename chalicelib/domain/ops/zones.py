@@ -29,3 +29,10 @@ def read_zone(text: str | None, resolution: int) -> str | None:
     if is_canonical and h3.is_valid_cell(text) and h3.get_resolution(text) == resolution:
         return text
     raise InvalidInput(f"zone must be an H3 cell of resolution {resolution}.", field="zone")
+
+
+def name_search_pool(flow: str, pickup: Point | None, resolution: int) -> str | None:
+    """Name the pool of the orders of a flow that search for couriers in one zone; None where nobody
+    knows where that is."""
+    zone = find_zone(pickup, resolution)
+    return f"{flow}#{zone}" if zone else None

@@ -23,13 +23,18 @@ class _Command(msgspec.Struct, frozen=True):
 
 class MakeOffer(_Command, frozen=True):
     """Offer the order to `courier_id`, until `expires_at`. `expired_courier_id` is who let the last
-    offer pass, if anybody. `distance_m` is from the courier to the pickup."""
+    offer pass, if anybody, and `also_expired` the others of that wave. `distance_m` is from the
+    courier to the pickup. In the `wave` of this number `others` are asked as well, each with their
+    distance."""
 
     verb: ClassVar[str] = "offer"
     courier_id: str
     expires_at: datetime
     expired_courier_id: str | None = None
     distance_m: float | None = None
+    also_expired: tuple[str, ...] = ()
+    others: tuple[tuple[str, float | None], ...] = ()
+    wave: int | None = None
 
 
 class AssignCourier(_Command, frozen=True):
@@ -72,6 +77,7 @@ class GiveUp(_Command, frozen=True):
 
     verb: ClassVar[str] = "give_up"
     expired_courier_id: str | None = None
+    also_expired: tuple[str, ...] = ()
 
 
 class WaitForCourier(_Command, frozen=True):
@@ -193,12 +199,14 @@ class HandBack(_Command, frozen=True):
 
 class Release(_Command, frozen=True):
     """Give the order back before its pickup, as its courier, who says why; `by_hand` it is taken
-    from them. The service sets until when another is looked for, or may take it from the pool."""
+    from them, or from `only_from` while others are asked as well. The service sets until when
+    another is looked for, or may take it from the pool."""
 
     verb: ClassVar[str] = "release"
     reason: Reason | None
     search_until: datetime | None = None
     by_hand: bool = False
+    only_from: str | None = None
 
 
 class NoShow(_Command, frozen=True):

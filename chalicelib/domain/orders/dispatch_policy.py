@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from chalicelib.domain.geo import Point, measure_distance_m
+from chalicelib.domain.orders.waves import Wave
 from chalicelib.domain.people import Courier
 
 # A courier without an open socket is still taken to be there for so long after a sign of life.
@@ -25,6 +26,7 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     search goes on, `ask_again` lets it ask those who were asked before, when nobody else is left.
     `exclude` names who is passed over: "all" who were asked in this search, or the "last" one only.
     `is_broadcast` opens the order to all couriers near by at once, and the first one has it.
+    `waves` are those in which couriers are asked; none: one after the other.
     """
 
     offer_ttl: timedelta
@@ -35,6 +37,7 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     ask_again: bool = False
     exclude: str = "all"
     is_broadcast: bool = False
+    waves: tuple[Wave, ...] = ()
 
 
 def fit_all(courier: Courier) -> bool:

@@ -23,6 +23,7 @@ from enum import Enum
 from chalicelib.domain.courier_changes import REASSIGN
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.effects import leaves_others
 from chalicelib.domain.orders.flow import TransitionTable
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import UNDELIVERED_STATUSES, Order, Status
@@ -143,7 +144,7 @@ def permit_hand(
     if command.verb not in steps or not _reaches(order, command.verb):
         allowed = FLOWS[order.details.flow].get_steps(order.status, actor.role is Role.ADMIN)
         raise HandRefused(order.status.value, hand.value, tuple(allowed), list_hands(order))
-    return steps[command.verb]
+    return order.status if leaves_others(order, command) else steps[command.verb]
 
 
 def _reaches(order: Order, verb: str) -> bool:
@@ -162,7 +163,7 @@ def _is_repeat(
     order: Order, hand: Hand, command: Command, then: Failure | None, now: datetime
 ) -> bool:
     if isinstance(command, commands.AssignCourier):
-        return order.occupied_courier_id == command.courier_id
+        return order.occupied_ids == (command.courier_id,)
     if hand is Hand.RELEASE:
         return _was_released(order, now)
     if hand is Hand.CANCEL:
@@ -203,20 +204,20 @@ def choose_failure(order: Order, reason: Reason | None, then: Failure | None, by
     return (then or commands.TakeBack)(why)
 
 
-def choose_release(order: Order, reason: Reason | None, until: datetime | None) -> Command:
-    """Choose the step by which an order is taken from its courier; others are asked `until`."""
+def choose_release(
+    order: Order, reason: Reason | None, until: datetime | None, only_from: str | None = None
+) -> Command:
+    """Choose the step by which an order is taken from its courier, or from one of several who are
+    asked; others are asked `until`."""
     if "hand_back" in HANDS[order.details.flow].get(Status.ACCEPTED, {}):
         return commands.HandBack(until, reason, by_hand=True)
-    return commands.Release(reason, until, by_hand=True)
+    return commands.Release(reason, until, by_hand=True, only_from=only_from)
 
 
 def list_courier_steps(before: Order, after: Order, hand: Hand) -> list[tuple[str, str]]:
     """List the couriers who lost an order by a hand, or got it, each with the step that is noted of
     them."""
-    lost_id, got_id = before.occupied_courier_id, after.occupied_courier_id
-    found = []
-    if lost_id and lost_id != got_id:
-        found.append((lost_id, REASSIGN if hand is Hand.ASSIGN else hand.value))
-    if got_id and got_id != lost_id:
-        found.append((got_id, hand.value))
-    return found
+    lost_step = REASSIGN if hand is Hand.ASSIGN else hand.value
+    lost = [(id_, lost_step) for id_ in before.occupied_ids if id_ not in after.occupied_ids]
+    got = [(id_, hand.value) for id_ in after.occupied_ids if id_ not in before.occupied_ids]
+    return lost + got

@@ -130,7 +130,9 @@ def _get_last_status(order: Order) -> str | None:
 def _list_asked(command: Command) -> tuple[Asked, ...]:
     """List the couriers to whom a step offers the order."""
     if isinstance(command, commands.MakeOffer | commands.AssignCourier):
-        return (_make_asked(command.courier_id, command.distance_m),)
+        first = _make_asked(command.courier_id, command.distance_m)
+        others = command.others if isinstance(command, commands.MakeOffer) else ()
+        return (first, *(_make_asked(id_, distance_m) for id_, distance_m in others))
     if isinstance(command, commands.OpenToNearby):
         distances_m = command.distances_m or (None,) * len(command.courier_ids)
         return tuple(map(_make_asked, command.courier_ids, distances_m))

@@ -43,11 +43,25 @@ _UNHELD = frozenset(
 
 class OfferEntry(msgspec.Struct, frozen=True):
     """Who is asked, and what came of it; `answer` None while it is open, or where that is not
-    known. `taker_id` is who accepted."""
+    known. `taker_id` is who accepted. Of a wave `declined` are those who had declined before."""
 
     asked: tuple[Asked, ...]
     answer: str | None = None
     taker_id: str | None = None
+    declined: tuple[str, ...] = ()
+
+    @property
+    def is_wave(self) -> bool:
+        """True where several were asked, and each has an answer of their own."""
+        return len(self.asked) > 1
+
+    def find_answer(self, courier_id: str) -> str | None:
+        """Find how one of several has answered."""
+        if courier_id in self.declined:
+            return DECLINED
+        if self.answer == ACCEPTED and courier_id != self.taker_id:
+            return WITHDRAWN
+        return self.answer
 
     def find_asked(self, courier_id: str) -> Asked | None:
         """Find a courier among those who are asked."""
@@ -149,11 +163,13 @@ def _answer_offers(entries: list[HistoryEntry]) -> list[HistoryEntry]:
     found = list(entries)
     open_: list[int] = []
     for n, entry in enumerate(entries):
-        if open_ and entry.step not in (_BROADCAST, OVERRIDE):
+        if open_ and _leaves_others(entry):
+            _note_decline(found, open_[-1], n)
+        elif open_ and entry.step not in (_BROADCAST, OVERRIDE):
             for at in open_:
                 found[at] = _answer(found[at], entry)
             if entry.offer is None:
-                asked = tuple(one for at in open_ for one in _list_asked(entries[at]))
+                asked = tuple(one for at in open_ for one in _list_unanswered(found[at]))
                 found[n] = _answer(replace(entry, offer=OfferEntry(asked)), entry)
             open_ = []
         if entry.step in _OPENING_STEPS or (entry.step == _BROADCAST and entry.offer):
@@ -170,8 +186,28 @@ def _answer(entry: HistoryEntry, by: HistoryEntry) -> HistoryEntry:
     return replace(entry, offer=replace(offer, answer=answer, taker_id=taker_id))
 
 
-def _list_asked(entry: HistoryEntry) -> tuple[Asked, ...]:
-    return entry.offer.asked if entry.offer else ()
+def _leaves_others(entry: HistoryEntry) -> bool:
+    """Say whether one of several let an order go, or it was taken from them, and the others are
+    still asked."""
+    return entry.step in ("decline", "release") and entry.to == Status.OFFERED.value
+
+
+def _note_decline(found: list[HistoryEntry], at: int, n: int) -> None:
+    """Put the answer of one of several to their offer, and their offer to the change at `n`."""
+    asking, answering = found[at], found[n]
+    offer = asking.offer or OfferEntry(())
+    own = offer.find_asked(answering.lost_by or answering.actor_id or "")
+    if own is not None:
+        found[at] = replace(
+            asking, offer=replace(offer, declined=(*offer.declined, own.courier_id))
+        )
+        answer = ANSWERS.get(answering.step, WITHDRAWN)
+        found[n] = replace(answering, offer=OfferEntry((own,), answer))
+
+
+def _list_unanswered(entry: HistoryEntry) -> tuple[Asked, ...]:
+    offer = entry.offer or OfferEntry(())
+    return tuple(one for one in offer.asked if one.courier_id not in offer.declined)
 
 
 def _list_from_timeline(order: Order, changes: Sequence[Change]) -> list[Change]:

@@ -16,7 +16,13 @@ from msgspec.structs import replace
 
 from chalicelib.domain.orders.changes import PLACE
 from chalicelib.domain.orders.flows import FLOWS
-from chalicelib.domain.orders.history_entries import ACCEPTED, WITHDRAWN, HistoryEntry, OfferEntry
+from chalicelib.domain.orders.history_entries import (
+    ACCEPTED,
+    DECLINED,
+    WITHDRAWN,
+    HistoryEntry,
+    OfferEntry,
+)
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.permissions import can_see
 from chalicelib.domain.people import Actor, Role
@@ -142,6 +148,8 @@ def _keep_own(offer: OfferEntry | None, courier_id: str) -> OfferEntry | None:
     own = offer.find_asked(courier_id) if offer else None
     if offer is None or own is None:
         return None
+    if courier_id in offer.declined:
+        return OfferEntry((own,), DECLINED)
     lost = offer.answer == ACCEPTED and offer.taker_id != courier_id
     taker_id = None if lost else offer.taker_id
     return OfferEntry((own,), WITHDRAWN if lost else offer.answer, taker_id)

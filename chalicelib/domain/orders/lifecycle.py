@@ -8,6 +8,7 @@ Rule 4: a step that the flow's `repeats` find done is answered with the order as
 Rule 5: a step at a stop has the proof that the order asks for there (proof_checks.py).
 Rule 6: nobody is a no-show before their courier has waited long enough (waiting.py).
 Rule 7: what its courier did with an order is forgotten as it loses them (losing_couriers.py).
+Rule 8: an order for which several are asked stays offered until the last of them has declined.
 
 They are asked in this order: whether the flow has the step at all, rule 2, rule 4, rule 1. So
 nobody learns of an order in which they have no part, and a repeat is harmless in whatever status
@@ -25,7 +26,7 @@ from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders.commands import Command, is_internal
-from chalicelib.domain.orders.effects import draft_copies
+from chalicelib.domain.orders.effects import draft_copies, leaves_others
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_placing, note_step
@@ -110,7 +111,7 @@ def permit_step(order: Order, command: Command, actor: Actor, now: datetime) -> 
         return order.status if owes_proof(order, command) else None
     if verb not in steps:
         raise impossible
-    return steps[verb]
+    return order.status if leaves_others(order, command) else steps[verb]
 
 
 def apply_step(
@@ -126,7 +127,7 @@ def apply_step(
     """
     require_wait(order, status, command, now)
     require_proof(order, command)
-    before = order
+    before = order = order.put_first(actor.id)
     order = keep_proof(order, command, now)
     timeline = order.timeline
     if status is not order.status:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
@@ -18,6 +19,7 @@ from chalicelib.domain.orders.refund import Refund
 from chalicelib.domain.orders.search_plan import SearchPlan
 from chalicelib.domain.orders.tip import Tip
 from chalicelib.domain.orders.tracking_link import TrackingLink
+from chalicelib.domain.orders.waves import OpenWave
 from chalicelib.domain.price_lines import PriceLine
 from chalicelib.domain.request_keys import RequestKey
 
@@ -86,6 +88,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     what is still to be paid of it where less was. `unpaid_attempt` is the attempt to pay that must
     not have begun when this version is written: its price is another. `links` are its tracking
     links, the newest last; `recipient_note` was left by one of them after its end.
+    `wave` is the one that an order asked last in this search, where its flow asks in waves;
+    `more_offers` are open beside `offer`, while several couriers are asked at once.
     """
 
     id: int
@@ -125,6 +129,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     courier_changes: tuple[CourierChange, ...] = ()
     links: tuple[TrackingLink, ...] = ()
     recipient_note: str | None = None
+    more_offers: tuple[Offer, ...] = ()
+    wave: OpenWave | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -137,6 +143,34 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         return None if self.is_terminal else self.courier_id
 
     @property
+    def occupied_ids(self) -> tuple[str, ...]:
+        """All couriers who may take no other order because of this one."""
+        if self.is_terminal or self.courier_id is None:
+            return ()
+        return (self.courier_id, *(offer.courier_id for offer in self.more_offers))
+
+    @property
+    def open_offers(self) -> tuple[Offer, ...]:
+        """The offers that wait for an answer."""
+        return (self.offer, *self.more_offers) if self.offer else ()
+
+    @property
+    def open_seq(self) -> int | None:
+        """The offer for which the timer of those that are open was set."""
+        if self.offer is None:
+            return None
+        return self.wave.first_seq if self.wave else self.offer.seq
+
+    def put_first(self, courier_id: str) -> Order:
+        """Return the order as the one of several couriers who are asked sees it: as an offer to
+        them. For anybody else it is as it is."""
+        own = next((offer for offer in self.more_offers if offer.courier_id == courier_id), None)
+        if own is None:
+            return self
+        others = tuple(offer for offer in self.open_offers if offer is not own)
+        return replace(self, courier_id=courier_id, offer=own, more_offers=others)
+
+    @property
     def placed_at(self) -> datetime:
         """The time from which its history counts."""
         return self.timeline.get("placed", self.details.created_at)
@@ -145,6 +179,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     def is_open(self) -> bool:
         """True while every courier of the flow's pool may take the order."""
         return self.status is Status.READY and self.courier_id is None
+
+    @property
+    def is_sought(self) -> bool:
+        """True while a courier is searched for the order, or asked."""
+        return self.status in (Status.SEARCHING, Status.OFFERED)
 
     @property
     def is_dormant(self) -> bool:

@@ -22,7 +22,7 @@ class Permission(Enum):
     HAND = "hand"  # a dispatcher: an admin, or the merchant of the order, or who placed it as one
     MERCHANT = "merchant"  # whoever owns the restaurant of the order
     COURIER = "courier"  # any courier
-    ASSIGNEE = "assignee"  # the courier who has the order, or is offered it
+    ASSIGNEE = "assignee"  # the courier who has the order, or is offered it, alone or with others
     # The same for flows where an order does not exist for couriers who have no part in it
     # (spec 001, room isolation):
     NEARBY_COURIER = "nearby_courier"  # a courier to whom the order was opened
@@ -55,6 +55,7 @@ def can_see(order: Order, actor: Actor) -> bool:
     """Say whether an actor has a part in an order. To everybody else it need not exist."""
     return (
         actor.id in (order.details.customer_id, order.courier_id)
+        or _is_one_of_several(order, actor)
         or _is_merchant(order, actor)
         or _is_admin(order, actor)
         or _is_dispatcher(order, actor)
@@ -96,7 +97,11 @@ def _is_courier(order: Order, actor: Actor) -> bool:
 
 
 def _is_assignee(order: Order, actor: Actor) -> bool:
-    return actor.id == order.courier_id
+    return actor.id == order.courier_id or _is_one_of_several(order, actor)
+
+
+def _is_one_of_several(order: Order, actor: Actor) -> bool:
+    return any(offer.courier_id == actor.id for offer in order.more_offers)
 
 
 def _is_holder(order: Order, actor: Actor) -> bool:

@@ -31,7 +31,8 @@ class RemainingTrip(msgspec.Struct, frozen=True):
 
 def is_due(seen: LastShown | None, order_id: int, now: datetime) -> bool:
     """Say whether it is time to show an order's courier to its customer again."""
-    return seen is None or seen.order_id != order_id or now - seen.at >= SHOW_INTERVAL
+    last = seen.find(order_id) if seen else None
+    return last is None or now - last.at >= SHOW_INTERVAL
 
 
 def is_being_delivered(order: Order, courier_id: str) -> bool:
@@ -68,7 +69,8 @@ def draft_eta_change(
 ) -> Event | None:
     """Make the event of the minutes that are left; None if they are as they were last shown, or the
     way is not known."""
-    shown = seen.minutes if seen and seen.order_id == order.id else None
+    last = seen.find(order.id) if seen else None
+    shown = last.minutes if last else None
     if shown is None or shown == outlook.minutes or outlook.distance_m is None:
         return None
     data = {**_encode_remaining(outlook), "previous_minutes": shown}

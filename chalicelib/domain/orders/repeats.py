@@ -33,7 +33,10 @@ def has_reached_dropoff(order: Order, command: Any, now: datetime) -> bool:
 
 def is_offered_to_assignee(order: Order, command: commands.AssignCourier, now: datetime) -> bool:
     """Say whether the courier whom an admin names has the order already, by an offer or by work."""
-    return order.status in _HELD_BEFORE_PICKUP and order.courier_id == command.courier_id
+    is_alone = not order.more_offers
+    return (
+        order.status in _HELD_BEFORE_PICKUP and is_alone and order.courier_id == command.courier_id
+    )
 
 
 def is_with_assignee(order: Order, command: commands.AssignCourier, now: datetime) -> bool:
@@ -50,5 +53,5 @@ def is_nothing_to_expire(order: Order, command: commands.ExpireOffer, now: datet
     """Say whether the offer is another than the timer was set for, or has time left: one that has
     been answered must not end the next one."""
     offer = order.offer
-    is_over = offer is None or offer.seq != command.seq or not offer.has_expired(now)
+    is_over = offer is None or order.open_seq != command.seq or not offer.has_expired(now)
     return order.status is Status.OFFERED and is_over

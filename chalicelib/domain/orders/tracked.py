@@ -72,7 +72,7 @@ def track_order(
     the drop-off, where one is. `near_m` is how near the drop-off a courier is seen before pickup.
     """
     over = order.is_terminal
-    at_work = courier if courier and courier.order_id == order.id and has_courier(order) else None
+    at_work = courier if courier and courier.holds(order.id) and has_courier(order) else None
     return TrackedOrder(
         order_id=order.id,
         version=order.version,
@@ -107,7 +107,7 @@ def find_visible_fix(
     fix = courier.fix if courier else None
     if courier is None or fix is None or not fix.is_real_place or not has_courier(order):
         return None
-    if courier.id != order.courier_id or courier.order_id != order.id:
+    if courier.id != order.courier_id or not courier.holds(order.id):
         return None
     if not _is_from_since(courier, fix, _get_start(order)):
         return None

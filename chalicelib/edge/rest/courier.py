@@ -7,6 +7,7 @@ from chalicelib.contracts.courier.locations import read_locations
 from chalicelib.contracts.courier.socket import read_location, render_delivery_order
 from chalicelib.contracts.proof import read_pin
 from chalicelib.contracts.reasons import read_chosen_reason, read_failure, read_no_show, read_reason
+from chalicelib.contracts.stops import render_stop
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.reasons import ALLOWED_REASONS, FAILURE_REASONS
@@ -99,6 +100,16 @@ def get_active_order(call: Call) -> Reply:
     return {"active": True, "order": render_delivery_order(order)}
 
 
+def list_orders(call: Call) -> Reply:
+    """List the orders that the courier has at hand, and the stops of those that they accepted, in
+    the order in which they are to go there."""
+    plan = call.services.held_orders.poll_plan(call.actor.id)
+    return {
+        "orders": [render_delivery_order(order) for order in plan.orders],
+        "stops": [render_stop(one.stop, one.eta) for one in plan.stops],
+    }
+
+
 def _read_own_order_id(call: Call) -> int:
     """Read the order's id in the body. A `courier_id` there is optional.
 
@@ -128,6 +139,7 @@ ROUTES = (
     Route("POST", "/v1/courier/orders/no-show", report_no_show, Role.COURIER),
     Route("POST", "/v1/courier/orders/failed", fail_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/returned", step_view(commands.FinishReturn()), Role.COURIER),
+    Route("GET", "/v1/courier/orders", list_orders, Role.COURIER),
     # Spec 000 has both spellings.
     Route("GET", "/v1/courier/active-order", get_active_order, Role.COURIER),
     Route("GET", "/v1/courier/activeOrder", get_active_order, Role.COURIER),

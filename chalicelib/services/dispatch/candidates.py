@@ -11,17 +11,25 @@ from chalicelib.domain.orders.dispatch_policy import (
     DispatchPolicy,
     FreeCourierQuery,
     is_eligible,
+    measure_to_pickup_m,
     rank_couriers,
 )
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier
+from chalicelib.domain.travel import estimate_travel_s
 from chalicelib.services.dispatch.roster import Roster
+from chalicelib.services.dispatch.stacks import Priced, StackPrices, rank_priced
+
+_ENOUGH_TO_PRICE = 5  # couriers near by, some of whom may turn out to have too much to do
+
+_SURE_READ = FreeCourierQuery._field_defaults["sure_read"]
 
 
 class Look(NamedTuple):
     """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
     reads each as they are now. `on_found` is called as soon as the index names some who may do,
-    with their ids."""
+    with their ids. `wanted` is how many are to be asked at once. With `stacks` couriers who have an
+    order already may have another."""
 
     order: Order
     policy: DispatchPolicy
@@ -29,6 +37,8 @@ class Look(NamedTuple):
     ask_again: bool
     is_consistent: bool
     on_found: Callable[[list[str]], object]
+    wanted: int = 1
+    stacks: StackPrices | None = None
 
     @property
     def pickup(self) -> Point | None:
@@ -50,6 +60,29 @@ def find_candidates(roster: Roster, look: Look, lost: set[str]) -> list[Courier]
     return _find_best(roster, look, {*excluded[-1:], *never})
 
 
+def find_nearest(roster: Roster, look: Look, count: int) -> list[Courier]:
+    """Find the nearest couriers who may be asked and are connected: `count` of them, or a few more;
+    fewer only if there are no more. Nobody who was asked before. The order has a pickup point."""
+    excluded, pickup = look.order.excluded, look.pickup
+    passed = {*(excluded if look.policy.exclude == "all" else excluded[-1:])}
+    passed |= {*look.order.released_by}
+
+    def is_usable(courier: Courier) -> bool:
+        fits = is_eligible(courier, pickup, look.policy, look.now)
+        return courier.connected and fits and courier.id not in passed
+
+    query = FreeCourierQuery(is_usable, enough=count)
+    found: list[Courier] = []
+    for ring, covered_m in (
+        roster.iterate_near(pickup, look.policy, look.now, query) if pickup else ()
+    ):
+        found += filter(is_usable, ring)
+        away_m = [measure_to_pickup_m(one, pickup) or 0.0 for one in found]
+        if sum(metres <= covered_m for metres in away_m) >= count:
+            break
+    return found
+
+
 def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
     """Find free couriers, less those `passed`, the best first."""
 
@@ -66,21 +99,49 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
         lambda courier: courier.connected and is_usable(courier),
         look.is_consistent,
         on_named,
+        enough=look.wanted,
         is_fitting=is_usable,
+        sure_read=max(_SURE_READ, 2 * look.wanted),
     )
+    if look.stacks:
+        query = query._replace(enough=max(look.wanted, _ENOUGH_TO_PRICE))
+        return _find_cheapest(roster, look, look.stacks, query)
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
         return rank_couriers(filter(is_usable, idle), None)
     rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
-    return _rank_by_rings(rings, look.pickup, is_usable)
+    return _rank_by_rings(rings, look.pickup, is_usable, look.wanted)
+
+
+def _find_cheapest(
+    roster: Roster, look: Look, stacks: StackPrices, query: FreeCourierQuery
+) -> list[Courier]:
+    """Find couriers with and without orders by what it costs to give them another, the best first.
+
+    Nobody costs fewer minutes than the way to the pickup takes. So, as in _rank_by_rings, those
+    come alone who cost no more than anybody from beyond the rings could.
+    """
+    if look.pickup is None:
+        idle = roster.list_longest_idle(look.policy, look.now, query)
+        free = stacks.price_couriers(look.order, list(filter(query.is_fitting, idle)))
+        return rank_priced(free)
+    found: list[Priced] = []
+    for ring, covered_m in roster.iterate_near(look.pickup, look.policy, look.now, query):
+        found += stacks.price_couriers(look.order, list(filter(query.is_fitting, ring)))
+        covered_min = estimate_travel_s(covered_m) / 60
+        certain = [one for one in found if one.courier.connected and one.minutes <= covered_min]
+        if len(certain) >= look.wanted:
+            return rank_priced(certain)
+    return rank_priced(found)
 
 
 def _rank_by_rings(
     rings: Iterator[tuple[list[Courier], float]],
     pickup: Point,
     is_usable: Callable[[Courier], bool],
+    wanted: int,
 ) -> list[Courier]:
-    """Read rings outward until the best courier is certain, and rank those who were found.
+    """Read rings outward until the best couriers are certain, and rank those who were found.
 
     A courier in a ring may be farther off than one in the next: rings are of cells, not circles. So
     those who are no farther than the metres that the rings surely cover come alone: nobody beyond
@@ -96,6 +157,6 @@ def _rank_by_rings(
             and courier.point
             and measure_distance_m(courier.point, pickup) <= covered_m
         ]
-        if certain:
+        if len(certain) >= wanted:
             return rank_couriers(certain, pickup)
     return rank_couriers(found, pickup)

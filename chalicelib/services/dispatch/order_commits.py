@@ -185,8 +185,10 @@ class OrderWriter:
             version = _next_version(stored)
             wakeups.append(make_relay_wakeup(stream, version, events, now, told, ends))
         deadline_at = order.deadline_at
-        if order.offer:
-            wakeups.append(self._make_offer_wakeup(order, order.offer.seq, order.offer.expires_at))
+        if order.offer and order.open_seq:
+            if stored is None or stored.open_seq != order.open_seq:
+                end = self._make_offer_wakeup(order, order.open_seq, order.offer.expires_at)
+                wakeups.append(end)
         elif deadline_at and (stored is None or stored.deadline_at != deadline_at):
             left = deadline_at - self._clock()
             if left <= LONGEST_DELAY or order.status is Status.READY:
@@ -270,7 +272,7 @@ class OrderWriter:
         contact, order_id = delivered.courier, delivered.order_id
         courier_id = contact.id if contact else self._orders.get_order(order_id).courier_id
         courier = self._couriers.get_courier(courier_id) if courier_id else None
-        if courier and courier.order_id == order_id:
+        if courier and courier.holds(order_id):
             self._couriers.release_courier(courier.id, order_id, delivered.at)
 
     @staticmethod

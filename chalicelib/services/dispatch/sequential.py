@@ -1,4 +1,5 @@
-"""Offer an order to one courier after the other, until one accepts or the search is over.
+"""Offer an order to one courier after the other, or to those of one wave after the other, until
+one accepts or the search is over.
 
 What moves an order here (domain/orders/flows/delivery.py has the whole table):
 
@@ -21,6 +22,13 @@ come from an index that is behind, and at half the price, as this condition deci
                    where none is left this is raised, as it is Stale: the whole look is done again.
  Stale             Another has changed the order. It is read again, and the step tried on that.
 
+Waves (domain/orders/waves.py). Where a flow has them, an offer is made to the best of a wave at
+once: one transaction has the order and the rows of all of them. Who was taken is left out, and the
+wave goes with the others. The first who accepts has the order; the others are let go in the same
+transaction. Who declines is let go, and the order stays offered until the last of them has: that
+decline's transaction asks the next wave. Each is on the order's version, and so on its wave: no
+late answer advances another one. A wave is one offer to everything else here: it lapses as one.
+
 The wakeups of the offer, `RelayDue` and `OfferDue`, do not depend on whom it is for, nor do the
 lists that a new order comes into. They are sent and written from when the index names somebody,
 while couriers are read. The transaction waits for their end.
@@ -37,7 +45,7 @@ through, and the others find it done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -49,6 +57,7 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, measure_to_pickup_m
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.waves import Wave, list_next_waves
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierContended, CourierTaken
 from chalicelib.services.dispatch.broadcast import NearbyDispatch
@@ -56,6 +65,7 @@ from chalicelib.services.dispatch.candidates import Look, find_candidates
 from chalicelib.services.dispatch.order_commits import OrderWriter, Preparation
 from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.dispatch.schedules import Schedules, find_next_search
+from chalicelib.services.dispatch.stacks import StackPrices
 from chalicelib.services.messaging.planned_leases import HeadsRead, LeasePlanner
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
@@ -64,19 +74,24 @@ INDEX_LAG_S = 0.3  # what is written shows in an index, and in reads at half the
 
 class _Search(NamedTuple):
     """An order that searches, not written yet. `stored` is the order as the database has it, None
-    if it is new; `events` are those of the step that made it search; `expired_courier_id` is who
-    let the last offer pass, if anybody; `ask_again` allows couriers who were asked before."""
+    if it is new; `events` are those of the step that made it search; `expired_ids` are who let the
+    last offers pass, if anybody; `ask_again` allows couriers who were asked before."""
 
     stored: Order | None
     order: Order
     events: tuple[Event, ...]
-    expired_courier_id: str | None
+    expired_ids: tuple[str, ...]
     ask_again: bool
+
+    @property
+    def expired_courier_id(self) -> str | None:
+        """The first who let the last offers pass."""
+        return self.expired_ids[0] if self.expired_ids else None
 
 
 class SequentialDispatch:
     """Offers orders to couriers, one at a time, by the policy of the order's flow. `pause` waits
-    for so many seconds."""
+    for so many seconds; `stacks` is there where a courier may have several orders."""
 
     def __init__(
         self,
@@ -89,6 +104,7 @@ class SequentialDispatch:
         nearby: NearbyDispatch,
         clock: Clock,
         pause: Callable[[float], object] = time.sleep,
+        stacks: StackPrices | None = None,
     ) -> None:
         self._nearby = nearby
         self._orders = orders
@@ -99,6 +115,7 @@ class SequentialDispatch:
         self._policies = policies
         self.schedules = schedules
         self._clock = clock
+        self._stacks = stacks
 
     def get_policy(self, order: Order) -> DispatchPolicy:
         """Return how this order's flow searches for couriers."""
@@ -140,15 +157,16 @@ class SequentialDispatch:
         stored: Order | None,
         order: Order,
         events: tuple[Event, ...] = (),
-        expired_courier_id: str | None = None,
+        expired_ids: tuple[str, ...] = (),
         ask_again: bool = False,
     ) -> Order:
-        """Commit a searching order as offered to the best courier there is, or as waiting, or as
-        unserved. The parameters are those of `_Search`. Raises Stale, Unavailable."""
+        """Commit a searching order as offered to the best courier there is, or to those of its next
+        wave, or as waiting, or as unserved. The parameters are those of `_Search`. Raises Stale,
+        Unavailable."""
         order = self.schedules.begin_due_search(order, self._clock())
         if self.get_policy(order).is_broadcast:
             return self._nearby.open_to_nearby(stored, order, events, self.get_policy(order))
-        search = _Search(stored, order, events, expired_courier_id, ask_again)
+        search = _Search(stored, order, events, expired_ids, ask_again)
         if order.plan and self._clock() >= order.plan.ends_at:
             return self._wait_or_give_up(search)  # too late to ask: its customer must hear in time
         offered = self._offer_to_best(search)
@@ -159,48 +177,90 @@ class SequentialDispatch:
         return offered or self._wait_or_give_up(search)
 
     def _offer_to_best(self, search: _Search, is_consistent: bool = False) -> Order | None:
-        """Commit the order as offered to the best courier who can be claimed; None if there is
-        none. Raises CourierContended if one was passed over who may well be free: it is too early
-        then to say that nobody is."""
-        policy, now = self.get_policy(search.order), self._clock()
-        expires_at = now + policy.offer_ttl
-        if search.order.plan:
-            expires_at = min(expires_at, search.order.plan.ends_at)
-        preparation = _EarlyPreparation(
-            lambda: self._start_preparation(search, expires_at), self._planner.start_reading
+        """Commit the order as offered to the best couriers who can be claimed, as many as its next
+        wave has; None if there is nobody. A wave with nobody in it is passed over. Raises
+        CourierContended if one was passed over who may well be free: it is too early then to say
+        that nobody is."""
+        attempt = _Attempt(
+            search,
+            self.get_policy(search.order),
+            self._clock(),
+            is_consistent,
+            set(),
+            {},
+            self._stacks,
         )
-        look = Look(search.order, policy, now, search.ask_again, is_consistent, preparation.start)
         contended: CourierContended | None = None
-        lost: set[str] = set()
         try:
-            while candidates := find_candidates(self._roster, look, lost):
-                for courier in candidates:
-                    try:
-                        return self._claim(search, courier, now, expires_at, preparation)
-                    except CourierTaken:
-                        lost.add(courier.id)
-                    except CourierContended as error:
-                        lost.add(courier.id)
-                        contended = error
+            for number, wave, ask_again in attempt.list_waves():
+                try:
+                    if offered := self._ask_wave(attempt, number, wave, ask_again):
+                        return offered
+                except CourierContended as error:
+                    contended = error
         finally:
-            preparation.wait()
+            for preparation in attempt.preparations.values():
+                preparation.wait()
         if contended:
             raise contended
         return None
 
+    def _ask_wave(
+        self, attempt: _Attempt, number: int | None, wave: Wave, ask_again: bool
+    ) -> Order | None:
+        """Commit the order as offered to the best of one wave. Who can't be claimed is left out of
+        it. None if nobody can; raises CourierContended as _offer_to_best does."""
+        preparation = self._get_preparation(attempt, wave)
+        look = attempt.make_look(wave, ask_again, preparation.start)
+        contended: CourierContended | None = None
+        while candidates := find_candidates(self._roster, look, attempt.lost):
+            while candidates:
+                chosen = candidates[: wave.couriers]
+                try:
+                    return self._claim(attempt, chosen, number, wave, preparation)
+                except CourierTaken as error:
+                    attempt.lost.update(error.courier_ids)
+                except CourierContended as error:
+                    attempt.lost.update(error.courier_ids)
+                    contended = error
+                candidates = [one for one in candidates if one.id not in attempt.lost]
+        if contended:
+            raise contended
+        return None
+
+    def _get_preparation(self, attempt: _Attempt, wave: Wave) -> _EarlyPreparation:
+        """Return what an offer of a wave relies on: the same for all that end at the same time."""
+        known, expires_at = attempt.preparations, attempt.compute_end(wave)
+        if expires_at not in known:
+            known[expires_at] = _EarlyPreparation(
+                lambda: self._start_preparation(attempt.search, expires_at),
+                self._planner.start_reading,
+            )
+        return known[expires_at]
+
     def _claim(
         self,
-        search: _Search,
-        courier: Courier,
-        now: datetime,
-        expires_at: datetime,
+        attempt: _Attempt,
+        couriers: Sequence[Courier],
+        number: int | None,
+        wave: Wave,
         preparation: _EarlyPreparation,
     ) -> Order:
-        """Commit the order as offered to one courier. Raises CourierTaken, CourierContended, Stale,
-        and Unavailable if the preparation failed; nothing is written then."""
-        distance_m = measure_to_pickup_m(courier, search.order.details.pickup.point)
-        offer = commands.MakeOffer(courier.id, expires_at, search.expired_courier_id, distance_m)
-        order, events = advance_order(search.order, offer, SYSTEM, now)
+        """Commit the order as offered to these couriers. Raises CourierTaken, CourierContended,
+        Stale, and Unavailable if the preparation failed; nothing is written then."""
+        search = attempt.search
+        pickup = search.order.details.pickup.point
+        first, *others = ((one.id, measure_to_pickup_m(one, pickup)) for one in couriers)
+        offer = commands.MakeOffer(
+            first[0],
+            attempt.compute_end(wave),
+            search.expired_courier_id,
+            first[1],
+            also_expired=search.expired_ids[1:],
+            others=tuple(others),
+            wave=number,
+        )
+        order, events = advance_order(search.order, offer, SYSTEM, attempt.now)
         return self._writer.commit_order(
             search.stored,
             order,
@@ -214,8 +274,8 @@ class SequentialDispatch:
         the courier to whom it is made; and nothing follows from the events of a search but that
         they are delivered."""
         order = search.order
-        heard = (*(event.to for event in search.events), search.expired_courier_id)
-        recipients = tuple(dict.fromkeys((*filter(None, heard), order.details.customer_id)))
+        heard = (*(event.to for event in search.events), *search.expired_ids)
+        recipients = tuple(dict.fromkeys((*heard, order.details.customer_id)))
         return self._writer.start_offer_preparation(search.stored, order, recipients, expires_at)
 
     def _may_wait(self, order: Order) -> bool:
@@ -235,7 +295,7 @@ class SequentialDispatch:
         if next_at:
             command = commands.WaitForCourier(next_at, search.expired_courier_id)
         else:
-            command = commands.GiveUp(search.expired_courier_id)
+            command = commands.GiveUp(search.expired_courier_id, search.expired_ids[1:])
         order, events = advance_order(search.order, command, SYSTEM, now)
         return self._writer.commit_order(search.stored, order, search.events + events)
 
@@ -248,7 +308,7 @@ class SequentialDispatch:
         order = self._writer.retry_change(
             order_id, lambda order: self._expire_and_offer_next(order, seq, self._clock())
         )
-        if order.offer and order.offer.seq == seq:
+        if order.offer and order.open_seq == seq:
             return max(timedelta(0), order.offer.expires_at - self._clock())
         return timedelta(0)
 
@@ -291,20 +351,71 @@ class SequentialDispatch:
         if order.status is Status.READY:
             unserved, events = advance_order(order, commands.GiveUp(), SYSTEM, now)
             return self._writer.commit_order(order, unserved, events)
-        return self._expire_and_offer_next(order, order.offer.seq, now) if order.offer else order
+        seq = order.open_seq
+        return order if seq is None else self._expire_and_offer_next(order, seq, now)
 
     def _expire_and_offer_next(self, order: Order, seq: int, now: datetime) -> Order:
-        """Commit an order whose `seq`-th offer has expired as offered to the next courier."""
+        """Commit an order whose `seq`-th offer has expired, with those that were made beside it, as
+        offered to the next couriers."""
         if order.status is not Status.OFFERED:
             return order
         searching, events = advance_order(order, commands.ExpireOffer(seq), SYSTEM, now)
         if not events:
             return order  # another offer, or still open
-        return self.offer_next(order, searching, events, expired_courier_id=order.courier_id)
+        return self.offer_next(order, searching, events, expired_ids=order.occupied_ids)
 
     def _search_again(self, order: Order) -> Order:
         ask_again = self._may_wait(order) and self.get_policy(order).ask_again
         return self.offer_next(order, order, ask_again=ask_again)
+
+
+class _Attempt(NamedTuple):
+    """One attempt to find somebody for an order that searches. `lost` are those whose claim has
+    failed in it; `preparations` has, by the end of an offer, what such an offer relies on."""
+
+    search: _Search
+    policy: DispatchPolicy
+    now: datetime
+    is_consistent: bool
+    lost: set[str]
+    preparations: dict[datetime, _EarlyPreparation]
+    stacks: StackPrices | None = None
+
+    def list_waves(self) -> Iterator[tuple[int | None, Wave, bool]]:
+        """List what to try: waves with their numbers, and whether those may be asked who were
+        asked before. A search that asks one after the other is one wave, without a number, until
+        nobody is left."""
+        policy, ask_again = self.policy, self.search.ask_again
+        if not policy.waves:
+            yield None, Wave(policy.radius_m, 1, policy.offer_ttl), ask_again
+            return
+        passes = (False, True) if ask_again else (False,)  # first whoever was not asked, anywhere
+        for is_again in passes:
+            for number, wave in list_next_waves(policy.waves, self.search.order.wave):
+                yield number, wave, is_again
+
+    def make_look(
+        self, wave: Wave, ask_again: bool, on_found: Callable[[list[str]], object]
+    ) -> Look:
+        """Make the look for a wave's couriers. In waves nobody is asked twice."""
+        policy = self.policy
+        if policy.waves:
+            policy = replace(policy, radius_m=wave.radius_m, exclude="all")
+        return Look(
+            self.search.order,
+            policy,
+            self.now,
+            ask_again,
+            self.is_consistent,
+            on_found,
+            wave.couriers,
+            self.stacks,
+        )
+
+    def compute_end(self, wave: Wave) -> datetime:
+        """Compute when an offer of a wave ends that is made now."""
+        expires_at, plan = self.now + wave.ttl, self.search.order.plan
+        return min(expires_at, plan.ends_at) if plan else expires_at
 
 
 class _EarlyPreparation:

@@ -16,7 +16,14 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from chalicelib.domain.events import FOLLOWED_UP, NOBODY, Entry, Event, Outbox
+from chalicelib.domain.events import (
+    FOLLOWED_UP,
+    NOBODY,
+    Entry,
+    Event,
+    Outbox,
+    is_loss_to_another,
+)
 from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup
 from chalicelib.domain.retries import Retries
 from chalicelib.services.messaging.endpoints import MAX_TOLD_AT_ONCE
@@ -36,7 +43,7 @@ def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
     An empty tuple means "no shortcut", not "nobody": what follows from some events must be seen to
     by the wakeup, too, whoever has been delivered to.
     """
-    if any(event.type in FOLLOWED_UP for event in events):
+    if any(event.type in FOLLOWED_UP or is_loss_to_another(event) for event in events):
         return ()
     return tuple(dict.fromkeys(event.to for event in events if event.to != NOBODY))
 

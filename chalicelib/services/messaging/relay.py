@@ -153,17 +153,17 @@ class OutboxRelay:
 
     def is_offer_delivered(self, stream: str, version: int, person_ids: tuple[str, ...]) -> bool:
         """Tell whether a version that offers an order has been delivered to all of these and to the
-        courier whom their copies name: half a read unit each. False, too, where no copy is at hand
+        couriers whom their copies name: half a read unit each. False, too, where no copy is at hand
         any more: then the order itself must be read."""
-        courier_id = None
+        courier_ids: list[str] = []
         for person_id in person_ids:
             events = self._mailboxes.list_delivered(person_id, stream, version)
             if events is None:
                 return False
             for event in events:
                 if event.type == ORDER_OFFERED and event.offer:
-                    courier_id = event.offer.courier_id
-        return courier_id is not None and self.is_delivered(stream, version, (courier_id,))
+                    courier_ids = [event.offer.courier_id, *event.data.get("others", ())]
+        return bool(courier_ids) and self.is_delivered(stream, version, tuple(courier_ids))
 
     def keep_undelivered(
         self, before: Outbox, entries: tuple[Entry, ...], now: datetime

@@ -21,7 +21,7 @@ from chalicelib.services.ports import Clock, CourierStore
 log = logging.getLogger(__name__)
 
 FixListener = Callable[[Courier], None]
-"""Hears of each new fix of a courier who has an order."""
+"""Hears of each new fix of a courier who has an order: of each that they have, as the first."""
 
 MIN_FIX_GAP = DEFAULT_LIMITS[LOCATION].window
 
@@ -56,10 +56,10 @@ class CourierStatusService:
         courier = self._couriers.set_available(actor.id, available, self._clock())
         if self._releaser.release_from_done_order(courier):
             return self._couriers.get_courier(actor.id) or courier
-        if not available and courier.order_id is not None:
+        for held in courier.held if not available else ():
             # It was not an offer, or is not any more.
             with suppress(InvalidTransition, OfferGone, NotFound):
-                self._courier_orders.take_step(actor, courier.order_id, commands.Decline())
+                self._courier_orders.take_step(actor, held.order_id, commands.Decline())
         return courier
 
     def record_fix(self, actor: Actor, fix: Fix, at_work: bool = False) -> Courier | None:
@@ -105,10 +105,10 @@ class CourierStatusService:
         return Verdict.VAGUE if is_vague else Verdict.KEPT
 
     def _show_fix(self, courier: Courier) -> None:
-        """Tell the listeners where a courier with an order is now."""
-        if courier.order_id is not None:
+        """Tell the listeners where a courier with orders is now: each has a customer of its own."""
+        for seen in courier.list_by_order():
             for listener in self._listeners:
-                self._notify(listener, courier)
+                self._notify(listener, seen)
 
     def _store_fix(
         self, actor: Actor, fix: Fix, min_gap: timedelta | None, at_work: bool = False

@@ -33,6 +33,7 @@ from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.orders.finding import find_order
+from chalicelib.services.orders.held import HeldOrders
 from chalicelib.services.orders.proof import ProofService
 from chalicelib.services.ports import (
     Clock,
@@ -62,6 +63,7 @@ class CustomerOrders:
         writer: OrderWriter,
         dispatch: SequentialDispatch,
         releaser: CourierReleaser,
+        held: HeldOrders,
         redeem_quote: RedeemQuote,
         proof: ProofService,
         ids: IdSource,
@@ -77,6 +79,7 @@ class CustomerOrders:
         self._writer = writer
         self._dispatch = dispatch
         self._releaser = releaser
+        self._held = held
         self._redeem_quote = redeem_quote
         self._proof = proof
         self._ids = ids
@@ -174,7 +177,7 @@ class CustomerOrders:
         order = self._dispatch.expire_if_due(self._orders.get_order(order_id))
         if not can_see(order, actor):
             raise NotFound("There is no such order.")
-        return order
+        return order.put_first(actor.id)
 
     def get_flow(self, order_id: int) -> str:
         """Read which flow an order is of, for whoever asks. Raises NotFound."""
@@ -201,21 +204,9 @@ class CustomerOrders:
         return None
 
     def poll_active_order(self, courier_id: str) -> Order | None:
-        """Read the one order that occupies a courier, by an offer or by work.
-
-        A courier who polls without an order is there to be asked: that is noted. One whom an order
-        still occupies that is done is released.
-        """
-        courier = self._couriers.get_courier(courier_id)
-        if courier is None:
-            return None
-        if courier.order_id is None:
-            # Who polls may have no socket, and would be taken out of the index as if gone.
-            self._couriers.note_alive(courier, self._clock())
-            return None
-        order = self._dispatch.expire_if_due(self._orders.get_order(courier.order_id))
-        self._releaser.release_if_done(courier_id, order)
-        return order if order.occupied_courier_id == courier_id else None
+        """Read the order that occupies a courier, by an offer or by work; of several the one to be
+        done next. Notes and repairs what HeldOrders does."""
+        return self._held.poll_next(courier_id)
 
     def poll_offer(self, courier_id: str) -> Order | None:
         """Read the order that is offered to a courier, its distance as of their last fix. Notes
@@ -230,8 +221,8 @@ class CustomerOrders:
 
     def is_offer_current(self, order_id: int, offer: Offer) -> bool:
         """Say whether an offer is still the one that an order waits on."""
-        found = self._orders.get_order(order_id).offer
-        return found is not None and found.seq == offer.seq
+        found = self._orders.get_order(order_id).open_offers
+        return any(one.seq == offer.seq for one in found)
 
     def cancel_order(self, actor: Actor, order_id: int, reason: Reason | None) -> Order:
         """Cancel an order before its pickup, as its customer or as an admin. Raises NotFound,

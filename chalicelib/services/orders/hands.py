@@ -17,6 +17,7 @@ from chalicelib.domain.ids import IdSource
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
+from chalicelib.domain.orders.effects import list_holders
 from chalicelib.domain.orders.hands import (
     Failure,
     Hand,
@@ -117,7 +118,8 @@ class OrderHands:
         InvalidTransition."""
 
         def make_command(stored: Order, now: datetime) -> Command:
-            return choose_release(stored, reason, self._compute_search_end(stored, now))
+            until = self._compute_search_end(stored, now)
+            return choose_release(stored, reason, until, courier_id)
 
         return self._take_step(actor, order_id, Hand.RELEASE, make_command, only_from=courier_id)
 
@@ -191,13 +193,13 @@ class OrderHands:
         def change(stored: Order) -> Order:
             now = self._clock()
             command = make_command(stored, now)
-            if only_from is not None and stored.courier_id != only_from:
+            if only_from is not None and only_from not in list_holders(stored):
                 check_permission(Permission.HAND, stored, actor)
                 return stored
             status = permit_hand(stored, command, actor, now, then)
             if status is None:
                 return stored
-            if courier and courier.is_paused and courier.order_id is None:
+            if courier and courier.is_paused and courier.has_room:
                 raise CourierPaused(PAUSED)
             order, events = apply_step(stored, status, command, actor, now)
             order = self._note_couriers(stored, order, actor, hand, command)

@@ -97,7 +97,7 @@ class RideMeter:
         self, order: Order, courier: Courier, command: commands.Accept, now: datetime
     ) -> Command:
         # The claim is on the same conditions. Here they can be told apart, before anything is sent.
-        if courier.order_id is not None:
+        if not courier.has_room:
             raise CourierBusy("You have another order that is not finished.")
         if not courier.available:
             raise NotOnline("Go online first.")

@@ -54,7 +54,8 @@ class ProgressTracker:
         if order_id is None or fix is None:
             return
         if not progress.is_due(shown, order_id, self._clock()):
-            self._show_between(order_id, courier, is_tracked=bool(shown and shown.is_tracked))
+            last = shown.find(order_id) if shown else None
+            self._show_between(order_id, courier, is_tracked=bool(last and last.is_tracked))
             return
         order = self._orders.get_order(order_id)
         if progress.is_being_delivered(order, courier.id):
@@ -81,6 +82,8 @@ class ProgressTracker:
         now, order_id = self._clock(), order.id
         remaining = progress.estimate_remaining(order, fix)
         shown = LastShown(order_id, now, remaining.minutes, is_tracked=bool(order.links))
+        if courier.last_shown:
+            shown = courier.last_shown.add(shown, courier.held)
         if not self._couriers.mark_shown(courier, shown):
             return order  # another fix was quicker
         # Who dies from here on has shown nothing: the next half minute's fix does.

@@ -47,9 +47,10 @@ class CourierRecord:
 class MemoryCourierIndex:
     """Couriers' rows, and the index of those who are free."""
 
-    def __init__(self, clock: Callable[[], datetime], bill: Bill) -> None:
+    def __init__(self, clock: Callable[[], datetime], bill: Bill, max_orders: int = 1) -> None:
         self._clock = clock
         self._bill = bill
+        self._max_orders = max_orders
         self._rows: dict[str, CourierRecord] = {}
         self._cells: dict[str, set[str]] = {}  # of each cell its free couriers
         self._rings: dict[tuple[Point, float], _KnownRings] = {}
@@ -139,7 +140,8 @@ class MemoryCourierIndex:
         """Find a courier's row, or begin one."""
         row = self._rows.get(courier_id)
         if row is None:
-            row = self._rows[courier_id] = CourierRecord(Courier(courier_id, is_indexed=False))
+            courier = Courier(courier_id, is_indexed=False, max_orders=self._max_orders)
+            row = self._rows[courier_id] = CourierRecord(courier)
         return row
 
     def _write(

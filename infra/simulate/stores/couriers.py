@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
 from chalicelib.domain.geo import find_cell
 from chalicelib.domain.odometer import Odometer
-from chalicelib.domain.people import Courier, Fix, LastShown
+from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.errors import NotOnline, RateLimited
 from chalicelib.store.courier_index import is_news
 from chalicelib.store.courier_positions import MAX_TRACK
@@ -37,10 +37,10 @@ class MemoryCouriers(MemoryCourierIndex):
         return row.courier if row else None
 
     def find_occupied(self, courier_ids: Iterable[str]) -> frozenset[str]:
-        """Find those of some couriers whom an order occupies."""
+        """Find those of some couriers who have no room for an order."""
         found = [self._rows[id_].courier for id_ in courier_ids if id_ in self._rows]
         self._bill.charge_read("couriers", 2 * len(found))
-        return frozenset(courier.id for courier in found if courier.order_id is not None)
+        return frozenset(courier.id for courier in found if not courier.has_room)
 
     # Duty
 
@@ -79,33 +79,41 @@ class MemoryCouriers(MemoryCourierIndex):
 
     # Claims
 
-    def try_claim(self, courier_id: str, order_id: int, available_only: bool) -> bool:
-        """Let an order occupy a courier, as a part of its transaction; False if they are not free,
-        and nothing is written then. (No customer here has the map open: to post each fix to them
-        would take a third of a run, and writes nothing.)"""
+    def can_claim(self, courier_id: str, order_id: int, available_only: bool) -> bool:
+        """Say whether an order can occupy a courier, as a part of its transaction, which costs the
+        same if not."""
         row = self._rows.get(courier_id)
         self._bill.charge_write("couriers", TRANSACTED)
-        if row is None or row.courier.order_id is not None:
+        if row is None or not row.courier.has_room:
             return False
-        if available_only and not row.courier.available:
-            return False
-        self._write(row, replace(row.courier, order_id=order_id), 0, False)
-        return True
+        return row.courier.available or not available_only
+
+    def claim(self, courier_id: str, order_id: int) -> None:
+        """Let an order occupy a courier. (No customer here has the map open: to post each fix to
+        them would take a third of a run, and writes nothing.)"""
+        row = self._rows[courier_id]
+        if self._max_orders > 1:
+            self._bill.charge_read("couriers")
+        after = _give_orders(row.courier, (*row.courier.held, HeldOrder(order_id)))
+        self._write(row, after, 0, None if after.has_room else False)
 
     def release(self, courier_id: str, order_id: int, now: datetime, price: int) -> None:
         """Release a courier from an order, into the index if still on duty; nothing is done if the
         order does not occupy them."""
         row = self._find_row(courier_id)
         self._bill.charge_read("couriers", 1)
-        if row.courier.order_id != order_id:
+        if not row.courier.holds(order_id):
             return
-        after = replace(row.courier, order_id=None, idle_since=now)
+        held = tuple(one for one in row.courier.held if one.order_id != order_id)
+        after = _give_orders(row.courier, held)
+        if not held:
+            after = replace(after, idle_since=now)
         self._write(row, after, price, after.available)
 
     def release_courier(self, courier_id: str, order_id: int, now: datetime) -> None:
         """Release a courier from an order that is done. Harmless if it does not occupy them."""
         row = self._find_row(courier_id)
-        if row.courier.order_id == order_id:
+        if row.courier.holds(order_id):
             row.courier = replace(row.courier, alive_at=now)
         self.release(courier_id, order_id, now, 1)
 
@@ -198,7 +206,7 @@ class MemoryCouriers(MemoryCourierIndex):
         self._bill.charge_write("positions")
         assert after.fix is not None, "whoever moves is somewhere"
         cell = find_cell(after.fix.point)
-        is_indexed = after.available and after.order_id is None
+        is_indexed = after.is_free
         if cell != row.cell or is_indexed != (row.shard is not None):
             self._place(row, cell, is_indexed, "positions")
         row.courier = (
@@ -210,10 +218,15 @@ class MemoryCouriers(MemoryCourierIndex):
         """Note that a courier is shown to the customer; False if another fix came meanwhile."""
         row = self._find_row(courier.id)
         self._bill.charge_write("positions")
-        if row.courier.order_id != seen.order_id or row.courier.fix != courier.fix:
+        if not row.courier.holds(seen.order_id) or row.courier.fix != courier.fix:
             return False
         row.courier = replace(row.courier, last_shown=seen)  # the track is counted when it is full
         return True
+
+
+def _give_orders(courier: Courier, held: tuple[HeldOrder, ...]) -> Courier:
+    """Return a courier with these orders."""
+    return replace(courier, order_id=held[0].order_id if held else None, others=held[1:])
 
 
 def _accepts_fix(

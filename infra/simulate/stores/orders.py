@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.due import Due
 from chalicelib.domain.messaging.mailboxes import PlannedLease
+from chalicelib.domain.ops.zones import name_search_pool
 from chalicelib.domain.orders.listing import find_day, find_holder_id, list_names
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
@@ -28,6 +29,7 @@ class MemoryOrders:
         mailboxes: MemoryMailboxes,
         bill: Bill,
         on_committed: CommitListener,
+        batch_resolution: int | None = None,
     ) -> None:
         self._couriers = couriers
         self._mailboxes = mailboxes
@@ -35,6 +37,8 @@ class MemoryOrders:
         self._on_committed = on_committed
         self._orders: dict[int, Order] = {}
         self._known_days: set[int] = set()
+        self._batch_resolution = batch_resolution
+        self._searching: dict[str, dict[int, None]] = {}  # ids of what searches, by flow and zone
 
     def get_order(self, order_id: int) -> Order:
         """Read an order. Raises NotFound."""
@@ -71,33 +75,47 @@ class MemoryOrders:
         """Write an order if it is still `stored`, with its courier's claim or release; return
         whether the lease was taken. Raises Stale, CourierTaken."""
         current = self._orders.get(order.id)
-        released_id = stored.occupied_courier_id if stored else None
-        claimed_id = order.occupied_courier_id
-        is_single = released_id == claimed_id or order.status is Status.DONE
+        before = stored.occupied_ids if stored else ()
+        released_ids = [id_ for id_ in before if id_ not in order.occupied_ids]
+        claimed_ids = [id_ for id_ in order.occupied_ids if id_ not in before]
+        is_single = not (released_ids or claimed_ids) or order.status is Status.DONE
         price = 1 if is_single else TRANSACTED
         self._bill.charge_write("orders", price)
         if (current.version if current else None) != (stored.version if stored else None):
             raise Stale
         is_leased = False
         if not is_single:
-            self._move_courier(order, released_id, claimed_id, available_only)
+            self._move_couriers(order, released_ids, claimed_ids, available_only)
             is_leased = lease is not None and self._mailboxes.take_planned(lease)
         self._save(current, order)
         return is_leased
 
-    def _move_courier(
-        self, order: Order, released_id: str | None, claimed_id: str | None, available_only: bool
+    def _move_couriers(
+        self,
+        order: Order,
+        released_ids: Sequence[str],
+        claimed_ids: Sequence[str],
+        available_only: bool,
     ) -> None:
-        """Claim one courier and release the other. Raises CourierTaken, and nothing is written."""
-        if claimed_id and not self._couriers.try_claim(claimed_id, order.id, available_only):
-            raise CourierTaken(claimed_id)
-        if released_id:
-            self._couriers.release(released_id, order.id, order.updated_at, TRANSACTED)
+        """Claim couriers and release others. Raises CourierTaken, and nothing is written."""
+        can_claim = self._couriers.can_claim
+        taken = [id_ for id_ in claimed_ids if not can_claim(id_, order.id, available_only)]
+        if taken:
+            raise CourierTaken(*taken)
+        for id_ in claimed_ids:
+            self._couriers.claim(id_, order.id)
+        for id_ in released_ids:
+            self._couriers.release(id_, order.id, order.updated_at, TRANSACTED)
+
+    def release_left(self, courier_id: str, order: Order, now: datetime) -> bool:
+        """Do nothing: no row here is ever contended, so that no courier is left."""
+        return False
 
     def _save(self, before: Order | None, order: Order) -> None:
         after = replace(order, keys=(), unpaid_attempt=None)
         for old, new in zip(_list_index_keys(before), _list_index_keys(after), strict=True):
             self._bill.charge_index("orders' indexes", old, new)
+        self._move_pool(before, after)
         self._orders[order.id] = after
         self._on_committed(before, after)
 
@@ -118,6 +136,27 @@ class MemoryOrders:
         found = [o for o in self._orders.values() if o.is_open and o.details.flow == pool]
         return sorted(found, key=lambda order: order.id)[-limit:]
 
+    def _move_pool(self, before: Order | None, after: Order) -> None:
+        """Keep the pool of what searches in a zone true, if there are windows."""
+        old, new = (self._find_pool(order) for order in (before, after))
+        self._bill.charge_index("orders' indexes", old, new)
+        if old != new and old:
+            del self._searching[old][after.id]
+        if old != new and new:
+            self._searching.setdefault(new, {})[after.id] = None
+
+    def _find_pool(self, order: Order | None) -> str | None:
+        if order is None or self._batch_resolution is None or not order.is_sought:
+            return None
+        details = order.details
+        return name_search_pool(details.flow, details.pickup.point, self._batch_resolution)
+
+    def list_searching(self, pool: str, limit: int) -> list[Order]:
+        """List orders that search for couriers in a zone: those placed first."""
+        ids = sorted(self._searching.get(pool, ()))[:limit]
+        self._bill.charge_read("orders", 1 + 2 * len(ids))
+        return [self._orders[id_] for id_ in ids]
+
     def list_active_of_merchant(self, merchant_id: str, limit: int) -> list[Order]:
         """List a merchant's unfinished orders, the newest last."""
         mine = [o for o in self._orders.values() if o.details.merchant_id == merchant_id]
@@ -127,6 +166,7 @@ class MemoryOrders:
         self, ids: Sequence[int], now: datetime, is_consistent: bool = True
     ) -> list[Order]:
         """Read those of these orders that there are."""
+        self._bill.charge_read("orders", 2 * len(ids))
         return [self._orders[id_] for id_ in ids if id_ in self._orders]
 
 
