@@ -33,7 +33,7 @@ class BoardOrder(msgspec.Struct, frozen=True):
     `since` is when the order came to its state. `wanted_since` is from when on a courier is wanted
     without a break; None where none is. `courier_id` has accepted the order, `offered_to` is asked.
     `due` is by when it was promised, `updated_at` when the order was last written.
-    `also_offered_to` are asked beside `offered_to`, in a wave.
+    Of a wave `offered_to` is the first of those who are still asked.
     """
 
     id: int
@@ -51,7 +51,6 @@ class BoardOrder(msgspec.Struct, frozen=True):
     courier_id: str | None = None
     courier_name: str | None = None
     offered_to: str | None = None
-    also_offered_to: tuple[str, ...] = ()
     merchant_id: str | None = None
     external_id: str | None = None
     eta: datetime | None = None
@@ -155,7 +154,6 @@ def make_order_row(
         courier_id=None if order.is_terminal else find_holder_id(order),
         courier_name=order.courier.name if order.courier and not order.is_terminal else None,
         offered_to=offer.courier_id if offer and order.status is Status.OFFERED else None,
-        also_offered_to=tuple(one.courier_id for one in order.more_offers),
         merchant_id=details.merchant_id,
         external_id=order.options.external_id,
         eta=eta,
