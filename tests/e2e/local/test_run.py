@@ -46,7 +46,7 @@ def tiny(request: pytest.FixtureRequest, run_stack: RunStack) -> Stack:
 
 
 def test_it_serves_rest_wakeups_and_the_schedule(tiny: Stack) -> None:
-    assert get(tiny, "health") == {"status": "ok"}
+    assert get(tiny, "health") == {"status": "ok", "version": "tiny"}
     wait_for(lambda: get(tiny, "sweeps"))
     latency_s(tiny, "warm-up")
     assert min(latency_s(tiny, f"now{i}") for i in range(5)) < 0.05

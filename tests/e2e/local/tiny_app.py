@@ -22,7 +22,7 @@ _sweeps: list[float] = []
 
 @app.route("/health")
 def health() -> dict[str, str]:
-    return {"status": "ok"}
+    return {"status": "ok", "version": "tiny"}
 
 
 @app.route("/send/{word}")
