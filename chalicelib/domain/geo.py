@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import asin, atan2, cos, degrees, radians, sin, sqrt
-
-import h3
+from typing import Any
 
 EARTH_RADIUS_M = 6_371_008.8
 CELL_RESOLUTION = 7  # about 5 km² and 1.4 km an edge: a city block of couriers, not a city
@@ -41,9 +40,16 @@ def compute_bearing(a: Point, b: Point) -> float:
     return round(degrees(atan2(east, north)), 1) % 360
 
 
+def load_h3() -> Any:
+    """Load H3 at its first use: it takes a tenth of a cold start, and most functions need none."""
+    import h3
+
+    return h3
+
+
 def find_cell(point: Point) -> str:
     """Return the H3 cell that a point lies in."""
-    return str(h3.latlng_to_cell(point[0], point[1], CELL_RESOLUTION))
+    return str(load_h3().latlng_to_cell(point[0], point[1], CELL_RESOLUTION))
 
 
 def find_spot(point: Point) -> int:
@@ -74,7 +80,7 @@ def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], fl
     edge_m = _measure_to_edge_m(point, centre)
     while True:
         covered_m = edge_m + max(0.0, k * _RING_M - _RIM_M)
-        ring = sorted(h3.grid_ring(centre, k))
+        ring = sorted(load_h3().grid_ring(centre, k))
         yield [cell for cell in ring if _measure_to_cell_m(point, cell) <= radius_m], covered_m
         if covered_m >= radius_m:
             return
@@ -84,6 +90,7 @@ def iterate_rings(point: Point, radius_m: float) -> Iterator[tuple[list[str], fl
 def _measure_to_cell_m(point: Point, cell: str) -> float:
     """Measure the least metres from a point to a cell: as far as to its middle, less the way from
     there to its farthest corner."""
+    h3 = load_h3()
     middle = h3.cell_to_latlng(cell)
     reach_m = max(measure_distance_m(middle, corner) for corner in h3.cell_to_boundary(cell))
     return max(0.0, measure_distance_m(point, middle) - reach_m - 1.0)
@@ -98,7 +105,7 @@ def _measure_to_edge_m(point: Point, cell: str) -> float:
             ((corner[1] - lng + 180) % 360 - 180) * m_per_degree * cos(radians(lat)),
             (corner[0] - lat) * m_per_degree,
         )
-        for corner in h3.cell_to_boundary(cell)
+        for corner in load_h3().cell_to_boundary(cell)
     ]
     sides = zip(corners, [*corners[1:], corners[0]], strict=True)
     return max(0.0, _PLANE_FACTOR * min(_measure_to_segment_m(a, b) for a, b in sides) - 1.0)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-import h3
-
-from chalicelib.domain.geo import Point
+from chalicelib.domain.geo import Point, load_h3
 from chalicelib.errors import InvalidInput
 
 _CELL = re.compile("[0-9a-f]{15}", re.ASCII)
@@ -14,7 +12,7 @@ _CELL = re.compile("[0-9a-f]{15}", re.ASCII)
 
 def find_zone(point: Point | None, resolution: int) -> str | None:
     """Find the zone that a point lies in; None where the point is not known."""
-    return None if point is None else str(h3.latlng_to_cell(point[0], point[1], resolution))
+    return None if point is None else str(load_h3().latlng_to_cell(*point, resolution))
 
 
 def read_zone(text: str | None, resolution: int) -> str | None:
@@ -25,7 +23,7 @@ def read_zone(text: str | None, resolution: int) -> str | None:
     if not text:
         return None
     # H3 itself takes what stands for a cell in other letters, too: rows would never match it.
-    is_canonical = _CELL.fullmatch(text) is not None
+    h3, is_canonical = load_h3(), _CELL.fullmatch(text) is not None
     if is_canonical and h3.is_valid_cell(text) and h3.get_resolution(text) == resolution:
         return text
     raise InvalidInput(f"zone must be an H3 cell of resolution {resolution}.", field="zone")
