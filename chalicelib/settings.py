@@ -19,6 +19,7 @@ DEFAULT_QUEUE_NAME = "waybill-wakeups"
 DEFAULT_WEBHOOK_QUEUE_NAME = "waybill-webhooks"
 # Vehicle type, base, per km, per minute: in minor units.
 DEFAULT_TARIFFS = (("standard", 250, 120, 25), ("premium", 500, 220, 45), ("xl", 400, 180, 35))
+DEFAULT_SPEEDS = (("bicycle", 15.0), ("scooter", 25.0), ("motorbike", 30.0), ("car", 25.0))  # km/h
 Prices = tuple[int, int, int]  # the same without the vehicle type
 Waves = tuple[tuple[int, int, int], ...]  # of each the radius in metres, couriers, seconds
 
@@ -72,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True):
     dispatch_exclude: str = "all"
     dispatch_waves: Waves = ()
     hail_waves: Waves = ()
+    ranks_by_time: bool = False
+    vehicle_speeds: tuple[tuple[str, float], ...] = DEFAULT_SPEEDS
     auto_arrive: str = "off"
     fix_max_age: timedelta = timedelta(seconds=120)
     fix_max_accuracy_m: float = 100.0
@@ -145,6 +148,8 @@ class Settings(msgspec.Struct, frozen=True):
             dispatch_exclude=_parse_choice(env, "DISPATCH_EXCLUDE", "all", "last"),
             dispatch_waves=_parse_waves(env, "DISPATCH_WAVES"),
             hail_waves=_parse_waves(env, "HAIL_WAVES"),
+            ranks_by_time=_parse_choice(env, "DISPATCH_RANK", "distance", "time") == "time",
+            vehicle_speeds=_parse_speeds(env),
             auto_arrive=_parse_choice(env, "AUTO_ARRIVE", "off", "suggest", "do"),
             ride_tariffs=_parse_tariffs(env),
             **_parse_flow_tariffs(env),
@@ -483,6 +488,25 @@ def _parse_tariffs(env: Mapping[str, str]) -> tuple[tuple[str, int, int, int], .
 
 
 _TARIFF_PATTERN = re.compile(r"([a-z]+)=(\d{1,9})/(\d{1,9})/(\d{1,9})")
+
+
+def _parse_speeds(env: Mapping[str, str]) -> tuple[tuple[str, float], ...]:
+    """Parse `bicycle=15,car=25`: km/h by vehicle type. Types that are not named keep theirs. Raises
+    BadSetting."""
+    found = dict(DEFAULT_SPEEDS)
+    for part in filter(None, env.get("VEHICLE_SPEEDS", "").split(",")):
+        match = _SPEED_PATTERN.fullmatch(part.strip())
+        if match is None or not 1 <= float(match[2]) <= _MAX_KM_H:
+            raise BadSetting(
+                f"VEHICLE_SPEEDS takes vehicle types with 1 to {_MAX_KM_H} km/h, "
+                f"as bicycle=15,motorbike=30, not {part!r}."
+            )
+        found[match[1].strip().lower()] = float(match[2])
+    return tuple(found.items())
+
+
+_SPEED_PATTERN = re.compile(r"([^=\s][^=]{0,39})=\s*([0-9]{1,3}(?:\.[0-9]{1,2})?)")
+_MAX_KM_H = 200
 
 
 def _parse_waves(env: Mapping[str, str], name: str) -> Waves:

@@ -159,7 +159,8 @@ class Courier(msgspec.Struct, frozen=True):
     in the order in which they came. `fix_received_at` is when the fix reached us, `alive_at` when
     the courier last gave another sign of life: both by our own clock. `is_indexed` says whether
     the index of free couriers has this one. Who `is_paused` is asked for no order until a
-    dispatcher resumes them.
+    dispatcher resumes them. With DISPATCH_RANK=time `asked_at` is when the last offer was made to
+    them, and `answers` how they answered the last ones (domain/orders/acceptance.py).
     """
 
     id: str
@@ -178,6 +179,8 @@ class Courier(msgspec.Struct, frozen=True):
     is_paused: bool = False
     others: tuple[HeldOrder, ...] = ()
     max_orders: int = 1
+    asked_at: datetime | None = None
+    answers: int = 1
 
     @property
     def held(self) -> tuple[HeldOrder, ...]:

@@ -8,6 +8,9 @@ A courier may have one order, and then a claim is on the condition that none is 
 are allowed, the first is in `order_id` and the rest in `others`. A claim then reads the row, and is
 on the condition that the orders are still those: so they are never more than allowed. Who has more,
 as more were allowed before, is given none until enough of them are done.
+
+Where couriers are ranked by time, a claim notes when the offer was made, and the release, which has
+read the row, how it was answered: neither is a write more.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain.orders.acceptance import NO_ANSWERS, add_answer
 from chalicelib.domain.people import HeldOrder
 from chalicelib.errors import CourierTaken
 from chalicelib.store.clock import to_epoch_ms
@@ -38,12 +42,13 @@ from chalicelib.store.tables import CourierRow
 
 class Claim(NamedTuple):
     """An order that is to occupy a courier: only one who is on duty, if `available_only`; and with
-    `max_orders` at most."""
+    `max_orders` at most. `asked_at` is when they were asked, where that is to be noted."""
 
     courier_id: str
     held: HeldOrder
     available_only: bool
     max_orders: int = 1
+    asked_at: datetime | None = None
 
 
 def make_claim(claim: Claim) -> RowUpdate:
@@ -64,6 +69,7 @@ def make_claim(claim: Claim) -> RowUpdate:
     actions += make_index_removal()
     if visible_to:
         actions.append(CourierRow.shown_to.set(visible_to))
+    actions += _make_asked_actions(claim)
     is_occupied = CourierRow.order_id == order_id
     return RowUpdate(CourierRow(claim.courier_id), actions, free | is_occupied)
 
@@ -75,7 +81,7 @@ def _add_to_held(claim: Claim, row: CourierRow) -> RowUpdate:
     if is_full or row.paused or (claim.available_only and not row.available):
         raise CourierTaken(claim.courier_id)
     after = before if held in before else [*before, held]
-    actions = _make_held_actions(after)
+    actions = _make_held_actions(after) + _make_asked_actions(claim)
     if len(after) >= claim.max_orders:
         actions += make_index_removal()
     is_same: Condition = _are_held(before) & is_paused_as(False)
@@ -86,16 +92,25 @@ def _add_to_held(claim: Claim, row: CourierRow) -> RowUpdate:
     return RowUpdate(CourierRow(claim.courier_id), actions, is_same | is_occupied)
 
 
+def _make_asked_actions(claim: Claim) -> list[Action]:
+    return [CourierRow.asked_at.set(to_epoch_ms(claim.asked_at))] if claim.asked_at else []
+
+
 def _require_duty(condition: Condition) -> Condition:
     is_on_duty: Condition = condition & (CourierRow.available == True)  # noqa: E712
     return is_on_duty
 
 
 def make_release(
-    courier_id: str, order_id: int, now: datetime, max_orders: int = 1
+    courier_id: str,
+    order_id: int,
+    now: datetime,
+    max_orders: int = 1,
+    is_taken: bool | None = None,
 ) -> RowUpdate | None:
     """Make the update that releases a courier from an order, into the index if still on duty; None
-    if the order does not occupy them. Reads the row. Sent twice, it finds them as it left them."""
+    if the order does not occupy them. `is_taken` is noted as their answer, None as none. Reads the
+    row. Sent twice, it finds them as it left them."""
     # Half the price is enough, as the update has the condition that it is so still. Only an old
     # row that does not show the order yet is read again, before it is taken for released.
     row = find_row(courier_id, consistent=False)
@@ -103,13 +118,15 @@ def make_release(
         row = find_row(courier_id)
     if row is None or not _is_held(row, order_id):
         return None
+    answered = _make_answer_actions(row, is_taken)
     if row.others:
-        return _remove_from_held(row, order_id, now, max_orders)
+        return _remove_from_held(row, order_id, now, max_orders, answered)
     now_ms = to_epoch_ms(now)
     actions: list[Action] = [
         CourierRow.order_id.remove(),
         CourierRow.shown_to.remove(),
         CourierRow.idle_since.set(now_ms),
+        *answered,
     ]
     if row.available:
         actions += make_index_actions(decode_courier(row, now))
@@ -119,17 +136,29 @@ def make_release(
 
 
 def _remove_from_held(
-    row: CourierRow, order_id: int, now: datetime, max_orders: int
+    row: CourierRow,
+    order_id: int,
+    now: datetime,
+    max_orders: int,
+    answered: Sequence[Action],
 ) -> RowUpdate | None:
     """Make the update that takes one of several orders from a courier, who goes on with the rest:
     back in the index only where that leaves room for another."""
     after = [one for one in list_held(row) if one.order_id != order_id]
-    actions = _make_held_actions(after)
+    actions = [*_make_held_actions(after), *answered]
     has_room = bool(row.available) and len(after) < max_orders
     actions += make_index_actions(decode_courier(row, now)) if has_room else make_index_removal()
     is_done = _are_held(after) & is_paused_as(row.paused)
     is_done &= equals(CourierRow.available, row.available)
     return RowUpdate(CourierRow(row.courier_id), actions, is_as_read(row, max_orders) | is_done)
+
+
+def _make_answer_actions(row: CourierRow, is_taken: bool | None) -> list[Action]:
+    """Note an answer. A row that shows the order has all answers before it, as each came with a
+    release; and the release is on the condition that the orders are still those."""
+    if is_taken is None:
+        return []
+    return [CourierRow.answers.set(add_answer(int(row.answers or NO_ANSWERS), is_taken))]
 
 
 def _is_held(row: CourierRow, order_id: int) -> bool:

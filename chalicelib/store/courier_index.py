@@ -74,11 +74,13 @@ class CourierIndex:
         retries: Retries | None = None,
         clock: NowSource = lambda: datetime.now(timezone.utc),
         max_orders: int = 1,
+        notes_answers: bool = False,
     ) -> None:
         self._pool = pool
         self._retries = retries or Retries()
         self._clock = clock
         self._max_orders = max_orders
+        self._notes_answers = notes_answers
 
     def iterate_free_near(
         self, point: Point, radius_m: float, query: FreeCourierQuery

@@ -19,6 +19,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.fixes import ESTABLISHED_FIXES, Trail
 from chalicelib.domain.odometer import ROUGH_M, Odometer, TrackPoint
+from chalicelib.domain.orders.acceptance import NO_ANSWERS
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.decoding import decode_json
@@ -116,6 +117,8 @@ def decode_courier(row: CourierRow, now: datetime, max_orders: int = 1) -> Couri
         is_paused=bool(row.paused),
         others=tuple(_decode_held(text) for text in row.others or ()),
         max_orders=max_orders,
+        asked_at=_decode_time(row.asked_at),
+        answers=int(row.answers or NO_ANSWERS),
     )
 
 

@@ -115,7 +115,8 @@ class CourierTable(CourierPositions):
         or no longer: so it is also if the answer of a first try got lost."""
 
         def release() -> None:
-            update = make_release(courier_id, order_id, now, self._max_orders)
+            is_taken = True if self._notes_answers else None  # it is done
+            update = make_release(courier_id, order_id, now, self._max_orders, is_taken)
             if update:
                 alive = CourierRow.alive_at.set(to_epoch_ms(now))  # who has just delivered is there
                 update_if(update.row, [*update.actions, alive], update.condition)

@@ -19,6 +19,7 @@ from chalicelib.domain.due import Due
 from chalicelib.domain.events import order_stream
 from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.ops.zones import name_search_pool
+from chalicelib.domain.orders.acceptance import find_answer
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import HeldOrder
@@ -46,7 +47,8 @@ _MAX_LOOKED_AT = 10
 class OrderTable:
     """The orders table. An order that has ended is kept for `kept_for`, and what a hand did with a
     courier for `history_kept_for`; a courier has `max_orders` at once at most.
-    Orders that search are listed by zones of `batch_resolution`, where they are matched at once."""
+    Orders that search are listed by zones of `batch_resolution`, where they are matched at once.
+    With `notes_answers` couriers' rows have when they were asked and how they answered."""
 
     def __init__(
         self,
@@ -55,12 +57,14 @@ class OrderTable:
         history_kept_for: timedelta = HISTORY_KEPT_FOR,
         max_orders: int = 1,
         batch_resolution: int | None = None,
+        notes_answers: bool = False,
     ) -> None:
         self._connection = connection
         self._history_kept_for = history_kept_for
         self._kept_for = kept_for
         self._max_orders = max_orders
         self._batch_resolution = batch_resolution
+        self._notes_answers = notes_answers
         self._listings = ListingWriter(kept_for)
 
     def get_order(self, order_id: int) -> Order:
@@ -128,8 +132,12 @@ class OrderTable:
             save_if(row, is_unchanged)
             return False
         now, stream, most = order.updated_at, order_stream(order.id), self._max_orders
-        claims = [_make_claim(order, id_, available_only, most) for id_ in claimed_ids]
-        releases = [make_release(id_, order.id, now, most) for id_ in released_ids]
+        asked_at = now if self._notes_answers and order.offer else None
+        claims = [_make_claim(order, id_, available_only, most, asked_at) for id_ in claimed_ids]
+        releases = [
+            make_release(id_, order.id, now, most, self._find_answer(stored, order, id_))
+            for id_ in released_ids
+        ]
         keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
         changes = [
             make_history_row(change, self._history_kept_for) for change in order.courier_changes
@@ -155,6 +163,9 @@ class OrderTable:
             # are released after it (services/dispatch/courier_releaser.py).
             self._commit_together(parts.without(error.releases))
         return False
+
+    def _find_answer(self, stored: Order | None, order: Order, courier_id: str) -> bool | None:
+        return find_answer(stored, order, courier_id) if self._notes_answers else None
 
     def release_left(self, courier_id: str, order: Order, now: datetime) -> bool:
         """Release a courier whom an order left occupied that is another's by now; return whether
@@ -250,11 +261,17 @@ class _LosersHinder(Stale):
         self.releases = releases
 
 
-def _make_claim(order: Order, courier_id: str, available_only: bool, max_orders: int) -> RowUpdate:
+def _make_claim(
+    order: Order,
+    courier_id: str,
+    available_only: bool,
+    max_orders: int,
+    asked_at: datetime | None,
+) -> RowUpdate:
     shows_fixes = FLOWS[order.details.flow].shows_fixes
     visible_to = order.details.customer_id if shows_fixes else None
     held = HeldOrder(order.id, visible_to)
-    return make_claim(Claim(courier_id, held, available_only, max_orders))
+    return make_claim(Claim(courier_id, held, available_only, max_orders, asked_at))
 
 
 class _Parts(NamedTuple):

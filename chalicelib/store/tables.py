@@ -175,6 +175,9 @@ class CourierRow(Model):
     idle_since = NumberAttribute(null=True)  # epoch ms
     paused = BooleanAttribute(null=True)  # true, or not there
     seen = UnicodeAttribute(null=True)  # JSON of domain.people.LastShown
+    # With DISPATCH_RANK=time only:
+    asked_at = NumberAttribute(null=True)  # epoch ms, of the last offer
+    answers = NumberAttribute(null=True)  # of domain.orders.acceptance
 
     by_spot = _BySpot()
     by_idle = _ByIdle()

@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy
+from chalicelib.domain.orders.time_rank import TimeRank
 from chalicelib.domain.orders.waves import Wave
 from chalicelib.services.dispatch.broadcast import NearbyDispatch, NearbyNotifier
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
@@ -91,7 +92,7 @@ def _build_sequential(
         return SequentialDispatch(*shared)
     from chalicelib.services.dispatch.batches import BatchDispatch  # where it is asked for only
 
-    prices = StackPrices(parts.orders, settings.stack_extra, parts.clock)
+    prices = _build_prices(settings, parts)
     return BatchDispatch(
         *shared,
         window=settings.batch_window,
@@ -104,7 +105,11 @@ def _build_stacks(settings: Settings, parts: Parts) -> StackPrices | None:
     """Build what several orders a courier need; None where they have one at most."""
     if settings.courier_max_orders == 1:
         return None
-    return StackPrices(parts.orders, settings.stack_extra, parts.clock)
+    return _build_prices(settings, parts)
+
+
+def _build_prices(settings: Settings, parts: Parts) -> StackPrices:
+    return StackPrices(parts.orders, settings.stack_extra, parts.clock, _make_rank(settings))
 
 
 def _build_pool(settings: Settings, parts: Parts, messaging: MessagingServices) -> OpenPool:
@@ -121,12 +126,14 @@ def _build_pool(settings: Settings, parts: Parts, messaging: MessagingServices) 
 def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
     """List by flow how couriers are searched."""
     near = (settings.dispatch_radius_m, settings.fix_max_age)
+    rank = _make_rank(settings)
     return {
         "delivery": DispatchPolicy(
             settings.delivery_offer_ttl,
             *near,
             exclude=settings.dispatch_exclude,
             waves=_make_waves(settings.dispatch_waves),
+            rank=rank,
         ),
         "hail": DispatchPolicy(
             settings.hail_offer_ttl,
@@ -134,6 +141,7 @@ def build_policies(settings: Settings) -> dict[str, DispatchPolicy]:
             search_ttl=settings.hail_search_ttl,
             ask_again=True,
             waves=_make_waves(settings.hail_waves),
+            rank=rank,
         ),
         "ride": DispatchPolicy(
             settings.ride_search_ttl,
@@ -152,3 +160,7 @@ def _make_waves(waves: Waves) -> tuple[Wave, ...]:
         Wave(radius_m, couriers, timedelta(seconds=seconds))
         for radius_m, couriers, seconds in waves
     )
+
+
+def _make_rank(settings: Settings) -> TimeRank | None:
+    return TimeRank(settings.vehicle_speeds) if settings.ranks_by_time else None

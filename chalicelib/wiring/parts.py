@@ -154,12 +154,15 @@ def build_parts(settings: Settings, given: Replacements) -> Parts:
             settings.history_kept,
             settings.courier_max_orders,
             settings.ops_zone_resolution if settings.batch_window else None,
+            settings.ranks_by_time,
         ),
         listings=ListingTable(threads),
         histories=given.get("histories") or HistoryTable(),
         request_keys=RequestKeys(KeyTable(), clock),
         links=LinkTable(),
-        couriers=CourierTable(threads, retries, clock, settings.courier_max_orders),
+        couriers=CourierTable(
+            threads, retries, clock, settings.courier_max_orders, settings.ranks_by_time
+        ),
         courier_histories=CourierHistoryTable(
             database, retries, settings.history_kept, clock, settings.courier_max_orders
         ),

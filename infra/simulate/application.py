@@ -55,7 +55,9 @@ class CityApplication:
     ) -> None:
         self._agenda = agenda
         self.bill = Bill()
-        self.couriers = MemoryCouriers(agenda, self.bill, settings.courier_max_orders)
+        self.couriers = MemoryCouriers(
+            agenda, self.bill, settings.courier_max_orders, settings.ranks_by_time
+        )
         self.mailboxes = MemoryMailboxes(self.bill)
         self.people = MemoryPeople(self.bill)
         self.queue = MemoryQueue(agenda)

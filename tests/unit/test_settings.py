@@ -305,3 +305,21 @@ def test_an_issuer_without_tls_is_on_this_machine(host: str) -> None:
 def test_what_is_no_identity_provider_stops_the_start(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=r"^OIDC_"):
         Settings.from_env({**LOGIN, name: value})
+
+
+def test_vehicles_have_speeds_and_those_that_are_not_named_keep_theirs() -> None:
+    settings = Settings.from_env(
+        {**GOOD, "DISPATCH_RANK": "time", "VEHICLE_SPEEDS": "Bicycle=12.5, cargo bike=10"}
+    )
+    assert settings.ranks_by_time
+    speeds = dict(settings.vehicle_speeds)
+    assert (speeds["bicycle"], speeds["cargo bike"], speeds["car"]) == (12.5, 10, 25)
+    assert not Settings.from_env(GOOD).ranks_by_time
+    with pytest.raises(BadSetting, match="distance, time"):
+        Settings.from_env({**GOOD, "DISPATCH_RANK": "speed"})
+
+
+@pytest.mark.parametrize("bad", ["x", "car=", "car=0", "car=201", "car=-5", "=5", "car=nan", "a=١"])
+def test_speeds_that_can_not_be_are_named_with_what_it_takes(bad: str) -> None:
+    with pytest.raises(BadSetting, match="VEHICLE_SPEEDS takes vehicle types"):
+        Settings.from_env({**GOOD, "VEHICLE_SPEEDS": bad})

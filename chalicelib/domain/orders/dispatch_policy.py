@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from chalicelib.domain.geo import Point, measure_distance_m
+from chalicelib.domain.orders.time_rank import TimeRank
 from chalicelib.domain.orders.waves import Wave
 from chalicelib.domain.people import Courier
 
@@ -26,7 +27,8 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     search goes on, `ask_again` lets it ask those who were asked before, when nobody else is left.
     `exclude` names who is passed over: "all" who were asked in this search, or the "last" one only.
     `is_broadcast` opens the order to all couriers near by at once, and the first one has it.
-    `waves` are those in which couriers are asked; none: one after the other.
+    `waves` are those in which couriers are asked; none: one after the other. `rank` prices couriers
+    in minutes; without it the nearest comes first.
     """
 
     offer_ttl: timedelta
@@ -38,6 +40,7 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     exclude: str = "all"
     is_broadcast: bool = False
     waves: tuple[Wave, ...] = ()
+    rank: TimeRank | None = None
 
 
 def fit_all(courier: Courier) -> bool:
@@ -110,3 +113,15 @@ def rank_couriers(couriers: Iterable[Courier], pickup: Point | None) -> list[Cou
         return not courier.connected, distance_m, courier.idle_since or _NEVER, courier.id
 
     return sorted(couriers, key=sort_key)
+
+
+def rank_by_time(
+    couriers: Iterable[Courier], pickup: Point, rank: TimeRank, now: datetime
+) -> list[Courier]:
+    """Sort couriers, the best first: those who are connected, then whom it costs the fewest
+    minutes, then as rank_couriers does."""
+
+    def sort_key(courier: Courier) -> tuple[bool, float]:
+        return not courier.connected, rank.price_courier(courier, pickup, now)
+
+    return sorted(rank_couriers(couriers, pickup), key=sort_key)

@@ -12,6 +12,7 @@ from chalicelib.domain.orders.dispatch_policy import (
     FreeCourierQuery,
     is_eligible,
     measure_to_pickup_m,
+    rank_by_time,
     rank_couriers,
 )
 from chalicelib.domain.orders.model import Order
@@ -21,6 +22,7 @@ from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.dispatch.stacks import Priced, StackPrices, rank_priced
 
 _ENOUGH_TO_PRICE = 5  # couriers near by, some of whom may turn out to have too much to do
+_MORE_TO_RANK = 4  # beyond those who are to be asked: one of them may be there sooner
 
 _SURE_READ = FreeCourierQuery._field_defaults["sure_read"]
 
@@ -109,8 +111,13 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
         return rank_couriers(filter(is_usable, idle), None)
+    if look.policy.rank:
+        query = query._replace(enough=look.wanted + _MORE_TO_RANK)
     rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
-    return _rank_by_rings(rings, look.pickup, is_usable, look.wanted)
+    found = _read_rings(rings, look.pickup, is_usable, query.enough)
+    if look.policy.rank:
+        return rank_by_time(found, look.pickup, look.policy.rank, look.now)
+    return rank_couriers(found, look.pickup)
 
 
 def _find_cheapest(
@@ -118,7 +125,7 @@ def _find_cheapest(
 ) -> list[Courier]:
     """Find couriers with and without orders by what it costs to give them another, the best first.
 
-    Nobody costs fewer minutes than the way to the pickup takes. So, as in _rank_by_rings, those
+    Nobody costs fewer minutes than the way to the pickup takes. So, as in _read_rings, those
     come alone who cost no more than anybody from beyond the rings could.
     """
     if look.pickup is None:
@@ -128,20 +135,21 @@ def _find_cheapest(
     found: list[Priced] = []
     for ring, covered_m in roster.iterate_near(look.pickup, look.policy, look.now, query):
         found += stacks.price_couriers(look.order, list(filter(query.is_fitting, ring)))
-        covered_min = estimate_travel_s(covered_m) / 60
+        rank = look.policy.rank
+        covered_min = rank.estimate_least(covered_m) if rank else estimate_travel_s(covered_m) / 60
         certain = [one for one in found if one.courier.connected and one.minutes <= covered_min]
         if len(certain) >= look.wanted:
             return rank_priced(certain)
     return rank_priced(found)
 
 
-def _rank_by_rings(
+def _read_rings(
     rings: Iterator[tuple[list[Courier], float]],
     pickup: Point,
     is_usable: Callable[[Courier], bool],
     wanted: int,
 ) -> list[Courier]:
-    """Read rings outward until the best couriers are certain, and rank those who were found.
+    """Read rings outward until the nearest couriers are certain, so many as are wanted.
 
     A courier in a ring may be farther off than one in the next: rings are of cells, not circles. So
     those who are no farther than the metres that the rings surely cover come alone: nobody beyond
@@ -158,5 +166,5 @@ def _rank_by_rings(
             and measure_distance_m(courier.point, pickup) <= covered_m
         ]
         if len(certain) >= wanted:
-            return rank_couriers(certain, pickup)
-    return rank_couriers(found, pickup)
+            return certain
+    return found

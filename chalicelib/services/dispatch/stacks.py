@@ -16,6 +16,7 @@ from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.stacking import find_insertion
+from chalicelib.domain.orders.time_rank import TimeRank, compute_correction
 from chalicelib.domain.people import Courier
 from chalicelib.services.ports import Clock, OrderStore
 
@@ -34,12 +35,20 @@ class Priced(NamedTuple):
 
 class StackPrices:
     """Says what it costs to give an order to couriers. None of their customers gets an order later
-    by more than `most_extra`."""
+    by more than `most_extra`. Where couriers are ranked by time, `rank` prices who has none, and
+    corrects the minutes of who has some."""
 
-    def __init__(self, orders: OrderStore, most_extra: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        orders: OrderStore,
+        most_extra: timedelta,
+        clock: Clock,
+        rank: TimeRank | None = None,
+    ) -> None:
         self._orders = orders
         self._most_extra_min = most_extra / timedelta(minutes=1)
         self._clock = clock
+        self._rank = rank
 
     def price_couriers(self, order: Order, couriers: Sequence[Courier]) -> list[Priced]:
         """Price couriers; those are left out whose customers would wait too long. Reads the orders
@@ -62,10 +71,16 @@ class StackPrices:
     def _price_courier(
         self, order: Order, courier: Courier, held: Sequence[Order]
     ) -> Priced | None:
+        pickup, rank = order.details.pickup.point, self._rank
+        if not held and rank:
+            return Priced(courier, rank.price_courier(courier, pickup, self._clock()))
         if not held:
-            return Priced(courier, estimate_pickup_min(courier, order.details.pickup.point))
+            return Priced(courier, estimate_pickup_min(courier, pickup))
         found = find_insertion(courier.point, held, order, self._most_extra_min)
-        return Priced(courier, found.cost_minutes, found.is_same_merchant) if found else None
+        correction = compute_correction(courier, self._clock()) if rank else 0.0
+        if found is None:
+            return None
+        return Priced(courier, found.cost_minutes + correction, found.is_same_merchant)
 
 
 def estimate_pickup_min(courier: Courier, pickup: Point | None) -> float:

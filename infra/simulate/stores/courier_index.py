@@ -47,10 +47,17 @@ class CourierRecord:
 class MemoryCourierIndex:
     """Couriers' rows, and the index of those who are free."""
 
-    def __init__(self, clock: Callable[[], datetime], bill: Bill, max_orders: int = 1) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        bill: Bill,
+        max_orders: int = 1,
+        notes_answers: bool = False,
+    ) -> None:
         self._clock = clock
         self._bill = bill
         self._max_orders = max_orders
+        self._notes_answers = notes_answers
         self._rows: dict[str, CourierRecord] = {}
         self._cells: dict[str, set[str]] = {}  # of each cell its free couriers
         self._rings: dict[tuple[Point, float], _KnownRings] = {}

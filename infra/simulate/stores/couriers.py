@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
 from chalicelib.domain.geo import find_cell
 from chalicelib.domain.odometer import Odometer
+from chalicelib.domain.orders.acceptance import add_answer
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.errors import NotOnline, RateLimited
 from chalicelib.store.courier_index import is_news
@@ -88,18 +89,27 @@ class MemoryCouriers(MemoryCourierIndex):
             return False
         return row.courier.available or not available_only
 
-    def claim(self, courier_id: str, order_id: int) -> None:
+    def claim(self, courier_id: str, order_id: int, asked_at: datetime | None = None) -> None:
         """Let an order occupy a courier. (No customer here has the map open: to post each fix to
         them would take a third of a run, and writes nothing.)"""
         row = self._rows[courier_id]
         if self._max_orders > 1:
             self._bill.charge_read("couriers")
         after = _give_orders(row.courier, (*row.courier.held, HeldOrder(order_id)))
+        if self._notes_answers and asked_at:
+            after = replace(after, asked_at=asked_at)
         self._write(row, after, 0, None if after.has_room else False)
 
-    def release(self, courier_id: str, order_id: int, now: datetime, price: int) -> None:
-        """Release a courier from an order, into the index if still on duty; nothing is done if the
-        order does not occupy them."""
+    def release(
+        self,
+        courier_id: str,
+        order_id: int,
+        now: datetime,
+        price: int,
+        is_taken: bool | None,
+    ) -> None:
+        """Release a courier from an order, into the index if still on duty, and note their answer;
+        nothing is done if the order does not occupy them."""
         row = self._find_row(courier_id)
         self._bill.charge_read("couriers", 1)
         if not row.courier.holds(order_id):
@@ -108,6 +118,8 @@ class MemoryCouriers(MemoryCourierIndex):
         after = _give_orders(row.courier, held)
         if not held:
             after = replace(after, idle_since=now)
+        if self._notes_answers and is_taken is not None:
+            after = replace(after, answers=add_answer(after.answers, is_taken))
         self._write(row, after, price, after.available)
 
     def release_courier(self, courier_id: str, order_id: int, now: datetime) -> None:
@@ -115,7 +127,7 @@ class MemoryCouriers(MemoryCourierIndex):
         row = self._find_row(courier_id)
         if row.courier.holds(order_id):
             row.courier = replace(row.courier, alive_at=now)
-        self.release(courier_id, order_id, now, 1)
+        self.release(courier_id, order_id, now, 1, True)
 
     # Positions
 

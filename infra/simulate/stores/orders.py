@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from chalicelib.domain.due import Due
 from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.ops.zones import name_search_pool
+from chalicelib.domain.orders.acceptance import find_answer
 from chalicelib.domain.orders.listing import find_day, find_holder_id, list_names
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.errors import CourierTaken, NotFound, Stale
@@ -85,13 +86,14 @@ class MemoryOrders:
             raise Stale
         is_leased = False
         if not is_single:
-            self._move_couriers(order, released_ids, claimed_ids, available_only)
+            self._move_couriers(stored, order, released_ids, claimed_ids, available_only)
             is_leased = lease is not None and self._mailboxes.take_planned(lease)
         self._save(current, order)
         return is_leased
 
     def _move_couriers(
         self,
+        stored: Order | None,
         order: Order,
         released_ids: Sequence[str],
         claimed_ids: Sequence[str],
@@ -103,9 +105,10 @@ class MemoryOrders:
         if taken:
             raise CourierTaken(*taken)
         for id_ in claimed_ids:
-            self._couriers.claim(id_, order.id)
+            self._couriers.claim(id_, order.id, order.updated_at if order.offer else None)
         for id_ in released_ids:
-            self._couriers.release(id_, order.id, order.updated_at, TRANSACTED)
+            is_taken = find_answer(stored, order, id_)
+            self._couriers.release(id_, order.id, order.updated_at, TRANSACTED, is_taken)
 
     def release_left(self, courier_id: str, order: Order, now: datetime) -> bool:
         """Do nothing: no row here is ever contended, so that no courier is left."""

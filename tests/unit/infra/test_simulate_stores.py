@@ -45,10 +45,13 @@ class Pair:
         connection = bind_tables(PREFIX, REGION, None, Memory())
         retries = Retries(lambda seconds: None, self.clock)
         bill = Bill()
-        couriers = MemoryCouriers(self.clock, bill)
+        couriers = MemoryCouriers(self.clock, bill, notes_answers=True)
         orders = MemoryOrders(couriers, MemoryMailboxes(bill), bill, lambda before, after: None)
-        self.couriers = (CourierTable(pool, retries, self.clock), couriers)
-        self.orders = (OrderTable(connection), orders)
+        self.couriers = (
+            CourierTable(pool, retries, self.clock, notes_answers=True),
+            couriers,
+        )
+        self.orders = (OrderTable(connection, notes_answers=True), orders)
         self.versions: dict[int, Order] = {}
 
     def ask_both(self, stores: tuple[Any, Any], call: Callable[[Any], Any]) -> Any:

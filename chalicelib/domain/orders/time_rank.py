@@ -1,0 +1,56 @@
+"""Who comes first where couriers are ranked by time: a price in minutes. Pure.
+
+It is the minutes to the pickup at the speed of what they drive, with two corrections, whose weights
+are below. Whoever was never asked, or has never answered, gets none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chalicelib.domain.geo import Point, measure_distance_m
+from chalicelib.domain.orders.acceptance import count_answers
+from chalicelib.domain.people import Courier
+from chalicelib.domain.travel import ROAD_FACTOR, SPEED_M_S, TO_PICKUP_MIN
+
+WAITED_WEIGHT = 0.05  # minutes less for each minute since their last offer,
+MOST_WAITED_MIN = 20.0  # of which so many count: a minute at most
+REFUSED_WEIGHT = 5.0  # minutes more for somebody who never takes an order
+# A share of few answers says little: so many are added to them, all of which were a yes.
+_TRUSTED_ANSWERS = 4
+_M_MIN = 1000 / 60  # metres a minute, of one km/h
+
+
+class TimeRank(msgspec.Struct, frozen=True):
+    """Prices couriers in minutes. `speeds_km_h` has the vehicle types whose speed is known; any
+    other is as fast as domain/travel.py says."""
+
+    speeds_km_h: tuple[tuple[str, float], ...] = ()
+
+    def price_courier(self, courier: Courier, pickup: Point | None, now: datetime) -> float:
+        """Price a courier for a pickup, in minutes."""
+        correction = compute_correction(courier, now)
+        if courier.point is None or pickup is None:
+            return TO_PICKUP_MIN + correction
+        distance_m = measure_distance_m(courier.point, pickup)
+        return distance_m * ROAD_FACTOR / self._get_m_min(courier.vehicle_type) + correction
+
+    def estimate_least(self, distance_m: float) -> float:
+        """Estimate the minutes below which nobody costs who is that many metres away or more."""
+        fastest = max([SPEED_M_S * 60, *(speed * _M_MIN for _, speed in self.speeds_km_h)])
+        return distance_m * ROAD_FACTOR / fastest - WAITED_WEIGHT * MOST_WAITED_MIN
+
+    def _get_m_min(self, vehicle_type: str | None) -> float:
+        known = dict(self.speeds_km_h).get((vehicle_type or "").strip().lower())
+        return known * _M_MIN if known else SPEED_M_S * 60
+
+
+def compute_correction(courier: Courier, now: datetime) -> float:
+    """Compute the minutes by which a courier's past makes them cost more, or less if below 0."""
+    waited_min = (now - courier.asked_at) / timedelta(minutes=1) if courier.asked_at else 0.0
+    made, refused = count_answers(courier.answers)
+    refused_share = refused / (made + _TRUSTED_ANSWERS)
+    counted_min = min(max(waited_min, 0.0), MOST_WAITED_MIN)
+    return REFUSED_WEIGHT * refused_share - WAITED_WEIGHT * counted_min
