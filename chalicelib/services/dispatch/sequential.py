@@ -275,7 +275,7 @@ class SequentialDispatch:
         they are delivered."""
         order = search.order
         heard = (*(event.to for event in search.events), *search.expired_ids)
-        recipients = tuple(dict.fromkeys((*heard, order.details.customer_id)))
+        recipients = tuple(dict.fromkeys(filter(None, (*heard, order.details.customer_id))))
         return self._writer.start_offer_preparation(search.stored, order, recipients, expires_at)
 
     def _may_wait(self, order: Order) -> bool:
