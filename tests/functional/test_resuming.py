@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.domain import events
 from chalicelib.domain.events import Entry, Event, Outbox
+from chalicelib.domain.messaging.wakeups import GreetingDue
 from chalicelib.errors import PostFailed
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import MailboxTable
@@ -201,6 +202,47 @@ def test_only_one_is_at_it(world: World) -> None:
     world.waybill.wakeup_handler.handle_wakeup(greets[0].wakeup)
     world.pass_time(60)
     assert Device(opened[0]).told == phone.told
+
+
+class Meanwhile(MailboxTable):
+    """Lets something happen once, just before a lease is taken."""
+
+    then: Callable[[], object] | None = None
+
+    def acquire_lease(self, *args: Any) -> Any:
+        then, self.then = self.then, None
+        if then:
+            then()
+        return super().acquire_lease(*args)
+
+
+def test_a_greeting_lets_nobody_in_who_is_still_to_be_told(make_world: MakeWorld) -> None:
+    """The client subscribes as the greeting, which knows of nothing to tell yet, takes the lease;
+    and whoever handles that dies before it is told anything."""
+    mailboxes, connections = Meanwhile(), CrashingProxy(ConnectionTable())
+    world = make_world(mailboxes=mailboxes, connections=connections)
+    party = Reader(world)
+    phone = party.connect("now")
+    party.happen()
+    socket = world.connect(None, "feed")
+    connections.crash_at("before", "add_to_room")
+    with suppress(Crash):
+        socket.say(an_auth(party.someone, **{"from": phone.answer.data["to"]}))
+
+    def subscribe_and_die() -> None:
+        connections.crash_at("after", "update_connection")
+        with suppress(Crash):
+            socket.say({"type": "subscribe", "events": ["order_created"]})
+
+    mailboxes.then = subscribe_and_die
+    with suppress(Crash):
+        world.waybill.wakeup_handler.handle_wakeup(GreetingDue(socket.id))
+    party.happen()
+    world.pass_time(120)
+    tablet = Device(socket)
+    names = [frame.name for frame in tablet.frames]
+    assert names == ["authenticated", "resumed", "order_created", "order_created"]
+    assert tablet.told == phone.told
 
 
 def test_a_position_of_what_is_posted_and_not_written_yet_is_no_gap(

@@ -135,6 +135,10 @@ class GreetingService:
         with self._mailboxes.hold_lease(connection.person_id) as lease:
             lease.skip = self._is_outdated
             current = self._connections.get_connection(connection.id, self._clock())
+            if current and current.is_resuming:
+                # Its client has subscribed meanwhile. Were it let in now, it would hear what is new
+                # before what is kept, without positions, and out of its person's own place.
+                raise ResumptionPending
             if current and current.greeted:  # by another, who may have died before this line
                 self._registry.join_rooms(current)
             elif current:

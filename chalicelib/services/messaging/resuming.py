@@ -193,9 +193,10 @@ class ConnectionResumer:
                         self._post_gap(telling, mailbox, Place(box.epoch, run[0].seq))
                     self._post_page(telling, box, run, skip, until)
                 told += len(page)
+            # Rows are read after the head, and may have told of more than it knows.
             if telling.resumption.reached[mailbox].seq < box.last_seq:
                 self._post_gap(telling, mailbox, box.end)
-            telling.move(mailbox, box.end)
+                telling.move(mailbox, box.end)
             if told < _PAGE:
                 return
 
