@@ -32,9 +32,9 @@ from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierTaken, Stale, Unavailable
 from chalicelib.services.dispatch.candidates import Look, find_nearest
 from chalicelib.services.dispatch.sequential import (
+    Search,
+    SearchAttempt,
     SequentialDispatch,
-    _Attempt,
-    _Search,
 )
 from chalicelib.services.dispatch.stacks import StackPrices
 
@@ -120,7 +120,7 @@ class BatchDispatch(SequentialDispatch):
         for one, courier in self._match_orders(due):
             stored = order if one.id == order.id else one
             try:
-                after = self._offer_to(_Search(stored, stored, (), (), False), courier)
+                after = self._offer_to(Search(stored, stored, (), (), False), courier)
             except CourierTaken:
                 continue  # another order was quicker
             except (Stale, Unavailable):
@@ -153,10 +153,10 @@ class BatchDispatch(SequentialDispatch):
             if column is not None
         ]
 
-    def _offer_to(self, search: _Search, courier: Courier) -> Order:
+    def _offer_to(self, search: Search, courier: Courier) -> Order:
         """Commit an order as offered to a courier. Raises as _claim does."""
         policy = self.get_policy(search.order)
-        attempt = _Attempt(search, policy, self._clock(), False, set(), {})
+        attempt = SearchAttempt(search, policy, self._clock(), False, set(), {})
         wave = Wave(policy.radius_m, 1, policy.offer_ttl)
         preparation = self._get_preparation(attempt, wave)
         preparation.start([courier.id])

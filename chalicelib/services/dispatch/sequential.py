@@ -72,7 +72,7 @@ from chalicelib.services.ports import Clock, CourierStore, OrderStore
 INDEX_LAG_S = 0.3  # what is written shows in an index, and in reads at half the price, by then
 
 
-class _Search(NamedTuple):
+class Search(NamedTuple):
     """An order that searches, not written yet. `stored` is the order as the database has it, None
     if it is new; `events` are those of the step that made it search; `expired_ids` are who let the
     last offers pass, if anybody; `ask_again` allows couriers who were asked before."""
@@ -161,12 +161,12 @@ class SequentialDispatch:
         ask_again: bool = False,
     ) -> Order:
         """Commit a searching order as offered to the best courier there is, or to those of its next
-        wave, or as waiting, or as unserved. The parameters are those of `_Search`. Raises Stale,
+        wave, or as waiting, or as unserved. The parameters are those of `Search`. Raises Stale,
         Unavailable."""
         order = self.schedules.begin_due_search(order, self._clock())
         if self.get_policy(order).is_broadcast:
             return self._nearby.open_to_nearby(stored, order, events, self.get_policy(order))
-        search = _Search(stored, order, events, expired_ids, ask_again)
+        search = Search(stored, order, events, expired_ids, ask_again)
         if order.plan and self._clock() >= order.plan.ends_at:
             return self._wait_or_give_up(search)  # too late to ask: its customer must hear in time
         offered = self._offer_to_best(search)
@@ -176,12 +176,12 @@ class SequentialDispatch:
             offered = self._offer_to_best(search, is_consistent=True)
         return offered or self._wait_or_give_up(search)
 
-    def _offer_to_best(self, search: _Search, is_consistent: bool = False) -> Order | None:
+    def _offer_to_best(self, search: Search, is_consistent: bool = False) -> Order | None:
         """Commit the order as offered to the best couriers who can be claimed, as many as its next
         wave has; None if there is nobody. A wave with nobody in it is passed over. Raises
         CourierContended if one was passed over who may well be free: it is too early then to say
         that nobody is."""
-        attempt = _Attempt(
+        attempt = SearchAttempt(
             search,
             self.get_policy(search.order),
             self._clock(),
@@ -206,7 +206,7 @@ class SequentialDispatch:
         return None
 
     def _ask_wave(
-        self, attempt: _Attempt, number: int | None, wave: Wave, ask_again: bool
+        self, attempt: SearchAttempt, number: int | None, wave: Wave, ask_again: bool
     ) -> Order | None:
         """Commit the order as offered to the best of one wave. Who can't be claimed is left out of
         it. None if nobody can; raises CourierContended as _offer_to_best does."""
@@ -228,7 +228,7 @@ class SequentialDispatch:
             raise contended
         return None
 
-    def _get_preparation(self, attempt: _Attempt, wave: Wave) -> _EarlyPreparation:
+    def _get_preparation(self, attempt: SearchAttempt, wave: Wave) -> _EarlyPreparation:
         """Return what an offer of a wave relies on: the same for all that end at the same time."""
         known, expires_at = attempt.preparations, attempt.compute_end(wave)
         if expires_at not in known:
@@ -240,7 +240,7 @@ class SequentialDispatch:
 
     def _claim(
         self,
-        attempt: _Attempt,
+        attempt: SearchAttempt,
         couriers: Sequence[Courier],
         number: int | None,
         wave: Wave,
@@ -269,7 +269,7 @@ class SequentialDispatch:
             heads=preparation.heads,
         )
 
-    def _start_preparation(self, search: _Search, expires_at: datetime) -> Preparation:
+    def _start_preparation(self, search: Search, expires_at: datetime) -> Preparation:
         """Begin what the offer relies on. All who will hear of it are known by now, but for
         the courier to whom it is made; and nothing follows from the events of a search but that
         they are delivered."""
@@ -284,7 +284,7 @@ class SequentialDispatch:
     def _looks_again(self, order: Order) -> bool:
         return self._may_wait(order) or find_next_search(order) is not None
 
-    def _wait_or_give_up(self, search: _Search) -> Order:
+    def _wait_or_give_up(self, search: Search) -> Order:
         """Commit an order for which nobody is free: as waiting, where its search goes on or another
         is planned, else as unserved. The next look is at the end of the search at the latest."""
         now, until = self._clock(), search.order.search_until
@@ -369,11 +369,11 @@ class SequentialDispatch:
         return self.offer_next(order, order, ask_again=ask_again)
 
 
-class _Attempt(NamedTuple):
+class SearchAttempt(NamedTuple):
     """One attempt to find somebody for an order that searches. `lost` are those whose claim has
     failed in it; `preparations` has, by the end of an offer, what such an offer relies on."""
 
-    search: _Search
+    search: Search
     policy: DispatchPolicy
     now: datetime
     is_consistent: bool
