@@ -44,6 +44,20 @@ def test_of_many_who_accept_at_once_one_has_it(engine_world: World) -> None:
     assert rider.statuses() == ["arrivingToPickup"]
 
 
+def test_a_driver_who_accepts_one_many_times_at_once_is_told_each_time_that_it_is_theirs(
+    engine_world: World,
+) -> None:
+    """A message that was sent again meets the first one half-way: the ride holds its driver, and
+    the order was read before."""
+    driver = a_driver(engine_world)
+    for name in ("rita", "otto", "lena"):
+        ride_id = request(a_rider(engine_world, name))
+        all_at_once(*[say(driver, "accept_ride", ride_id=ride_id)] * DRIVERS)
+        assert outcomes([driver], "accept_ride") == {"success": DRIVERS}
+        driver.did("cancel_ride", ride_id=ride_id)
+        driver.forget()
+
+
 def test_a_driver_who_accepts_two_at_once_has_one(engine_world: World) -> None:
     """S1-19."""
     rita, otto = a_rider(engine_world), a_rider(engine_world, "otto")
