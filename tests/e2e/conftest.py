@@ -21,8 +21,10 @@ import shlex
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ DEPLOYED: dict[str, dict[str, Any]] | None = json.loads(os.environ.get("WAYBILL_
 REMOTE = os.environ.get("WAYBILL_REMOTE", "")  # a URL
 # Somewhere else people of the last run may still be about: others then, in other places.
 FIRST_NUMBER = random.SystemRandom().randrange(10**9) if REMOTE else 0
+ASKED_ONE_BY_ONE = {"delivery", "hail"}  # flows whose couriers are
 ADMITTED_WITHIN_S = 60.0  # where each wakeup is a process, what others left comes first
 SETTLES_S = 3.0  # by then a stage has admitted a socket: a wakeup, in a cold function
 READY_WITHIN_S = 30.0
@@ -291,6 +294,33 @@ def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Deployment(**DEPLOYED["hasty"])
     else:
         yield from _serving(tmp_path_factory.mktemp("hasty"), HASTY)
+
+
+@pytest.fixture(autouse=True)
+def end_orders_for_anybody(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Cancel what a test leaves unfinished whose pickup is nowhere: couriers would be asked for it
+    one after the other, wherever they are, and so those of the next tests."""
+    yield
+    for name in {"stack", "hasty_stack"} & set(request.fixturenames):
+        if not REMOTE:
+            cancel_orders_for_anybody(request.getfixturevalue(name))
+
+
+def cancel_orders_for_anybody(stack: Stack) -> None:
+    """Cancel the newest unfinished orders that have no pickup position."""
+    headers = {"Authorization": f"Bearer {stack.token('admin', 'tidy')}"}
+    base = f"{stack.url}/api/v1/admin/orders"
+
+    def call(method: str, path: str) -> Any:
+        asked = urllib.request.Request(base + path, method=method, headers=headers)
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return json.load(answer)
+
+    for order in call("GET", "?status=active&limit=50")["orders"]:
+        at = [order.get(name) for name in ("pickup_lat", "latitude_from", "pickup")]
+        if order["flow"] in ASKED_ONE_BY_ONE and not any(at):
+            with suppress(urllib.error.HTTPError):  # it has ended: nobody is asked any more
+                call("POST", f"/{order['id']}/cancel")
 
 
 def _serving(folder: Path, environment: dict[str, str]) -> Iterator[Stack]:
