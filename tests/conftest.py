@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator
 
 import hypothesis
@@ -35,15 +34,16 @@ hypothesis.settings.load_profile("waybill")
 
 # After the environment is safe: some modules read it when imported.
 from infra.local.engine import EngineError, Ministack  # noqa: E402
-from infra.local.ports import is_port_free  # noqa: E402
+from infra.local.ports import find_free_port  # noqa: E402
+
+# How long whatever must come is waited for: many times as long as it takes where nothing else runs,
+# and half the time in which a sweep makes up for a lost wakeup, which is not to go unseen.
+PATIENCE_S = 30.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on, outside the range that outgoing connections take from."""
-    for port in random.SystemRandom().sample(range(15_000, 30_000), 100):
-        if is_port_free(port):
-            return port
-    raise RuntimeError("no free port among 100")
+    """A port of this process's own, outside the range that outgoing connections take from."""
+    return find_free_port()
 
 
 @pytest.fixture(scope="session")

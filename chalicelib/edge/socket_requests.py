@@ -31,7 +31,7 @@ from chalicelib.domain.orders.requests import (
     SetAvailability,
     TakeStep,
 )
-from chalicelib.domain.people import Actor
+from chalicelib.domain.people import Actor, Courier
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.tracing import note_order
 
@@ -60,12 +60,12 @@ def _report_fix(services: Services, connection: Connection, request: ReportFix) 
     return recorded is not None
 
 
-def _set_available(services: Services, connection: Connection, request: SetAvailability) -> None:
+def _set_available(services: Services, connection: Connection, request: SetAvailability) -> Courier:
     actor = _make_actor(connection)
     if request.available and request.for_rides:
         # Refused now: a driver without a tariff would be on duty and never hear of a ride.
         services.rides.check_vehicle(actor)
-    services.courier_status.set_available(actor, request.available)
+    return services.courier_status.set_available(actor, request.available)
 
 
 def _place_order(services: Services, connection: Connection, request: PlaceOrder) -> Order:

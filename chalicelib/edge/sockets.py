@@ -12,8 +12,13 @@ from msgspec.structs import replace
 from chalicelib.contracts.base import Contract, RequestError, SocketMessage
 from chalicelib.domain.messaging.connections import Connection, Resumption
 from chalicelib.domain.messaging.positions import read_position
-from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, RefreshToken
-from chalicelib.domain.people import Actor
+from chalicelib.domain.orders.requests import (
+    Authenticate,
+    ChangeSubscriptions,
+    RefreshToken,
+    SetAvailability,
+)
+from chalicelib.domain.people import Actor, Courier
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.bearer import read_bearer_token, strip_bearer
 from chalicelib.edge.socket_admission import (
@@ -217,13 +222,13 @@ def _perform_when_on_duty(call: SocketCall, budget: WaitBudget) -> Sequence[str]
     """
     while True:
         try:
-            return _perform_request(call)
+            return _perform_request(call, budget)
         except NotOnline:
             if not budget.wait_for_duty(call.connection):
                 raise
 
 
-def _perform_request(call: SocketCall) -> Sequence[str]:
+def _perform_request(call: SocketCall, budget: WaitBudget) -> Sequence[str]:
     """Perform a request; return the frames that answer it, none where it is answered already."""
     request = call.message.request
     match request:
@@ -233,10 +238,25 @@ def _perform_request(call: SocketCall) -> Sequence[str]:
             refresh_token(call, request)
         case ChangeSubscriptions():
             change_subscriptions(call, request)
+        case SetAvailability(available=True):
+            courier = _go_on_duty(call, request, budget)
+            return call.contract.success_frames(call.message, courier, call.connection)
         case _:
             result = handle_request(call.services, call.connection, request) if request else None
             return call.contract.success_frames(call.message, result, call.connection)
     return ()
+
+
+def _go_on_duty(call: SocketCall, request: SetAvailability, budget: WaitBudget) -> Courier:
+    """Put a courier on duty, and wait a moment for their connection to join its rooms.
+
+    A connection is told that it is admitted before it joins them, so its client may be quicker.
+    What is broadcast until then would pass by a courier who was told that they are on duty.
+    """
+    courier: Courier = handle_request(call.services, call.connection, request)
+    while not courier.connected and budget.wait_for_joining(call.connection):
+        courier = handle_request(call.services, call.connection, request)
+    return courier
 
 
 def _refuse_call(call: SocketCall, error: WaybillError) -> None:

@@ -22,6 +22,7 @@ _LET_PASS_S = 0.03
 
 _IDENTITY_WAITS = RateLimit(8, timedelta(minutes=1))  # what a client sends at once, on opening
 _DUTY_WAITS = RateLimit(2, timedelta(minutes=1))  # a phone off duty may send positions all day long
+_JOINING_WAITS = RateLimit(2, timedelta(minutes=1))
 
 
 class WaitBudget:
@@ -54,6 +55,13 @@ class WaitBudget:
         Return False, without a pause, where a budget is spent.
         """
         return self._pause_if_allowed(f"off_duty#{connection.id}", _DUTY_WAITS)
+
+    def wait_for_joining(self, connection: Connection) -> bool:
+        """Pause, for a connection that was told it is admitted to join its rooms meanwhile.
+
+        Return False, without a pause, where a budget is spent.
+        """
+        return self._pause_if_allowed(f"joining#{connection.id}", _JOINING_WAITS)
 
     def let_answer_pass(self) -> None:
         """Pause, for the answer to the other message to be posted first. Likely, not certain."""

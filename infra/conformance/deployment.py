@@ -23,8 +23,8 @@ BUCKET = "waybill-conformance"
 PATIENT = {"DELIVERY_OFFER_TTL_S": "60"}
 # Settings of a second stage, where nobody is waited for long.
 HASTY = {
-    "DELIVERY_OFFER_TTL_S": "2",
-    "HAIL_OFFER_TTL_S": "2",
+    "DELIVERY_OFFER_TTL_S": "3",
+    "HAIL_OFFER_TTL_S": "3",
     "SOCKETIO_PING_INTERVAL_S": "2",
 }
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})

@@ -13,7 +13,7 @@ from infra.harness.stack_process import HOME
 from infra.local.ports import find_free_port
 from infra.local.server_process import ServerProcess, ServerProcessError
 
-START_WITHIN_S = 30.0
+START_WITHIN_S = 60.0
 
 
 class ServerUnavailable(Exception):

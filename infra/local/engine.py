@@ -14,9 +14,9 @@ from infra.local.server_process import ServerProcess, ServerProcessError
 
 HERE = Path(__file__).resolve().parent
 ENGINE_PYTHON = HERE.parents[1] / ".venv-engine" / "bin" / "python"
-HEALTHY_WITHIN_S = 20.0
+HEALTHY_WITHIN_S = 60.0
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-STOPPED_WITHIN_S = 4.0
+STOPPED_WITHIN_S = 10.0  # then it is killed, and what it has not saved is lost
 
 
 class EngineError(Exception):
@@ -120,7 +120,7 @@ class Ministack:
 def is_healthy(endpoint: str) -> bool:
     """Say whether a LocalStack-compatible endpoint answers."""
     try:
-        with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=2):
+        with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=5):
             return True
     except urllib.error.HTTPError:
         return True  # it speaks HTTP: LocalStack-compatible enough to try

@@ -23,8 +23,25 @@ def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def find_free_port() -> int:
-    """Return a port that nobody listens on. Raises OSError if there is none among a hundred."""
+    """Return a port that nobody listens on, and that no process is given by this before the one
+    that has it ends. Raises OSError if there is none among a hundred."""
     for port in random.SystemRandom().sample(_PORTS, _TRIES):
-        if is_port_free(port):
+        if _reserve_port(port) and is_port_free(port):
             return port
     raise OSError(errno.EADDRINUSE, f"There is no free port among {_TRIES}.")
+
+
+def _reserve_port(port: int) -> bool:
+    """Take a port for this process; False where another has taken it.
+
+    Between the look and the listening of whoever is given the port, a second or more may pass, and
+    others look, too. So the same number is bound for UDP, which nobody here speaks, until this
+    process ends.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mark:
+        try:
+            mark.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        mark.detach()  # stays open: nothing closes it but the end of the process
+        return True

@@ -20,7 +20,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from tests.conftest import free_port
+from tests.conftest import PATIENCE_S, free_port
 
 End = Literal["cut", "half_open", "rotate", "expire", "stay"]
 
@@ -285,11 +285,11 @@ def bad_network(contract: str, script: Sequence[Scene], count: int) -> Iterator[
         target=loop.run_until_complete, args=(network.serve(started),), daemon=True
     )
     thread.start()
-    started.wait(10)
+    assert started.wait(PATIENCE_S)
     try:
         yield network
     finally:
         loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
-        thread.join(10)
+        thread.join(PATIENCE_S)
         if not thread.is_alive():
             loop.close()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import CLIENTS
+from tests.conftest import PATIENCE_S
 
 TOKEN = "e30.eyJzdWIiOiJhbmEifQ"
 TIMES = {"heartbeat_s": 30, "timeout_s": 10, "delay_s": 0.02, "max_delay_s": 0.05}
@@ -67,7 +68,7 @@ def server() -> Iterator[Server]:
         thread.start()
         yield serving
         serving.shutdown()
-        thread.join(5)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -11,6 +11,7 @@ from urllib.response import addinfourl
 import websockets.sync.client
 from websockets.sync.client import ClientConnection
 
+from tests.conftest import PATIENCE_S
 from tests.documents import check_call, check_heard
 
 
@@ -28,7 +29,9 @@ class CheckedConnection(ClientConnection):
 def connect(url: str, **options: Any) -> ClientConnection:
     """Open a socket."""
     options["create_connection"] = CheckedConnection
-    opened: ClientConnection = websockets.sync.client.connect(url, **options)
+    opened: ClientConnection = websockets.sync.client.connect(
+        url, **{"open_timeout": PATIENCE_S, **options}
+    )
     return opened
 
 

@@ -37,7 +37,7 @@ from infra.conformance.gaps import GAPS
 from infra.conformance.logs import read_lines
 from infra.local.engine import Ministack
 from infra.local.tokens import mint_token
-from tests.conftest import SECRET, free_port
+from tests.conftest import PATIENCE_S, SECRET, free_port
 
 HOME = Path(__file__).resolve().parents[2]
 DEPLOYED: dict[str, dict[str, Any]] | None = json.loads(os.environ.get("WAYBILL_STAGES", "null"))
@@ -47,11 +47,10 @@ FIRST_NUMBER = random.SystemRandom().randrange(10**9) if REMOTE else 0
 ASKED_ONE_BY_ONE = {"delivery", "hail"}  # flows whose couriers are
 ADMITTED_WITHIN_S = 60.0  # where each wakeup is a process, what others left comes first
 SETTLES_S = 3.0  # by then a stage has admitted a socket: a wakeup, in a cold function
-READY_WITHIN_S = 30.0
-STOPPED_WITHIN_S = 10.0
+STOPPED_WITHIN_S = 30.0  # then it is killed, and the test fails
 
 
-def wait_for(what: Callable[[], Any], within_s: float = 15.0, every_s: float = 0.02) -> Any:
+def wait_for(what: Callable[[], Any], within_s: float = PATIENCE_S, every_s: float = 0.02) -> Any:
     """Return the first true value of `what()`; fail when there is none in time."""
     give_up_at = time.monotonic() + within_s
     while True:
@@ -165,7 +164,7 @@ class Stack:
 
     def await_ready(self) -> Stack:
         """Wait until it serves."""
-        wait_for(lambda: self.is_ready() or self.process.poll() is not None, READY_WITHIN_S)
+        wait_for(lambda: self.is_ready() or self.process.poll() is not None)
         assert self.is_ready(), self.log()
         return self
 
@@ -289,7 +288,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Another one, where nobody is waited for long."""
     if REMOTE:
-        pytest.skip("takes a stage where offers last 2 s")
+        pytest.skip("takes a stage where offers last 3 s")
     elif DEPLOYED is not None:
         yield Deployment(**DEPLOYED["hasty"])
     else:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from tests.clients.conftest import CLIENTS
-from tests.conftest import free_port
+from tests.conftest import PATIENCE_S, free_port
 from tests.e2e.checked import connect
 from tests.e2e.conftest import DEPLOYED, FIRST_NUMBER, REMOTE, Stack, wait_for
 from tests.e2e.test_feed import rest
@@ -78,12 +78,12 @@ def cutting_proxy(upstream: str) -> Iterator[CuttingProxy]:
     proxy, started = CuttingProxy(upstream), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(proxy.serve(started)), daemon=True)
     thread.start()
-    started.wait(10)
+    assert started.wait(PATIENCE_S)
     try:
         yield proxy
     finally:
         proxy.stop()
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 def find_end(stack: Stack, token: str) -> str:
@@ -91,7 +91,7 @@ def find_end(stack: Stack, token: str) -> str:
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{stack.ws_url}/api/v1/ws/customer?from=now"
     with connect(url, additional_headers=headers) as socket:
-        return str(json.loads(socket.recv(timeout=20))["data"]["to"])
+        return str(json.loads(socket.recv(timeout=PATIENCE_S))["data"]["to"])
 
 
 @pytest.mark.skipif(bool(REMOTE or DEPLOYED), reason="a stage takes longer than the links last")
@@ -112,9 +112,9 @@ def test_both_clients_hear_everything_over_links_that_are_cut(stack: Stack) -> N
         wait_for(lambda: proxy.links >= devices)
         for _ in range(ORDERS - 1):
             deliver(stack, hers, his)
-        wait_for(lambda: proxy.links > 2 * devices, within_s=60)  # nobody ends before the last one
+        wait_for(lambda: proxy.links > 2 * devices, within_s=120)  # nobody ends before the last one
         deliver(stack, hers, his)
-        python, typescript = (one.result(timeout=60) for one in hearing)
+        python, typescript = (one.result(timeout=120) for one in hearing)
     for contract, ours, theirs in zip(KEPT, python, typescript, strict=True):
         events = [line for line in ours if line.startswith("event") and not line.endswith(" -")]
         assert len(set(events)) == len(events) == KEPT[contract]

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from infra.pictures.chromium import Page, browser, executable
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_feed import rest
@@ -81,7 +82,7 @@ def test_the_client_connects_subscribes_hears_and_survives_a_lost_connection(
         "reconnectAttempts": 0,
     }
     place(stack, token)
-    wait_for(lambda: heard(page), within_s=10)
+    wait_for(lambda: heard(page))
     ((type_, level, first),) = heard(page)
     assert (type_, level) == ("order_created", "high")
     status = page.run("ws.getStatus()")
@@ -93,10 +94,10 @@ def test_the_client_connects_subscribes_hears_and_survives_a_lost_connection(
     )
     lost = stack.listening(id_)
     page.run("ws.subscribe(['delivery_accepted']); raw.close()")
-    wait_for(lambda: "disconnected" in page.run("said"), within_s=10)
+    wait_for(lambda: "disconnected" in page.run("said"))
     wait_for(lambda: not lost & stack.listening(id_))  # it has been noticed
     place(stack, token)
-    wait_for(lambda: len(heard(page)) == 2, within_s=10)
+    wait_for(lambda: len(heard(page)) == 2)
     assert heard(page)[1][2] != first
     assert page.run("said") == ["connected", "disconnected", "connected"]
     assert page.run("ws.getStatus().subscriptions") == ["order_created", "delivery_accepted"]
@@ -143,6 +144,6 @@ def test_the_client_hands_an_event_on_once_and_a_bad_token_back(stack: Stack, pa
 
 def test_pages_are_served_as_what_they_are(stack: Stack) -> None:
     for path, type_ in (("console", "text/html"), ("client/waybill.js", "text/javascript")):
-        with urlopen(f"{stack.url}/api/{path}", timeout=10) as answer:
+        with urlopen(f"{stack.url}/api/{path}", timeout=PATIENCE_S) as answer:
             assert answer.headers["content-type"].startswith(type_)
             assert answer.headers["x-content-type-options"] == "nosniff"

@@ -32,7 +32,7 @@ def enter(page: Page, stack: Stack, token: str) -> None:
     page.open("about:blank")
     page.complaints.clear()
     page.open(f"{stack.url}/api/console#token={token}")
-    wait_for(lambda: look(page, "#status", "dataset.state") == "in", within_s=20)
+    wait_for(lambda: look(page, "#status", "dataset.state") == "in")
 
 
 def search(page: Page, text: str) -> None:
@@ -61,7 +61,7 @@ def test_an_order_is_watched_and_assigned_by_somebody_without_a_profile(
     _, hers = a_customer(stack)
     order_id = place(stack, hers)
     search(page, order_id)
-    wait_for(lambda: order_id in names(page), within_s=20)
+    wait_for(lambda: order_id in names(page))
     page.press("j")
     page.press("a")
     page.run("document.querySelector('#ask-search').value = ''")
@@ -72,8 +72,8 @@ def test_an_order_is_watched_and_assigned_by_somebody_without_a_profile(
     page.run("document.querySelector('#ask-reason').value = 'late'")
     page.run("document.querySelector('#ask-note').value = 'by phone'")
     click(page, "#ask-go")
-    wait_for(lambda: "was assigned" in look(page, "#notes"), within_s=20)
-    wait_for(lambda: "Offered" in look(page, "#order-list .row .state"), within_s=20)
+    wait_for(lambda: "was assigned" in look(page, "#notes"))
+    wait_for(lambda: "Offered" in look(page, "#order-list .row .state"))
     admin = stack.token("admin", "ada")
     history = rest(stack, "GET", f"/v1/orders/{order_id}/history", admin)["history"]
     assert ("late", "by phone") in [(e.get("reason"), e.get("note")) for e in history]
@@ -81,10 +81,10 @@ def test_an_order_is_watched_and_assigned_by_somebody_without_a_profile(
     wait_for(lambda: "by phone" in look(page, "#drawer-history"))
     wait_for(lambda: "No messages." in look(page, "#drawer-messages"))
     rest(stack, "POST", "/v1/courier/orders/accept", his, {"order_id": order_id})
-    wait_for(lambda: "Assigned" in look(page, "#drawer-state"), within_s=20)
+    wait_for(lambda: "Assigned" in look(page, "#drawer-state"))
     page.press("Escape")
     page.press("f")
-    wait_for(lambda: "Wakeup lag" in look(page, "#figures-now"), within_s=20)
+    wait_for(lambda: "Wakeup lag" in look(page, "#figures-now"))
     wait_for(lambda: look(page, "#figures-charts", "children.length") == 7)
     assert page.complaints == []
 
@@ -100,7 +100,7 @@ def test_a_merchant_sees_nothing_of_others(stack: Stack, page: Page) -> None:
     order_id = place(stack, hers)
     enter(page, stack, stack.token("admin", "ada"))
     search(page, order_id)
-    wait_for(lambda: order_id in names(page), within_s=20)
+    wait_for(lambda: order_id in names(page))
     shop = f"shop-{uuid4().hex[:8]}"
     enter(page, stack, stack.token("merchant", shop))
     assert names(page) == []

@@ -13,6 +13,7 @@ import pytest
 
 from infra.documents.__main__ import WRITTEN
 from infra.pictures.chromium import browser, executable
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import DEPLOYED, REMOTE, Stack, wait_for
 
@@ -41,7 +42,7 @@ FILTER = """
 
 def read(stack: Stack, path: str) -> tuple[str, bytes]:
     """Somebody without a token reads a page: its type and its text."""
-    with urlopen(f"{stack.url}/api/docs{path}", timeout=20) as answer:
+    with urlopen(f"{stack.url}/api/docs{path}", timeout=PATIENCE_S) as answer:
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.conftest import PATIENCE_S
 from tests.documents import check_call
 from tests.e2e.conftest import RunStack, Stack
 
@@ -43,7 +44,9 @@ def ask(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
 ) -> Answer:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", stack.port, timeout=20)) as to:
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)
+    ) as to:
         to.request(method, path, body, dict(headers or {}))
         answer = to.getresponse()
         found = Answer(answer.status, answer.headers, answer.read())
@@ -94,7 +97,7 @@ def test_only_known_origins_may_read_where_some_are_named(run_stack: RunStack) -
 
 def test_a_bad_list_of_origins_stops_the_start_with_one_line(run_stack: RunStack) -> None:
     stack = run_stack(ready=False, CORS_ORIGINS="app.example.com")
-    assert stack.process.wait(20) == 1
+    assert stack.process.wait(PATIENCE_S) == 1
     assert stack.log().strip().count("\n") == 0
     assert stack.log().startswith("waybill: CORS_ORIGINS takes * or origins")
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import connect, urlopen
 from tests.e2e.conftest import FIRST_NUMBER, HOME, Stack
 from tests.e2e.courier.town import hear
+from tests.e2e.pasted import PASTED_WITHIN_S, define_await
 
 
 def rest(stack: Stack, method: str, path: str, token: str, body: Any = None) -> Any:
@@ -28,7 +31,7 @@ def rest(stack: Stack, method: str, path: str, token: str, body: Any = None) -> 
         data=None if body is None else json.dumps(body).encode(),
         headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
     )
-    with urlopen(request, timeout=10) as response:
+    with urlopen(request, timeout=PATIENCE_S) as response:
         return json.loads(response.read())
 
 
@@ -40,7 +43,7 @@ def ask(socket: ClientConnection, message: dict[str, Any]) -> dict[str, Any]:
 
 def heard(socket: ClientConnection) -> dict[str, Any]:
     """The next frame."""
-    return hear(socket, 10)
+    return hear(socket)
 
 
 def test_a_subscriber_follows_a_parcel_from_the_order_to_the_door(stack: Stack) -> None:
@@ -77,27 +80,32 @@ def test_a_stranger_hears_an_error_and_is_closed(stack: Stack) -> None:
     with connect(f"{stack.ws_url}/api/websocket/ws") as socket:
         assert ask(socket, {"type": "auth", "token": "x", "user_id": "y"})["type"] == "error"
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=PATIENCE_S)
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the example uses curl")
-def test_the_documents_example_works_when_it_is_pasted(stack: Stack) -> None:
+def test_the_documents_example_works_when_it_is_pasted(stack: Stack, tmp_path: Path) -> None:
     """docs/contracts/feed.md, Try it: two terminals, one after the other has subscribed."""
     example = (HOME / "docs" / "contracts" / "feed.md").read_text().partition("## Try it")[2]
     here = {
         "127.0.0.1:8000": f"127.0.0.1:{stack.port}",
         ".venv/bin/python": sys.executable,
-        "sleep 60": "sleep 3",
+        "sleep 60": "await order_created",
         "ana": f"ana-{uuid4().hex[:8]}",
     }
     first, second = [_with(block, here) for block in re.findall(r"```sh\n(.*?)```", example, re.S)]
     run = subprocess.run(
-        ["bash", "-uc", f"({first}) & sleep 2; {second} wait"],
+        [
+            "bash",
+            "-uc",
+            f'{define_await(tmp_path / "heard")} ({first}) | tee -a "$heard" & '
+            f"await subscription_updated; {second} wait",
+        ],
         cwd=HOME,
         env=stack.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PASTED_WITHIN_S,
         check=False,
     )
     for type_ in ("authenticated", "subscription_updated"):

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import connect, urlopen
 from tests.e2e.conftest import DEPLOYED, Stack
 
@@ -61,7 +62,7 @@ def somebody(stack: Stack, role: str) -> tuple[str, str]:
         data=json.dumps({"name": "Sam", "phone": "+911234567890"}).encode(),
         headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
     )
-    with urlopen(request, timeout=20):
+    with urlopen(request, timeout=PATIENCE_S):
         return id_, token
 
 
@@ -103,10 +104,10 @@ def outcome(stack: Stack, client: Client, apart_s: float) -> str:
         for text in said:
             socket.send(text)
             time.sleep(apart_s)
-        give_up_at = time.monotonic() + 10
+        give_up_at = time.monotonic() + PATIENCE_S
         try:
             while time.monotonic() < give_up_at:
-                heard = str(socket.recv(timeout=10))
+                heard = str(socket.recv(timeout=PATIENCE_S))
                 if done in heard:
                     return "done"
         except (ConnectionClosed, TimeoutError) as error:

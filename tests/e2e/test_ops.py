@@ -13,11 +13,11 @@ from uuid import uuid4
 from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.domain.ops.zones import find_zone
+from tests.conftest import PATIENCE_S
 from tests.e2e.conftest import FIRST_NUMBER, Stack
 from tests.e2e.test_feed import rest
 
 Frame = dict[str, Any]
-WITHIN_S = 15.0
 PLACE = (-41.2866 - FIRST_NUMBER % 40, 174.7756)
 
 
@@ -29,7 +29,7 @@ def watch(stack: Stack, token: str, **query: str) -> ClientConnection:
 
 def await_frame(socket: ClientConnection, is_wanted: Callable[[Frame], Any]) -> Frame:
     """The first frame that is wanted; those before it are passed over."""
-    give_up_at = time.monotonic() + WITHIN_S
+    give_up_at = time.monotonic() + PATIENCE_S
     while True:
         frame: Frame = json.loads(socket.recv(timeout=give_up_at - time.monotonic()))
         if is_wanted(frame):
@@ -78,7 +78,7 @@ def test_dispatchers_see_an_order_from_its_placing_to_its_end(stack: Stack) -> N
         here.close_socket()  # the link is cut, without a word
         rest(stack, "POST", "/v1/courier/orders/accept", his, {"order_id": order_id})
         back = links.enter_context(watch(stack, ada, zone=zone, **{"from": frame["pos"]}))
-        resumed = json.loads(back.recv(timeout=WITHIN_S))
+        resumed = json.loads(back.recv(timeout=PATIENCE_S))
         assert (resumed["type"], resumed["from"]) == ("resumed", frame["pos"])
         await_frame(back, shows(order_id, "accepted"))
         for verb in ("arrived", "picked", "delivered"):

@@ -88,7 +88,7 @@ def test_a_page_of_another_origin_orders_and_hears_of_it(
     admin = stack.token("admin", "ada")
     rest(stack, "POST", f"/v1/admin/orders/{order_id}/assign", admin, {"courier_id": dan})
     rest(stack, "POST", "/v1/courier/orders/accept", his, {"order_id": order_id})
-    wait_for(lambda: "accepted" in [f["data"].get("status") for f in page.run("frames_")], 10)
+    wait_for(lambda: "accepted" in [f["data"].get("status") for f in page.run("frames_")])
     own = ask(
         page, stack, f'("GET", "/websocket/events/user/{cara.replace("|", "%7C")}", "{hers}")'
     )

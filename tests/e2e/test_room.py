@@ -19,6 +19,7 @@ from infra.pictures.chromium import Page, browser, executable
 from infra.pictures.png import read_pixels
 from infra.pictures.room import Room
 from infra.pictures.sample import Row, make_city, utc_now
+from tests.conftest import PATIENCE_S
 from tests.e2e.conftest import wait_for
 
 AXE = "axe-core@4.14.1"
@@ -163,7 +164,7 @@ def test_a_courier_is_assigned_by_keys_as_far_as_the_server_confirms(page: Page)
         wait_for(lambda: "This courier has another order." in look(page, "#notes"))
         page.complaints.clear()  # a browser says itself that it was a 409
         assert room.orders["7001"]["state"] == "searching"
-        assert "no courier" in look(page, "#order-list")
+        wait_for(lambda: "no courier" in look(page, "#order-list"))
 
         page.press("a")
         page.run("document.querySelector('#ask-list input').click()")
@@ -283,7 +284,7 @@ def test_five_thousand_orders_and_two_thousand_couriers(
 ) -> None:
     with a_room(page, orders=5000, couriers=2000) as room:
         sign_in(page, room)
-        wait_for(lambda: look(page, "#map", "dataset.orders") == "5000", within_s=30)
+        wait_for(lambda: look(page, "#map", "dataset.orders") == "5000")
         frames = page.run(FRAMES)
         room.tell(orders=[{**row, "late": True} for row in list(room.orders.values())[:500]])
         wait_for(lambda: look(page, "#map", "dataset.orders") == "5000")
@@ -339,7 +340,7 @@ def test_streets_are_drawn_below_by_a_style_and_nothing_is_missed_without_webgl(
         sign_in(page, room)
         made = "!!document.querySelector('#map-credit .maplibregl-ctrl-attrib')"
         missing = "document.querySelector('#map-note').textContent"
-        wait_for(lambda: page.run(made) or page.run(missing), within_s=30)
+        wait_for(lambda: page.run(made) or page.run(missing))
         if not page.run(made):
             pytest.skip(page.run(missing))
         page.screenshot(tmp_path / "streets.png")
@@ -426,6 +427,6 @@ def test_a_telephone_shows_list_map_and_drawer_in_turn(page: Page) -> None:
 def test_the_page_is_what_it_is_served_as(page: Page) -> None:
     with (
         a_room(page) as room,
-        urllib.request.urlopen(f"{room.url}/api/console", timeout=10) as answer,
+        urllib.request.urlopen(f"{room.url}/api/console", timeout=PATIENCE_S) as answer,
     ):
         assert "unsafe" not in answer.headers["content-security-policy"]

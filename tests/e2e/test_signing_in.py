@@ -98,7 +98,7 @@ def test_a_token_is_renewed_before_it_ends(
     provider.grants.clear()
     provider.lasts_s = 300
     # Whatever asks for a token by then: one refresh token is good once.
-    wait_for(lambda: provider.grants == ["refresh_token"], within_s=20)
+    wait_for(lambda: provider.grants == ["refresh_token"])
     assert provider.refused == []
     assert is_in(page)
 
@@ -111,7 +111,7 @@ def test_without_a_refresh_token_the_provider_is_asked_silently(
         go(page, console)
         wait_for(lambda: len(provider.grants) == 2)
         provider.lasts_s = 300
-        wait_for(lambda: provider.asked[-1].get("prompt") == "none", within_s=20)
+        wait_for(lambda: provider.asked[-1].get("prompt") == "none")
         wait_for(lambda: is_in(page))
     finally:
         provider.gives_refresh_tokens, provider.lasts_s = True, 300

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from infra.pictures.chromium import Page, browser, executable
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import HOME, Stack, wait_for
 from tests.e2e.test_feed import rest
@@ -28,12 +29,18 @@ REFUSE = f"""
 if (location.hash === "{REFUSED}") {{
   const wait = window.setTimeout;
   window.setTimeout = (call, ms) => wait(call, ms / 10);
-  window.sockets = 0;
+  const ask = window.fetch;
+  window.sockets = window.polls = 0;
+  window.fetch = (...asked) => {{ polls += 1; return ask(...asked); }};
   window.WebSocket = class {{
     static OPEN = 1;
     static CLOSING = 2;
     readyState = 3;
-    constructor() {{ sockets += 1; wait(() => this.onclose(), 1); }}
+    constructor() {{
+      // The first poll is due after 1000 ms, and no try for a socket puts it off.
+      if (++sockets === 1) wait(() => {{ window.isInTime = polls > 0; }}, 1500);
+      wait(() => this.onclose(), 1);
+    }}
   }};
 }}
 """
@@ -101,7 +108,7 @@ class Delivery:
             except OSError:
                 return False
 
-        wait_for(is_stored, within_s=10, every_s=0.3)
+        wait_for(is_stored, every_s=0.3)
 
 
 def read(page: Page) -> str:
@@ -109,7 +116,7 @@ def read(page: Page) -> str:
 
 
 def await_words(page: Page, words: str) -> None:
-    wait_for(lambda: words in read(page), within_s=20, every_s=0.1)
+    wait_for(lambda: words in read(page), every_s=0.1)
 
 
 def courier_at(page: Page) -> Any:
@@ -134,12 +141,14 @@ def test_the_page_follows_an_order_live_to_its_end(stack: Stack, page: Page) -> 
     delivery.step("arrived")
     delivery.step("picked")
     delivery.move(ON_THE_WAY)
-    wait_for(lambda: courier_at(page), within_s=20)
-    wait_for(lambda: page.run(IS_CURRENT), within_s=20)  # the first fix is a change besides
+    wait_for(lambda: courier_at(page))
+    wait_for(lambda: page.run(IS_CURRENT))  # the first fix is a change besides
     first = courier_at(page)
     page.run("window.mark = document.querySelector('main')")
+    page.run("window.ask = fetch; window.fetch = () => Promise.reject(new Error('not asked'))")
     delivery.move(DOOR)
-    wait_for(lambda: courier_at(page) != first, within_s=5)  # by the socket: a poll takes longer
+    wait_for(lambda: courier_at(page) != first)  # by the socket alone
+    page.run("window.fetch = ask")
     assert page.run("mark === document.querySelector('main')")
     assert page.run("document.documentElement.scrollWidth") <= PHONE[0]
     page.screenshot(HOME / "dist" / "tracking.png")
@@ -165,7 +174,8 @@ def test_where_no_socket_opens_the_page_asks_until_the_end(stack: Stack, page: P
     page.run_first(REFUSE)
     page.open(delivery.url + REFUSED)
     assert "About 5 min" in read(page)
-    wait_for(lambda: page.run(POLLS), within_s=2)  # 10 s there: no try for a socket puts it off
+    wait_for(lambda: page.run("window.isInTime !== undefined"))
+    assert page.run("isInTime")
     delivery.move(SHOP_OF_ANOTHER)
     await_words(page, "About 7 min")  # the order is as it was
     assert page.run("sockets") > 1
@@ -205,16 +215,16 @@ def test_a_link_is_in_no_log_and_a_wrong_one_leads_nowhere(stack: Stack, page: P
     delivery = Delivery(stack)
     token = delivery.url.rpartition("/")[2]
     for url in (delivery.url, f"{stack.url}/api/t/{token}"):
-        with urlopen(url, timeout=10) as answer:
+        with urlopen(url, timeout=PATIENCE_S) as answer:
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
     path, by = f"/v1/orders/{delivery.id}/tracking", {"authorization": f"Bearer {delivery.hers}"}
     asked = urllib.request.Request(f"{stack.url}/api{path}", method="DELETE", headers=by)
-    with urlopen(asked, timeout=10) as ended:
+    with urlopen(asked, timeout=PATIENCE_S) as ended:
         assert (ended.status, ended.read()) == (204, b"")
     bodies = set()
     for wrong in (token, "A" * 43, "%FF"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urlopen(f"{stack.url}/t/{wrong}", timeout=10)
+            urlopen(f"{stack.url}/t/{wrong}", timeout=PATIENCE_S)
         assert refused.value.code == 404
         bodies.add(refused.value.read())
     assert len(bodies) == 1

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.people import Role
 from chalicelib.edge.wait_budget import PAUSES_S
+from tests.builders import DEPOT
+from tests.conftest import PATIENCE_S
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_profile, an_auth
 from tests.functional.kitchen import HANDSHAKE, Packets
-from tests.functional.rides import a_driver, register
+from tests.functional.rides import Client, a_driver, a_rider, locate, register, request
 from tests.functional.world import Socket, Someone, World
 
 SUBSCRIBE = {"type": "subscribe", "events": ["order_created"]}
@@ -101,6 +104,52 @@ def test_a_position_waits_through_both(world: World, dora: Someone) -> None:
     ]
     answer = socket.say(FIX)[-1]
     assert (answer["event"], answer["data"]["status"]) == ("update_location_response", "success")
+
+
+class HeldUp:
+    """A driver who is told that they are authenticated, and is held up then, before they join their
+    rooms."""
+
+    def __init__(self, world: World, dora: Someone) -> None:
+        self.driver = Client(world, dora, world.connect(None, "rides"))
+        self._answered, self._may_join = threading.Event(), threading.Event()
+        world.gateway.before_post = self._hold_up
+        auth = {"event": "authenticate", "data": {"token": dora.token}}
+        self._thread = threading.Thread(target=other, args=(world, self.driver.socket, auth))
+        self._thread.start()
+        assert self._answered.wait(PATIENCE_S)
+
+    def join_rooms(self) -> None:
+        """Let them join."""
+        self._may_join.set()
+        self._thread.join()
+
+    def _hold_up(self, connection_id: str, frame: str) -> None:
+        if "authenticate_response" in frame:
+            self._answered.set()
+            assert self._may_join.wait(PATIENCE_S)
+
+
+def test_a_driver_who_is_quicker_than_their_joining_is_found_by_the_next_ride(
+    world: World, dora: Someone
+) -> None:
+    rider, held_up = a_rider(world), HeldUp(world, dora)
+    driver = held_up.driver
+    meanwhile(world, 2, held_up.join_rooms)
+    driver.did("go_online")
+    locate(driver, DEPOT)
+    ride_id = request(rider)
+    held_up.join_rooms()
+    assert [called["ride_id"] for called in driver.heard("new_ride_request")] == [ride_id]
+
+
+def test_a_driver_whose_joining_takes_long_is_online_all_the_same(
+    world: World, dora: Someone
+) -> None:
+    held_up, before = HeldUp(world, dora), world.clock.now
+    held_up.driver.did("go_online")
+    held_up.join_rooms()
+    assert (world.clock.now - before).total_seconds() == pytest.approx(sum(PAUSES_S))
 
 
 def test_an_event_waits_for_the_connect_packet(world: World) -> None:

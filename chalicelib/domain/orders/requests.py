@@ -53,7 +53,8 @@ class ReportFix(msgspec.Struct, frozen=True):
 
 
 class SetAvailability(msgspec.Struct, frozen=True):
-    """Ask to go on duty, or off. `for_rides` refuses a vehicle whose type has no tariff."""
+    """Ask to go on duty, or off. `for_rides` refuses a vehicle whose type has no tariff. Answered
+    with the Courier."""
 
     available: bool
     for_rides: bool = False

@@ -53,15 +53,16 @@ class RoomMembership:
         Its mailboxes are joined last: whoever finds it in all of them may take the rest for done.
         Its person's mailbox is the very last, and after it the row is read once more: a connection
         that ended meanwhile is taken out again. (What ends it relies on this order, too: see
-        ConnectionCloser.remove_connection.)
+        ConnectionCloser.remove_connection.) Just before it, its courier counts as connected: by
+        then there is hardly anything that they do not hear.
         """
-        if connection.role is Role.COURIER and connection.subscriptions is None:
-            # Only a connection that hears every type hears offers: its courier can be offered to.
-            self._couriers.add_socket(
-                connection.person_id, connection.id, connection.subscribed_until
-            )
         own = person_room(connection.person_id)
         for room in sorted(connection.rooms, key=lambda room: (is_mailbox_room(room), room == own)):
+            if room == own and connection.role is Role.COURIER and connection.subscriptions is None:
+                # Only a connection that hears every type hears offers.
+                self._couriers.add_socket(
+                    connection.person_id, connection.id, connection.subscribed_until
+                )
             self._join_room(room, connection)
         if self._closer.get_connection(connection.id) is None:
             self._closer.leave_rooms(connection.id, connection.person_id, connection.rooms)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.conftest import PATIENCE_S
+
 Trigger = Callable[[str, bytes], bool]
 """(operation, body) of a request -> whether this is the moment."""
 
@@ -55,7 +57,7 @@ def _handler(line: FaultLine) -> type[BaseHTTPRequestHandler]:
             self._forward(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
         def _forward(self, body: bytes) -> None:
-            engine = http.client.HTTPConnection("127.0.0.1", line.engine_port, timeout=10)
+            engine = http.client.HTTPConnection("127.0.0.1", line.engine_port, timeout=PATIENCE_S)
             engine.request(self.command, self.path, body, dict(self.headers.items()))
             answer = engine.getresponse()
             content = answer.read()

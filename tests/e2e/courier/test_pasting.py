@@ -5,22 +5,31 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import HOME, RunStack, wait_for
-
-WITHIN_S = 60
+from tests.e2e.pasted import PASTED_WITHIN_S, define_await
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the commands use curl")
-def test_the_printed_commands_lead_to_an_accepted_order(run_stack: RunStack) -> None:
+def test_the_printed_commands_lead_to_an_accepted_order(
+    run_stack: RunStack, tmp_path: Path
+) -> None:
     """Two terminals' commands, one after the other; the sockets hear what they should."""
-    stack = run_stack()
+    stack = run_stack(DELIVERY_OFFER_TTL_S="60")  # the next commands take a while
     wait_for(lambda: "Ctrl-C ends it." in stack.log())
     lines = [line.strip() for line in stack.log().splitlines() if line.startswith("  ")]
-    # The end of its input closes a socket: by then it was greeted, on a busy machine too.
-    script = "\n".join("sleep 3 | " * ("websockets" in line) + _here(line) for line in lines)
+    # A socket is closed by the end of its input: the courier's once it is open, the customer's once
+    # all was heard.
+    awaited = iter(("Connected", '"accepted"'))
+    script = define_await(tmp_path / "heard") + "\n".join(
+        f"await '{next(awaited)}' | {_here(line)} | tee -a \"$heard\""
+        if "websockets" in line
+        else _here(line)
+        for line in lines
+    )
 
     pasted = subprocess.run(
         ["bash", "-euc", script],
@@ -28,7 +37,7 @@ def test_the_printed_commands_lead_to_an_accepted_order(run_stack: RunStack) -> 
         env={**stack.environment, "PATH": stack.environment["PATH"]},
         capture_output=True,
         text=True,
-        timeout=WITHIN_S,
+        timeout=PASTED_WITHIN_S,
         check=False,
     )
 

@@ -14,8 +14,7 @@ from tests.e2e.conftest import RunStack
 from tests.e2e.courier.fault_line import a_fault_line
 from tests.e2e.courier.town import a_town, assigned, status
 
-STOPPED_WITHIN_S = 5.0
-RELAYED_WITHIN_S = 30.0  # its wakeup comes after 5 s
+OFFER_S = 15.0
 
 
 def committed(operation: str, body: bytes) -> bool:
@@ -44,12 +43,12 @@ def test_what_was_committed_is_told_though_the_process_was_killed(
     restarted = run_stack(ENDPOINT=lasting_engine.endpoint)
     with a_town(restarted) as town:
         ears = ana.move(town).open()
-        assert ears.next(RELAYED_WITHIN_S) == status(order["id"], "accepted")
+        assert ears.next() == status(order["id"], "accepted")
         assert ben.move(town).step("arrived", order["id"]).status == 200
         assert ears.next() == status(order["id"], "arrived")
 
 
-def test_stopping_ends_everything_within_five_seconds(run_stack: RunStack) -> None:
+def test_stopping_ends_everything_and_waits_for_no_timer(run_stack: RunStack) -> None:
     """SIGTERM: sockets are closed, the engine goes too, the exit code is 0."""
     stack = run_stack()
     with a_town(stack) as town:
@@ -59,7 +58,7 @@ def test_stopping_ends_everything_within_five_seconds(run_stack: RunStack) -> No
         town.order(ana)  # timers run
         began_at = time.monotonic()
         assert stack.stop() == 0
-        assert time.monotonic() - began_at < STOPPED_WITHIN_S
+        assert time.monotonic() - began_at < OFFER_S
         for ears in sockets:
             with pytest.raises(ConnectionClosed):
                 ears.take(2)

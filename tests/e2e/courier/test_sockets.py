@@ -12,9 +12,10 @@ from contextlib import contextmanager, suppress
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import connect
 from tests.e2e.conftest import Stack, wait_for
-from tests.e2e.courier.town import PATIENCE_S, Someone, Town, assigned, offer, status
+from tests.e2e.courier.town import Someone, Town, assigned, offer, status
 
 KIB = 1024
 
@@ -83,7 +84,7 @@ def test_who_was_away_hears_what_happened_in_order(town: Town) -> None:
     order = town.order(ana)
     assert ears.next() == assigned(town, order)
     ears.client.close()
-    wait_for(lambda: not ana.listening(), PATIENCE_S)
+    wait_for(lambda: not ana.listening())
     for step in ("accept", "arrived", "picked"):
         assert ben.step(step, order["id"]).status == 200
 
@@ -108,12 +109,12 @@ def test_a_killed_client_is_forgotten_and_the_others_are_served(town: Town) -> N
     ben, ana = town.on_duty(), town.customer()
     with listening(ana) as doomed:
         (ears,) = ana.open_admitted()
-        wait_for(lambda: len(ana.listening()) == 2, PATIENCE_S)
+        wait_for(lambda: len(ana.listening()) == 2)
         os.kill(doomed, signal.SIGKILL)
         order = town.order(ana)
         ben.step("accept", order["id"])
         assert ears.take(2) == [assigned(town, order), status(order["id"], "accepted")]
-        wait_for(lambda: len(ana.listening()) == 1, PATIENCE_S)
+        wait_for(lambda: len(ana.listening()) == 1)
 
 
 @contextmanager
@@ -168,7 +169,7 @@ def test_tokens_are_never_printed(stack: Stack, town: Town) -> None:
     refused_with(f"{stack.ws_url}/api/v1/ws/courier?token={ana.token}")
     ana.get(f"customer/active-order?token={ana.token}")
     ana.post("orders", {"notes": ana.token})
-    wait_for(lambda: stack.logged_last in stack.log(), PATIENCE_S)
+    wait_for(lambda: stack.logged_last in stack.log())
     header, payload, signature = ana.token.split(".")
     for part in (payload, signature):
         assert part not in stack.log()

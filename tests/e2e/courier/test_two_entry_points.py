@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from infra.conformance.cloud import ROOT
+from tests.conftest import PATIENCE_S
 from tests.e2e.conftest import HOME, Stack
 from tests.e2e.courier.town import Someone, Town, assigned, offer, status
 
@@ -22,7 +23,7 @@ def by_client(stack: Stack, requests: list[Request]) -> list[tuple[int, Any]]:
         input=json.dumps(asked),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=True,
         cwd=HOME,
         env={

@@ -17,11 +17,11 @@ from uuid import uuid4
 
 from websockets.sync.client import ClientConnection
 
+from tests.conftest import PATIENCE_S
 from tests.documents import check_call
 from tests.e2e.checked import connect
 from tests.e2e.conftest import FIRST_NUMBER, HOME, Stack
 
-PATIENCE_S = 20.0
 SAMPLES = HOME / "tests" / "samples" / "courier"
 METRE = 1 / 111_195  # degrees of latitude
 _towns = itertools.count(FIRST_NUMBER % 20_000)
@@ -134,7 +134,7 @@ class Someone:
     def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
         scheme, host, *_ = urlsplit(self.stack.url)
         to = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-        client = to(host, timeout=30)
+        client = to(host, timeout=PATIENCE_S)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         with contextlib.closing(client):
             client.request(method, f"/api/v1/{path}", body, headers)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from infra.documents.frames import SAID
+from tests.conftest import PATIENCE_S
 from tests.documents import check_frame
 from tests.e2e.conftest import wait_for
 
@@ -59,7 +60,7 @@ class Clients:
         """What happened so far, by name."""
         return [what for what, _ in list(self._heard[name])]
 
-    def next(self, name: str, what: str, after: int = 0, within_s: float = 15.0) -> Any:
+    def next(self, name: str, what: str, after: int = 0, within_s: float = PATIENCE_S) -> Any:
         """Wait for the next of a kind after the first `after` of them; its data."""
 
         def arrived() -> list[Any]:
@@ -76,8 +77,8 @@ class Clients:
     def stop(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
-        self._reader.join(5)
+        self._process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -119,7 +120,7 @@ def make_clients(client_folder: Path) -> Iterator[Callable[[], Clients]]:
 
     def make() -> Clients:
         made.append(Clients(client_folder))
-        made[-1].next("", "ready", within_s=10)
+        made[-1].next("", "ready")
         return made[-1]
 
     yield make

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import socketio
 
+from tests.conftest import PATIENCE_S
 from tests.documents import check_frame
 from tests.e2e.conftest import Stack
 from tests.e2e.food.test_stock_clients import a_number, order_food
 from tests.functional.kitchen import as_in_frames
 
 NAMESPACE = "/orders"
-WITHIN_S = 10.0
 
 
 class PythonClient:
@@ -32,7 +32,7 @@ class PythonClient:
                 "auth": {"token": token},
                 "transports": ["websocket"],
                 "namespaces": [NAMESPACE],
-                "wait_timeout": WITHIN_S,
+                "wait_timeout": PATIENCE_S,
                 **options,
             },
         )
@@ -42,13 +42,13 @@ class PythonClient:
 
     def heard(self) -> tuple[str, Any]:
         """The next event."""
-        event, data = self.events.get(timeout=WITHIN_S)
+        event, data = self.events.get(timeout=PATIENCE_S)
         check_frame("socketio", f"42{NAMESPACE},{json.dumps([event, data])}")
         return event, data
 
     def call(self, event: str, data: Any) -> Any:
         """Emit, and wait for the ack."""
-        return self.client.call(event, data, namespace=NAMESPACE, timeout=WITHIN_S)
+        return self.client.call(event, data, namespace=NAMESPACE, timeout=PATIENCE_S)
 
 
 @pytest.fixture

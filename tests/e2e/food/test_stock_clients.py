@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import FIRST_NUMBER, Stack, wait_for
 from tests.e2e.food.conftest import Clients
@@ -37,7 +38,7 @@ def order_food(stack: Stack, restaurant: str, customer: str) -> dict[str, Any]:
             "authorization": f"Bearer {stack.token('user', customer)}",
         },
     )
-    with urlopen(request, timeout=10) as answer:
+    with urlopen(request, timeout=PATIENCE_S) as answer:
         assert answer.status == 201
         placed: dict[str, Any] = json.load(answer)
     return placed
@@ -103,7 +104,7 @@ def test_an_order_is_placed_prepared_raced_for_by_15_drivers_and_delivered(town:
     clients = town.clients
     drivers = [town.driver() for _ in range(15)]
     for driver in drivers:
-        clients.next(driver, "connect", within_s=15)
+        clients.next(driver, "connect")
     town.await_pool(drivers)
     order_id = town.order()
     assert clients.next("customer", "order-created")["order"]["id"] == order_id
@@ -115,7 +116,7 @@ def test_an_order_is_placed_prepared_raced_for_by_15_drivers_and_delivered(town:
         assert clients.next(driver, "new-available-order")["order"]["id"] == order_id
     for driver in drivers:
         clients.emit(driver, "accept-order", {"orderId": order_id}, acked=True)
-    answers = {driver: clients.next(driver, "ack", within_s=15) for driver in drivers}
+    answers = {driver: clients.next(driver, "ack") for driver in drivers}
     (winner,) = [driver for driver, answer in answers.items() if answer == {"ok": True}]
     accepted = clients.next(winner, "order-accepted")["order"]
     assert (accepted["status"], accepted["driverId"]) == ("out_for_delivery", int(winner))
@@ -171,7 +172,7 @@ def test_ten_seconds_of_pings_every_two(hasty_stack: Stack, clients: Clients) ->
         "customer", f"{stack.ws_url}/orders", auth={"token": stack.token("user", a_number())}
     )
     clients.next("customer", "connect")
-    wait_for(lambda: len(clients.heard("customer", "ping")) >= 4, 12)
+    wait_for(lambda: len(clients.heard("customer", "ping")) >= 4)
     assert clients.heard("customer", "disconnect") == []
 
 

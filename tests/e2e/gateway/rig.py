@@ -22,8 +22,8 @@ from chalice.app import Chalice
 from websockets.sync.client import ClientConnection, connect
 
 from infra.gateway import Gateway, GatewayConfig, GatewayResponse, PathRule
+from tests.conftest import PATIENCE_S
 
-PATIENCE_S = 5.0
 # Both loops serve: the program prefers uvloop, a library user may have either.
 USE_UVLOOP = os.environ.get("GATEWAY_LOOP") == "uvloop"
 SIGNATURE = (

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from chalice.app import Chalice
 
-from tests.e2e.gateway.rig import PATIENCE_S, an_app, serving
+from tests.conftest import PATIENCE_S
+from tests.e2e.gateway.rig import an_app, serving
 
 GET = b"GET /api/ok HTTP/1.1\r\nHost: h\r\n\r\n"
 LAST = GET.replace(b"Host: h", b"Host: h\r\nConnection: close")
@@ -40,13 +41,16 @@ def test_a_connection_is_kept_for_further_requests() -> None:
 
 
 def test_keep_alive_requests_do_not_wait_for_delayed_acks() -> None:
+    took_s = []
     with serving(an_ok_app()) as rig, rig.tcp() as client:
-        started_s = time.monotonic()
-        for _ in range(25):
+        for _ in range(100):
+            started_s = time.monotonic()
             client.sendall(GET)
             assert client.recv(65536).startswith(b"HTTP/1.1 200")
-        # Nagle's algorithm would cost 40 ms each.
-        assert time.monotonic() - started_s < 0.5
+            took_s.append(time.monotonic() - started_s)
+    # Nagle's algorithm would cost 40 ms each, but for at most 16, which Linux acknowledges at once;
+    # a busy machine makes some of them as slow, and never all.
+    assert sum(each < 0.03 for each in took_s) > 20
 
 
 def test_pipelined_requests_are_answered_in_order() -> None:

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from chalice.app import Chalice
 from websockets.exceptions import ConnectionClosed
 
-from tests.e2e.gateway.rig import PATIENCE_S, SIGNATURE, Recorded, Rig, an_app, serving, until
+from tests.conftest import PATIENCE_S
+from tests.e2e.gateway.rig import SIGNATURE, Recorded, Rig, an_app, serving, until
 
 SIGNED = {"Authorization": SIGNATURE}
 NOBODY = "AAAAAAAAAAAAAAA="

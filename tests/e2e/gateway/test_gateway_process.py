@@ -18,7 +18,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.e2e.gateway.rig import PATIENCE_S, Recorded, an_app, serving
+from tests.conftest import PATIENCE_S
+from tests.e2e.gateway.rig import Recorded, an_app, serving
 
 ROOT = Path(__file__).parents[3]
 APP = """
@@ -101,7 +102,7 @@ def test_a_signal_stops_it_cleanly_though_a_handler_hangs(
         with pytest.raises(ConnectionClosed) as closed:
             client.recv(timeout=PATIENCE_S)
         assert process.wait(PATIENCE_S) == 0
-        assert time.monotonic() - started_s < 3
+        assert time.monotonic() - started_s < PATIENCE_S / 2  # it hangs for 60 s
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
 
@@ -168,7 +169,7 @@ def test_stopping_does_not_wait_for_a_disconnect_that_hangs() -> None:
     with serving(app, stop_timeout_s=0.1) as rig, rig.connect():
         started_s = time.monotonic()
         rig.stop()
-        assert time.monotonic() - started_s < 2
+        assert time.monotonic() - started_s < PATIENCE_S / 2
         release.set()
 
 

@@ -17,7 +17,8 @@ from websockets.exceptions import InvalidStatus
 
 from infra.gateway import GatewayResponse, PathRule
 from tests.aws_events import rest_event
-from tests.e2e.gateway.rig import PATIENCE_S, an_app, serving
+from tests.conftest import PATIENCE_S
+from tests.e2e.gateway.rig import an_app, serving
 
 CORS = CORSConfig(allow_origin="https://example.com", max_age=600)
 

@@ -13,9 +13,10 @@ import pytest
 
 from chalicelib.store.tables import PersonRow
 from infra.local.engine import EngineError, Ministack, is_healthy
+from infra.local.ports import is_port_free
 from infra.resources.aws_clients import make_client
 from infra.resources.tables import create_tables, table_definition
-from tests.conftest import free_port
+from tests.conftest import PATIENCE_S, free_port
 from tests.e2e.conftest import HOME, wait_for
 
 OWNER = """
@@ -60,13 +61,11 @@ def kill(owner: subprocess.Popen[str]) -> None:
     owner.stdout.close()
 
 
-def test_it_starts_and_stops_quickly_and_keeps_its_state(tmp_path: Path) -> None:
+def test_it_starts_and_stops_and_keeps_its_state(tmp_path: Path) -> None:
     engine = Ministack(free_port(), tmp_path)
     with engine:
         put_person(engine.endpoint)
-        began = time.monotonic()
-    assert time.monotonic() - began < 3
-    assert not is_healthy(engine.endpoint)
+    assert is_port_free(engine.port)
     with engine:
         assert has_person(engine.endpoint)
 
@@ -76,7 +75,7 @@ def test_an_owned_engine_saves_its_state_when_its_owner_is_killed(tmp_path: Path
     owner, _ = start_owner(port, tmp_path, "owned")
     put_person(f"http://127.0.0.1:{port}")
     kill(owner)
-    wait_for(lambda: not is_healthy(f"http://127.0.0.1:{port}"))
+    wait_for(lambda: is_port_free(port))
     with Ministack(port, tmp_path) as engine:
         assert has_person(engine.endpoint)
 
@@ -90,7 +89,7 @@ def test_an_engine_of_its_own_outlives_who_started_it(tmp_path: Path) -> None:
         assert is_healthy(f"http://127.0.0.1:{port}")
     finally:
         os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not is_healthy(f"http://127.0.0.1:{port}"))
+    wait_for(lambda: is_port_free(port))
 
 
 def test_a_missing_engine_says_how_to_get_it(tmp_path: Path) -> None:
@@ -113,7 +112,7 @@ def test_tables_are_made_from_the_command_line(lasting_engine: Ministack) -> Non
         env=env,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert " tables cli-*, queue http" in ran.stdout

@@ -16,7 +16,7 @@ import pytest
 from infra.local.engine import Ministack
 from infra.local.tokens import mint_token
 from infra.resources.aws_clients import make_client
-from tests.conftest import SECRET, free_port
+from tests.conftest import PATIENCE_S, SECRET, free_port
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import HOME, wait_for
 from tests.e2e.courier.town import read_sample
@@ -41,7 +41,7 @@ def printed(variable: str, engine: Ministack) -> str:
         env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     if ran.returncode:
@@ -73,7 +73,7 @@ def test_the_gateway_here_serves_an_order_from_an_engine_elsewhere(
             start_new_session=True,
         )
     try:
-        wait_for(lambda: "Waybill is ready" in (tmp_path / "log").read_text(), within_s=30)
+        wait_for(lambda: "Waybill is ready" in (tmp_path / "log").read_text())
         placed = post(f"http://127.0.0.1:{port}/api/v1/orders", read_sample("create_order"))
         kept = make_client("dynamodb", lasting_engine.endpoint).get_item(
             TableName="waybill-orders", Key={"order_id": {"N": placed["id"]}}
@@ -81,7 +81,7 @@ def test_the_gateway_here_serves_an_order_from_an_engine_elsewhere(
         assert "Item" in kept
     finally:
         os.killpg(running.pid, signal.SIGTERM)
-        running.wait(10)
+        running.wait(PATIENCE_S)
 
 
 def post(url: str, body: Any) -> Any:
@@ -91,5 +91,5 @@ def post(url: str, body: Any) -> Any:
         "content-type": "application/json",
     }
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urlopen(request, timeout=20) as answer:
+    with urlopen(request, timeout=PATIENCE_S) as answer:
         return json.load(answer)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local.ports import is_port_free
-from tests.conftest import free_port
+from tests.conftest import PATIENCE_S, free_port
 from tests.e2e.conftest import RunStack
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
@@ -26,7 +26,7 @@ def taken_port() -> Iterator[int]:
 def refusal(run_stack: RunStack, **environment: str) -> str:
     """Start; return the one line that it ends with."""
     stack = run_stack(ready=False, **{**TINY, **environment})
-    assert stack.process.wait(20) == 1
+    assert stack.process.wait(PATIENCE_S) == 1
     lines = stack.log().splitlines()
     assert len(lines) == 1, stack.log()
     if stack.engine_port != int(environment.get("ENGINE_PORT", 0)):

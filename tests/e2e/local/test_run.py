@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -16,15 +17,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from infra.local.engine import Ministack, is_healthy
 from infra.local.ports import is_port_free
 from infra.resources.aws_clients import make_client
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import RunStack, Stack, wait_for
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
-ENDS_WITHIN_S = 5.0
+ENDS_WITHIN_S = 20.0  # of a busy machine; what hangs, hangs for longer
 
 
 def get(stack: Stack, path: str) -> Any:
-    with urlopen(f"{stack.url}/api/{path}", timeout=5) as response:
+    with urlopen(f"{stack.url}/api/{path}", timeout=PATIENCE_S) as response:
         return json.load(response)
 
 
@@ -49,8 +51,9 @@ def test_it_serves_rest_wakeups_and_the_schedule(tiny: Stack) -> None:
     assert get(tiny, "health") == {"status": "ok", "version": "tiny"}
     wait_for(lambda: get(tiny, "sweeps"))
     latency_s(tiny, "warm-up")
-    assert min(latency_s(tiny, f"now{i}") for i in range(5)) < 0.05
-    assert 0.9 < latency_s(tiny, "later", delay=1) < 1.5
+    numbers = itertools.count()
+    wait_for(lambda: latency_s(tiny, f"now{next(numbers)}") < 0.05)  # in a quiet moment
+    assert 0.9 < latency_s(tiny, "later", delay=1) < PATIENCE_S
     with pytest.raises(urllib.error.HTTPError) as refused:
         get(tiny, "nothing-here")
     assert refused.value.code == 404
@@ -86,7 +89,6 @@ def test_a_signal_ends_it_and_its_engine_in_good_order(
     os.kill(stack.pid, number)
     assert stack.process.wait(ENDS_WITHIN_S) == 0
     assert time.monotonic() - began < ENDS_WITHIN_S
-    assert not is_healthy(stack.engine_endpoint)
     assert is_port_free(stack.port)
     assert is_port_free(stack.engine_port)
     assert "Traceback" not in stack.log()
@@ -94,7 +96,7 @@ def test_a_signal_ends_it_and_its_engine_in_good_order(
 
 def test_a_signal_while_it_starts_ends_it_too(run_stack: RunStack) -> None:
     stack = run_stack(ready=False, **TINY)
-    wait_for(lambda: is_healthy(stack.engine_endpoint), 20)
+    wait_for(lambda: is_healthy(stack.engine_endpoint))
     began = time.monotonic()
     stack.stop()
     assert time.monotonic() - began < ENDS_WITHIN_S
@@ -104,7 +106,7 @@ def test_a_signal_while_it_starts_ends_it_too(run_stack: RunStack) -> None:
 def test_the_engine_does_not_outlive_a_killed_run(run_stack: RunStack) -> None:
     stack = run_stack(**TINY)
     stack.kill()
-    wait_for(lambda: not is_healthy(stack.engine_endpoint))
+    wait_for(lambda: is_port_free(stack.engine_port))
 
 
 def test_a_run_ends_with_its_owner(run_stack: RunStack) -> None:
@@ -138,7 +140,7 @@ def test_localstack_host_leads_to_the_engine(
 ) -> None:
     stack = run_stack(LOCALSTACK_HOST=f"127.0.0.1:{lasting_engine.port}", **TINY)
     assert f"engine at http://127.0.0.1:{lasting_engine.port}" in stack.log()
-    assert latency_s(stack, "here") < 2
+    assert latency_s(stack, "here") < PATIENCE_S
 
 
 def test_wakeups_of_somebody_else_are_found_without_a_nudge(
@@ -148,7 +150,7 @@ def test_wakeups_of_somebody_else_are_found_without_a_nudge(
     sqs = make_client("sqs", lasting_engine.endpoint)
     url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="foreign")
-    wait_for(lambda: "foreign" in handled(stack), 2)
+    wait_for(lambda: "foreign" in handled(stack))
 
 
 def test_the_log_has_no_query_and_no_token_and_metrics_are_for_this_machine(
@@ -162,13 +164,13 @@ def test_the_log_has_no_query_and_no_token_and_metrics_are_for_this_machine(
     assert token not in stack.log()
     # Metrics, of this process and for this machine; and logs of the application's are JSON.
     page = f"{stack.url}/api/metrics"
-    with urllib.request.urlopen(page, timeout=5) as response:
+    with urllib.request.urlopen(page, timeout=PATIENCE_S) as response:
         assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
         families = {one.name for one in text_string_to_metric_families(response.read().decode())}
     assert {"waybill_orders", "waybill_wakeup_lag_seconds", "waybill_unserved"} <= families
     rebound = urllib.request.Request(page, headers={"Host": "rebound.example.com"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(rebound, timeout=5)
+        urllib.request.urlopen(rebound, timeout=PATIENCE_S)
     lines = [line for line in stack.log().splitlines() if line.startswith("{")]
     assert lines
     assert all({"level", "message"} <= set(json.loads(line)) for line in lines)

@@ -7,6 +7,7 @@ import re
 import subprocess
 from typing import Any
 
+from tests.conftest import PATIENCE_S
 from tests.e2e.checked import connect, urlopen
 from tests.e2e.conftest import HOME, Stack
 
@@ -20,14 +21,14 @@ def paste(stack: Stack, path: str, role: str, token: str) -> Any:
         cwd=HOME,
         env={**stack.environment, role: token},
         capture_output=True,
-        timeout=10,
+        timeout=PATIENCE_S,
         check=True,
     )
     return json.loads(ran.stdout)
 
 
 def test_it_is_healthy(stack: Stack) -> None:
-    with urlopen(f"{stack.url}/api/health", timeout=5) as response:
+    with urlopen(f"{stack.url}/api/health", timeout=PATIENCE_S) as response:
         assert json.load(response)["status"] == "ok"
 
 
@@ -36,6 +37,6 @@ def test_what_it_prints_can_be_pasted(stack: Stack) -> None:
     assert paste(stack, "courier/availability", "COURIER", courier)["available"] is True
     with connect(f"{stack.ws_url}/api/v1/ws/courier?token={courier}") as socket:
         order = paste(stack, "orders", "CUSTOMER", customer)
-        frame = json.loads(socket.recv(timeout=10))
+        frame = json.loads(socket.recv(timeout=PATIENCE_S))
     assert frame["event"] == "order.assigned"
     assert frame["data"]["order_id"] == order["id"]

@@ -31,8 +31,9 @@ def send(word: str) -> dict[str, float]:
     assert app.current_request is not None
     query: Any = app.current_request.query_params or {}
     delay = timedelta(seconds=int(query.get("delay", "0")))
+    sent_at = time.time()
     waybill().queue.send_wakeups([(GreetingDue(word), delay)])
-    return {"sent_at": time.time()}
+    return {"sent_at": sent_at}
 
 
 @app.route("/handled")

@@ -8,6 +8,8 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from tests.conftest import PATIENCE_S
+
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 Answer = Callable[[socket.socket], object]
@@ -91,7 +93,7 @@ class Peer:
             if self._tls:
                 client = self._tls.wrap_socket(client, server_side=True)
             self._clients.append(client)
-            client.settimeout(5)
+            client.settimeout(PATIENCE_S)
             for answer in answers:
                 request = _read(client)
                 if not request:
@@ -125,4 +127,4 @@ def a_peer(*script: Sequence[Answer], tls: ssl.SSLContext | None = None) -> Iter
         yield peer
     finally:
         peer.stop()
-        thread.join(5)
+        thread.join(PATIENCE_S)

@@ -14,6 +14,7 @@ from botocore.session import Session
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
+from tests.conftest import PATIENCE_S
 from tests.unit.edge.scripted import OK, Answer, Peer, a_peer, hangs_up, says
 
 ID = "BFaT_fALIAMCKug="
@@ -235,7 +236,7 @@ def test_as_many_wait_for_their_answers_as_may_and_no_more() -> None:
     all_there = threading.Barrier(AT_ONCE)
 
     def together(client: Any) -> None:
-        all_there.wait(5)
+        all_there.wait(PATIENCE_S)
         says(OK)(client)
 
     with a_peer(*[[together] * 3] * AT_ONCE) as peer:
@@ -268,10 +269,10 @@ def test_a_server_that_is_not_there_fails_each_of_many(slept: list[float]) -> No
 def test_a_stalled_post_is_over_in_time_and_holds_up_no_other() -> None:
     """The holder of a lease counts on it: services/messaging/mailboxes.py."""
     over = threading.Event()
-    with a_peer([lambda client: over.wait(5)]) as peer:
+    with a_peer([lambda client: over.wait(PATIENCE_S)]) as peer:
         began = time.monotonic()
         failures = client_of(peer).post_frames([(f"c{n}", "x") for n in range(3)])
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < PATIENCE_S / 2
         over.set()
     assert sorted(type(failure).__name__ for failure in failures) == [
         "NoneType",

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chalicelib.edge.aws.http_pool import MAX_IDLE_S, HttpPool, NoAnswer
+from tests.conftest import PATIENCE_S
 from tests.unit.edge.scripted import OK, Answer, a_peer, hangs_up, says, then_hangs_up
 
 BODY = b"hello"
@@ -134,10 +135,10 @@ def test_an_answer_in_pieces_has_no_more_time_than_one_in_one() -> None:
 
 def test_an_answer_that_does_not_come_in_time_is_not_asked_for_again() -> None:
     over = threading.Event()
-    slow = [says(OK), lambda client: over.wait(5)]
+    slow = [says(OK), lambda client: over.wait(PATIENCE_S)]
     halting = [says(b"HTTP/1.1 200")]
     with a_peer(slow, halting) as peer:
-        pool = HttpPool(peer.url, answer_timeout_s=0.05)
+        pool = HttpPool(peer.url, answer_timeout_s=0.5)
         assert send(pool) == 200
         for _ in range(2):
             with pytest.raises(NoAnswer):
@@ -173,14 +174,14 @@ def test_a_connection_that_said_something_unasked_is_not_used() -> None:
 
     def answer_twice(client: socket.socket) -> None:
         says(OK)(client)
-        unasked.wait(5)
+        unasked.wait(PATIENCE_S)
         says(timeout)(client)
 
     with a_peer([answer_twice]) as peer:
         pool = HttpPool(peer.url)
         assert send(pool) == 200
         unasked.set()
-        peer.ended[0].wait(5)
+        peer.ended[0].wait(PATIENCE_S)
         assert send(pool) == 200
         assert [len(seen) for seen in peer.requests] == [1, 1]
 
@@ -208,7 +209,7 @@ def test_a_connection_that_waited_for_long_is_not_used_and_neither_are_older_one
     both = threading.Barrier(2)
 
     def answer_together(client: socket.socket) -> None:
-        both.wait(5)
+        both.wait(PATIENCE_S)
         says(OK)(client)
 
     with a_peer([answer_together], [answer_together]) as peer:
@@ -235,14 +236,14 @@ def test_no_more_connections_wait_than_are_to_be_kept() -> None:
     both = threading.Barrier(2)
 
     def answer_together(client: socket.socket) -> None:
-        both.wait(5)
+        both.wait(PATIENCE_S)
         says(OK)(client)
 
     with a_peer([answer_together, says(OK)], [answer_together, says(OK)]) as peer:
         pool = HttpPool(peer.url, keep=0)
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(lambda _: send(pool), range(2)))
-        assert all(ended.wait(5) for ended in peer.ended)
+        assert all(ended.wait(PATIENCE_S) for ended in peer.ended)
 
 
 def test_a_certificate_is_verified_by_default(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from infra.gateway.invocation import TIMED_OUT, Invoker, Outcome
 from infra.gateway.workers import WorkerPool
+from tests.conftest import PATIENCE_S
 
 
 class Calls:
@@ -26,7 +27,7 @@ class Calls:
         self._invoker.invoke(name, call, told.set_result)
 
     async def outcome(self, name: str) -> Outcome:
-        return await asyncio.wait_for(self._told[name], 5)
+        return await asyncio.wait_for(self._told[name], PATIENCE_S)
 
 
 @pytest.fixture
@@ -40,16 +41,16 @@ def test_calls_that_hang_time_out_and_those_between_them_do_not(pool: WorkerPool
     over = threading.Event()
 
     async def run() -> None:
-        calls = Calls(pool, timeout_s=0.1)
-        calls.begin("first", lambda: over.wait(5))
+        calls = Calls(pool, timeout_s=0.5)
+        calls.begin("first", lambda: over.wait(PATIENCE_S))
         calls.begin("quick", lambda: "done")
         assert await calls.outcome("quick") == Outcome("done")
         await asyncio.sleep(0.02)
-        calls.begin("second", lambda: over.wait(5))
+        calls.begin("second", lambda: over.wait(PATIENCE_S))
         assert await calls.outcome("first") is TIMED_OUT
         assert await calls.outcome("second") is TIMED_OUT
         # and again, now that nothing was waited for
-        calls.begin("third", lambda: over.wait(5))
+        calls.begin("third", lambda: over.wait(PATIENCE_S))
         assert await calls.outcome("third") is TIMED_OUT
         over.set()
 
@@ -60,10 +61,10 @@ def test_each_call_has_the_whole_timeout(pool: WorkerPool) -> None:
     over = threading.Event()
 
     async def run() -> None:
-        calls = Calls(pool, timeout_s=0.2)
-        calls.begin("first", lambda: over.wait(5))
-        await asyncio.sleep(0.1)
-        calls.begin("second", lambda: over.wait(5))
+        calls = Calls(pool, timeout_s=1.5)
+        calls.begin("first", lambda: over.wait(PATIENCE_S))
+        await asyncio.sleep(1)
+        calls.begin("second", lambda: over.wait(PATIENCE_S))
         assert await calls.outcome("first") is TIMED_OUT
         over.set()
         assert await calls.outcome("second") == Outcome(True)

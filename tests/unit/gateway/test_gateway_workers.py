@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from infra.gateway.workers import PoolFullError, WorkerPool
-
-PATIENCE_S = 5.0
+from tests.conftest import PATIENCE_S
 
 
 def test_calls_run_at_the_same_time_up_to_the_pools_size() -> None:

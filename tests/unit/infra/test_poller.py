@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from infra.gateway.invocation import LambdaContext
 from infra.local.due_times import DueTimes
 from infra.local.poller import CONCURRENCY, Poller, read_failed_ids
+from tests.conftest import PATIENCE_S
 
 Batch = list[dict[str, Any]]
 
@@ -61,7 +62,7 @@ def polling(queue: FakeQueue, wake: Callable[..., Any]) -> Iterator[DueTimes]:
         poller.stop()
 
 
-def eventually(what: Callable[[], bool], within_s: float = 3.0) -> None:
+def eventually(what: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     give_up_at = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < give_up_at, "did not happen"
@@ -128,7 +129,7 @@ def test_some_batches_run_at_once_but_no_more_than_that() -> None:
 
     def wake(*_: Any) -> None:
         running.append(1)
-        release.wait(5)
+        release.wait(PATIENCE_S)
 
     for i in range(CONCURRENCY * 2):
         queue.put(str(i))
@@ -153,9 +154,9 @@ def test_a_handler_that_hangs_does_not_keep_it_from_stopping() -> None:
     queue, release = FakeQueue(), threading.Event()
     queue.put("a")
     began = time.monotonic()
-    with polling(queue, lambda *_: release.wait(20)):
+    with polling(queue, lambda *_: release.wait(PATIENCE_S)):
         eventually(lambda: not queue.batches)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < PATIENCE_S / 2
     release.set()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from chalice.app import Chalice
 
 from infra.local.schedule import Schedule, make_scheduled_event
+from tests.conftest import PATIENCE_S
 
 
 def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
@@ -21,7 +22,7 @@ def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
 
     schedule = Schedule(sweep, every_s=0.02)
     schedule.start()
-    assert thrice.wait(3)
+    assert thrice.wait(PATIENCE_S)
     schedule.stop()
     assert calls[0]["detail-type"] == "Scheduled Event"
 
@@ -31,14 +32,14 @@ def test_a_sweep_under_way_does_not_keep_it_from_stopping() -> None:
 
     def sweep(*_: Any) -> None:
         begun.set()
-        release.wait(20)
+        release.wait(PATIENCE_S)
 
     schedule = Schedule(sweep)
     schedule.start()
-    assert begun.wait(3)
+    assert begun.wait(PATIENCE_S)
     began = time.monotonic()
     schedule.stop()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PATIENCE_S / 2
     release.set()
 
 

@@ -150,7 +150,7 @@ def test_it_is_clean(tmp_path: Path) -> None:
         [sys.executable, "-c", CFN_LINT, "--format", "parseable", str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (ran.stdout, ran.stderr) == ("", "")

@@ -31,7 +31,7 @@ def complaints(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert ran.stderr == ""

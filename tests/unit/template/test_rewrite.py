@@ -18,6 +18,7 @@ from infra.resources.stage import API_STAGE
 from infra.resources.websocket_paths import PATHS
 from infra.template.edge import websocket_patterns
 from infra.template.rewrite import rewrite_function
+from tests.conftest import PATIENCE_S
 
 # Besides the contracts' own paths: two captures, a capture in the middle, signs of patterns.
 ODD = (
@@ -72,7 +73,7 @@ def edge() -> Iterator[Edge]:
     yield running
     running.process.stdin.close()
     running.process.stdout.close()
-    running.process.wait(5)
+    running.process.wait(PATIENCE_S)
 
 
 def sent_on(returned: Any) -> tuple[str, dict[str, list[str]]] | Refusal | None:

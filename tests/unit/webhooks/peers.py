@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.conftest import PATIENCE_S
+
 Behave = Callable[[socket.socket], None]
 
 
@@ -39,7 +41,7 @@ class Peer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
 
     def _serve(self) -> None:
         with suppress(OSError):
@@ -49,7 +51,7 @@ class Peer:
 
     def _answer(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
-            connection.settimeout(5)
+            connection.settimeout(PATIENCE_S)
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:

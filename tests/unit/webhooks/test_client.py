@@ -15,6 +15,7 @@ import pytest
 from chalicelib.domain.webhooks.delivery import Answer
 from chalicelib.edge.tracing import Invocation, Trace, enter_invocation, read_trace
 from chalicelib.edge.webhooks.client import WebhookClient
+from tests.conftest import PATIENCE_S
 from tests.unit.webhooks.peers import Behave, Peer, make_server_context, run_peer, send_bytes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -80,15 +81,21 @@ def test_who_drips_bytes_is_cut_off_when_the_time_is_up(piece: bytes) -> None:
 
     began = time.monotonic()
     answer = answer_to(drip, time_limit_s=0.3)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < PATIENCE_S
     assert answer.error in ("timed_out", None)
     assert answer.error == "timed_out" or answer.status == 200  # nine bytes come in time
 
 
 def test_who_says_nothing_is_waited_for_no_longer_than_the_limit() -> None:
-    answer = answer_to(lambda connection: time.sleep(1), time_limit_s=0.2)
+    over = threading.Event()
+
+    def say_nothing(connection: socket.socket) -> None:
+        over.wait(PATIENCE_S)
+
+    answer = answer_to(say_nothing, time_limit_s=0.2)
+    over.set()
     assert (answer.status, answer.error) == (None, "timed_out")
-    assert 150 <= answer.ms < 900
+    assert 150 <= answer.ms < 1000 * PATIENCE_S / 2
 
 
 @pytest.mark.parametrize(
@@ -218,10 +225,10 @@ def test_names_that_hang_keep_no_other_from_being_resolved() -> None:
     def resolve(host: str) -> list[str]:
         asked.append(host)
         if host != "shop.example":
-            may_end.wait(5)
+            may_end.wait(PATIENCE_S)
         return ["127.0.0.1"]
 
-    client = WebhookClient(resolve=resolve, time_limit_s=0.1)
+    client = WebhookClient(resolve=resolve, time_limit_s=1)
     hanging = [f"https://hangs-{n}.example/" for n in range(20)] * 4
     try:
         with ThreadPoolExecutor(80) as pool:
@@ -236,10 +243,12 @@ def test_names_that_hang_keep_no_other_from_being_resolved() -> None:
 
 
 def test_a_resolver_that_hangs_is_waited_for_no_longer_than_the_limit() -> None:
-    client = WebhookClient(resolve=lambda _: time.sleep(0.8) or [], time_limit_s=0.1)  # type: ignore[func-returns-value]
+    over = threading.Event()
+    client = WebhookClient(resolve=lambda _: [str(over.wait(PATIENCE_S))], time_limit_s=0.1)
     answer = client.post("https://shop.example/", BODY, {})
+    over.set()
     assert answer.error == "not_resolved"
-    assert answer.ms < 700
+    assert answer.ms < 1000 * PATIENCE_S / 2
 
 
 def test_a_request_is_a_span_of_the_trace_that_is_under_way() -> None:

@@ -16,6 +16,7 @@ from chalicelib.domain.webhooks.registry import (
 from chalicelib.errors import TooManyEndpoints, Unavailable
 from chalicelib.services.webhooks.known_endpoints import REGISTRY_KEPT, KnownEndpoints
 from tests.builders import NOW
+from tests.conftest import PATIENCE_S
 from tests.fakes import Clock
 from tests.unit.webhooks.endpoints import make_endpoint
 
@@ -33,7 +34,7 @@ class Registry:
     def get_registry(self) -> EndpointRegistry:
         self.reads += 1
         found = self.registry
-        assert self.may_answer.wait(5)
+        assert self.may_answer.wait(PATIENCE_S)
         if self.is_down:
             raise Unavailable("down")
         return found
