@@ -195,12 +195,12 @@ class Loading:
 
     def _make_order(self, n: int) -> Model:
         now, waits = self._on.now, n % _WAITING == 0
-        job = OrderDetails(
+        details = OrderDetails(
             "delivery", f"customer-{n}", Place("1 Depot Road"), Place("2 Door Street"), now
         )
         order = Order(
             id=n + 1,
-            details=job,
+            details=details,
             status=Status.SEARCHING if waits else Status.ACCEPTED,
             updated_at=now,
             version=1,
