@@ -111,7 +111,7 @@ class CourierOrders:
         except CourierTaken:
             raise CourierBusy("You have another order that is not finished.") from None
         except OfferGone:
-            self._dispatch.handle_deadline(order_id)  # a late answer does what the timer would
+            self._dispatch.act_on_deadline(order_id)  # a late answer does what the timer would
             raise
 
     def _commit_step(
