@@ -144,7 +144,7 @@ class ConnectionResumer:
         seq = dict(parse_position(resumption.asked)).get(box.epoch)
         if seq is not None and seq > box.last_seq and box.may_still_append(self._clock()):
             # Posted to another connection already, and not in the head yet.
-            box = self._settle(mailbox)
+            box = self._append_pending(mailbox)
         if seq is not None and self._kept.has_all_after(box, seq):
             return LogStart(mailbox, Place(box.epoch, seq), box.end)
         oldest = self._kept.find_oldest(box)
@@ -152,7 +152,7 @@ class ConnectionResumer:
             return LogStart(mailbox, box.end, box.end, box.end)
         return LogStart(mailbox, Place(box.epoch, oldest - 1), box.end, Place(box.epoch, oldest))
 
-    def _settle(self, mailbox: str) -> Mailbox:
+    def _append_pending(self, mailbox: str) -> Mailbox:
         """Have what is pending in a mailbox appended, and return its head. Raises ResumptionPending
         while somebody is just doing so."""
         try:
