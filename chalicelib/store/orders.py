@@ -1,4 +1,17 @@
-"""Orders: one conditional write a change, in a transaction where it takes or releases couriers."""
+"""Orders: one conditional write a change, in a transaction where it takes or releases couriers.
+
+Where an order occupies other couriers than before, some are released and others claimed in the same
+transaction, so that a courier never has too many (courier_claims.py). The courier of an order that
+is done is released afterwards: it harms nobody if that comes later.
+
+A write whose answer got lost is sent again by the SDK; it finds itself done, and that is no race
+lost. (A transaction carries a token for that, which not every engine knows; so its conditions allow
+for it, too.)
+
+The keys that an order names are written with it, and only if its `unpaid_attempt` has not begun:
+whoever begins to pay looks at the order's version in the same way, so that a price and what is paid
+of it never change side by side.
+"""
 
 from __future__ import annotations
 
@@ -98,20 +111,9 @@ class OrderTable:
     ) -> bool:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
-        Where the two occupy different couriers, some are released and others claimed in the same
-        transaction, so that a courier never has too many. `available_only` False claims a courier
-        who is off duty too. The courier of an order that is done is released afterwards: it harms
-        nobody if that comes later.
-
-        A write whose answer got lost is sent again by the SDK; it finds itself done, and that is
-        no race lost. (A transaction carries a token for that, which not every engine knows; so its
-        conditions allow for it, too.)
-
-        The keys that an order names are written with it, and only if its `unpaid_attempt` has not
-        begun: whoever begins to pay looks at the order's version in the same way, so that a price
-        and what is paid of it never change side by side. `lease` is taken with it, too, where the
-        write is a transaction and the lease can be taken; returns whether it was. It never hinders
-        the order.
+        `available_only` False claims couriers who are off duty, too. `lease` is taken with the
+        write, where that is a transaction and the lease can be taken; returns whether it was. It
+        never hinders the order.
 
         Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
         if one of its keys is used; CourierTaken with those of the couriers to claim who are not

@@ -97,11 +97,7 @@ def _put_before_others(
     more: list[Offer] = []
     for seq, (courier_id, distance_m) in enumerate(command.others, start=first.seq + 1):
         more.append(Offer(seq, courier_id, command.expires_at, distance_m))
-        order = replace(
-            order,
-            offered_to=_with_last(order.offered_to, courier_id),
-            excluded=_with_last(order.excluded, courier_id),
-        )
+        order = _with_asked(order, courier_id)
     order = replace(
         order,
         more_offers=tuple(more),
@@ -110,13 +106,7 @@ def _put_before_others(
     )
     if not more:
         return order, drafts
-    until = command.expires_at
-    others = (
-        draft_for_courier(
-            order, events.OFFER_MADE, one.courier_id, now, offer=one, valid_until=until
-        )
-        for one in more
-    )
+    others = (_draft_offer(order, offer, now) for offer in more)
     # Whom else it concerns: the copy of the customer tells it to whoever makes up for a death.
     asked = {"wave": command.wave, "others": [one.courier_id for one in more]}
     return order, (made, *others, replace(told, data={**told.data, **asked}))
@@ -159,21 +149,32 @@ def _put_before_courier(
     courier_id = command.courier_id
     offer = Offer(order.offers_made + 1, courier_id, command.expires_at, command.distance_m)
     order = replace(
-        order,
+        _with_asked(order, courier_id),
         courier_id=courier_id,
         courier=None,
         offer=offer,
         offers_made=offer.seq,
-        offered_to=_with_last(order.offered_to, courier_id),
-        excluded=_with_last(order.excluded, courier_id),
         next_search_at=None,
     )
-    due_at = offer.expires_at
     return order, (
-        draft_for_courier(
-            order, events.OFFER_MADE, courier_id, now, offer=offer, valid_until=due_at
-        ),
+        _draft_offer(order, offer, now),
         draft_for_customer(order, events.ORDER_OFFERED, now, offer=offer, data=dict(data)),
+    )
+
+
+def _draft_offer(order: Order, offer: Offer, now: datetime) -> Event:
+    """Draft for a courier that an order is offered to them. It is worth nothing once the offer has
+    ended."""
+    type_, until = events.OFFER_MADE, offer.expires_at
+    return draft_for_courier(order, type_, offer.courier_id, now, offer=offer, valid_until=until)
+
+
+def _with_asked(order: Order, courier_id: str) -> Order:
+    """Return an order for which one more courier has been asked."""
+    return replace(
+        order,
+        offered_to=_with_last(order.offered_to, courier_id),
+        excluded=_with_last(order.excluded, courier_id),
     )
 
 

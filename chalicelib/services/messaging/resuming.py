@@ -112,6 +112,24 @@ class ConnectionResumer:
         """Tell a connection what is kept, after `first_frames`; return its row, which is written as
         `finish` makes it, when it may join its rooms. Raises ResumptionPending where another is at
         it or time is up; Stale, Gone, PostFailed. Then it is to be called again."""
+        until = self._clock() + _TELL_WITHIN
+        telling, starts = self._claim_connection(connection, mailboxes)
+        try:
+            if starts:
+                self._post_answer(telling, starts, first_frames)
+            for name in telling.resumption.start:
+                self._tell_log(telling, name, skip, until)
+        except (PostFailed, ResumptionPending):
+            self._write(telling.connection, lambda c: telling.note_progress(c))
+            raise
+        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
+        return self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
+
+    def _claim_connection(
+        self, connection: Connection, mailboxes: Sequence[str]
+    ) -> tuple[_Telling, list[LogStart]]:
+        """Claim a connection (step 2); return it with the starts of its logs (step 1), none where
+        it was answered before. Raises as resume does."""
         resumption, now = connection.resumption, self._clock()
         assert resumption is not None, "only connections that ask for it are resumed"
         if resumption.is_claimed(now):
@@ -124,17 +142,8 @@ class ConnectionResumer:
         claimed_until = int((now + _CLAIM_TIME).timestamp() * 1000)
         resumption = replace(resumption, claim=token_urlsafe(6), claimed_until=claimed_until)
         claimed = replace(connection, resumption=resumption)
-        telling = _Telling(self._connections.update_connection(connection, claimed), resumption)
-        try:
-            if starts:
-                self._post_answer(telling, starts, first_frames)
-            for name in resumption.start:
-                self._tell_log(telling, name, skip, now + _TELL_WITHIN)
-        except (PostFailed, ResumptionPending):
-            self._write(telling.connection, lambda c: telling.note_progress(c))
-            raise
-        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
-        return self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
+        written = self._connections.update_connection(connection, claimed)
+        return _Telling(written, resumption), starts
 
     # Where to start
 
