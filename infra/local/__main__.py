@@ -35,7 +35,7 @@ from infra.local.exposition import Exposition
 from infra.local.metrics_route import add_metrics_route
 from infra.local.options import LocalOptions, export_environment
 from infra.local.poller import WAKEUPS, WEBHOOKS, EventSource, Poller
-from infra.local.schedule import Schedule
+from infra.local.schedule import SweepSchedule
 from infra.local.tokens import find_signing_secret, mint_token
 from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import gateway_responses
@@ -129,7 +129,7 @@ class LocalStack:
             self._make_poller(app, WAKEUPS, queue_url, due_times),
             self._make_poller(app, WEBHOOKS, webhook_queue_url, webhooks_due),
         )
-        self._schedule = Schedule(_find_handler(options, app, "sweep"), region=options.region)
+        self._schedule = SweepSchedule(_find_handler(options, app, "sweep"), region=options.region)
 
     async def run(self) -> None:
         """Serve until SIGTERM or Ctrl-C."""

@@ -27,7 +27,7 @@ from chalicelib.domain.messaging.cursors import (
     make_lag,
 )
 from chalicelib.domain.messaging.pending import parse_arrival
-from chalicelib.domain.messaging.positions import Place, join_position
+from chalicelib.domain.messaging.positions import LogPlace, join_position
 
 APPLIED_KEPT_FOR = timedelta(minutes=15)  # in the head; after that the log itself is searched
 MAX_APPLIED = 48  # streams, 0.5 KB: a busy restaurant's head must stay small, too
@@ -106,9 +106,9 @@ class Mailbox(msgspec.Struct, frozen=True):
         return self.next_seq - 1
 
     @property
-    def end(self) -> Place:
+    def end(self) -> LogPlace:
         """The place of the newest event, with the log's epoch."""
-        return Place(self.epoch, self.last_seq)
+        return LogPlace(self.epoch, self.last_seq)
 
     def may_still_append(self, now: datetime) -> bool:
         """Tell whether events may be posted that the head does not have yet."""
@@ -294,7 +294,7 @@ class Mailbox(msgspec.Struct, frozen=True):
         others = subscriber.other_logs
         if others is None:
             return None
-        before, after = Place(self.epoch, event.seq - 1), Place(self.epoch, event.seq)
+        before, after = LogPlace(self.epoch, event.seq - 1), LogPlace(self.epoch, event.seq)
         return join_position(before, others), join_position(after, others)
 
     def is_backing_off(self, subscriber: Subscriber, now: datetime) -> bool:

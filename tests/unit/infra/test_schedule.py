@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from infra.local.schedule import Schedule, make_scheduled_event
+from infra.local.schedule import SweepSchedule, make_scheduled_event
 
 
 def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
@@ -19,7 +19,7 @@ def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
             thrice.set()
         raise RuntimeError("no")
 
-    schedule = Schedule(sweep, every_s=0.02)
+    schedule = SweepSchedule(sweep, every_s=0.02)
     schedule.start()
     assert thrice.wait(3)
     schedule.stop()
@@ -33,7 +33,7 @@ def test_a_sweep_under_way_does_not_keep_it_from_stopping() -> None:
         begun.set()
         release.wait(20)
 
-    schedule = Schedule(sweep)
+    schedule = SweepSchedule(sweep)
     schedule.start()
     assert begun.wait(3)
     began = time.monotonic()
