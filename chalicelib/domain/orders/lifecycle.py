@@ -27,12 +27,13 @@ from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders.commands import Command, is_internal
-from chalicelib.domain.orders.effects import draft_copies, leaves_others
+from chalicelib.domain.orders.drafts import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_placing, note_step
 from chalicelib.domain.orders.losing_couriers import forget_former_courier
 from chalicelib.domain.orders.model import SCHEDULED, Order, Status
+from chalicelib.domain.orders.offers import leaves_others
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof

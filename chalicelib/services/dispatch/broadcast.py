@@ -29,7 +29,7 @@ from chalicelib.domain.orders.dispatch_policy import (
     measure_to_pickup_m,
     rank_couriers,
 )
-from chalicelib.domain.orders.effects import draft_for_courier
+from chalicelib.domain.orders.drafts import draft_for_courier
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier

@@ -56,7 +56,7 @@ from chalicelib.domain.messaging.wakeups import (
     SearchDue,
     Wakeup,
 )
-from chalicelib.domain.orders.effects import draft_order_event, encode_reason
+from chalicelib.domain.orders.drafts import draft_order_event, encode_reason
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries

@@ -18,7 +18,6 @@ from chalicelib.domain.ids import IdSource
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
-from chalicelib.domain.orders.effects import list_holders
 from chalicelib.domain.orders.hands import (
     Failure,
     Hand,
@@ -29,6 +28,7 @@ from chalicelib.domain.orders.hands import (
 )
 from chalicelib.domain.orders.lifecycle import apply_step
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.offers import list_holders
 from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.orders.placing import PlacedOrder, Repeat
 from chalicelib.domain.orders.reasons import Reason
