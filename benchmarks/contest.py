@@ -17,7 +17,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from benchmarks import contenders
-from infra.bench.report import Report, Row, judge_at_least, judge_at_most, median_of_known, ratio
+from infra.bench.report import (
+    BenchReport,
+    Row,
+    judge_at_least,
+    judge_at_most,
+    median_of_known,
+    ratio,
+)
 from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import HOME
@@ -232,9 +239,11 @@ class Contest:
         )
 
 
-def measure() -> Report:
+def measure() -> BenchReport:
     """Start the servers and the client, measure, and end them all."""
-    report = Report("Gateway: server CPU in µs a message; share of a core that the client used")
+    report = BenchReport(
+        "Gateway: server CPU in µs a message; share of a core that the client used"
+    )
     _allow_many_files()
     with ExitStack() as stack:
         try:

@@ -1,4 +1,4 @@
-"""What a position is worth: whether a courier is where a fix of theirs says.
+"""Judging fixes: whether a courier is where a fix of theirs says.
 
 Fixes are judged in the order of their device's clock, against the last one that was kept. Faster
 than MAX_SPEED_M_S from there is a jump. It is suspect where the track is established: a receiver
@@ -74,8 +74,8 @@ class Trail(msgspec.Struct, frozen=True):
         return is_recent and self.kept_at[-1] - self.kept_at[0] <= ESTABLISHED_WITHIN
 
 
-class Judged(NamedTuple):
-    """Fixes that were judged: a verdict of each, those that count newly, by their time, and the
+class Judgement(NamedTuple):
+    """What became of some fixes: a verdict of each, those that count newly, by their time, and the
     trail after them."""
 
     verdicts: list[Verdict]
@@ -92,7 +92,7 @@ class Box(NamedTuple):
     east: int
 
 
-def judge_fixes(trail: Trail, fixes: Sequence[Fix]) -> Judged:
+def judge_fixes(trail: Trail, fixes: Sequence[Fix]) -> Judgement:
     """Judge fixes that are neither vague nor from the future. The verdicts are in their order."""
     verdicts = [Verdict.FAR] * len(fixes)
     kept: list[Fix] = []
@@ -114,7 +114,7 @@ def judge_fixes(trail: Trail, fixes: Sequence[Fix]) -> Judged:
                     verdicts[one] = Verdict.KEPT
                 kept += trail.doubts
                 trail, doubted = trail.keep(*trail.doubts), []
-    return Judged(verdicts, kept, trail)
+    return Judgement(verdicts, kept, trail)
 
 
 def _doubt(trail: Trail, fix: Fix, index: int, doubted: list[int]) -> tuple[Trail, list[int]]:
@@ -147,9 +147,9 @@ def _is_same(a: Fix, b: Fix) -> bool:
 
 
 def list_boxes(point: Point) -> Iterator[tuple[timedelta, list[Box]]]:
-    """List boxes around a fix, by the time that has passed since the one before: whoever was in one
-    of them so long before, or longer, has made no jump. Not everybody who has made none was in one:
-    what is in none is judged."""
+    """List boxes around a fix, by the time that has passed since the one before: a courier who was
+    in one of them so long before, or longer, has made no jump. Outside of all boxes a courier may
+    have made none either, as they are smaller than the circle: such a fix is judged."""
     for gap_s in _BOX_GAPS_S:
         way_m = MAX_SPEED_M_S * max(MIN_GAP_S, gap_s) - _BOX_MARGIN_M
         boxes = [_make_box(point, tall * way_m, wide * way_m) for tall, wide in _BOX_SIDES]

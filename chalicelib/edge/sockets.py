@@ -63,7 +63,6 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
     `_authorize_handshake` raises.
     """
     query = event.get("queryStringParameters") or {}
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     name = query.get("contract", "")
     contract = services.contracts.get(name)
     if contract is None:
@@ -72,9 +71,7 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
     # Of what a link's bearers hear nothing is kept.
     position = None if contract.opens_by_link else read_position(query.get("from"))
     watch = contract.read_watch(query, position)
-    # Browsers can't set headers of a WebSocket: they send the token in the query.
-    token = read_bearer_token(headers.get("authorization")) or strip_bearer(query.get("token"))
-    actor = _authorize_handshake(services, contract, token)
+    actor = _authorize_handshake(services, contract, _read_handshake_token(event))
     context = event["requestContext"]
     connection = Connection(
         id=context["connectionId"],
@@ -89,6 +86,14 @@ def _read_handshake(services: Services, event: Mapping[str, Any]) -> Connection:
     if contract.requires_auth_message:
         return replace(connection, handshake_actor=actor)
     return with_identity(connection, actor)
+
+
+def _read_handshake_token(event: Mapping[str, Any]) -> str:
+    """Read the token of a handshake; "" where it has none. Browsers can't set headers of a
+    WebSocket: they send theirs in the query."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    query = event.get("queryStringParameters") or {}
+    return read_bearer_token(headers.get("authorization")) or strip_bearer(query.get("token"))
 
 
 def _authorize_handshake(services: Services, contract: Contract, token: str) -> Actor | None:

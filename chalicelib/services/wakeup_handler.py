@@ -21,10 +21,10 @@ the next pass. They never fail, and never are sent on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -141,38 +141,8 @@ class WakeupHandler:
             self._check_connections(wakeup, is_out_of_time)
         elif isinstance(wakeup, SweepDue):
             self._sweeper.run_recent_pass(wakeup.due_at, is_out_of_time)
-        elif delayed := self._handle_one(wakeup):
+        elif delayed := _HANDLERS[type(wakeup)](self, wakeup):
             self._queue.send_wakeups([delayed])
-
-    def _handle_one(self, wakeup: Wakeup) -> DelayedWakeup | None:
-        """Handle a wakeup that is not the sweep's; return it if it is to be sent on."""
-        if isinstance(wakeup, RelayDue):
-            return self._relay_outbox(wakeup)
-        if isinstance(wakeup, OfferDue):
-            return _delay_wakeup(wakeup, self._expire_offer(wakeup))
-        if isinstance(wakeup, SearchDue):
-            return _delay_wakeup(wakeup, self._search_courier(wakeup))
-        if isinstance(wakeup, NoShowDue):
-            return _delay_wakeup(wakeup, self._tell_of_no_show(wakeup))
-        if isinstance(wakeup, GreetingDue):
-            return self._greet_connection(wakeup)
-        if isinstance(wakeup, CloseDue):
-            return self._close_socket(wakeup)
-        if isinstance(wakeup, TokenEndDue):
-            left = self._registry.close_if_expired(wakeup.connection_id, wakeup.ends_at)
-            return _delay_wakeup(wakeup, left)
-        if isinstance(wakeup, ReplayDue):
-            following = self._replays.replay_page(wakeup)
-            return (following, timedelta(0)) if following else None
-        if isinstance(wakeup, TickDue):
-            return _delay_wakeup(wakeup, self._ticker.run_tick(wakeup))
-        if isinstance(wakeup, AuthenticationDue):
-            self._registry.close_if_unauthenticated(wakeup.connection_id)
-        elif isinstance(wakeup, HeartbeatDue):
-            self._registry.check_connection(wakeup.connection_id)
-        elif isinstance(wakeup, FanOutDue):
-            self._fanout.post_to_subscribers(wakeup.subscribers, wakeup.event)
-        return None
 
     # The sweep's
 
@@ -182,7 +152,7 @@ class WakeupHandler:
         for order_id in wakeup.order_ids:
             if is_out_of_time():
                 return
-            _try_check(self._dispatch.handle_deadline, order_id)
+            _try_check(self._dispatch.act_on_deadline, order_id)
 
     def _check_connections(self, wakeup: ConnectionsDue, is_out_of_time: IsOutOfTime) -> None:
         """Check each connection; as with orders, one that fails stays due. Reminders of webhooks
@@ -197,23 +167,26 @@ class WakeupHandler:
 
     # Deadlines of one order
 
-    def _expire_offer(self, wakeup: OfferDue) -> timedelta:
+    def _expire_offer(self, wakeup: OfferDue) -> DelayedWakeup | None:
         try:
-            return self._dispatch.expire_offer(wakeup.order_id, wakeup.seq)
+            left = self._dispatch.expire_offer(wakeup.order_id, wakeup.seq)
         except NotFound:  # the commit that the wakeup was sent for never came
-            return timedelta(0)
+            return None
+        return _delay_wakeup(wakeup, left)
 
-    def _search_courier(self, wakeup: SearchDue) -> timedelta:
+    def _search_courier(self, wakeup: SearchDue) -> DelayedWakeup | None:
         try:
-            return self._dispatch.search_if_due(wakeup.order_id, wakeup.due_at)
+            left = self._dispatch.search_if_due(wakeup.order_id, wakeup.due_at)
         except NotFound:
-            return timedelta(0)
+            return None
+        return _delay_wakeup(wakeup, left)
 
-    def _tell_of_no_show(self, wakeup: NoShowDue) -> timedelta:
+    def _tell_of_no_show(self, wakeup: NoShowDue) -> DelayedWakeup | None:
         try:
-            return self._no_shows.tell_if_due(wakeup.order_id, wakeup.due_at)
+            left = self._no_shows.tell_if_due(wakeup.order_id, wakeup.due_at)
         except NotFound:
-            return timedelta(0)
+            return None
+        return _delay_wakeup(wakeup, left)
 
     # Connections
 
@@ -235,7 +208,27 @@ class WakeupHandler:
             return _retry_wakeup(wakeup, compute_pause(wakeup.tries), MAX_SOCKET_TRIES)
         return None
 
+    def _close_if_expired(self, wakeup: TokenEndDue) -> DelayedWakeup | None:
+        left = self._registry.close_if_expired(wakeup.connection_id, wakeup.ends_at)
+        return _delay_wakeup(wakeup, left)
+
+    def _close_if_unauthenticated(self, wakeup: AuthenticationDue) -> None:
+        self._registry.close_if_unauthenticated(wakeup.connection_id)
+
+    def _check_connection(self, wakeup: HeartbeatDue) -> None:
+        self._registry.check_connection(wakeup.connection_id)
+
+    def _post_to_subscribers(self, wakeup: FanOutDue) -> None:
+        self._fanout.post_to_subscribers(wakeup.subscribers, wakeup.event)
+
+    def _run_tick(self, wakeup: TickDue) -> DelayedWakeup | None:
+        return _delay_wakeup(wakeup, self._ticker.run_tick(wakeup))
+
     # Outboxes
+
+    def _replay_page(self, wakeup: ReplayDue) -> DelayedWakeup | None:
+        following = self._replays.replay_page(wakeup)
+        return (following, timedelta(0)) if following else None
 
     def _relay_outbox(self, wakeup: RelayDue) -> DelayedWakeup | None:
         """Deliver a stream's outbox again. Mostly all of it was delivered right after the commit:
@@ -286,6 +279,23 @@ class WakeupHandler:
             is_worth_it = _has_current_events(outbox, self._clock())
             return _retry_post(wakeup) if is_worth_it else None
         return _retry_wakeup(wakeup, HELD_PAUSE, MAX_HELD_TRIES)
+
+
+# What handles each wakeup but the sweep's; it returns the wakeup if that is to be sent on.
+_HANDLERS: Mapping[type, Callable[[WakeupHandler, Any], DelayedWakeup | None]] = {
+    RelayDue: WakeupHandler._relay_outbox,
+    OfferDue: WakeupHandler._expire_offer,
+    SearchDue: WakeupHandler._search_courier,
+    NoShowDue: WakeupHandler._tell_of_no_show,
+    GreetingDue: WakeupHandler._greet_connection,
+    CloseDue: WakeupHandler._close_socket,
+    TokenEndDue: WakeupHandler._close_if_expired,
+    AuthenticationDue: WakeupHandler._close_if_unauthenticated,
+    HeartbeatDue: WakeupHandler._check_connection,
+    FanOutDue: WakeupHandler._post_to_subscribers,
+    TickDue: WakeupHandler._run_tick,
+    ReplayDue: WakeupHandler._replay_page,
+}
 
 
 def _delay_wakeup(wakeup: Wakeup, left: timedelta) -> DelayedWakeup | None:

@@ -16,7 +16,7 @@ from secrets import token_urlsafe
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
+from chalicelib.domain.fixes import Judgement, Verdict, judge_fixes
 from chalicelib.domain.odometer import Odometer
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.errors import Stale
@@ -100,7 +100,7 @@ class CourierPositions(CourierIndex):
         """
         newest = max(fixes, key=lambda fix: fix.at)
         report = Report(newest, now, min_gap, at_work=False, token=token_urlsafe(6))
-        judged: list[Judged] = []
+        judged: list[Judgement] = []
 
         def store_fixes() -> Courier:
             row = find_row(courier_id) or CourierRow(courier_id)
@@ -116,7 +116,7 @@ class CourierPositions(CourierIndex):
         courier = self._retries.retry_while_stale(store_fixes)
         return courier, judged[-1].verdicts
 
-    def _store_judged(self, row: CourierRow, judged: Judged, report: Report) -> Courier:
+    def _store_judged(self, row: CourierRow, judged: Judgement, report: Report) -> Courier:
         """Store what was judged by a row, if no other fix came since it was read. Raises Stale.
 
         The metres and the track are written together, from one reading: if somebody else has

@@ -1,4 +1,4 @@
-"""Whom to read of the free couriers whom the index names, in which order, and when to stop.
+"""Which of the free couriers that the index names are read, in which order, and when to stop.
 
 The index has a spot of each (domain/geo.py): they are no farther from it than SPOT_KEPT_M. So the
 keys alone tell in a cell full of couriers whom there is no need to read: whoever is surely farther
@@ -25,8 +25,9 @@ MAX_NAMED = 3000  # of a cell: 200 KB of keys, 25 read units
 _MAX_BATCH = 100  # AWS quota: rows of one BatchGetItem
 
 
-class Named(NamedTuple):
-    """Somebody whom the index names: as many metres away by their spot, and at least."""
+class NamedCourier(NamedTuple):
+    """A courier whom the index names: how far off by their spot, and at least, in metres;
+    `is_absent` where they had no socket as it was written."""
 
     is_absent: bool
     away_m: float
@@ -50,28 +51,28 @@ def read_keys(cell: str) -> list[CourierRow]:
     return list(CourierRow.by_spot.query(cell, limit=MAX_NAMED))
 
 
-def sort_named(hits: Iterable[CourierRow], point: Point) -> list[Named]:
+def sort_named(hits: Iterable[CourierRow], point: Point) -> list[NamedCourier]:
     """Sort keys as they are to be read: who has a socket first, then the nearest; of equals any, so
     that none is always the last."""
     return sorted(
-        (name_courier(str(hit.courier_id), int(hit.spot), point) for hit in hits),
+        (measure_named(str(hit.courier_id), int(hit.spot), point) for hit in hits),
         key=lambda one: (one.is_absent, round(one.away_m), random.random()),
     )
 
 
-def name_courier(courier_id: str, encoded: int, point: Point) -> Named:
-    """Say of somebody, by their spot, what decides whether they are read."""
+def measure_named(courier_id: str, encoded: int, point: Point) -> NamedCourier:
+    """Measure how far off a courier is whom the index names, by their spot as it is encoded."""
     spot = abs(encoded)
-    return Named(
+    return NamedCourier(
         encoded < 0, _measure_to_spot_m(point, spot), measure_least_m(point, spot), courier_id
     )
 
 
 def iterate_batches(
-    named: Sequence[Named], point: Point, query: FreeCourierQuery, found: Sequence[Courier]
+    named: Sequence[NamedCourier], point: Point, query: FreeCourierQuery, found: Sequence[Courier]
 ) -> Iterator[list[str]]:
-    """Yield the ids of whom to read next, as long as the query wants more. `found` grows by those
-    who were read before the next ones are asked for."""
+    """Yield the ids of the couriers to read next, as long as the query wants more. The caller adds
+    those that it has read to `found` before it asks for the next."""
     at, count = 0, min(_MAX_BATCH, max(query.first_read, query.enough))
     while count > 0 and at < min(len(named), query.max_read):
         batch = named[at : at + count]
@@ -81,13 +82,13 @@ def iterate_batches(
 
 
 def _count_next(
-    following: Sequence[Named],
+    following: Sequence[NamedCourier],
     read: int,
     point: Point,
     query: FreeCourierQuery,
     found: Sequence[Courier],
 ) -> int:
-    """Count how many of those who follow are to be read, after `read`."""
+    """Count how many of the couriers that follow are to be read, after so many that were."""
     may_read = max(0, query.sure_read - read)
     wanted_m = _sort_distances(filter(query.is_wanted, found), point)
     if len(wanted_m) >= query.enough:

@@ -1,4 +1,17 @@
-"""Orders: one conditional write a change, in a transaction where it takes or releases couriers."""
+"""Orders: one conditional write a change, in a transaction where it takes or releases couriers.
+
+Where an order occupies other couriers than before, some are released and others claimed in the same
+transaction, so that a courier never has too many (courier_claims.py). The courier of an order that
+is done is released afterwards: it harms nobody if that comes later.
+
+A write whose answer got lost is sent again by the SDK; it finds itself done, and that is no race
+lost. (A transaction carries a token for that, which not every engine knows; so its conditions allow
+for it, too.)
+
+The keys that an order names are written with it, and only if its `unpaid_attempt` has not begun:
+whoever begins to pay looks at the order's version in the same way, so that a price and what is paid
+of it never change side by side.
+"""
 
 from __future__ import annotations
 
@@ -98,20 +111,9 @@ class OrderTable:
     ) -> bool:
         """Write `order` if it is still `stored` in the table (None: if there is none of that id).
 
-        Where the two occupy different couriers, some are released and others claimed in the same
-        transaction, so that a courier never has too many. `available_only` False claims a courier
-        who is off duty too. The courier of an order that is done is released afterwards: it harms
-        nobody if that comes later.
-
-        A write whose answer got lost is sent again by the SDK; it finds itself done, and that is
-        no race lost. (A transaction carries a token for that, which not every engine knows; so its
-        conditions allow for it, too.)
-
-        The keys that an order names are written with it, and only if its `unpaid_attempt` has not
-        begun: whoever begins to pay looks at the order's version in the same way, so that a price
-        and what is paid of it never change side by side. `lease` is taken with it, too, where the
-        write is a transaction and the lease can be taken; returns whether it was. It never hinders
-        the order.
+        `available_only` False claims couriers who are off duty, too. `lease` is taken with the
+        write, where that is a transaction and the lease can be taken; returns whether it was. It
+        never hinders the order.
 
         Raises Stale if the order, the attempt or the courier released changed meanwhile; KeyTaken
         if one of its keys is used; CourierTaken with those of the couriers to claim who are not
@@ -123,46 +125,66 @@ class OrderTable:
             OrderRow.version == stored.version if stored else OrderRow.order_id.does_not_exist()
         )
         is_unchanged |= OrderRow.commit == row.commit
-        before = stored.occupied_ids if stored else ()
-        released_ids = [id_ for id_ in before if id_ not in order.occupied_ids]
-        claimed_ids = [id_ for id_ in order.occupied_ids if id_ not in before]
-        is_single = not (released_ids or claimed_ids) or order.status is Status.DONE
-        with_others = bool(order.keys or order.courier_changes)
-        if is_single and not with_others and order.unpaid_attempt is None:
+        if _is_alone(stored, order):
             save_if(row, is_unchanged)
             return False
-        now, stream, most = order.updated_at, order_stream(order.id), self._max_orders
-        asked_at = now if self._notes_answers and order.offer else None
-        claims = [_make_claim(order, id_, available_only, most, asked_at) for id_ in claimed_ids]
-        releases = [
-            make_release(id_, order.id, now, most, self._find_answer(stored, order, id_))
-            for id_ in released_ids
-        ]
-        keys = [make_key_put(key, stream, now, row.commit) for key in order.keys]
-        changes = [
-            make_history_row(change, self._history_kept_for) for change in order.courier_changes
-        ]
-        parts = _Parts(
-            row,
-            is_unchanged,
-            keys,
-            claims,
-            [release for release in releases if release],
-            order.unpaid_attempt,
-            changes,
-            may_be_behind=most > 1,
-        )
+        parts = self._make_parts(row, is_unchanged, stored, order, available_only)
         if lease and self._commit_together(parts, make_lease_update(lease)):
             return True
         try:
             self._commit_together(parts)
         except _LosersHinder as error:
-            if claims or order.status is not Status.ACCEPTED:
+            if parts.claims or order.status is not Status.ACCEPTED:
                 raise
             # Who has accepted must not lose an order as others were asked for it as well: these
             # are released after it (services/dispatch/courier_releaser.py).
             self._commit_together(parts.without(error.releases))
         return False
+
+    def _make_parts(
+        self,
+        row: OrderRow,
+        is_unchanged: Condition,
+        stored: Order | None,
+        order: Order,
+        available_only: bool,
+    ) -> _Parts:
+        """Make the parts of the transaction that writes an order. Reads the rows of the couriers
+        whom it lets go, and of those it takes where they may have several orders."""
+        now, stream = order.updated_at, order_stream(order.id)
+        changes = order.courier_changes
+        return _Parts(
+            row,
+            is_unchanged,
+            [make_key_put(key, stream, now, row.commit) for key in order.keys],
+            self._make_claims(stored, order, available_only),
+            self._make_releases(stored, order),
+            order.unpaid_attempt,
+            [make_history_row(change, self._history_kept_for) for change in changes],
+            may_be_behind=self._max_orders > 1,
+        )
+
+    def _make_claims(
+        self, stored: Order | None, order: Order, available_only: bool
+    ) -> list[RowUpdate]:
+        """Make the claims of the couriers whom an order takes."""
+        before = stored.occupied_ids if stored else ()
+        asked_at = order.updated_at if self._notes_answers and order.offer else None
+        return [
+            _make_claim(order, id_, available_only, self._max_orders, asked_at)
+            for id_ in order.occupied_ids
+            if id_ not in before
+        ]
+
+    def _make_releases(self, stored: Order | None, order: Order) -> list[RowUpdate]:
+        """Make the releases of the couriers whom an order lets go, if it occupies them still."""
+        now, most = order.updated_at, self._max_orders
+        releases = (
+            make_release(id_, order.id, now, most, self._find_answer(stored, order, id_))
+            for id_ in (stored.occupied_ids if stored else ())
+            if id_ not in order.occupied_ids
+        )
+        return [release for release in releases if release]
 
     def _find_answer(self, stored: Order | None, order: Order, courier_id: str) -> bool | None:
         return find_answer(stored, order, courier_id) if self._notes_answers else None
@@ -259,6 +281,15 @@ class _LosersHinder(Stale):
     def __init__(self, releases: Sequence[RowUpdate]) -> None:
         super().__init__()
         self.releases = releases
+
+
+def _is_alone(stored: Order | None, order: Order) -> bool:
+    """Say whether an order's row is all that its write concerns: it needs no transaction then. The
+    courier of an order that is done is released after it."""
+    before = stored.occupied_ids if stored else ()
+    keeps_couriers = set(before) == {*order.occupied_ids} or order.status is Status.DONE
+    has_others = order.keys or order.courier_changes or order.unpaid_attempt is not None
+    return keeps_couriers and not has_others
 
 
 def _make_claim(

@@ -57,7 +57,7 @@ def build_wakeup_handler(
             dispatch.releaser.release_losers,
             money.earnings.book_if_delivered,
             money.debts.book_if_told,
-            settlements.settle_if_told,
+            settlements.settle_if_due,
         ),
         dispatch.sequential,
         NoShowNotices(parts.orders, dispatch.orders, parts.clock),

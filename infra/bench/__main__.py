@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from chalicelib.settings import BadSetting
 from infra.bench import cost, drops, far, growth, latency, posting, storm, webhooks
 from infra.bench.printing import print_report, write_reports
-from infra.bench.report import Report
+from infra.bench.report import BenchReport
 from infra.harness.stack_process import HOME, StackProcessError
 
 RESULT = HOME / "dist" / "bench.json"
 
-SECTIONS: dict[str, Callable[[], Report]] = {
+SECTIONS: dict[str, Callable[[], BenchReport]] = {
     "latency": latency.measure,
     "far": far.measure,
     "posting": posting.measure,
@@ -33,7 +33,7 @@ SECTIONS: dict[str, Callable[[], Report]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return the exit code."""
-    reports: dict[str, Report] = {}
+    reports: dict[str, BenchReport] = {}
     signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended
     try:
         for name in _parse_sections(arguments):

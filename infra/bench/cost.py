@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from infra.bench.meter import Bill
-from infra.bench.report import Report, Row
+from infra.bench.meter import MeteredBill
+from infra.bench.report import BenchReport, Row
 from infra.bench.scenes import SCENES, Cast, Step
 from infra.bench.stage import HEARTBEAT, Stage, open_stage
 
@@ -25,9 +25,9 @@ GOALS: dict[str, tuple[float | None, float | None]] = {  # at most (write units,
 }
 
 
-def measure() -> Report:
+def measure() -> BenchReport:
     """Measure some orders of every flow, on an engine of their own: about 20 s."""
-    report = Report("Cost: DynamoDB units, calls, posts to connections, wakeups sent")
+    report = BenchReport("Cost: DynamoDB units, calls, posts to connections, wakeups sent")
     with open_stage() as on:
         report.rows += measure_flows(on, SCENES)
     report.notes += [_judge_row(row) for row in report.rows if row["what"] in GOALS]
@@ -53,15 +53,15 @@ def _measure_order(name: str, on: Stage, cast: Cast) -> list[Row]:
     for _ in range(WARM_UP):
         for _ in _bill_steps(on, SCENES[name](cast)):
             pass
-    bills: dict[str, Bill] = {}
+    bills: dict[str, MeteredBill] = {}
     for _ in range(ROUNDS):
         for step, bill in _bill_steps(on, SCENES[name](cast)):
-            bills[step] = bills.get(step, Bill()) + bill
+            bills[step] = bills.get(step, MeteredBill()) + bill
     rows = [_make_row(f"{name}: {step}", bill, ROUNDS) for step, bill in bills.items()]
-    return [*rows, _make_row(f"{name}: whole", sum(bills.values(), Bill()), ROUNDS)]
+    return [*rows, _make_row(f"{name}: whole", sum(bills.values(), MeteredBill()), ROUNDS)]
 
 
-def _bill_steps(on: Stage, steps: Iterator[Step]) -> Iterator[tuple[str, Bill]]:
+def _bill_steps(on: Stage, steps: Iterator[Step]) -> Iterator[tuple[str, MeteredBill]]:
     """Take each step with its wakeups, and its bill; then the timers that were left."""
     for name, act in steps:
         with on.meter.open_bill() as bill:
@@ -100,7 +100,7 @@ def _measure_others(on: Stage) -> Iterator[Row]:
     yield _make_row(SWEEP, bill)
 
 
-def _make_row(what: str, bill: Bill, rounds: int = 1) -> Row:
+def _make_row(what: str, bill: MeteredBill, rounds: int = 1) -> Row:
     return {
         "what": what,
         "write_units": bill.write / rounds,

@@ -35,7 +35,7 @@ class Receipt(NamedTuple):
     at: float
 
 
-class Person(NamedTuple):
+class DeviceOwner(NamedTuple):
     """Whose devices they are, and the contract that these speak."""
 
     id: str
@@ -46,7 +46,9 @@ class Person(NamedTuple):
 class Device:
     """One client. It goes on until its task is cancelled."""
 
-    def __init__(self, ws_url: str, person: Person, position: str | None, random: Random) -> None:
+    def __init__(
+        self, ws_url: str, person: DeviceOwner, position: str | None, random: Random
+    ) -> None:
         self._ws_url = ws_url
         self._person = person
         self._random = random

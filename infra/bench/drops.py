@@ -33,7 +33,7 @@ from infra.bench.happenings import (
 )
 from infra.bench.heard import make_row, sum_up
 from infra.bench.numbers import read_number
-from infra.bench.report import Report, Row, judge_at_most
+from infra.bench.report import BenchReport, Row, judge_at_most
 from infra.bench.socketio_peer import PeerDevice, SocketioPeer
 from infra.harness.measured_server import ServerUnavailable
 from infra.harness.stack_process import StackProcess, StackProcessError
@@ -52,26 +52,28 @@ _LOOK_EVERY_S = 0.05
 _SAY_EVERY_S = 15.0
 
 
-def measure(events: int | None = None, cuts: Cuts | None = None, with_peer: bool = True) -> Report:
+def measure(
+    events: int | None = None, cuts: Cuts | None = None, with_peer: bool = True
+) -> BenchReport:
     """Measure, with so many events or as many as EVENTS says, beside the peer or without. Raises
     BadSetting, and StackProcessError where Waybill does not start or lets a device not in."""
     events = events or read_number(os.environ, "EVENTS", EVENTS, 1_000_000)
     cuts = cuts or Cuts()
-    report = Report("Drops: what is heard by two devices each, links cut every 2 s on average")
+    report = BenchReport("Drops: what is heard by two devices each, links cut every 2 s on average")
     with ExitStack() as opened:
         shares = [
             _Share(opened.enter_context(StackProcess(DELIVERY_OFFER_TTL_S="60")), *share)
             for share in _SHARES
         ]
         peer = _start_peer(opened, cuts, report) if with_peer else None
-        run = _Run(shares, peer, cuts)
+        run = _DropsRun(shares, peer, cuts)
         asyncio.run(run.run(-(-events // EVENTS_OF_ALL)))
         report.rows = run.make_rows(peer.collect() if peer else {})
         report.notes += run.make_notes()
     return report
 
 
-def _start_peer(opened: ExitStack, cuts: Cuts, report: Report) -> SocketioPeer | None:
+def _start_peer(opened: ExitStack, cuts: Cuts, report: BenchReport) -> SocketioPeer | None:
     """Start the peer; None where it can't be run here, which is noted."""
     try:
         return opened.enter_context(SocketioPeer(DEVICES, cuts))
@@ -111,7 +113,7 @@ class _Share:
         return sum(events), sum(refused for _, refused in counts)
 
 
-class _Run:
+class _DropsRun:
     """One run of all devices."""
 
     def __init__(self, shares: Sequence[_Share], peer: SocketioPeer | None, cuts: Cuts) -> None:

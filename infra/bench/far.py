@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infra.bench.critical_path import AwsCall, find_longest_chain
 from infra.bench.delays import ASSUMED, POST, read_calls
-from infra.bench.report import Report, Row, judge_at_most
+from infra.bench.report import BenchReport, Row, judge_at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, REPLY, Bench, Samples, Span
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess
@@ -31,7 +31,7 @@ MS_GOALS = {ORDER: 55.0}
 """Milliseconds at the median, at most."""
 
 
-def measure(rounds: int = ROUNDS) -> Report:
+def measure(rounds: int = ROUNDS) -> BenchReport:
     """Measure. Raises StackProcessError where Waybill does not start."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
         path = Path(folder) / "calls"
@@ -44,8 +44,8 @@ def measure(rounds: int = ROUNDS) -> Report:
     return _make_report(bench.samples, calls)
 
 
-def _make_report(samples: Samples, calls: Sequence[AwsCall]) -> Report:
-    report = Report(f"Far: milliseconds from request to frame, delayed by {ASSUMED}")
+def _make_report(samples: Samples, calls: Sequence[AwsCall]) -> BenchReport:
+    report = BenchReport(f"Far: milliseconds from request to frame, delayed by {ASSUMED}")
     for what in (ORDER, ACCEPT, REPLY, CHAT):
         chains = [_names_on_path(calls, span) for span in samples.spans[what]]
         report.rows.append(_make_row(what, samples.ms_of(what), chains))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from random import Random
 
-from infra.bench.devices import Device, Person
+from infra.bench.devices import Device, DeviceOwner
 from infra.bench.happenings import (
     DRIVER,
     HAILER,
@@ -46,7 +46,7 @@ class Group:
         random = Random(list(PEOPLE).index(contract))
 
         def make(position: str | None) -> Device:
-            return Device(url, Person(id_, token, contract), position, Random(random.random()))
+            return Device(url, DeviceOwner(id_, token, contract), position, Random(random.random()))
 
         self._told: list[str] = []
         self._seen = 0

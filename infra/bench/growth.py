@@ -27,7 +27,7 @@ from chalicelib.store import orders as order_rows
 from chalicelib.store.clock import to_epoch_ms
 from chalicelib.store.nearest_couriers import encode_spot
 from chalicelib.store.tables import SHARDS, CourierRow, MailboxRow
-from infra.bench.report import Report, Row
+from infra.bench.report import BenchReport, Row
 from infra.bench.scenes import HERE, PARCEL, Cast
 from infra.bench.stage import Stage, open_stage
 from infra.resources.aws_clients import make_client
@@ -42,9 +42,9 @@ ASSIGN = "create, assign"
 _WAITING = 50  # one order of so many waits for an answer; the others are on their way
 
 
-def measure() -> Report:
+def measure() -> BenchReport:
     """Measure each operation at each size: a row of both."""
-    report = Report("Growth: what an operation takes when there is more of everything")
+    report = BenchReport("Growth: what an operation takes when there is more of everything")
     with open_stage() as on:
         _measure_by_size(on, report)
     with open_stage() as on:
@@ -55,7 +55,7 @@ def measure() -> Report:
     return report
 
 
-def _measure_by_size(on: Stage, report: Report) -> None:
+def _measure_by_size(on: Stage, report: BenchReport) -> None:
     load, there = Loading(on), 0
     give_up_at = time.monotonic() + LOAD_WITHIN_S
     for size in SIZES:
@@ -69,7 +69,7 @@ def _measure_by_size(on: Stage, report: Report) -> None:
         report.rows += _measure_operations(on, f"{size:,} couriers and orders", f"size{size}")
 
 
-def _measure_by_sockets(on: Stage, report: Report) -> None:
+def _measure_by_sockets(on: Stage, report: BenchReport) -> None:
     load, there = Loading(on), 0
     for size in SOCKETS:
         load.add_sockets(there, size)
@@ -77,7 +77,7 @@ def _measure_by_sockets(on: Stage, report: Report) -> None:
         report.rows += _measure_operations(on, f"{size:,} connections", f"sockets{size}")
 
 
-def _measure_by_crowd(on: Stage, report: Report) -> None:
+def _measure_by_crowd(on: Stage, report: BenchReport) -> None:
     """Measure what does grow: all in the cell are read to find the nearest, up to a hundred."""
     load, there = Loading(on), 0
     for size in CROWDS:
@@ -195,12 +195,12 @@ class Loading:
 
     def _make_order(self, n: int) -> Model:
         now, waits = self._on.now, n % _WAITING == 0
-        job = OrderDetails(
+        details = OrderDetails(
             "delivery", f"customer-{n}", Place("1 Depot Road"), Place("2 Door Street"), now
         )
         order = Order(
             id=n + 1,
-            details=job,
+            details=details,
             status=Status.SEARCHING if waits else Status.ACCEPTED,
             updated_at=now,
             version=1,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 
 from chalicelib.settings import BadSetting
-from infra.bench.report import Report, Row, judge_at_most
+from infra.bench.report import BenchReport, Row, judge_at_most
 from infra.bench.rounds import ACCEPT, CHAT, ORDER, Bench, Samples
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess
@@ -23,14 +23,14 @@ GOALS = {ORDER: 9.0, ACCEPT: 8.0, CHAT: 6.0}
 _RATIO = "× engine (p50)"
 
 
-def measure() -> Report:
+def measure() -> BenchReport:
     """Measure. Raises BadSetting, and StackProcessError where Waybill does not start."""
     rounds = read_rounds(os.environ)
     with StackProcess(DELIVERY_OFFER_TTL_S="60") as child:
         bench = Bench(child.options, child.secret)
         asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
     rows = _make_rows(bench.samples)
-    return Report("Latency: milliseconds from request to frame", rows, _judge_rows(rows))
+    return BenchReport("Latency: milliseconds from request to frame", rows, _judge_rows(rows))
 
 
 def read_rounds(env: Mapping[str, str]) -> int:

@@ -25,7 +25,7 @@ Units = dict[str, float]
 
 
 @dataclass
-class Bill:
+class MeteredBill:
     """What something cost. `lines` are the calls: where, the units, and whether it was a read."""
 
     lines: list[tuple[str, float, bool]] = field(default_factory=list)
@@ -48,8 +48,8 @@ class Bill:
         self.calls += 1
         self.lines += [(where, n, reads) for where, n in units.items()]
 
-    def __add__(self, other: Bill) -> Bill:
-        return Bill(
+    def __add__(self, other: MeteredBill) -> MeteredBill:
+        return MeteredBill(
             self.lines + other.lines,
             self.calls + other.calls,
             self.posts + other.posts,
@@ -61,7 +61,7 @@ class Meter:
     """Counts the calls of a botocore DynamoDB client; those within `open_bill` are its bill."""
 
     def __init__(self, client: Any) -> None:
-        self._bill = Bill()
+        self._bill = MeteredBill()
         self._lock = threading.Lock()
         for operation in (*READS, *WRITES):
             client.meta.events.register(
@@ -70,13 +70,13 @@ class Meter:
             client.meta.events.register(f"after-call.dynamodb.{operation}", self._note_answer)
 
     @contextmanager
-    def open_bill(self) -> Iterator[Bill]:
+    def open_bill(self) -> Iterator[MeteredBill]:
         """Open a bill; it is complete when the block ends."""
-        bill, self._bill = Bill(), Bill()
+        bill, self._bill = MeteredBill(), MeteredBill()
         yield bill
         with self._lock:
             bill.__dict__.update(self._bill.__dict__)
-            self._bill = Bill()
+            self._bill = MeteredBill()
 
     def count_post(self) -> None:
         """Count a post to a connection."""

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from chalicelib.edge.aws.connections_api import ConnectionsApi
-from infra.bench.report import Report, Row, judge_at_most, median_of_known, ratio
+from infra.bench.report import BenchReport, Row, judge_at_most, median_of_known, ratio
 from infra.harness.measured_server import MeasuredServer, ServerUnavailable
 
 GOAL = 0.3
@@ -39,9 +39,11 @@ _FRAME = (
 Post = Callable[[], object]
 
 
-def measure(rounds: int = ROUNDS, posts: int = POSTS) -> Report:
+def measure(rounds: int = ROUNDS, posts: int = POSTS) -> BenchReport:
     """Measure the three of them, so many posts a round."""
-    report = Report(f"Posting: client CPU in µs a post; posts per second from {THREADS} threads")
+    report = BenchReport(
+        f"Posting: client CPU in µs a post; posts per second from {THREADS} threads"
+    )
     sink = MeasuredServer("sink", "/api")
     try:
         sink.start([sys.executable, "-m", "infra.bench.sink"], {"PORT": str(sink.port)})

@@ -12,13 +12,13 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from infra.bench.report import Report
+from infra.bench.report import BenchReport
 
 _WIDTH = 140  # the widest table; a terminal may wrap it, but nothing is cut off
 _TO_THE_LEFT = ("what", "server")
 
 
-def print_report(report: Report) -> None:
+def print_report(report: BenchReport) -> None:
     """Print a table and its notes."""
     console = Console(width=max(Console().width, _WIDTH))
     columns = list(report.rows[0]) if report.rows else []
@@ -45,7 +45,7 @@ def _format_figure(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def write_reports(reports: Mapping[str, Report], path: Path) -> None:
+def write_reports(reports: Mapping[str, BenchReport], path: Path) -> None:
     """Write reports by their names, with the machine that they were made on."""
     path.parent.mkdir(exist_ok=True)
     content: dict[str, Any] = {

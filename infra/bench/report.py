@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 
 @dataclass
-class Report:
+class BenchReport:
     """One table: its rows have the same keys, the columns. None stands where there is no figure."""
 
     title: str

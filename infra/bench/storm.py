@@ -17,10 +17,10 @@ from random import Random
 
 from chalicelib.settings import BadSetting
 from infra.bench.cuts import pick
-from infra.bench.devices import Device, Person
+from infra.bench.devices import Device, DeviceOwner
 from infra.bench.happenings import Caller, CallTimes, mint_person_token, play_ride
 from infra.bench.numbers import read_number
-from infra.bench.report import Report, Row, judge_at_most, ratio
+from infra.bench.report import BenchReport, Row, judge_at_most, ratio
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess, StackProcessError
 
@@ -42,7 +42,7 @@ _TOLD = "ride_status_update"
 class StormClient(Device):
     """A device that comes when it may, stays until its link is cut, and then waits."""
 
-    def __init__(self, ws_url: str, person: Person, random: Random) -> None:
+    def __init__(self, ws_url: str, person: DeviceOwner, random: Random) -> None:
         super().__init__(ws_url, person, "now", random)
         self._may_come = asyncio.Event()
         self._is_cut = asyncio.Event()
@@ -74,12 +74,14 @@ class StormClient(Device):
         cut.cancel()
 
 
-def measure(clients: int | None = None, jitter_s: float = JITTER_S) -> Report:
+def measure(clients: int | None = None, jitter_s: float = JITTER_S) -> BenchReport:
     """Measure. Raises BadSetting, and StackProcessError where Waybill does not start or a client is
     never let in."""
     clients = clients or read_number(os.environ, "CLIENTS", CLIENTS, _MOST_CLIENTS)
     _allow_files(clients + _SPARE_FILES)
-    report = Report(f"Storm: {clients} clients with `from` lose their links at once and come back")
+    report = BenchReport(
+        f"Storm: {clients} clients with `from` lose their links at once and come back"
+    )
     with StackProcess() as stack:
         storm = _Storm(stack, clients)
         report.rows = asyncio.run(storm.run(jitter_s))
@@ -107,7 +109,7 @@ class _Storm:
         random = Random(1)
         url = stack.options.url.replace("http", "ws", 1)
         people = [
-            Person(id_, mint_person_token(stack.secret, "customer", id_), "rides")
+            DeviceOwner(id_, mint_person_token(stack.secret, "customer", id_), "rides")
             for id_ in self._people
         ]
         self._clients = [

@@ -22,7 +22,7 @@ _WISH = {
 }
 
 
-class Side:
+class Talker:
     """One of the two: a client and what it hears."""
 
     def __init__(self, client: StackClient) -> None:
@@ -53,7 +53,7 @@ class Side:
 class Talk:
     """One message from one side to the other, to be written once."""
 
-    def __init__(self, ride_id: str, speaker: Side, listener: Side) -> None:
+    def __init__(self, ride_id: str, speaker: Talker, listener: Talker) -> None:
         self._ride_id = ride_id
         self._speaker = speaker
         self._listener = listener
@@ -81,14 +81,14 @@ class Talks:
 
     def __init__(self, person: Callable[[str, str], StackClient]) -> None:
         self._person = person
-        self._sides: list[Side] = []
+        self._sides: list[Talker] = []
         self._waiting: deque[Talk] = deque()
 
     async def bring_together(self, messages: int) -> None:
         """Bring pairs together, each on a ride that is accepted."""
         for n in range(min(MOST_PAIRS, -(-messages // (2 * _EACH)))):
             rider, driver = (
-                Side(self._person(role, f"{role}{n}")) for role in ("customer", "courier")
+                Talker(self._person(role, f"{role}{n}")) for role in ("customer", "courier")
             )
             self._sides += [rider, driver]
             await asyncio.gather(rider.arrive(), driver.arrive())

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from infra.bench.latency import read_rounds
-from infra.bench.report import Report, Row, judge_at_most
+from infra.bench.report import BenchReport, Row, judge_at_most
 from infra.bench.rounds import PARCEL
 from infra.harness.quantiles import quantile
 from infra.harness.stack_process import StackProcess
@@ -39,7 +39,7 @@ class _Receiver:
         self.arrived: dict[str, float] = {}  # by order: ms from its commit
         arrived = self.arrived
 
-        class Handler(BaseHTTPRequestHandler):
+        class SinkHandler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 now = datetime.now(timezone.utc)
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -55,7 +55,7 @@ class _Receiver:
             def log_message(self, *_: Any) -> None:
                 """Be silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), SinkHandler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -67,7 +67,7 @@ class _Receiver:
         self._server.shutdown()
 
 
-def measure() -> Report:
+def measure() -> BenchReport:
     """Measure. Raises BadSetting, and StackProcessError where Waybill does not start."""
     rounds = read_rounds(os.environ)
     with StackProcess() as child, _Receiver() as receiver:
@@ -81,7 +81,9 @@ def measure() -> Report:
         ask("admin", "webhooks", {"url": f"{receiver.url}/hangs", "events": ["*"]})
         rows.append(_make_row(_BESIDE, _place_orders(ask, receiver, rounds)))
     notes = [judge_at_most(f"{row['what']}: p95 ms", row["p95_ms"], GOAL_MS) for row in rows]
-    return Report("Webhooks: milliseconds from an order's commit to the first attempt", rows, notes)
+    return BenchReport(
+        "Webhooks: milliseconds from an order's commit to the first attempt", rows, notes
+    )
 
 
 def _place_orders(ask: Any, receiver: _Receiver, rounds: int) -> list[float]:

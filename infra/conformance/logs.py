@@ -13,7 +13,7 @@ _ROUTINE = ("START ", "END ", "REPORT ", '{"_aws"')  # the last are metrics
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\t.*Billed Duration: (\d+) ms")
 
 
-class Invocation(NamedTuple):
+class BilledRun(NamedTuple):
     """One run of a function, as it would be billed."""
 
     function: str
@@ -28,11 +28,11 @@ def find_complaints(endpoint: str) -> Iterator[str]:
             yield f"{group}: {line}"
 
 
-def read_invocations(endpoint: str) -> Iterator[Invocation]:
+def read_invocations(endpoint: str) -> Iterator[BilledRun]:
     """Yield every run of a function so far."""
     for group, line in read_lines(make_client("logs", endpoint)):
         if found := _REPORT.match(line):
-            yield Invocation(group.rpartition("/")[2], found[1], int(found[2]))
+            yield BilledRun(group.rpartition("/")[2], found[1], int(found[2]))
 
 
 def read_lines(logs: Any, prefix: str = GROUPS) -> Iterator[tuple[str, str]]:

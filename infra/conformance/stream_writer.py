@@ -133,7 +133,7 @@ def _join_messages(stream: Stream, body: bytes) -> bytes:
 def serve_streams(writer: StreamWriter) -> Iterator[str]:
     """Serve streams on a free port while a block runs; give their base URL."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class WriterHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_PUT(self) -> None:
@@ -183,7 +183,7 @@ def serve_streams(writer: StreamWriter) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), WriterHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -17,8 +17,8 @@ from rich.console import Console
 from websockets.exceptions import InvalidHandshake
 
 from chalicelib.settings import BadSetting
-from infra.demo.board import Board
-from infra.demo.day import Day
+from infra.demo.board import LedgerBoard
+from infra.demo.day import DemoDay
 from infra.demo.ledger import Ledger
 from infra.demo.options import DemoOptions
 from infra.demo.stack import use_stack
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{options.decline:.0%}, cancel {options.cancel:.0%}.",
                 highlight=False,
             )
-            day = Day(options, stack, console)
+            day = DemoDay(options, stack, console)
             asyncio.run(day.run())
             return _print_summary(console, day.board, day.ledger)
     except (BadSetting, StackProcessError) as error:
@@ -59,7 +59,7 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _print_summary(console: Console, board: Board, ledger: Ledger) -> int:
+def _print_summary(console: Console, board: LedgerBoard, ledger: Ledger) -> int:
     console.print(board.make_table())
     for note in ledger.notes[:_SHOWN]:
         console.print(note, style="yellow", markup=False, highlight=False)

@@ -18,7 +18,7 @@ _REDRAW_EVERY_S = 0.25
 _LINE_EVERY_S = 2.0
 
 
-class Board:
+class LedgerBoard:
     """The board: shows the ledger until it is cancelled."""
 
     def __init__(

@@ -11,7 +11,7 @@ from random import Random
 
 from rich.console import Console
 
-from infra.demo.board import Board
+from infra.demo.board import LedgerBoard
 from infra.demo.city import City
 from infra.demo.ledger import FINAL, Ledger
 from infra.demo.options import DemoOptions
@@ -24,7 +24,7 @@ _THREADS = 32
 _LOOK_EVERY_S = 0.5
 
 
-class Day:
+class DemoDay:
     """The people of one run.
 
     Their ids are new, so that one day's couriers are not offered another day's orders.
@@ -52,7 +52,7 @@ class Day:
             SimulatedCustomer(client("customer", n), city, self.ledger, options, random)
             for n in range(options.customers)
         ]
-        self.board = Board(console, self.ledger, self.couriers)
+        self.board = LedgerBoard(console, self.ledger, self.couriers)
 
     @property
     def people(self) -> list[SimulatedCourier | SimulatedCustomer]:

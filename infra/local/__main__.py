@@ -35,7 +35,7 @@ from infra.local.exposition import Exposition
 from infra.local.metrics_route import add_metrics_route
 from infra.local.options import LocalOptions, export_environment
 from infra.local.poller import WAKEUPS, WEBHOOKS, EventSource, Poller
-from infra.local.schedule import Schedule
+from infra.local.schedule import SweepSchedule
 from infra.local.tokens import find_signing_secret, mint_token
 from infra.resources.aws_clients import make_client
 from infra.resources.gateway_responses import gateway_responses
@@ -98,15 +98,7 @@ class LocalStack:
         settings = self._settings = Settings.from_env()
         bound = stack.enter_context(_bind_port(options))
         self._start_engine(stack)
-        queue_url = create_all(
-            settings.table_prefix,
-            settings.queue_name,
-            self._endpoint,
-            options.region,
-            webhook_queue_name=settings.webhook_queue_name,
-            proof_bucket=settings.proof_bucket,
-            origins=settings.cors_origins,
-        )
+        queue_url = self._create_resources()
         due_times, webhooks_due = DueTimes(), DueTimes()
         services = build(settings, due_times, webhooks_due)
         wiring.use(services)
@@ -114,22 +106,13 @@ class LocalStack:
         services.recorder.add_observer(exposition.add_sample)
         app = load_app(f"{options.app_module}:app")
         add_metrics_route(app, exposition)
-        config = GatewayConfig(
-            port=options.port,
-            stage=API_STAGE,
-            rest_folders=REST_FOLDERS,
-            rest_root=True,
-            edge_idle_s=EDGE_IDLE_S,
-        )
-        self._gateway = Gateway(
-            app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound
-        )
+        self._gateway = self._make_gateway(app, bound)
         webhook_queue_url = f"{queue_url.rpartition('/')[0]}/{settings.webhook_queue_name}"
         self._pollers = (
             self._make_poller(app, WAKEUPS, queue_url, due_times),
             self._make_poller(app, WEBHOOKS, webhook_queue_url, webhooks_due),
         )
-        self._schedule = Schedule(_find_handler(options, app, "sweep"), region=options.region)
+        self._schedule = SweepSchedule(_find_handler(options, app, "sweep"), region=options.region)
 
     async def run(self) -> None:
         """Serve until SIGTERM or Ctrl-C."""
@@ -163,6 +146,30 @@ class LocalStack:
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
         )
+
+    def _create_resources(self) -> str:
+        """Create the tables, the queues and the bucket that are not there; return the URL of the
+        queue of wakeups."""
+        settings = self._settings
+        return create_all(
+            settings.table_prefix,
+            settings.queue_name,
+            self._endpoint,
+            self._options.region,
+            webhook_queue_name=settings.webhook_queue_name,
+            proof_bucket=settings.proof_bucket,
+            origins=settings.cors_origins,
+        )
+
+    def _make_gateway(self, app: Chalice, bound: socket.socket) -> Gateway:
+        config = GatewayConfig(
+            port=self._options.port,
+            stage=API_STAGE,
+            rest_folders=REST_FOLDERS,
+            rest_root=True,
+            edge_idle_s=EDGE_IDLE_S,
+        )
+        return Gateway(app, config, paths=PATHS, gateway_responses=gateway_responses(), bound=bound)
 
     def _make_poller(
         self, app: Chalice, source: EventSource, queue_url: str, due_times: DueTimes

@@ -19,7 +19,7 @@ EVERY_S = 60.0
 Sweep = Callable[[dict[str, Any], LambdaContext], Any]
 
 
-class Schedule:
+class SweepSchedule:
     """Calls `sweep` at once and then every `every_s`, or as soon after as the last call ended."""
 
     def __init__(

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import wiring
 from infra.bench.cost import LATER_S
-from infra.bench.meter import Bill
+from infra.bench.meter import MeteredBill
 from infra.bench.scenes import SCENES, Cast
 from infra.bench.stage import Stage
 from infra.local.engine import Ministack
@@ -26,10 +26,10 @@ class Shop:
         self.registry, self.sends = Registry(), Sends()
         self.on = Stage(endpoint, endpoints=self.registry, webhook_queue=self.sends)
 
-    def play(self, flow: str, name: str) -> Bill:
+    def play(self, flow: str, name: str) -> MeteredBill:
         """Orders of the same people, from beginning to end, with their wakeups."""
         cast = Cast(self.on, f"{flow}-{name}")
-        total = Bill()
+        total = MeteredBill()
         for _ in range(ROUNDS):
             for _, act in SCENES[flow](cast):
                 with self.on.meter.open_bill() as bill:

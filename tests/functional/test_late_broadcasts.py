@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain import events
 from chalicelib.domain.messaging.connections import Subscriber, person_room
 from chalicelib.domain.messaging.wakeups import FanOutDue
-from chalicelib.domain.orders.effects import draft_order_event
+from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.model import Order
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.tables import RoomRow

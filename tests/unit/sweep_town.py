@@ -153,10 +153,10 @@ class Looking:
         """Look, if it is time."""
         left = due - self._town.clock.now
         if left <= timedelta(0):
-            self.handle_deadline(order_id)
+            self.act_on_deadline(order_id)
         return max(left, timedelta(0))
 
-    def handle_deadline(self, order_id: int) -> None:
+    def act_on_deadline(self, order_id: int) -> None:
         """Look, if it is due."""
         town = self._town
         due = town.deadlines.get(order_id)

@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "store": {"domain", "errors", "settings"},
     "edge": {"services", "contracts", "domain", "errors", "settings"},
     "errors": set(),
-    "settings": set(),
+    "settings": {"environment"},
+    "environment": set(),
 }
 PURE = {"domain", "contracts", "errors"}  # of the outside they know msgspec and h3
 PURE_MAY_IMPORT = {"msgspec", "h3"}

@@ -11,7 +11,7 @@ from chalicelib.contracts.registry import ORDER_RENDERERS, render_order
 from chalicelib.domain import events
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders.chat import ChatMessage
-from chalicelib.domain.orders.effects import draft_order_event
+from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role

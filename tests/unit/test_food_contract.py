@@ -29,7 +29,7 @@ from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, OrderItem, Place
 from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.effects import draft_order_event
+from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.requests import (
     AcceptOrder,

@@ -19,7 +19,7 @@ from chalicelib.domain.messaging.cursors import POSITIONED, DeliveryResult
 from chalicelib.domain.messaging.mailboxes import Mailbox, MailboxSubscriber
 from chalicelib.domain.messaging.positions import (
     NOW,
-    Place,
+    LogPlace,
     encode_offset,
     encode_position,
     make_epoch,
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 AT = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 EPOCHS = st.text("0123456789abcdef", min_size=1, max_size=12)
-PLACES = st.builds(Place, EPOCHS, st.integers(0, 2**53 - 1))
+PLACES = st.builds(LogPlace, EPOCHS, st.integers(0, 2**53 - 1))
 
 
 @given(st.lists(PLACES, min_size=1, max_size=51))
-def test_a_position_reads_as_it_was_written(places: list[Place]) -> None:
+def test_a_position_reads_as_it_was_written(places: list[LogPlace]) -> None:
     text = encode_position(places)
     assert list(parse_position(text)) == places
     assert read_position(text) == text
@@ -51,7 +51,7 @@ def test_a_position_reads_as_it_was_written(places: list[Place]) -> None:
 @given(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))
 def test_offsets_sort_as_places(one: int, other: int) -> None:
     epoch = make_epoch(AT)
-    texts = encode_offset(Place(epoch, one)), encode_offset(Place(epoch, other))
+    texts = encode_offset(LogPlace(epoch, one)), encode_offset(LogPlace(epoch, other))
     assert (texts[0] < texts[1]) == (one < other)
 
 
@@ -205,7 +205,7 @@ def test_a_page_is_bounded_and_leads_on(stream: EventStream) -> None:
 def test_what_lies_before_what_is_kept_is_gone(
     stream: EventStream, seq: int, is_kept: bool
 ) -> None:
-    offset = encode_offset(Place("e1", seq))
+    offset = encode_offset(LogPlace("e1", seq))
     if is_kept:
         found = stream.read_page("cara", offset, is_any, timedelta(0)).events
         assert [event.seq for event in found][:1] == ([seq + 1] if seq < END else [])
@@ -216,7 +216,7 @@ def test_what_lies_before_what_is_kept_is_gone(
 
 def test_what_nobody_wants_is_passed_over_and_waited_beyond(stream: EventStream) -> None:
     page = stream.read_page("cara", "-1", lambda event: False, timedelta(seconds=25))
-    assert (page.events, page.end, page.is_up_to_date) == ([], Place("e1", END), True)
+    assert (page.events, page.end, page.is_up_to_date) == ([], LogPlace("e1", END), True)
 
 
 @pytest.mark.parametrize("missing", [[20], [20, 21], [END], [END - 1, END]])

@@ -16,7 +16,7 @@ from chalicelib.domain.details import Contact, OrderItem, Place
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.payments import Payment, initiate_payment
 from chalicelib.domain.money.payouts import Payout, approve_payout
-from chalicelib.domain.orders.effects import draft_for_customer
+from chalicelib.domain.orders.drafts import draft_for_customer
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.outbox import seal

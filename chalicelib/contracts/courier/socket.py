@@ -207,24 +207,24 @@ def render_transition(error: InvalidTransition) -> dict[str, Any]:
     }
 
 
-def render_places(job: OrderDetails) -> dict[str, Any]:
+def render_places(details: OrderDetails) -> dict[str, Any]:
     """Render both ends of an order; what is unknown is left out."""
     return omit_none(
-        pickup_address=job.pickup.address,
-        pickup_lat=job.pickup.lat,
-        pickup_lng=job.pickup.lng,
-        dropoff_address=job.dropoff.address,
-        dropoff_lat=job.dropoff.lat,
-        dropoff_lng=job.dropoff.lng,
+        pickup_address=details.pickup.address,
+        pickup_lat=details.pickup.lat,
+        pickup_lng=details.pickup.lng,
+        dropoff_address=details.dropoff.address,
+        dropoff_lat=details.dropoff.lat,
+        dropoff_lng=details.dropoff.lng,
     )
 
 
-def _render_offer(order_id: int, job: OrderDetails) -> dict[str, Any]:
+def _render_offer(order_id: int, details: OrderDetails) -> dict[str, Any]:
     return {
         "order_id": str(order_id),
-        "customer_id": job.customer_id,
-        **render_places(job),
-        **omit_none(receiver_phone=job.receiver_phone),
+        "customer_id": details.customer_id,
+        **render_places(details),
+        **omit_none(receiver_phone=details.receiver_phone),
     }
 
 

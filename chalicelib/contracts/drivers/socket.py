@@ -12,31 +12,28 @@ from typing import Any
 
 from chalicelib.contracts.base import (
     REFRESH,
-    REFRESHED,
-    Contract,
     Data,
     MessageType,
     SocketMessage,
     Writer,
-    decode_message,
     encode_frame,
     omit_none,
     read_optional_text,
     read_point,
-    read_refresh,
     read_text,
 )
 from chalicelib.contracts.courier import socket as courier
 from chalicelib.contracts.food.orders import render_id
 from chalicelib.contracts.moments import format_naive_iso
 from chalicelib.contracts.placing import render_order_options
+from chalicelib.contracts.typed import TypedContract, make_ping, make_refresh
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Role
-from chalicelib.errors import InvalidInput, WaybillError
+from chalicelib.errors import WaybillError
 
 # Spec 004 has one word for where an order stands; for what it does not show, REST has spec 000's.
 STATUS_WORDS: dict[Status, str] = {**courier.STATUS_WORDS, Status.OFFERED: "pending"}
@@ -45,7 +42,7 @@ DEFAULT_ORDER_TYPE = "pickup"  # the only order_type that spec 004 shows
 _DECIMAL = re.compile(r"\s*[+-]?\d{1,3}(\.\d{1,20})?\s*", re.ASCII)
 
 
-class DriversContract(Contract):
+class DriversContract(TypedContract):
     """The contract: drivers listen, and may ping."""
 
     paths = ("/ws/driver/orders/", "/ws/driver/orders/{token}")
@@ -60,26 +57,6 @@ class DriversContract(Contract):
             "driver_id": render_driver_id(connection.person_id),
         }
         return encode_frame(established), encode_frame(render_pending_orders(offered))
-
-    def encode_event(self, name: str, data: Data) -> str:
-        """Encode {type, …}."""
-        return encode_frame({"type": name, **data})
-
-    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """Read what a client asks. Raises InvalidInput."""
-        found = decode_message(text)
-        name = found.get("type")
-        message = self.messages.get(name) if isinstance(name, str) else None
-        if message is None:
-            raise InvalidInput("This type is unknown.")
-        return SocketMessage(str(name), message.read(found, connection, now))
-
-    def success_frames(
-        self, message: SocketMessage, result: Any, connection: Connection
-    ) -> Sequence[str]:
-        """Make `pong`, or say that a token was taken."""
-        data = self.make_answer(message, result, connection)
-        return () if data is None else (encode_frame(data),)
 
     def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an error frame: spec 004 has none, this is ours, and the socket stays open."""
@@ -138,21 +115,21 @@ def _read_decimal(value: Any) -> Any:
 
 
 def _render_order(
-    order_id: int, job: OrderDetails, status: Status, distance_m: float | None = None
+    order_id: int, details: OrderDetails, status: Status, distance_m: float | None = None
 ) -> dict[str, Any]:
     """Render an order in full: what is unknown of it is left out."""
     return omit_none(
         id=order_id,
         order_code=_format_code(order_id),
         status=STATUS_WORDS[status],
-        order_type=job.kind or DEFAULT_ORDER_TYPE,
-        created_at=format_naive_iso(job.created_at),
-        address_from=job.pickup.address,
-        address_to=job.dropoff.address,
-        latitude_from=_format_degrees(job.pickup.lat),
-        longitude_from=_format_degrees(job.pickup.lng),
-        latitude_to=_format_degrees(job.dropoff.lat),
-        longitude_to=_format_degrees(job.dropoff.lng),
+        order_type=details.kind or DEFAULT_ORDER_TYPE,
+        created_at=format_naive_iso(details.created_at),
+        address_from=details.pickup.address,
+        address_to=details.dropoff.address,
+        latitude_from=_format_degrees(details.pickup.lat),
+        longitude_from=_format_degrees(details.pickup.lng),
+        latitude_to=_format_degrees(details.dropoff.lat),
+        longitude_to=_format_degrees(details.dropoff.lng),
         distance_to_pickup_km=_to_km(distance_m),
     )
 
@@ -202,16 +179,8 @@ def _render_reassigned(event: Event) -> Data | None:
 
 _DRIVERS_ONLY = frozenset({Role.COURIER})
 MESSAGES: Mapping[str, MessageType] = {
-    "ping": MessageType(
-        _DRIVERS_ONLY,
-        lambda data, connection, now: None,
-        lambda result, connection, message: {"type": "pong"},
-    ),
-    REFRESH: MessageType(
-        _DRIVERS_ONLY,
-        lambda data, connection, now: read_refresh(data),
-        lambda result, connection, message: {"type": REFRESHED},
-    ),
+    "ping": make_ping(_DRIVERS_ONLY),
+    REFRESH: make_refresh(_DRIVERS_ONLY),
 }
 
 WRITERS: Mapping[str, Sequence[Writer]] = {

@@ -98,9 +98,9 @@ def _courier_contact(event: Event) -> Contact:
 
 
 def _render_order_created(event: Event) -> Data:
-    job = event.order_details
+    details = event.order_details
     quoted = msgspec.convert(event.data.get("price", ()), tuple[PriceLine, ...])
-    cost = estimate_price(job, quoted)
+    cost = estimate_price(details, quoted)
     return {
         "order_id": str(event.order_id),
         "items": [
@@ -109,21 +109,21 @@ def _render_order_created(event: Event) -> Data:
                 "quantity": item.quantity,
                 "price": to_major_units(item.quantity * item.price_minor),  # the sample's add up so
             }
-            for item in job.items
+            for item in details.items
         ],
         "total_amount": to_major_units(cost.goods_minor),
         "delivery_fee": to_major_units(cost.fee_minor),
         "total_with_fee": to_major_units(cost.total_minor),
-        "delivery_address": job.dropoff.address,
+        "delivery_address": details.dropoff.address,
         "estimated_delivery_time": f"{travel.PROMISED_MIN} minutes",
-        "created_at": format_iso(job.created_at),
+        "created_at": format_iso(details.created_at),
     }
 
 
 def _render_delivery_accepted(event: Event) -> Data:
-    job, courier = event.order_details, _courier_contact(event)
+    details, courier = event.order_details, _courier_contact(event)
     to_pickup = event.data.get("pickup_minutes", travel.TO_PICKUP_MIN)
-    way = travel.measure_way_m(job.pickup.point, job.dropoff.point)
+    way = travel.measure_way_m(details.pickup.point, details.dropoff.point)
     return {
         "delivery_id": str(event.order_id),
         "delivery_boy_id": courier.id,

@@ -12,7 +12,6 @@ from typing import Any
 
 from chalicelib.contracts.base import (
     MAX_TOKEN,
-    Contract,
     Data,
     MessageType,
     RequestError,
@@ -30,6 +29,7 @@ from chalicelib.contracts.feed.events import (
     is_feed_event,
     render_envelope,
 )
+from chalicelib.contracts.typed import TypedContract
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Subscriber, subscriber_room
 from chalicelib.domain.messaging.positions import read_position
@@ -50,7 +50,7 @@ ROLE_NAMES: dict[Role, str] = {
 }
 
 
-class FeedContract(Contract):
+class FeedContract(TypedContract):
     """The contract: people listen to what they subscribe to."""
 
     paths = ("/api/websocket/ws",)
@@ -77,10 +77,6 @@ class FeedContract(Contract):
         the contract's and for this person."""
         return (encode_frame(render_envelope(event)),) if is_feed_event(event) else ()
 
-    def encode_event(self, name: str, data: Data) -> str:
-        """Encode {type, …}, the form of all frames but events."""
-        return encode_frame({"type": name, **data})
-
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """Read what a client asks. Raises InvalidInput, Unauthenticated, or RequestError."""
         found = decode_message(text)
@@ -95,13 +91,6 @@ class FeedContract(Contract):
             return SocketMessage(str(name), message.read(found, connection, now), echo)
         except WaybillError as error:
             raise RequestError(SocketMessage(str(name)), error) from None
-
-    def success_frames(
-        self, message: SocketMessage, result: Any, connection: Connection
-    ) -> Sequence[str]:
-        """Confirm each message as the contract does."""
-        data = self.make_answer(message, result, connection)
-        return () if data is None else (encode_frame(data),)
 
     def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make {"type": "error", "message", "code"}."""

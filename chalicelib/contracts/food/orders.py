@@ -87,24 +87,24 @@ def render_order_list(orders: Sequence[Order], newest: bool = False) -> list[dic
 
 
 def render_order_fields(
-    id_: int, job: OrderDetails, status: Status, courier_id: str | None, updated_at: datetime
+    id_: int, details: OrderDetails, status: Status, courier_id: str | None, updated_at: datetime
 ) -> dict[str, Any]:
     """Render an order's data, from an order or from an event of one."""
     return {
         "id": id_,
         "status": STATUS_WORDS[status],
-        "userId": render_id(job.customer_id),
-        "restaurantId": render_id(job.merchant_id),
+        "userId": render_id(details.customer_id),
+        "restaurantId": render_id(details.merchant_id),
         "driverId": render_id(courier_id),
         "items": [
             {"name": i.name, "quantity": i.quantity, "price": to_major_units(i.price_minor)}
-            for i in job.items
+            for i in details.items
         ],
-        "totalAmount": to_major_units(job.items_minor),
-        "deliveryAddress": job.dropoff.address,
-        "createdAt": format_iso(job.created_at),
+        "totalAmount": to_major_units(details.items_minor),
+        "deliveryAddress": details.dropoff.address,
+        "createdAt": format_iso(details.created_at),
         "updatedAt": format_iso(updated_at),
-        **omit_none(notes=job.notes),
+        **omit_none(notes=details.notes),
     }
 
 

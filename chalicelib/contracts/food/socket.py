@@ -1,5 +1,5 @@
 """Contract `food`: spec 002, food delivery. Here are its messages and its plain form, frames of
-{"event", "data"}; food_socketio.py has the same over Socket.IO, food_orders.py its orders.
+{"event", "data"}; socketio.py has the same over Socket.IO, orders.py its orders.
 """
 
 from __future__ import annotations

@@ -7,26 +7,20 @@ of the board has the position of the tick that it is of (domain/ops/ticks.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from chalicelib.contracts.base import (
     REFRESH,
-    REFRESHED,
-    Contract,
     Data,
     MessageType,
-    SocketMessage,
     Writer,
-    decode_message,
-    encode_frame,
     is_writer_for,
-    read_refresh,
 )
 from chalicelib.contracts.moments import format_iso
 from chalicelib.contracts.ops.parts import split_rows
 from chalicelib.contracts.ops.rows import render_courier_row, render_figures, render_order_row
 from chalicelib.contracts.renderer import GAP, RESUMED
+from chalicelib.contracts.typed import TypedContract, make_ping, make_refresh
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Subscriber
@@ -37,13 +31,12 @@ from chalicelib.domain.ops.current import count_board
 from chalicelib.domain.ops.zones import read_zone
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Role
-from chalicelib.errors import InvalidInput, WaybillError
 
 SNAPSHOT, DELTA = "snapshot", "delta"
 _COURIERS = "couriers"
 
 
-class OpsContract(Contract):
+class OpsContract(TypedContract):
     """The contract: dispatchers watch, may ping, and prolong their tokens.
 
     `zone_resolution` is that of the H3 cells that are zones.
@@ -68,10 +61,6 @@ class OpsContract(Contract):
         """Make none: the next tick, which is under way by then, has the first word."""
         return ()
 
-    def encode_event(self, name: str, data: Data) -> str:
-        """Encode {type, …}."""
-        return encode_frame({"type": name, **data})
-
     def render_event(self, event: Event, listener: Subscriber) -> Sequence[str]:
         """Render what is told of the board, in as many frames as its rows take."""
         return tuple(
@@ -80,26 +69,6 @@ class OpsContract(Contract):
             if is_writer_for(writer, event) and (data := writer.render(event)) is not None
             for part in split_frame(data)
         )
-
-    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """Read what a client asks. Raises InvalidInput."""
-        found = decode_message(text)
-        name = found.get("type")
-        message = self.messages.get(name) if isinstance(name, str) else None
-        if message is None:
-            raise InvalidInput("This type is unknown.")
-        return SocketMessage(str(name), message.read(found, connection, now))
-
-    def success_frames(
-        self, message: SocketMessage, result: Any, connection: Connection
-    ) -> Sequence[str]:
-        """Make `pong`, or say that a token was taken."""
-        data = self.make_answer(message, result, connection)
-        return () if data is None else (encode_frame(data),)
-
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """Make an error frame; the socket stays open."""
-        return (self.encode_event("error", {"code": error.code, "message": error.message}),)
 
 
 def split_frame(data: Data) -> list[dict[str, Any]]:
@@ -162,16 +131,8 @@ def _render_gap(event: Event) -> Data:
 
 
 MESSAGES: Mapping[str, MessageType] = {
-    "ping": MessageType(
-        OpsContract.roles,
-        lambda data, connection, now: None,
-        lambda result, connection, message: {"type": "pong"},
-    ),
-    REFRESH: MessageType(
-        OpsContract.roles,
-        lambda data, connection, now: read_refresh(data),
-        lambda result, connection, message: {"type": REFRESHED},
-    ),
+    "ping": make_ping(OpsContract.roles),
+    REFRESH: make_refresh(OpsContract.roles),
 }
 WRITERS: Mapping[str, Sequence[Writer]] = {
     events.BOARD_SHOWN: (Writer(SNAPSHOT, _render_snapshot),),

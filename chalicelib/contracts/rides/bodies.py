@@ -86,18 +86,18 @@ def render_estimate(order: Order) -> dict[str, Any]:
 def render_ride(view: OrderView) -> dict[str, Any]:
     """Render a ride as those in it see it: the superset of what spec 001's two parts have."""
     order, eta = view.order, view.eta_minutes
-    job, driver = order.details, order.courier
+    details, driver = order.details, order.courier
     info = render_driver(driver) if driver else None
     return omit_none(
         id=str(order.id),
         status=STATUS_WORDS[order.status],
-        pickup=job.pickup.address,
-        destination=job.dropoff.address,
-        pickup_location=render_location(job.pickup),
-        destination_location=render_location(job.dropoff),
-        vehicle_type=job.vehicle_type,
-        notes=job.notes,
-        estimated_fare=to_decimal(job.estimate.fare_minor) if job.estimate else None,
+        pickup=details.pickup.address,
+        destination=details.dropoff.address,
+        pickup_location=render_location(details.pickup),
+        destination_location=render_location(details.dropoff),
+        vehicle_type=details.vehicle_type,
+        notes=details.notes,
+        estimated_fare=to_decimal(details.estimate.fare_minor) if details.estimate else None,
         driver={**info, **omit_none(eta=eta)} if info else None,
         driver_info=info,
         eta_minutes=eta,
@@ -149,17 +149,17 @@ def render_taken_away(event: Event) -> dict[str, Any]:
 
 def render_ride_request(event: Event) -> dict[str, Any]:
     """Render `new_ride_request`, to drivers near by."""
-    job = event.details
-    assert job is not None, "a call carries its job"
-    assert job.estimate is not None, "a ride is placed with its estimate"
+    details = event.details
+    assert details is not None, "a broadcast carries its order's details"
+    assert details.estimate is not None, "a ride is placed with its estimate"
     return {
         "ride_id": str(event.order_id),
-        "pickup": render_location(job.pickup),
-        "destination": render_location(job.dropoff),
-        "vehicle_type": job.vehicle_type,
-        "fare_estimate": to_decimal(job.estimate.fare_minor),
-        "rider_info": _render_rider(job),
-        **omit_none(notes=job.notes),
+        "pickup": render_location(details.pickup),
+        "destination": render_location(details.dropoff),
+        "vehicle_type": details.vehicle_type,
+        "fare_estimate": to_decimal(details.estimate.fare_minor),
+        "rider_info": _render_rider(details),
+        **omit_none(notes=details.notes),
     }
 
 
@@ -242,8 +242,8 @@ def render_location(place: Place) -> dict[str, Any]:
     return omit_none(latitude=place.lat, longitude=place.lng, address=own)
 
 
-def _render_rider(job: OrderDetails) -> dict[str, Any]:
-    rider = job.customer
+def _render_rider(details: OrderDetails) -> dict[str, Any]:
+    rider = details.customer
     first = (rider.name or "").partition(" ")[0] if rider else ""
     return omit_none(name=first or None, rating=(rider.rating if rider else None) or 5.0)
 

@@ -7,31 +7,26 @@ they then read by the link's own address, and where its courier is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from chalicelib.contracts.base import (
-    Contract,
     Data,
     MessageType,
-    SocketMessage,
     Writer,
-    decode_message,
     encode_frame,
     omit_none,
 )
 from chalicelib.contracts.track.bodies import render_position
+from chalicelib.contracts.typed import TypedContract, make_ping
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Fix, Role
-from chalicelib.errors import InvalidInput, WaybillError
 
 
-class TrackContract(Contract):
+class TrackContract(TypedContract):
     """The contract: the bearers of a link listen, and may ping."""
 
     paths = ("/api/v1/ws/track",)
@@ -42,28 +37,6 @@ class TrackContract(Contract):
     def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
         """Confirm the connection: what its page shows was read before, and may be old."""
         return (encode_frame({"type": "connected"}),)
-
-    def encode_event(self, name: str, data: Data) -> str:
-        """Encode {type, …}."""
-        return encode_frame({"type": name, **data})
-
-    def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
-        """Read what a client asks. Raises InvalidInput."""
-        name = decode_message(text).get("type")
-        if not isinstance(name, str) or name not in self.messages:
-            raise InvalidInput("This type is unknown.")
-        return SocketMessage(name)
-
-    def success_frames(
-        self, message: SocketMessage, result: Any, connection: Connection
-    ) -> Sequence[str]:
-        """Make `pong`."""
-        data = self.make_answer(message, result, connection)
-        return () if data is None else (encode_frame(data),)
-
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
-        """Make an error frame; the socket stays open."""
-        return (self.encode_event("error", {"code": error.code, "message": error.message}),)
 
 
 def _render_change(event: Event) -> Data:
@@ -77,13 +50,7 @@ def _render_move(event: Event) -> Data:
     return {"version": data["version"], **where, **omit_none(eta_minutes=data["eta_minutes"])}
 
 
-MESSAGES: Mapping[str, MessageType] = {
-    "ping": MessageType(
-        frozenset({Role.RECIPIENT}),
-        lambda data, connection, now: None,
-        lambda result, connection, message: {"type": "pong"},
-    ),
-}
+MESSAGES: Mapping[str, MessageType] = {"ping": make_ping(TrackContract.roles)}
 WRITERS: Mapping[str, Sequence[Writer]] = {
     events.TRACKED_CHANGED: (Writer("order.changed", _render_change, Role.RECIPIENT),),
     events.TRACKED_MOVED: (Writer("courier.position", _render_move, Role.RECIPIENT),),

@@ -8,7 +8,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.positions import Place, encode_position
+from chalicelib.domain.messaging.positions import LogPlace, encode_position
 from chalicelib.domain.messaging.watching import Watch
 from chalicelib.domain.people import Actor, Role
 
@@ -34,8 +34,8 @@ class Resumption(msgspec.Struct, frozen=True, omit_defaults=True):
 
     asked: str
     from_now: bool = False
-    start: dict[str, Place] = {}
-    reached: dict[str, Place] = {}
+    start: dict[str, LogPlace] = {}
+    reached: dict[str, LogPlace] = {}
     types: tuple[str, ...] | None = None
     is_answered: bool = False
     is_done: bool = False

@@ -27,7 +27,7 @@ from chalicelib.domain.messaging.cursors import (
     make_lag,
 )
 from chalicelib.domain.messaging.pending import parse_arrival
-from chalicelib.domain.messaging.positions import Place, join_position
+from chalicelib.domain.messaging.positions import LogPlace, join_position
 
 APPLIED_KEPT_FOR = timedelta(minutes=15)  # in the head; after that the log itself is searched
 MAX_APPLIED = 48  # streams, 0.5 KB: a busy restaurant's head must stay small, too
@@ -106,9 +106,9 @@ class Mailbox(msgspec.Struct, frozen=True):
         return self.next_seq - 1
 
     @property
-    def end(self) -> Place:
+    def end(self) -> LogPlace:
         """The place of the newest event, with the log's epoch."""
-        return Place(self.epoch, self.last_seq)
+        return LogPlace(self.epoch, self.last_seq)
 
     def may_still_append(self, now: datetime) -> bool:
         """Tell whether events may be posted that the head does not have yet."""
@@ -129,6 +129,9 @@ class Mailbox(msgspec.Struct, frozen=True):
     def list_subscribers(self, now: datetime) -> list[Subscriber]:
         """List the subscribers whose connections may still be open."""
         return [one.subscriber for one in self.subscribers if one.ends_at > now]
+
+    def _list_connection_ids(self) -> set[str]:
+        return {one.subscriber.connection_id for one in self.subscribers}
 
     def find_subscriber(self, connection_id: str) -> Subscriber | None:
         """Find the subscriber of a connection, None where it is not among them."""
@@ -157,24 +160,16 @@ class Mailbox(msgspec.Struct, frozen=True):
 
         Where it begins is not decided here: a holder may die after it has posted, and its successor
         admits once more, when others have left meanwhile.
-
-        Lags of connections that are gone and whose clients did not come back are dropped.
         """
-        id_, here = subscriber.connection_id, {s.subscriber.connection_id for s in self.subscribers}
-        lags = {
-            key: lag
-            for key, lag in self.lags.items()
-            if key in here or (is_lag_kept(lag, now) and POSITIONED not in lag.cursors)
-        }
+        id_, here = subscriber.connection_id, self._list_connection_ids()
+        lags = self._find_kept_lags(here, now)
         if subscriber.is_positioned:
             return self._admit_positioned(subscriber, cursors, lags, now)
         start = {**cursors, **(lags[id_].cursors if id_ in lags else {})}
+        left_id = _find_left(lags, here, subscriber, cursors)
         stuck = 0
-        if left_id := _find_left(lags, here, subscriber, cursors):
-            left = lags[left_id]
-            if all(seq <= left.cursors.get(key, seq) for key, seq in start.items()):
-                stuck = left.stuck_connections + 1
-                del lags[left_id]
+        if left_id and _is_taken_over(lags[left_id], start):
+            stuck = lags.pop(left_id).stuck_connections + 1
         if stuck or any(seq < self.get_shared_cursor(key) for key, seq in start.items()):
             lags[id_] = SubscriberLag(
                 subscriber.contract,
@@ -184,6 +179,15 @@ class Mailbox(msgspec.Struct, frozen=True):
                 stuck_connections=stuck,
             )
         return replace(self, lags=lags)
+
+    def _find_kept_lags(self, here: Container[str], now: datetime) -> dict[str, SubscriberLag]:
+        """Find the lags of connections that are `here`, and of those that are gone and whose
+        clients may still come back."""
+        return {
+            id_: lag
+            for id_, lag in self.lags.items()
+            if id_ in here or (is_lag_kept(lag, now) and POSITIONED not in lag.cursors)
+        }
 
     def _admit_positioned(
         self,
@@ -256,7 +260,7 @@ class Mailbox(msgspec.Struct, frozen=True):
         that holds its own position needs none.)"""
         if connection.is_positioned:
             return {}
-        here = {one.subscriber.connection_id for one in self.subscribers}
+        here = self._list_connection_ids()
         kept = {id_: lag for id_, lag in self.lags.items() if is_lag_kept(lag, now)}
         id_ = _find_left(kept, here, connection, get_cursor_keys(connection))
         return kept[id_].cursors if id_ else {}
@@ -290,7 +294,7 @@ class Mailbox(msgspec.Struct, frozen=True):
         others = subscriber.other_logs
         if others is None:
             return None
-        before, after = Place(self.epoch, event.seq - 1), Place(self.epoch, event.seq)
+        before, after = LogPlace(self.epoch, event.seq - 1), LogPlace(self.epoch, event.seq)
         return join_position(before, others), join_position(after, others)
 
     def is_backing_off(self, subscriber: Subscriber, now: datetime) -> bool:
@@ -388,6 +392,11 @@ def _find_left(
         ),
         None,
     )
+
+
+def _is_taken_over(left: SubscriberLag, start: dict[str, int]) -> bool:
+    """Say whether a connection that begins at these cursors goes on from a lag that was left."""
+    return all(seq <= left.cursors.get(key, seq) for key, seq in start.items())
 
 
 class PlannedLease(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ _MAX_SEQ = 2**53 - 1
 _SEQ_DIGITS = 16
 
 
-class Place(NamedTuple):
+class LogPlace(NamedTuple):
     """A place in a log: everything up to it has been heard."""
 
     epoch: str
@@ -46,27 +46,27 @@ def make_epoch(now: datetime) -> str:
     return f"{int(now.timestamp()):08x}{token_hex(4)}"
 
 
-def encode_position(places: Iterable[Place]) -> str:
+def encode_position(places: Iterable[LogPlace]) -> str:
     """Encode a position."""
     return _SEPARATOR.join(f"{place.epoch}.{place.seq}" for place in places)
 
 
-def join_position(place: Place, others: str) -> str:
+def join_position(place: LogPlace, others: str) -> str:
     """Encode a position from a place in one log, and the position in the others."""
     here = encode_position([place])
     return f"{here}{_SEPARATOR}{others}" if others else here
 
 
-def encode_offset(place: Place) -> str:
+def encode_offset(place: LogPlace) -> str:
     """Encode a position in one log so that texts sort as places do."""
     return f"{place.epoch}.{place.seq:0{_SEQ_DIGITS}d}"
 
 
-def parse_position(value: object, name: str = "from") -> tuple[Place, ...]:
+def parse_position(value: object, name: str = "from") -> tuple[LogPlace, ...]:
     """Parse a position. Raises InvalidInput where it can't be one."""
     if isinstance(value, str) and len(value) <= MAX_POSITION:
         found = [_PLACE.fullmatch(part) for part in value.split(_SEPARATOR)]
-        places = [Place(match[1], int(match[2])) for match in found if match]
+        places = [LogPlace(match[1], int(match[2])) for match in found if match]
         is_whole = len(places) == len(found) <= _MAX_PLACES
         if is_whole and all(place.seq <= _MAX_SEQ for place in places):
             return tuple(places)

@@ -16,7 +16,7 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.pricing import compute_final_price, compute_way_minor, owes_way
 from chalicelib.domain.money.waiting import count_waiting_minutes
-from chalicelib.domain.orders.effects import draft_for_courier, draft_for_customer
+from chalicelib.domain.orders.drafts import draft_for_courier, draft_for_customer
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.history import note_price
 from chalicelib.domain.orders.model import Order, Status

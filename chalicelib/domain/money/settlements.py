@@ -16,7 +16,7 @@ from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.money.payments import Payment, PaymentStatus
 from chalicelib.domain.money.pricing import compute_final_price, is_price_final
-from chalicelib.domain.orders.effects import draft_for_customer
+from chalicelib.domain.orders.drafts import draft_for_customer
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.refund import Refund

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.positions import NOW, Place, encode_position, parse_position
+from chalicelib.domain.messaging.positions import NOW, LogPlace, encode_position, parse_position
 
 SHORTEST_INTERVAL = timedelta(seconds=1)
 BUSY_FOR = timedelta(seconds=15)
@@ -75,7 +75,7 @@ class TickState(msgspec.Struct, frozen=True, omit_defaults=True):
     def make_position(self, number: int) -> str:
         """Make the position of who has been told up to a tick. That of tick 0 is good for nothing:
         who has it is shown all."""
-        return encode_position([Place(self.epoch, number)])
+        return encode_position([LogPlace(self.epoch, number)])
 
 
 def is_running(state: TickState, now: datetime) -> bool:

@@ -26,7 +26,7 @@ from chalicelib.domain.geo import Point, measure_distance_m
 from chalicelib.domain.odometer import MIN_GAP_S, TrackPoint
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.effects import draft_copies, draft_for_courier, list_both_sides
+from chalicelib.domain.orders.drafts import draft_copies, draft_for_courier, list_both_sides
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_leaving, note_return

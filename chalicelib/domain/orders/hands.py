@@ -23,10 +23,10 @@ from enum import Enum
 from chalicelib.domain.courier_changes import REASSIGN
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.effects import leaves_others
 from chalicelib.domain.orders.flow import TransitionTable
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import UNDELIVERED_STATUSES, Order, Status
+from chalicelib.domain.orders.offers import leaves_others
 from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.orders.reasons import OTHER, Reason
 from chalicelib.domain.orders.reattempts import REATTEMPTABLE

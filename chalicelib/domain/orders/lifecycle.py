@@ -24,14 +24,16 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails
+from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders.commands import Command, is_internal
-from chalicelib.domain.orders.effects import draft_copies, leaves_others
+from chalicelib.domain.orders.drafts import draft_copies
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_placing, note_step
 from chalicelib.domain.orders.losing_couriers import forget_former_courier
 from chalicelib.domain.orders.model import SCHEDULED, Order, Status
+from chalicelib.domain.orders.offers import leaves_others
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.permissions import can_see, check_permission
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
@@ -78,12 +80,18 @@ def create_order(
         price=price,
         proof=proof,
     )
-    recipients = [(details.customer_id, Role.CUSTOMER)]
-    if details.merchant_id is not None and not is_scheduled:
-        recipients.append((restaurant_mailbox(details.merchant_id), Role.MERCHANT))
     order = note_placing(order, now)
-    data = {"price": msgspec.to_builtins(price)} if price else {}
-    return order, draft_copies(order, events.ORDER_PLACED, recipients, now, data=data)
+    return order, _draft_placed(order, now)
+
+
+def _draft_placed(order: Order, now: datetime) -> tuple[Event, ...]:
+    """Draft what those hear of a new order whom it concerns already."""
+    merchant_id = order.details.merchant_id
+    recipients = [(order.details.customer_id, Role.CUSTOMER)]
+    if merchant_id is not None and order.status is not Status.SCHEDULED:
+        recipients.append((restaurant_mailbox(merchant_id), Role.MERCHANT))
+    data = {"price": msgspec.to_builtins(order.price)} if order.price else {}
+    return draft_copies(order, events.ORDER_PLACED, recipients, now, data=data)
 
 
 def advance_order(order: Order, command: Command, actor: Actor, now: datetime) -> Transition:
@@ -132,17 +140,23 @@ def apply_step(
     timeline = order.timeline
     if status is not order.status:
         timeline = {**timeline, status.value: now}
-    reason: Reason | None = getattr(command, "reason", None)
-    if is_internal(command) or (reason is None and status not in _REASONS_END):
-        reason = order.reason  # why an order searches again, say, is true until it ends
     moved = replace(
         order,
         status=status,
         updated_at=now,
         timeline=timeline,
-        reason=reason,
+        reason=_find_reason(order, status, command),
         no_show_at=compute_no_show_at(order, status, command),
     )
     after, drafts = FLOWS[order.details.flow].effects[command.verb](moved, command, now)
     after = forget_former_courier(before, after)
     return note_step(before, after, command, actor, now), drafts
+
+
+def _find_reason(order: Order, status: Status, command: Command) -> Reason | None:
+    """Find the reason that an order shows after a step: why it searches again, say, is true until
+    it ends."""
+    reason: Reason | None = getattr(command, "reason", None)
+    if is_internal(command) or (reason is None and status not in _REASONS_END):
+        return order.reason
+    return reason

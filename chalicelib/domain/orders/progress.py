@@ -12,7 +12,7 @@ from chalicelib.domain import events, travel
 from chalicelib.domain.details import Place
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import measure_distance_m
-from chalicelib.domain.orders.effects import draft_for_customer
+from chalicelib.domain.orders.drafts import draft_for_customer
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.history import note_departing
 from chalicelib.domain.orders.losing_couriers import DEPARTED

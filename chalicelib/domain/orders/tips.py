@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.orders.effects import draft_for_courier
+from chalicelib.domain.orders.drafts import draft_for_courier
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.tip import Tip

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
-from chalicelib.domain.orders.effects import draft_copies, list_both_sides
+from chalicelib.domain.orders.drafts import draft_copies, list_both_sides
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.losing_couriers import NO_SHOW_TOLD

@@ -14,7 +14,7 @@ from secrets import randbelow
 from chalice.app import Response
 
 from chalicelib.contracts.feed.events import is_feed_event, render_envelope
-from chalicelib.domain.messaging.positions import Place, encode_offset
+from chalicelib.domain.messaging.positions import LogPlace, encode_offset
 from chalicelib.edge.rest.calls import Call
 from chalicelib.edge.rest.responses import Reply, error_response, json_response
 from chalicelib.edge.rest.routes import Route
@@ -81,7 +81,7 @@ def _read_page(call: Call) -> Response:
     return response
 
 
-def _respond(messages: list[object], end: Place) -> Response:
+def _respond(messages: list[object], end: LogPlace) -> Response:
     response = json_response(200, messages)
     response.headers[NEXT_OFFSET] = encode_offset(end)
     return response

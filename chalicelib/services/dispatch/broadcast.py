@@ -29,7 +29,7 @@ from chalicelib.domain.orders.dispatch_policy import (
     measure_to_pickup_m,
     rank_couriers,
 )
-from chalicelib.domain.orders.effects import draft_for_courier
+from chalicelib.domain.orders.drafts import draft_for_courier
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import SYSTEM, Courier
@@ -101,26 +101,29 @@ class NearbyDispatch:
         of the search at the latest. Raises Stale, Unavailable.
         """
         now = self._clock()
-        until = order.search_until or now
-        command: commands.GiveUp | commands.OpenToNearby
-        next_search_at = find_next_search(order)
-        if now >= until and next_search_at:
-            # Until then, whoever has heard of the order may still take it.
-            command = commands.OpenToNearby((), next_search_at, order.unconfirmed)
-        elif now >= until:
-            command = commands.GiveUp()
-        else:
-            added, unconfirmed = self._find_nearby(order, policy, now)
-            next_at = min(now + policy.search_every, until)
-            pickup = order.details.pickup.point
-            command = commands.OpenToNearby(
-                tuple(courier.id for courier in added),
-                next_at,
-                unconfirmed,
-                tuple(measure_to_pickup_m(courier, pickup) for courier in added),
-            )
+        command = self._choose_command(order, policy, now)
         order, more = advance_order(order, command, SYSTEM, now)
         return self._writer.commit_order(stored, order, events + more)
+
+    def _choose_command(
+        self, order: Order, policy: DispatchPolicy, now: datetime
+    ) -> commands.GiveUp | commands.OpenToNearby:
+        """Choose what becomes of a searching order now: look around while its search goes on, wait
+        for the next one that is planned, or give up."""
+        until, next_search_at = order.search_until or now, find_next_search(order)
+        if now >= until and next_search_at:
+            # Until then, whoever has heard of the order may still take it.
+            return commands.OpenToNearby((), next_search_at, order.unconfirmed)
+        if now >= until:
+            return commands.GiveUp()
+        added, unconfirmed = self._find_nearby(order, policy, now)
+        pickup = order.details.pickup.point
+        return commands.OpenToNearby(
+            tuple(courier.id for courier in added),
+            min(now + policy.search_every, until),
+            unconfirmed,
+            tuple(measure_to_pickup_m(courier, pickup) for courier in added),
+        )
 
     def _find_nearby(
         self, order: Order, policy: DispatchPolicy, now: datetime

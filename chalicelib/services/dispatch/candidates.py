@@ -111,13 +111,21 @@ def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
     if look.pickup is None:
         idle = roster.list_longest_idle(look.policy, look.now, query)
         return rank_couriers(filter(is_usable, idle), None)
+    return _find_soonest(roster, look, look.pickup, query)
+
+
+def _find_soonest(
+    roster: Roster, look: Look, pickup: Point, query: FreeCourierQuery
+) -> list[Courier]:
+    """Find the couriers nearest to a pickup or, where the flow ranks them by time, those who are
+    there the soonest."""
     if look.policy.rank:
         query = query._replace(enough=look.wanted + _MORE_TO_RANK)
-    rings = roster.iterate_near(look.pickup, look.policy, look.now, query)
-    found = _read_rings(rings, look.pickup, is_usable, query.enough)
+    rings = roster.iterate_near(pickup, look.policy, look.now, query)
+    found = _read_rings(rings, pickup, query.is_fitting, query.enough)
     if look.policy.rank:
-        return rank_by_time(found, look.pickup, look.policy.rank, look.now)
-    return rank_couriers(found, look.pickup)
+        return rank_by_time(found, pickup, look.policy.rank, look.now)
+    return rank_couriers(found, pickup)
 
 
 def _find_cheapest(

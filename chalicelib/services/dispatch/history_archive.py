@@ -50,7 +50,7 @@ class HistoryArchive:
         expired is not there."""
         return append_changes(self._find_archived(order) or History(), order.changes)
 
-    def read_settled_history(self, order: Order) -> History:
+    def read_history_eventually(self, order: Order) -> History:
         """Read all changes of an order whose last ones were archived some seconds ago: for half
         the price. A history that is not there yet all the same is read again."""
         archived = self._find_archived(order, is_consistent=False) or self._find_archived(order)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.messaging.connections import pool_room
 from chalicelib.domain.orders.commands import Command, MakeReady, Release
-from chalicelib.domain.orders.effects import draft_for_courier
+from chalicelib.domain.orders.drafts import draft_for_courier
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Actor
 from chalicelib.services.messaging.fanout import FanOut

@@ -56,7 +56,7 @@ from chalicelib.domain.messaging.wakeups import (
     SearchDue,
     Wakeup,
 )
-from chalicelib.domain.orders.effects import draft_order_event, encode_reason
+from chalicelib.domain.orders.drafts import draft_order_event, encode_reason
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.outbox import seal
 from chalicelib.domain.retries import Retries
@@ -136,15 +136,7 @@ class OrderWriter:
         mailboxes of couriers to whom it may be offered. Raises Stale, CourierTaken (nothing was
         written) or Unavailable.
         """
-        if not events and preparation is None:
-            events = self._draft_silent_change(stored, order)
-        preparation = preparation or self.start_preparation(stored, order, events)
-        order, charged = self._charge_end(stored, order)
-        events = (*events, *charged)
-        order = seal(order, events, order.updated_at)
-        with _finishing(preparation):
-            order = replace(order, entries=self._keep_undelivered(stored, order))
-            order = self._archive.archive_changes(order)
+        order, events = self._prepare_commit(stored, order, events, preparation)
         planned = self._plan_lease(order, heads)
         is_leased = self._orders.commit_order(
             stored, order, available_only=available_only, lease=planned
@@ -158,6 +150,26 @@ class OrderWriter:
         for listener in self._listeners:
             self._notify(listener, stored, order)
         return order
+
+    def _prepare_commit(
+        self,
+        stored: Order | None,
+        order: Order,
+        events: tuple[Event, ...],
+        preparation: Preparation | None,
+    ) -> tuple[Order, tuple[Event, ...]]:
+        """Do step 1: return the order as it is to be written, with its events sealed in it, and
+        the events, once all is there that the commit relies on. Raises Unavailable."""
+        if not events and preparation is None:
+            events = self._draft_silent_change(stored, order)
+        preparation = preparation or self.start_preparation(stored, order, events)
+        order, charged = self._charge_end(stored, order)
+        events = (*events, *charged)
+        order = seal(order, events, order.updated_at)
+        with _finishing(preparation):
+            order = replace(order, entries=self._keep_undelivered(stored, order))
+            order = self._archive.archive_changes(order)
+        return order, events
 
     def _plan_lease(self, order: Order, heads: HeadsRead | None) -> PlannedLease | None:
         """Plan the lease of the mailbox of the courier to whom an order is offered."""
@@ -173,17 +185,29 @@ class OrderWriter:
 
         A deadline that is further off than a wakeup can be delayed has none: for hours or weeks it
         would be sent on every 15 minutes. The sweep finds it within a pass."""
-        wakeups: list[DelayedWakeup] = []
+        wakeups = self._make_relay_wakeups(stored, order, events)
+        wakeups += self._make_deadline_wakeups(stored, order)
+        return self._start(wakeups, stored, order)
+
+    def _make_relay_wakeups(
+        self, stored: Order | None, order: Order, events: tuple[Event, ...]
+    ) -> list[DelayedWakeup]:
+        """Make the wakeup that delivers what the commit itself does not; none without events."""
         # Not applied yet, but the wakeup must know of the event: with a shortcut past the order
         # nobody would make up for a fee that is not booked.
         _, charged = self._charge_end(stored, order)
         events = (*events, *charged)
-        if events:
-            stream, now = order_stream(order.id), self._clock()
-            told = self._relay.list_told_endpoints(seal(order, events, order.updated_at).outbox)
-            ends = order.is_terminal and not (stored and stored.is_terminal)
-            version = _next_version(stored)
-            wakeups.append(make_relay_wakeup(stream, version, events, now, told, ends))
+        if not events:
+            return []
+        stream, now = order_stream(order.id), self._clock()
+        told = self._relay.list_told_endpoints(seal(order, events, order.updated_at).outbox)
+        ends = order.is_terminal and not (stored and stored.is_terminal)
+        version = _next_version(stored)
+        return [make_relay_wakeup(stream, version, events, now, told, ends)]
+
+    def _make_deadline_wakeups(self, stored: Order | None, order: Order) -> list[DelayedWakeup]:
+        """Make the wakeups of the deadlines that a commit sets."""
+        wakeups: list[DelayedWakeup] = []
         deadline_at = order.deadline_at
         if order.offer and order.open_seq:
             if stored is None or stored.open_seq != order.open_seq:
@@ -196,7 +220,7 @@ class OrderWriter:
         no_show_at = order.no_show_at
         if no_show_at and (stored is None or stored.no_show_at != no_show_at):
             wakeups.append((NoShowDue(order.id, no_show_at), no_show_at - self._clock()))
-        return self._start(wakeups, stored, order)
+        return wakeups
 
     def start_offer_preparation(
         self,

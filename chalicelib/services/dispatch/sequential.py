@@ -320,14 +320,14 @@ class SequentialDispatch:
         """
         left = due_at - self._clock()
         if left <= timedelta(0):
-            self.handle_deadline(order_id)
+            self.act_on_deadline(order_id)
         elif self._orders.get_order(order_id).deadline_at is None:
             return timedelta(0)
         return max(timedelta(0), left)
 
-    def handle_deadline(self, order_id: int) -> None:
+    def act_on_deadline(self, order_id: int) -> None:
         """Do what an order's deadline asks for, if it has passed. Harmless however often."""
-        self._writer.retry_change(order_id, self._handle_overdue)
+        self._writer.retry_change(order_id, self._act_if_overdue)
 
     def expire_if_due(self, order: Order) -> Order:
         """Return an order that was read; expire its offer first, and offer it to the next, if the
@@ -336,10 +336,10 @@ class SequentialDispatch:
         now = self._clock()
         has_lapsed = order.offer is not None and order.offer.has_expired(now)
         if has_lapsed or order.is_due_to_activate(now):
-            return self._writer.retry_change(order.id, self._handle_overdue)
+            return self._writer.retry_change(order.id, self._act_if_overdue)
         return order
 
-    def _handle_overdue(self, order: Order) -> Order:
+    def _act_if_overdue(self, order: Order) -> Order:
         """Commit what follows from an order's deadline; the order as it is, if that is to come."""
         due_at, now = order.deadline_at, self._clock()
         if due_at is None or due_at > now:

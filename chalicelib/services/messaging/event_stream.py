@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import Mailbox
-from chalicelib.domain.messaging.positions import NOW, Place, parse_position
+from chalicelib.domain.messaging.positions import NOW, LogPlace, parse_position
 from chalicelib.errors import NotKept
 from chalicelib.services.messaging.event_history import EventFilter
 from chalicelib.services.messaging.kept_log import KeptLog
@@ -28,7 +28,7 @@ class StreamPage(NamedTuple):
     """Events of a log, up to the place `end`; `is_up_to_date` where that is the log's end."""
 
     events: list[Event]
-    end: Place
+    end: LogPlace
     is_up_to_date: bool
 
 
@@ -43,7 +43,7 @@ class EventStream:
         self._clock = clock
         self._sleep = sleep
 
-    def get_end(self, person_id: str) -> Place:
+    def get_end(self, person_id: str) -> LogPlace:
         """Return the end of a person's log."""
         return self._kept.get_head(person_id).end
 
@@ -92,8 +92,8 @@ class EventStream:
         for event in self._kept.iterate_kept(box, seq + 1):
             is_full = looked_at == _MAX_LOOKED_AT or len(found) == MAX_EVENTS
             if is_full or event.seq != seq + 1:
-                return StreamPage(found, Place(box.epoch, seq), False)
+                return StreamPage(found, LogPlace(box.epoch, seq), False)
             looked_at, seq = looked_at + 1, event.seq
             if is_wanted(event):
                 found.append(event)
-        return StreamPage(found, Place(box.epoch, seq), seq >= box.last_seq)
+        return StreamPage(found, LogPlace(box.epoch, seq), seq >= box.last_seq)

@@ -18,7 +18,7 @@ from datetime import timedelta
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Subscriber, person_room
 from chalicelib.domain.messaging.wakeups import FanOutDue
-from chalicelib.domain.orders.effects import draft_order_event
+from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.openings import CLOSED_BY, OPENING_TYPES, is_still_true
 from chalicelib.errors import Gone
 from chalicelib.services.messaging.connections import ConnectionRegistry

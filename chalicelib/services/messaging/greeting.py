@@ -220,15 +220,7 @@ class GreetingService:
         after = self.with_start_cursors(after)
         self._registry.schedule_admission_check(after)
         written = self._connections.update_connection(before, after)
-        try:
-            for frame in frames:
-                self._sender.post_frame(written.id, frame)
-        except Gone:
-            self._registry.remove_connection(written.id, written.person_id)
-            return
-        except PostFailed:
-            with suppress(PostFailed):
-                self._registry.close_connection(written.id)  # its client comes again
+        if not self._post_answer(written, frames):
             return
         try:
             if written.is_resuming:
@@ -240,6 +232,21 @@ class GreetingService:
             self._registry.schedule_greeting(written.id)
         except Gone:
             self._registry.remove_connection(written.id, written.person_id)
+
+    def _post_answer(self, connection: Connection, frames: Sequence[str]) -> bool:
+        """Post the answer to a client that is admitted. Returns False where that can't be done: the
+        connection is removed or closed then, and its client comes again."""
+        try:
+            for frame in frames:
+                self._sender.post_frame(connection.id, frame)
+        except Gone:
+            self._registry.remove_connection(connection.id, connection.person_id)
+            return False
+        except PostFailed:
+            with suppress(PostFailed):
+                self._registry.close_connection(connection.id)
+            return False
+        return True
 
     def _deliver_backlogs(self, connection: Connection, mailboxes: Sequence[str]) -> None:
         """Deliver what waits in each mailbox. All are tried before PostFailed or Stale is raised:

@@ -79,9 +79,9 @@ one that comes late is delivered what no subscriber to that type was.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from secrets import token_urlsafe
 
@@ -310,30 +310,16 @@ class Mailboxes:
         if lease.box.is_endpoints:
             self._send_to_queue(lease)
             return
-        box, now = lease.box, self._clock()
-        behind = [one for one in box.list_subscribers(now) if box.is_behind(one)]
-        subscribers = [one for one in behind if not box.is_backing_off(one, now)]
-        # Whose client holds its position must not be left out what is beyond the backlog: it is
-        # closed, and comes back to its place.
-        stranded = [one for one in subscribers if self._is_stranded(box, one)]
-        subscribers = [one for one in subscribers if one not in stranded]
-        if stranded:
-            lease.failed += stranded
-            left = [DeliveryResult(s, box.get_lowest_cursor(s), failed=True) for s in stranded]
-            box = lease.box = box.apply_results(left, now)
+        subscribers = self._choose_subscribers(lease)
         if not subscribers:
             return
+        box, now = lease.box, self._clock()
         cursor = min(map(box.get_lowest_cursor, subscribers))
         first_seq = max(cursor + 1, box.next_seq - _MAX_BACKLOG)
         backlog = self._store.list_events_from(box, first_seq, _MAX_BACKLOG)
         positioned = {one.connection_id for one in subscribers if one.is_positioned}
         events = [e for e in backlog if e.is_current(now) or (positioned and e.is_open(now))]
-
-        def skip(connection_id: str, event: Event) -> bool:
-            # Whose client holds its position is told what is kept, however late that is.
-            is_late = connection_id not in positioned and not event.is_current(now)
-            return is_late or lease.skip(connection_id, event)
-
+        skip = _skip_late(lease.skip, positioned, now)
         results, fault = self._poster.post_events(box, subscribers, events, skip, lease.post_until)
         lease.first_delivered += _find_first_deliveries(box, results)
         lease.failed += [result.subscriber for result in results if result.failed]
@@ -342,6 +328,20 @@ class Mailboxes:
             raise fault
         if any(result.cursor < box.last_seq and not result.failed for result in results):
             raise LeaseEnding
+
+    def _choose_subscribers(self, lease: MailboxLease) -> list[Subscriber]:
+        """Choose the subscribers to post to now: those that are behind and not backing off. One
+        whose client holds its position must not be left out what is beyond the backlog: it counts
+        as failed, is closed, and its client comes back to its place."""
+        box, now = lease.box, self._clock()
+        behind = [one for one in box.list_subscribers(now) if box.is_behind(one)]
+        chosen = [one for one in behind if not box.is_backing_off(one, now)]
+        stranded = [one for one in chosen if self._is_stranded(box, one)]
+        if stranded:
+            lease.failed += stranded
+            left = [DeliveryResult(s, box.get_lowest_cursor(s), failed=True) for s in stranded]
+            lease.box = box.apply_results(left, now)
+        return [one for one in chosen if one not in stranded]
 
     @staticmethod
     def _is_stranded(box: Mailbox, subscriber: Subscriber) -> bool:
@@ -386,6 +386,17 @@ class Mailboxes:
                     self._close_connection(subscriber.connection_id)
                 except PostFailed:
                     log.warning("a connection that can't be posted to can't be closed either")
+
+
+def _skip_late(skip: SkipEvent, positioned: Container[str], now: datetime) -> SkipEvent:
+    """Make what skips, beside what `skip` does, events that are not worth delivering any more. The
+    connection of a client that holds its position is told what is kept, however late that is."""
+
+    def skip_event(connection_id: str, event: Event) -> bool:
+        is_late = connection_id not in positioned and not event.is_current(now)
+        return is_late or skip(connection_id, event)
+
+    return skip_event
 
 
 def _find_first_deliveries(box: Mailbox, results: Sequence[DeliveryResult]) -> list[Event]:

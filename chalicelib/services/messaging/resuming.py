@@ -30,7 +30,7 @@ from chalicelib.domain.messaging.cursors import POSITIONED
 from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.domain.messaging.positions import (
     NOW,
-    Place,
+    LogPlace,
     encode_position,
     parse_position,
 )
@@ -62,9 +62,9 @@ class LogStart(NamedTuple):
     of an empty log its end."""
 
     mailbox: str
-    start: Place
-    end: Place
-    oldest: Place | None = None
+    start: LogPlace
+    end: LogPlace
+    oldest: LogPlace | None = None
 
 
 class ConnectionResumer:
@@ -112,6 +112,24 @@ class ConnectionResumer:
         """Tell a connection what is kept, after `first_frames`; return its row, which is written as
         `finish` makes it, when it may join its rooms. Raises ResumptionPending where another is at
         it or time is up; Stale, Gone, PostFailed. Then it is to be called again."""
+        until = self._clock() + _TELL_WITHIN
+        telling, starts = self._claim_connection(connection, mailboxes)
+        try:
+            if starts:
+                self._post_answer(telling, starts, first_frames)
+            for name in telling.resumption.start:
+                self._tell_log(telling, name, skip, until)
+        except (PostFailed, ResumptionPending):
+            self._write(telling.connection, lambda c: telling.note_progress(c))
+            raise
+        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
+        return self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
+
+    def _claim_connection(
+        self, connection: Connection, mailboxes: Sequence[str]
+    ) -> tuple[_Telling, list[LogStart]]:
+        """Claim a connection (step 2); return it with the starts of its logs (step 1), none where
+        it was answered before. Raises as resume does."""
         resumption, now = connection.resumption, self._clock()
         assert resumption is not None, "only connections that ask for it are resumed"
         if resumption.is_claimed(now):
@@ -124,17 +142,8 @@ class ConnectionResumer:
         claimed_until = int((now + _CLAIM_TIME).timestamp() * 1000)
         resumption = replace(resumption, claim=token_urlsafe(6), claimed_until=claimed_until)
         claimed = replace(connection, resumption=resumption)
-        telling = _Telling(self._connections.update_connection(connection, claimed), resumption)
-        try:
-            if starts:
-                self._post_answer(telling, starts, first_frames)
-            for name in resumption.start:
-                self._tell_log(telling, name, skip, now + _TELL_WITHIN)
-        except (PostFailed, ResumptionPending):
-            self._write(telling.connection, lambda c: telling.note_progress(c))
-            raise
-        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
-        return self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
+        written = self._connections.update_connection(connection, claimed)
+        return _Telling(written, resumption), starts
 
     # Where to start
 
@@ -144,15 +153,17 @@ class ConnectionResumer:
         seq = dict(parse_position(resumption.asked)).get(box.epoch)
         if seq is not None and seq > box.last_seq and box.may_still_append(self._clock()):
             # Posted to another connection already, and not in the head yet.
-            box = self._settle(mailbox)
+            box = self._append_pending(mailbox)
         if seq is not None and self._kept.has_all_after(box, seq):
-            return LogStart(mailbox, Place(box.epoch, seq), box.end)
+            return LogStart(mailbox, LogPlace(box.epoch, seq), box.end)
         oldest = self._kept.find_oldest(box)
         if oldest is None:
             return LogStart(mailbox, box.end, box.end, box.end)
-        return LogStart(mailbox, Place(box.epoch, oldest - 1), box.end, Place(box.epoch, oldest))
+        return LogStart(
+            mailbox, LogPlace(box.epoch, oldest - 1), box.end, LogPlace(box.epoch, oldest)
+        )
 
-    def _settle(self, mailbox: str) -> Mailbox:
+    def _append_pending(self, mailbox: str) -> Mailbox:
         """Have what is pending in a mailbox appended, and return its head. Raises ResumptionPending
         while somebody is just doing so."""
         try:
@@ -190,7 +201,7 @@ class ConnectionResumer:
             while page := list(islice(events, _PAGE)):
                 for run in split_runs(page):
                     if run[0].seq > telling.resumption.reached[mailbox].seq + 1:
-                        self._post_gap(telling, mailbox, Place(box.epoch, run[0].seq))
+                        self._post_gap(telling, mailbox, LogPlace(box.epoch, run[0].seq))
                     self._post_page(telling, box, run, skip, until)
                 told += len(page)
             # Rows are read after the head, and may have told of more than it knows.
@@ -200,7 +211,7 @@ class ConnectionResumer:
             if told < _PAGE:
                 return
 
-    def _post_gap(self, telling: _Telling, mailbox: str, place: Place) -> None:
+    def _post_gap(self, telling: _Telling, mailbox: str, place: LogPlace) -> None:
         """Post that something is missing ahead of a place. (A row expires with its newest event:
         one that came into the log hours late may be gone before those ahead of it.)"""
         reached = telling.resumption.reached
@@ -228,7 +239,7 @@ class ConnectionResumer:
         results, fault = self._poster.post_events(view, [subscriber], worth_it, skip, until)
         if not results:
             raise Gone(telling.connection.id)
-        telling.move(mailbox, Place(box.epoch, results[0].cursor))
+        telling.move(mailbox, LogPlace(box.epoch, results[0].cursor))
         if fault:
             raise fault
         if results[0].failed:
@@ -275,7 +286,7 @@ class _Telling:
         self.connection = connection
         self.resumption = resumption
 
-    def move(self, mailbox: str, place: Place) -> None:
+    def move(self, mailbox: str, place: LogPlace) -> None:
         """Note up to where a log has been told."""
         reached = {**self.resumption.reached, mailbox: place}
         self.resumption = replace(self.resumption, reached=reached)

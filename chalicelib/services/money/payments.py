@@ -114,14 +114,9 @@ class Payments:
         if made := self._find_made(key):
             return MadePayment(made, is_replay=True)
         order = self._get_own_order(actor, order_id)
-        is_charged = not owes_way(order) and bool(order.fees)
-        if order.status is not Status.DONE and not is_charged:
-            raise InvalidTransition(order.status.value, "pay", ())
+        _check_payable(order)
         attempts = self._store.list_attempts(order_id)
-        fare_minor = compute_final_price(order).total_minor
-        rest_minor = compute_rest_minor(order, attempts)
-        if amount_minor not in (None, fare_minor, rest_minor):
-            raise InvalidInput("The amount is not the fare.", field="amount", fare=fare_minor / 100)
+        _check_amount(order, attempts, amount_minor)
         if attempts and not _may_begin(order, attempts):
             return self._tell_repeat(attempts[-1], key)
         try:
@@ -216,6 +211,22 @@ class Payments:
 
         told = before.outbox if before else replace(after.outbox, entries=())
         self._outbox_writer.commit_outbox(told, after.outbox, write)
+
+
+def _check_payable(order: Order) -> None:
+    """Check that there is something to pay: a finished order, or the fees of one that was called
+    off. Raises InvalidTransition."""
+    is_charged = not owes_way(order) and bool(order.fees)
+    if order.status is not Status.DONE and not is_charged:
+        raise InvalidTransition(order.status.value, "pay", ())
+
+
+def _check_amount(order: Order, attempts: Sequence[Payment], amount_minor: int | None) -> None:
+    """Check the amount that somebody wants to pay, if they say one: the fare, or what is left of it
+    to be paid. Raises InvalidInput."""
+    fare_minor = compute_final_price(order).total_minor
+    if amount_minor not in (None, fare_minor, compute_rest_minor(order, attempts)):
+        raise InvalidInput("The amount is not the fare.", field="amount", fare=fare_minor / 100)
 
 
 def _may_begin(order: Order, attempts: Sequence[Payment]) -> bool:

@@ -38,7 +38,7 @@ class Settlements:
         self._writer = writer
         self._clock = clock
 
-    def settle_if_told(self, outbox: Outbox) -> None:
+    def settle_if_due(self, outbox: Outbox) -> None:
         """Note the settlement of an order whose outbox tells of its end, or whose payment's tells
         that it is completed. Harmless however often."""
         order_id = find_order_to_settle(outbox)
@@ -46,7 +46,7 @@ class Settlements:
             return
         # Once more after each write: a payment may have completed since its attempts were read, and
         # that one's own wakeup may have found nothing to change, before the write.
-        while self._settle(order_id):
+        while self._write_settlement(order_id):
             pass
 
     def confirm_refund(self, payment_id: str) -> Order:
@@ -70,7 +70,7 @@ class Settlements:
         order = self._orders.get_order(order_id)
         return settle_order(order, attempts, self._clock())[0] is not order
 
-    def _settle(self, order_id: int) -> bool:
+    def _write_settlement(self, order_id: int) -> bool:
         """Write an order with its settlement, if that is not there; return whether it is now."""
         written = False
 

@@ -116,9 +116,9 @@ class CountedOrders:
                 self._unserved.pop(order_id, None)
                 self._open.add(order_id)
             else:
-                self._settle(order_id, summary, now)
+                self._count_ended(order_id, summary, now)
 
-    def _settle(self, order_id: int, summary: OrderSummary, now: datetime) -> None:
+    def _count_ended(self, order_id: int, summary: OrderSummary, now: datetime) -> None:
         """Count an order that has ended, for good or until it is searched for again."""
         self._open.discard(order_id)
         if summary.is_unserved:
@@ -141,12 +141,12 @@ class CountedOrders:
                 self._open.discard(order.id)  # it is listed anew as its time comes
             elif order.id in kept:
                 summary = kept[order.id]
-                self._settle(order.id, summary, now)
+                self._count_ended(order.id, summary, now)
             else:
                 changes = (*archived.get(order.id, ()), *order.changes)
                 summary = summarize_order(order, changes, self._resolution, now)
-                if _is_settled(summary, now):
-                    self._settle(order.id, summary, now)
+                if _gets_no_summary(summary, now):
+                    self._count_ended(order.id, summary, now)
                 else:
                     yield summary
 
@@ -182,7 +182,7 @@ class CountedOrders:
             del self._counted_on[id_]
 
 
-def _is_settled(summary: OrderSummary, now: datetime) -> bool:
+def _gets_no_summary(summary: OrderSummary, now: datetime) -> bool:
     """Say whether an order without a kept summary has ended so long ago that it gets none."""
     ended_ms = summary.ended_ms
     return ended_ms is not None and now.timestamp() * 1000 - ended_ms >= _SUMMARIZED_WITHIN_MS

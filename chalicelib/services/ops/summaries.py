@@ -34,6 +34,6 @@ class Summaries:
         order = outbox.aggregate
         if not isinstance(order, Order) or not order.is_terminal or order.is_dormant:
             return
-        history = self._archive.read_settled_history(order)
+        history = self._archive.read_history_eventually(order)
         summary = summarize_order(order, history.changes, self._resolution, self._clock())
         self._listings.save_summary(name_home_list(order), order.id, summary)

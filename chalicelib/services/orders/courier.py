@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, wait
 from datetime import datetime
 
+from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.arrivals import is_return, resume_wait
 from chalicelib.domain.orders.commands import Command
@@ -111,7 +112,7 @@ class CourierOrders:
         except CourierTaken:
             raise CourierBusy("You have another order that is not finished.") from None
         except OfferGone:
-            self._dispatch.handle_deadline(order_id)  # a late answer does what the timer would
+            self._dispatch.act_on_deadline(order_id)  # a late answer does what the timer would
             raise
 
     def _commit_step(
@@ -136,7 +137,12 @@ class CourierOrders:
             command = complete(stored, actor.id, command, now)
         command = self._clocks.start_clock(stored, command, now)
         order, events = self._apply_step(actor, stored, status, command, now, by or actor)
-        if order.status is Status.SEARCHING:  # it was declined, or handed back
+        return self._write_step(stored, order, events)
+
+    def _write_step(self, stored: Order, order: Order, events: tuple[Event, ...]) -> Order:
+        """Write an order after a step; one that was declined, or given back, as offered to the next
+        courier."""
+        if order.status is Status.SEARCHING:
             return self._dispatch.offer_next(stored, order, events)
         # The wakeups need the events' recipients only, so that they go while details are read.
         preparation = self._writer.start_preparation(stored, order, events)

@@ -13,11 +13,11 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from chalicelib.domain.courier_changes import make_change
+from chalicelib.domain.events import Event
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.dispatch_policy import measure_to_pickup_m
-from chalicelib.domain.orders.effects import list_holders
 from chalicelib.domain.orders.hands import (
     Failure,
     Hand,
@@ -28,6 +28,7 @@ from chalicelib.domain.orders.hands import (
 )
 from chalicelib.domain.orders.lifecycle import apply_step
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.offers import list_holders
 from chalicelib.domain.orders.permissions import Permission, check_permission
 from chalicelib.domain.orders.placing import PlacedOrder, Repeat
 from chalicelib.domain.orders.reasons import Reason
@@ -203,12 +204,15 @@ class OrderHands:
                 raise CourierPaused(PAUSED)
             order, events = apply_step(stored, status, command, actor, now)
             order = self._note_couriers(stored, order, actor, hand, command)
-            if order.status is Status.SEARCHING:
-                return self._dispatch.offer_next(stored, order, events)
-            order, events = self._event_details.add_details(order, events)
-            return self._writer.commit_order(stored, order, events, available_only=False)
+            return self._commit_step(stored, order, events)
 
         return self._writer.retry_change(order_id, change)
+
+    def _commit_step(self, stored: Order, order: Order, events: tuple[Event, ...]) -> Order:
+        if order.status is Status.SEARCHING:
+            return self._dispatch.offer_next(stored, order, events)
+        order, events = self._event_details.add_details(order, events)
+        return self._writer.commit_order(stored, order, events, available_only=False)
 
     def _note_couriers(
         self, before: Order, after: Order, actor: Actor, hand: Hand, command: Command

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from chalicelib.domain.events import Event
 from chalicelib.domain.ids import IdSource
 from chalicelib.domain.money.fares import Tariffs
 from chalicelib.domain.money.reattempts import price_child
@@ -135,6 +136,10 @@ class Reattempts:
             self._proof.start_proof(options),
             reason,
         )
+        return self._commit_child(order, events)
+
+    def _commit_child(self, order: Order, events: tuple[Event, ...]) -> Order:
+        """Commit a child, offered to somebody if that is its next step. Raises Stale."""
         try:
             if order.status is not Status.SEARCHING:
                 return self._writer.commit_order(None, order, events)
@@ -143,7 +148,8 @@ class Reattempts:
             # It may be this very order that is there: the write's answer got lost. Whoever looks
             # again would take it for somebody else's.
             found = find_order(self._orders, order.outbox.stream)
-            if found and found.parent_id == parent.id and found.timeline["placed"] == now:
+            is_same = found is not None and found.parent_id == order.parent_id
+            if found and is_same and found.timeline["placed"] == order.timeline["placed"]:
                 return found
             raise
 

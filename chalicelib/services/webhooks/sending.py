@@ -189,7 +189,7 @@ class WebhookSender:
                 self._put_off(send, self._draw_pause())
                 return
             answer = self._post_event(endpoint, event)
-            self._settle(endpoint, delivery, send, answer)
+            self._schedule_and_note(endpoint, delivery, send, answer)
             if answer.is_accepted and not send.resent:
                 self._report_arrival(event.at)
 
@@ -206,7 +206,7 @@ class WebhookSender:
 
     # 3. schedule, 4. note
 
-    def _settle(
+    def _schedule_and_note(
         self, endpoint: Endpoint, delivery: Delivery, send: SendDue, answer: Answer
     ) -> None:
         """Do what follows from an answer."""

@@ -16,8 +16,8 @@ from chalicelib.store.courier_index import is_news
 from chalicelib.store.nearest_couriers import (
     encode_spot,
     iterate_batches,
+    measure_named,
     measure_to_spot_m,
-    name_courier,
 )
 from chalicelib.store.tables import SHARDS
 from infra.simulate.stores.bill import Bill
@@ -82,7 +82,7 @@ class MemoryCourierIndex:
         # A query costs half a unit even where it finds nobody; sixty keys are another half.
         self._bill.charge_read("search", sum(1 + len(ids) // _KEYS_A_UNIT for ids in of_cells))
         named = [
-            name_courier(id_, self._rows[id_].spot or 0, point) for ids in of_cells for id_ in ids
+            measure_named(id_, self._rows[id_].spot or 0, point) for ids in of_cells for id_ in ids
         ]
         # As the real one, but of equals the first: the same seed is the same day.
         named.sort(key=lambda one: (one.is_absent, round(one.away_m), one.courier_id))

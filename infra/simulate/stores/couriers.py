@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.fixes import Judged, Verdict, judge_fixes
+from chalicelib.domain.fixes import Judgement, Verdict, judge_fixes
 from chalicelib.domain.geo import find_cell
 from chalicelib.domain.odometer import Odometer
 from chalicelib.domain.orders.acceptance import add_answer
@@ -162,7 +162,7 @@ class MemoryCouriers(MemoryCourierIndex):
 
     def _store_fixes(
         self, row: CourierRecord, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
-    ) -> Judged:
+    ) -> Judgement:
         judged = judge_fixes(row.trail, fixes)
         row.trail = judged.trail
         if min_gap is not None:

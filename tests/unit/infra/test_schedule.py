@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from infra.local.schedule import Schedule, make_scheduled_event
+from infra.local.schedule import SweepSchedule, make_scheduled_event
 from tests.conftest import PATIENCE_S
 
 
@@ -20,7 +20,7 @@ def test_it_sweeps_at_once_and_again_and_survives_a_failure() -> None:
             thrice.set()
         raise RuntimeError("no")
 
-    schedule = Schedule(sweep, every_s=0.02)
+    schedule = SweepSchedule(sweep, every_s=0.02)
     schedule.start()
     assert thrice.wait(PATIENCE_S)
     schedule.stop()
@@ -34,7 +34,7 @@ def test_a_sweep_under_way_does_not_keep_it_from_stopping() -> None:
         begun.set()
         release.wait(PATIENCE_S)
 
-    schedule = Schedule(sweep)
+    schedule = SweepSchedule(sweep)
     schedule.start()
     assert begun.wait(PATIENCE_S)
     began = time.monotonic()

@@ -16,18 +16,17 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.drafts import (
+    draft_copies,
+    draft_for_courier,
+    encode_code,
+    encode_reason,
+)
 from chalicelib.domain.orders.effects import (
     activate_order,
     amend_order,
-    draft_copies,
-    draft_for_courier,
-    draft_loss,
-    encode_code,
-    encode_reason,
-    open_anew,
     reach_dropoff,
     silence_while_dormant,
-    take_from_courier,
 )
 from chalicelib.domain.orders.flow import (
     Effect,
@@ -38,6 +37,7 @@ from chalicelib.domain.orders.flow import (
     merge_tables,
 )
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.offers import draft_loss, open_anew, take_from_courier
 from chalicelib.domain.orders.permissions import Permission
 from chalicelib.domain.orders.repeats import (
     has_reached_dropoff,

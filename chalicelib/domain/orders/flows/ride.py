@@ -11,24 +11,24 @@ from chalicelib.domain import events
 from chalicelib.domain.details import Contact
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.drafts import (
+    draft_copies,
+    draft_for_courier,
+    draft_for_customer,
+    encode_code,
+    encode_reason,
+    list_both_sides,
+)
 from chalicelib.domain.orders.effects import (
     activate_order,
     amend_order,
     continue_plan,
-    draft_copies,
-    draft_for_courier,
-    draft_for_customer,
-    draft_loss,
-    encode_code,
-    encode_reason,
-    give_up_search,
-    list_both_sides,
-    open_anew,
     reach_dropoff,
     silence_while_dormant,
 )
 from chalicelib.domain.orders.flow import Effect, Flow, IsRepeat, Transition, TransitionTable
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.offers import draft_loss, give_up_search, open_anew
 from chalicelib.domain.orders.permissions import Permission
 from chalicelib.domain.orders.repeats import has_reached_dropoff, stands_in
 from chalicelib.errors import InvalidTransition
