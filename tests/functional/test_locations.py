@@ -17,7 +17,7 @@ from chalicelib.store.couriers import CourierTable
 from chalicelib.store.tables import CourierRow
 from infra.bench.units import item_bytes
 from tests.builders import DEPOT, a_fix, north_of
-from tests.functional.rides import a_driver, a_rider, enter
+from tests.functional.rides import a_driver, a_ride, a_rider, enter
 from tests.functional.test_rides_cost import counting
 from tests.functional.world import Answer, Someone, World
 
@@ -216,6 +216,28 @@ def by_availability(world: World, dan: Someone, point: dict[str, Any]) -> None:
 
 def by_courier_socket(world: World, dan: Someone, point: dict[str, Any]) -> None:
     assert world.connect(dan).say({"event": "location.update", "data": point}) == []
+
+
+def test_who_follows_a_courier_sees_where_a_report_of_many_ends(world: World) -> None:
+    """Whatever part of a millisecond it came at; and nothing where it has moved nobody."""
+    rider, dan = a_rider(world), a_driver(world)
+    a_ride(rider, dan)
+    for part_s, shown in ((0.000789, 1), (0.123456, 1), (0.5, 1)):
+        world.clock.advance(30 + part_s)
+        rider.forget()
+        points = [a_point(world, 10 * n, 10 - n) for n in range(10)]
+        assert set(report(world, dan.person, *points).split()) == {"kept"}
+        assert len(rider.heard("driver_location_update")) == shown
+        world.clock.advance(2)
+        rider.forget()
+        assert set(report(world, dan.person, *points[:-1]).split()) == {"late"}
+        assert report_again(world, dan.person, points[-1]) == "kept"
+        assert rider.heard("driver_location_update") == []
+
+
+def report_again(world: World, dan: Someone, point: dict[str, Any]) -> str:
+    world.clock.advance(2)
+    return report(world, dan, point)
 
 
 @pytest.mark.parametrize("report_at", [by_rest, by_availability, by_courier_socket])
