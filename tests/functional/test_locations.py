@@ -199,6 +199,38 @@ def test_a_jump_moves_nobody_until_two_later_ones_confirm_it(world: World) -> No
     )  # no way was made there
 
 
+@pytest.mark.parametrize(
+    "ts", ["0001-01-01T00:00:00Z", "0001-01-01T00:01:00Z", -62135596800, -1e10]
+)
+@pytest.mark.parametrize("accuracy", [5, 500])
+def test_a_time_from_before_all_clocks_is_an_old_one(
+    world: World, ts: Any, accuracy: float
+) -> None:
+    dan, eve = world.courier(), world.courier("eve", at=None)
+    for who, verdict in ((dan, "late"), (eve, "kept")):
+        world.clock.advance(5)
+        point = a_point(world, 0, accuracy=accuracy, ts=ts)
+        assert report(world, who, point) == (verdict if accuracy == 5 else "vague")
+        world.clock.advance(5)
+        assert world.post(LOCATION, point, who).status == 200
+        assert world.post(AVAILABILITY, {"available": True, **point}, who).status == 200
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_fix_that_is_sent_again_and_again_is_one(world: World, times: int) -> None:
+    """By whatever door: it makes no track, and a phone that wakes up elsewhere is there at once."""
+    for n, path in enumerate((LOCATION, LOCATIONS)):
+        dan = world.courier(f"d{n}", at=None)
+        point = a_point(world, 0)
+        for _ in range(times):
+            body = point if path == LOCATION else {"points": [point]}
+            assert world.post(path, body, dan).status == 200
+            world.clock.advance(5)
+        assert len(stored(world, dan).odometer.track) == 1
+        assert world.post(LOCATION, a_point(world, 9000), dan).status == 200
+        assert metres_of(world, dan) == 9000
+
+
 def test_an_idle_courier_who_wakes_up_elsewhere_is_there(world: World) -> None:
     dan = world.courier()
     world.clock.advance(1)
