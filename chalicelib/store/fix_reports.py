@@ -104,7 +104,8 @@ def make_no_jump_condition(fix: Fix) -> Condition:
     for gap, boxes in list_boxes(fix.point):
         is_within = reduce(or_, map(_make_box_condition, boxes))
         condition |= (fix_at <= to_epoch_ms(fix.at - gap)) & is_within
-    return is_later & condition
+    condition &= is_later
+    return condition
 
 
 def _make_box_condition(box: Box) -> Condition:
