@@ -149,8 +149,8 @@ class Contract(ABC):
         """List the rooms, beyond the person's own, in which a greeted connection listens."""
         return ()
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """Make what a new connection is told first; `offered` is its courier's open offer."""
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+        """Make what a new connection is told first; `offered` are open offers to its courier."""
         return ()
 
     def is_for(self, event: Event, listener: Subscriber) -> bool:

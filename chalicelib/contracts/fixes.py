@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from chalicelib.contracts.base import read_number, read_point
@@ -28,6 +28,9 @@ UNKNOWN_WORDS = frozenset(  # in whatever case
 _MAX_PLAUSIBLE = 1e30  # beyond are the largest floats of each size, and what is no number
 _DECIMAL = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?", re.ASCII)
 _NOWHERE = (0.0, 0.0)
+_EARLIEST = datetime(
+    1970, 1, 1, tzinfo=timezone.utc
+)  # a clock that was never set: as old as it gets
 
 MAX_ACCURACY_M = 1e9  # an accuracy may be as bad as it likes: it is looked at, and not believed
 
@@ -40,10 +43,11 @@ def read_fix(data: Mapping[str, Any], now: datetime, lat: str, lng: str, at: str
     """
     found = _read_coordinates(data, (lat, lng))
     told_at = data.get(at)
+    found_at = read_moment(None if _is_one_of(told_at, _UNKNOWN_TIMES) else told_at, at, now)
     return Fix(
         lat=found[0],
         lng=found[1],
-        at=read_moment(None if _is_one_of(told_at, _UNKNOWN_TIMES) else told_at, at, now),
+        at=max(found_at, _EARLIEST),
         heading=_read_measure(data, "heading", 0, 360),
         speed=_read_measure(data, "speed", 0, 1000),
         accuracy=_read_measure(data, "accuracy", 0, MAX_ACCURACY_M),

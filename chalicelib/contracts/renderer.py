@@ -50,8 +50,10 @@ class ContractRenderer:
         data = {"from": start, "oldest": oldest}
         return self._contracts[connection.contract].encode_event(GAP, data)
 
-    def render_first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """Render what a new connection is told first; `offered` is its courier's open offer."""
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
+        """Render what a new connection is told first; `offered` are open offers to its courier."""
         return self._contracts[connection.contract].first_frames(connection, offered)
 
     def render_last_frames(self, connection: Connection, error: WaybillError) -> Sequence[str]:

@@ -141,8 +141,9 @@ def _is_jump(a: Fix, b: Fix) -> bool:
 
 
 def _is_same(a: Fix, b: Fix) -> bool:
-    """Say whether two fixes are the same one. (Times and places are rounded as they are stored.)"""
-    is_same_time = abs(b.at - a.at) < timedelta(milliseconds=1)
+    """Say whether two fixes are the same one. (Places are rounded as they are stored, and times cut
+    to a millisecond.)"""
+    is_same_time = int(a.at.timestamp() * 1000) == int(b.at.timestamp() * 1000)
     return is_same_time and measure_distance_m(a.point, b.point) < _SAME_PLACE_M
 
 

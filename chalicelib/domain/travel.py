@@ -32,9 +32,9 @@ def estimate_minutes_or(distance_m: float | None, unknown: int) -> int:
     return unknown if distance_m is None else to_whole_minutes(estimate_travel_s(distance_m))
 
 
-def estimate_travel_s(distance_m: float) -> float:
+def estimate_travel_s(distance_m: float, speed_m_s: float = SPEED_M_S) -> float:
     """Estimate the seconds by road for a distance in metres on the crow's line."""
-    return distance_m * ROAD_FACTOR / SPEED_M_S
+    return distance_m * ROAD_FACTOR / speed_m_s
 
 
 def to_whole_minutes(seconds: float) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
 
+from msgspec.structs import replace
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -92,26 +93,28 @@ class CourierPositions(CourierIndex):
 
     def record_fixes(
         self, courier_id: str, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
-    ) -> tuple[Courier, list[Verdict]]:
+    ) -> tuple[Courier | None, list[Verdict]]:
         """Judge good fixes of one report and store them by one write: the newest that is kept is
         the position, the others are way that was made.
 
-        Returns the courier after it, and a verdict of each fix. Raises RateLimited as record_fix.
+        Returns the courier after it, None if nothing has moved them, and a verdict of each fix.
+        Raises RateLimited as record_fix.
         """
         newest = max(fixes, key=lambda fix: fix.at)
         report = Report(newest, now, min_gap, at_work=False, token=token_urlsafe(6))
         judged: list[Judgement] = []
 
-        def store_fixes() -> Courier:
+        def store_fixes() -> Courier | None:
             row = find_row(courier_id) or CourierRow(courier_id)
-            if judged and row.fix_token == report.token:
-                return self._finish_fix(row)  # sent twice, and stored as it was judged
+            if judged and row.fix_token == report.token:  # sent twice, and stored as it was judged
+                return self._finish_fix(row) if judged[-1].kept else None
             outdated = is_outdated(row, report)
             judged.append(judge_fixes(read_trail(row), fixes))
             if outdated:
-                return self._decode_row(row)
+                return None
             self._require_index(row)
-            return self._store_judged(row, judged[-1], report)
+            courier = self._store_judged(row, judged[-1], report)
+            return courier if judged[-1].kept else None
 
         courier = self._retries.retry_while_stale(store_fixes)
         return courier, judged[-1].verdicts
@@ -120,8 +123,10 @@ class CourierPositions(CourierIndex):
         """Store what was judged by a row, if no other fix came since it was read. Raises Stale.
 
         The metres and the track are written together, from one reading: if somebody else has
-        counted the way meanwhile, that is undone and no way is counted twice.
+        counted the way meanwhile, that is undone and no way is counted twice. Returns the courier
+        with the whole track: who is told of them may look for a stop on it, which is not kept.
         """
+        odometer: Odometer | None = None
         actions = [CourierRow.fix_token.set(report.token), make_doubts_action(judged.trail.doubts)]
         if judged.kept:
             read = self._decode_row(row).odometer
@@ -138,7 +143,8 @@ class CourierPositions(CourierIndex):
         is_same = equals(CourierRow.fix_token, row.fix_token) & equals(CourierRow.fix, row.fix)
         condition = is_same & make_report_condition(report) & make_index_condition(self._max_orders)
         update_if(written, actions, condition)
-        return self._finish_fix(written)
+        courier = self._finish_fix(written)
+        return replace(courier, odometer=odometer) if odometer else courier
 
     def _require_index(self, row: CourierRow) -> None:
         """Put a free courier who lacks in the index back into it. Raises Stale if so: their row is

@@ -92,10 +92,11 @@ def make_report_condition(report: Report) -> Condition:
 
 
 def make_no_jump_condition(fix: Fix) -> Condition:
-    """Make a condition that holds only where a fix is no jump: the track is not established
-    (domain/fixes.py), or the last fix was in a box around this one. Where it does not hold, the row
-    must be read, and the fix be judged."""
+    """Make a condition that holds only where a fix is no jump, nor the last one again: the track is
+    not established (domain/fixes.py), or the last fix was in a box around this one. Where it does
+    not hold, the row must be read, and the fix be judged."""
     fix_at = CourierRow.fix_at
+    is_later: Condition = fix_at.does_not_exist() | (fix_at < to_epoch_ms(fix.at))
     long_ago_ms = to_epoch_ms(fix.at - ESTABLISHED_WITHIN)
     condition: Condition = CourierRow.track[ESTABLISHED_FIXES - 1].does_not_exist()
     condition |= CourierRow.vague.exists() | CourierRow.fix_lat.does_not_exist()
@@ -103,6 +104,7 @@ def make_no_jump_condition(fix: Fix) -> Condition:
     for gap, boxes in list_boxes(fix.point):
         is_within = reduce(or_, map(_make_box_condition, boxes))
         condition |= (fix_at <= to_epoch_ms(fix.at - gap)) & is_within
+    condition &= is_later
     return condition
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 from tests.builders import DEPOT, north_of
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
+from tests.functional.hails import be_at, hail
+from tests.functional.hails import driver as hail_driver
+from tests.functional.kitchen import Kitchen, Plain
+from tests.functional.kitchen import a_driver as a_food_driver
 from tests.functional.rides import a_driver, a_ride, a_rider
 from tests.functional.test_locations import a_point
 from tests.functional.test_rides_cost import counting
@@ -169,6 +174,33 @@ def test_fixes_at_once_tell_and_do_it_once(town: Town) -> None:
     assert [step for step, _ in town.history()].count("arrive") == 1
 
 
+def points(town: Town, *seen: tuple[float, float]) -> None:
+    """Report positions by one call: each so far from the depot, so long ago; at a time that is no
+    whole number of milliseconds, as most are."""
+    town.world.clock.advance(130.000789)
+    body = {"points": [a_point(town.world, metres, ago_s) for metres, ago_s in seen]}
+    answer = town.world.post(LOCATIONS, body, town.dan)
+    assert {point["verdict"] for point in answer.body["points"]} == {"kept"}
+
+
+@do
+def test_positions_that_come_together_tell_what_they_tell_one_by_one(town: Town) -> None:
+    points(town, (20, 12), (15, 6), (10, 0))
+    assert town.state() == "at_pickup"
+    points(town, (500, 0))
+    assert town.told() == [["courier_near", "courier_left"]] * 2
+
+
+@suggest
+def test_who_leaves_in_a_report_of_many_has_left(town: Town) -> None:
+    """More points than a track keeps, and at its end the courier is far away."""
+    town.be_at(10)
+    town.step("arrived")
+    town.told()
+    points(town, *((10, 100 - n) for n in range(50)), *((20 * n, 50 - n) for n in range(1, 51)))
+    assert town.told() == [["courier_left"], ["courier_left"]]
+
+
 @suggest
 def test_on_the_trip_a_position_costs_one_read_more(town: Town) -> None:
     for verb in ("arrived", "picked"):
@@ -190,3 +222,76 @@ def test_a_rides_driver_arrives_too(make_world: MakeWorld) -> None:
         driver.did("update_location", latitude=DEPOT[0], longitude=DEPOT[1])
     assert world.order(ride_id).status.value == "at_pickup"
     assert world.order(ride_id).no_show_at is not None
+
+
+def test_a_hails_driver_arrives_too(make_world: MakeWorld) -> None:
+    """Spec 004's driver has no word for it; the customer hears spec 000's."""
+    world = make_world(settings={"auto_arrive": "do"})
+    cara = a_profile(world, world.customer())
+    dan, socket = hail_driver(world, "5")
+    a_profile(world, dan)
+    feeds = [a_feed(world, who, *TYPES) for who in (cara, dan)]
+    stock = world.connect(cara)
+    order = hail(world, cara)
+    assert world.post(f"/v1/driver/orders/{order['id']}/accept", {}, dan).status == 200
+    for one in (*feeds, stock, socket):
+        one.take()
+    for _ in range(2):
+        world.clock.advance(15)
+        be_at(world, dan)
+    assert world.order(order["id"]).status.value == "at_pickup"
+    assert [types_of(feed.take()) for feed in feeds] == [["courier_near"]] * 2
+    assert [frame["data"]["status"] for frame in stock.take()] == ["arrived"]
+    assert socket.take() == []
+    assert world.step("picked", str(order["id"]), dan).status == 200
+    for _ in range(2):
+        world.clock.advance(60)
+        be_at(world, dan, (12.98, 77.6))
+    assert "reached" in world.order(order["id"]).timeline
+    assert types_of(feeds[0].take()) == ["courier_near", "delivery_arrived"]
+    assert types_of(feeds[1].take()) == ["courier_near"]
+    assert socket.take() == []
+
+
+def test_who_brings_a_meal_arrives_at_the_door(make_world: MakeWorld) -> None:
+    """Of the way to the restaurant spec 002 knows no step."""
+    world = make_world(settings={"auto_arrive": "do"})
+    kitchen = Kitchen(world)
+    cara, dan = a_profile(world, kitchen.customer), a_profile(world, a_food_driver(world))
+    order_id = kitchen.place(latitude=DEPOT[0], longitude=DEPOT[1])
+    kitchen.update(order_id, "confirmed", "preparing", "ready_for_pickup")
+    driver, stock = Plain(world, dan), Plain(world, cara)
+    feeds = [a_feed(world, who, *TYPES) for who in (cara, dan)]
+    driver.emit("accept-order", {"orderId": order_id})
+    for one in (driver, stock):
+        one.heard()
+    for metres in (900, 20, 20):
+        world.clock.advance(15)
+        lat, lng = north_of(DEPOT, metres)
+        assert world.post(LOCATION, {"lat": lat, "lng": lng}, dan).status == 200
+    assert "reached" in world.order(order_id).timeline
+    assert [types_of(feed.take()) for feed in feeds] == [
+        ["courier_near", "delivery_arrived"],
+        ["courier_near"],
+    ]
+    assert (driver.heard(), stock.heard()) == ([], [])
+
+
+def tell(world: World) -> list[list[Any]]:
+    """A delivery with a wait at each stop: all that the two stock clients are told."""
+    cara, dan = world.customer(), world.courier()
+    sockets = [world.connect(cara), world.connect(dan)]
+    order = str(world.place(cara, **DOOR)["id"])
+    for verb, metres in (("accept", 0), ("arrived", 0), ("picked", DOOR_M), ("delivered", DOOR_M)):
+        assert world.step(verb, order, dan).status == 200
+        for n in range(5):
+            world.clock.advance(30)
+            world.post(LOCATION, a_point(world, metres + (400 if n == 4 else 0)), dan)
+    frames = [socket.take() for socket in sockets]
+    return json.loads(json.dumps(frames).replace(order, "?"))  # type: ignore[no-any-return]
+
+
+def test_stock_clients_hear_the_same_where_arrivals_are_suggested(make_world: MakeWorld) -> None:
+    heard = tell(make_world(settings={"auto_arrive": "off"}))
+    assert tell(make_world(settings={"auto_arrive": "suggest"})) == heard
+    assert all(heard)

@@ -41,7 +41,7 @@ def test_a_lapse_found_by_all_at_once_is_told_once(engine_world: World) -> None:
     all_at_once(
         *[lambda: waybill.wakeup_handler.handle_wakeup(timer)] * 2,
         *[lambda: waybill.wakeup_handler.handle_wakeup(OrdersDue((order["id"],)))] * 2,
-        *[lambda: waybill.customer_orders.poll_offer("5")] * 2,
+        *[lambda: waybill.customer_orders.poll_offers("5")] * 2,
         accept_late,
     )
     world.pass_time(60)

@@ -17,7 +17,7 @@ from chalicelib.store.couriers import CourierTable
 from chalicelib.store.tables import CourierRow
 from infra.bench.units import item_bytes
 from tests.builders import DEPOT, a_fix, north_of
-from tests.functional.rides import a_driver, a_rider, enter
+from tests.functional.rides import a_driver, a_ride, a_rider, enter
 from tests.functional.test_rides_cost import counting
 from tests.functional.world import Answer, Someone, World
 
@@ -199,6 +199,38 @@ def test_a_jump_moves_nobody_until_two_later_ones_confirm_it(world: World) -> No
     )  # no way was made there
 
 
+@pytest.mark.parametrize(
+    "ts", ["0001-01-01T00:00:00Z", "0001-01-01T00:01:00Z", -62135596800, -1e10]
+)
+@pytest.mark.parametrize("accuracy", [5, 500])
+def test_a_time_from_before_all_clocks_is_an_old_one(
+    world: World, ts: Any, accuracy: float
+) -> None:
+    dan, eve = world.courier(), world.courier("eve", at=None)
+    for who, verdict in ((dan, "late"), (eve, "kept")):
+        world.clock.advance(5)
+        point = a_point(world, 0, accuracy=accuracy, ts=ts)
+        assert report(world, who, point) == (verdict if accuracy == 5 else "vague")
+        world.clock.advance(5)
+        assert world.post(LOCATION, point, who).status == 200
+        assert world.post(AVAILABILITY, {"available": True, **point}, who).status == 200
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_fix_that_is_sent_again_and_again_is_one(world: World, times: int) -> None:
+    """By whatever door: it makes no track, and a phone that wakes up elsewhere is there at once."""
+    for n, path in enumerate((LOCATION, LOCATIONS)):
+        dan = world.courier(f"d{n}", at=None)
+        point = a_point(world, 0)
+        for _ in range(times):
+            body = point if path == LOCATION else {"points": [point]}
+            assert world.post(path, body, dan).status == 200
+            world.clock.advance(5)
+        assert len(stored(world, dan).odometer.track) == 1
+        assert world.post(LOCATION, a_point(world, 9000), dan).status == 200
+        assert metres_of(world, dan) == 9000
+
+
 def test_an_idle_courier_who_wakes_up_elsewhere_is_there(world: World) -> None:
     dan = world.courier()
     world.clock.advance(1)
@@ -216,6 +248,28 @@ def by_availability(world: World, dan: Someone, point: dict[str, Any]) -> None:
 
 def by_courier_socket(world: World, dan: Someone, point: dict[str, Any]) -> None:
     assert world.connect(dan).say({"event": "location.update", "data": point}) == []
+
+
+def test_who_follows_a_courier_sees_where_a_report_of_many_ends(world: World) -> None:
+    """Whatever part of a millisecond it came at; and nothing where it has moved nobody."""
+    rider, dan = a_rider(world), a_driver(world)
+    a_ride(rider, dan)
+    for part_s, shown in ((0.000789, 1), (0.123456, 1), (0.5, 1)):
+        world.clock.advance(30 + part_s)
+        rider.forget()
+        points = [a_point(world, 10 * n, 10 - n) for n in range(10)]
+        assert set(report(world, dan.person, *points).split()) == {"kept"}
+        assert len(rider.heard("driver_location_update")) == shown
+        world.clock.advance(2)
+        rider.forget()
+        assert set(report(world, dan.person, *points[:-1]).split()) == {"late"}
+        assert report_again(world, dan.person, points[-1]) == "kept"
+        assert rider.heard("driver_location_update") == []
+
+
+def report_again(world: World, dan: Someone, point: dict[str, Any]) -> str:
+    world.clock.advance(2)
+    return report(world, dan, point)
 
 
 @pytest.mark.parametrize("report_at", [by_rest, by_availability, by_courier_socket])

@@ -64,7 +64,7 @@ def left(make_world: MakeWorld, dynamo: Engine) -> Left:
 
 READS: dict[str, Callable[[Left], Any]] = {
     "active order": lambda left: left.world.get("/v1/courier/active-order", left.dan),
-    "offers, spec 004": lambda left: left.world.waybill.customer_orders.poll_offer("dan"),
+    "offers, spec 004": lambda left: left.world.waybill.customer_orders.poll_offers("dan"),
     "on duty": lambda left: left.world.courier(),
     "off duty": lambda left: left.world.courier(available=False),
     "a position": lambda left: left.world.post(

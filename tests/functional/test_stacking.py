@@ -24,6 +24,7 @@ from tests.builders import DEPOT, a_job, north_of
 from tests.faults import WRITES, Weather
 from tests.functional.conftest import Engine, MakeWorld, _on_moto
 from tests.functional.feeds import a_feed, a_profile, types_of
+from tests.functional.hails import driver, hail, pending, types
 from tests.functional.test_ghosts import listed
 from tests.functional.test_races import at_once, failures
 from tests.functional.world import Answer, Someone, World
@@ -133,6 +134,66 @@ def test_going_off_duty_declines_each_open_offer(stacking: World) -> None:
     assert held("eve") == [int(first), int(second)]
     assert not listed("dan")
     assert third == ""
+
+
+def test_going_off_duty_declines_an_offer_beside_an_order_that_is_done(stacking: World) -> None:
+    """Whoever delivered that one died before the release."""
+    world = stacking
+    dan = world.courier()
+    first = place(world, "cara")
+    take(world, first, dan, "delivered")
+    second = place(world, "cleo")
+    row = CourierRow.get("dan")
+    row.order_id, row.others = int(first), [f"{second}@"]
+    row.save()
+    world.courier("eve", north_of(DEPOT, 300))
+    world.post("/v1/courier/availability", {"available": False}, dan)
+    assert (held("dan"), held("eve")) == ([], [int(second)])
+
+
+def test_who_comes_back_hears_of_each_open_offer(stacking: World) -> None:
+    world = stacking
+    dan = world.courier()
+    orders = [place(world, who) for who in ("cara", "cleo")]
+    for _ in range(2):
+        frames = world.connect(dan).take()
+        assert [frame["event"] for frame in frames] == ["order.assigned"] * 2
+        assert [frame["data"]["order_id"] for frame in frames] == orders
+    take(world, orders[0], dan)
+    (frame,) = world.connect(dan).take()
+    assert frame["data"]["order_id"] == orders[1]
+
+
+def test_a_driver_who_polls_is_shown_each_open_offer(stacking: World) -> None:
+    world = stacking
+    dan, socket = driver(world, "5")
+    orders = [hail(world, world.customer(who))["id"] for who in ("cara", "cleo")]
+    assert [one["id"] for one in pending(world, dan)] == orders
+    assert types(socket) == ["new_order"] * 2
+    greeting = world.connect(dan, "drivers").take()[1]
+    assert [one["id"] for one in greeting["orders"]] == orders
+
+
+@pytest.mark.parametrize("gap_s", [13, 30, 45])
+def test_no_customer_waits_for_the_other_ones_turn(stacking: World, gap_s: float) -> None:
+    """However seldom the courier reports, each report is shown to both if it is time to."""
+    world = stacking
+    dan = world.courier()
+    ears = [
+        a_feed(
+            world, a_profile(world, world.customer(who)), "location_updated", "delivery_in_transit"
+        )
+        for who in ("cara", "cleo")
+    ]
+    for who in ("cara", "cleo"):
+        take(world, place(world, who), dan, "picked")
+    for n in range(8):
+        world.clock.advance(gap_s)
+        lat, lng = north_of(DEPOT, 50 * n)
+        world.post("/v1/courier/location", {"lat": lat, "lng": lng}, dan)
+    heard = [Counter(types_of(socket.take())) for socket in ears]
+    assert heard[0] == heard[1]
+    assert heard[0]["location_updated"] == (8 if gap_s >= 30 else 3)
 
 
 def test_a_courier_of_several_orders_that_are_done_is_released_by_whoever_reads(

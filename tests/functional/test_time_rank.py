@@ -53,6 +53,20 @@ def test_a_motorbike_comes_before_a_nearer_bicycle(
     assert noted_of("bo") == (None, None)
 
 
+def test_who_has_an_order_is_as_quick_as_what_they_drive(make_world: MakeWorld) -> None:
+    """Both bring something on the same way: the one on the motorbike is there first."""
+    world = make_world(settings={**BY_TIME, **MOST})
+    riders = [rider(world, "bo", 1500, "bicycle"), rider(world, "mo", 2000, "motorbike")]
+    lat, lng = north_of(DEPOT, -3000)
+    way = {"dropoff_lat": lat, "dropoff_lng": lng}
+    for n, who in enumerate(riders):
+        order_id = world.place(world.customer(f"c{n}"), **way)["id"]
+        body, path = {"courier_id": who.id}, f"/v1/admin/orders/{order_id}/assign"
+        assert world.post(path, body, world.admin()).status == 200
+        assert world.step("accept", order_id, who).status == 200
+    assert asked(world, world.place(world.customer(), **way)["id"]) == ["mo"]
+
+
 def test_who_never_takes_an_order_comes_later(make_engine_world: MakeWorld) -> None:
     world = make_engine_world(settings=BY_TIME)
     never, _ = rider(world, "nat", 1000), rider(world, "yve", 1600)

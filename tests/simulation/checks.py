@@ -52,12 +52,15 @@ def an_order_and_its_courier_agree(town: Town) -> Iterator[str]:
     """Whom an order occupies, and what a courier is occupied by, is one fact."""
     occupied, orders = town.history.occupied, town.history.orders
     for order in orders.values():
-        if order.occupied_courier_id and occupied.get(order.occupied_courier_id) != order.id:
-            held = occupied.get(order.occupied_courier_id)
-            yield f"{_brief(order)} is held by {order.occupied_courier_id}, who has {held}"
-    for courier_id, order_id in occupied.items():
-        if orders[order_id].occupied_courier_id != courier_id:
-            yield f"{courier_id} is busy with {_brief(orders[order_id])}"
+        for courier_id in order.occupied_ids:
+            if order.id not in (held := occupied.get(courier_id, ())):
+                yield f"{_brief(order)} is held by {courier_id}, who has {held}"
+    for courier_id, order_ids in occupied.items():
+        for order_id in order_ids:
+            if courier_id not in orders[order_id].occupied_ids:
+                yield f"{courier_id} is busy with {_brief(orders[order_id])}"
+        if len(set(order_ids)) < len(order_ids) or len(order_ids) > town.history.most_orders:
+            yield f"{courier_id} has {order_ids}"
 
 
 def no_order_waits_for_a_machine(town: Town) -> Iterator[str]:

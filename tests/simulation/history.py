@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -44,13 +44,15 @@ class Fact:
 
 @dataclass
 class History:
-    """`facts` are all committed events; `holders` who has each order, by its row; `bookings` which
-    versions of a wallet booked a key; `verdicts` what the bank was told, by payment."""
+    """`facts` are all committed events; `occupied` the orders of each courier, by their row;
+    `bookings` which versions of a wallet booked a key; `verdicts` what the bank was told, by
+    payment. A courier has `most_orders` at most."""
 
     now_s: Callable[[], float]
+    most_orders: int = 1
     facts: dict[Identity, Fact] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
-    occupied: dict[str, int] = field(default_factory=dict)  # couriers by their rows
+    occupied: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bookings: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     verdicts: dict[str, PaymentResult] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)  # payments and payouts answered as final
@@ -82,10 +84,14 @@ class History:
         for table, row in writes:
             if row is not None:
                 self._note(table, row)
-        for who, orders in _doubles(order.occupied_courier_id for order in self.orders.values()):
-            self.violate("no_courier_has_two_orders", f"{who} has {orders}")
-        for order_id, couriers in _doubles(self.occupied.values()):
-            self.violate("no_order_has_two_couriers", f"{order_id} occupies {couriers}")
+        having = Counter(id_ for order in self.orders.values() for id_ in order.occupied_ids)
+        for who, orders in having.items():
+            if orders > self.most_orders:
+                self.violate("no_courier_has_too_many_orders", f"{who} has {orders}")
+        occupying = Counter(order_id for held in self.occupied.values() for order_id in held)
+        for order_id, couriers in occupying.items():
+            if couriers > 1 and self.most_orders == 1:  # in waves an order asks several
+                self.violate("no_order_has_two_couriers", f"{order_id} occupies {couriers}")
 
     def _note(self, table: str, row: Item) -> None:
         if table == "couriers":
@@ -118,10 +124,9 @@ class History:
 
     def _occupy(self, row: Item) -> None:
         courier_id = row["courier_id"]["S"]
-        if "order_id" in row:
-            self.occupied[courier_id] = int(row["order_id"]["N"])
-        else:
-            self.occupied.pop(courier_id, None)
+        first = (int(row["order_id"]["N"]),) if "order_id" in row else ()
+        more = row.get("others", {}).get("L", ())
+        self.occupied[courier_id] = (*first, *(int(one["S"].partition("@")[0]) for one in more))
 
     def _book(self, wallet: Wallet) -> None:
         for booking in wallet.latest_bookings:
@@ -135,12 +140,6 @@ def _leaves_end(before: Order, after: Order) -> bool:
     again."""
     is_end = before.is_terminal and before.status is not Status.UNSERVED
     return is_end and (after.status, after.courier_id) != (before.status, before.courier_id)
-
-
-def _doubles(named: Iterable[T | None]) -> list[tuple[T, int]]:
-    """Find what is named more than once, and how often."""
-    counts = Counter(one for one in named if one is not None)
-    return [(one, times) for one, times in counts.items() if times > 1]
 
 
 def identity_of(event: Event) -> Identity:

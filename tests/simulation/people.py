@@ -253,9 +253,7 @@ class Courier(Somebody):
         return answer.body if isinstance(answer.body, Order) else None
 
     def _holds(self) -> bool:
-        return any(
-            o.occupied_courier_id == self.person.id for o in self.town.history.orders.values()
-        )
+        return any(self.person.id in o.occupied_ids for o in self.town.history.orders.values())
 
     def _work(self, order: Order) -> None:
         if order.status is Status.OFFERED:

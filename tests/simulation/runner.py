@@ -44,6 +44,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quiet", type=float, default=Plan.quiet_s, help="seconds without")
     parser.add_argument("--within", type=float, default=1e9, help="seconds that it may take")
     parser.add_argument("--endpoints", action="store_true", help="with webhook endpoints")
+    parser.add_argument("--waves", action="store_true", help="in waves, two orders a courier")
     parser.add_argument("--trace", action="store_true", help="show all that happens")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each seed")
     return parser.parse_args(arguments)
@@ -65,7 +66,14 @@ def _tell(given: argparse.Namespace) -> Iterator[Outcome]:
         if time.monotonic() - began_s > given.within:
             return
         plan = Plan(
-            seed, given.faults, given.skew, without, given.active, given.quiet, given.endpoints
+            seed,
+            given.faults,
+            given.skew,
+            without,
+            given.active,
+            given.quiet,
+            given.endpoints,
+            given.waves,
         )
         yield tell(plan, verbose=given.trace)
 

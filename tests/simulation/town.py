@@ -82,6 +82,7 @@ class Plan:
     active_s: float = 45.0
     quiet_s: float = 1800.0
     with_endpoints: bool = False
+    in_waves: bool = False  # two couriers are asked at once, and each may have two orders
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Town:
         self.plan = plan
         self.dice = Random(f"{plan.seed} {plan.faults} {plan.skew_s:g}")
         self.scheduler = Scheduler(self.dice)
-        self.history = History(lambda: self.scheduler.now_s)
+        self.history = History(lambda: self.scheduler.now_s, most_orders=2 if plan.in_waves else 1)
         rates = replace(RATES[plan.faults], **dict.fromkeys(plan.without, 0.0))
         self.faults = Faults(rates, plan.skew_s, self.dice)
         fate = Fate(self.scheduler, self.faults, self.history)
@@ -122,7 +123,7 @@ class Town:
         )
         self.engine = over(self.dynamo)
         client = DynamoClient(self.engine, self.scheduler, self.faults, fate)
-        self.settings = _settings()
+        self.settings = _settings(plan)
         self.database = bind_tables(PREFIX, self.settings.aws_region, None, client)
         self.ledger = WalletTable(self.database)
         self.people: dict[str, Person] = {}
@@ -307,10 +308,14 @@ def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
     return isinstance(error, PostFailed) or (hurt and isinstance(error, PynamoDBException))
 
 
-def _settings() -> Settings:
+def _settings(plan: Plan) -> Settings:
     """Make production's settings, but that searches and waits are short, feeds seldom give a sign,
     and whatever may cost something does."""
+    waves = ((5000, 1, 6), (5000, 2, 12), (5000, 2, 15)) if plan.in_waves else ()
     return Settings(
+        dispatch_waves=waves,
+        hail_waves=waves,
+        courier_max_orders=2 if plan.in_waves else 1,
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,
         table_prefix=PREFIX,

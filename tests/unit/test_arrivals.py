@@ -11,11 +11,19 @@ from msgspec.structs import replace
 
 from chalicelib.domain import events
 from chalicelib.domain.details import Place
+from chalicelib.domain.money.waiting import count_waiting_minutes
 from chalicelib.domain.odometer import Odometer, TrackPoint
-from chalicelib.domain.orders.arrivals import list_sightings, note_sighting
+from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.arrivals import (
+    Sighting,
+    list_sightings,
+    note_sighting,
+    resume_wait,
+)
 from chalicelib.domain.orders.losing_couriers import forget_former_courier
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.people import Courier
+from chalicelib.domain.orders.proof import Stop
+from chalicelib.domain.people import SYSTEM, Courier
 from tests.builders import DEPOT, NOW, a_courier, a_fix, a_job, an_order, north_of
 
 FAR_AWAY = north_of(DEPOT, 50_000)
@@ -127,3 +135,36 @@ def test_leaving_stops_the_clock_and_is_in_the_history() -> None:
     assert (after.changes[-1].step, after.changes[-1].by) == ("leave_stop", "s")
     assert words(after, courier) == ""
     assert note_sighting(after, courier, seen, NOW) == (after, ())
+
+
+@pytest.mark.parametrize(
+    ("moves", "waited"),
+    [
+        ([], 65),
+        ([2], 2),
+        ([2, 62], 5),
+        ([2, 32, 34, 63], 6),
+        ([2, 32, 34], 4),
+    ],
+)
+@pytest.mark.parametrize("stop", Stop)
+def test_who_is_away_does_not_wait(stop: Stop, moves: Sequence[float], waited: int) -> None:
+    """Who came at 0 leaves and comes back at these minutes; the order goes on after 65."""
+    at_pickup = stop is Stop.PICKUP
+    order = order_at(
+        Status.AT_PICKUP if at_pickup else Status.IN_TRANSIT,
+        **{"at_pickup" if at_pickup else "reached": NOW},
+    )
+    for n, minute in enumerate(moves):
+        now = NOW + timedelta(minutes=minute)
+        if n % 2:
+            command = commands.Arrive() if at_pickup else commands.ReachDropoff()
+            order = resume_wait(order, command, SYSTEM, now)
+        else:
+            courier = seen_at([(0, 0), (150, 60)])
+            order, _ = note_sighting(order, courier, Sighting.LEFT, now)
+    end = Status.IN_TRANSIT if at_pickup else Status.DONE
+    after = replace(order, timeline={**order.timeline, end.value: NOW + timedelta(minutes=65)})
+    assert count_waiting_minutes(after, timedelta(0)) == waited
+    lost = forget_former_courier(after, replace(after, courier_id="eve"))
+    assert count_waiting_minutes(lost, timedelta(0)) == 0

@@ -116,8 +116,8 @@ def test_what_is_not_known_is_left_out_and_never_null() -> None:
 
 def test_a_courier_who_comes_back_hears_first_of_the_offer_that_is_open() -> None:
     order = an_order(Status.OFFERED, details=JOB)
-    assert [json.loads(t) for t in COURIER.first_frames(HIS, order)] == [sample("order_assigned")]
-    assert COURIER.first_frames(HIS, None) == CUSTOMER.first_frames(HERS, None) == ()
+    assert [json.loads(t) for t in COURIER.first_frames(HIS, [order])] == [sample("order_assigned")]
+    assert COURIER.first_frames(HIS, ()) == CUSTOMER.first_frames(HERS, ()) == ()
 
 
 def test_the_order_in_rest() -> None:

@@ -78,13 +78,13 @@ def an_event(type_: str, **changes: Any) -> Event:
 
 def test_a_connection_first_hears_that_it_is_established_and_then_what_is_pending() -> None:
     """S4-04, S4-05: word for word as in the samples, in that order."""
-    frames = spoken(DRIVERS.first_frames(SOCKET, the_sample_order()))
+    frames = spoken(DRIVERS.first_frames(SOCKET, [the_sample_order()]))
     assert frames == [sample("connection_established"), sample("initial_orders")]
 
 
 def test_initial_orders_is_said_even_if_nothing_is_pending() -> None:
     """S4-05."""
-    [_, initial] = spoken(DRIVERS.first_frames(SOCKET, None))
+    [_, initial] = spoken(DRIVERS.first_frames(SOCKET, ()))
     assert initial == {**sample("initial_orders"), "orders": []}
 
 
@@ -215,7 +215,7 @@ def test_a_drivers_id_is_an_integer_where_it_is_numeric(person_id: str, shown: i
 
 def test_what_is_pending_is_what_is_polled() -> None:
     """S4-10, ambiguity b: the same body as initial_orders."""
-    assert render_pending_orders(the_sample_order()) == sample("initial_orders")
+    assert render_pending_orders([the_sample_order()]) == sample("initial_orders")
 
 
 def test_who_declined_is_not_told_who_is_asked_next() -> None:

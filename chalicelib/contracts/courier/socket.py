@@ -107,12 +107,12 @@ class CourierContract(Contract):
         """Encode {event, data}."""
         return encode_frame({"event": name, "data": data})
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
-        """Tell a courier who comes back of the offer that is still open."""
-        if offered is None:
-            return ()
-        data = _render_offer(offered.id, offered.details)
-        return (self.encode_event("order.assigned", data),)
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+        """Tell a courier who comes back of each offer that is still open."""
+        return tuple(
+            self.encode_event("order.assigned", _render_offer(one.id, one.details))
+            for one in offered
+        )
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """Read what a client asks. Raises InvalidInput."""

@@ -6,7 +6,7 @@ Only drivers have a socket here; customers place their orders by REST, or on ano
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,7 @@ class DriversContract(TypedContract):
     roles = frozenset({Role.COURIER})
     keepalive_frame = encode_frame({"type": "pong"})  # unasked: a word that every client knows
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Confirm the connection, then tell what is pending, even if that is nothing."""
         established = {
             "type": "connection_established",
@@ -63,11 +63,11 @@ class DriversContract(TypedContract):
         return (self.encode_event("error", {"message": error.message}),)
 
 
-def render_pending_orders(offered: Order | None) -> dict[str, Any]:
+def render_pending_orders(offered: Iterable[Order]) -> dict[str, Any]:
     """Render `initial_orders`: what a driver is asked to take. Polling gives the same body."""
     return {
         "type": "initial_orders",
-        "orders": [_render_pending_order(offered)] if offered else [],
+        "orders": [_render_pending_order(order) for order in offered],
         "message": "Current pending orders",
     }
 

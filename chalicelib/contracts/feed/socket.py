@@ -68,7 +68,7 @@ class FeedContract(TypedContract):
         """List the room in which all of the contract's connections can be counted."""
         return (subscriber_room(connection.id),)
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make none: the client speaks first."""
         return ()
 

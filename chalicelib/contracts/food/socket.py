@@ -104,7 +104,7 @@ class FoodContract(Contract):
             return tuple(person_room(restaurant_mailbox(id_)) for id_ in dict.fromkeys(owned))
         return ()
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make none: spec 002 greets nobody."""
         return ()
 

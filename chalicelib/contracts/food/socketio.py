@@ -56,7 +56,7 @@ class FoodSocketIOContract(FoodContract):
         if query.get("EIO") != "4":
             raise InvalidInput("EIO must be 4.")
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make the open packet."""
         data = {
             "sid": _session_id(connection),

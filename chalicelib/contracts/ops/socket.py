@@ -57,7 +57,7 @@ class OpsContract(TypedContract):
         """Name the room of all who watch."""
         return (BOARD_ROOM,)
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make none: the next tick, which is under way by then, has the first word."""
         return ()
 

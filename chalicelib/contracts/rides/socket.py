@@ -121,7 +121,7 @@ class RidesContract(Contract):
         """List the room of announcements, which are for everybody."""
         return (public_room(NAME, connection.id),)
 
-    def first_frames(self, connection: Connection, offered: Order | None) -> Sequence[str]:
+    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make the welcome."""
         return (_event_frame("server_message", {"msg": WELCOME}),)
 

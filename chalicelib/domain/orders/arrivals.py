@@ -30,10 +30,15 @@ from chalicelib.domain.orders.drafts import draft_copies, draft_for_courier, lis
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.history import note_leaving, note_return
-from chalicelib.domain.orders.losing_couriers import LEFT_STOP, NEAR_STOP, SUGGESTED
+from chalicelib.domain.orders.losing_couriers import (
+    LEFT_STOP,
+    NEAR_STOP,
+    SUGGESTED,
+    WAITS_FROM,
+)
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.proof import Stop
-from chalicelib.domain.orders.waiting import compute_no_show_at
+from chalicelib.domain.orders.waiting import compute_no_show_at, find_wait_start
 from chalicelib.domain.people import Actor, Courier
 
 NEAR_M = 300.0
@@ -131,11 +136,13 @@ def is_return(order: Order, command: Command) -> bool:
 
 
 def resume_wait(order: Order, command: Command, actor: Actor, now: datetime) -> Order:
-    """Note that a courier is back at a stop, and start the clock that the command says. Both sides
-    know that they were there: nobody is told."""
+    """Note that a courier is back at a stop, and start the clock that the command says: while they
+    were away they did not wait. Both sides know that they were there: nobody is told."""
     stop = Stop.PICKUP if isinstance(command, commands.Arrive) else Stop.DROPOFF
     no_show_at = compute_no_show_at(order, order.status, command)
     timeline = {name: at for name, at in order.timeline.items() if name != LEFT_STOP[stop]}
+    away = now - order.timeline[LEFT_STOP[stop]]
+    timeline[WAITS_FROM[stop]] = (find_wait_start(order, stop) or now - away) + away
     after = replace(order, timeline=timeline, no_show_at=no_show_at, updated_at=now)
     return note_return(after, command, actor, now)
 

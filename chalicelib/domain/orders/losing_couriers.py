@@ -21,6 +21,8 @@ NO_SHOW_TOLD = "no_show_available"
 NEAR_STOP = {stop: f"near_{stop.value}" for stop in Stop}
 SUGGESTED = {stop: f"suggested_{stop.value}" for stop in Stop}
 LEFT_STOP = {stop: f"left_{stop.value}" for stop in Stop}
+# From when a wait counts whose courier was away meanwhile: later than they came by as long as that.
+WAITS_FROM = {stop: f"waits_{stop.value}" for stop in Stop}
 # In the timeline: the times of what its courier did with an order.
 _COURIERS_TIMES = frozenset(
     {
@@ -31,6 +33,7 @@ _COURIERS_TIMES = frozenset(
         *NEAR_STOP.values(),
         *SUGGESTED.values(),
         *LEFT_STOP.values(),
+        *WAITS_FROM.values(),
     }
 )
 

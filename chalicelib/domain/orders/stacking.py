@@ -73,34 +73,40 @@ def list_stops(order: Order) -> tuple[Stop, ...]:
     return (dropoff,) if order.status in _PICKED_UP else (pickup, dropoff)
 
 
-def plan_stops(start: Point | None, orders: Sequence[Order]) -> list[PlannedStop]:
+def plan_stops(
+    start: Point | None, orders: Sequence[Order], speed_m_s: float = travel.SPEED_M_S
+) -> list[PlannedStop]:
     """Plan the stops of a courier's orders, from where they are (None: nobody knows): the best
     sequence. Who is at a pickup ends that first."""
     chains = [list_stops(order) for order in orders]
     here = [n for n, order in enumerate(orders) if order.status is Status.AT_PICKUP]
-    return _Search(start, chains, _NO_LIMITS).find_best(here) or []
+    return _Search(start, chains, _NO_LIMITS, speed_m_s).find_best(here) or []
 
 
 def find_insertion(
-    start: Point | None, held: Sequence[Order], order: Order, most_extra_min: float
+    start: Point | None,
+    held: Sequence[Order],
+    order: Order,
+    most_extra_min: float,
+    speed_m_s: float = travel.SPEED_M_S,
 ) -> Insertion | None:
     """Find what it costs to give an order to a courier who has others, `held` in the order in which
     they came; None if one of these would arrive later by more than `most_extra_min` than it would
     have with only those that came before it."""
     limits = {
-        one.id: _get_arrival(plan_stops(start, held[: n + 1]), one.id) + most_extra_min
+        one.id: _get_arrival(plan_stops(start, held[: n + 1], speed_m_s), one.id) + most_extra_min
         for n, one in enumerate(held)
     }
     chains = [list_stops(one) for one in (*held, order)]
     here = [n for n, one in enumerate(held) if one.status is Status.AT_PICKUP]
-    plan = _Search(start, chains, limits).find_best(here)
+    plan = _Search(start, chains, limits, speed_m_s).find_best(here)
     if plan is None:
         return None
-    before = sum_arrivals(plan_stops(start, held))
+    before = sum_arrivals(plan_stops(start, held, speed_m_s))
     pickup = next(one for one in plan if one.stop.order_id == order.id)
     others = (stop for chain in chains[:-1] for stop in chain)
     is_same = any(_is_same_place(stop, pickup.stop) for stop in others)
-    own = measure_leg_min(chains[-1][0], None, chains[-1][-1])
+    own = measure_leg_min(chains[-1][0], None, chains[-1][-1], speed_m_s)
     return Insertion(pickup.minutes, sum_arrivals(plan) - before, own, is_same)
 
 
@@ -109,19 +115,21 @@ def sum_arrivals(plan: Sequence[PlannedStop]) -> float:
     return sum(one.minutes for one in plan if one.stop.kind is not StopKind.PICKUP)
 
 
-def measure_leg_min(before: Stop | None, start: Point | None, stop: Stop) -> float:
+def measure_leg_min(
+    before: Stop | None, start: Point | None, stop: Stop, speed_m_s: float = travel.SPEED_M_S
+) -> float:
     """Measure the minutes from one stop, or the start (`before` None), to be at the next."""
     if before is None:
-        return _travel_min(start, stop)
+        return _travel_min(start, stop, speed_m_s)
     if _is_same_place(before, stop):
         return 0.0
-    return STOP_MIN + _travel_min(before.place.point, stop)
+    return STOP_MIN + _travel_min(before.place.point, stop, speed_m_s)
 
 
-def _travel_min(start: Point | None, stop: Stop) -> float:
+def _travel_min(start: Point | None, stop: Stop, speed_m_s: float) -> float:
     distance_m = travel.measure_way_m(start, stop.place.point)
     if distance_m is not None:
-        return travel.estimate_travel_s(distance_m) / 60
+        return travel.estimate_travel_s(distance_m, speed_m_s) / 60
     is_pickup = stop.kind is StopKind.PICKUP
     return travel.TO_PICKUP_MIN if is_pickup else travel.TO_DROPOFF_MIN
 
@@ -149,7 +157,9 @@ class _Search:
         start: Point | None,
         chains: Sequence[tuple[Stop, ...]],
         limits: Mapping[int, float],
+        speed_m_s: float,
     ) -> None:
+        self._speed_m_s = speed_m_s
         self._start = start
         self._chains = chains
         self._limits = limits
@@ -172,7 +182,8 @@ class _Search:
         stop = self._chains[n][done[n]]
         last = plan[-1] if plan else None
         before, at_min = (last.stop, last.minutes) if last else (None, 0.0)
-        return PlannedStop(stop, at_min + measure_leg_min(before, self._start, stop))
+        leg_min = measure_leg_min(before, self._start, stop, self._speed_m_s)
+        return PlannedStop(stop, at_min + leg_min)
 
     def _extend(self, plan: list[PlannedStop], done: list[int], cost: float) -> None:
         """Try all that may follow a sequence of that cost."""

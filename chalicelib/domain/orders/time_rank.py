@@ -13,14 +13,14 @@ import msgspec
 from chalicelib.domain.geo import Point, measure_distance_m
 from chalicelib.domain.orders.acceptance import count_answers
 from chalicelib.domain.people import Courier
-from chalicelib.domain.travel import ROAD_FACTOR, SPEED_M_S, TO_PICKUP_MIN
+from chalicelib.domain.travel import SPEED_M_S, TO_PICKUP_MIN, estimate_travel_s
 
 WAITED_WEIGHT = 0.05  # minutes less for each minute since their last offer,
 MOST_WAITED_MIN = 20.0  # of which so many count: a minute at most
 REFUSED_WEIGHT = 5.0  # minutes more for somebody who never takes an order
 # A share of few answers says little: so many are added to them, all of which were a yes.
 _TRUSTED_ANSWERS = 4
-_M_MIN = 1000 / 60  # metres a minute, of one km/h
+_KM_H = 3.6  # of one m/s
 
 
 class TimeRank(msgspec.Struct, frozen=True):
@@ -35,16 +35,17 @@ class TimeRank(msgspec.Struct, frozen=True):
         if courier.point is None or pickup is None:
             return TO_PICKUP_MIN + correction
         distance_m = measure_distance_m(courier.point, pickup)
-        return distance_m * ROAD_FACTOR / self._get_m_min(courier.vehicle_type) + correction
+        return estimate_travel_s(distance_m, self.get_speed_m_s(courier)) / 60 + correction
 
     def estimate_least(self, distance_m: float) -> float:
         """Estimate the minutes below which nobody costs who is that many metres away or more."""
-        fastest = max([SPEED_M_S * 60, *(speed * _M_MIN for _, speed in self.speeds_km_h)])
-        return distance_m * ROAD_FACTOR / fastest - WAITED_WEIGHT * MOST_WAITED_MIN
+        fastest = max([SPEED_M_S, *(speed / _KM_H for _, speed in self.speeds_km_h)])
+        return estimate_travel_s(distance_m, fastest) / 60 - WAITED_WEIGHT * MOST_WAITED_MIN
 
-    def _get_m_min(self, vehicle_type: str | None) -> float:
-        known = dict(self.speeds_km_h).get((vehicle_type or "").strip().lower())
-        return known * _M_MIN if known else SPEED_M_S * 60
+    def get_speed_m_s(self, courier: Courier) -> float:
+        """Return how fast a courier is, by what they drive."""
+        known = dict(self.speeds_km_h).get((courier.vehicle_type or "").strip().lower())
+        return known / _KM_H if known else SPEED_M_S
 
 
 def compute_correction(courier: Courier, now: datetime) -> float:

@@ -19,8 +19,9 @@ from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.drafts import draft_copies, list_both_sides
 from chalicelib.domain.orders.flow import Transition
 from chalicelib.domain.orders.flows import FLOWS
-from chalicelib.domain.orders.losing_couriers import NO_SHOW_TOLD
+from chalicelib.domain.orders.losing_couriers import NO_SHOW_TOLD, WAITS_FROM
 from chalicelib.domain.orders.model import UNDELIVERED_STATUSES, Order, Status
+from chalicelib.domain.orders.proof import Stop
 from chalicelib.errors import InvalidTransition, TooEarly
 
 VERB = "no_show"
@@ -40,7 +41,14 @@ def find_waiting_since(order: Order) -> datetime | None:
     if order.no_show_at is None:
         return None
     is_at_pickup = order.status is Status.AT_PICKUP
-    return order.timeline.get(Status.AT_PICKUP.value if is_at_pickup else "reached")
+    return find_wait_start(order, Stop.PICKUP if is_at_pickup else Stop.DROPOFF)
+
+
+def find_wait_start(order: Order, stop: Stop) -> datetime | None:
+    """Find from when the wait at a stop counts: since its courier came, less the time for which
+    they were away meanwhile; None where they have not been there."""
+    came = Status.AT_PICKUP.value if stop is Stop.PICKUP else "reached"
+    return order.timeline.get(WAITS_FROM[stop]) or order.timeline.get(came)
 
 
 def compute_no_show_at(order: Order, status: Status, command: Command) -> datetime | None:

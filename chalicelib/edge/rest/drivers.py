@@ -26,11 +26,13 @@ def place_driver_order(call: Call) -> Reply:
 
 
 def list_driver_orders(call: Call) -> Reply:
-    """Show the driver who polls the order that is offered to them, if one is."""
-    offered = call.services.customer_orders.poll_offer(call.actor.id)
+    """Show the driver who polls the orders that are offered to them, if any is."""
+    offered = call.services.customer_orders.poll_offers(call.actor.id)
     body = render_pending_orders(offered)
-    if offered:
-        body["orders"] = [{**one, **render_order_options(offered)} for one in body["orders"]]
+    body["orders"] = [
+        {**shown, **render_order_options(order)}
+        for shown, order in zip(body["orders"], offered, strict=True)
+    ]
     return body
 
 

@@ -76,10 +76,11 @@ class StackPrices:
             return Priced(courier, rank.price_courier(courier, pickup, self._clock()))
         if not held:
             return Priced(courier, estimate_pickup_min(courier, pickup))
-        found = find_insertion(courier.point, held, order, self._most_extra_min)
-        correction = compute_correction(courier, self._clock()) if rank else 0.0
+        speed_m_s = rank.get_speed_m_s(courier) if rank else travel.SPEED_M_S
+        found = find_insertion(courier.point, held, order, self._most_extra_min, speed_m_s)
         if found is None:
             return None
+        correction = compute_correction(courier, self._clock()) if rank else 0.0
         return Priced(courier, found.cost_minutes + correction, found.is_same_merchant)
 
 

@@ -28,8 +28,8 @@ from chalicelib.services.messaging.mailboxes import Mailboxes
 from chalicelib.services.messaging.resuming import ConnectionResumer, ResumptionPending
 from chalicelib.services.ports import Clock, ConnectionStore, FrameSender
 
-RenderFirstFrames = Callable[[Connection, Order | None], Sequence[str]]
-"""How a contract greets: the connection, and the order that is offered to its courier now."""
+RenderFirstFrames = Callable[[Connection, Sequence[Order]], Sequence[str]]
+"""How a contract greets: the connection, and the orders that are offered to its courier now."""
 
 ListRooms = Callable[[Connection], Sequence[str]]
 """Lists the rooms, beyond its person's own, that a contract puts a connection in."""
@@ -43,8 +43,8 @@ _SUPERSEDED = {events.OFFER_MADE, events.OFFER_TIMED_OUT, events.OFFER_REASSIGNE
 class CourierOffers(Protocol):
     """What a greeting asks about offers."""
 
-    def poll_offer(self, courier_id: str) -> Order | None:
-        """Return the order that is offered to a courier now."""
+    def poll_offers(self, courier_id: str) -> Sequence[Order]:
+        """Return the orders that are offered to a courier now."""
 
     def is_offer_current(self, order_id: int, offer: Offer) -> bool:
         """Tell whether an offer still awaits its courier's answer."""
@@ -109,7 +109,7 @@ class GreetingService:
             elif connection.person_id:
                 self._greet_person(connection)
             elif not connection.greeted:
-                self._post_first_frames(connection, None)
+                self._post_first_frames(connection, ())
         except (LeaseHeld, LeaseEnding, ResumptionPending, Stale):
             return _RETRY_PAUSE
         except Gone:
@@ -150,7 +150,7 @@ class GreetingService:
         """Greet a connection that hears only what is kept nowhere: no event waits for it, and
         there is no lease. It joins its rooms again where another has died before that."""
         if not connection.greeted:
-            connection = self._post_first_frames(connection, None)
+            connection = self._post_first_frames(connection, ())
         self._registry.join_rooms(connection)
         if connection.watch is not None:
             # After the joining: who keeps the board up to date stops only where nobody is there.
@@ -159,22 +159,25 @@ class GreetingService:
     def _greet_under_lease(self, connection: Connection, lease: MailboxLease) -> None:
         """Post a connection's first frames and let it join its rooms.
 
-        The first frames show the offer that its courier has now. So the offer's events are
-        appended at once and skipped for this connection: delivered later, they would repeat it.
+        The first frames show the offers that its courier has now. So the offers' events are
+        appended at once and skipped for this connection: delivered later, they would repeat them.
         """
-        offered = self._find_offered_order(connection)
+        offered = self._find_offered_orders(connection)
         self._registry.join_rooms(self._post_first_frames(connection, offered))
-        if offered is None:
+        if not offered:
             return
-        lease.enqueue_outbox(offered.outbox)
+        for order in offered:
+            lease.enqueue_outbox(order.outbox)
 
         def skip(connection_id: str, event: Event) -> bool:
-            is_shown = connection_id == connection.id and _is_superseded(event, offered)
+            is_shown = connection_id == connection.id and any(
+                _is_superseded(event, order) for order in offered
+            )
             return is_shown or self._is_outdated(connection_id, event)
 
         lease.skip = skip
 
-    def _post_first_frames(self, connection: Connection, offered: Order | None) -> Connection:
+    def _post_first_frames(self, connection: Connection, offered: Sequence[Order]) -> Connection:
         """Post the first frames, then note it in the row; returns the row. Raises Stale, Gone,
         PostFailed. (Dying between the two posts them once more.)"""
         for frame in self._render_first_frames(connection, offered):
@@ -194,7 +197,7 @@ class GreetingService:
         mailboxes = self._list_mailboxes(connection)
         frames: Sequence[str] = ()
         if not connection.greeted:
-            offered = self._find_offered_order(connection)
+            offered = self._find_offered_orders(connection)
             frames = self._render_first_frames(connection, offered)
         joining = self._resumer.resume(
             connection, mailboxes, frames, self._mark_greeted, self._is_outdated
@@ -267,10 +270,10 @@ class GreetingService:
 
     # Offers
 
-    def _find_offered_order(self, connection: Connection) -> Order | None:
+    def _find_offered_orders(self, connection: Connection) -> Sequence[Order]:
         if connection.role is not Role.COURIER:
-            return None
-        return self._offers.poll_offer(connection.person_id)
+            return ()
+        return self._offers.poll_offers(connection.person_id)
 
     def _is_outdated(self, connection_id: str, event: Event) -> bool:
         """Tell whether an offer that waited was answered or taken back meanwhile: accepting and

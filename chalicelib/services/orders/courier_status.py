@@ -55,7 +55,7 @@ class CourierStatusService:
             self._store_fix(actor, self._clamp_to_now(fix), None)
         courier = self._couriers.set_available(actor.id, available, self._clock())
         if self._releaser.release_from_done_order(courier):
-            return self._couriers.get_courier(actor.id) or courier
+            courier = self._couriers.get_courier(actor.id) or courier
         for held in courier.held if not available else ():
             # It was not an offer, or is not any more.
             with suppress(InvalidTransition, OfferGone, NotFound):
@@ -93,7 +93,7 @@ class CourierStatusService:
         courier, judged = self._couriers.record_fixes(actor.id, sent, now, MIN_FIX_GAP)
         for n, verdict in zip(good, judged, strict=True):
             verdicts[n] = verdict
-        if courier.fix in sent and courier.fix_received_at == now:
+        if courier:
             self._show_fix(courier)
         return verdicts
 

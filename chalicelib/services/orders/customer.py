@@ -208,16 +208,19 @@ class CustomerOrders:
         done next. Notes and repairs what HeldOrders does."""
         return self._held.poll_next(courier_id)
 
-    def poll_offer(self, courier_id: str) -> Order | None:
-        """Read the order that is offered to a courier, its distance as of their last fix. Notes
+    def poll_offers(self, courier_id: str) -> list[Order]:
+        """Read the orders that are offered to a courier, their distances as of the last fix. Notes
         what poll_active_order notes."""
-        order = self.poll_active_order(courier_id)
-        if order is None or order.offer is None or order.status is not Status.OFFERED:
-            return None
-        courier = self._couriers.get_courier(courier_id)
-        pickup = order.details.pickup.point
-        distance_m = measure_to_pickup_m(courier, pickup) if courier else None
-        return replace(order, offer=replace(order.offer, distance_m=distance_m))
+        orders = self._held.poll_plan(courier_id).orders
+        offered = [order for order in orders if order.status is Status.OFFERED]
+        courier = self._couriers.get_courier(courier_id) if offered else None
+        found = []
+        for order in offered:
+            pickup = order.details.pickup.point
+            distance_m = measure_to_pickup_m(courier, pickup) if courier else None
+            offer = replace(order.offer, distance_m=distance_m) if order.offer else None
+            found.append(replace(order, offer=offer))
+        return found
 
     def is_offer_current(self, order_id: int, offer: Offer) -> bool:
         """Say whether an offer is still the one that an order waits on."""

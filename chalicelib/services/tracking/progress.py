@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from chalicelib.domain.orders import progress
 from chalicelib.domain.orders.losing_couriers import DEPARTED
 from chalicelib.domain.orders.model import Order
@@ -82,6 +84,8 @@ class ProgressTracker:
         now, order_id = self._clock(), order.id
         remaining = progress.estimate_remaining(order, fix)
         shown = LastShown(order_id, now, remaining.minutes, is_tracked=bool(order.links))
+        if courier.others:
+            courier = self._read_marks(courier)
         if courier.last_shown:
             shown = courier.last_shown.add(shown, courier.held)
         if not self._couriers.mark_shown(courier, shown):
@@ -94,6 +98,12 @@ class ProgressTracker:
         if change := progress.draft_eta_change(order, courier.last_shown, remaining, now):
             self._fanout.post_to_people(customer_ids, change)
         return order
+
+    def _read_marks(self, courier: Courier) -> Courier:
+        """Return a courier with several orders with what is noted of those by now: by this very fix
+        another of them may have been marked, and then a mark on what was read before would fail."""
+        current = self._couriers.get_courier(courier.id)
+        return replace(courier, last_shown=current.last_shown) if current else courier
 
     def _commit_departure(self, order_id: int, courier: Courier) -> Order:
         """Commit that a courier has set off with an order; return the order as it is then. Nothing

@@ -151,14 +151,16 @@ class MemoryCouriers(MemoryCourierIndex):
 
     def record_fixes(
         self, courier_id: str, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
-    ) -> tuple[Courier, list[Verdict]]:
-        """Judge and store several fixes of one report. Raises RateLimited."""
+    ) -> tuple[Courier | None, list[Verdict]]:
+        """Judge and store several fixes of one report; no courier where nothing has moved them.
+        Raises RateLimited."""
         row = self._find_row(courier_id)
         self._bill.charge_read("couriers")
         newest = max(fixes, key=lambda fix: fix.at)
         if not _accepts_fix(row, newest, now, min_gap, False):
-            return row.courier, judge_fixes(row.trail, fixes).verdicts
-        return row.courier, self._store_fixes(row, fixes, now, min_gap).verdicts
+            return None, judge_fixes(row.trail, fixes).verdicts
+        judged = self._store_fixes(row, fixes, now, min_gap)
+        return row.courier if judged.kept else None, judged.verdicts
 
     def _store_fixes(
         self, row: CourierRecord, fixes: Sequence[Fix], now: datetime, min_gap: timedelta | None
