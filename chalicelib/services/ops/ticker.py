@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -25,6 +26,8 @@ from msgspec.structs import replace
 from chalicelib.domain.messaging.wakeups import TickDue
 from chalicelib.domain.messaging.watching import Watcher
 from chalicelib.domain.ops.board import Board
+from chalicelib.domain.ops.current import count_board
+from chalicelib.domain.ops.duty import is_count_due
 from chalicelib.domain.ops.ticks import (
     SHORTEST_INTERVAL,
     TickState,
@@ -119,7 +122,8 @@ class BoardTicker:
             return _NOW
         self._ticks.save_state(taken, end_tick(taken, board.at, interval))
         self._told = _Told(taken.position, board)
-        self._teller.probe_paused(watchers, self._clock())
+        self._count_duty(state, board, now)
+        self._teller.probe_paused(watchers, taken, self._clock())
         return _NOW
 
     def _tell(
@@ -137,6 +141,15 @@ class BoardTicker:
         until = taken.busy_until or now
         pace = self._teller.tell(tick, watchers, until)
         return max(pace, timedelta(seconds=board.rows_read / self._reads_per_s)), board
+
+    def _count_duty(self, before: TickState, board: Board, now: datetime) -> None:
+        """Count how many couriers are idle, once a minute: nothing else remembers it."""
+        if not is_count_due(before.taken_at, now):
+            return
+        figures, counted = count_board(board), self._ticks.get_duty()
+        after = counted.add_count(now, figures.couriers, figures.couriers_idle)
+        with suppress(Stale):  # an old reading: one count less
+            self._ticks.save_duty(counted, after)
 
     def _stop(self, state: TickState, now: datetime) -> timedelta:
         """Note that nobody watches. Who has come meanwhile may have found the ticks running: they
