@@ -40,5 +40,6 @@ def build_ticker(
         teller,
         parts.queue,
         settings.ops_reads_per_s,
+        parts.sleep,
         parts.clock,
     )
