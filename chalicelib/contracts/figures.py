@@ -10,10 +10,10 @@ import msgspec
 
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.ops.current import CurrentFigures
-from chalicelib.domain.ops.hours import HourFigures, begin_hour
+from chalicelib.domain.ops.hours import MAX_HOURS, HourFigures, begin_hour
 from chalicelib.errors import InvalidInput
 
-DEFAULT_HOURS, MAX_HOURS = 24, 168
+DEFAULT_HOURS = 24
 
 
 def read_hours(query: Mapping[str, str]) -> int:

@@ -42,6 +42,7 @@ def read_then(data: Mapping[str, Any]) -> Failure | None:
 def render_courier_row(courier: Courier, name: str | None, now: datetime) -> dict[str, Any]:
     """Render a courier as dispatchers see one. What is not known is null."""
     fix, located_at = courier.fix, courier.located_at
+    idle_since = courier.idle_since if courier.order_id is None else None
     return {
         "id": courier.id,
         "name": name,
@@ -52,7 +53,7 @@ def render_courier_row(courier: Courier, name: str | None, now: datetime) -> dic
         "lng": fix.lng if fix else None,
         "fix_at": format_iso(located_at) if located_at else None,
         "fix_age_s": max(0, int((now - located_at).total_seconds())) if located_at else None,
-        "idle_since": format_iso(courier.idle_since) if courier.idle_since else None,
+        "idle_since": format_iso(idle_since) if idle_since else None,
         "vehicle_type": courier.vehicle_type,
     }
 

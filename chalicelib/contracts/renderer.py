@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from chalicelib.contracts.base import Contract, SocketMessage
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Connection, Heartbeat, Subscriber
+from chalicelib.domain.messaging.positions import NOW
 from chalicelib.domain.orders.model import Order
 from chalicelib.errors import WaybillError
 
 RESUMED, GAP = "resumed", "gap"
 
 
+FindPosition = Callable[[str], str]
+"""Finds where a connection that watches is, by its id."""
+
+
 class ContractRenderer:
     """Renders events and frames. `keepalive_every` is how often a contract without a heartbeat of
     its own gives a sign of life; zero is never."""
 
-    def __init__(self, contracts: Mapping[str, Contract], keepalive_every: timedelta) -> None:
+    def __init__(
+        self,
+        contracts: Mapping[str, Contract],
+        keepalive_every: timedelta,
+        find_position: FindPosition = lambda connection_id: NOW,
+    ) -> None:
         self._contracts = contracts
         self._keepalive_every = keepalive_every
+        self._find_position = find_position
 
     def render_event(
         self, listener: Subscriber, event: Event, positions: tuple[str, str] | None = None
@@ -58,7 +69,19 @@ class ContractRenderer:
 
     def render_last_frames(self, connection: Connection, error: WaybillError) -> Sequence[str]:
         """Render why a connection is closed."""
-        return self._contracts[connection.contract].error_frames(SocketMessage(), error)
+        frames = self._contracts[connection.contract].error_frames(SocketMessage(), error)
+        return self.add_watch_position(connection, frames)
+
+    def add_watch_position(self, connection: Connection, frames: Sequence[str]) -> Sequence[str]:
+        """Add to frames for somebody who watches where they are: each of theirs says so. Frames for
+        others are as they were."""
+        if connection.watch is None or not frames:
+            return frames
+        contract, position = (
+            self._contracts[connection.contract],
+            self._find_position(connection.id),
+        )
+        return tuple(contract.add_position(frame, position) for frame in frames)
 
     def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the rooms, beyond the person's own, in which a connection listens."""

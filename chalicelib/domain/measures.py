@@ -47,8 +47,8 @@ ORDERS = Metric("Orders", COUNT, "orders placed", *_OF_ORDERS)
 FIRST_OFFER = Metric(
     "FirstOfferTime",
     MILLISECONDS,
-    "from when an order was placed (a scheduled one: active) until it was first offered to a "
-    "courier, or opened to couriers near by; an order of a pool is open at once and has none",
+    "from when an order was placed (a scheduled one: active; of a pool: ready) until it was first "
+    "offered to a courier, or opened to couriers near by or a pool",
     *_OF_ORDERS,
 )
 ASSIGN = Metric(
@@ -59,14 +59,17 @@ ASSIGN = Metric(
     *_OF_ORDERS,
 )
 OFFERS = Metric(
-    "Offers", COUNT, "offers made; of a broadcast, couriers to whom it was opened", *_OF_ORDERS
+    "Offers",
+    COUNT,
+    "offers made: to a courier, or one to all near by, or in a pool, to whom an order is opened",
+    *_OF_ORDERS,
 )
 ACCEPTED = Metric("OffersAccepted", COUNT, "offers that were accepted", *_OF_ORDERS)
 DECLINED = Metric("OffersDeclined", COUNT, "offers that were declined", *_OF_ORDERS)
 IGNORED = Metric(
     "OffersIgnored",
     COUNT,
-    "offers that expired; of a broadcast, couriers who had not taken it as it closed",
+    "offers that expired",
     *_OF_ORDERS,
 )
 UNSERVED = Metric("Unserved", COUNT, "orders for which nobody was found in time", *_OF_ORDERS)

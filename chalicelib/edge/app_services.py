@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from chalicelib.contracts.base import Contract
+from chalicelib.contracts.renderer import ContractRenderer
 from chalicelib.domain.people import Actor
 from chalicelib.edge.aws.payment_signature import ProviderSignature
 from chalicelib.edge.cursors import CursorSigner
@@ -72,6 +73,7 @@ class Services(msgspec.Struct, frozen=True):
     map_style: Sequence[str]
     oidc: OidcClient | None
     contracts: Mapping[str, Contract]
+    renderer: ContractRenderer
     customer_orders: CustomerOrders
     held_orders: HeldOrders
     order_lists: OrderLists

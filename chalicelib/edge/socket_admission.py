@@ -141,6 +141,7 @@ def _change_and_answer(call: SocketCall, change: Change) -> bool:
     while before and (changed := change(before)):
         after = connections.with_new_deadline(changed)
         frames = call.contract.success_frames(call.message, None, after)
+        frames = call.services.renderer.add_watch_position(after, frames)
         try:
             call.services.welcome.admit_connection(before, after, frames)
             return True

@@ -39,7 +39,7 @@ def post_frames(call: SocketCall, frames: Sequence[str]) -> None:
     so the failure is logged and goes no further: the client asks again, or connects again.
     """
     try:
-        for frame in frames:
+        for frame in call.services.renderer.add_watch_position(call.connection, frames):
             call.services.connections.post_frame(call.connection.id, frame)
     except PostFailed as failure:
         log.warning("an answer was not posted: %s", failure)

@@ -20,6 +20,7 @@ from chalicelib.domain.messaging.watching import Watcher
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.money.wallets import Wallet
+from chalicelib.domain.ops.duty import DutyHours
 from chalicelib.domain.ops.summary import ListedOrder, OrderSummary
 from chalicelib.domain.ops.ticks import TickState
 from chalicelib.domain.orders.changes import History
@@ -234,19 +235,28 @@ class WatcherStore(Protocol):
     def list_watchers(self, now: datetime) -> list[Watcher]:
         """List everybody who watches, strongly consistent."""
 
+    def find_told(self, connection_id: str) -> str:
+        """Find as of which tick a connection was shown all; "" while that is to come."""
+
     def note_told(self, watcher: Watcher, told: str, paused_until: datetime | None) -> None:
         """Write as of which tick somebody was shown all, and until when they are left alone.
         Nothing is written of somebody who has gone."""
 
 
 class TickStore(Protocol):
-    """How far the ticks have got."""
+    """How far the ticks have got, and what they counted of couriers."""
 
     def get_state(self) -> TickState | None:
         """Read the state, strongly consistent; None where nobody has ever watched."""
 
     def save_state(self, before: TickState | None, after: TickState) -> TickState:
         """Write a state over `before` (None: where there is none). Raises Stale."""
+
+    def get_duty(self) -> DutyHours:
+        """Read how many couriers were idle by the hour, a moment behind."""
+
+    def save_duty(self, before: DutyHours, after: DutyHours) -> None:
+        """Write what was counted over `before`. Raises Stale."""
 
 
 class MailboxStore(Protocol):

@@ -10,6 +10,7 @@ from datetime import datetime
 from math import ceil
 
 import msgspec
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -54,6 +55,15 @@ class WatcherTable:
         """List everybody who watches, strongly consistent: one read."""
         rows = RoomRow.query(BOARD_ROOM, consistent_read=True)
         return [_decode_watcher(row) for row in rows if row.expires > now.timestamp()]
+
+    def find_told(self, connection_id: str) -> str:
+        """Find as of which tick a connection was shown all; "" while that is to come, or where it
+        has gone."""
+        try:
+            row = RoomRow.get(BOARD_ROOM, connection_id, consistent_read=True)
+        except DoesNotExist:
+            return ""
+        return row.told or ""
 
     def note_told(self, watcher: Watcher, told: str, paused_until: datetime | None) -> None:
         """Write as of which tick somebody was shown all ("": it is to be shown), and until when

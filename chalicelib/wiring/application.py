@@ -33,7 +33,7 @@ from chalicelib.wiring.orders import OrderServices, build_meter, build_orders
 from chalicelib.wiring.parts import Parts, Replacements, build_parts
 from chalicelib.wiring.people import PeopleServices, build_people
 from chalicelib.wiring.rides import build_rides
-from chalicelib.wiring.ticking import build_tick_starter, build_ticker
+from chalicelib.wiring.ticking import build_positions, build_tick_starter, build_ticker
 from chalicelib.wiring.tracking import build_link_notices, build_tracking, build_tracking_links
 from chalicelib.wiring.wakeups import build_greeting, build_sweeper, build_wakeup_handler
 from chalicelib.wiring.webhooks import WebhookServices, build_webhook_sender, build_webhooks
@@ -68,7 +68,9 @@ def build_rooms(
 ) -> Rooms:
     """Build the rooms, each after those that it calls. `renderer` replaces the contracts' own."""
     contracts = build_contracts(settings)
-    renderer = renderer or ContractRenderer(contracts, settings.heartbeat)
+    renderer = renderer or ContractRenderer(
+        contracts, settings.heartbeat, build_positions(parts).find_position
+    )
     # Of dispatch, messaging calls this alone: a courier whose last socket has gone may have an
     # order that is over.
     releaser = build_releaser(parts)
@@ -117,6 +119,7 @@ def build_services(settings: Settings, parts: Parts, rooms: Rooms) -> Services:
         map_style=settings.map_style,
         oidc=settings.oidc,
         contracts=rooms.contracts,
+        renderer=messaging.renderer,
         customer_orders=orders.customer,
         held_orders=orders.held,
         order_lists=orders.lists,

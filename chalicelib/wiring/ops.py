@@ -33,5 +33,5 @@ def build_ops(settings: Settings, parts: Parts, dispatch: DispatchServices) -> O
     )
     summaries = Summaries(parts.listings, dispatch.archive, resolution, parts.clock)
     counted = CountedOrders(parts.listings, parts.orders, parts.histories, resolution)
-    figures = FiguresReader(board, counted, parts.orders, parts.connections)
+    figures = FiguresReader(board, counted, parts.orders, parts.connections, parts.ticks)
     return OpsServices(board, summaries, figures)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from chalicelib.services.ops.positions import WatcherPositions
 from chalicelib.services.ops.starting import TickStarter
 from chalicelib.services.ops.telling import BoardTeller
 from chalicelib.services.ops.ticker import BoardTicker, ReadBoard
 from chalicelib.settings import Settings
 from chalicelib.wiring.messaging import MessagingServices
 from chalicelib.wiring.parts import Parts
+
+
+def build_positions(parts: Parts) -> WatcherPositions:
+    """Build what says where those who watch are, beside the ticks."""
+    return WatcherPositions(parts.ticks, parts.watchers)
 
 
 def build_tick_starter(parts: Parts) -> TickStarter:
@@ -34,5 +40,6 @@ def build_ticker(
         teller,
         parts.queue,
         settings.ops_reads_per_s,
+        parts.sleep,
         parts.clock,
     )

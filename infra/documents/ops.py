@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.contracts.figures import DEFAULT_HOURS, MAX_HOURS
+from chalicelib.contracts.figures import DEFAULT_HOURS
+from chalicelib.domain.ops.hours import MAX_HOURS
 from infra.documents.shapes import (
     INTEGER,
     MOMENT,
@@ -55,6 +56,9 @@ _SPAN: Fields = {
     "pickup_wait_s": _PERCENTILES,
     "door_wait_s": _PERCENTILES,
     "on_time_percent": described(_PERCENT, "Of the orders that were promised by a time."),
+    "couriers_idle_percent": described(
+        _PERCENT, "Of couriers on duty, once a minute while somebody watches the board, and now."
+    ),
     "ends": described(_COUNTS, "How many orders came to each end."),
     "reasons": described(_COUNTS, "How many ended for each reason."),
 }
@@ -65,9 +69,7 @@ OPS_SCHEMAS: Mapping[str, Schema] = {
                 {
                     **CURRENT_FIGURES,
                     "sockets": INTEGER,
-                    "wakeup_lag_ms": described(
-                        INTEGER, "How long the order waits whose deadline passed first."
-                    ),
+                    "wakeup_lag_ms": described(INTEGER, "How long what is overdue longest waits."),
                 }
             ),
             "hours": described(listed(ref("HourFigures")), "In UTC, the newest last."),

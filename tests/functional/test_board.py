@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chalicelib.domain.ops.board import Board
 from chalicelib.domain.orders.model import Status
-from tests.functional.conftest import Engine
+from tests.functional import rides
+from tests.functional.conftest import Engine, MakeWorld
+from tests.functional.kitchen import Kitchen
 from tests.functional.world import World
 
 
@@ -30,6 +32,35 @@ def test_the_board_has_what_is_unfinished_and_who_is_on_duty(engine: Engine) -> 
     board = read(world)
     assert not board.orders
     assert board.couriers["dan"].order_id is None
+
+
+def test_all_who_are_asked_at_once_stay_on_the_board(make_world: MakeWorld) -> None:
+    """Whoever is asked is in no index of the free; an order names the first of them alone."""
+    world = make_world(settings={"dispatch_waves": ((1500, 3, 15),)})
+    for id_ in ("dan", "eve", "fay"):
+        world.courier(id_)
+    order_id = int(world.place(world.customer())["id"])
+    couriers = read(world).couriers
+    assert {id_: row.order_id for id_, row in couriers.items()} == dict.fromkeys(
+        ("dan", "eve", "fay"), order_id
+    )
+
+
+def test_an_offer_means_the_same_in_a_row_as_in_figures(world: World) -> None:
+    """One to all drivers near by, however many; a ready meal, to all of the pool."""
+    rider = rides.a_rider(world)
+    for id_ in ("dan", "eve", "fay"):
+        rides.a_driver(world, id_)
+    ride_id = int(rides.request(rider))
+    world.pump()
+    kitchen = Kitchen(world)
+    meal_id = int(kitchen.place())
+    assert read(world).orders[meal_id].offers == 0
+    kitchen.update(meal_id, "confirmed", "preparing", "ready_for_pickup")
+    rows = read(world).orders
+    assert (rows[ride_id].offers, rows[meal_id].offers) == (1, 1)
+    total = world.get("/v1/admin/figures", world.admin()).body["total"]
+    assert total["offers_per_order"] == 1
 
 
 def test_what_is_read_once_keeps_nobody_waiting(engine: Engine) -> None:

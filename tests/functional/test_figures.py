@@ -162,3 +162,27 @@ def test_hours_that_are_none_are_refused(world: World, hours: str) -> None:
     world.is_sound = False  # no document foresees it
     answer = world.get(f"/v1/admin/figures?hours={hours}", world.admin())
     assert answer.status == 400, answer
+
+
+def test_idle_couriers_are_counted_while_somebody_watches(world: World) -> None:
+    """Once a minute, by the ticks; and by whoever asks now, without a write."""
+    ada = world.admin()
+
+    def find_shares() -> list[float | None]:
+        found = world.get("/v1/admin/figures?hours=2", ada).body
+        return [one["couriers_idle_percent"] for one in (*found["hours"], found["total"])]
+
+    assert find_shares() == [None, None, None]
+    dan = world.courier("dan")
+    world.courier("eve")
+    assert find_shares() == [None, 100.0, 100.0]
+    console = world.connect(ada, "ops")
+    order_id = world.place(world.customer())["id"]
+    world.step("accept", order_id, dan)
+    world.pass_time(120)
+    console.close()
+    world.pass_time(3600)
+    (before, now, total) = find_shares()
+    assert before is not None
+    assert 50.0 <= before < 100.0
+    assert (now, total) != (None, None)

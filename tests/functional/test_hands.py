@@ -262,7 +262,8 @@ def test_a_paused_courier_is_asked_for_nothing_until_they_are_resumed(world: Wor
 
 def test_a_paused_courier_keeps_the_order_they_have_and_gets_none_after_it(world: World) -> None:
     order_id, dan = under_way(world)
-    assert pause(world, "dan").body["order_id"] == order_id
+    shown = pause(world, "dan").body
+    assert (shown["order_id"], shown["idle_since"]) == (order_id, None)
     for verb in ("accept", "arrived", "picked", "delivered"):
         assert world.step(verb, order_id, dan).status == 200
     world.pump()

@@ -133,9 +133,29 @@ def test_it_is_for_admins_and_merchants(world: World, role: Role) -> None:
 def test_a_client_pings_and_is_told_what_it_said_wrong(world: World) -> None:
     socket = world.connect(world.admin(), "ops")
     socket.take()
-    assert socket.say({"type": "ping"}) == [{"type": "pong"}]
+    (pong,) = socket.say({"type": "ping"})
+    assert pong["type"] == "pong"
     (error,) = socket.say({"type": ["ping"]})
     assert (error["type"], error["code"]) == ("error", "invalid_input")
+
+
+def test_each_frame_has_a_position_that_is_good_for_what_its_client_has(world: World) -> None:
+    """Answers and last words, too: clients take it from whatever came last."""
+    socket = world.connect(world.someone(Role.ADMIN, "ada", valid_s=30), "ops")
+    early = socket.say({"type": "ping"})
+    (shown,) = [frame for frame in (*early, *socket.take()) if frame["type"] == "snapshot"]
+    (pong,) = socket.say({"type": "ping"})
+    assert pong == {"type": "pong", "pos": shown["pos"]}
+    (error,) = socket.say({"type": "?"})
+    assert error["pos"] == shown["pos"]
+    later = world.someone(Role.ADMIN, "ada", valid_s=60)
+    (refreshed, *_) = socket.say({"type": "refresh", "token": later.token})
+    assert refreshed == {"type": "refreshed", "pos": shown["pos"]}
+    world.pass_time(80)
+    assert socket.frames[-1]["type"] == "error"
+    assert all("pos" in frame for frame in socket.frames)
+    epoch = shown["pos"].split(".")[0]
+    assert {frame["pos"].split(".")[0] for frame in socket.frames} == {epoch}
 
 
 # Merchants
@@ -376,6 +396,7 @@ def test_a_socket_that_stalls_keeps_nobody_waiting_and_is_shown_all_later(world:
     world.pass_time(PAUSE.total_seconds() + 3)
     frames = stalled.take()
     assert [frame["type"] for frame in frames[:2]] == ["pong", "snapshot"]
+    assert frames[0]["pos"].endswith(".0")  # of which it may have missed anything
     assert list(stalled.orders) == [order_id]
 
 

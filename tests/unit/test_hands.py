@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.changes import History
+from chalicelib.domain.orders.changes import Change, History, encode_actor
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.hands import (
@@ -37,6 +37,7 @@ from chalicelib.errors import HandRefused, NotFound
 from tests.builders import NOW, a_contact, a_job, an_order
 
 ADA = Actor("ada", Role.ADMIN)
+DAN = Actor("dan", Role.COURIER)
 OWNER = Actor("77", Role.MERCHANT, restaurant_ids=("789",))
 WHY = Reason("unreachable", "drunk")
 LATER = NOW + timedelta(minutes=2)
@@ -257,6 +258,28 @@ def test_a_release_that_is_asked_for_again_does_not_take_it_from_the_next_courie
     assert permit_hand(order, command, ADA, NOW + REPEATED_WITHIN) is Status.SEARCHING
     accepted = replace(order, status=Status.ACCEPTED)
     assert permit_hand(accepted, command, ADA, NOW + timedelta(seconds=3)) is Status.SEARCHING
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_repeat"),
+    [
+        ([("release", ADA)], True),
+        ([("release", ADA), ("offer", None)], True),
+        ([("release", ADA), ("assign", ADA)], False),  # whom a dispatcher has named is meant
+        ([("release", DAN), ("offer", None)], False),  # it was a courier's own
+    ],
+)
+def test_only_what_a_dispatcher_has_released_is_released_once(
+    steps: list[tuple[str, Actor | None]], is_repeat: bool
+) -> None:
+    order = an_order_of("delivery", Status.OFFERED)
+    changes = tuple(
+        Change(n, step, "offered", by=encode_actor(who, "cara") if who else "s")
+        for n, (step, who) in enumerate(steps)
+    )
+    order = replace(order, timeline={**order.timeline, "released": NOW}, changes=changes)
+    found = permit_hand(order, choose_release(order, None, LATER), ADA, NOW + timedelta(seconds=3))
+    assert (found is None) is is_repeat
 
 
 def test_what_was_retried_is_no_more_to_be_retried() -> None:

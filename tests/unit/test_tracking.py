@@ -31,8 +31,9 @@ from chalicelib.domain.orders.tracking_links import (
 )
 from chalicelib.domain.orders.windows import Windows
 from chalicelib.domain.people import Courier
+from chalicelib.edge.rest.accepting import wants_json, wants_page
 from chalicelib.edge.rest.pages import PAGES_FOLDER
-from chalicelib.edge.rest.tracking_page import choose_texts, make_page, wants_json
+from chalicelib.edge.rest.tracking_page import choose_texts, make_page
 from chalicelib.errors import Conflict, InvalidTransition
 from tests.builders import DEPOT, NOW, a_contact, a_courier, a_fix, a_job, an_order, north_of
 
@@ -281,6 +282,24 @@ def test_what_people_call_themselves_is_no_markup() -> None:
 )
 def test_json_is_for_who_asks(accept: str | None, is_json: bool) -> None:
     assert wants_json(accept) is is_json
+
+
+@pytest.mark.parametrize(
+    ("accept", "favourite"),
+    [
+        ("text/html;q=0", None),
+        ("text/html;q=0.1, application/json", "json"),
+        ("application/json;q=0.1,text/html;q=0.9", "page"),
+        ("application/json;q=0, text/html", "page"),
+        ("application/json ; Q=0.5 , text/html;charset=utf-8;q=0.4", "json"),
+        ("text/html;q=nan, application/json;q=0.9", "page"),
+        ("application/jsonp, x/text/html", None),
+        (";;,,=;q=1", None),
+    ],
+)
+def test_what_a_client_weighs_more_it_is_given(accept: str, favourite: str | None) -> None:
+    assert wants_json(accept) is (favourite == "json")
+    assert wants_page(accept) is (favourite == "page")
 
 
 @given(st.text(max_size=60))

@@ -17,6 +17,7 @@ from chalicelib.domain.ops.promises import estimate_eta, find_due, is_late
 from chalicelib.domain.ops.zones import find_zone
 from chalicelib.domain.orders.listing import find_holder_id
 from chalicelib.domain.orders.model import ACTIVATED, Order, Status
+from chalicelib.domain.orders.offer_tally import count_offers
 from chalicelib.domain.orders.tips import get_end_time
 from chalicelib.domain.people import Actor, Courier, Fix, Role
 
@@ -70,12 +71,15 @@ class BoardOrder(msgspec.Struct, frozen=True):
 
 
 class BoardCourier(msgspec.Struct, frozen=True):
-    """A courier who is on duty, or has an order. `order_id` may be one that is merely offered."""
+    """A courier who is on duty, or has an order. `order_id` may be one that is merely offered.
+    `located_at` is when the fix was had, by our clock: phones' differ."""
 
     id: str
     name: str | None = None
     fix: Fix | None = None
+    located_at: datetime | None = None
     zone: str | None = None
+    is_on_duty: bool = True
     is_paused: bool = False
     order_id: int | None = None
     idle_since: datetime | None = None
@@ -85,7 +89,7 @@ class BoardCourier(msgspec.Struct, frozen=True):
     @property
     def is_idle(self) -> bool:
         """True while the courier could be asked."""
-        return self.order_id is None and not self.is_paused
+        return self.is_on_duty and self.order_id is None and not self.is_paused
 
 
 class LeftOrder(msgspec.Struct, frozen=True):
@@ -144,7 +148,7 @@ def make_order_row(
         state=order.status,
         since=order.timeline.get(order.status.value, order.updated_at),
         created_at=order.placed_at,
-        offers=order.offers_made or len(order.offered_to),
+        offers=count_offers(order),
         customer_id=details.customer_id,
         pickup=details.pickup,
         dropoff=details.dropoff,
@@ -195,7 +199,9 @@ def make_courier_row(courier: Courier, name: str | None, resolution: int) -> Boa
         id=courier.id,
         name=name,
         fix=fix,
+        located_at=courier.located_at if fix else None,
         zone=find_zone(fix.point if fix else None, resolution),
+        is_on_duty=courier.available,
         is_paused=courier.is_paused,
         order_id=courier.order_id,
         idle_since=courier.idle_since if courier.order_id is None else None,

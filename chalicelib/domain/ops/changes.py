@@ -60,4 +60,5 @@ def _may_have_changed(row: BoardOrder, board: Board, since: datetime) -> bool:
     if row.due is not None and since <= row.due <= board.at:
         return True
     courier = board.couriers.get(row.courier_id or "")
-    return row.eta is not None and (courier is None or not courier.fix or courier.fix.at >= since)
+    located_at = courier.located_at if courier else None
+    return row.eta is not None and (located_at is None or located_at >= since)

@@ -11,7 +11,8 @@ class CurrentFigures(msgspec.Struct, frozen=True):
     """How many of what there are on a board.
 
     `orders` are unfinished; of them `searching` wait for a courier to accept, `unassigned` have
-    none yet, whatever they wait for. `couriers_idle_percent` is None where nobody is on duty.
+    none yet, whatever they wait for. `couriers` are on duty; `couriers_idle_percent` is None where
+    nobody is. Whoever has an order off duty, as one by hand, is on the board and not counted.
     """
 
     orders: int
@@ -30,7 +31,7 @@ def count_board(board: Board) -> CurrentFigures:
     unfinished = [one for one in board.orders.values() if not one.is_unserved]
     wanted = [one.wanted_since for one in unfinished if one.wanted_since]
     idle = sum(one.is_idle for one in board.couriers.values())
-    couriers = len(board.couriers)
+    couriers = sum(one.is_on_duty for one in board.couriers.values())
     return CurrentFigures(
         orders=len(unfinished),
         searching=len(wanted),

@@ -16,6 +16,7 @@ import msgspec
 from chalicelib.domain.ops.summary import OrderSummary
 
 HOUR = timedelta(hours=1)
+MAX_HOURS = 168  # so many can be asked for
 _HOUR_MS = 3_600_000
 
 
@@ -28,7 +29,8 @@ class Percentiles(msgspec.Struct, frozen=True):
 
 class HourFigures(msgspec.Struct, frozen=True):
     """What the orders of an hour, or of several, come to. Percents are None where there is nothing
-    that they are of: those of answers are of the offers that were answered or have lapsed."""
+    that they are of: those of answers are of the offers that were answered or have lapsed, that of
+    idle couriers of those who were counted on duty."""
 
     orders: int
     first_offer_ms: Percentiles
@@ -41,6 +43,7 @@ class HourFigures(msgspec.Struct, frozen=True):
     pickup_wait_s: Percentiles
     door_wait_s: Percentiles
     on_time_percent: float | None
+    couriers_idle_percent: float | None
     ends: dict[str, int]
     reasons: dict[str, int]
 
@@ -52,6 +55,7 @@ class HourSample:
         self.orders = 0
         self.offers = self.accepted = self.declined = self.ignored = 0
         self.promised = self.on_time = self.unserved = 0
+        self.couriers = self.idle = 0
         self.first_offer_ms, self.assign_ms = array("q"), array("q")
         self.pickup_wait_s, self.door_wait_s = array("q"), array("q")
         self.ends: dict[str, int] = {}
@@ -80,11 +84,16 @@ class HourSample:
         if one.reason:
             _count(self.reasons, one.reason)
 
+    def add_duty(self, couriers: int, idle: int) -> None:
+        """Count couriers on duty, and those of them who were idle."""
+        self.couriers += couriers
+        self.idle += idle
+
     def add_sample(self, other: HourSample) -> None:
         """Count what another sample has counted."""
         for name in ("orders", "offers", "accepted", "declined", "ignored"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("promised", "on_time", "unserved"):
+        for name in ("promised", "on_time", "unserved", "couriers", "idle"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("first_offer_ms", "assign_ms", "pickup_wait_s", "door_wait_s"):
             getattr(self, name).extend(getattr(other, name))
@@ -108,6 +117,7 @@ def compute_figures(sample: HourSample) -> HourFigures:
         pickup_wait_s=find_percentiles(sample.pickup_wait_s),
         door_wait_s=find_percentiles(sample.door_wait_s),
         on_time_percent=compute_percent(sample.on_time, sample.promised),
+        couriers_idle_percent=compute_percent(sample.idle, sample.couriers),
         ends=dict(sorted(sample.ends.items())),
         reasons=dict(sorted(sample.reasons.items())),
     )

@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 import msgspec
 
 from chalicelib.domain.ops.board import find_active_since
-from chalicelib.domain.ops.offers import OfferTally, tally_offers
 from chalicelib.domain.ops.promises import was_on_time
 from chalicelib.domain.ops.zones import find_zone
 from chalicelib.domain.orders.changes import Change, measure_ms_between
 from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.offer_tally import OfferTally, tally_offers
 from chalicelib.domain.orders.tips import get_end_time, had_courier
 from chalicelib.domain.orders.tracked import REACHED
 

@@ -107,7 +107,8 @@ def may_come_early(state: TickState, now: datetime) -> bool:
     are long where the board is large."""
     if state.busy_until is not None:
         return False
-    return state.taken_at is None or now - state.taken_at >= SHORTEST_INTERVAL
+    ended_at = state.next_at - state.interval
+    return state.taken_at is None or now - ended_at >= SHORTEST_INTERVAL
 
 
 def is_beat_due(before: TickState, now: datetime) -> bool:
@@ -135,32 +136,27 @@ def take_tick(state: TickState, now: datetime) -> TickState:
     )
 
 
-def end_tick(state: TickState, read_at: datetime, interval: timedelta) -> TickState:
-    """Return the state of which the tick has ended: all were told what was read at a time."""
-    assert state.taken_at is not None, "only a tick that was taken ends"
-    ended = _with_interval(state, interval)
+def end_tick(state: TickState, read_at: datetime, interval: timedelta, now: datetime) -> TickState:
+    """Return the state of which the tick ends now: all were told what was read at a time. The next
+    one may come an interval after that: what it tells must not come sooner than a second after what
+    this one told last, however long this one has read."""
     return replace(
-        ended,
+        _with_interval(state, interval, now),
         told=state.number,
         told_at=read_at,
         marks=_add_mark(state.marks, Mark(state.number, int(read_at.timestamp()))),
     )
 
 
-def fail_tick(state: TickState, interval: timedelta) -> TickState:
-    """Return the state of which the tick has ended, and not all were told. The next repeats it."""
-    return _with_interval(state, interval)
+def fail_tick(state: TickState, interval: timedelta, now: datetime) -> TickState:
+    """Return the state of which the tick ends now, and not all were told. The next repeats it."""
+    return _with_interval(state, interval, now)
 
 
-def _with_interval(state: TickState, interval: timedelta) -> TickState:
-    assert state.taken_at is not None, "only a tick that was taken ends"
+def _with_interval(state: TickState, interval: timedelta, now: datetime) -> TickState:
     longer = max(interval, SHORTEST_INTERVAL)
-    return replace(
-        state,
-        busy_until=None,
-        next_at=state.taken_at + longer,
-        interval_s=round(longer.total_seconds(), 1),
-    )
+    paced = replace(state, busy_until=None, interval_s=round(longer.total_seconds(), 1))
+    return replace(paced, next_at=now + paced.interval)
 
 
 def _add_mark(marks: tuple[Mark, ...], newest: Mark) -> tuple[Mark, ...]:

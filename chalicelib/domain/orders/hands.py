@@ -175,14 +175,27 @@ def _is_repeat(
 
 def _was_released(order: Order, now: datetime) -> bool:
     """Say whether an order was released already: nobody has it since, or it was a moment ago and
-    who is asked since has not answered."""
+    who is asked since has not answered. Whom a dispatcher has named since is meant by the next."""
     at = max(
         (order.timeline[name] for name in ("released", "handed_back") if name in order.timeline),
         default=None,
     )
     if at is None or order.status not in (Status.SEARCHING, Status.OFFERED, Status.READY):
         return False
-    return order.courier_id is None or now - at < REPEATED_WITHIN
+    if order.courier_id is None:
+        return True
+    return now - at < REPEATED_WITHIN and _was_last_released_by_hand(order)
+
+
+def _was_last_released_by_hand(order: Order) -> bool:
+    """Say whether a dispatcher has released an order, as far as it knows, and has named nobody
+    since: a courier who gave it back asked for nothing that could be asked for again."""
+    for change in reversed(order.changes):
+        if change.step == Hand.ASSIGN.value:
+            return False
+        if change.step in ("release", "hand_back"):
+            return change.actor_role in (Role.ADMIN, Role.MERCHANT)
+    return True
 
 
 def _has_failed(order: Order, then: Failure | None) -> bool:

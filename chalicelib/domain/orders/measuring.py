@@ -13,9 +13,11 @@ from datetime import datetime
 from chalicelib.domain import events, measures
 from chalicelib.domain.measures import Metric
 from chalicelib.domain.orders.model import ACTIVATED, Order, Status
+from chalicelib.domain.orders.offer_tally import count_offers, tally_offers
 
 _HELD = frozenset({Status.AT_PICKUP, Status.IN_TRANSIT})
 NO_REASON = "none"
+_DECLINE = "decline"
 
 
 def measure_commit(before: Order | None, after: Order) -> Iterator[tuple[Metric, float]]:
@@ -42,42 +44,60 @@ def label_end(order: Order) -> dict[str, str]:
 
 def _measure_offers(before: Order | None, after: Order) -> Iterator[tuple[Metric, float]]:
     made = after.offers_made - (before.offers_made if before else 0)
-    added = made or len(set(after.offered_to) - set(before.offered_to if before else ()))
+    added = made or _count_opened(before, after)
     if added <= 0:
         return
     yield measures.OFFERS, added
     # Another search of the same order is none of its customer's first wait.
-    if before is None or not (before.offers_made or before.offered_to or _was_taken(before)):
+    if before is None or not (count_offers(before) or _was_sought(before)):
         yield measures.FIRST_OFFER, _measure_ms(_find_wanted_at(after), after.updated_at)
 
 
 def _measure_answers(before: Order | None, after: Order) -> Iterator[tuple[Metric, float]]:
+    if before is None:
+        return
     found = {event.type for event in _list_events(after)}
-    # Who takes an order from a pool was offered nothing.
-    if before and before.offered_to and events.ORDER_ACCEPTED in found:
+    if (before.offered_to or before.is_open) and events.ORDER_ACCEPTED in found:
         yield measures.ACCEPTED, 1
-    if events.ORDER_DECLINED in found:
+    if events.ORDER_DECLINED in found or _leaves_others(before, after):
         yield measures.DECLINED, 1
     if events.OFFER_TIMED_OUT in found:
+        yield measures.IGNORED, max(1, len(before.open_offers))
+    elif after.status is Status.UNSERVED and (before.is_open or _is_broadcast(before)):
         yield measures.IGNORED, 1
-    if before and before.status is Status.SEARCHING and before.offered_to:
-        ignored = _count_passed_over(before, after)
-        if ignored:
-            yield measures.IGNORED, ignored
 
 
-def _count_passed_over(before: Order, after: Order) -> int:
-    """Count the couriers who let a broadcast pass, as it closes by an accept or for nobody. Of an
-    order that is offered to one after the other, each offer has had its own end."""
-    if before.offers_made or after.status not in (Status.ACCEPTED, Status.UNSERVED):
+def _leaves_others(before: Order, after: Order) -> bool:
+    """Say whether one of a wave has declined, and others of it are still asked: nobody hears."""
+    left = len(before.open_offers) - len(after.open_offers)
+    return bool(after.open_offers and left and after.changes) and after.changes[-1].step == _DECLINE
+
+
+def _is_broadcast(order: Order) -> bool:
+    """Say whether an order is open to couriers near by. Of one that is offered to one after the
+    other, each offer has had its own end."""
+    return order.status is Status.SEARCHING and bool(order.offered_to) and not order.offers_made
+
+
+def _count_opened(before: Order | None, after: Order) -> int:
+    """Count how often an order that is offered to nobody alone was opened by a commit: to couriers
+    near by, or to a pool. More of them who hear of it later are no offer more."""
+    known = before.changes if before else ()
+    # What has an offer of its own for each courier counts those. Or they have just been archived.
+    if after.offers_made or after.changes[: len(known)] != known:
         return 0
-    return len(set(before.offered_to) - {after.courier_id})
+    return tally_offers(after.changes).offers - tally_offers(known).offers
 
 
 def _has_first_courier(before: Order | None, after: Order) -> bool:
     """Say whether a courier has the order now, and none ever had it before."""
     has_it = after.courier is not None and not after.is_terminal
     return has_it and not (before and (before.courier is not None or _was_taken(before)))
+
+
+def _was_sought(order: Order) -> bool:
+    """Say whether couriers were asked before, or had the order."""
+    return Status.UNSERVED.value in order.timeline or _was_taken(order)
 
 
 def _was_taken(order: Order) -> bool:

@@ -7,11 +7,11 @@ from typing import Any
 
 from chalice.app import Response
 
+from chalicelib.edge.rest.accepting import wants_page
 from chalicelib.edge.rest.calls import PublicCall
 from chalicelib.edge.rest.pages import PAGES_FOLDER
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import PublicRoute
-from chalicelib.edge.rest.tracking_page import wants_json
 
 VERSION = "0.1.0"  # as in pyproject.toml, which is not deployed
 ABOUT = (
@@ -39,8 +39,7 @@ _HEADERS = {
 def show_front(call: PublicCall) -> Reply:
     """Say what this is, and where to go on: as a page for browsers, which ask for text/html, as
     JSON for all others."""
-    accept = call.read_header("accept") or ""
-    if "text/html" in accept.lower() and not wants_json(accept):
+    if wants_page(call.read_header("accept")):
         return Response(_make_page(), headers=dict(_HEADERS))
     return describe_front()
 

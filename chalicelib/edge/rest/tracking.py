@@ -10,6 +10,7 @@ from chalicelib.contracts.base import read_text
 from chalicelib.contracts.moments import format_iso
 from chalicelib.domain.orders.tracking_links import MAX_NOTE
 from chalicelib.domain.people import Role
+from chalicelib.edge.rest.accepting import wants_json
 from chalicelib.edge.rest.calls import Call, PublicCall, read_order_id
 from chalicelib.edge.rest.public_url import find_link_base
 from chalicelib.edge.rest.responses import Reply, json_response
@@ -18,7 +19,6 @@ from chalicelib.edge.rest.tracking_page import (
     make_missing_page,
     make_page,
     render_as_json,
-    wants_json,
 )
 from chalicelib.errors import Conflict, InvalidInput, NotFound
 

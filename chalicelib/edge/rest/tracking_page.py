@@ -41,13 +41,6 @@ def is_link_path(path: str) -> bool:
     return path.split("/")[0] == LINK_FOLDER
 
 
-def wants_json(accept: str | None) -> bool:
-    """Say whether a client asks for JSON rather than for a page."""
-    given = (accept or "").lower()
-    at, page_at = given.find("application/json"), given.find("text/html")
-    return at >= 0 and (page_at < 0 or at < page_at)
-
-
 def make_missing_page(languages: str | None = None) -> Response:
     """Make the one answer to every token that is none, or none any more."""
     language, texts = choose_texts(languages)

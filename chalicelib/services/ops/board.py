@@ -51,9 +51,9 @@ class BoardReader:
         return index_rows(now, orders, rows, found.rows_read + len(couriers), found.left)
 
     def _read_couriers(self, orders: Iterable[Order]) -> Mapping[str, Courier]:
-        """Read who is on duty, and who has an order."""
-        holders = (order.occupied_courier_id for order in orders)
-        ids = {*self._couriers.list_free_ids(), *filter(None, holders)}
+        """Read who is on duty, and who has an order: of a wave all who are asked."""
+        holders = (id_ for order in orders for id_ in order.occupied_ids)
+        ids = {*self._couriers.list_free_ids(), *holders}
         return {
             courier.id: courier
             for courier in self._couriers.list_eventually(sorted(ids))

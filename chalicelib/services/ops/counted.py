@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from chalicelib.domain.ids import find_first_id
-from chalicelib.domain.ops.hours import HOUR, HourSample, find_hour
+from chalicelib.domain.ops.hours import HOUR, MAX_HOURS, HourSample, find_hour
 from chalicelib.domain.ops.summary import ListedOrder, OrderSummary, summarize_order
 from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.listing import (
@@ -30,7 +30,6 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.services.ops.unfinished import LISTED_WITHIN, list_days
 from chalicelib.services.ports import HistoryStore, ListingStore, OrderStore
 
-MAX_HOURS = 168
 MAX_READ = 10_000  # orders in one call: a week's without summaries are read a part at a time
 # By then an order that ended has its summary, or gets none any more.
 _SUMMARIZED_WITHIN_MS = 60_000

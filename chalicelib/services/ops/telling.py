@@ -25,7 +25,6 @@ from chalicelib.services.ports import Clock, ConnectionStore, FrameSender, Rende
 log = logging.getLogger(__name__)
 
 PAUSE = timedelta(seconds=15)  # of who could not be posted to; longer than a post takes
-_PROBE = '{"type":"pong"}'
 _SHOWN = ("snapshot",)
 
 RemoveConnection = Callable[[str, str], None]
@@ -132,14 +131,16 @@ class BoardTeller:
                 self._watchers.note_told(one, tick.state.position, None)
         return max((_compute_pace(one, frames) for one, frames in deltas), default=timedelta(0))
 
-    def probe_paused(self, watchers: Iterable[Watcher], now: datetime) -> None:
+    def probe_paused(self, watchers: Iterable[Watcher], state: TickState, now: datetime) -> None:
         """Post a word to those whose pause is over, and have the next tick show all to whoever got
         it. To be called when the tick has ended: a post that hangs keeps nobody waiting then."""
         for one in watchers:
             if one.paused_until is None or one.paused_until > now:
                 continue
             self._watchers.note_told(one, "", now + PAUSE)
-            [failure] = self._sender.post_frames([(one.connection_id, _PROBE)])
+            # Of where they are nothing is known: they are to be shown all.
+            probe = f'{{"type":"pong","pos":"{state.make_position(0)}"}}'
+            [failure] = self._sender.post_frames([(one.connection_id, probe)])
             if isinstance(failure, Gone):
                 self._remove(one)
             elif failure is None:

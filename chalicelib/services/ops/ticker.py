@@ -15,7 +15,8 @@ connects and the check of each connection that watches find that no tick came, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -25,6 +26,8 @@ from msgspec.structs import replace
 from chalicelib.domain.messaging.wakeups import TickDue
 from chalicelib.domain.messaging.watching import Watcher
 from chalicelib.domain.ops.board import Board
+from chalicelib.domain.ops.current import count_board
+from chalicelib.domain.ops.duty import is_count_due
 from chalicelib.domain.ops.ticks import (
     SHORTEST_INTERVAL,
     TickState,
@@ -43,6 +46,7 @@ log = logging.getLogger(__name__)
 
 _AFTER_FAILURE = timedelta(seconds=5)
 _NOW = timedelta(0)
+_WAITED_FOR = timedelta(seconds=0.6)
 
 
 class ReadBoard(Protocol):
@@ -70,8 +74,10 @@ class BoardTicker:
         teller: BoardTeller,
         queue: WakeupSender,
         reads_per_s: int,
+        sleep: Callable[[float], object],
         clock: Clock,
     ) -> None:
+        self._sleep = sleep
         self._ticks = ticks
         self._watchers = watchers
         self._reader = reader
@@ -90,6 +96,10 @@ class BoardTicker:
         left = find_turn(state, due.number, now)
         if left is None:
             return _NOW
+        if _NOW < left <= _WAITED_FOR and state.busy_until is None:
+            # Queues delay by whole seconds: sent on, this wakeup would come that much later.
+            self._sleep(left.total_seconds())
+            left, now = _NOW, self._clock()
         if left and not may_come_early(state, now):
             return left
         watchers = self._watchers.list_watchers(now)
@@ -115,11 +125,12 @@ class BoardTicker:
             # Whatever it is: the next tick tells what this one did not. No message comes again for
             # it, as the next is on its way.
             log.exception("the board could not be told")
-            self._ticks.save_state(taken, fail_tick(taken, _AFTER_FAILURE))
+            self._ticks.save_state(taken, fail_tick(taken, _AFTER_FAILURE, self._clock()))
             return _NOW
-        self._ticks.save_state(taken, end_tick(taken, board.at, interval))
+        self._ticks.save_state(taken, end_tick(taken, board.at, interval, self._clock()))
         self._told = _Told(taken.position, board)
-        self._teller.probe_paused(watchers, self._clock())
+        self._count_duty(state, board, now)
+        self._teller.probe_paused(watchers, taken, self._clock())
         return _NOW
 
     def _tell(
@@ -137,6 +148,15 @@ class BoardTicker:
         until = taken.busy_until or now
         pace = self._teller.tell(tick, watchers, until)
         return max(pace, timedelta(seconds=board.rows_read / self._reads_per_s)), board
+
+    def _count_duty(self, before: TickState, board: Board, now: datetime) -> None:
+        """Count how many couriers are idle, once a minute: nothing else remembers it."""
+        if not is_count_due(before.taken_at, now):
+            return
+        figures, counted = count_board(board), self._ticks.get_duty()
+        after = counted.add_count(now, figures.couriers, figures.couriers_idle)
+        with suppress(Stale):  # an old reading: one count less
+            self._ticks.save_duty(counted, after)
 
     def _stop(self, state: TickState, now: datetime) -> timedelta:
         """Note that nobody watches. Who has come meanwhile may have found the ticks running: they

@@ -8,7 +8,6 @@ from chalicelib.contracts.renderer import GAP, RESUMED
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
 from infra.documents.frames.said import (
-    EMPTY,
     NOTHING,
     REFRESH_TOKEN,
     Said,
@@ -41,7 +40,7 @@ BOARD_ORDER = told(
         "since": described(MOMENT, "When it came to this state."),
         "created_at": MOMENT,
         "age_s": described(INTEGER, "Since it was placed, as of the frame's `at`."),
-        "offers": described(INTEGER, "How many were made."),
+        "offers": described(INTEGER, "How many were made; to all near by, or in a pool, is one."),
         "customer_id": STRING,
         "courier_id": described(nullable(STRING), "Who has accepted it."),
         "courier_name": nullable(STRING),
@@ -65,9 +64,9 @@ BOARD_COURIER = told(
         "name": nullable(STRING),
         **_DEGREES,
         "zone": described(nullable(_ZONE), "That of the last position."),
-        "fix_at": described(nullable(MOMENT), "When that was, by the courier's clock."),
+        "fix_at": described(nullable(MOMENT), "When that was known, by the server's clock."),
         "fix_age_s": nullable(INTEGER),
-        "on_duty": BOOLEAN,
+        "on_duty": described(BOOLEAN, "False of who has an order by hand, and is off duty."),
         "paused": BOOLEAN,
         "order_id": described(nullable(STRING), "The order at hand, be it merely offered."),
         "idle_since": nullable(MOMENT),
@@ -108,9 +107,9 @@ OPS = Said(
         GAP: told({**_FRAME, "from": STRING, "oldest": STRING}),
     },
     own={
-        "pong": EMPTY,
-        REFRESHED: EMPTY,
-        "error": told({"code": choice(list_codes()), "message": STRING}),
+        "pong": told({"pos": _POS}),
+        REFRESHED: told({"pos": _POS}),
+        "error": told({"code": choice(list_codes()), "message": STRING, "pos": _POS}),
     },
     wrap=wrap_type,
     wrap_asked=wrap_type,

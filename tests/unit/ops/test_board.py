@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from chalicelib.contracts.ops.rows import render_courier_row
 from chalicelib.domain.ops.board import (
     Board,
     find_wanted_since,
@@ -178,6 +179,21 @@ def test_who_is_paused_is_on_duty_and_not_idle() -> None:
     row = make_courier_row(a_courier("dan", is_paused=True), "Dan", 5)
     figures = count_board(index_rows(NOW, [], [row]))
     assert (figures.couriers, figures.couriers_idle) == (1, 0)
+
+
+def test_who_has_an_order_off_duty_is_shown_so_and_counts_for_no_share() -> None:
+    """An order by hand goes to whomever a dispatcher names."""
+    off = make_courier_row(a_courier("dan", available=False, order_id=4711), "Dan", 5)
+    row = render_courier_row(off, NOW)
+    assert (row["on_duty"], row["order_id"]) == (False, "4711")
+    figures = count_board(index_rows(NOW, [], [off]))
+    assert (figures.couriers, figures.couriers_idle_percent) == (0, None)
+
+
+def test_a_fix_is_as_old_as_it_is_here_whatever_the_phone_s_clock_says() -> None:
+    behind = a_fix(DEPOT, at=NOW - timedelta(hours=1))
+    dan = a_courier("dan", fix=behind, fix_received_at=NOW - timedelta(seconds=2))
+    assert render_courier_row(make_courier_row(dan, None, 5), NOW)["fix_age_s"] == 2
 
 
 def test_figures_count_what_is_on_the_board() -> None:

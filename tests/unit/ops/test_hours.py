@@ -42,7 +42,7 @@ def test_an_hour_without_orders_is_there_and_says_nothing() -> None:
     assert shown["ends"] == shown["reasons"] == {}
     assert shown["assign_ms"] == {"p50": None, "p95": None}
     percents = [value for name, value in shown.items() if name.endswith(("_percent", "_order"))]
-    assert percents == [None] * 6
+    assert percents == [None] * 7
 
 
 def test_hours_are_of_utc_whatever_clocks_on_walls_do() -> None:

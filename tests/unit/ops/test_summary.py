@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ops.offers import tally_offers
 from chalicelib.domain.ops.summary import summarize_order
 from chalicelib.domain.orders.changes import Asked, Change
 from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.offer_tally import tally_offers
 from chalicelib.domain.orders.reasons import Reason
 from tests.builders import NOW, a_job, an_order
 

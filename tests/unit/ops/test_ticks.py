@@ -32,7 +32,7 @@ def after(ticks: int, state: TickState = IDLE, every: timedelta = SECOND) -> Tic
     """So many ticks later, each of which told everybody."""
     at = state.next_at
     for _ in range(ticks):
-        state = end_tick(take_tick(state, at), at, every)
+        state = end_tick(take_tick(state, at), at, every, at)
         at += every
     return state
 
@@ -42,7 +42,7 @@ def test_a_tick_is_taken_once_and_by_its_own_wakeup() -> None:
     taken = take_tick(IDLE, NOW)
     assert find_turn(taken, 1, NOW) == BUSY_FOR  # it comes twice, or whoever took it has died
     assert find_turn(taken, 2, NOW) == SECOND
-    ended = end_tick(taken, NOW, SECOND)
+    ended = end_tick(taken, NOW, SECOND, NOW)
     assert find_turn(ended, 1, NOW) is None
     assert find_turn(ended, 2, NOW) == SECOND
     assert find_turn(ended, 2, NOW + SECOND) == NOTHING
@@ -67,10 +67,18 @@ def test_ticks_run_from_the_first_to_the_stop() -> None:
     assert not is_running(IDLE, NOW)
     taken = take_tick(IDLE, NOW)
     assert is_running(taken, NOW + BUSY_FOR)
-    ended = end_tick(taken, NOW, SECOND)
+    ended = end_tick(taken, NOW, SECOND, NOW)
     assert is_running(ended, NOW + 3 * SECOND)
     assert not is_running(ended, NOW + 30 * SECOND)  # the wakeup is lost
     assert not is_running(replace(ended, is_stopped=True), NOW)
+
+
+def test_a_second_lies_between_what_two_ticks_tell_however_long_the_first_has_read() -> None:
+    told = end_tick(take_tick(IDLE, NOW), NOW, SECOND, NOW + 0.4 * SECOND)
+    assert find_turn(told, 2, NOW + SECOND) == 0.4 * SECOND
+    assert not may_come_early(told, NOW + SECOND)
+    assert may_come_early(told, NOW + 1.4 * SECOND)
+    assert find_turn(told, 2, NOW + 1.4 * SECOND) == NOTHING
 
 
 def test_a_newcomer_has_a_tick_early_and_never_two_in_a_second() -> None:
@@ -86,7 +94,7 @@ def test_beats_are_less_than_ten_seconds_apart_whoever_makes_them() -> None:
         now = NOW + n * 1.3 * SECOND
         if is_beat_due(state, now):
             beats.append(now)
-        state = end_tick(take_tick(state, now), now, SECOND)
+        state = end_tick(take_tick(state, now), now, SECOND, now)
     gaps = [later - one for one, later in itertools.pairwise(beats)]
     assert max(gaps) < timedelta(seconds=10)
     assert len(beats) < 12
@@ -121,7 +129,7 @@ def test_marks_are_few_and_of_an_hour() -> None:
 def test_a_tick_that_failed_is_told_again() -> None:
     state = after(5)
     assert state.told_at
-    failed = fail_tick(take_tick(state, state.next_at), 5 * SECOND)
+    failed = fail_tick(take_tick(state, state.next_at), 5 * SECOND, state.next_at)
     assert (failed.number, failed.told, failed.is_told) == (6, 5, False)
     assert failed.interval == 5 * SECOND
     assert find_told_since(failed, failed.make_position(5), NOW) == state.told_at - MARGIN
@@ -129,7 +137,7 @@ def test_a_tick_that_failed_is_told_again() -> None:
 
 def test_a_clock_that_is_set_back_makes_no_marks_of_the_future() -> None:
     state = after(600)
-    back = end_tick(take_tick(state, NOW), NOW, SECOND)
+    back = end_tick(take_tick(state, NOW), NOW, SECOND, NOW)
     times = [mark.at_s for mark in back.marks]
     assert times == sorted(times)
     assert times[-1] <= NOW.timestamp()

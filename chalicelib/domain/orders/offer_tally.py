@@ -14,7 +14,7 @@ import msgspec
 
 from chalicelib.domain.orders.changes import PLACE, Change
 from chalicelib.domain.orders.history_entries import ACCEPTED, ANSWERS, DECLINED, EXPIRED
-from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Role
 
 _ASKING = frozenset({"offer", "assign"})
@@ -81,6 +81,14 @@ def tally_offers(changes: Sequence[Change]) -> OfferTally:
     if not changes or changes[0].step != PLACE:
         tally.wanted_at_ms = tally.first_at_ms = tally.taken_at_ms = None
     return tally
+
+
+def count_offers(order: Order) -> int:
+    """Count the offers of an order so far, by what it carries itself: of one whose first changes
+    are archived, and that is offered to nobody alone, those that are at hand."""
+    if order.offers_made:
+        return order.offers_made
+    return max(tally_offers(order.changes).offers, int(bool(order.offered_to)))
 
 
 def _leaves_others(change: Change) -> bool:
