@@ -32,6 +32,7 @@ class Page:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._numbers = count(1)
+        self._is_held = False  # the mouse's button
         self.complaints: list[str] = []
 
     def open(self, url: str) -> None:
@@ -64,6 +65,14 @@ class Page:
         for type_ in ("mousePressed", "mouseReleased"):
             at = {"x": x, "y": y, "button": "left", "clickCount": 1}
             self._call("Input.dispatchMouseEvent", type=type_, **at)
+
+    def point(self, x: float, y: float, *, pressed: bool | None = None) -> None:
+        """Move a mouse, and press its button or let it go there: `pressed` is True or False."""
+        types = {None: "mouseMoved", True: "mousePressed", False: "mouseReleased"}
+        self._is_held = self._is_held if pressed is None else pressed
+        button = "none" if pressed is None and not self._is_held else "left"
+        at = {"x": x, "y": y, "button": button, "buttons": int(self._is_held)}
+        self._call("Input.dispatchMouseEvent", type=types[pressed], clickCount=1, **at)
 
     def screenshot(self, path: Path) -> None:
         """Keep a picture of it."""

@@ -131,3 +131,65 @@ def test_whoever_has_the_role_by_a_group_is_let_in_and_let_out_when_it_ends(page
         page.press("Enter")
         wait_for(lambda: "has expired" in look(page, "#sign-in .failure"))
         assert look(page, "#sign-in", "hidden") is False
+
+
+def middle(page: Page, selector: str) -> tuple[float, float]:
+    """The middle of what a selector finds, in the window."""
+    at = page.run(f"""(() => {{
+      const box = document.querySelector({selector!r}).getBoundingClientRect();
+      return [box.x + box.width / 2, box.y + box.height / 2];
+    }})()""")
+    return at[0], at[1]
+
+
+def hold(page: Page, selector: str) -> None:
+    """Press the mouse on something, and begin to drag it."""
+    x, y = middle(page, selector)
+    page.point(x, y)
+    page.point(x, y, pressed=True)
+    page.point(x + 20, y + 4)
+
+
+def test_an_order_is_dragged_onto_a_courier_on_the_map_and_in_the_list(page: Page) -> None:
+    with a_room(page, orders=0, couriers=2) as room:
+        lone, busy = room.couriers.values()
+        place = {"lat": lone["lat"], "lng": lone["lng"]}
+        lone["name"] = busy["name"] = None
+        room.tell(removed=[])
+        sign_in(page, room)
+        far = {"lat": lone["lat"] + 0.3, "lng": lone["lng"]}
+        busy.update(far, order_id="7002")
+        order = an_order(**place, pickup=place, dropoff=place)
+        held = an_order(id="7002", state="in_transit", courier_id=busy["id"], **far, pickup=far)
+        room.tell(orders=[order, {**held, "dropoff": far}], couriers=[busy])
+        wait_for(lambda: listed(page) == ["7001", "7002"])
+        page.run("document.querySelector('#fit').click()")
+        hold(page, "#order-list [data-id='7001']")
+        assert look(page, "#dragged") == "Order 7001: drop it on a courier"
+        x, _ = middle(page, "#map")
+        bottom = page.run("document.querySelector('#map').getBoundingClientRect().bottom")
+        for up in range(20, 200, 10):  # the southern one, above the margin of what is fitted
+            page.point(x, bottom - up)
+            if f"to \u2068{lone['id']}" in look(page, "#dragged"):
+                break
+        page.point(x, bottom - up, pressed=False)
+        wait_for(lambda: page.run("document.querySelector('#ask').open"))
+        assert look(page, "#ask-list input:checked", "value") == lone["id"]
+        assert page.run("document.activeElement.id") == "ask-reason"
+        assert look(page, "#drawer", "hidden")
+        click(page, "#ask-cancel")
+
+        hold(page, "#order-list [data-id='7001']")
+        page.point(*middle(page, "#couriers-tab"))
+        wait_for(lambda: listed(page, "#courier-list"))
+        page.point(*middle(page, f"#courier-list [data-id='{lone['id']}']"))
+        page.press("Escape")
+        assert look(page, "#dragged", "hidden")
+        page.point(10, 10, pressed=False)
+        assert page.run("document.querySelector('#ask').open") is False
+        assert look(page, "#orders-tab", "ariaSelected") == "true"
+
+        hold(page, "#order-list [data-id='7002']")
+        assert look(page, "#dragged") == "Order 7002 can't be assigned now."
+        page.point(10, 10, pressed=False)
+        assert room.asked == []

@@ -5,10 +5,12 @@
 import { Api } from "./api.js";
 import { readClaims } from "./claims.js";
 import { byId, make, write } from "./dom.js";
+import { Drag } from "./drag.js";
 import { Drawer } from "./drawer.js";
 import { Figures, showNow } from "./figures.js";
 import { fillSelect, Filters } from "./filters.js";
 import { Hands } from "./hands.js";
+import { findChosen, forgetChosen, keepChosen } from "./kept.js";
 import { KEYS, listenToKeys } from "./keyboard.js";
 import { Link } from "./link.js";
 import { List } from "./list.js";
@@ -23,6 +25,8 @@ import { watchTheme } from "./theme.js";
 const ROW = 62; // px, as in console.css
 const AGES_EVERY = 5000; // ms
 const WIDE = matchMedia("(min-width: 861px)");
+const NARROW = matchMedia("(max-width: 600px)"); // the drawer covers all
+const TITLE = document.title;
 
 const board = new Board();
 /** @type {Api} */
@@ -38,7 +42,7 @@ let session = /** @type {any} */ (null);
 const isAdmin = () => !claims.isMerchant;
 const hands = new Hands({ board, getApi: () => api, say, isAdmin });
 const filters = new Filters();
-const figures = new Figures({ getApi: () => api, isAdmin, onOpen: () => holdBack() });
+const figures = new Figures({ getApi: () => api, isAdmin, onOpen: () => (holdBack(), cover()), onClose: () => cover() });
 const orderList = new List(byId("order-list"), ROW, (order, element) =>
   fillOrder(order, element, board.now, hands.pending.get(order.id) ?? "", board.couriers),
 );
@@ -50,14 +54,22 @@ const map = new BoardMap(byId("map"), () => ({
   orders: shownOrders,
   couriers: chooseMapCouriers(),
   byId: board,
-  selected: drawer.subject,
+  selected: drag.orderId ? { type: "order", id: drag.orderId } : drawer.subject,
+  target: drag.courierId,
   now: board.now,
 }));
+const drag = new Drag({
+  board,
+  map,
+  box: byId("order-list"),
+  mayAssign: (order) => hands.listForOrder(order).some(({ key, isOff }) => key === "a" && !isOff),
+  openTab: () => showTab("couriers"),
+});
 new News(board);
 
 // Whoever looks for a courier on the map searched for the order, not for its courier.
 function chooseMapCouriers() {
-  if (hands.choosingFor) return [...board.couriers.values()];
+  if (hands.choosingFor || drag.orderId) return [...board.couriers.values()];
   return byId("show-couriers").checked ? shownCouriers : [];
 }
 
@@ -74,6 +86,7 @@ function render() {
     fillSelect(byId("zone"), "All zones", [...board.zones].sort());
     showNow(board.figures);
     orderList.show(shownOrders);
+    courierList.mark(drag.courierId);
     courierList.show(shownCouriers);
     showCounts();
     drawer.render();
@@ -87,6 +100,7 @@ function showCounts() {
   write(byId("orders-tab-count"), count(shownOrders.length, orders));
   write(byId("couriers-tab-count"), count(shownCouriers.length, couriers));
   byId("clear").hidden = !filters.isActive;
+  showTitle();
   const what = `Map: ${shownOrders.length} orders and ${shownCouriers.length} couriers. The list beside it says the same in words.`;
   if (map.canvas.getAttribute("aria-label") !== what) map.canvas.setAttribute("aria-label", what);
   map.canvas.dataset.orders = String(shownOrders.length);
@@ -94,6 +108,24 @@ function showCounts() {
   const rows = tab === "orders" ? shownOrders : shownCouriers;
   byId("empty").hidden = rows.length > 0;
   write(byId("empty"), sayEmpty());
+}
+
+// Whoever has another tab in front sees what is wrong in this one's.
+function showTitle() {
+  const { unserved, late } = board.figures;
+  const wrong = ["lost", "quiet"].includes(link?.state ?? "")
+    ? ["Link lost"]
+    : [unserved > 0 && `${unserved} unserved`, late > 0 && `${late} late`].filter(Boolean);
+  const title = session && wrong.length ? `${wrong.join(", ")} · Waybill` : TITLE;
+  if (document.title !== title) document.title = title;
+}
+
+// What lies below something that covers it is out of a keyboard's reach, too.
+function cover() {
+  const isCovered = figures.isOpen || (NARROW.matches && drawer.subject !== null);
+  byId("side").inert = byId("map-room").inert = isCovered;
+  byId("drawer").inert = figures.isOpen;
+  showView(byId("room").dataset.view);
 }
 
 function sayEmpty() {
@@ -129,10 +161,13 @@ function opened(subject) {
   (isOrder ? orderList : courierList).activate(subject.id);
   const row = (isOrder ? board.orders : board.couriers).get(subject.id);
   if (row) map.reveal(row);
+  cover();
+  if (NARROW.matches) byId("drawer-title").focus();
   map.redraw();
 }
 
 function closed() {
+  cover();
   map.redraw();
   (tab === "orders" ? byId("order-list") : byId("courier-list")).focus();
 }
@@ -151,19 +186,24 @@ function showTab(name) {
 function showView(view) {
   byId("room").dataset.view = view;
   for (const button of document.querySelectorAll("#views button[data-view]")) {
-    button.setAttribute("aria-pressed", String(/** @type {any} */ (button).dataset.view === view));
+    const isShown = !figures.isOpen && /** @type {any} */ (button).dataset.view === view;
+    button.setAttribute("aria-pressed", String(isShown));
   }
 }
 
 function step(by) {
+  if (figures.isOpen) return;
   const isOrders = tab === "orders";
-  const row = (isOrders ? orderList : courierList).step(by);
+  const list = isOrders ? orderList : courierList;
+  list.box.focus({ preventScroll: true }); // where it is read aloud which row is the active one
+  const row = list.step(by);
   if (!row) return;
   if (drawer.subject) drawer.open({ type: isOrders ? "order" : "courier", id: row.id });
   else map.reveal(row);
 }
 
 function openActive() {
+  if (figures.isOpen) return;
   const isOrders = tab === "orders";
   const id = (isOrders ? orderList : courierList).activeId;
   if (id) drawer.open({ type: isOrders ? "order" : "courier", id }, true);
@@ -171,6 +211,7 @@ function openActive() {
 
 // A key works where its button does: on what the drawer shows, or on the active row.
 function press(key) {
+  if (figures.isOpen) return;
   const subject = drawer.subject ?? { type: tab === "orders" ? "order" : "courier", id: (tab === "orders" ? orderList : courierList).activeId };
   const isOrder = subject.type === "order";
   const row = subject.id && (isOrder ? board.orders : board.couriers).get(subject.id);
@@ -178,6 +219,14 @@ function press(key) {
   const actions = isOrder ? hands.listForOrder(row) : hands.listForCourier(row);
   const action = actions.find((each) => each.key === key && !each.isOff);
   if (action) action.run();
+}
+
+function search() {
+  figures.close();
+  if (NARROW.matches) drawer.close();
+  showView("list");
+  byId("search").focus();
+  byId("search").select();
 }
 
 function escape() {
@@ -200,6 +249,7 @@ function showStatus(state) {
   byId("status").dataset.state = look;
   if (state === "live") drawer.refresh(); // what happened meanwhile is in no frame
   write(byId("status-words"), words);
+  showTitle();
   byId("lost").hidden = state === "live" || state === "connecting";
   write(byId("lost-words"), `${words}${words.endsWith("…") ? "" : "."}${since}`);
 }
@@ -257,7 +307,20 @@ async function enter(why = "") {
   byId("gate").hidden = true;
   byId("bar").hidden = byId("room").hidden = byId("views").hidden = false;
   write(byId("who"), [claims.id, claims.role].filter(Boolean).join(", "));
+  byId("who").title = byId("who").textContent;
+  const chosen = findChosen(who());
+  if (chosen) {
+    fillSelect(byId("zone"), "All zones", chosen.zone ? [chosen.zone] : []);
+    byId("zone").value = chosen.zone;
+    filters.choose(chosen);
+  }
   connect();
+}
+
+const who = () => `${claims.role} ${claims.subject}`;
+
+function keep() {
+  if (session) keepChosen(who(), { ...filters.read(), zone: byId("zone").value });
 }
 
 // What one person has seen is none of the next one's business.
@@ -277,6 +340,7 @@ function leave() {
   byId("news").textContent = "";
   byId("drawer-history").replaceChildren();
   byId("drawer-messages").replaceChildren();
+  document.title = TITLE;
   for (const id of ["now", "figures-now", "figures-total", "figures-charts"]) byId(id).replaceChildren();
   byId("gate").hidden = false;
   byId("bar").hidden = byId("room").hidden = byId("views").hidden = true;
@@ -291,7 +355,7 @@ board.addEventListener("change", (event) => {
   if (drawer.subject && !isWhole && orders.some(({ id }) => id === drawer.subject?.id)) drawer.refresh();
   render();
 });
-filters.addEventListener("change", render);
+filters.addEventListener("change", () => (keep(), render()));
 hands.addEventListener("change", () => {
   const order = hands.choosingFor;
   byId("choosing").hidden = !order;
@@ -301,10 +365,24 @@ hands.addEventListener("change", () => {
   }
   render();
 });
+// The question has given the focus back, unless what had it is gone.
+byId("ask").addEventListener("close", () => {
+  if (document.activeElement !== document.body) return;
+  (drawer.subject ? byId("drawer-title") : byId(tab === "orders" ? "order-list" : "courier-list")).focus();
+});
+NARROW.addEventListener("change", cover);
 hands.addEventListener("done", (event) => {
   const { key } = /** @type {any} */ (event).detail;
   const subject = drawer.subject;
   if (subject && key === (subject.type === "order" ? subject.id : `courier ${subject.id}`)) drawer.refresh();
+});
+drag.addEventListener("change", () => {
+  if (!drag.orderId) showTab("orders"); // it was dragged from there
+  render();
+});
+drag.addEventListener("drop", (event) => {
+  const { orderId, courierId } = /** @type {any} */ (event).detail;
+  hands.ask("assign", orderId, courierId);
 });
 orderList.addEventListener("open", (event) => drawer.open({ type: "order", id: /** @type {any} */ (event).detail }));
 courierList.addEventListener("open", (event) => drawer.open({ type: "courier", id: /** @type {any} */ (event).detail }));
@@ -335,7 +413,7 @@ for (const button of document.querySelectorAll("#views button[data-view]")) {
     showView(/** @type {any} */ (button).dataset.view);
   });
 }
-byId("zone").addEventListener("change", connect);
+byId("zone").addEventListener("change", () => (keep(), connect()));
 byId("show-couriers").addEventListener("change", () => map.redraw());
 byId("zoom-in").addEventListener("click", () => map.zoom(1.6));
 byId("zoom-out").addEventListener("click", () => map.zoom(1 / 1.6));
@@ -346,7 +424,7 @@ byId("figures-button").addEventListener("click", () => figures.toggle());
 byId("views-figures").addEventListener("click", () => figures.toggle());
 byId("help-button").addEventListener("click", showHelp);
 byId("help-close").addEventListener("click", () => byId("help").close());
-byId("sign-out").addEventListener("click", () => enter());
+byId("sign-out").addEventListener("click", () => (forgetChosen(), enter()));
 byId("keys").append(...KEYS.map(([key, what]) => make("div", {}, make("dt", {}, key), make("dd", {}, what))));
 addEventListener("popstate", goBack);
 watchTheme(() => map.dress());
@@ -358,7 +436,7 @@ listenToKeys({
   k: () => step(-1),
   Enter: openActive,
   Escape: escape,
-  "/": () => (showView("list"), byId("search").focus(), byId("search").select()),
+  "/": search,
   "?": showHelp,
   o: () => showTab("orders"),
   u: () => showTab("couriers"),

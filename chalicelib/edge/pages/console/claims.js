@@ -6,7 +6,8 @@ const MERCHANTS = ["merchant", "restaurant", "shop", "owner"];
 const OTHERS = ["customer", "rider", "user", "courier", "driver", "delivery_boy"];
 const ROLES = ["admin", ...MERCHANTS, ...OTHERS];
 
-/** @param {string} token @returns {{id: string, role: string, isMerchant: boolean, isOther: boolean}} */
+/** @param {string} token
+ * @returns {{id: string, subject: string, role: string, isMerchant: boolean, isOther: boolean}} */
 export function readClaims(token) {
   let claims = /** @type {any} */ ({});
   let isRead = false;
@@ -19,6 +20,7 @@ export function readClaims(token) {
   }
   const role = readRole(claims);
   return {
+    subject: String(claims.sub ?? claims.user_id ?? ""),
     id: String(claims.name ?? claims.sub ?? claims.user_id ?? "somebody"),
     role: role || (isRead ? "person without a role" : ""),
     isMerchant: MERCHANTS.includes(role),

@@ -42,6 +42,7 @@ export class Drawer extends EventTarget {
   #readAt = 0;
   #timer = 0;
   #shown = "";
+  #said = new Map(); // by the id of a part of the drawer: what was read last, as it came
 
   /** @param {Subject} subject @param {boolean} [takesFocus] */
   open(subject, takesFocus = false) {
@@ -52,8 +53,8 @@ export class Drawer extends EventTarget {
     if (isOther) {
       this.#run += 1;
       this.#shown = "";
-      byId("drawer-history").replaceChildren(make("p", { class: "dim" }, "Reading…"));
-      byId("drawer-messages").replaceChildren();
+      this.#said.clear();
+      for (const box of ["drawer-history", "drawer-messages"]) byId(box).replaceChildren(make("p", { class: "dim" }, "Reading…"));
       this.element.scrollTop = 0;
       this.#read();
     }
@@ -94,7 +95,8 @@ export class Drawer extends EventTarget {
     const isOrder = this.subject?.type === "order";
     const id = this.subject?.id ?? "";
     const gone = isOrder ? "It has ended, or is not on this board." : "Off duty, or not on this board.";
-    this.#head(isOrder ? "waiting" : "paused", id, gone);
+    const words = this.options.board.isKnown ? gone : "Waiting for the board…";
+    this.#head(isOrder ? "waiting" : "paused", id, words);
     this.#facts([]);
     this.#actions([]);
   }
@@ -169,27 +171,29 @@ export class Drawer extends EventTarget {
 
   #actions(actions) {
     const box = byId("drawer-actions");
-    const key = actions.map(({ name, isOff }) => name + isOff).join("|") + this.subject?.id;
-    if (box.dataset.key === key) return;
+    const key = actions.map(({ name }) => name).join("|") + this.subject?.id;
+    // Off, a button keeps its place and the focus: whoever comes back from its question is there.
+    const turn = () => actions.forEach(({ isOff }, at) => box.children[at].setAttribute("aria-disabled", String(isOff)));
+    if (box.dataset.key === key) return turn();
     box.dataset.key = key;
     const hadFocus = box.contains(document.activeElement);
     box.replaceChildren(
-      ...actions.map(({ name, key: shortcut, isMain, isDanger, isOff, run }) =>
+      ...actions.map(({ name, key: shortcut, isMain, isDanger, run }) =>
         make(
           "button",
           {
             type: "button",
             class: isMain ? "main" : isDanger ? "danger" : "",
-            disabled: isOff,
             "aria-keyshortcuts": shortcut,
-            onclick: run,
+            onclick: (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && run(),
           },
           name,
           shortcut && make("kbd", { "aria-hidden": "true" }, shortcut),
         ),
       ),
     );
-    if (hadFocus) (box.querySelector("button:not([disabled])") ?? byId("drawer-title")).focus();
+    turn();
+    if (hadFocus) (box.querySelector("button") ?? byId("drawer-title")).focus();
   }
 
   #link(type, id, name) {
@@ -204,11 +208,16 @@ export class Drawer extends EventTarget {
     const { type, id } = /** @type {Subject} */ (this.subject);
     this.#readAt = Date.now();
     const api = this.options.getApi();
+    // What is the same stays, with the marks that somebody made in it; what was read before is more
+    // than that it can't be read now.
     const show = (box, fill) => (found) => {
-      if (run === this.#run) byId(box).replaceChildren(...fill(found));
+      const said = JSON.stringify(found);
+      if (run !== this.#run || this.#said.get(box) === said) return;
+      this.#said.set(box, said);
+      byId(box).replaceChildren(...fill(found));
     };
     const failed = (box) => (error) => {
-      if (run === this.#run) byId(box).replaceChildren(make("p", { class: "dim" }, error.message));
+      if (run === this.#run && !this.#said.has(box)) byId(box).replaceChildren(make("p", { class: "dim" }, error.message));
     };
     if (type === "courier") {
       if (!this.options.isAdmin()) return show("drawer-history", listNone)(null);

@@ -39,16 +39,21 @@ export function showNow(figures) {
 /** The panel. */
 export class Figures {
   /** @param {{getApi: () => import("./api.js").Api, isAdmin: () => boolean,
-   *   onOpen: () => void}} options */
-  constructor({ getApi, isAdmin, onOpen }) {
+   *   onOpen: () => void, onClose: () => void}} options */
+  constructor({ getApi, isAdmin, onOpen, onClose }) {
     this.getApi = getApi;
     this.isAdmin = isAdmin;
     this.onOpen = onOpen;
+    this.onClose = onClose;
+    /** @type {any} who had the focus */
+    this.before = null;
     this.element = byId("figures");
     this.timer = 0;
     byId("figures-close").addEventListener("click", () => this.close());
     byId("figures-hours").addEventListener("change", () => this.#read());
   }
+
+  #run = 0; // of readings: what an older one brings is not wanted
 
   get isOpen() {
     return !this.element.hidden;
@@ -60,7 +65,9 @@ export class Figures {
   }
 
   open() {
+    this.before = document.activeElement;
     this.element.hidden = false;
+    this.element.dataset.for = this.isAdmin() ? "admin" : "merchant";
     this.#say(true);
     this.onOpen();
     byId("figures-title").focus();
@@ -70,10 +77,13 @@ export class Figures {
 
   close() {
     clearInterval(this.timer);
+    this.#run += 1;
     if (!this.isOpen) return;
     this.element.hidden = true;
     this.#say(false);
-    byId("figures-button").focus();
+    this.onClose();
+    const ways = [this.before, byId("figures-button"), byId("views-figures")];
+    ways.find((way) => way && way !== document.body && way.getClientRects().length)?.focus();
   }
 
   #say(isOpen) {
@@ -86,12 +96,16 @@ export class Figures {
       write(byId("figures-note"), "Figures by hour are shown to admins. The bar above counts your own orders.");
       return;
     }
+    const run = ++this.#run;
+    if (!byId("figures-now").children.length) write(byId("figures-note"), "Reading…");
     try {
       const hours = byId("figures-hours").value;
-      this.#show(await this.getApi().get(`v1/admin/figures?hours=${hours}`));
+      const said = await this.getApi().get(`v1/admin/figures?hours=${hours}`);
+      if (run !== this.#run) return; // other hours are wanted, or nobody is there
+      this.#show(said);
       write(byId("figures-note"), "");
     } catch (error) {
-      write(byId("figures-note"), /** @type {Error} */ (error).message);
+      if (run === this.#run) write(byId("figures-note"), /** @type {Error} */ (error).message);
     }
   }
 
@@ -116,22 +130,37 @@ export class Figures {
         ["Wait at door p50", sayDuration(total.door_wait_s?.p50)],
       ]),
     );
-    byId("figures-charts").replaceChildren(...makeCharts(hours));
+    showCharts(byId("figures-charts"), hours);
   }
 }
 
-function makeCharts(rows) {
+// Whoever reads a table goes on where they were: it is open, and has its place and the focus.
+function showCharts(box, hours) {
+  const before = [...box.children].map((chart) => {
+    const [details, scroll] = [chart.querySelector("details"), chart.querySelector(".scroll")];
+    const focus = ["summary", ".scroll"].find((each) => chart.querySelector(each) === document.activeElement);
+    return { isOpen: details.open, top: scroll.scrollTop, focus };
+  });
+  const charts = makeCharts(hours, (at) => before[at]?.isOpen ?? false);
+  box.replaceChildren(...charts);
+  before.forEach(({ top, focus }, at) => {
+    charts[at].querySelector(".scroll").scrollTop = top;
+    if (focus) charts[at].querySelector(focus).focus({ preventScroll: true });
+  });
+}
+
+function makeCharts(rows, isOpen) {
   const hours = rows.map(({ hour }) => hour);
   const of = (pick) => rows.map((row) => pick(row) ?? null);
-  const chart = (title, say, series, isBars = false) =>
-    makeChart({ title, hours, say, isBars, series: series.map(([name, look, pick]) => ({ name, look, values: of(pick) })) });
+  const chart = (title, say, series, more = {}) => (at) =>
+    makeChart({ title, hours, say, isOpen: isOpen(at), ...more, series: series.map(([name, look, pick]) => ({ name, look, values: of(pick) })) });
   return [
-    chart("Orders", sayNumber, [["Orders", "blue", (row) => row.orders]], true),
-    chart("Time to first offer", sayMs, [["p50", "blue", (row) => row.first_offer_ms?.p50], ["p95", "amber", (row) => row.first_offer_ms?.p95]]),
-    chart("Time to assign", sayMs, [["p50", "blue", (row) => row.assign_ms?.p50], ["p95", "amber", (row) => row.assign_ms?.p95]]),
+    chart("Orders", sayNumber, [["Orders", "blue", (row) => row.orders]], { isBars: true }),
+    chart("Time to first offer", sayMs, [["p50", "blue", (row) => row.first_offer_ms?.p50], ["p95", "amber", (row) => row.first_offer_ms?.p95]], { second: 1000 }),
+    chart("Time to assign", sayMs, [["p50", "blue", (row) => row.assign_ms?.p50], ["p95", "amber", (row) => row.assign_ms?.p95]], { second: 1000 }),
     chart("Answers to offers", percent, [["accepted", "green", (row) => row.accepted_percent], ["declined", "amber", (row) => row.declined_percent], ["ignored", "red", (row) => row.ignored_percent]]),
     chart("On time and unserved", percent, [["on time", "green", (row) => row.on_time_percent], ["unserved", "red", (row) => row.unserved_percent]]),
     chart("Offers an order", sayNumber, [["Offers an order", "blue", (row) => row.offers_per_order]]),
-    chart("Waits (p50)", sayDuration, [["at pickup", "blue", (row) => row.pickup_wait_s?.p50], ["at the door", "amber", (row) => row.door_wait_s?.p50]]),
-  ];
+    chart("Waits (p50)", sayDuration, [["at pickup", "blue", (row) => row.pickup_wait_s?.p50], ["at the door", "amber", (row) => row.door_wait_s?.p50]], { second: 1 }),
+  ].map((makeAt, at) => makeAt(at));
 }

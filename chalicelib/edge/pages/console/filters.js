@@ -84,6 +84,22 @@ export class Filters extends EventTarget {
     this.#changed();
   }
 
+  /** What is chosen, to be chosen again. @returns {Record<string, any>} */
+  read() {
+    const { text, isLate, isUnassigned, merchant, rank } = this;
+    return { kinds: [...this.kinds], text, isLate, isUnassigned, merchant, rank };
+  }
+
+  /** Choose what was read before. @param {Record<string, any>} read */
+  choose({ kinds, text, isLate, isUnassigned, merchant, rank }) {
+    Object.assign(this, { kinds: new Set(kinds), text, isLate, isUnassigned, merchant, rank });
+    fillSelect(byId("merchant"), "All merchants", merchant ? [merchant] : []);
+    [byId("search").value, byId("merchant").value, byId("rank").value] = [text, merchant, rank];
+    [byId("only-late").checked, byId("only-unassigned").checked] = [isLate, isUnassigned];
+    for (const [kind, { button }] of Object.entries(this.#chips)) button.setAttribute("aria-pressed", String(this.kinds.has(kind)));
+    this.#changed();
+  }
+
   #matches(order) {
     if (this.kinds.size && !this.kinds.has(kindOf(order))) return false;
     if (this.isLate && !order.late) return false;

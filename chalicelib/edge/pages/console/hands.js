@@ -1,40 +1,20 @@
 // @ts-check
 
 // Hands on: what a dispatcher can do to an order or a courier. Each asks for a reason, says "asked"
-// until the server has answered, and changes nothing itself: the board does, as the server says.
+// until the server has answered, and changes nothing itself: the board does, as the server says. The
+// question stays open until then, so that a refusal is said where it can be mended; whoever closes it
+// meanwhile goes on, and is told by a note.
 
 import { part } from "./api.js";
 import { byId, make } from "./dom.js";
 import { distance } from "./geo.js";
 import { listOutcomes, listReaching } from "./reach.js";
+import { OUTCOMES, REASONS, WORDS } from "./reasons.js";
 import { makeIcon } from "./shapes.js";
 import { courierKind, COURIER_NAMES, isolate, nameOf, sayAge, sayDistance, spell } from "./words.js";
 
 const CHOICES = 40; // couriers to choose from: the nearest
 const SHOWS = 12000; // ms: how long a confirmed hand waits for the board to show it
-const OUTCOMES = { return: "It is brought back", leave: "It is left at the door", discard: "It is discarded" };
-
-// Reasons that the server counts; what else there is to say goes into the note.
-const GENERAL = ["late", "unreachable", "break", "vehicle", "accident", "unsafe", "too_far", "override"];
-const REASONS = {
-  assign: GENERAL,
-  release: GENERAL,
-  cancel: ["changed_mind", "wrong_address", "closed", "out_of_stock", "too_busy", "too_long", "fraud", "lost"],
-  fail: ["recipient_absent", "refused", "wrong_address", "damaged", "no_access", "unsafe", "accident"],
-  retry: ["late", "too_far", "override"],
-  pause: ["break", "unreachable", "vehicle", "accident", "unsafe", "fraud"],
-  resume: ["break", "override"],
-};
-
-const WORDS = {
-  assign: (id) => ({ title: `Assign order ${id}`, asked: "asked: assign…", done: `Order ${id} was assigned.`, go: "Assign" }),
-  release: (id) => ({ title: `Take order ${id} from its courier`, asked: "asked: release…", done: `Order ${id} was released.`, go: "Release", about: "It is searched for anew." }),
-  cancel: (id) => ({ title: `Cancel order ${id}`, asked: "asked: cancel…", done: `Order ${id} was cancelled.`, go: "Cancel the order", about: "This can't be undone." }),
-  fail: (id) => ({ title: `Fail order ${id}`, asked: "asked: fail…", done: `Order ${id} was failed.`, go: "Fail the order", about: "It could not be handed over." }),
-  retry: (id) => ({ title: `Search again for order ${id}`, asked: "asked: search again…", done: `Order ${id} is searched for again.`, go: "Search again" }),
-  pause: (id, name) => ({ title: `Pause ${name}`, asked: "asked: pause…", done: `${name} is paused.`, go: "Pause", about: "No orders are offered until resumed. One under way stays." }),
-  resume: (id, name) => ({ title: `Resume ${name}`, asked: "asked: resume…", done: `${name} is offered orders again.`, go: "Resume" }),
-};
 
 /** @typedef {{name: string, key: string, isMain?: boolean, isDanger?: boolean, isOff: boolean,
  *   run: () => void}} Action */
@@ -51,9 +31,12 @@ export class Hands extends EventTarget {
     this.choosingFor = null;
     this.dialog = byId("ask");
     byId("ask-form").addEventListener("submit", (event) => this.#submit(event));
-    byId("ask-cancel").addEventListener("click", () => this.dialog.close());
+    byId("ask-cancel").addEventListener("click", () => this.#close());
+    // By Esc, or by a browser's Back: unless it asks something else by now.
+    this.dialog.addEventListener("close", () => !this.dialog.open && (this.#asking = null));
     byId("ask-map").addEventListener("click", () => this.#chooseOnMap());
     byId("ask-search").addEventListener("input", () => this.#listCouriers());
+    byId("ask-search").addEventListener("keydown", (event) => this.#stepToList(event));
     options.board.addEventListener("change", (event) => {
       for (const { id } of /** @type {any} */ (event).detail.orders) this.#settle(id);
       for (const key of this.#confirmed) if (this.#isPausedAsAsked(key)) this.#settle(key);
@@ -62,6 +45,7 @@ export class Hands extends EventTarget {
 
   /** @type {{hand: string, id: string}|null} */
   #asking = null;
+  #run = 0; // of people: what was asked for an earlier one is not said to the next
   #confirmed = new Set();
   #paused = new Map(); // by key: what a courier was asked to be
 
@@ -94,9 +78,9 @@ export class Hands extends EventTarget {
   /** Ask for a reason, and for a courier where one is needed.
    * @param {string} hand @param {string} id @param {string} [courierId] chosen on the map */
   ask(hand, id, courierId) {
-    const name = isolate(nameOf(this.options.board.couriers.get(id) ?? { id }));
-    const words = /** @type {any} */ (WORDS[hand](id, name));
+    const words = this.#choose(hand, id);
     this.#asking = { hand, id };
+    this.#send(false);
     this.choosingFor = null;
     byId("ask-title").textContent = words.title;
     byId("ask-about").textContent = words.about ?? "";
@@ -106,7 +90,8 @@ export class Hands extends EventTarget {
       make("option", { value: "" }, "Choose a reason…"),
       ...[...REASONS[hand], "other"].map((code) => make("option", { value: code }, spell(code))),
     );
-    byId("ask-note").value = byId("ask-error").textContent = byId("ask-search").value = "";
+    byId("ask-note").value = byId("ask-search").value = "";
+    this.#complain("");
     byId("ask-couriers").hidden = hand !== "assign";
     const order = this.options.board.orders.get(id);
     const outcomes = hand === "fail" ? listOutcomes(order) : [];
@@ -114,6 +99,7 @@ export class Hands extends EventTarget {
     byId("ask-then-choice").replaceChildren(...outcomes.map((value) => make("option", { value }, OUTCOMES[value])));
     if (hand === "assign") this.#listCouriers(courierId ?? "");
     this.dialog.showModal();
+    if (courierId) byId("ask-reason").focus(); // who it is has been said
     this.dispatchEvent(new Event("change"));
   }
 
@@ -130,15 +116,53 @@ export class Hands extends EventTarget {
 
   /** What was asked for somebody else is nothing to the next. */
   forget() {
+    this.#run += 1;
     this.pending.clear();
     this.#confirmed.clear();
     this.choosingFor = null;
+    this.#close();
+  }
+
+  #close() {
+    this.#asking = null;
     if (this.dialog.open) this.dialog.close();
+  }
+
+  // What a hand is called, for what it is done to.
+  #choose(hand, id) {
+    const { board } = this.options;
+    const name = isolate(nameOf(board.couriers.get(id) ?? { id }));
+    const { courier_id: holder, courier_name } = board.orders.get(id) ?? {};
+    return /** @type {any} */ (WORDS)[hand](id, name, holder && isolate(courier_name || holder));
+  }
+
+  // Say in the question what is wrong, and where.
+  #complain(words, field) {
+    byId("ask-error").textContent = words;
+    for (const each of ["ask-reason", "ask-search"]) byId(each).removeAttribute("aria-invalid");
+    field?.setAttribute("aria-invalid", "true");
+    field?.focus();
+  }
+
+  #send(isSent) {
+    byId("ask-go").disabled = isSent;
+    byId("ask-form").setAttribute("aria-busy", String(isSent));
+  }
+
+  // From the search the list is one key away: Enter takes the first, as it chooses nothing else.
+  #stepToList(event) {
+    if (!["Enter", "ArrowDown"].includes(event.key)) return;
+    event.preventDefault();
+    const first = byId("ask-list").querySelector("input");
+    if (!first) return;
+    first.checked = true;
+    if (event.key === "Enter") byId("ask-reason").focus();
+    else first.focus();
   }
 
   #chooseOnMap() {
     this.choosingFor = this.#asking?.id ?? null;
-    this.dialog.close();
+    this.#close();
     this.dispatchEvent(new Event("change"));
   }
 
@@ -176,14 +200,14 @@ export class Hands extends EventTarget {
 
   #submit(event) {
     event.preventDefault();
-    if (!this.#asking) return;
+    if (!this.#asking || byId("ask-go").disabled) return;
     const { hand, id } = this.#asking;
     const reason = byId("ask-reason").value;
     const note = byId("ask-note").value.trim();
     const courierId = this.#chosen();
-    if (hand === "assign" && !courierId) return void (byId("ask-error").textContent = "Choose a courier.");
-    if (!reason) return void (byId("ask-error").textContent = "Choose a reason: it is kept with the order.");
-    this.dialog.close();
+    if (hand === "assign" && !courierId) return this.#complain("Choose a courier.", byId("ask-search"));
+    if (!reason) return this.#complain("Choose a reason: it is kept in the history.", byId("ask-reason"));
+    this.#complain("");
     const more = this.#more(hand, id, courierId);
     this.#do(hand, id, { reason, ...(note && { note }), ...more });
   }
@@ -200,14 +224,17 @@ export class Hands extends EventTarget {
   async #do(hand, id, body) {
     const isCourier = ["pause", "resume"].includes(hand);
     const key = isCourier ? `courier ${id}` : id;
-    const name = isolate(nameOf(this.options.board.couriers.get(id) ?? { id }));
-    const words = WORDS[hand](id, name);
+    const words = this.#choose(hand, id);
+    const [run, asking] = [this.#run, this.#asking];
     const room = isCourier ? "couriers" : "orders";
     const before = this.options.board[room].get(id);
     this.#set(key, words.asked);
+    this.#send(true);
     try {
       await this.options.getApi().post(`v1/admin/${room}/${part(id)}/${hand}`, body);
+      if (run !== this.#run) return;
       this.options.say(words.done);
+      if (this.#asking === asking) this.#close();
       this.dispatchEvent(new CustomEvent("done", { detail: { key } }));
       if (isCourier) this.#paused.set(key, hand === "pause");
       // A courier's row changes by each position, an order's by what is done with it.
@@ -215,9 +242,18 @@ export class Hands extends EventTarget {
       if (isShown) this.#set(key, "");
       else this.#wait(key);
     } catch (error) {
-      this.options.say(`${words.title}: ${/** @type {Error} */ (error).message}`, true);
+      if (run !== this.#run) return;
       this.#set(key, "");
+      this.#refuse(words.title, /** @type {Error} */ (error).message, asking);
     }
+  }
+
+  #refuse(title, why, asking) {
+    if (!asking || this.#asking !== asking) return this.options.say(`${title}: ${why}`, true);
+    this.#send(false);
+    this.#complain(why);
+    byId("ask-go").focus();
+    if (asking.hand === "assign") this.#listCouriers(); // where they are by now
   }
 
   // Confirmed: the board will show it with its next frame, which may have come already.

@@ -9,7 +9,7 @@ export const KEYS = [
   ["Esc", "close, or leave the search"],
   ["/", "search"],
   ["o / u", "orders, couriers"],
-  ["a", "assign or reassign the order"],
+  ["a", "assign or reassign the order; or drag its row onto a courier"],
   ["r", "release the order from its courier"],
   ["s", "search again for an unserved order"],
   ["c / x", "cancel, fail the order"],

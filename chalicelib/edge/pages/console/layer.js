@@ -13,7 +13,8 @@ const REACH = 16; // px around a pointer
 
 /** @typedef {import("./geo.js").View} View */
 /** @typedef {{orders: any[], couriers: any[], byId: {orders: Map<string, any>,
- *   couriers: Map<string, any>}, selected: {type: string, id: string}|null, now: number}} Scene */
+ *   couriers: Map<string, any>}, selected: {type: string, id: string}|null, target: string|null,
+ *   now: number}} Scene `target`: the courier onto whom an order would be dropped */
 /** @typedef {{type: string, id?: string, x: number, y: number, places?: any[]}} Hit */
 
 export class Layer {
@@ -66,13 +67,16 @@ export class Layer {
     for (const order of single) this.#order(view, order);
     if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene.now);
     this.#selection(view, scene);
+    this.#target(view, scene.byId.couriers.get(scene.target ?? ""));
   }
 
-  /** What is at a point of the canvas: the nearest within reach. @param {number} x @param {number} y */
-  find(x, y) {
+  /** What is at a point of the canvas: the nearest within reach, of some `types` or of all.
+   * @param {number} x @param {number} y @param {string[]} [types] @returns {Hit|null} */
+  find(x, y, types) {
     let best = null;
     let least = REACH * REACH;
     for (const hit of this.hits) {
+      if (types && !types.includes(hit.type)) continue;
       const squared = (hit.x - x) ** 2 + (hit.y - y) ** 2;
       if (squared <= least) [best, least] = [hit, squared];
     }
@@ -185,7 +189,7 @@ export class Layer {
     const free = rows.filter((courier) => courierKind(courier) === "idle").length;
     this.#stamp(free ? "idle" : "busy", x, y, 0.9);
     this.#halo(String(rows.length), x + 9 * this.size, y - 7, this.colours.ink);
-    this.hits.push({ type: "crowd", x, y: y - 8, places: rows });
+    this.hits.push({ type: "flock", x, y: y - 8, places: rows });
   }
 
   /** @returns {[number, number]} */
@@ -244,6 +248,14 @@ export class Layer {
       const [cx, cy] = this.#at(view, courier.x, courier.y);
       this.#halo(nameOf(courier), cx + 13, cy - 9, this.colours.ink);
     }
+  }
+
+  #target(view, courier) {
+    if (!courier || courier.x === undefined) return;
+    const [x, y] = this.#at(view, courier.x, courier.y);
+    this.#stamp(courierKind(courier), x, y, 0.9);
+    this.#ring(x, y - 8, 18 * this.size, this.colours.accent, 4);
+    this.#halo(nameOf(courier), x + 22, y - 9, this.colours.ink);
   }
 }
 

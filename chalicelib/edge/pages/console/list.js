@@ -19,6 +19,8 @@ export class List extends EventTarget {
     this.rows = [];
     /** @type {string|null} */
     this.activeId = null;
+    /** @type {string|null} */
+    this.markedId = null;
     this.#spacer = make("div", { class: "spacer", role: "presentation" });
     box.replaceChildren(this.#spacer);
     box.addEventListener("scroll", () => this.render(), { passive: true });
@@ -36,6 +38,11 @@ export class List extends EventTarget {
     this.rows = rows;
     this.#spacer.style.height = `${rows.length * this.height}px`;
     this.render();
+  }
+
+  /** Mark a row, with the next rows that are shown: something is held over it. @param {string|null} id */
+  mark(id) {
+    this.markedId = id;
   }
 
   /** Make a row the active one, and bring it into view. @param {string|null} id */
@@ -86,6 +93,7 @@ export class List extends EventTarget {
       const isActive = row.id === this.activeId;
       element.setAttribute("aria-selected", String(isActive));
       if (isActive) active = element.id;
+      element.classList.toggle("is-marked", row.id === this.markedId);
       this.fillRow(row, element);
     });
     if (active) this.box.setAttribute("aria-activedescendant", active);

@@ -85,6 +85,13 @@ export class BoardMap extends EventTarget {
     this.redraw();
   }
 
+  /** The courier, or the many that are drawn as one, at a point of the window.
+   * @param {number} clientX @param {number} clientY @returns {import("./layer.js").Hit|null} */
+  findCourier(clientX, clientY) {
+    const { left, top } = this.canvas.getBoundingClientRect();
+    return this.layer.find(clientX - left, clientY - top, ["courier", "flock"]);
+  }
+
   #moveStreets() {
     this.streets?.follow(this.view);
   }
@@ -110,7 +117,7 @@ export class BoardMap extends EventTarget {
     if (width <= 1) return;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
-    if (!this.streets) drawGrid(pen, this.view, this.layer.colours);
+    if (!this.streets) drawGrid(pen, this.view, this.layer.colours, this.layer.size);
     this.layer.draw(this.view, this.makeScene());
     this.frames += 1;
   }
@@ -128,6 +135,7 @@ export class BoardMap extends EventTarget {
   }
 
   #down(event) {
+    if (event.button > 0) return; // the other buttons have menus
     this.canvas.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
     if (this.#pointers.size === 1) this.#moved = 0;
@@ -199,8 +207,8 @@ export class BoardMap extends EventTarget {
 }
 
 /** A grid of round degrees, and a scale: what there is to see without any map of the world.
- * @param {CanvasRenderingContext2D} pen @param {View} view @param {any} colours */
-function drawGrid(pen, view, colours) {
+ * @param {CanvasRenderingContext2D} pen @param {View} view @param {any} colours @param {number} size */
+function drawGrid(pen, view, colours, size) {
   const [left, top] = [view.x - view.width / 2 / view.scale, view.y - view.height / 2 / view.scale];
   const [right, bottom] = [left + view.width / view.scale, top + view.height / view.scale];
   const step = chooseStep((120 / view.scale) * 360);
@@ -226,7 +234,7 @@ function drawGrid(pen, view, colours) {
   pen.stroke();
   pen.globalAlpha = 0.7;
   pen.fillStyle = colours.dim;
-  pen.font = "10px system-ui, sans-serif";
+  pen.font = `${10 * size}px system-ui, sans-serif`;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   for (const [text, x, y] of marks) pen.fillText(text, x, y);

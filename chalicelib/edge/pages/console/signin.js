@@ -101,7 +101,7 @@ async function askForToken(place, words) {
   const label = make("label", { htmlFor: "token", textContent: "Token" });
   field.placeholder = "make -s token ROLE=admin ID=ada";
   await show(place, words, label, field, make("button", { textContent: "Sign in" }));
-  const token = field.value.trim();
+  const token = field.value.trim().replace(/^bearer\s+/i, ""); // as it stands in a header
   if (!claimsOf(token).exp) throw new SignInError("This is no token.");
   return token;
 }

@@ -66,11 +66,11 @@ export function sayDuration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
-/** Say a number of ms: 850 ms, 3.2 s, 4 min. @param {number|null|undefined} ms */
+/** Say a number of ms: 850 ms, 3.2 s, 31 s, 4 min. @param {number|null|undefined} ms */
 export function sayMs(ms) {
   if (ms === null || ms === undefined) return "–";
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : sayDuration(ms / 1000);
+  return ms < 10000 ? `${(ms / 1000).toFixed(1)} s` : sayDuration(ms / 1000);
 }
 
 /** Say a time of day here, of an ISO text. @param {string|null|undefined} iso */
