@@ -30,12 +30,9 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.waves import Wave
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierTaken, Stale, Unavailable
+from chalicelib.services.dispatch.attempts import Search, SearchAttempt
 from chalicelib.services.dispatch.candidates import Look, find_nearest
-from chalicelib.services.dispatch.sequential import (
-    Search,
-    SearchAttempt,
-    SequentialDispatch,
-)
+from chalicelib.services.dispatch.sequential import SequentialDispatch
 from chalicelib.services.dispatch.stacks import StackPrices
 
 log = logging.getLogger(__name__)

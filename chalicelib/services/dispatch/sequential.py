@@ -45,10 +45,8 @@ through, and the others find it done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import wait
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -57,36 +55,20 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import DispatchPolicy, measure_to_pickup_m
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.orders.waves import Wave, list_next_waves
+from chalicelib.domain.orders.waves import Wave
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierContended, CourierTaken
+from chalicelib.services.dispatch.attempts import EarlyPreparation, Search, SearchAttempt
 from chalicelib.services.dispatch.broadcast import NearbyDispatch
-from chalicelib.services.dispatch.candidates import Look, find_candidates
+from chalicelib.services.dispatch.candidates import find_candidates
 from chalicelib.services.dispatch.order_commits import OrderWriter, Preparation
 from chalicelib.services.dispatch.roster import Roster
 from chalicelib.services.dispatch.schedules import Schedules, find_next_search
 from chalicelib.services.dispatch.stacks import StackPrices
-from chalicelib.services.messaging.planned_leases import HeadsRead, LeasePlanner
+from chalicelib.services.messaging.planned_leases import LeasePlanner
 from chalicelib.services.ports import Clock, CourierStore, OrderStore
 
 INDEX_LAG_S = 0.3  # what is written shows in an index, and in reads at half the price, by then
-
-
-class Search(NamedTuple):
-    """An order that searches, not written yet. `stored` is the order as the database has it, None
-    if it is new; `events` are those of the step that made it search; `expired_ids` are who let the
-    last offers pass, if anybody; `ask_again` allows couriers who were asked before."""
-
-    stored: Order | None
-    order: Order
-    events: tuple[Event, ...]
-    expired_ids: tuple[str, ...]
-    ask_again: bool
-
-    @property
-    def expired_courier_id(self) -> str | None:
-        """The first who let the last offers pass."""
-        return self.expired_ids[0] if self.expired_ids else None
 
 
 class SequentialDispatch:
@@ -228,11 +210,11 @@ class SequentialDispatch:
             raise contended
         return None
 
-    def _get_preparation(self, attempt: SearchAttempt, wave: Wave) -> _EarlyPreparation:
+    def _get_preparation(self, attempt: SearchAttempt, wave: Wave) -> EarlyPreparation:
         """Return what an offer of a wave relies on: the same for all that end at the same time."""
         known, expires_at = attempt.preparations, attempt.compute_end(wave)
         if expires_at not in known:
-            known[expires_at] = _EarlyPreparation(
+            known[expires_at] = EarlyPreparation(
                 lambda: self._start_preparation(attempt.search, expires_at),
                 self._planner.start_reading,
             )
@@ -244,7 +226,7 @@ class SequentialDispatch:
         couriers: Sequence[Courier],
         number: int | None,
         wave: Wave,
-        preparation: _EarlyPreparation,
+        preparation: EarlyPreparation,
     ) -> Order:
         """Commit the order as offered to these couriers. Raises CourierTaken, CourierContended,
         Stale, and Unavailable if the preparation failed; nothing is written then."""
@@ -367,82 +349,3 @@ class SequentialDispatch:
     def _search_again(self, order: Order) -> Order:
         ask_again = self._may_wait(order) and self.get_policy(order).ask_again
         return self.offer_next(order, order, ask_again=ask_again)
-
-
-class SearchAttempt(NamedTuple):
-    """One attempt to find somebody for an order that searches. `lost` are those whose claim has
-    failed in it; `preparations` has, by the end of an offer, what such an offer relies on."""
-
-    search: Search
-    policy: DispatchPolicy
-    now: datetime
-    is_consistent: bool
-    lost: set[str]
-    preparations: dict[datetime, _EarlyPreparation]
-    stacks: StackPrices | None = None
-
-    def list_waves(self) -> Iterator[tuple[int | None, Wave, bool]]:
-        """List what to try: waves with their numbers, and whether those may be asked who were
-        asked before. A search that asks one after the other is one wave, without a number, until
-        nobody is left."""
-        policy, ask_again = self.policy, self.search.ask_again
-        if not policy.waves:
-            yield None, Wave(policy.radius_m, 1, policy.offer_ttl), ask_again
-            return
-        passes = (False, True) if ask_again else (False,)  # first whoever was not asked, anywhere
-        for is_again in passes:
-            for number, wave in list_next_waves(policy.waves, self.search.order.wave):
-                yield number, wave, is_again
-
-    def make_look(
-        self, wave: Wave, ask_again: bool, on_found: Callable[[list[str]], object]
-    ) -> Look:
-        """Make the look for a wave's couriers. In waves nobody is asked twice."""
-        policy = self.policy
-        if policy.waves:
-            policy = replace(policy, radius_m=wave.radius_m, exclude="all")
-        return Look(
-            self.search.order,
-            policy,
-            self.now,
-            ask_again,
-            self.is_consistent,
-            on_found,
-            wave.couriers,
-            self.stacks,
-        )
-
-    def compute_end(self, wave: Wave) -> datetime:
-        """Compute when an offer of a wave ends that is made now."""
-        expires_at, plan = self.now + wave.ttl, self.search.order.plan
-        return min(expires_at, plan.ends_at) if plan else expires_at
-
-
-class _EarlyPreparation:
-    """What an offer relies on: begun once, as soon as it is likely that there will be an offer.
-    `heads` are of the mailboxes of couriers who were named then, if they are few."""
-
-    def __init__(
-        self,
-        begin: Callable[[], Preparation],
-        start_reading: Callable[[Sequence[str]], HeadsRead | None],
-    ) -> None:
-        self._begin = begin
-        self._start_reading = start_reading
-        self._begun: Preparation | None = None
-        self.heads: HeadsRead | None = None
-
-    def start(self, courier_ids: Sequence[str] = ()) -> Preparation:
-        """Begin, unless that was done. `courier_ids` are couriers to whom it may be offered."""
-        if self._begun is None:
-            self._begun = self._begin()
-            self.heads = self._start_reading(courier_ids)
-        return self._begun
-
-    def wait(self) -> None:
-        """Wait for its end, if it has begun. That it failed matters to a commit only, and that
-        looks itself."""
-        if self._begun is not None:
-            wait(self._begun)
-        if self.heads is not None:
-            wait([self.heads])
