@@ -7,10 +7,10 @@ from typing import Any
 
 from chalicelib.contracts.base import omit_none
 from chalicelib.contracts.moments import format_iso
-from chalicelib.domain.orders.stacking import Stop
+from chalicelib.domain.orders.stacking import RemainingStop
 
 
-def render_stop(stop: Stop, eta: datetime | None) -> dict[str, Any]:
+def render_stop(stop: RemainingStop, eta: datetime | None) -> dict[str, Any]:
     """Render a stop: {order_id, kind, lat, lng, address, eta?}. Degrees that nobody knows are null;
     `eta` is when its courier will be there, where that can be told."""
     place = stop.place

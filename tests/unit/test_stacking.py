@@ -14,7 +14,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.stacking import (
     STOP_MIN,
     PlannedStop,
-    Stop,
+    RemainingStop,
     StopKind,
     find_insertion,
     list_stops,
@@ -55,7 +55,7 @@ def names(plan: Sequence[PlannedStop]) -> list[str]:
     return [f"{one.stop.order_id}{signs[one.stop.kind]}" for one in plan]
 
 
-def price(start: Point | None, stops: Sequence[Stop]) -> list[PlannedStop]:
+def price(start: Point | None, stops: Sequence[RemainingStop]) -> list[PlannedStop]:
     plan: list[PlannedStop] = []
     for stop in stops:
         last = plan[-1] if plan else None

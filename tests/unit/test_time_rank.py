@@ -68,7 +68,9 @@ def test_whoever_costs_the_fewest_minutes_comes_first(
 
 def test_nobody_beyond_costs_less_than_the_least() -> None:
     best = away(3000, "motorbike", asked_at=NOW - timedelta(hours=1))
-    assert RANK.price_courier(best, DEPOT, NOW) == pytest.approx(RANK.estimate_least(3000), abs=0.1)
+    assert RANK.price_courier(best, DEPOT, NOW) == pytest.approx(
+        RANK.estimate_least_price(3000), abs=0.1
+    )
 
 
 def test_twenty_answers_are_remembered_the_newest() -> None:

@@ -29,8 +29,9 @@ def count_answers(answers: int) -> tuple[int, int]:
 
 
 def find_answer(stored: Order | None, order: Order, courier_id: str) -> bool | None:
-    """Find how a courier answered whom `order` lets go and `stored` occupied. None where that was
-    not their doing: the order was cancelled, another was quicker, or a hand took it from them."""
+    """Find how a courier who loses an order has answered it: `stored` is the order that occupied
+    them, `order` the one that lets them go. None where that was not their doing: it was cancelled,
+    another courier was quicker, or a dispatcher took it from them."""
     if stored is None or courier_id not in stored.occupied_ids:
         return None
     if order.releases > stored.releases:

@@ -1,4 +1,4 @@
-"""Which couriers may be asked for an order, and who comes first. Pure: it reads nothing."""
+"""Which couriers may be asked for an order, and in which order. Pure: it reads nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class DispatchPolicy(msgspec.Struct, frozen=True):
     nobody is left to ask; else the search goes on that long, with a look every `search_every`:
     less than a sweep's pass, so that each pass finds an order whose wakeup was lost. While the
     search goes on, `ask_again` lets it ask those who were asked before, when nobody else is left.
-    `exclude` names who is passed over: "all" who were asked in this search, or the "last" one only.
+    `exclude` says which couriers are passed over: "all" who were asked in this search, or the
+    "last" one only.
     `is_broadcast` opens the order to all couriers near by at once, and the first one has it.
     `waves` are those in which couriers are asked; none: one after the other. `rank` prices couriers
     in minutes; without it the nearest comes first.
@@ -49,15 +50,17 @@ def fit_all(courier: Courier) -> bool:
 
 
 def ignore_named(courier_ids: list[str]) -> None:
-    """Do nothing about ids that the index names."""
+    """Ignore the ids that the index names."""
 
 
 class FreeCourierQuery(NamedTuple):
-    """How free couriers are read: the nearest first, as the index has them, until `enough` are
-    found who are wanted, or about `max_read` are read in all; `first_read` of a ring to begin with.
-    Once there are enough, more are read for the sake of who may be nearer still: `sure_read` in
-    all. Whoever is not connected is not wanted, and is found only where nobody who is fits better:
-    of them those who are fitting will do. Anywhere, where there is no nearest, until one is wanted.
+    """How free couriers are read.
+
+    Near a point: the nearest first, as the index has them, `first_read` of a ring to begin with,
+    until `enough` are found who are wanted, or about `max_read` are read in all. Once there are
+    enough, some more are read, `sure_read` in all, as one of them may be nearer still. A courier
+    without a socket is never wanted: of these, `enough` who are fitting will do, where no others
+    are left. Without a point: until one is found who is wanted.
 
     Not `is_consistent` is half the price: each courier as they are or lately were. A claim's own
     condition decides. `on_named` is called with ids that the index names, before they are read.
@@ -118,8 +121,8 @@ def rank_couriers(couriers: Iterable[Courier], pickup: Point | None) -> list[Cou
 def rank_by_time(
     couriers: Iterable[Courier], pickup: Point, rank: TimeRank, now: datetime
 ) -> list[Courier]:
-    """Sort couriers, the best first: those who are connected, then whom it costs the fewest
-    minutes, then as rank_couriers does."""
+    """Sort couriers, the best first: those who are connected, then by their price in minutes, then
+    as rank_couriers does."""
 
     def sort_key(courier: Courier) -> tuple[bool, float]:
         return not courier.connected, rank.price_courier(courier, pickup, now)

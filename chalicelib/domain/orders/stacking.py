@@ -1,4 +1,4 @@
-"""In which order a courier with several orders goes to their stops, and what one order more costs.
+"""The order in which a courier goes to the stops of several orders, and what one order more costs.
 
 A courier has three orders at most, and so six stops: of all sequences in which each pickup comes
 before its drop-off the best is found, exactly. The best is the one by which the orders arrive the
@@ -31,7 +31,7 @@ class StopKind(str, Enum):
     RETURN = "return"
 
 
-class Stop(NamedTuple):
+class RemainingStop(NamedTuple):
     """A stop that is left of an order; `merchant_id` is who hands it over at a pickup."""
 
     order_id: int
@@ -43,14 +43,17 @@ class Stop(NamedTuple):
 class PlannedStop(NamedTuple):
     """A stop, and the minutes from now until its courier is there."""
 
-    stop: Stop
+    stop: RemainingStop
     minutes: float
 
 
 class Insertion(NamedTuple):
-    """What it comes to if a courier takes one order more: the minutes until they are at its pickup;
-    the extra minutes until all their orders have arrived, added up; of these, what it takes anybody
-    from its pickup to its door; and whether they go to the same merchant anyway."""
+    """The cost of one order more to a courier's plan.
+
+    `pickup_minutes` are until they are at its pickup, `extra_minutes` what it adds to the sum of
+    the minutes until each order has arrived. Of these, `own_minutes` are from its pickup to its
+    door: no courier takes it there faster. `is_same_merchant`: they go to its merchant anyway.
+    """
 
     pickup_minutes: float
     extra_minutes: float
@@ -63,13 +66,13 @@ class Insertion(NamedTuple):
         return self.extra_minutes - self.own_minutes
 
 
-def list_stops(order: Order) -> tuple[Stop, ...]:
+def list_stops(order: Order) -> tuple[RemainingStop, ...]:
     """List the stops that are left of an order, in their order."""
     details = order.details
     if order.status is Status.RETURNING:
-        return (Stop(order.id, StopKind.RETURN, details.pickup),)
-    pickup = Stop(order.id, StopKind.PICKUP, details.pickup, details.merchant_id)
-    dropoff = Stop(order.id, StopKind.DROPOFF, details.dropoff)
+        return (RemainingStop(order.id, StopKind.RETURN, details.pickup),)
+    pickup = RemainingStop(order.id, StopKind.PICKUP, details.pickup, details.merchant_id)
+    dropoff = RemainingStop(order.id, StopKind.DROPOFF, details.dropoff)
     return (dropoff,) if order.status in _PICKED_UP else (pickup, dropoff)
 
 
@@ -116,7 +119,10 @@ def sum_arrivals(plan: Sequence[PlannedStop]) -> float:
 
 
 def measure_leg_min(
-    before: Stop | None, start: Point | None, stop: Stop, speed_m_s: float = travel.SPEED_M_S
+    before: RemainingStop | None,
+    start: Point | None,
+    stop: RemainingStop,
+    speed_m_s: float = travel.SPEED_M_S,
 ) -> float:
     """Measure the minutes from one stop, or the start (`before` None), to be at the next."""
     if before is None:
@@ -126,7 +132,7 @@ def measure_leg_min(
     return STOP_MIN + _travel_min(before.place.point, stop, speed_m_s)
 
 
-def _travel_min(start: Point | None, stop: Stop, speed_m_s: float) -> float:
+def _travel_min(start: Point | None, stop: RemainingStop, speed_m_s: float) -> float:
     distance_m = travel.measure_way_m(start, stop.place.point)
     if distance_m is not None:
         return travel.estimate_travel_s(distance_m, speed_m_s) / 60
@@ -134,7 +140,7 @@ def _travel_min(start: Point | None, stop: Stop, speed_m_s: float) -> float:
     return travel.TO_PICKUP_MIN if is_pickup else travel.TO_DROPOFF_MIN
 
 
-def _is_same_place(one: Stop, other: Stop) -> bool:
+def _is_same_place(one: RemainingStop, other: RemainingStop) -> bool:
     """Say whether two orders are picked up at the same place, by one visit."""
     if one.kind is not StopKind.PICKUP or other.kind is not StopKind.PICKUP:
         return False
@@ -155,7 +161,7 @@ class _Search:
     def __init__(
         self,
         start: Point | None,
-        chains: Sequence[tuple[Stop, ...]],
+        chains: Sequence[tuple[RemainingStop, ...]],
         limits: Mapping[int, float],
         speed_m_s: float,
     ) -> None:

@@ -1,7 +1,8 @@
-"""Who comes first where couriers are ranked by time: a price in minutes. Pure.
+"""The price of a courier for a pickup, in minutes, where couriers are ranked by time. Pure.
 
-It is the minutes to the pickup at the speed of what they drive, with two corrections, whose weights
-are below. Whoever was never asked, or has never answered, gets none.
+A price is the minutes to the pickup at the vehicle's speed, with two corrections: less for a
+courier whose last offer is long ago, more for one who refuses many. The weights are below. A
+courier who was never asked, or has never answered, gets no correction.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class TimeRank(msgspec.Struct, frozen=True):
         distance_m = measure_distance_m(courier.point, pickup)
         return estimate_travel_s(distance_m, self.get_speed_m_s(courier)) / 60 + correction
 
-    def estimate_least(self, distance_m: float) -> float:
-        """Estimate the minutes below which nobody costs who is that many metres away or more."""
+    def estimate_least_price(self, distance_m: float) -> float:
+        """Estimate the least price, in minutes, of couriers at that distance or beyond."""
         fastest = max([SPEED_M_S, *(speed / _KM_H for _, speed in self.speeds_km_h)])
         return estimate_travel_s(distance_m, fastest) / 60 - WAITED_WEIGHT * MOST_WAITED_MIN
 

@@ -1,7 +1,7 @@
 """Waves: several couriers are asked at once, and whoever accepts first has the order. Pure.
 
 A flow's waves are asked one after the other, the next as soon as all of the one before have
-declined, or its time is up. A search in one wave of one courier each is the sequential one.
+declined, or its time is up. Waves of one courier each ask one courier after the other.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Match the orders of a zone all at once, where several compete for couriers.
 
 An order that begins to search while another of its zone is not accepted yet waits for the end of a
-window: `wait`, as where nobody is free, and its row says until when. Those who come meanwhile, into
-a window that is open, wait for the same end. One that is alone is offered at once.
+batch's window: by the step `wait`, as where nobody is free, and its row says until when. Orders
+that come while a window is open wait for the same end. An order that is alone is offered at once.
 
-The end comes by the wakeup of any of them (SearchDue), or by the sweep, which finds them by their
-deadline. Whoever comes first reads all orders of the zone whose end has come and the couriers near
-them, matches them at the least cost (domain/orders/matching.py), and makes each offer by the same
-transaction as ever. So two may do it side by side: of each pair one offer comes about, and an order
-that has lost its courier is offered to the next one by its own wakeup, as if it were alone.
+The end comes by the wakeup of any of the orders (SearchDue), or by the sweep, which finds them by
+their deadline. The first process to come reads all orders of the zone whose end has come and the
+couriers near them, matches them at the least cost (domain/orders/matching.py), and makes each offer
+by the same transaction as any other. So two processes may do it side by side: of each pair one
+offer comes about, and an order that has lost its courier is offered to the next one by its own
+wakeup, as if it were alone.
 
 Whether another searches is read from an index that is behind by a moment. Of two placed at the same
 time each may find itself alone: both are offered at once then, as without a window.
@@ -24,6 +25,7 @@ from typing import Any
 from chalicelib.domain.events import Event
 from chalicelib.domain.ops.zones import name_search_pool
 from chalicelib.domain.orders import commands
+from chalicelib.domain.orders.dispatch_policy import ignore_named
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.matching import match_cheapest
 from chalicelib.domain.orders.model import Order, Status
@@ -37,13 +39,13 @@ from chalicelib.services.dispatch.stacks import StackPrices
 
 log = logging.getLogger(__name__)
 
-MAX_IN_WINDOW = 50  # orders matched at once; the rest has its own wakeups
+MAX_IN_BATCH = 50  # orders matched at once; the rest has its own wakeups
 _BEGUN = frozenset({Status.SEARCHING, Status.OFFERED})
 
 
 class BatchDispatch(SequentialDispatch):
-    """Offers orders as SequentialDispatch does, those of a zone that come within `window` at once.
-    A zone is a cell of H3 at `resolution`; `prices` says what couriers cost."""
+    """Offers orders as SequentialDispatch does, but those of a zone that come within a batch's
+    `window` all at once. A zone is an H3 cell of `resolution`; `prices` says what couriers cost."""
 
     def __init__(
         self, *parts: Any, window: timedelta, resolution: int, prices: StackPrices, **more: Any
@@ -61,21 +63,21 @@ class BatchDispatch(SequentialDispatch):
         expired_ids: tuple[str, ...] = (),
         ask_again: bool = False,
     ) -> Order:
-        """Commit a searching order as SequentialDispatch does; or as waiting for the end of a
-        window, if its search begins and another competes with it."""
+        """Commit a searching order as SequentialDispatch does; or as waiting for the end of its
+        batch's window, if its search begins and another order competes with it."""
         begins = stored is None or stored.status not in _BEGUN
-        end = self._find_window_end(order) if begins else None
+        end = self._find_batch_end(order) if begins else None
         if end is None:
             return super().offer_next(stored, order, events, expired_ids, ask_again)
         now = self._clock()
         waiting, more = advance_order(order, commands.WaitForCourier(end), SYSTEM, now)
         return self._writer.commit_order(stored, waiting, events + more)
 
-    def _find_window_end(self, order: Order) -> datetime | None:
-        """Find the end of the window for which an order waits: of the one that is open, or else of
-        one that it opens; None if no other order of its zone searches."""
+    def _find_batch_end(self, order: Order) -> datetime | None:
+        """Find when the window ends for which an order waits: one that is open, or else one that it
+        opens. None if no other order of its zone searches."""
         now = self._clock()
-        if not self._may_wait_for_window(order):
+        if not self._may_be_batched(order):
             return None
         others = [one for one in self._list_searching(order) if one.id != order.id]
         if not others:
@@ -84,19 +86,19 @@ class BatchDispatch(SequentialDispatch):
         ends = [one.next_search_at for one in others if one.status is Status.SEARCHING]
         return min([end for end in ends if end and now < end <= latest], default=latest)
 
-    def _may_wait_for_window(self, order: Order) -> bool:
-        """Say whether an order is of those that are matched: none that all near by hear of, nor one
-        whose searches are planned."""
+    def _may_be_batched(self, order: Order) -> bool:
+        """Say whether an order may be matched with others: no broadcast one, nor one whose searches
+        are planned."""
         return not self.get_policy(order).is_broadcast and order.plan is None
 
     def _list_searching(self, order: Order) -> Sequence[Order]:
         details = order.details
         pool = name_search_pool(details.flow, details.pickup.point, self._resolution)
-        return self._orders.list_searching(pool, MAX_IN_WINDOW) if pool else ()
+        return self._orders.list_searching(pool, MAX_IN_BATCH) if pool else ()
 
     def _search_again(self, order: Order) -> Order:
-        """Match an order with those whose window ends, too; or look for its courier alone."""
-        offered = self._offer_with_others(order) if self._may_wait_for_window(order) else None
+        """Match an order with the others of its batch; or look for its courier alone."""
+        offered = self._offer_with_others(order) if self._may_be_batched(order) else None
         return offered or super()._search_again(order)
 
     def _offer_with_others(self, order: Order) -> Order | None:
@@ -107,12 +109,12 @@ class BatchDispatch(SequentialDispatch):
     def _is_due(self, order: Order) -> bool:
         due_at = order.next_search_at
         is_over = due_at is not None and due_at <= self._clock()
-        return order.status is Status.SEARCHING and is_over and self._may_wait_for_window(order)
+        return order.status is Status.SEARCHING and is_over and self._may_be_batched(order)
 
     def _offer_matched(self, order: Order, due: Sequence[Order]) -> Order | None:
-        """Offer orders to the couriers whom they are matched with; return the one asked for as it
-        is then, None if it got none, or lost it. The others are left to their own wakeups where
-        that fails. Raises Stale, Unavailable for the order itself."""
+        """Offer orders to the couriers whom they are matched with. Returns `order` as it is then,
+        None if it got no courier, or lost theirs to another. Where the offer of another order
+        fails, that is left to its own wakeup. Raises Stale, Unavailable for `order`."""
         offered = None
         for one, courier in self._match_orders(due):
             stored = order if one.id == order.id else one
@@ -129,14 +131,14 @@ class BatchDispatch(SequentialDispatch):
         return offered
 
     def _match_orders(self, due: Sequence[Order]) -> list[tuple[Order, Courier]]:
-        """Match orders with couriers: the minutes to the pickup count, less those for which an
-        order has waited, so that nobody starves."""
+        """Match orders with couriers by the minutes to the pickup, less those for which an order
+        has waited already: so none waits for ever."""
         couriers: dict[str, Courier] = {}
         found: list[dict[str, float]] = []
         now = self._clock()
         for order in due:
             policy = self.get_policy(order)
-            look = Look(order, policy, now, False, False, lambda ids: None)
+            look = Look(order, policy, now, False, is_consistent=False, on_found=ignore_named)
             nearest = find_nearest(self._roster, look, len(due))
             priced = self._prices.price_couriers(order, nearest)
             couriers |= {one.courier.id: one.courier for one in priced}
@@ -153,7 +155,9 @@ class BatchDispatch(SequentialDispatch):
     def _offer_to(self, search: Search, courier: Courier) -> Order:
         """Commit an order as offered to a courier. Raises as _claim does."""
         policy = self.get_policy(search.order)
-        attempt = SearchAttempt(search, policy, self._clock(), False, set(), {})
+        attempt = SearchAttempt(
+            search, policy, self._clock(), is_consistent=False, lost=set(), preparations={}
+        )
         wave = Wave(policy.radius_m, 1, policy.offer_ttl)
         preparation = self._get_preparation(attempt, wave)
         preparation.start([courier.id])

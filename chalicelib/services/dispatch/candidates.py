@@ -1,4 +1,4 @@
-"""Whom to ask for an order in one look: free couriers, the best first."""
+"""The couriers to ask for an order in one look: free ones, the best first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier
 from chalicelib.domain.travel import estimate_travel_s
 from chalicelib.services.dispatch.roster import Roster
-from chalicelib.services.dispatch.stacks import Priced, StackPrices, rank_priced
+from chalicelib.services.dispatch.stacks import PricedCourier, StackPrices, rank_priced
 
 _ENOUGH_TO_PRICE = 5  # couriers near by, some of whom may turn out to have too much to do
 _MORE_TO_RANK = 4  # beyond those who are to be asked: one of them may be there sooner
@@ -29,9 +29,9 @@ _SURE_READ = FreeCourierQuery._field_defaults["sure_read"]
 
 class Look(NamedTuple):
     """One look for couriers. `ask_again` allows couriers who were asked before, `is_consistent`
-    reads each as they are now. `on_found` is called as soon as the index names some who may do,
-    with their ids. `wanted` is how many are to be asked at once. With `stacks` couriers who have an
-    order already may have another."""
+    reads each as they are now. `on_found` is called with ids of couriers who may do, as soon as the
+    index names them. `wanted` is how many are to be asked at once. With `stacks` couriers who have
+    an order already may have another."""
 
     order: Order
     policy: DispatchPolicy
@@ -47,31 +47,36 @@ class Look(NamedTuple):
         """The place to which distances count; None where they do not."""
         return self.order.details.pickup.point
 
+    @property
+    def barred_ids(self) -> set[str]:
+        """The couriers who are passed over: those who were asked before, as far as the policy
+        excludes them, and those who gave the order back."""
+        asked = self.order.excluded
+        excluded = asked if self.policy.exclude == "all" else asked[-1:]
+        return {*excluded, *self.order.released_by}
+
 
 def find_candidates(roster: Roster, look: Look, lost: set[str]) -> list[Courier]:
     """Find free couriers to ask, the best first. `lost` are those whose claim has failed.
 
-    Only when nobody else is left, and `ask_again`, those who were asked before; but never the last
-    one (spec 004: to another driver), nor one who gave the order back.
+    Where nobody else is left, `ask_again` adds those who were asked before; but never the last one
+    (spec 004: to another driver), nor one who gave the order back.
     """
-    excluded, never = look.order.excluded, {*look.order.released_by, *lost}
-    passed = excluded if look.policy.exclude == "all" else excluded[-1:]
-    found = _find_best(roster, look, {*passed, *never})
+    found = _find_best(roster, look, look.barred_ids | lost)
     if found or not look.ask_again:
         return found
-    return _find_best(roster, look, {*excluded[-1:], *never})
+    order = look.order
+    return _find_best(roster, look, {*order.excluded[-1:], *order.released_by, *lost})
 
 
 def find_nearest(roster: Roster, look: Look, count: int) -> list[Courier]:
     """Find the nearest couriers who may be asked and are connected: `count` of them, or a few more;
-    fewer only if there are no more. Nobody who was asked before. The order has a pickup point."""
-    excluded, pickup = look.order.excluded, look.pickup
-    passed = {*(excluded if look.policy.exclude == "all" else excluded[-1:])}
-    passed |= {*look.order.released_by}
+    fewer only where there are no more, none for an order without a pickup point."""
+    pickup, barred_ids = look.pickup, look.barred_ids
 
     def is_usable(courier: Courier) -> bool:
         fits = is_eligible(courier, pickup, look.policy, look.now)
-        return courier.connected and fits and courier.id not in passed
+        return courier.connected and fits and courier.id not in barred_ids
 
     query = FreeCourierQuery(is_usable, enough=count)
     found: list[Courier] = []
@@ -85,15 +90,15 @@ def find_nearest(roster: Roster, look: Look, count: int) -> list[Courier]:
     return found
 
 
-def _find_best(roster: Roster, look: Look, passed: set[str]) -> list[Courier]:
-    """Find free couriers, less those `passed`, the best first."""
+def _find_best(roster: Roster, look: Look, barred_ids: set[str]) -> list[Courier]:
+    """Find free couriers, less those who are barred, the best first."""
 
     def is_usable(courier: Courier) -> bool:
         fits = is_eligible(courier, look.pickup, look.policy, look.now)
-        return fits and courier.id not in passed
+        return fits and courier.id not in barred_ids
 
     def on_named(courier_ids: list[str]) -> None:
-        if ids := [id_ for id_ in courier_ids if id_ not in passed]:
+        if ids := [id_ for id_ in courier_ids if id_ not in barred_ids]:
             look.on_found(ids)
 
     # A courier who is not connected is the last resort: reading stops only at one who is.
@@ -140,11 +145,13 @@ def _find_cheapest(
         idle = roster.list_longest_idle(look.policy, look.now, query)
         free = stacks.price_couriers(look.order, list(filter(query.is_fitting, idle)))
         return rank_priced(free)
-    found: list[Priced] = []
+    found: list[PricedCourier] = []
     for ring, covered_m in roster.iterate_near(look.pickup, look.policy, look.now, query):
         found += stacks.price_couriers(look.order, list(filter(query.is_fitting, ring)))
         rank = look.policy.rank
-        covered_min = rank.estimate_least(covered_m) if rank else estimate_travel_s(covered_m) / 60
+        covered_min = (
+            rank.estimate_least_price(covered_m) if rank else estimate_travel_s(covered_m) / 60
+        )
         certain = [one for one in found if one.courier.connected and one.minutes <= covered_min]
         if len(certain) >= look.wanted:
             return rank_priced(certain)

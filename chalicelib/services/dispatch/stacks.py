@@ -1,14 +1,15 @@
-"""Couriers who have an order and room for another: what it costs to give them one more.
+"""What it costs to give an order to couriers who have orders already, and room for another.
 
-What matters is when they would be at its pickup, and how much later those get their orders whom
-they serve already (domain/orders/stacking.py): both in minutes, added up. Their orders are read for
-that, all at once. Whoever has none competes with them by the minutes to the pickup.
+The cost is in minutes: those until the courier is at the pickup, and those by which the customers
+of the courier's other orders get theirs later (domain/orders/stacking.py). The orders are read for
+that, all at once. A courier without orders competes by the minutes to the pickup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from heapq import merge
 from typing import NamedTuple
 
 from chalicelib.domain import travel
@@ -23,10 +24,10 @@ from chalicelib.services.ports import Clock, OrderStore
 _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-class Priced(NamedTuple):
-    """A courier who may be given an order: the minutes until they are at its pickup, with those
-    that it costs the customers of their other orders; and whether they go to its merchant anyway.
-    """
+class PricedCourier(NamedTuple):
+    """A courier who may be given an order, and what that costs. `minutes` are those until they are
+    at its pickup, and those that it costs the customers of their other orders;
+    `is_same_merchant`: they go to its merchant anyway."""
 
     courier: Courier
     minutes: float
@@ -34,9 +35,9 @@ class Priced(NamedTuple):
 
 
 class StackPrices:
-    """Says what it costs to give an order to couriers. None of their customers gets an order later
-    by more than `most_extra`. Where couriers are ranked by time, `rank` prices who has none, and
-    corrects the minutes of who has some."""
+    """Prices couriers for an order. No customer of theirs gets an order later by more than
+    `most_extra`. Where couriers are ranked by time, `rank` prices those without orders, and
+    corrects the minutes of the others."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class StackPrices:
         self._clock = clock
         self._rank = rank
 
-    def price_couriers(self, order: Order, couriers: Sequence[Courier]) -> list[Priced]:
+    def price_couriers(self, order: Order, couriers: Sequence[Courier]) -> list[PricedCourier]:
         """Price couriers; those are left out whose customers would wait too long. Reads the orders
         that they have."""
         known = self._read_orders(couriers)
@@ -70,18 +71,18 @@ class StackPrices:
 
     def _price_courier(
         self, order: Order, courier: Courier, held: Sequence[Order]
-    ) -> Priced | None:
+    ) -> PricedCourier | None:
         pickup, rank = order.details.pickup.point, self._rank
         if not held and rank:
-            return Priced(courier, rank.price_courier(courier, pickup, self._clock()))
+            return PricedCourier(courier, rank.price_courier(courier, pickup, self._clock()))
         if not held:
-            return Priced(courier, estimate_pickup_min(courier, pickup))
+            return PricedCourier(courier, estimate_pickup_min(courier, pickup))
         speed_m_s = rank.get_speed_m_s(courier) if rank else travel.SPEED_M_S
         found = find_insertion(courier.point, held, order, self._most_extra_min, speed_m_s)
         if found is None:
             return None
         correction = compute_correction(courier, self._clock()) if rank else 0.0
-        return Priced(courier, found.cost_minutes + correction, found.is_same_merchant)
+        return PricedCourier(courier, found.cost_minutes + correction, found.is_same_merchant)
 
 
 def estimate_pickup_min(courier: Courier, pickup: Point | None) -> float:
@@ -92,34 +93,18 @@ def estimate_pickup_min(courier: Courier, pickup: Point | None) -> float:
     return travel.estimate_travel_s(distance_m) / 60
 
 
-def rank_priced(priced: Iterable[Priced]) -> list[Courier]:
-    """Sort couriers, the best first: those who are connected, then whom it costs the fewest
-    minutes. Of those with orders, whoever goes to the same merchant comes before the others."""
+def rank_priced(priced: Iterable[PricedCourier]) -> list[Courier]:
+    """Sort couriers, the best first: those who are connected, then by the minutes. Of couriers with
+    orders, those who go to the same merchant anyway come before the others."""
     found = sorted(priced, key=_get_sort_key)
     free = [one for one in found if not one.courier.held]
     loaded = [one for one in found if one.courier.held]
     loaded.sort(key=lambda one: (not one.courier.connected, not one.is_same_merchant))
-    return [one.courier for one in _merge(free, loaded)]
+    # The better of the first two comes next: neither list's own order changes.
+    return [one.courier for one in merge(free, loaded, key=lambda one: _get_sort_key(one)[:2])]
 
 
-def _get_sort_key(one: Priced) -> tuple[bool, float, datetime, str]:
+def _get_sort_key(one: PricedCourier) -> tuple[bool, float, datetime, str]:
     courier = one.courier
     idle_since = courier.idle_since or _NEVER
     return not courier.connected, one.minutes, idle_since, courier.id
-
-
-def _merge(free: list[Priced], loaded: list[Priced]) -> Iterator[Priced]:
-    """Yield the first of two lists who is better, and so on: neither list's own order changes."""
-    left, right = iter(free), iter(loaded)
-    one, other = next(left, None), next(right, None)
-    while one and other:
-        if _get_sort_key(one)[:2] <= _get_sort_key(other)[:2]:
-            yield one
-            one = next(left, None)
-        else:
-            yield other
-            other = next(right, None)
-    yield from ([one] if one else [])
-    yield from left
-    yield from ([other] if other else [])
-    yield from right

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.orders.dispatch_policy import is_located
 from chalicelib.domain.orders.model import Order, Status
-from chalicelib.domain.orders.stacking import PlannedStop, Stop, plan_stops
+from chalicelib.domain.orders.stacking import PlannedStop, RemainingStop, plan_stops
 from chalicelib.domain.people import Courier
 from chalicelib.services.dispatch.courier_releaser import CourierReleaser
 from chalicelib.services.dispatch.sequential import SequentialDispatch
@@ -18,7 +18,7 @@ from chalicelib.services.ports import Clock, CourierStore, OrderStore
 class TimedStop(NamedTuple):
     """A stop, and when its courier will be there; None where nobody can tell."""
 
-    stop: Stop
+    stop: RemainingStop
     eta: datetime | None
 
 
