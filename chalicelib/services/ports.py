@@ -235,10 +235,10 @@ class WatcherStore(Protocol):
     def list_watchers(self, now: datetime) -> list[Watcher]:
         """List everybody who watches, strongly consistent."""
 
-    def find_told(self, connection_id: str) -> str:
+    def find_shown(self, connection_id: str) -> str:
         """Find as of which tick a connection was shown all; "" while that is to come."""
 
-    def note_told(self, watcher: Watcher, told: str, paused_until: datetime | None) -> None:
+    def note_shown(self, watcher: Watcher, shown: str, paused_until: datetime | None) -> None:
         """Write as of which tick somebody was shown all, and until when they are left alone.
         Nothing is written of somebody who has gone."""
 

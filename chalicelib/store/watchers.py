@@ -56,7 +56,7 @@ class WatcherTable:
         rows = RoomRow.query(BOARD_ROOM, consistent_read=True)
         return [_decode_watcher(row) for row in rows if row.expires > now.timestamp()]
 
-    def find_told(self, connection_id: str) -> str:
+    def find_shown(self, connection_id: str) -> str:
         """Find as of which tick a connection was shown all; "" while that is to come, or where it
         has gone."""
         try:
@@ -65,12 +65,12 @@ class WatcherTable:
             return ""
         return row.told or ""
 
-    def note_told(self, watcher: Watcher, told: str, paused_until: datetime | None) -> None:
+    def note_shown(self, watcher: Watcher, shown: str, paused_until: datetime | None) -> None:
         """Write as of which tick somebody was shown all ("": it is to be shown), and until when
         they are left alone. Nothing is written of somebody who has gone."""
         paused = RoomRow.paused_until
         actions: list[Action] = [
-            RoomRow.told.set(told),
+            RoomRow.told.set(shown),
             paused.remove() if paused_until is None else paused.set(to_epoch_ms(paused_until)),
         ]
         row = RoomRow(BOARD_ROOM, watcher.connection_id)

@@ -26,7 +26,7 @@ class Watch(msgspec.Struct, frozen=True, omit_defaults=True):
 class Watcher(msgspec.Struct, frozen=True):
     """A connection that watches, as it is in its room.
 
-    `told` is the position of the tick as of which it was shown all that it may see; "" while that
+    `shown` is the position of the tick as of which it was shown all that it may see; "" while that
     is to come. It is left alone until `paused_until`, as it could not be posted to.
     """
 
@@ -36,7 +36,7 @@ class Watcher(msgspec.Struct, frozen=True):
     role: Role | None
     restaurant_ids: tuple[str, ...] = ()
     watch: Watch = Watch()
-    told: str = ""
+    shown: str = ""
     paused_until: datetime | None = None
 
     @property
@@ -47,4 +47,4 @@ class Watcher(msgspec.Struct, frozen=True):
     @property
     def is_new(self) -> bool:
         """True while it is to be shown all that it may see, and nothing is known to be wrong."""
-        return not self.told and self.paused_until is None
+        return not self.shown and self.paused_until is None

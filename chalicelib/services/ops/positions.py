@@ -18,8 +18,8 @@ class WatcherPositions:
         that of the last tick that all were told. Whoever was not shown all, or is to be shown it
         again, has nothing. Two reads; in this order, as who is shown all is told each tick since.
         """
-        told = self._watchers.find_told(connection_id)
+        shown = self._watchers.find_shown(connection_id)
         state = self._ticks.get_state()
         if state is None:  # nobody has ever watched: the first tick is to come
             return NOW
-        return state.make_position(state.told if told else 0)
+        return state.make_position(state.told if shown else 0)

@@ -1,4 +1,4 @@
-"""Telling those who watch: at each tick everybody is posted what differs in what they may see."""
+"""Telling those who watch: at each tick each is posted how what they may see differs."""
 
 from __future__ import annotations
 
@@ -32,29 +32,30 @@ RemoveConnection = Callable[[str, str], None]
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """One tick: how far the ticks have got, the board that was read for it, and the one that was
-    told by the tick before, where this process remembers. `is_beat`: everybody is told something.
+    """One tick: how far the ticks have got, the board that was read for it, and the `previous` one,
+    of the tick before, where this process remembers it. `is_beat`: everybody is told something.
     """
 
     state: TickState
     board: Board
-    told: Board | None = None
+    previous: Board | None = None
     is_beat: bool = False
 
     @property
-    def told_since(self) -> datetime | None:
-        """From when on it may be new to everybody what happened; None where nobody can tell."""
+    def unseen_since(self) -> datetime | None:
+        """The time from which on what happened may be new to those who watch; None where that can't
+        be said."""
         state = self.state
         since = find_told_since(state, state.make_position(state.told), self.board.at)
         return since if since and self.board.at - since <= LEFT_KNOWN_FOR else None
 
 
 class _View(NamedTuple):
-    """What some of those who watch have in common: what they may see, now and as it was told, and
-    the frames that say so: a large board takes some time to render."""
+    """What watchers with the same rights see of a tick's board and of the `previous` one, and the
+    frames of that: a large board takes some time to render."""
 
-    now: Board
-    told: Board | None
+    current: Board
+    previous: Board | None
     frames: dict[tuple[object, ...], Sequence[str]]
 
 
@@ -72,10 +73,10 @@ class _Views:
         is_all = owner.role is Role.ADMIN
         key = (zone, *(() if is_all else (owner.role, owner.id, owner.restaurant_ids)))
         if key not in self._views:
-            board, told = self._tick.board, self._tick.told
+            board, previous = self._tick.board, self._tick.previous
             self._views[key] = _View(
                 self._select(board, zone, owner),
-                self._select(told, zone, owner) if told else None,
+                self._select(previous, zone, owner) if previous else None,
                 {},
             )
         return self._views[key]
@@ -110,51 +111,52 @@ class BoardTeller:
         self._clock = clock
 
     def tell(self, tick: Tick, watchers: Iterable[Watcher], until: datetime) -> timedelta:
-        """Tell everybody who is not paused; no post begins after `until`. Whoever has just come is
-        told last, as it is most. Returns how long what was told is to last: one frame a second for
-        whoever watches a zone, two for all.
+        """Tell everybody who is not paused; no post begins after `until`. Those who have just come
+        are told last, as theirs is the most. Returns how soon the next tick may come, so that
+        nobody gets more than one frame a second of a zone, or two of all.
 
-        Whoever can't be told is paused, and shown all afterwards: nobody else waits for them.
+        A watcher who can't be posted to is paused, and shown all afterwards: nobody else waits.
         """
         views = _Views(tick)
         known: list[Watcher] = []
         new: list[Watcher] = []
         for one in watchers:
             if one.paused_until is None:
-                (known if one.told else new).append(one)
+                (known if one.shown else new).append(one)
         deltas = [(one, self._render_delta(tick, views, one)) for one in known]
         failed = self._post_side_by_side(deltas, until)
         first = [(one, self._render_first(tick, views, one)) for one in new]
         failed |= self._post_side_by_side(first, until)
         for one, _ in first:
             if one.connection_id not in failed:
-                self._watchers.note_told(one, tick.state.position, None)
+                self._watchers.note_shown(one, tick.state.position, None)
         return max((_compute_pace(one, frames) for one, frames in deltas), default=timedelta(0))
 
     def probe_paused(self, watchers: Iterable[Watcher], state: TickState, now: datetime) -> None:
-        """Post a word to those whose pause is over, and have the next tick show all to whoever got
-        it. To be called when the tick has ended: a post that hangs keeps nobody waiting then."""
+        """Post a frame that says nothing to those whose pause is over, and have the next tick show
+        all to those who got it. To be called when the tick has ended: a post that hangs keeps
+        nobody waiting then."""
         for one in watchers:
             if one.paused_until is None or one.paused_until > now:
                 continue
-            self._watchers.note_told(one, "", now + PAUSE)
+            self._watchers.note_shown(one, "", now + PAUSE)
             # Of where they are nothing is known: they are to be shown all.
             probe = f'{{"type":"pong","pos":"{state.make_position(0)}"}}'
             [failure] = self._sender.post_frames([(one.connection_id, probe)])
             if isinstance(failure, Gone):
                 self._remove(one)
             elif failure is None:
-                self._watchers.note_told(one, "", None)
+                self._watchers.note_shown(one, "", None)
 
     # What is told
 
     def _render_delta(self, tick: Tick, views: _Views, watcher: Watcher) -> Sequence[str]:
-        """Render how what somebody sees differs from what all were told by the tick before."""
+        """Render how what a watcher sees differs from what the tick before has told all."""
         view = views.find_view(watcher)
-        if view.told is not None:
-            changes = compare_boards(view.told, view.now)
-        elif since := tick.told_since:
-            changes = list_changes_since(view.now, since)
+        if view.previous is not None:
+            changes = compare_boards(view.previous, view.current)
+        elif since := tick.unseen_since:
+            changes = list_changes_since(view.current, since)
         else:
             return self._render_snapshot(tick, view, watcher)
         if changes.is_empty and not tick.is_beat:
@@ -163,8 +165,8 @@ class BoardTeller:
         return self._render_changes(tick, view, watcher, changes, before)
 
     def _render_first(self, tick: Tick, views: _Views, watcher: Watcher) -> Sequence[str]:
-        """Render what somebody is told first: all that they see or, where they hold a position, how
-        it differs."""
+        """Render what a watcher is told first: all that they see or, where they hold a position,
+        how that differs."""
         view, state, asked = views.find_view(watcher), tick.state, watcher.watch.asked
         if asked is None:
             return self._render_snapshot(tick, view, watcher)
@@ -183,15 +185,15 @@ class BoardTeller:
         resumed = self._render(
             tick, watcher, events.BOARD_RESUMED, asked, **{"from": asked, "to": to}
         )
-        changes = list_changes_since(view.now, since)
+        changes = list_changes_since(view.current, since)
         return (*resumed, *self._render_changes(tick, view, watcher, changes, asked))
 
     def _render_snapshot(self, tick: Tick, view: _View, watcher: Watcher) -> Sequence[str]:
-        # Who has some parts alone has nothing: their position is that of tick 0.
+        # A watcher who got some of its parts alone has nothing: their position is that of tick 0.
         nothing = tick.state.make_position(0)
         if _SHOWN not in view.frames:
             view.frames[_SHOWN] = self._render(
-                tick, watcher, events.BOARD_SHOWN, nothing, board=view.now
+                tick, watcher, events.BOARD_SHOWN, nothing, board=view.current
             )
         return view.frames[_SHOWN]
 
@@ -200,19 +202,20 @@ class BoardTeller:
     ) -> Sequence[str]:
         key = (before, changes.resets_couriers)
         if key not in view.frames:
-            data = {"board": view.now, "changes": changes}
+            data = {"board": view.current, "changes": changes}
             view.frames[key] = self._render(tick, watcher, events.BOARD_CHANGED, before, **data)
         return view.frames[key]
 
     def _render(
         self, tick: Tick, watcher: Watcher, type_: str, before: str, **data: object
     ) -> Sequence[str]:
-        """Render what is told to somebody, who is at the position `before` until they have all."""
+        """Render an event for a watcher, who is at the position `before` until they have all its
+        frames."""
         listener = Subscriber(
             watcher.connection_id, watcher.person_id, watcher.contract, role=watcher.role
         )
-        told = {"zone": watcher.watch.zone, **data}
-        event = draft_event(type_, watcher.person_id, BOARD_ROOM, tick.board.at, data=told)
+        of_zone = {"zone": watcher.watch.zone, **data}
+        event = draft_event(type_, watcher.person_id, BOARD_ROOM, tick.board.at, data=of_zone)
         is_answer = type_ in (events.BOARD_RESUMED, events.BOARD_GAP)
         after = before if is_answer else tick.state.position
         return self._render_event(listener, event, (before, after))
@@ -220,11 +223,11 @@ class BoardTeller:
     # How
 
     def _post_side_by_side(
-        self, told: Sequence[tuple[Watcher, Sequence[str]]], until: datetime
+        self, frames_each: Sequence[tuple[Watcher, Sequence[str]]], until: datetime
     ) -> set[str]:
         """Post each their frames one after another, all side by side. Returns the connections that
         did not get all of theirs."""
-        left = [(one, list(frames)) for one, frames in told]
+        left = [(one, list(frames)) for one, frames in frames_each]
         failed: set[str] = set()
         while left := [(one, frames) for one, frames in left if frames]:
             if self._clock() > until:
@@ -247,7 +250,7 @@ class BoardTeller:
 
     def _give_up(self, watcher: Watcher, failed: set[str]) -> None:
         failed.add(watcher.connection_id)
-        self._watchers.note_told(watcher, "", self._clock() + PAUSE)
+        self._watchers.note_shown(watcher, "", self._clock() + PAUSE)
 
     def _remove(self, watcher: Watcher) -> None:
         """Remove a connection that is gone, from its room in any case: its row may be lost."""

@@ -55,8 +55,8 @@ class ReadBoard(Protocol):
     def read(self, now: datetime) -> Board: ...
 
 
-class _Told(NamedTuple):
-    """What this process told last: a tick of an epoch, and the board."""
+class _LastTick(NamedTuple):
+    """The last tick of this process that told everybody: its position, and the board."""
 
     position: str
     board: Board
@@ -85,7 +85,7 @@ class BoardTicker:
         self._queue = queue
         self._reads_per_s = reads_per_s
         self._clock = clock
-        self._told: _Told | None = None
+        self._last: _LastTick | None = None
         self._working = Lock()  # a process may have several threads, and remembers one tick
 
     def run_tick(self, due: TickDue) -> timedelta:
@@ -128,7 +128,7 @@ class BoardTicker:
             self._ticks.save_state(taken, fail_tick(taken, _AFTER_FAILURE, self._clock()))
             return _NOW
         self._ticks.save_state(taken, end_tick(taken, board.at, interval, self._clock()))
-        self._told = _Told(taken.position, board)
+        self._last = _LastTick(taken.position, board)
         self._count_duty(state, board, now)
         self._teller.probe_paused(watchers, taken, self._clock())
         return _NOW
@@ -140,7 +140,7 @@ class BoardTicker:
         now = self._clock()
         board = self._reader.read(now)
         # Exact only if that very tick told everybody. Its board is of this process, or unknown.
-        last, self._told = self._told, None
+        last, self._last = self._last, None
         is_last = last is not None and last.position == before.position and before.is_told
         tick = Tick(
             taken, board, last.board if last and is_last else None, is_beat_due(before, now)
