@@ -56,7 +56,7 @@ def build_wakeup_handler(
             dispatch.orders.release_if_delivered,
             dispatch.releaser.release_losers,
             money.earnings.book_if_delivered,
-            money.debts.book_if_told,
+            money.debts.book_if_due,
             settlements.settle_if_due,
         ),
         dispatch.sequential,

@@ -16,7 +16,7 @@ from chalicelib import wiring
 from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.domain.webhooks.registry import EndpointRegistry
-from chalicelib.services.messaging.endpoints import MAX_TOLD_AT_ONCE
+from chalicelib.services.messaging.endpoints import MAX_ENDPOINTS_AT_ONCE
 from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow
@@ -174,12 +174,12 @@ def test_a_stage_that_never_had_an_endpoint_reads_the_registry_twice_a_minute(sh
 
 
 def test_a_crowd_of_endpoints_is_told_by_the_wakeup_beyond_a_dozen(shop: Shop) -> None:
-    names = [f"shop-{n}" for n in range(MAX_TOLD_AT_ONCE + 2)]
+    names = [f"shop-{n}" for n in range(MAX_ENDPOINTS_AT_ONCE + 2)]
     for name in names:
         shop.registry.add(name, events=("order.accepted",))
     order_id = shop.place()
     shop.step("accept", order_id)
-    assert [bool(told(name)) for name in names] == [True] * MAX_TOLD_AT_ONCE + [False] * 2
+    assert [bool(told(name)) for name in names] == [True] * MAX_ENDPOINTS_AT_ONCE + [False] * 2
     shop.world.pass_time(6)
     assert {tuple(told_types(name)) for name in names} == {("order.accepted",)}
 

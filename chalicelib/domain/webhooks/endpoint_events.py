@@ -82,12 +82,12 @@ def list_listeners(registry: EndpointRegistry, outbox: Outbox) -> tuple[Register
     return tuple(one for one in registry.endpoints if one.hears_of(merchant_id))
 
 
-def list_told(registry: EndpointRegistry, outbox: Outbox) -> tuple[str, ...]:
+def list_subscribed(registry: EndpointRegistry, outbox: Outbox) -> tuple[str, ...]:
     """List the mailboxes of the endpoints that have an event among the entries of an outbox."""
     return tuple(
         endpoint_mailbox(endpoint.id)
         for endpoint in list_listeners(registry, outbox)
-        if any(_is_told(endpoint, entry) for entry in outbox.entries)
+        if any(_hears_any(endpoint, entry) for entry in outbox.entries)
     )
 
 
@@ -100,27 +100,27 @@ def derive_events(
     for endpoint in list_listeners(registry, outbox):
         if endpoint_mailbox(endpoint.id) == mailbox:
             return direct + tuple(
-                _make_event(type_, mailbox, told, ordinal, outbox)
-                for ordinal, (type_, told) in enumerate(list_canonical(entry))
-                if _hears(endpoint, type_, told)
+                _make_event(type_, mailbox, event, ordinal, outbox)
+                for ordinal, (type_, event) in enumerate(list_canonical(entry))
+                if _hears(endpoint, type_, event)
             )
     return direct
 
 
-def _is_told(endpoint: RegisteredEndpoint, entry: Entry) -> bool:
-    return any(_hears(endpoint, type_, told) for type_, told in list_canonical(entry))
+def _hears_any(endpoint: RegisteredEndpoint, entry: Entry) -> bool:
+    return any(_hears(endpoint, type_, event) for type_, event in list_canonical(entry))
 
 
-def _hears(endpoint: RegisteredEndpoint, type_: str, told: Event) -> bool:
+def _hears(endpoint: RegisteredEndpoint, type_: str, event: Event) -> bool:
     """Tell whether an endpoint has asked for an event, and was there when it happened."""
-    return endpoint.wants(type_) and endpoint.created_at <= told.at
+    return endpoint.wants(type_) and endpoint.created_at <= event.at
 
 
-def _make_event(type_: str, mailbox: str, told: Event, ordinal: int, outbox: Outbox) -> Event:
-    facts = _find_facts(outbox.aggregate, told)
-    data = told.data if facts is None else {**told.data, _FACTS: msgspec.to_builtins(facts)}
+def _make_event(type_: str, mailbox: str, event: Event, ordinal: int, outbox: Outbox) -> Event:
+    facts = _find_facts(outbox.aggregate, event)
+    data = event.data if facts is None else {**event.data, _FACTS: msgspec.to_builtins(facts)}
     return replace(
-        told,
+        event,
         type=type_,
         to=mailbox,
         ordinal=ordinal,
@@ -131,9 +131,9 @@ def _make_event(type_: str, mailbox: str, told: Event, ordinal: int, outbox: Out
     )
 
 
-def _find_facts(aggregate: object, told: Event) -> msgspec.Struct | None:
+def _find_facts(aggregate: object, event: Event) -> msgspec.Struct | None:
     if isinstance(aggregate, Order):
-        return _find_order_facts(aggregate, told)
+        return _find_order_facts(aggregate, event)
     if isinstance(aggregate, Payment):
         return PaymentFacts(aggregate.customer_id, aggregate.initiated_at, aggregate.merchant_id)
     if isinstance(aggregate, Payout):
@@ -141,18 +141,18 @@ def _find_facts(aggregate: object, told: Event) -> msgspec.Struct | None:
     return None
 
 
-def _find_order_facts(order: Order, told: Event) -> OrderFacts:
+def _find_order_facts(order: Order, event: Event) -> OrderFacts:
     """Find what is true of an order at the event's version, though the order is a later one: its
     courier may be another by then, as long as it has not ended."""
     options = order.options
-    is_true_still = order.version == told.version or told.status in _SETTLED
+    is_true_still = order.version == event.version or event.status in _SETTLED
     return OrderFacts(
         placed_at=order.placed_at,
         external_id=options.external_id,
         metadata=options.metadata,
         windows=options.windows,
         parent_id=order.parent_id,
-        courier=told.courier or (order.courier if is_true_still else None),
+        courier=event.courier or (order.courier if is_true_still else None),
         price=list_price_lines(order),
     )
 

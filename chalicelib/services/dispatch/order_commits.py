@@ -200,10 +200,11 @@ class OrderWriter:
         if not events:
             return []
         stream, now = order_stream(order.id), self._clock()
-        told = self._relay.list_told_endpoints(seal(order, events, order.updated_at).outbox)
+        sealed = seal(order, events, order.updated_at)
+        endpoints = self._relay.list_subscribed_endpoints(sealed.outbox)
         ends = order.is_terminal and not (stored and stored.is_terminal)
         version = _next_version(stored)
-        return [make_relay_wakeup(stream, version, events, now, told, ends)]
+        return [make_relay_wakeup(stream, version, events, now, endpoints, ends)]
 
     def _make_deadline_wakeups(self, stored: Order | None, order: Order) -> list[DelayedWakeup]:
         """Make the wakeups of the deadlines that a commit sets."""

@@ -26,7 +26,7 @@ from chalicelib.domain.events import (
 )
 from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup
 from chalicelib.domain.retries import Retries
-from chalicelib.services.messaging.endpoints import MAX_TOLD_AT_ONCE
+from chalicelib.services.messaging.endpoints import MAX_ENDPOINTS_AT_ONCE
 from chalicelib.services.messaging.relay import OutboxRelay
 from chalicelib.services.ports import Clock, WakeupSender
 
@@ -51,7 +51,7 @@ def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
 def add_endpoints(people: tuple[str, ...], endpoints: tuple[str, ...]) -> tuple[str, ...]:
     """Add the mailboxes of endpoints to the recipients that a relay wakeup names. Of too many it
     names nobody: then there is no shortcut."""
-    return (*people, *endpoints) if len(endpoints) <= MAX_TOLD_AT_ONCE else ()
+    return (*people, *endpoints) if len(endpoints) <= MAX_ENDPOINTS_AT_ONCE else ()
 
 
 def make_relay_wakeup(
@@ -91,7 +91,7 @@ class OutboxWriter:
         now = self._clock()
         entries = self._relay.keep_undelivered(before, after.entries, now)
         events = entries[-1].events if entries else ()
-        endpoints = self._relay.list_told_endpoints(after)
+        endpoints = self._relay.list_subscribed_endpoints(after)
         wakeup = make_relay_wakeup(after.stream, after.newest_version, events, now, endpoints)
         self._queue.send_wakeups([wakeup])
         write(entries)

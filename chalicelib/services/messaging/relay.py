@@ -15,7 +15,7 @@ from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
 from chalicelib.domain.webhooks.endpoint import parse_endpoint_id
 from chalicelib.errors import PostFailed, Stale, Unavailable
 from chalicelib.services.messaging.endpoints import (
-    MAX_TOLD_AT_ONCE,
+    MAX_ENDPOINTS_AT_ONCE,
     REGISTRY_LAG,
     EndpointDirectory,
     NoEndpoints,
@@ -85,8 +85,8 @@ class OutboxRelay:
                     delivered.append(person_id)
             return True
 
-        told = self.list_told_endpoints(outbox)[:MAX_TOLD_AT_ONCE]
-        everybody = (*_list_newest_recipients(outbox), *told)
+        endpoints = self.list_subscribed_endpoints(outbox)[:MAX_ENDPOINTS_AT_ONCE]
+        everybody = (*_list_newest_recipients(outbox), *endpoints)
         self._run_for_all(deliver, everybody)
         if outbox.entries and len(delivered) == len(everybody):
             self._report_delivered(outbox.entries[-1].at)
@@ -103,10 +103,10 @@ class OutboxRelay:
 
         self._run_for_all(end, tuple(leases))
 
-    def list_told_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
+    def list_subscribed_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
         """List the endpoints' mailboxes that have an event in the newest version of an outbox, as
         far as this process knows."""
-        return self._endpoints.list_told(replace(outbox, entries=outbox.entries[-1:]))
+        return self._endpoints.list_subscribed(replace(outbox, entries=outbox.entries[-1:]))
 
     def list_known_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
         """List the mailboxes of the endpoints that may hear of an outbox, likewise."""
@@ -128,7 +128,7 @@ class OutboxRelay:
 
         Raises PostFailed if somebody's connection can't be posted to now.
         """
-        told = self._endpoints.find_told(outbox, sent_at + REGISTRY_LAG)
+        endpoints = self._endpoints.find_subscribed(outbox, sent_at + REGISTRY_LAG)
         late: list[str] = []
 
         def deliver(person_id: str) -> bool:
@@ -141,7 +141,7 @@ class OutboxRelay:
             except Stale:
                 return False
 
-        everybody = tuple(dict.fromkeys((*outbox.list_recipients(), *recipients, *told)))
+        everybody = tuple(dict.fromkeys((*outbox.list_recipients(), *recipients, *endpoints)))
         is_done = self._run_for_all(deliver, everybody)
         if is_done and late and outbox.entries:
             self._report_delivered(outbox.entries[-1].at)
@@ -194,7 +194,7 @@ class OutboxRelay:
         """
         dropped = replace(outbox, entries=leaving)
         try:
-            told = self._endpoints.find_told(dropped, leaving[-1].at + REGISTRY_LAG)
+            endpoints = self._endpoints.find_subscribed(dropped, leaving[-1].at + REGISTRY_LAG)
         except Exception:
             log.warning("the registry of endpoints can't be read", exc_info=True)
             return False
@@ -212,15 +212,17 @@ class OutboxRelay:
             except Unavailable:  # likewise, of the webhook queue
                 return False
 
-        return self._run_for_all(log_entries, (*dropped.list_recipients(), *told))
+        return self._run_for_all(log_entries, (*dropped.list_recipients(), *endpoints))
 
     def _find_newest_version(self, outbox: Outbox, mailbox: str) -> int:
         """Return the newest version that has an event for a mailbox, 0 where none has."""
         if parse_endpoint_id(mailbox) is None:
             return outbox.find_newest_version(mailbox)
         entries = (replace(outbox, entries=(entry,)) for entry in outbox.entries)
-        told = (one.newest_version for one in entries if mailbox in self._endpoints.list_told(one))
-        return max(outbox.find_newest_version(mailbox), *told, 0)  # a ping is addressed to it
+        versions = (
+            one.newest_version for one in entries if mailbox in self._endpoints.list_subscribed(one)
+        )
+        return max(outbox.find_newest_version(mailbox), *versions, 0)  # a ping is addressed to it
 
     def _run_for_all(self, call: Callable[[str], bool], person_ids: Sequence[str]) -> bool:
         """Call for each person side by side, the first one on this thread; tell whether all

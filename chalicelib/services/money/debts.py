@@ -36,11 +36,11 @@ class Debts:
         """Book what a commit has added to what an order owes."""
         self._book_debts(after.courier_id, list_new_debts(before, after))
 
-    def book_if_told(self, outbox: Outbox) -> None:
-        """Book whatever an order owes whose outbox tells of it, unless it is booked."""
-        told = outbox.find_event(events.ORDER_CHARGED) or outbox.find_event(events.ORDER_TIPPED)
-        if told is not None:
-            order = self._orders.get_order(told.order_id)
+    def book_if_due(self, outbox: Outbox) -> None:
+        """Book what an order owes by its outbox, unless it is booked."""
+        owing = outbox.find_event(events.ORDER_CHARGED) or outbox.find_event(events.ORDER_TIPPED)
+        if owing is not None:
+            order = self._orders.get_order(owing.order_id)
             self._book_debts(order.courier_id, list_debts(order))
 
     def _book_debts(self, courier_id: str | None, debts: Sequence[Debt]) -> None:

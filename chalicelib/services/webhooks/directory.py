@@ -13,7 +13,7 @@ from chalicelib.domain.webhooks.endpoint_events import (
     is_for_endpoints,
     is_stream_for_endpoints,
     list_listeners,
-    list_told,
+    list_subscribed,
 )
 from chalicelib.domain.webhooks.registry import EndpointRegistry
 from chalicelib.services.ports import Clock
@@ -42,18 +42,18 @@ class KnownDirectory:
         found = list_listeners(self._get_known(), outbox)
         return tuple(endpoint_mailbox(endpoint.id) for endpoint in found)
 
-    def list_told(self, outbox: Outbox) -> tuple[str, ...]:
+    def list_subscribed(self, outbox: Outbox) -> tuple[str, ...]:
         """List the mailboxes of the endpoints that this process knows to have an event among the
         entries of an outbox. Never raises, likewise."""
         if not is_for_endpoints(outbox):
             return ()
-        return list_told(self._get_known(), outbox)
+        return list_subscribed(self._get_known(), outbox)
 
-    def find_told(self, outbox: Outbox, as_of: datetime) -> tuple[str, ...]:
+    def find_subscribed(self, outbox: Outbox, as_of: datetime) -> tuple[str, ...]:
         """List the same of all endpoints that there were at a time. Raises Unavailable."""
         if not is_for_endpoints(outbox):
             return ()
-        return list_told(self._get_as_of(as_of), outbox)
+        return list_subscribed(self._get_as_of(as_of), outbox)
 
     def may_be_unknown(self, stream: str, sent_at: datetime, as_of: datetime) -> bool:
         """Tell whether, as of a time, there is an endpoint that may hear of a stream, and that a

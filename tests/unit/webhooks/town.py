@@ -248,7 +248,7 @@ class Relay:
     def keep_undelivered(self, before: Outbox, entries: Any, now: datetime) -> Any:
         return entries
 
-    def list_told_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
+    def list_subscribed_endpoints(self, outbox: Outbox) -> tuple[str, ...]:
         return ()
 
     def deliver_now(self, outbox: Outbox) -> None:
