@@ -52,6 +52,8 @@ class CourierTable(CourierPositions):
             row = find_row(courier_id) or CourierRow(courier_id)
             courier = self._decode_row(row)
             if row.available == available and not (available and is_news(courier, now)):
+                if courier.is_free:
+                    self._keep_spot(row)  # whoever went on duty may have died before that
                 return courier
             actions: list[Action] = [CourierRow.available.set(available)]
             if available:

@@ -222,6 +222,16 @@ def test_the_index_is_right_after_any_two_steps_at_once() -> None:
     assert not wrong
 
 
+def test_who_goes_on_duty_again_after_a_death_is_found() -> None:
+    """The process that wrote a fix between two calls of another died before it kept the spot."""
+    courier = Courier()
+    courier.report()
+    courier.go_on_duty()
+    CourierRow(ID).update(actions=[CourierRow.spot.remove()])
+    courier.go_on_duty()
+    assert CourierRow.get(ID).spot
+
+
 def test_who_reports_from_afar_as_they_go_on_duty_is_found_there() -> None:
     moment = Moment((Courier.report, Courier.connect))
     for at, row in moment.interleave(Courier.go_on_duty, Courier.report_from_afar):
