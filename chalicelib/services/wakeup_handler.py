@@ -194,7 +194,7 @@ class WakeupHandler:
         """Greet a connection; one that can't be posted to now is greeted later, for as long as it
         may be open."""
         try:
-            pause = self._greeting.greet_connection(wakeup.connection_id)
+            pause = self._greeting.greet_connection(wakeup.connection_id, wakeup.courier_id)
         except PostFailed:
             return _retry_post(wakeup)
         if not pause:

@@ -35,6 +35,7 @@ from chalicelib.store.courier_rows import (
     find_row,
     is_as_read,
     is_paused_as,
+    is_there_as_read,
     list_held,
 )
 from chalicelib.store.tables import CourierRow
@@ -132,7 +133,12 @@ def make_release(
         actions += make_index_actions(decode_courier(row, now))
     is_done = CourierRow.order_id.does_not_exist() & (CourierRow.idle_since == now_ms)
     is_done &= equals(CourierRow.available, row.available) & is_paused_as(row.paused)
-    return RowUpdate(CourierRow(courier_id), actions, is_as_read(row, max_orders) | is_done)
+    return RowUpdate(CourierRow(courier_id), actions, _is_same(row, max_orders) | is_done)
+
+
+def _is_same(row: CourierRow, max_orders: int) -> Any:
+    """Make the condition that a courier is as they were read: they enter the index as that says."""
+    return is_as_read(row, max_orders) & is_there_as_read(row)
 
 
 def _remove_from_held(
@@ -150,7 +156,7 @@ def _remove_from_held(
     actions += make_index_actions(decode_courier(row, now)) if has_room else make_index_removal()
     is_done = _are_held(after) & is_paused_as(row.paused)
     is_done &= equals(CourierRow.available, row.available)
-    return RowUpdate(CourierRow(row.courier_id), actions, is_as_read(row, max_orders) | is_done)
+    return RowUpdate(CourierRow(row.courier_id), actions, _is_same(row, max_orders) | is_done)
 
 
 def _make_answer_actions(row: CourierRow, is_taken: bool | None) -> list[Action]:

@@ -22,7 +22,13 @@ from chalicelib.domain.retries import Retries
 from chalicelib.errors import NotFound
 from chalicelib.store.conditional import transaction
 from chalicelib.store.courier_index import make_index_actions, make_index_removal
-from chalicelib.store.courier_rows import NowSource, decode_courier, find_row, is_as_read
+from chalicelib.store.courier_rows import (
+    NowSource,
+    decode_courier,
+    find_row,
+    is_as_read,
+    is_there_as_read,
+)
 from chalicelib.store.decoding import decode_json
 from chalicelib.store.tables import CourierHistoryRow, CourierRow
 
@@ -73,7 +79,7 @@ class CourierHistoryTable:
         actions: list[Action] = [paused.set(True) if is_paused else paused.remove()]
         actions += make_index_actions(courier) if courier.is_free else make_index_removal()
         with transaction(self._connection) as write:
-            is_same = is_as_read(row, self._max_orders)
+            is_same = is_as_read(row, self._max_orders) & is_there_as_read(row)
             write.update(CourierRow(courier_id), actions=actions, condition=is_same)
             write.save(make_history_row(change, self._kept_for))
 

@@ -17,7 +17,8 @@ The index is behind by a moment and lists keys only. So the rows are read, and a
 condition (courier_claims.py).
 
 A fix that is far from its courier's spot is followed by a write of another, so that the keys tell
-about where everybody is: nearest_couriers.py.
+about where everybody is: nearest_couriers.py. So is whatever else makes a spot wrong, or lack: a
+socket that comes or goes, a fix that came between the reading and the writing of who goes on duty.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ from chalicelib.store.conditional import RowUpdate, try_update
 from chalicelib.store.courier_rows import (
     NowSource,
     decode_courier,
+    equals,
     find_row,
     has_room,
     is_as_read,
     is_full,
     is_no_later,
     is_paused_as,
+    is_there_as_read,
 )
 from chalicelib.store.nearest_couriers import (
     encode_spot,
@@ -167,7 +170,9 @@ class CourierIndex:
             actions = make_index_actions(courier)
             actions.append(CourierRow.alive_at.set(to_epoch_ms(now)))
             is_so_still = _is_free(self._max_orders) & is_paused_as(courier.is_paused)
-            try_update(CourierRow(courier.id), actions, is_so_still)
+            row = CourierRow(courier.id)
+            if try_update(row, actions, is_so_still):
+                self._keep_spot(row)  # they may have been read before they were where they are
 
     def remove_from_cells(self, couriers: Iterable[Courier]) -> None:
         """Take couriers whose position is old out of the cells, if no newer one has come. Their
@@ -190,21 +195,23 @@ class CourierIndex:
         row = find_row(courier_id)
         courier = self._decode_row(row) if row else None
         if row and courier and courier.is_free and not courier.is_indexed:
-            is_same = is_as_read(row, self._max_orders)
+            is_same = is_as_read(row, self._max_orders) & is_there_as_read(row)
             try_update(CourierRow(courier_id), make_index_actions(courier), is_same)
 
     def _keep_spot(self, row: CourierRow) -> None:
         """Write another spot for a free courier whose row was just written, if they are far from
-        the one they have, or it is wrong about their having a socket. It needs no condition on the
-        fix: any is as new as this one. Who is not free by now, or paused, has none."""
+        the one they have, or it is wrong about their having a socket. Only while they are where
+        they were, with as many sockets: whoever has changed that comes here after it. Who is not
+        free by now, or paused, has none."""
         courier = self._decode_row(row)
         if courier.point is None or not courier.is_indexed or courier.is_paused:
             return
         spot = int(row.spot) if row.spot is not None else 0
         is_near = spot and measure_to_spot_m(courier.point, spot) <= SPOT_KEPT_M
         if not is_near or courier.connected != (spot > 0):
-            is_free = CourierRow.free_shard < PAUSED_SHARD
-            try_update(CourierRow(courier.id), _make_spot_actions(courier), is_free)
+            is_same = (CourierRow.free_shard < PAUSED_SHARD) & is_there_as_read(row)
+            is_same &= equals(CourierRow.fix, row.fix)
+            try_update(CourierRow(courier.id), _make_spot_actions(courier), is_same)
 
     def _decode_row(self, row: CourierRow) -> Courier:
         return decode_courier(row, self._clock(), self._max_orders)

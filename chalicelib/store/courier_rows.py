@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import size
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.fixes import ESTABLISHED_FIXES, Trail
@@ -50,6 +51,15 @@ def is_as_read(row: CourierRow, max_orders: int = 1) -> Any:
     if max_orders > 1 or row.others:
         is_same &= equals(CourierRow.others, row.others)
     return is_same
+
+
+def is_there_as_read(row: CourierRow) -> Any:
+    """Make the condition that a courier has as many sockets as when they were read, and a position
+    only if they had one: whoever enters the index is found by a spot made of both. (Of where they
+    are their next fix says more, and keeps the spot.)"""
+    sockets: Any = CourierRow.sockets
+    is_there = size(sockets) == len(row.sockets) if row.sockets else sockets.does_not_exist()
+    return is_there if row.fix else is_there & CourierRow.fix.does_not_exist()
 
 
 def is_paused_as(paused: bool | None) -> Any:

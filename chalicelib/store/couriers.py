@@ -52,6 +52,8 @@ class CourierTable(CourierPositions):
             row = find_row(courier_id) or CourierRow(courier_id)
             courier = self._decode_row(row)
             if row.available == available and not (available and is_news(courier, now)):
+                if courier.is_free:
+                    self._keep_spot(row)  # whoever went on duty may have died before that
                 return courier
             actions: list[Action] = [CourierRow.available.set(available)]
             if available:
@@ -62,6 +64,8 @@ class CourierTable(CourierPositions):
             actions += make_index_actions(courier) if is_free else make_index_removal()
             written = CourierRow(courier_id)
             update_if(written, actions, is_as_read(row, self._max_orders))
+            if is_free:
+                self._keep_spot(written)  # a fix, or a socket, may have come since the row was read
             return self._decode_row(written)
 
         return self._retries.retry_while_stale(change_duty)

@@ -257,10 +257,12 @@ class OrderTable:
 
     @staticmethod
     def _read_hits(hits: Iterable[OrderRow]) -> list[Order]:
-        """Read the orders that an index names, as they are now, the newest last."""
+        """Read the orders that an index names, as they are now, the newest last. Those that can't
+        be read are left out."""
         ids = [int(hit.order_id) for hit in hits]
         rows = OrderRow.batch_get(ids, consistent_read=True) if ids else ()
-        return sorted(map(_decode_order, rows), key=lambda order: order.id)
+        found = [order for order in map(_try_decode, rows) if order is not None]
+        return sorted(found, key=lambda order: order.id)
 
     def list_due(self, now: datetime, since: datetime | None = None) -> Iterator[Due[int]]:
         """Yield orders whose deadline has passed, since a time if one is given: the longest overdue

@@ -48,7 +48,7 @@ def test_a_key_costs_four_write_units_at_most(on: Stage, extra: str) -> None:
     more = {"external_id": f"the number of {extra}"} if extra != "key" else {}
     bills = []
     for n, (sent, body) in enumerate([({}, PARCEL), (headers, {**PARCEL, **more})]):
-        cast = Cast(on, f"flow-{n}")
+        cast = Cast(on, f"{extra}-{n}")  # nobody who still has an order of another test
         cast.go_on_duty()
         with on.meter.open_bill() as bill:
             on.call_rest("POST", "orders", cast.customer, body, sent)

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from chalicelib.domain.messaging.connections import Connection, pool_room
 from chalicelib.domain.orders.model import Status
-from chalicelib.domain.people import Role
+from chalicelib.domain.people import Actor, Role
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.orders import OrderTable
+from chalicelib.store.tables import OrderRow
 from tests.functional.kitchen import (
     BREAD,
     ORDER,
@@ -516,3 +517,13 @@ def test_a_courier_of_another_contract_goes_off_duty_with_a_meal_in_hand(
 def _parsed(packet: str) -> Heard:
     name, data = json.loads(packet.removeprefix("42/orders,"))
     return name, data
+
+
+def test_an_order_that_can_not_be_read_hides_no_other(kitchen: Kitchen) -> None:
+    bad, good = kitchen.ready(), kitchen.ready()
+    OrderRow(bad).update(actions=[OrderRow.doc.set(b"?")])
+    pool = kitchen.world.waybill.open_pool
+    driver = Actor("456", Role.COURIER)
+    owner = Actor("77", Role.MERCHANT, restaurant_ids=("789",))
+    for found in (pool.list_open_orders(driver, "food"), pool.list_restaurant_orders(owner)):
+        assert [order.id for order in found] == [good]

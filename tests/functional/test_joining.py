@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.connections import person_room, pool_room
+from chalicelib.domain.messaging.connections import Connection, person_room, pool_room
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import MailboxTable
@@ -411,4 +411,26 @@ def test_a_greeting_at_any_call_of_a_disconnect_leaves_no_ghost(world: World, at
     assert ConnectionTable().get_at_any_age(socket.id) is None
     assert MailboxTable().get_mailbox("dan").subscribers == ()
     assert ConnectionTable().list_subscribers(room, world.clock()) == []
+    assert not CourierRow.get("dan").sockets
+
+
+def test_a_greeting_that_dies_after_a_disconnect_leaves_no_open_socket(
+    make_world: MakeWorld,
+) -> None:
+    """It was frozen as it began to join, and dies once its courier's row has the socket again."""
+
+    class Dying(ConnectionTable):
+        def add_to_room(self, room: str, connection: Connection) -> None:
+            sockets = CourierRow.get("dan").sockets
+            socket.close()
+            CourierRow("dan").update(actions=[CourierRow.sockets.set(sockets)])
+            raise Crash
+
+    world = make_world(connections=Dying())
+    socket = world.connect(world.courier("dan"), greet=False)
+    greet = greet_of(world)
+    with pytest.raises(Crash):
+        world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
+    assert CourierRow.get("dan").sockets
+    world.waybill.wakeup_handler.handle_wakeup(greet.wakeup)
     assert not CourierRow.get("dan").sockets

@@ -50,7 +50,7 @@ def test_what_is_due_now_comes_now_and_the_rest_waits(real: World, engine: Engin
     assert delayed(engine) == 2  # the relay in 5 s, the offer's end in 15 s
     socket = real.connect(dan, greet=False)
     (greet,) = engine.wakeups()
-    assert decode_wakeup(greet) == GreetingDue(socket.id)
+    assert decode_wakeup(greet) == GreetingDue(socket.id, courier_id="dan")
     assert real.invoke("wake", batch(greet)) == {"batchItemFailures": []}
     assert [frame["event"] for frame in socket.take()] == ["order.assigned"]
 

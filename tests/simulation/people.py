@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from chalicelib.domain.money.payments import Payment, PaymentResult, PaymentStat
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
+from chalicelib.domain.orders.hands import list_hands
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.orders.reattempts import REATTEMPTABLE
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 DOOR = north_of(DEPOT, 3000)
 RESTAURANTS = ("789", "790")
+COURIERS = ("d0", "d1")
 FINISHING_S = 100.0  # after the faults: for what has been begun
 _RUSH_EVERY_S = 8.0
 _TRIES = 4
@@ -241,11 +244,20 @@ class Courier(Somebody):
             self.town.waybill.clock,
         )
         place = north_of(DEPOT, self.town.dice.uniform(0, 150))
+        if self.town.plan.with_hands and self.may(0.3):
+            self._report_way(place)
+            return
         if self.may(0.4):
             self.ask("position", lambda: fleet.record_fix(actor, Fix(*place, at=clock())))
             return
         on_duty = not self.busy or self.may(0.95)
         self.ask("duty", lambda: fleet.set_available(actor, on_duty, Fix(*place, at=clock())))
+
+    def _report_way(self, place: tuple[float, float]) -> None:
+        """Report several positions at once, as a phone does that had no network."""
+        now = self.town.waybill.clock()
+        fixes = [Fix(*place, at=now - timedelta(seconds=n)) for n in (6, 4, 2, 0)]
+        self.ask("way", self.town.waybill.courier_status.record_fixes, self.person.actor, fixes)
 
     def _active(self) -> Order | None:
         find = self.town.waybill.customer_orders.poll_active_order
@@ -320,6 +332,43 @@ class Courier(Somebody):
         answer = self.ask("payout", request, self.person.actor, 10_00, "DE12")
         if isinstance(answer.body, Payout):
             self.town.payouts.append(answer.body)
+
+
+class Dispatcher(Somebody):
+    """Lends a hand where it helps, and where it does not; pauses couriers, and resumes them."""
+
+    def live(self) -> None:
+        while self.busy:
+            self.wait(1, 6)
+            if self.may(0.6):
+                self._lend_a_hand()
+            elif self.may(0.4):
+                pauses = self.town.waybill.pauses
+                self._set_paused(pauses.pause_courier, self.town.dice.choice(COURIERS))
+            else:
+                self._resume_all()
+        self._resume_all()
+
+    def _resume_all(self) -> None:
+        for courier_id in COURIERS:
+            self._set_paused(self.town.waybill.pauses.resume_courier, courier_id)
+
+    def _set_paused(self, change: Callable[..., object], courier_id: str) -> None:
+        self.insist("pause", change, self.person.actor, courier_id)
+
+    def _lend_a_hand(self) -> None:
+        """Do something that is possible with one of the newest orders, as far as is known."""
+        found = [(order, list_hands(order)) for order in self.town.history.orders.values()]
+        possible = [(order.id, hand) for order, hands in found[-4:] for hand in hands]
+        if not possible:
+            return
+        order_id, hand = self.town.dice.choice(possible)
+        hands, actor = self.town.waybill.hands, self.person.actor
+        if hand == "assign":
+            to = self.town.dice.choice(COURIERS)
+            self.insist(hand, hands.assign_courier, actor, order_id, to)
+        else:
+            self.insist(hand, getattr(hands, f"{hand}_order"), actor, order_id)
 
 
 class Kitchen(Somebody):

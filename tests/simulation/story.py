@@ -17,6 +17,7 @@ from tests.simulation.people import (
     Bank,
     Courier,
     Customer,
+    Dispatcher,
     Kitchen,
     Office,
     Somebody,
@@ -99,6 +100,8 @@ def _inhabitants(town: Town, flow: str) -> list[Somebody]:
         for n, owned in enumerate((RESTAURANTS, RESTAURANTS[:1])):
             owner = Person(f"m{n}", Role.MERCHANT, owned)
             people.append(_somebody(town, Kitchen, owner, ("food", "socketio"), 2))
+    if town.plan.with_hands:
+        people += [Dispatcher(town, Person(id_, Role.ADMIN), ()) for id_ in ("ada", "abe")]
     people.append(Bank(town, Person("bank", Role.ADMIN), ()))
     people.append(Office(town, Person("office", Role.ADMIN), ()))
     return people

@@ -83,6 +83,7 @@ class Plan:
     quiet_s: float = 1800.0
     with_endpoints: bool = False
     in_waves: bool = False  # two couriers are asked at once, and each may have two orders
+    with_hands: bool = False  # dispatchers lend a hand, and orders wait to be matched at once
 
 
 @dataclass(frozen=True)
@@ -316,6 +317,7 @@ def _settings(plan: Plan) -> Settings:
         dispatch_waves=waves,
         hail_waves=waves,
         courier_max_orders=2 if plan.in_waves else 1,
+        batch_window=timedelta(seconds=6 if plan.with_hands else 0),
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,
         table_prefix=PREFIX,

@@ -63,11 +63,13 @@ class NoShowDue(msgspec.Struct, frozen=True, tag="no_show"):
 class GreetingDue(msgspec.Struct, frozen=True, tag="greet"):
     """Send a new connection its first frames: nothing can be posted while $connect runs.
 
-    `tries` counts how often it was sent on unfinished.
+    `tries` counts how often it was sent on unfinished. `courier_id` is whose connection it is, if a
+    courier's: its row, which says so, may be gone by then.
     """
 
     connection_id: str
     tries: int = 0
+    courier_id: str = ""
 
 
 class AuthenticationDue(msgspec.Struct, frozen=True, tag="auth_deadline"):

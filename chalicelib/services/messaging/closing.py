@@ -96,8 +96,13 @@ class ConnectionCloser:
         own = (person_room(person_id),) if person_id else ()
         for room in dict.fromkeys((*own, *rooms)):
             self._connections.remove_from_room(room, connection_id)
-        if person_id:
-            self._couriers.remove_socket(person_id, connection_id)
+        self.forget_socket(person_id, connection_id)
+
+    def forget_socket(self, courier_id: str, connection_id: str) -> None:
+        """Take a connection from its courier's open sockets, if it is anybody's. One read, and a
+        write where it is there."""
+        if courier_id:
+            self._couriers.remove_socket(courier_id, connection_id)
 
     def is_subscribed(self, connection_id: str, room: str, now: datetime) -> bool:
         """Tell whether a connection is in a room, and not too old to be in it. One read."""

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.domain.messaging.wakeups import (
     AuthenticationDue,
-    GreetingDue,
     TokenEndDue,
     Wakeup,
 )
@@ -31,6 +30,7 @@ from chalicelib.services.messaging.liveness import (
     FindHeartbeat,
     KeepWatched,
     LivenessChecker,
+    make_greeting,
 )
 from chalicelib.services.messaging.outbox import COMMIT_WITHIN, RELAY_AFTER
 from chalicelib.services.messaging.rooms import RoomMembership
@@ -90,22 +90,22 @@ class ConnectionRegistry(ConnectionCloser):
         posted to it before $connect has returned. Raises Unavailable."""
         connection = self._liveness.with_first_check(connection)
         self._connections.insert_connection(connection)
-        wakeups: list[tuple[Wakeup, timedelta]] = [(GreetingDue(connection.id), timedelta(0))]
+        wakeups: list[tuple[Wakeup, timedelta]] = [(make_greeting(connection), timedelta(0))]
         wakeups += self._liveness.make_heartbeat_wakeups(connection)
         wakeups += self._make_token_wakeups(connection)
         if not connection.person_id:
             wakeups.append((AuthenticationDue(connection.id), self._auth_deadline))
         self._queue.send_wakeups(wakeups)
 
-    def schedule_greeting(self, connection_id: str) -> None:
+    def schedule_greeting(self, connection: Connection) -> None:
         """Have a connection greeted in a moment; what it was greeted with is not repeated."""
-        self._liveness.schedule_greeting(connection_id)
+        self._liveness.schedule_greeting(connection)
 
     def schedule_admission_check(self, connection: Connection) -> None:
         """Have wakeups see to it that a connection that is about to be admitted joins its rooms:
         soon, and once more when nobody can still be at it. Have it closed when its token ends.
         Raises Unavailable."""
-        greet = GreetingDue(connection.id)
+        greet = make_greeting(connection)
         wakeups: list[tuple[Wakeup, timedelta]] = [(greet, RELAY_AFTER), (greet, COMMIT_WITHIN)]
         self._queue.send_wakeups(wakeups + self._make_token_wakeups(connection))
 

@@ -93,11 +93,18 @@ class GreetingService:
 
     # By a wakeup, after $connect
 
-    def greet_connection(self, connection_id: str) -> timedelta:
+    def greet_connection(self, connection_id: str, courier_id: str = "") -> timedelta:
         """Greet a connection, once however often it is called; returns zero, or how soon to try
-        again. A connection that has gone meanwhile is removed. Raises PostFailed."""
+        again. A connection that has gone meanwhile is removed; one that is removed already is also
+        taken from its courier's open sockets. Raises PostFailed."""
         connection = self._connections.get_connection(connection_id, self._clock())
-        if connection is None or connection.is_token_expired(self._clock()):
+        if connection is None:
+            # Whoever was here before may have let it join as it was being removed, and have died
+            # before they left its rooms again. (What is left of it in rooms goes with the next
+            # post. But by its socket alone its courier would count as connected until its end.)
+            self._registry.forget_socket(courier_id, connection_id)
+            return timedelta(0)
+        if connection.is_token_expired(self._clock()):
             return timedelta(0)
         try:
             # Asked here, and not left to a post: a mailbox removes a subscriber that is Gone, and
@@ -232,7 +239,7 @@ class GreetingService:
             self._registry.join_rooms(written)
             self._deliver_backlogs(written, list_mailboxes(written))
         except (PostFailed, Stale, ResumptionPending):
-            self._registry.schedule_greeting(written.id)
+            self._registry.schedule_greeting(written)
         except Gone:
             self._registry.remove_connection(written.id, written.person_id)
 

@@ -104,9 +104,9 @@ class LivenessChecker:
             return []
         return [(HeartbeatDue(connection.id), beat.interval)]
 
-    def schedule_greeting(self, connection_id: str) -> None:
+    def schedule_greeting(self, connection: Connection) -> None:
         """Have a connection greeted in a moment; what it was greeted with is not repeated."""
-        self._queue.send_wakeups([(GreetingDue(connection_id), _GREETING_PAUSE)])
+        self._queue.send_wakeups([(make_greeting(connection), _GREETING_PAUSE)])
 
     def check_connection(self, connection_id: str) -> None:
         """Check a connection that is due: end it, or post its heartbeat and note the next check. A
@@ -173,7 +173,7 @@ class LivenessChecker:
         self._queue.send_wakeups(self.make_heartbeat_wakeups(connection))
         beat = self._find_heartbeat(connection.contract)
         if not connection.greeted:
-            self.schedule_greeting(connection.id)
+            self.schedule_greeting(connection)
         elif beat is None or (now - connection.connected_at) % _REPAIR_INTERVAL < beat.interval:
             self._repair_connection(connection)
 
@@ -184,7 +184,7 @@ class LivenessChecker:
         if connection.watch is not None:
             self._keep_watched()
         elif self._misses_mailbox(connection):
-            self.schedule_greeting(connection.id)
+            self.schedule_greeting(connection)
         if connection.role is Role.COURIER and connection.person_id:
             courier = self._couriers.get_eventually(connection.person_id)
             if courier:
@@ -193,3 +193,9 @@ class LivenessChecker:
     def _misses_mailbox(self, connection: Connection) -> bool:
         rooms, now = map(person_room, list_mailboxes(connection)), self._clock()
         return not all(self._closer.is_subscribed(connection.id, room, now) for room in rooms)
+
+
+def make_greeting(connection: Connection) -> GreetingDue:
+    """Make the wakeup that greets a connection."""
+    is_couriers = connection.role is Role.COURIER
+    return GreetingDue(connection.id, courier_id=connection.person_id if is_couriers else "")
