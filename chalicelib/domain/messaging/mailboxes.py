@@ -31,9 +31,9 @@ from chalicelib.domain.messaging.positions import LogPlace, join_position
 
 APPLIED_KEPT_FOR = timedelta(minutes=15)  # in the head; after that the log itself is searched
 MAX_APPLIED = 48  # streams, 0.5 KB: a busy restaurant's head must stay small, too
-# An endpoint may hear of every order: of those of so short a time all notes are kept. A relay wakeup
-# comes within it, and finds by the note that nothing is left to do; without one it takes the lease,
-# of which all who commit are in need, and looks through the log.
+# An endpoint may hear of every order: of those of so short a time all notes are kept. A relay's
+# wakeup comes within it, and finds by the note that nothing is left to do; without one it takes the
+# lease, of which all who commit are in need, and looks through the log.
 ENDPOINTS_APPLIED_KEPT_FOR = timedelta(seconds=90)
 MAX_ENDPOINTS_APPLIED = 1000
 STUCK_AFTER = timedelta(seconds=60)  # a client that can't be posted to is better off reconnecting
