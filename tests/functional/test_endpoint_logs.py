@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.contracts.webhooks.body import render_body
-from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR
+from chalicelib.domain.messaging.mailboxes import APPLIED_KEPT_FOR, MAX_APPLIED
 from chalicelib.domain.webhooks.registry import EndpointRegistry
 from chalicelib.services.messaging.endpoints import MAX_ENDPOINTS_AT_ONCE
 from chalicelib.store.mailboxes import MailboxTable
@@ -369,3 +369,15 @@ def test_nothing_is_told_twice_long_after(shop: Shop) -> None:
     shop.world.queue.again(message)
     shop.world.pass_time(600)
     assert told_types().count("order.accepted") == 1
+
+
+def test_many_orders_at_once_leave_their_wakeups_nothing_to_do(shop: Shop) -> None:
+    """An endpoint has one lease for all orders: wakeups must not queue for it to find all done."""
+    shop.add_endpoint()
+    shop.world.pass_time(120)
+    for _ in range(MAX_APPLIED + 12):
+        shop.place()
+    holder = MailboxRow.get("webhook#shop").last_holder
+    shop.world.pass_time(8)
+    assert MailboxRow.get("webhook#shop").last_holder == holder
+    assert shop.are_all_sent()

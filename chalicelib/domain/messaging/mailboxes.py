@@ -31,6 +31,11 @@ from chalicelib.domain.messaging.positions import LogPlace, join_position
 
 APPLIED_KEPT_FOR = timedelta(minutes=15)  # in the head; after that the log itself is searched
 MAX_APPLIED = 48  # streams, 0.5 KB: a busy restaurant's head must stay small, too
+# An endpoint may hear of every order: of those of so short a time all notes are kept. A relay's
+# wakeup comes within it, and finds by the note that nothing is left to do; without one it takes the
+# lease, of which all who commit are in need, and looks through the log.
+ENDPOINTS_APPLIED_KEPT_FOR = timedelta(seconds=90)
+MAX_ENDPOINTS_APPLIED = 1000
 STUCK_AFTER = timedelta(seconds=60)  # a client that can't be posted to is better off reconnecting
 MAX_STUCK_CONNECTIONS = 2  # then the event itself may be at fault, and is left out
 
@@ -366,10 +371,20 @@ class Mailbox(msgspec.Struct, frozen=True):
         noted = {**self.applied_versions, stream: (version, at)}
         oldest = at - int(APPLIED_KEPT_FOR.total_seconds())
         newest_first = sorted(noted.items(), key=lambda item: item[1][1], reverse=True)
-        kept = {name: note for name, note in newest_first[:MAX_APPLIED] if note[1] >= oldest}
+        many = self._count_kept_notes(newest_first, at)
+        kept = {name: note for name, note in newest_first[:many] if note[1] >= oldest}
         dropped = (note[1] for name, note in newest_first if name not in kept)
         dropped_at = max(self.applied_dropped_at, max(dropped, default=0))
         return replace(self, applied_versions=kept, applied_dropped_at=dropped_at)
+
+    def _count_kept_notes(
+        self, newest_first: Sequence[tuple[str, tuple[int, int]]], at: int
+    ) -> int:
+        if not self.is_endpoints:
+            return MAX_APPLIED
+        recent_since = at - int(ENDPOINTS_APPLIED_KEPT_FOR.total_seconds())
+        recent = sum(note[1] >= recent_since for _, note in newest_first)
+        return max(MAX_APPLIED, min(recent, MAX_ENDPOINTS_APPLIED))
 
     def list_recent_orders(self, since: datetime) -> list[int]:
         """List the orders whose events were appended since a time, some minutes back at most."""

@@ -26,12 +26,20 @@ from chalicelib.domain.webhooks.schedule import DISABLED_AFTER, GONE
 SLOW_AFTER_MS = 5000
 TURN = timedelta(seconds=25)  # longer than an attempt with its reads and writes takes
 SLOW_PAUSE = timedelta(seconds=30)  # after a receiver hung
+LONGEST_WAIT = timedelta(minutes=10)  # for what waits for it: it may be up again by then
 BY_RECEIVER, BY_FAILURES = "gone", "failing"  # reasons of disabling
 
 
 def take_turn(endpoint: Endpoint, now: datetime) -> Endpoint:
     """Take the turn of sending to a slow endpoint, which nobody has now."""
     return replace(endpoint, slow_until=now + TURN, version=endpoint.version + 1)
+
+
+def measure_failing(endpoint: Endpoint, now: datetime) -> timedelta:
+    """Measure for how long an endpoint has failed, LONGEST_WAIT at most; zero where all is well."""
+    if endpoint.failing_since is None:
+        return timedelta(0)
+    return min(max(now - endpoint.failing_since, timedelta(0)), LONGEST_WAIT)
 
 
 def apply_answer(endpoint: Endpoint, answer: Answer, now: datetime) -> Endpoint:

@@ -44,6 +44,7 @@ from chalicelib.domain.webhooks.delivery import (
     make_webhook_id,
 )
 from chalicelib.domain.webhooks.endpoint import Endpoint, EndpointStatus, endpoint_mailbox
+from chalicelib.domain.webhooks.health import measure_failing
 from chalicelib.domain.webhooks.schedule import (
     GONE,
     THROTTLING,
@@ -126,7 +127,7 @@ class WebhookSender:
     def _compute_wait(self, endpoint: Endpoint) -> timedelta | None:
         """Compute how long a slow endpoint is not sent to; None where it may be now."""
         left = (endpoint.slow_until or self._clock()) - self._clock()
-        return left + self._draw_pause() if left > timedelta(0) else None
+        return left + self._draw_wait(endpoint) if left > timedelta(0) else None
 
     def _find_due_delivery(self, send: SendDue) -> Delivery | None:
         """Read the delivery that is to be attempted now, a new one at first; None where there is
@@ -178,7 +179,7 @@ class WebhookSender:
             if not is_entered:
                 if self._in_flight.is_hanging(endpoint.id):
                     self._health.spare_endpoint(endpoint)  # other processes, too, put off theirs
-                self._put_off(send, self._draw_pause())
+                self._put_off(send, self._draw_wait(endpoint))
                 return
             event = self._find_event(send)
             if event is None:
@@ -186,7 +187,7 @@ class WebhookSender:
             try:
                 endpoint = self._health.take_turn(endpoint)
             except Stale:  # another has it
-                self._put_off(send, self._draw_pause())
+                self._put_off(send, self._draw_wait(endpoint))
                 return
             answer = self._post_event(endpoint, event)
             self._schedule_and_note(endpoint, delivery, send, answer)
@@ -269,6 +270,12 @@ class WebhookSender:
 
     def _put_off(self, send: SendDue, pause: timedelta) -> None:
         self._queue.send_sends([(send, min(pause, LONGEST_DELAY))])
+
+    def _draw_wait(self, endpoint: Endpoint) -> timedelta:
+        """Draw how long an event waits beside others for an endpoint. They come again over a time
+        that is as long as the endpoint has failed: what waits for one that is down for days must
+        not keep the queue and its senders busy with nothing but waiting."""
+        return self._draw_pause() + self._dice() * measure_failing(endpoint, self._clock())
 
     def _draw_pause(self) -> timedelta:
         """Draw a short pause, so that those who wait for the same do not come at once."""

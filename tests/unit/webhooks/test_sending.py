@@ -333,6 +333,19 @@ def test_a_receiver_that_recovers_gets_all_that_was_put_off_without_an_attempt_c
     assert max(one.at for one in town.received) < hung_until + timedelta(minutes=6)
 
 
+def test_what_waits_for_a_receiver_that_is_down_keeps_no_sender_busy() -> None:
+    """Looked at once in a while, however many events wait: others are on the same queue."""
+    draw = random.Random(5)
+    town = Town(answer=lambda _: HANGS, dice=draw.random)
+    town.add_endpoint()
+    town.tell(n=500)
+    town.run(timedelta(hours=1))
+    handled = town.counts["get_endpoint"]
+    town.run(timedelta(hours=1))
+    looks = town.counts["get_endpoint"] - handled
+    assert looks <= 500 * 60 / 4  # once in four minutes, on an average
+
+
 def test_a_slow_receiver_that_takes_all_is_sent_one_at_a_time() -> None:
     slow = Answer(status=200, ms=SLOW_AFTER_MS)
     town = answering(then=slow)
