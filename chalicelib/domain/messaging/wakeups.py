@@ -24,8 +24,9 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
     those of that version, if there is no more to do than to deliver to them: a look at their
     mailboxes then tells whether it is done. Else they are `others`, who are only tried again.
     `is_offer`: one more recipient is the courier to whom that version offers the order. It was not
-    known who that is as this was sent; the copies of the others name the courier. `ends`: that version ends its order, which is then summarized. `tries`
-    counts how often it was sent on unfinished.
+    known who that is as this was sent; the copies of the others name the courier. `ends`: that
+    version ends its order, which is then summarized. `tries` counts how often it was sent on
+    unfinished.
     """
 
     stream: str
