@@ -273,7 +273,8 @@ class WakeupHandler:
     def _deliver_again(self, wakeup: RelayDue, outbox: Outbox) -> DelayedWakeup | None:
         try:
             sent_at = self._find_sent_at(wakeup)
-            if self._relay.deliver_again(outbox, wakeup.recipients, sent_at):
+            recipients = (*wakeup.recipients, *wakeup.others)
+            if self._relay.deliver_again(outbox, recipients, sent_at):
                 return None
         except PostFailed:
             is_worth_it = _has_current_events(outbox, self._clock())

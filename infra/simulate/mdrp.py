@@ -8,7 +8,7 @@ A folder has four tables, with tabs between the columns and the columns' names i
  instance_parameters.txt  meters_per_minute, pickup service minutes, dropoff service minutes
 
 Places are in metres and times in minutes. Travel is by the straight line, at one speed for all.
-Other columns are left alone, and so are further files.
+Other columns are left alone, and so are further files, blank lines, and those that begin with #.
 """
 
 from __future__ import annotations
@@ -149,23 +149,29 @@ def _read_rows(path: Path, columns: tuple[str, ...]) -> list[_Row]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise MalformedInstance(f"{path}: can't be read: {reason}") from None
-    names = [_normalize(name) for name in (lines[0] if lines else "").split("\t")]
+    written = [(n, line) for n, line in enumerate(lines, start=1) if _is_written(line)]
+    first, header = written[0] if written else (1, "")
+    names = [_normalize(name) for name in header.split("\t")]
     missing = [column for column in columns if names.count(column) != 1]
     if missing:
-        raise MalformedInstance(f"{path}:1: the columns {', '.join(missing)} must be there once")
+        problem = f"the columns {', '.join(missing)} must be there once"
+        raise MalformedInstance(f"{path}:{first}: {problem}")
     rows = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in written[1:]:
         cells = [cell.strip() for cell in line.split("\t")]
-        if cells == [""]:
-            continue
         if len(cells) != len(names):
             raise MalformedInstance(
-                f"{path}:{number}: {len(cells)} columns, and the first line has {len(names)}"
+                f"{path}:{number}: {len(cells)} columns, and line {first} has {len(names)}"
             )
         rows.append(_Row(path, number, dict(zip(names, cells, strict=True))))
     if len(rows) > _MOST_ROWS:
         raise MalformedInstance(f"{path}: more than {_MOST_ROWS} lines")
     return rows
+
+
+def _is_written(line: str) -> bool:
+    """Say whether a line is of the table: neither blank nor a comment."""
+    return bool(line.strip()) and not line.startswith("#")
 
 
 def _normalize(name: str) -> str:

@@ -504,6 +504,12 @@ def test_an_order_of_a_version_without_histories_tells_what_it_knows(world: Worl
         "placed": now - timedelta(minutes=5),
         "offered": now - timedelta(minutes=4),
         "accepted": now - timedelta(minutes=3),
+        # What is there, and is no step.
+        "near_pickup": now - timedelta(minutes=2),
+        "suggested_pickup": now - timedelta(minutes=2),
+        "waits_pickup": now - timedelta(minutes=2),
+        "no_show_available": now - timedelta(minutes=2),
+        "left_pickup": now - timedelta(minutes=1),
     }
     old = an_order(Status.ACCEPTED, id=77, timeline=timeline)
     encode_order(old).save()
@@ -511,15 +517,17 @@ def test_an_order_of_a_version_without_histories_tells_what_it_knows(world: Worl
         "unknown: place, None > searching",
         "unknown: offered, searching > offered",
         "unknown: accepted, offered > accepted",
+        "unknown: leave_stop, accepted > accepted",
     ]
     world.step("arrived", "77", dan)
     assert path_of(history_of(world, 77, dan))[2:] == [
         "unknown: accepted, offered > accepted",
+        "unknown: leave_stop, accepted > accepted",
         "courier dan: arrive, accepted > at_pickup",
     ]
     for verb in ("picked", "delivered"):
         world.step(verb, "77", dan)
-    assert len(history_of(world, 77, cara)) == 6
+    assert len(history_of(world, 77, cara)) == 7
 
 
 # Deaths

@@ -15,7 +15,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.details import Place
 from chalicelib.domain.orders import commands
-from chalicelib.domain.orders.model import Status
+from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Courier, HeldOrder
 from chalicelib.store.courier_rows import decode_courier
 from chalicelib.store.tables import CourierRow, OrderRow
@@ -194,6 +194,25 @@ def test_no_customer_waits_for_the_other_ones_turn(stacking: World, gap_s: float
     heard = [Counter(types_of(socket.take())) for socket in ears]
     assert heard[0] == heard[1]
     assert heard[0]["location_updated"] == (8 if gap_s >= 30 else 3)
+
+
+def test_who_arrives_for_two_orders_arrives_for_both(make_world: MakeWorld) -> None:
+    world = make_world(settings={**TWO, "auto_arrive": "do"})
+    dan = world.courier()
+    orders = [place(world, who) for who in ("cara", "cleo")]
+    for order in orders:
+        take(world, order, dan)
+    for verb, at in (("picked", DEPOT), ("delivered", north_of(DEPOT, 800))):
+        for _ in range(2):
+            world.clock.advance(40)
+            world.post("/v1/courier/location", {"lat": at[0], "lng": at[1]}, dan)
+        assert [is_there(world.order(order)) for order in orders] == [True, True]
+        for order in orders:
+            assert world.step(verb, order, dan).status == 200
+
+
+def is_there(order: Order) -> bool:
+    return order.status is Status.AT_PICKUP or "reached" in order.timeline
 
 
 def test_a_courier_of_several_orders_that_are_done_is_released_by_whoever_reads(

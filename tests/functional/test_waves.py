@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.orders.history_entries import DECLINED, EXPIRED, WITHDRAWN
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.orders.waves import OpenWave
+from chalicelib.errors import PostFailed
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import CourierRow, OrderRow
 from infra.erase.redaction import Redaction
@@ -105,6 +106,23 @@ def test_the_first_who_accepts_has_it_and_the_others_hear_so_at_once(
     world.pass_time(60)
     assert [events(socket.take()) for socket in sockets.values()] == [[]] * 5
     assert world.order(order_id).version == after.version
+
+
+def test_a_loser_whose_socket_is_troubled_hears_so_though_the_order_has_moved_on(
+    make_world: MakeWorld,
+) -> None:
+    """By then none of its events are for them."""
+    world = in_waves(make_world, ((5000, 2, 15),))
+    dan, eve = couriers(world, 2)
+    sockets = [world.connect(eve) for _ in range(2)]
+    order_id = world.place(world.customer())["id"]
+    for socket in sockets:
+        socket.take()
+    world.gateway.fail(sockets[1].id, *[PostFailed("stalled")] * 3)
+    for verb in ("accept", "arrived", "picked", "reached", "delivered"):
+        assert world.step(verb, order_id, dan).status == 200
+    world.pass_time(120)
+    assert [events(socket.take()) for socket in sockets] == [["order.reassigned_away"]] * 2
 
 
 def test_when_all_have_declined_the_next_wave_is_asked_at_once(make_world: MakeWorld) -> None:

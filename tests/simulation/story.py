@@ -87,15 +87,17 @@ def inhabit(town: Town) -> None:
 
 
 def _inhabitants(town: Town, flow: str) -> list[Somebody]:
-    """Make two customers, two couriers, for food two owners; the bank and the office."""
+    """Make two customers, two couriers, or four to be asked in waves, for food two owners; the bank
+    and the office."""
     ordering, bringing = PHONES[flow]
     people: list[Somebody] = []
-    for n in range(2):
-        customer = _somebody(town, Customer, Person(f"c{n}", Role.CUSTOMER), ordering, n)
-        courier = _somebody(town, Courier, Person(f"d{n}", Role.COURIER), bringing, n)
-        for one in (customer, courier):
-            one.flow = flow
-            people.append(one)
+    for n in range(4 if town.plan.in_waves else 2):
+        if n < 2:
+            customer = _somebody(town, Customer, Person(f"c{n}", Role.CUSTOMER), ordering, n)
+            people.append(customer)
+        people.append(_somebody(town, Courier, Person(f"d{n}", Role.COURIER), bringing, n))
+    for one in people:
+        one.flow = flow
     if flow == "food":
         for n, owned in enumerate((RESTAURANTS, RESTAURANTS[:1])):
             owner = Person(f"m{n}", Role.MERCHANT, owned)

@@ -312,7 +312,7 @@ def _is_documented(function: str, error: Exception, hurt: bool) -> bool:
 def _settings(plan: Plan) -> Settings:
     """Make production's settings, but that searches and waits are short, feeds seldom give a sign,
     and whatever may cost something does."""
-    waves = ((5000, 1, 6), (5000, 2, 12), (5000, 2, 15)) if plan.in_waves else ()
+    waves = ((5000, 2, 12), (5000, 3, 15)) if plan.in_waves else ()
     return Settings(
         dispatch_waves=waves,
         hail_waves=waves,

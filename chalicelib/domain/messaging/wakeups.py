@@ -22,10 +22,11 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
 
     It is sent before the commit: until `awaited_until`, `version` may still come. `recipients` are
     those of that version, if there is no more to do than to deliver to them: a look at their
-    mailboxes then tells whether it is done. `is_offer`: one more recipient is the courier to whom
-    that version offers the order. It was not known who that is as this was sent; the copies of the
-    others name the courier. `ends`: that version ends its order, which is then summarized. `tries`
-    counts how often it was sent on unfinished.
+    mailboxes then tells whether it is done. Else they are `others`, who are only tried again.
+    `is_offer`: one more recipient is the courier to whom that version offers the order. It was not
+    known who that is as this was sent; the copies of the others name the courier. `ends`: that
+    version ends its order, which is then summarized. `tries` counts how often it was sent on
+    unfinished.
     """
 
     stream: str
@@ -35,6 +36,7 @@ class RelayDue(msgspec.Struct, frozen=True, tag="relay"):
     is_offer: bool = False
     ends: bool = False
     tries: int = 0
+    others: tuple[str, ...] = ()
 
 
 class OfferDue(msgspec.Struct, frozen=True, tag="expire"):

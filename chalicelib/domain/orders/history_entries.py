@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.geo import Point
 from chalicelib.domain.orders.changes import (
+    LEAVE_STOP,
     OVERRIDE,
     PLACE,
     TIP,
@@ -19,6 +20,7 @@ from chalicelib.domain.orders.changes import (
     measure_ms_between,
 )
 from chalicelib.domain.orders.flows import FLOWS
+from chalicelib.domain.orders.losing_couriers import LEFT_STOP, NO_STEPS
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.people import Role
 
@@ -217,7 +219,8 @@ def _list_from_timeline(order: Order, changes: Sequence[Change]) -> list[Change]
         return []
     found: list[Change] = []
     to = FLOWS[order.details.flow].first_status.value
-    for name, at in sorted(order.timeline.items(), key=lambda item: item[1]):
+    steps = ((name, at) for name, at in order.timeline.items() if name not in NO_STEPS)
+    for name, at in sorted(steps, key=lambda item: item[1]):
         after_ms = measure_ms_between(order.placed_at, at)
         if changes and after_ms >= changes[0].after_ms:
             break
@@ -235,6 +238,7 @@ _STEPS = {
     "departed": "depart",
     "handed_back": "hand_back",
     "released": "release",
+    **dict.fromkeys(LEFT_STOP.values(), LEAVE_STOP),
 }
 
 

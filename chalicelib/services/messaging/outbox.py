@@ -36,16 +36,10 @@ RELAY_AFTER = timedelta(seconds=5)  # the commit and its delivery are mostly don
 COMMIT_WITHIN = timedelta(seconds=30)  # longer than an invocation that may yet commit lives
 
 
-def relay_shortcut(events: Sequence[Event]) -> tuple[str, ...]:
-    """List the recipients of a version whose relay wakeup may end without reading the aggregate,
-    once their mailboxes show that all of them have been delivered to.
-
-    An empty tuple means "no shortcut", not "nobody": what follows from some events must be seen to
-    by the wakeup, too, whoever has been delivered to.
-    """
-    if any(event.type in FOLLOWED_UP or is_loss_to_another(event) for event in events):
-        return ()
-    return tuple(dict.fromkeys(event.to for event in events if event.to != NOBODY))
+def is_followed_up(events: Sequence[Event]) -> bool:
+    """Say whether something follows from some of these events that the relay wakeup must see to,
+    whoever has been delivered to: then there is no shortcut past the aggregate."""
+    return any(event.type in FOLLOWED_UP or is_loss_to_another(event) for event in events)
 
 
 def add_endpoints(people: tuple[str, ...], endpoints: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,11 +58,17 @@ def make_relay_wakeup(
 ) -> tuple[Wakeup, timedelta]:
     """Make the wakeup that a commit of `version`, with these events, relies on. `endpoints` are the
     mailboxes of those that are told as well. Of a version that `ends` its order there is no
-    shortcut: the order is to be summarized."""
+    shortcut: the order is to be summarized.
+
+    The recipients are named all the same. Later versions may have others, and whoever can't be
+    posted to now is tried again by this wakeup alone."""
+    people = tuple(dict.fromkeys(event.to for event in events if event.to != NOBODY))
     awaited_until = now + COMMIT_WITHIN
-    people = () if ends else relay_shortcut(events)
-    recipients = add_endpoints(people, endpoints) if people else ()
-    wakeup = RelayDue(stream, version, awaited_until, recipients=recipients, ends=ends)
+    if ends or is_followed_up(events):
+        wakeup = RelayDue(stream, version, awaited_until, ends=ends, others=people)
+    else:
+        recipients = add_endpoints(people, endpoints) if people else ()
+        wakeup = RelayDue(stream, version, awaited_until, recipients=recipients)
     return wakeup, RELAY_AFTER
 
 
