@@ -24,9 +24,7 @@ LEFT_STOP = {stop: f"left_{stop.value}" for stop in Stop}
 # From when a wait counts whose courier was away meanwhile: later than they came by as long as that.
 WAITS_FROM = {stop: f"waits_{stop.value}" for stop in Stop}
 # Of these, which are no steps: what was told, and what is only reckoned with.
-NO_STEPS = frozenset(
-    {NO_SHOW_TOLD, *NEAR_STOP.values(), *SUGGESTED.values(), *WAITS_FROM.values()}
-)
+NO_STEPS = frozenset({NO_SHOW_TOLD, *NEAR_STOP.values(), *SUGGESTED.values(), *WAITS_FROM.values()})
 # In the timeline: the times of what its courier did with an order.
 _COURIERS_TIMES = frozenset(
     {
