@@ -196,15 +196,18 @@ class CourierIndex:
     def _keep_spot(self, row: CourierRow) -> None:
         """Write another spot for a free courier whose row was just written, if they are far from
         the one they have, or it is wrong about their having a socket. It needs no condition on the
-        fix: any is as new as this one. Who is not free by now, or paused, has none."""
+        fix: any is as new as this one. Who is not free by now, or paused, has none; and whoever has
+        another socket by now, or none, was written by whoever noted that, from a newer row."""
         courier = self._decode_row(row)
         if courier.point is None or not courier.is_indexed or courier.is_paused:
             return
         spot = int(row.spot) if row.spot is not None else 0
         is_near = spot and measure_to_spot_m(courier.point, spot) <= SPOT_KEPT_M
         if not is_near or courier.connected != (spot > 0):
+            sockets = CourierRow.sockets
+            is_same = sockets.exists() if row.sockets else sockets.does_not_exist()
             is_free = CourierRow.free_shard < PAUSED_SHARD
-            try_update(CourierRow(courier.id), _make_spot_actions(courier), is_free)
+            try_update(CourierRow(courier.id), _make_spot_actions(courier), is_free & is_same)
 
     def _decode_row(self, row: CourierRow) -> Courier:
         return decode_courier(row, self._clock(), self._max_orders)

@@ -62,6 +62,7 @@ class CourierTable(CourierPositions):
             actions += make_index_actions(courier) if is_free else make_index_removal()
             written = CourierRow(courier_id)
             update_if(written, actions, is_as_read(row, self._max_orders))
+            self._keep_spot(written)  # a socket may have come since the row was read
             return self._decode_row(written)
 
         return self._retries.retry_while_stale(change_duty)
