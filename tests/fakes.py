@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -59,8 +58,8 @@ class RecordingGateway:
     """Implements services.ports.Gateway. Keeps every frame; can fail as the real one does.
 
     `connect` and `drop` say which connections there are: any other is Gone. `fail(id, error, …)`
-    makes the next posts to a connection raise these errors in turn; `slow[id]` makes each take
-    that many seconds; `before_post` runs ahead of every post.
+    makes the next posts to a connection raise these errors in turn; `before_post` runs ahead of
+    every post.
     """
 
     def __init__(self) -> None:
@@ -69,7 +68,6 @@ class RecordingGateway:
         self.closed: list[str] = []
         self.looked_at: list[str] = []  # ids that `alive` was asked for
         self.active: dict[str, int] = {}  # in what order something came from, or went to them
-        self.slow: dict[str, float] = {}
         self.cannot_close: set[str] = set()  # closing these fails
         self.before_post: Callable[[str, str], None] = lambda connection_id, frame: None
         self._open: set[str] = set()
@@ -105,8 +103,6 @@ class RecordingGateway:
                 raise self._failures[connection_id].pop(0)
             self.overlaps += connection_id in self._busy
             self._busy.add(connection_id)
-        if connection_id in self.slow:
-            time.sleep(self.slow[connection_id])
         with self._lock:
             self.posted.append((connection_id, frame))
             self.touch(connection_id)

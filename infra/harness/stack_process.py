@@ -19,8 +19,8 @@ from infra.local.secret import read_checkout_secret
 from infra.local.server_process import ServerProcess, ServerProcessError
 
 HOME = Path(__file__).resolve().parents[2]
-READY_WITHIN_S = 30.0
-STOPPED_WITHIN_S = 10.0
+READY_WITHIN_S = 60.0
+STOPPED_WITHIN_S = 30.0
 
 
 class StackProcessError(Exception):
@@ -93,7 +93,7 @@ class StackProcess:
 def is_serving(url: str) -> bool:
     """Tell whether a Waybill serves at a URL."""
     try:
-        with urllib.request.urlopen(f"{url}/api/health", timeout=2) as answer:
+        with urllib.request.urlopen(f"{url}/api/health", timeout=5) as answer:
             return b'"status":"ok"' in answer.read()
     except (OSError, ValueError):
         return False

@@ -16,7 +16,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-LOADED_WITHIN_S = 15.0
+LOADED_WITHIN_S = 30.0
+PATIENCE_S = 60.0  # with the browser itself, of which a busy machine makes a slow one
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -116,7 +117,7 @@ class Page:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:  # events of the browser's come in between
-            answer = json.loads(self._socket.recv(timeout=30))
+            answer = json.loads(self._socket.recv(timeout=PATIENCE_S))
             if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
@@ -144,6 +145,14 @@ def _wait_for(what: Callable[[], Any], within_s: float) -> Any:
     return value
 
 
+def _find_tab(port: int) -> dict[str, Any] | None:
+    """Find the one tab of a browser that has just begun; None while it has none."""
+    url = f"http://127.0.0.1:{port}/json/list"
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as listed:
+        pages = [one for one in json.loads(listed.read()) if one["type"] == "page"]
+    return pages[0] if pages else None
+
+
 @contextmanager
 def browser(program: str, folder: Path) -> Iterator[Page]:
     """A browser with one tab, ended afterwards."""
@@ -167,12 +176,12 @@ def browser(program: str, folder: Path) -> Iterator[Page]:
     )
     try:
         port_file = folder / "DevToolsActivePort"
-        _wait_for(lambda: port_file.exists() and port_file.read_text().count("\n"), within_s=20)
+        _wait_for(lambda: port_file.exists() and port_file.read_text().count("\n"), PATIENCE_S)
         port = port_file.read_text().split("\n")[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as listed:
-            (tab,) = [t for t in json.loads(listed.read()) if t["type"] == "page"]
-        with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
+        tab = _wait_for(lambda: _find_tab(int(port)), PATIENCE_S)
+        address = tab["webSocketDebuggerUrl"]
+        with connect(address, max_size=None, open_timeout=PATIENCE_S, ping_interval=None) as socket:
             yield Page(socket)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)

@@ -239,7 +239,7 @@ class Room:
         return runner
 
     def _wait(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     @contextmanager
     def open(self) -> Iterator[Room]:
@@ -253,7 +253,7 @@ class Room:
             self._wait(self._cut())
             self._wait(runner.cleanup())
             self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join(10)
+            thread.join(60)
             self._loop.close()
 
 

@@ -90,7 +90,7 @@ def test_the_documents_example_works_when_it_is_pasted(stack: Stack, tmp_path: P
     here = {
         "127.0.0.1:8000": f"127.0.0.1:{stack.port}",
         ".venv/bin/python": sys.executable,
-        "sleep 60": "await order_created",
+        "sleep 60": "await event_type",
         "ana": f"ana-{uuid4().hex[:8]}",
     }
     first, second = [_with(block, here) for block in re.findall(r"```sh\n(.*?)```", example, re.S)]

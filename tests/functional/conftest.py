@@ -33,7 +33,7 @@ from infra.local.engine import Ministack
 from infra.local.moto_engine import run_moto
 from infra.resources.aws_clients import REGION, make_client
 from infra.resources.tables import create_queues, create_tables
-from tests.conftest import SECRET
+from tests.conftest import PATIENCE_S, SECRET
 from tests.quick_dynamo import QuickDynamo
 from tests.quick_moto import leave_unsigned, speed_up
 
@@ -147,16 +147,28 @@ def _empty_engine() -> bytes:
     return written.getvalue()
 
 
+def _empty(running: Ministack) -> None:
+    """Let an engine forget all tables and queues."""
+    reset = urllib.request.Request(f"{running.endpoint}/_ministack/reset", method="POST")
+    with urllib.request.urlopen(reset, timeout=PATIENCE_S):
+        pass
+
+
 @contextmanager
 def _on_ministack(running: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    reset = urllib.request.Request(f"{running.endpoint}/_ministack/reset", method="POST")
-    with urllib.request.urlopen(reset, timeout=5):
-        pass
+    _empty(running)
     monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
     connection, sqs = _clients(running.endpoint)
     create_tables(connection.client, PREFIX)
     create_queues(sqs, QUEUE)
     yield _bound("ministack", running.endpoint)
+
+
+@pytest.fixture
+def empty_ministack(ministack: Ministack) -> Ministack:
+    """ministack without what other tests have left: couriers, and offers that lapse meanwhile."""
+    _empty(ministack)
+    return ministack
 
 
 @pytest.fixture

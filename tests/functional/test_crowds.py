@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from math import cos, radians
 from typing import Any
@@ -20,6 +22,7 @@ from chalicelib.domain.geo import (
     measure_to_spot_m,
 )
 from chalicelib.domain.people import Fix
+from chalicelib.store.couriers import CourierTable
 from chalicelib.store.nearest_couriers import encode_spot
 from chalicelib.store.tables import CourierRow
 from tests.builders import DEPOT, north_of
@@ -142,3 +145,45 @@ def test_a_row_of_before_is_found_from_its_next_fix_on(world: World) -> None:
 def _read_spot(courier_id: str) -> int | None:
     row = CourierRow.get(courier_id)
     return abs(int(row.spot)) if row.spot is not None else None
+
+
+@pytest.mark.parametrize("by", ["going on duty", "a fix"])
+def test_a_socket_that_comes_while_another_is_at_the_row_is_in_the_index(
+    world: World, by: str
+) -> None:
+    """Whoever wrote the spot by a row without a socket, does so after whoever wrote the socket."""
+    courier = world.courier("ann", available=by == "a fix")
+    away = north_of(DEPOT, 900)
+    world.clock.advance(5)
+    couriers = CourierTable(ThreadPoolExecutor(1), clock=world.clock)
+    with _before_write_of(world, "spot", lambda: couriers.add_socket(courier.id, "new")):
+        if by == "a fix":
+            world.post(LOCATION, {"lat": away[0], "lng": away[1]}, courier)
+        else:
+            world.courier("ann", at=None)
+    spot = CourierRow.get(courier.id).spot
+    assert spot is not None
+    assert spot > 0, "with a socket"
+
+
+@contextmanager
+def _before_write_of(
+    world: World, attribute: str, meanwhile: Callable[[], object]
+) -> Iterator[None]:
+    """Do something right before the next write of an attribute of a courier."""
+    events, done = world.engine.connection.client.meta.events, list[bool]()
+
+    def look(params: Any, **_: Any) -> None:
+        body = json.loads(params["body"])
+        if done or attribute not in body["ExpressionAttributeNames"].values():
+            return
+        done.append(True)
+        meanwhile()
+
+    name = "before-call.dynamodb.UpdateItem"
+    events.register_first(name, look)
+    try:
+        yield
+    finally:
+        events.unregister(name, look)
+    assert done

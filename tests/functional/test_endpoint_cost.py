@@ -42,8 +42,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(ministack: Ministack) -> Iterator[Shop]:
-    yield Shop(ministack.endpoint)
+def shop(empty_ministack: Ministack) -> Iterator[Shop]:
+    yield Shop(empty_ministack.endpoint)
     wiring.use(None)
 
 

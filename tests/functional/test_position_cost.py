@@ -13,8 +13,8 @@ from infra.local.engine import Ministack
 
 
 @pytest.fixture
-def on(ministack: Ministack) -> Iterator[Stage]:
-    yield Stage(ministack.endpoint)
+def on(empty_ministack: Ministack) -> Iterator[Stage]:
+    yield Stage(empty_ministack.endpoint)
     wiring.use(None)
 
 
