@@ -52,7 +52,7 @@ class Authenticator:
             raise Unauthenticated("A token is required.")
         try:
             claims = self._verify_claims(token)
-            return actor_from_claims(claims, self._usable_until(claims))
+            return make_actor(claims, self._usable_until(claims))
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
@@ -74,7 +74,7 @@ class Authenticator:
             options={
                 "require": ["exp"],
                 "verify_aud": bool(settings.jwt_audience),
-                "verify_sub": False,  # numeric subs are common; see `actor_from_claims`
+                "verify_sub": False,  # numeric subs are common; see `make_actor`
                 "verify_jti": False,  # never read here
                 # Some providers write null for these two, which pyjwt refuses: checked below.
                 "verify_nbf": False,
@@ -100,7 +100,7 @@ class Authenticator:
         return at.replace(microsecond=0)  # half a second on, so rounded
 
 
-def actor_from_claims(claims: dict[str, Any], until: datetime | None = None) -> Actor:
+def make_actor(claims: dict[str, Any], until: datetime | None = None) -> Actor:
     """Make an actor of verified claims, with `until` as the end of the token.
 
     Raises Unauthenticated where no person is named, or by an id that is none; UnicodeEncodeError

@@ -15,7 +15,7 @@ from chalicelib.domain.measures import FAILED_MESSAGES, WAKEUP_LAG, Sample
 from chalicelib.domain.messaging.wakeups import Wakeup, decode_wakeup
 from chalicelib.edge.app_services import Services
 from chalicelib.edge.aws.metrics import emit_lateness
-from chalicelib.edge.aws.queue import due_at
+from chalicelib.edge.aws.queue import read_due_at
 from chalicelib.edge.tracing import enter_message, note_connection, note_order
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _handle_record(
             log.exception("a wakeup failed and will be tried again")
             services.recorder.record(Sample(FAILED_MESSAGES, 1, {"function": "wake"}))
             return False
-    due = due_at(record)
+    due = read_due_at(record)
     if due is not None:
         lag_ms = round((services.clock().timestamp() - due) * 1000)
         services.recorder.record(Sample(WAKEUP_LAG, max(0, lag_ms)))
@@ -85,7 +85,7 @@ def report_lateness(queue_name: str, records: Sequence[Mapping[str, Any]], now_s
     The queue's own metric of age may count a message's delay too, and so can't tell late from far
     ahead.
     """
-    due = [at for record in records if (at := due_at(record)) is not None]
+    due = [at for record in records if (at := read_due_at(record)) is not None]
     late_s = now_s - min(due, default=now_s)
     if late_s > _REPORT_OVER_S:
         emit_lateness(queue_name, late_s, now_s)

@@ -44,7 +44,7 @@ class CounterTable:
             actions.append(Path([_GIVEN + reason.reason]).add(reason.given))
         for (day, shard), actions in rows.items():
             actions.append(CounterRow.expires.set(_get_expiry(day)))
-            _add_once(CounterRow(_row_key(day, shard)), actions)
+            _add_once(CounterRow(_make_row_key(day, shard)), actions)
 
     def list_counts(self, day: date) -> DayCounts:
         """List all counters of a day, strongly consistent."""
@@ -65,7 +65,7 @@ def _add_once(row: CounterRow, actions: list[Action]) -> None:
 def _read_shard(day: date, shard: int) -> DayCounts:
     """Read the counters of a shard. Their attributes are named by types of event and by reasons, so
     no model has them: the row is read as it is."""
-    found = CounterRow._get_connection().get_item(_row_key(day, shard), consistent_read=True)
+    found = CounterRow._get_connection().get_item(_make_row_key(day, shard), consistent_read=True)
     item = found.get("Item", {})
 
     def read_number(name: str) -> int:
@@ -84,7 +84,7 @@ def _read_shard(day: date, shard: int) -> DayCounts:
     )
 
 
-def _row_key(day: date, shard: int) -> str:
+def _make_row_key(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"
 
 

@@ -41,7 +41,7 @@ def save_run(person_id: str, run: tuple[Event, ...]) -> None:
         expires=int((max(event.at for event in run) + LOGGED_FOR + _GRACE).timestamp()),
     )
     if last.type in CRITICAL:
-        row.critical_day = _critical_key(last.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
+        row.critical_day = _make_critical_key(last.at, crc32(person_id.encode()) % CRITICAL_SHARDS)
         row.critical_at = to_epoch_ms(last.at)
     save_once(row, EventRow.seq.does_not_exist())
 
@@ -69,7 +69,11 @@ def iterate_events_from(mailbox: Mailbox, first_seq: int, page: int) -> Iterator
 def iterate_newest_first(mailbox: Mailbox, before: int, page: int) -> Iterator[Event]:
     """Yield the events before a place, the newest first, strongly consistent. Rows are read a page
     at a time, and only as far as the caller goes on."""
-    runs = (event for row in _query_backwards(mailbox, before, page) for event in _newest(row))
+    runs = (
+        event
+        for row in _query_backwards(mailbox, before, page)
+        for event in _list_newest_first(row)
+    )
     for event in chain(reversed(mailbox.tail), runs):
         if event.seq < before:
             yield event
@@ -82,7 +86,7 @@ def list_critical_events(day: date, since: datetime, limit: int) -> list[Event]:
         (str(hit.person_id), int(hit.seq))
         for shard in range(CRITICAL_SHARDS)
         for hit in EventRow.by_critical.query(
-            _critical_key(day, shard),
+            _make_critical_key(day, shard),
             EventRow.critical_at >= to_epoch_ms(since),
             scan_index_forward=False,
             limit=limit,
@@ -108,7 +112,7 @@ def _query_backwards(mailbox: Mailbox, before: int, page: int) -> Iterator[Event
     )
 
 
-def _newest(row: EventRow) -> Iterator[Event]:
+def _list_newest_first(row: EventRow) -> Iterator[Event]:
     return reversed(_decode_run(row))
 
 
@@ -130,5 +134,5 @@ def _decode_run(row: EventRow) -> tuple[Event, ...]:
         return ()
 
 
-def _critical_key(day: date, shard: int) -> str:
+def _make_critical_key(day: date, shard: int) -> str:
     return f"{day:%Y-%m-%d}#{shard}"

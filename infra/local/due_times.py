@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from chalicelib.domain.messaging.wakeups import Wakeup
 from chalicelib.domain.webhooks.delivery import SendDue
-from chalicelib.edge.aws.queue import sqs_delay_s
+from chalicelib.edge.aws.queue import compute_delay_s
 from chalicelib.services.ports import WakeupSender, WebhookQueue
 
 
@@ -66,7 +66,7 @@ class NotingQueue:
         """Send wakeups, each to arrive after its delay. Raises Unavailable."""
         sent = list(wakeups)
         self._queue.send_wakeups(sent)
-        for delay_s in {sqs_delay_s(delay) for _, delay in sent}:
+        for delay_s in {compute_delay_s(delay) for _, delay in sent}:
             self._due_times.add_delay(delay_s)
 
 
@@ -81,5 +81,5 @@ class NotingWebhookQueue:
         """Send each message to arrive after its delay. Raises Unavailable."""
         sent = list(sends)
         self._queue.send_sends(sent)
-        for delay_s in {sqs_delay_s(delay) for _, delay in sent}:
+        for delay_s in {compute_delay_s(delay) for _, delay in sent}:
             self._due_times.add_delay(delay_s)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from chalicelib.edge.rest.cors import ANY_ORIGIN, cors_headers
+from chalicelib.edge.rest.cors import ANY_ORIGIN, make_cors_headers
 from infra.gateway.responses import GatewayResponse
 
 _AWS_SAYS = "$context.error.messageString"  # a JSON string already, quotes included
 
 # These are told before anybody looks whose page it is, and say nothing that is anybody's. Kept on
 # the way they would be told to the next one too.
-HEADERS = {**cors_headers((ANY_ORIGIN,), None), "Cache-Control": "no-store"}
+HEADERS = {**make_cors_headers((ANY_ORIGIN,), None), "Cache-Control": "no-store"}
 
 
 def _error_body(code: str, message: str = "") -> str:

@@ -427,7 +427,7 @@ def test_a_client_is_made_by_the_first_call_that_needs_it(dynamo: Engine) -> Non
     assert bucket._made is None
     form = bucket.make_upload_form("uploads/1/x", "image/png", timedelta(minutes=5))
     assert isinstance(form, UploadForm)
-    assert bucket._made is bucket._client()
+    assert bucket._made is bucket._find_client()
 
 
 @pytest.mark.parametrize("person", ["cara", "dan"])

@@ -236,11 +236,13 @@ def _render_lost_offer(event: Event) -> Data:
     return {"order_id": str(event.order_id), "customer_id": event.order_details.customer_id}
 
 
-def _for_courier(name: str, render: Callable[[Event], Data]) -> Sequence[Writer]:
+def _write_for_courier(name: str, render: Callable[[Event], Data]) -> Sequence[Writer]:
     return (Writer(name, render, Role.COURIER),)
 
 
-def _status(status: str, with_places: bool = False, with_courier: bool = False) -> Sequence[Writer]:
+def _write_status(
+    status: str, with_places: bool = False, with_courier: bool = False
+) -> Sequence[Writer]:
     """Make the customer's `order.status` of this status, with what spec 000 shows beside it."""
 
     def render(event: Event) -> Data:
@@ -278,18 +280,18 @@ MESSAGES: Mapping[str, MessageType] = {
 }
 
 WRITERS: Mapping[str, Sequence[Writer]] = {
-    events.OFFER_MADE: _for_courier("order.assigned", _render_assigned),
-    events.OFFER_TIMED_OUT: _for_courier("order.assignment_timed_out", _render_lost_offer),
-    events.OFFER_REASSIGNED: _for_courier("order.reassigned_away", _render_lost_offer),
-    events.SEARCH_FAILED: _for_courier("order.no_nearby_driver", _render_lost_offer),
-    events.ORDER_OFFERED: _status("assigned", with_places=True),
-    events.ORDER_ACCEPTED: _status("accepted", with_courier=True),
-    events.ORDER_DECLINED: _status("declined"),
-    events.ORDER_RELEASED: _status("declined"),
-    events.COURIER_ARRIVED: _status("arrived"),
-    events.ORDER_PICKED_UP: _status("picked_up", with_courier=True),
-    events.ORDER_DELIVERED: _status("delivered", with_courier=True),
-    events.ORDER_UNSERVED: _status("no_nearby_driver"),
+    events.OFFER_MADE: _write_for_courier("order.assigned", _render_assigned),
+    events.OFFER_TIMED_OUT: _write_for_courier("order.assignment_timed_out", _render_lost_offer),
+    events.OFFER_REASSIGNED: _write_for_courier("order.reassigned_away", _render_lost_offer),
+    events.SEARCH_FAILED: _write_for_courier("order.no_nearby_driver", _render_lost_offer),
+    events.ORDER_OFFERED: _write_status("assigned", with_places=True),
+    events.ORDER_ACCEPTED: _write_status("accepted", with_courier=True),
+    events.ORDER_DECLINED: _write_status("declined"),
+    events.ORDER_RELEASED: _write_status("declined"),
+    events.COURIER_ARRIVED: _write_status("arrived"),
+    events.ORDER_PICKED_UP: _write_status("picked_up", with_courier=True),
+    events.ORDER_DELIVERED: _write_status("delivered", with_courier=True),
+    events.ORDER_UNSERVED: _write_status("no_nearby_driver"),
 }
 
 COURIER, CUSTOMER = CourierContract(Role.COURIER), CourierContract(Role.CUSTOMER)

@@ -59,7 +59,7 @@ class FoodSocketIOContract(FoodContract):
     def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make the open packet."""
         data = {
-            "sid": _session_id(connection),
+            "sid": _make_session_id(connection),
             "upgrades": [],
             "pingInterval": _to_ms(self._ping_interval),
             "pingTimeout": _to_ms(PING_TIMEOUT),
@@ -105,14 +105,14 @@ class FoodSocketIOContract(FoodContract):
         if isinstance(message, _ConnectMessage):
             return (
                 socketio.encode_packet(
-                    Packet(PacketKind.CONNECT, {"sid": _session_id(connection)}, NAMESPACE)
+                    Packet(PacketKind.CONNECT, {"sid": _make_session_id(connection)}, NAMESPACE)
                 ),
             )
         if message.name not in self.messages:
             return ()  # a pong, an ack or a farewell: the protocol's own, which nobody answers
         return (
             *super().success_frames(message, result, connection),
-            *_ack_frames(message, {"ok": True}),
+            *_make_ack_frames(message, {"ok": True}),
         )
 
     def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
@@ -125,7 +125,7 @@ class FoodSocketIOContract(FoodContract):
             )
         return (
             *super().error_frames(message, error),
-            *_ack_frames(message, {"error": render_error(error)}),
+            *_make_ack_frames(message, {"error": render_error(error)}),
         )
 
 
@@ -154,13 +154,13 @@ def _read_broken_packet(bad: BadPacket, connection: Connection) -> SocketMessage
     return SocketMessage(echo=bad.id if wants_ack else None)
 
 
-def _ack_frames(message: SocketMessage, data: Mapping[str, Any]) -> Sequence[str]:
+def _make_ack_frames(message: SocketMessage, data: Mapping[str, Any]) -> Sequence[str]:
     if not isinstance(message.echo, int):
         return ()
     return (socketio.encode_packet(Packet(PacketKind.ACK, [data], NAMESPACE, message.echo)),)
 
 
-def _session_id(connection: Connection) -> str:
+def _make_session_id(connection: Connection) -> str:
     return connection.id.rstrip("=")
 
 

@@ -123,7 +123,7 @@ class RidesContract(Contract):
 
     def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
         """Make the welcome."""
-        return (_event_frame("server_message", {"msg": WELCOME}),)
+        return (_encode_event_frame("server_message", {"msg": WELCOME}),)
 
     def is_for(self, event: Event, listener: Subscriber) -> bool:
         """Say whether an event is of a ride, or of none of the flows."""
@@ -131,7 +131,7 @@ class RidesContract(Contract):
 
     def encode_event(self, name: str, data: Data) -> str:
         """Encode {event, data}."""
-        return _event_frame(name, data)
+        return _encode_event_frame(name, data)
 
     def read_message(self, text: str, connection: Connection, now: datetime) -> SocketMessage:
         """Read what a client asks. Raises InvalidInput or RequestError."""
@@ -155,17 +155,17 @@ class RidesContract(Contract):
     ) -> Sequence[str]:
         """Make an `<event>_response` with status "success"."""
         said = self.make_answer(message, result, connection)
-        return (_response_frame(message, {"status": "success", **(said or {})}),)
+        return (_encode_response(message, {"status": "success", **(said or {})}),)
 
     def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an `<event>_response` with status "error"; `error` where no event could be read."""
         data = omit_none(
             status="error",
-            message=ERROR_MESSAGES.get(error.code) or _error_message(error),
-            detail=_error_detail(error),
+            message=ERROR_MESSAGES.get(error.code) or _word_error(error),
+            detail=_word_detail(error),
             code=ERROR_CODES.get(error.code, error.code.upper()),
         )
-        return (_response_frame(message, data),)
+        return (_encode_response(message, data),)
 
     def closes_after_error(self, message: SocketMessage, connection: Connection) -> bool:
         """Close after a failed authentication (spec 001, "Error Handling"), but not the connection
@@ -207,22 +207,22 @@ def _read_event_id(value: Any) -> str | int | None:
     )
 
 
-def _event_frame(name: str, data: Mapping[str, Any]) -> str:
+def _encode_event_frame(name: str, data: Mapping[str, Any]) -> str:
     return encode_frame({"event": name, "data": data})
 
 
-def _response_frame(message: SocketMessage, data: Mapping[str, Any]) -> str:
+def _encode_response(message: SocketMessage, data: Mapping[str, Any]) -> str:
     name = f"{message.name}_response" if message.name in MESSAGES else "error"
     return encode_frame({"event": name, "data": data, **omit_none(event_id=message.echo)})
 
 
-def _error_message(error: WaybillError) -> str:
+def _word_error(error: WaybillError) -> str:
     if isinstance(error, InvalidTransition):
         return f"This can't be done: the ride is {bodies.STATUS_WORDS[Status(error.status)]}."
     return error.message
 
 
-def _error_detail(error: WaybillError) -> str | None:
+def _word_detail(error: WaybillError) -> str | None:
     if after_s := error.details.get("retry_after_s"):
         return f"Try again in {after_s:g} s."
     field = error.details.get("field")

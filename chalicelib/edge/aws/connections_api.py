@@ -62,8 +62,8 @@ class ConnectionsApi:
 
         def try_post(post: tuple[str, str]) -> Exception | None:
             connection_id, frame = post
-            status = self._final_status("POST", connection_id, began, frame.encode())
-            return _failure(connection_id, status)
+            status = self._find_final_status("POST", connection_id, began, frame.encode())
+            return _make_failure(connection_id, status)
 
         # One alone, as nearly always, goes without a thread.
         failures = list((map if len(posts) == 1 else self._threads.map)(try_post, posts))
@@ -74,7 +74,7 @@ class ConnectionsApi:
 
     def is_connected(self, connection_id: str) -> bool:
         """Look whether a connection is still there; if that can't be told, it counts as alive."""
-        return self._final_status("GET", connection_id, time.monotonic()) != 410
+        return self._find_final_status("GET", connection_id, time.monotonic()) != 410
 
     def get_last_active(self, connection_id: str) -> datetime | None:
         """Read when something last came from a connection or went to it; None where that can't be
@@ -90,12 +90,12 @@ class ConnectionsApi:
     def close_connection(self, connection_id: str) -> None:
         """Close a connection; harmless if it is gone. Raises PostFailed if it may still be open:
         403 or 429, 5xx, no answer."""
-        status = self._final_status("DELETE", connection_id, time.monotonic())
-        failure = _failure(connection_id, status)
+        status = self._find_final_status("DELETE", connection_id, time.monotonic())
+        failure = _make_failure(connection_id, status)
         if failure and not isinstance(failure, Gone):
             raise failure
 
-    def _final_status(
+    def _find_final_status(
         self, method: str, connection_id: str, began: float, body: bytes = b""
     ) -> int:
         """Request until there is an answer that counts; return its status, 0 where there is none.
@@ -119,7 +119,7 @@ class ConnectionsApi:
         return self._pool.exchange((method, path, body, headers))
 
 
-def _failure(connection_id: str, status: int) -> Exception | None:
+def _make_failure(connection_id: str, status: int) -> Exception | None:
     if 200 <= status < 300:
         return None
     if status == 410:

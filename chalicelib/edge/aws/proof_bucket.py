@@ -40,7 +40,7 @@ class S3ProofBucket:
     def make_upload_form(self, key: str, content_type: str, within: timedelta) -> UploadForm:
         """Make a form that lets one file of a content type be posted under a key, for a while."""
         # S3 itself refuses what is larger or calls itself something else, and every other key.
-        made = self._client().generate_presigned_post(
+        made = self._find_client().generate_presigned_post(
             self._name,
             key,
             Fields={"Content-Type": content_type},
@@ -55,7 +55,7 @@ class S3ProofBucket:
     def find_file(self, key: str) -> FoundFile | None:
         """Look for a file; None if there is none. Raises Unavailable."""
         with _sorting_failures(_MISSING) as failed:
-            found = self._client().head_object(Bucket=self._name, Key=key)
+            found = self._find_client().head_object(Bucket=self._name, Key=key)
         if failed:
             return None
         return FoundFile(
@@ -69,7 +69,7 @@ class S3ProofBucket:
         """Copy a file that still has this ETag. Again it changes nothing. Raises Stale where it is
         another by now, or gone; Unavailable."""
         with _sorting_failures(_CHANGED) as failed:
-            self._client().copy_object(
+            self._find_client().copy_object(
                 Bucket=self._name,
                 Key=kept_key,
                 CopySource={"Bucket": self._name, "Key": key},
@@ -81,14 +81,14 @@ class S3ProofBucket:
     def make_reading_url(self, key: str, within: timedelta) -> str:
         """Make a URL by which a file may be read for a while."""
         return str(
-            self._client().generate_presigned_url(
+            self._find_client().generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self._name, "Key": key},
                 ExpiresIn=int(within.total_seconds()),
             )
         )
 
-    def _client(self) -> Any:
+    def _find_client(self) -> Any:
         with self._making:  # a session makes one client at a time
             if self._made is None:
                 self._made = self._session.create_client(

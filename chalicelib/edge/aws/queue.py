@@ -80,12 +80,12 @@ class SqsWebhookQueue(_SqsQueue):
         )
 
 
-def sqs_delay_s(delay: timedelta) -> int:
+def compute_delay_s(delay: timedelta) -> int:
     """Return a delay as SQS takes it: whole seconds, rounded up so that no wakeup comes early."""
     return ceil(min(max(delay, timedelta(0)), MAX_DELAY).total_seconds())
 
 
-def due_at(record: Mapping[str, Any]) -> float | None:
+def read_due_at(record: Mapping[str, Any]) -> float | None:
     """Read when a record of a Lambda event was due, in epoch seconds; None if that is not said."""
     delay = record.get("messageAttributes", {}).get(_DELAY, {}).get("stringValue")
     sent_ms = record.get("attributes", {}).get("SentTimestamp")
@@ -93,7 +93,7 @@ def due_at(record: Mapping[str, Any]) -> float | None:
 
 
 def _make_entry(n: int, message: _Message) -> dict[str, Any]:
-    seconds = sqs_delay_s(message.delay)
+    seconds = compute_delay_s(message.delay)
     return {
         "Id": str(n),
         "MessageBody": message.body,

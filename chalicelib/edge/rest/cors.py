@@ -38,7 +38,7 @@ _MAX_ASKED_HEADERS = 50
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
 
-def cors_headers(origins: Sequence[str], origin: str | None) -> dict[str, str]:
+def make_cors_headers(origins: Sequence[str], origin: str | None) -> dict[str, str]:
     """Return the CORS headers of an answer to a page of `origin`: none that lets the page read the
     answer if its origin is not one of `origins`."""
     exposed = {"Access-Control-Expose-Headers": ", ".join(EXPOSED_HEADERS)}
@@ -57,8 +57,8 @@ def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
     return method == "OPTIONS" and asks
 
 
-def preflight_headers(methods: Sequence[str], asked_headers: str | None) -> dict[str, str]:
-    """Return the headers that answer a preflight, besides those of `cors_headers`.
+def make_preflight_headers(methods: Sequence[str], asked_headers: str | None) -> dict[str, str]:
+    """Return the headers that answer a preflight, besides those of `make_cors_headers`.
 
     Headers that a page asks for are allowed too: tracing libraries send some of their own, and what
     we don't know we don't read.

@@ -48,7 +48,7 @@ def accept_order(call: Call) -> Reply:
     return render_delivery_order(order)
 
 
-def step_view(command: Command) -> View:
+def make_step_view(command: Command) -> View:
     """Make the view that takes one step of the courier's order, with the PIN that the body has."""
 
     def take_step(call: Call) -> Reply:
@@ -130,15 +130,19 @@ ROUTES = (
     Route("POST", "/v1/courier/locations", record_locations, Role.COURIER),  # ours
     Route("POST", "/v1/courier/orders/accept", accept_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/decline", decline_order, Role.COURIER),
-    Route("POST", "/v1/courier/orders/arrived", step_view(commands.Arrive()), Role.COURIER),
-    Route("POST", "/v1/courier/orders/picked", step_view(commands.PickUp()), Role.COURIER),
-    Route("POST", "/v1/courier/orders/reached", step_view(commands.ReachDropoff()), Role.COURIER),
-    Route("POST", "/v1/courier/orders/delivered", step_view(commands.Deliver()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/arrived", make_step_view(commands.Arrive()), Role.COURIER),
+    Route("POST", "/v1/courier/orders/picked", make_step_view(commands.PickUp()), Role.COURIER),
+    Route(
+        "POST", "/v1/courier/orders/reached", make_step_view(commands.ReachDropoff()), Role.COURIER
+    ),
+    Route("POST", "/v1/courier/orders/delivered", make_step_view(commands.Deliver()), Role.COURIER),
     # No spec has these: ours, for couriers of all flows.
     Route("POST", "/v1/courier/orders/release", release_order, Role.COURIER),
     Route("POST", "/v1/courier/orders/no-show", report_no_show, Role.COURIER),
     Route("POST", "/v1/courier/orders/failed", fail_order, Role.COURIER),
-    Route("POST", "/v1/courier/orders/returned", step_view(commands.FinishReturn()), Role.COURIER),
+    Route(
+        "POST", "/v1/courier/orders/returned", make_step_view(commands.FinishReturn()), Role.COURIER
+    ),
     Route("GET", "/v1/courier/orders", list_orders, Role.COURIER),
     # Spec 000 has both spellings.
     Route("GET", "/v1/courier/active-order", get_active_order, Role.COURIER),

@@ -16,7 +16,7 @@ from chalice.app import Response
 from chalicelib.contracts.feed.events import is_feed_event, render_envelope
 from chalicelib.domain.messaging.positions import LogPlace, encode_offset
 from chalicelib.edge.rest.calls import Call
-from chalicelib.edge.rest.responses import Reply, error_response, json_response
+from chalicelib.edge.rest.responses import Reply, error_response, make_json_response
 from chalicelib.edge.rest.routes import Route
 from chalicelib.errors import InvalidInput, WaybillError
 from chalicelib.services.messaging.event_stream import BEGINNING
@@ -82,7 +82,7 @@ def _read_page(call: Call) -> Response:
 
 
 def _respond(messages: list[object], end: LogPlace) -> Response:
-    response = json_response(200, messages)
+    response = make_json_response(200, messages)
     response.headers[NEXT_OFFSET] = encode_offset(end)
     return response
 

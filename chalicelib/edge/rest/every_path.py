@@ -12,7 +12,7 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.edge.rest.cors import cors_headers, is_preflight, preflight_headers
+from chalicelib.edge.rest.cors import is_preflight, make_cors_headers, make_preflight_headers
 from chalicelib.edge.rest.http_errors import MethodNotAllowed
 from chalicelib.edge.rest.responses import (
     Reply,
@@ -64,11 +64,11 @@ def apply_http_rules(
     if is_link_path(_get_path(request)):
         # The address is the secret, and stands above errors and JSON as well.
         response.headers.update(SECRET_HEADERS)
-    response.headers.update(cors_headers(origins, request.headers.get("origin")))
+    response.headers.update(make_cors_headers(origins, request.headers.get("origin")))
     return response
 
 
-def methods_at(routes: RouteTable, path: str) -> tuple[str, ...]:
+def list_methods(routes: RouteTable, path: str) -> tuple[str, ...]:
     """Return the methods of a path, as `/{proxy+}` captures it; none where no route has it."""
     segments = path.removesuffix("/").split("/")
     # As API Gateway chooses: of two patterns that match, the one with fewer captures.
@@ -95,7 +95,7 @@ def _get_path(request: Request) -> str:
 def _answer_unmatched(request: Request, routes: RouteTable) -> Reply:
     """Answer a preflight. Raises MethodNotAllowed where the path has other methods, NotFound."""
     path = _get_path(request)
-    methods = methods_at(routes, path)
+    methods = list_methods(routes, path)
     if methods and request.method not in methods:
         raise MethodNotAllowed(request.method, methods)
     # A page can only read the 404 if its preflight was answered.
@@ -110,5 +110,5 @@ def _answer_options(request: Request, methods: Sequence[str]) -> Response:
     headers: dict[str, str | list[str]] = {"Allow": ", ".join(methods)}
     if is_preflight(request.method, request.headers):
         asked_headers = request.headers.get("access-control-request-headers")
-        headers.update(preflight_headers(methods, asked_headers))
+        headers.update(make_preflight_headers(methods, asked_headers))
     return Response("", headers=headers, status_code=204)

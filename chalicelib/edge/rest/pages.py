@@ -25,7 +25,7 @@ _HEADERS = {
 }
 
 
-def page_view(file: str, content_type: str) -> PublicView:
+def make_page_view(file: str, content_type: str) -> PublicView:
     """Make the view that serves one file."""
 
     def serve_page(call: PublicCall) -> Response:
@@ -53,14 +53,14 @@ def _read_page(file: str) -> str:
 
 
 ROUTES = (
-    PublicRoute("GET", "/client/client.js", page_view("client.js", _SCRIPT)),
-    PublicRoute("GET", "/client/waybill.js", page_view("waybill.js", _SCRIPT)),
-    PublicRoute("GET", "/client/front.css", page_view("front.css", _STYLE)),
-    PublicRoute("GET", "/client/track.js", page_view("track.js", _SCRIPT)),
-    PublicRoute("GET", "/client/track.css", page_view("track.css", _STYLE)),
+    PublicRoute("GET", "/client/client.js", make_page_view("client.js", _SCRIPT)),
+    PublicRoute("GET", "/client/waybill.js", make_page_view("waybill.js", _SCRIPT)),
+    PublicRoute("GET", "/client/front.css", make_page_view("front.css", _STYLE)),
+    PublicRoute("GET", "/client/track.js", make_page_view("track.js", _SCRIPT)),
+    PublicRoute("GET", "/client/track.css", make_page_view("track.css", _STYLE)),
     PublicRoute("GET", "/docs", show_documents),
-    PublicRoute("GET", "/docs/docs.js", page_view("docs/docs.js", _SCRIPT)),
-    PublicRoute("GET", "/docs/docs.css", page_view("docs/docs.css", _STYLE)),
-    PublicRoute("GET", "/docs/openapi.json", page_view("docs/openapi.json", _JSON)),
-    PublicRoute("GET", "/docs/asyncapi.json", page_view("docs/asyncapi.json", _JSON)),
+    PublicRoute("GET", "/docs/docs.js", make_page_view("docs/docs.js", _SCRIPT)),
+    PublicRoute("GET", "/docs/docs.css", make_page_view("docs/docs.css", _STYLE)),
+    PublicRoute("GET", "/docs/openapi.json", make_page_view("docs/openapi.json", _JSON)),
+    PublicRoute("GET", "/docs/asyncapi.json", make_page_view("docs/asyncapi.json", _JSON)),
 )

@@ -56,10 +56,10 @@ def run_view(view: Callable[..., Reply], *arguments: Any) -> Response:
     if isinstance(reply, Response):
         return reply
     status, body = reply if isinstance(reply, tuple) else (200, reply)
-    return json_response(status, body)
+    return make_json_response(status, body)
 
 
-def json_response(status: int, body: Body) -> Response:
+def make_json_response(status: int, body: Body) -> Response:
     """Make a response whose body is JSON."""
     text = msgspec.json.encode(body).decode()
     return Response(body=text, status_code=status, headers=dict(_HEADERS))
@@ -68,7 +68,7 @@ def json_response(status: int, body: Body) -> Response:
 def reply_created(body: Body, is_replay: bool) -> Reply:
     """Answer with what was created: now, or before by the same request, which is said in a header
     (draft-ietf-httpapi-idempotency-key-header-07 leaves it open how)."""
-    response = json_response(201, body)
+    response = make_json_response(201, body)
     if is_replay:
         response.headers[REPLAYED_HEADER] = "true"
     return response
@@ -81,7 +81,7 @@ def error_response(error: WaybillError) -> Response:
     body: dict[str, Any] = {"error": error.code, "message": error.message}
     if details:
         body["details"] = details
-    response = json_response(error.http_status, body)
+    response = make_json_response(error.http_status, body)
     response.headers.update(error.headers if isinstance(error, HttpError) else {})
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(retry_after)))
@@ -113,7 +113,9 @@ def reword_chalice_error(request: Request, response: Response) -> Response:
     if response.status_code == 415:
         return error_response(UnsupportedMediaType(request.headers.get("content-type", "")))
     code = "invalid_input" if response.status_code == 400 else "internal_error"
-    reworded = json_response(response.status_code, {"error": code, "message": body.get("Message")})
+    reworded = make_json_response(
+        response.status_code, {"error": code, "message": body.get("Message")}
+    )
     ours = reworded.headers
     ours.update({name: value for name, value in response.headers.items() if name not in ours})
     return reworded

@@ -13,7 +13,7 @@ from chalicelib.domain.people import Role
 from chalicelib.edge.rest.accepting import wants_json
 from chalicelib.edge.rest.calls import Call, PublicCall, read_order_id
 from chalicelib.edge.rest.public_url import find_link_base
-from chalicelib.edge.rest.responses import Reply, json_response
+from chalicelib.edge.rest.responses import Reply, make_json_response
 from chalicelib.edge.rest.routes import JSON_TYPES, LinkRoute, Route
 from chalicelib.edge.rest.tracking_page import (
     make_missing_page,
@@ -47,7 +47,7 @@ def show_page(call: PublicCall, token: str) -> Reply:
     except NotFound:
         return make_missing_page(languages)
     if wants_json(call.read_header("accept")):
-        return json_response(200, render_as_json(order, languages))
+        return make_json_response(200, render_as_json(order, languages))
     path = call.request.to_original_event()["requestContext"]["path"]
     # Some who send links on put a slash behind them, and the form's address begins at the last one.
     note_path = "note" if path.endswith("/") else f"{quote(token)}/note"
@@ -68,7 +68,7 @@ def leave_note(call: PublicCall, token: str) -> Reply:
             raise
         return make_page(shown, "note", languages, refusal)
     if not is_form:
-        return json_response(200, render_as_json(order, languages))
+        return make_json_response(200, render_as_json(order, languages))
     return Response("", {"Location": f"../{quote(token)}"}, 303)
 
 

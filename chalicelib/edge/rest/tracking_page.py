@@ -135,7 +135,7 @@ def _render_parts(order: TrackedOrder, texts: Texts, note_path: str) -> str:
     body = render_tracked(order)
     parts = (
         f"<h1>{escape(_choose_stage(order, texts))}</h1>",
-        f'<p class="small">{escape(texts["since"])} {_time(body["changed_at"])}</p>',
+        f'<p class="small">{escape(texts["since"])} {_render_time(body["changed_at"])}</p>',
         *(render(body, texts) for render in _PARTS),
         f'<p id="note">{escape(texts["note"])} {escape(order.note)}</p>' if order.note else "",
         _render_form(texts, note_path) if order.takes_note else "",
@@ -152,7 +152,7 @@ def _render_eta(body: Mapping[str, Any], texts: Texts) -> str:
 
 def _render_window(body: Mapping[str, Any], texts: Texts) -> str:
     rows = [
-        f"<dt>{escape(texts[name])}</dt><dd>{_time(at)}</dd>"
+        f"<dt>{escape(texts[name])}</dt><dd>{_render_time(at)}</dd>"
         for name, at in (body.get("window") or {}).items()
     ]
     return f"<dl>{''.join(rows)}</dl>" if rows else ""
@@ -183,23 +183,24 @@ def _render_map(body: Mapping[str, Any], texts: Texts) -> str:
     parts = [
         f'<circle class="courier" cx="{drawn["courier"][0]}" cy="{drawn["courier"][1]}" r="7"/>'
     ]
-    parts.append(_label("courier", drawn["courier"], -12, texts["map_courier"]))
+    parts.append(_render_label("courier", drawn["courier"], -12, texts["map_courier"]))
     if "dropoff" in drawn:
         (x1, y1), (x2, y2) = drawn["courier"], drawn["dropoff"]
         bar = drawn["bar"]
         parts.insert(0, f'<line class="way" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
         parts += [
             f'<rect class="dropoff" x="{x2 - 6}" y="{y2 - 6}" width="12" height="12"/>',
-            _label("dropoff", drawn["dropoff"], 20, texts["map_dropoff"]),
+            _render_label("dropoff", drawn["dropoff"], 20, texts["map_dropoff"]),
             f'<line class="bar" x1="12" y1="188" x2="{12 + bar["px"]}" y2="188"/>',
             f'<text class="bar" x="12" y="182">{bar["m"]} m</text>',
         ]
     sheet = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(texts["map"])}">'
-    seen = f'<p id="seen" class="small">{escape(texts["seen"])} {_time(body["position"]["at"])}</p>'
+    seen_at = _render_time(body["position"]["at"])
+    seen = f'<p id="seen" class="small">{escape(texts["seen"])} {seen_at}</p>'
     return f"<section>{sheet}{''.join(parts)}</svg>{seen}</section>"
 
 
-def _label(name: str, at: list[float], below: int, words: str) -> str:
+def _render_label(name: str, at: list[float], below: int, words: str) -> str:
     """Write words above or below a place, in the middle: beside it they may not fit the sheet."""
     y = round(at[1] + below, 1)
     return f'<text class="{name}" x="{at[0]}" y="{y}">{escape(words)}</text>'
@@ -223,7 +224,7 @@ def _render_form(texts: Texts, note_path: str) -> str:
     )
 
 
-def _time(at: str) -> str:
+def _render_time(at: str) -> str:
     """Write a time for a browser to say in its own place; without scripts it is UTC."""
     return f'<time datetime="{escape(at)}">{at[:10]} {at[11:16]} UTC</time>'
 

@@ -8,7 +8,7 @@ from chalice.app import Response
 
 from chalicelib.domain.orders.amendment import MatchVersion
 from chalicelib.domain.orders.model import Order
-from chalicelib.edge.rest.responses import Body, json_response
+from chalicelib.edge.rest.responses import Body, make_json_response
 from chalicelib.errors import InvalidInput, PreconditionRequired
 
 IF_MATCH = "if-match"
@@ -19,7 +19,7 @@ _LIST = re.compile(rf"[ \t,]*(?:{_TAG.pattern}[ \t]*(?:,[ \t,]*|$))+")
 
 def reply_with_version(order: Order, body: Body, status: int = 200) -> Response:
     """Answer with an order, and which version it is."""
-    response = json_response(status, body)
+    response = make_json_response(status, body)
     response.headers["ETag"] = format_etag(order.version)
     return response
 

@@ -203,7 +203,7 @@ class OrderWriter:
         sealed = seal(order, events, order.updated_at)
         endpoints = self._relay.list_subscribed_endpoints(sealed.outbox)
         ends = order.is_terminal and not (stored and stored.is_terminal)
-        version = _next_version(stored)
+        version = _compute_next_version(stored)
         return [make_relay_wakeup(stream, version, events, now, endpoints, ends)]
 
     def _make_deadline_wakeups(self, stored: Order | None, order: Order) -> list[DelayedWakeup]:
@@ -234,7 +234,7 @@ class OrderWriter:
         `recipients` are all others who will hear of it."""
         relay = RelayDue(
             order_stream(order.id),
-            _next_version(stored),
+            _compute_next_version(stored),
             awaited_until=self._clock() + COMMIT_WITHIN,
             # Which events there will be is not known yet: all endpoints that may hear of them.
             recipients=add_endpoints(recipients, self._relay.list_known_endpoints(order.outbox)),
@@ -328,5 +328,5 @@ def _finishing(preparation: Preparation) -> Iterator[None]:
         step.result()
 
 
-def _next_version(stored: Order | None) -> int:
+def _compute_next_version(stored: Order | None) -> int:
     return stored.version + 1 if stored else 1

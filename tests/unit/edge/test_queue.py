@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.events import ORDER_OPENED, Event
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.messaging.wakeups import FanOutDue, GreetingDue, Wakeup, decode_wakeup
-from chalicelib.edge.aws.queue import WakeupQueue, due_at
+from chalicelib.edge.aws.queue import WakeupQueue, read_due_at
 from chalicelib.edge.tracing import (
     Invocation,
     Trace,
@@ -104,14 +104,14 @@ def test_a_message_knows_when_it_was_due() -> None:
     delays = (timedelta(0), timedelta(seconds=4.2), timedelta(hours=1), timedelta(-1))
     WakeupQueue(client, "q").send_wakeups((GreetingDue("c"), delay) for delay in delays)
     assert [entry["DelaySeconds"] for entry in client.calls[0]] == [0, 5, 900, 0]
-    due = [due_at(one) for one in received(client)]
+    due = [read_due_at(one) for one in received(client)]
     assert due == [1_700_000_000, 1_700_000_005, 1_700_000_900, 1_700_000_000]
 
 
 def test_what_does_not_say_when_it_was_due_is_not_late() -> None:
-    assert due_at({}) is None
-    assert due_at({"messageAttributes": {"delay": {"stringValue": "1"}}}) is None
-    assert due_at({"attributes": {"SentTimestamp": "1"}, "messageAttributes": {}}) is None
+    assert read_due_at({}) is None
+    assert read_due_at({"messageAttributes": {"delay": {"stringValue": "1"}}}) is None
+    assert read_due_at({"attributes": {"SentTimestamp": "1"}, "messageAttributes": {}}) is None
 
 
 def test_a_message_tells_in_which_trace_it_was_sent() -> None:
