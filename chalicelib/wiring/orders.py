@@ -67,25 +67,9 @@ def build_orders(
 ) -> OrderServices:
     """Build the services of orders."""
     proof = _build_proof(settings, parts, dispatch)
-    held = HeldOrders(
-        parts.orders,
-        parts.couriers,
-        dispatch.sequential,
-        dispatch.releaser,
-        settings.fix_max_age,
-        parts.clock,
-    )
+    held = _build_held(settings, parts, dispatch)
     customer = _build_customer(parts, money, dispatch, held, proof)
     courier = _build_courier(settings, parts, money, dispatch, tracking, proof)
-    status = CourierStatusService(
-        parts.couriers,
-        courier,
-        dispatch.releaser,
-        tracking.make_listeners(_watch_arrivals(settings, parts, dispatch, courier)),
-        settings.fix_max_accuracy_m,
-        settings.fix_max_age,
-        parts.clock,
-    )
     reattempts = _build_reattempts(settings, parts, dispatch, proof)
     return OrderServices(
         customer=customer,
@@ -96,12 +80,41 @@ def build_orders(
         amendments=_build_amendments(parts, money, dispatch, tracking),
         history=OrderHistory(parts.orders, dispatch.sequential, dispatch.archive),
         courier=courier,
-        status=status,
+        status=_build_status(settings, parts, dispatch, tracking, courier),
         chats=_build_chats(parts, messaging, customer),
         reattempts=reattempts,
         hands=_build_hands(parts, money, dispatch, reattempts),
         ratings=RatingService(parts.ratings, customer, parts.request_keys, parts.clock),
         proof=proof,
+    )
+
+
+def _build_held(settings: Settings, parts: Parts, dispatch: DispatchServices) -> HeldOrders:
+    return HeldOrders(
+        parts.orders,
+        parts.couriers,
+        dispatch.sequential,
+        dispatch.releaser,
+        settings.fix_max_age,
+        parts.clock,
+    )
+
+
+def _build_status(
+    settings: Settings,
+    parts: Parts,
+    dispatch: DispatchServices,
+    tracking: TrackingServices,
+    courier: CourierOrders,
+) -> CourierStatusService:
+    return CourierStatusService(
+        parts.couriers,
+        courier,
+        dispatch.releaser,
+        tracking.make_listeners(_build_arrival_watch(settings, parts, dispatch, courier)),
+        settings.fix_max_accuracy_m,
+        settings.fix_max_age,
+        parts.clock,
     )
 
 
@@ -215,7 +228,7 @@ def _build_courier(
     )
 
 
-def _watch_arrivals(
+def _build_arrival_watch(
     settings: Settings, parts: Parts, dispatch: DispatchServices, courier: CourierOrders
 ) -> ArrivalListener | None:
     if settings.auto_arrive == "off":
