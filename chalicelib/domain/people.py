@@ -22,7 +22,7 @@ class Role(str, Enum):
     MERCHANT = "merchant"
     ADMIN = "admin"
     RECIPIENT = "recipient"  # whoever has an order's tracking link; no token can have it
-    SYSTEM = "system"  # the dispatcher itself; no token can have it
+    SYSTEM = "system"  # Waybill itself; no token can have it
 
 
 # Every contract's word for a role. Case does not count.
@@ -222,7 +222,7 @@ class Courier(msgspec.Struct, frozen=True):
 
     @property
     def may_be_asked(self) -> bool:
-        """True while the courier may be given an order by the dispatcher: free, and not paused."""
+        """True while the courier may be asked for an order: free, and not paused."""
         return self.is_free and not self.is_paused
 
     @property

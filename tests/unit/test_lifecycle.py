@@ -55,7 +55,7 @@ COMMANDS: dict[str, Command] = {
     "discard": commands.Discard(Reason("damaged")),
 }
 MAY: dict[Permission, Actor] = {
-    Permission.DISPATCHER: SYSTEM,
+    Permission.SYSTEM: SYSTEM,
     Permission.ASSIGNEE: DAN,
     Permission.OWNER: CARA,
     Permission.OWNER_OR_ADMIN: CARA,
@@ -313,7 +313,7 @@ WAITING = [
         {flow.permissions[verb] for verb, to in steps.items() if verb in ("offer", "accept")}
     ]
     if status not in TERMINAL_STATUSES
-    and may & {*COURIERS, Permission.DISPATCHER}
+    and may & {*COURIERS, Permission.SYSTEM}
     and steps.get("accept") != status
 ]
 UNFINISHED = [
@@ -356,7 +356,7 @@ def test_where_a_courier_is_waited_for_the_dispatcher_ends_it() -> None:
     for flow, status in WAITING:
         ends = {"expire", "give_up"} & set(FLOWS[flow].transitions[status])
         assert ends, (flow, status)
-        assert {FLOWS[flow].permissions[verb] for verb in ends} == {Permission.DISPATCHER}
+        assert {FLOWS[flow].permissions[verb] for verb in ends} == {Permission.SYSTEM}
 
 
 def test_every_permission_has_a_rule() -> None:

@@ -76,7 +76,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def actor_id(self) -> str | None:
-        """The id of who took the step; None for the order's own customer, and the dispatcher."""
+        """The id of who took the step; None for the order's own customer, and the system."""
         return self.by[1:] or None
 
     def compute_at(self, placed_at: datetime) -> datetime:

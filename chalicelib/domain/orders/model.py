@@ -66,30 +66,37 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of one order. `version` counts commits, from 1; `entries` holds the events of the
     newest of them, so that state and events are one write.
 
-    `offered_to` names all couriers to whom the order was ever offered, in this search or before;
-    `excluded` those who are not to be asked again in this search; `unconfirmed` those of a
-    broadcast order who may not have heard of it, and are told again once they are seen.
-    `next_search_at` and `search_until` are set while the order waits for a courier: to be found,
-    or to collect what is ready. A scheduled order becomes active at its `next_search_at`. `plan`
-    has the searches that are to come where there may be several, until somebody has the order.
-    `timeline` has the time of each status, and of what has no status of its own: placed,
-    activated, reached, departed, handed_back, released, no_show_available. `options` are what its
-    customer added; `keys` are of the request that makes this version, and `courier_changes` what a
-    hand does with couriers by it: rows written with it. `price` is what was agreed before, by a
-    quote: without it the order costs what its flow says.
-    `proof` is how far the proof that the options ask for has been given. `changes` are the newest
-    of its history; those before them, if any, are in the row that `history_token` names.
+    What it is: `options` are what its customer added. `price` is what was agreed before, by a
+    quote: without it the order costs what its flow says. `parent_id` is the order that this one
+    tries again. `proof` is how far the proof that the options ask for has been given.
+
+    Its search: `next_search_at` and `search_until` are set while the order waits for a courier: to
+    be found, or to collect what is ready. A scheduled order becomes active at its `next_search_at`.
+    `plan` has the searches that are to come where there may be several, until somebody has the
+    order. `offered_to` names all couriers to whom the order was ever offered, in this search or
+    before; `excluded` those who are not to be asked again in this search; `unconfirmed` those of a
+    broadcast order who may not have heard of it, and are told again once they are seen. `wave` is
+    the one that was asked last in this search, where its flow asks in waves; `more_offers` are open
+    beside `offer`, while several couriers are asked at once.
+
+    What has happened: `timeline` has the time of each status, and of what has no status of its own:
+    placed, activated, reached, departed, handed_back, released, no_show_available. `changes` are
+    the newest of its history; those before them, if any, are in the row that `history_token` names.
     `reason` is the last that was given for a step, unless the order ended otherwise since.
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
     asked again in this search. `no_show_at` is set while its courier waits at a stop: from then on
-    a no-show can be said. `parent_id` is the order that this one tries again. `tips` are only added
-    to: the place of a tip among them is a part of the key under which it is booked. `fees` came
-    with its end, and are its courier's; `refund` is what was paid beyond its price, `due_minor`
-    what is still to be paid of it where less was. `unpaid_attempt` is the attempt to pay that must
-    not have begun when this version is written: its price is another. `links` are its tracking
-    links, the newest last; `recipient_note` was left by one of them after its end.
-    `wave` is the one that an order asked last in this search, where its flow asks in waves;
-    `more_offers` are open beside `offer`, while several couriers are asked at once.
+    a no-show can be said.
+
+    Money: `tips` are only added to: the place of a tip among them is a part of the key under which
+    it is booked. `fees` came with its end, and are its courier's; `refund` is what was paid beyond
+    its price, `due_minor` what is still to be paid of it where less was.
+
+    For recipients: `links` are its tracking links, the newest last; `recipient_note` was left by
+    one of them after its end.
+
+    Of this version alone, and written as rows of their own: `keys` are of the request that makes
+    it, `courier_changes` what a hand does with couriers by it. `unpaid_attempt` is the attempt to
+    pay that must not have begun when it is written: its price is another.
     """
 
     id: int
@@ -198,7 +205,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def deadline_at(self) -> datetime | None:
-        """The time at which the dispatcher must act on this order; None if it need not."""
+        """The time at which the system must act on this order; None if it need not."""
         if self.status is Status.OFFERED and self.offer:
             return self.offer.expires_at
         if self.status is Status.READY:

@@ -14,7 +14,7 @@ from chalicelib.errors import Forbidden, NotFound, OfferGone, WaybillError
 class Permission(Enum):
     """Those who may take a step of a flow."""
 
-    DISPATCHER = "dispatcher"
+    SYSTEM = "system"  # Waybill itself: its searches, timers and rules
     ADMIN = "admin"
     OWNER = "owner"  # the customer who placed the order
     OWNER_OR_ADMIN = "owner_or_admin"
@@ -58,11 +58,11 @@ def can_see(order: Order, actor: Actor) -> bool:
         or _is_one_of_several(order, actor)
         or _is_merchant(order, actor)
         or _is_admin(order, actor)
-        or _is_dispatcher(order, actor)
+        or _is_system(order, actor)
     )
 
 
-def _is_dispatcher(order: Order, actor: Actor) -> bool:
+def _is_system(order: Order, actor: Actor) -> bool:
     return actor is SYSTEM  # no token can be it
 
 
@@ -149,8 +149,8 @@ def _refuse_late(order: Order, actor: Actor) -> WaybillError:
 
 
 RULES: Mapping[Permission, Rule] = {
-    Permission.DISPATCHER: Rule(
-        _is_dispatcher, lambda order, actor: Forbidden("Only the dispatcher does that.")
+    Permission.SYSTEM: Rule(
+        _is_system, lambda order, actor: Forbidden("Only the system does that.")
     ),
     Permission.COURIER: Rule(_is_courier, lambda order, actor: Forbidden("Only couriers do that.")),
     Permission.ASSIGNEE: Rule(_is_assignee, _refuse_stranger),

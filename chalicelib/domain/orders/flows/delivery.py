@@ -71,12 +71,12 @@ ADMIN_TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
-    "offer": Permission.DISPATCHER,
-    "wait": Permission.DISPATCHER,
-    "activate": Permission.DISPATCHER,
-    "search_anew": Permission.DISPATCHER,
-    "give_up": Permission.DISPATCHER,
-    "expire": Permission.DISPATCHER,
+    "offer": Permission.SYSTEM,
+    "wait": Permission.SYSTEM,
+    "activate": Permission.SYSTEM,
+    "search_anew": Permission.SYSTEM,
+    "give_up": Permission.SYSTEM,
+    "expire": Permission.SYSTEM,
     "accept": Permission.ASSIGNEE,
     "decline": Permission.ASSIGNEE,
     "arrive": Permission.ASSIGNEE,

@@ -98,7 +98,7 @@ ADMIN_TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
-    "activate": Permission.DISPATCHER,
+    "activate": Permission.SYSTEM,
     "amend": Permission.OWNER_OR_ADMIN,
     "confirm": Permission.MERCHANT,
     "prepare": Permission.MERCHANT,
@@ -115,7 +115,7 @@ PERMISSIONS = {
     "finish_return": Permission.ASSIGNEE,
     "leave": Permission.ASSIGNEE,
     "discard": Permission.ASSIGNEE,
-    "give_up": Permission.DISPATCHER,
+    "give_up": Permission.SYSTEM,
 }
 
 REPEATS: dict[str, IsRepeat] = {

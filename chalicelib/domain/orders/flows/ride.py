@@ -73,11 +73,11 @@ TRANSITIONS: TransitionTable = {
 }
 
 PERMISSIONS = {
-    "activate": Permission.DISPATCHER,
+    "activate": Permission.SYSTEM,
     "amend": Permission.OWNER_OR_ADMIN,
-    "search_anew": Permission.DISPATCHER,
-    "open": Permission.DISPATCHER,
-    "give_up": Permission.DISPATCHER,
+    "search_anew": Permission.SYSTEM,
+    "open": Permission.SYSTEM,
+    "give_up": Permission.SYSTEM,
     "accept": Permission.NEARBY_COURIER,
     "decline": Permission.HOLDER,  # never possible: going off duty does not give a ride up
     "arrive": Permission.HOLDER,
