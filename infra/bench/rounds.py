@@ -136,6 +136,19 @@ class Bench:
         customer = self._make_client("customer", f"ana-{nth}")
         return _Pair(customer, self._make_client("courier", f"ben-{nth}"), f"ben-{nth}")
 
+    async def _play_talk(self) -> None:
+        """Ask for a ride's state and write to its other side, where one is under way."""
+        talk = self._talks.next_talk()
+        if talk is None:
+            return
+        began_at = time.perf_counter()
+        await talk.ask_state()
+        self.samples.add_sample(REPLY, began_at)
+        began_at = time.perf_counter()
+        await talk.write_message()
+        self.samples.add_sample(CHAT, began_at)
+        await talk.await_answer()
+
     async def _play_round(self, pair: _Pair) -> None:
         began_at = time.perf_counter()
         await asyncio.to_thread(self._read_from_engine, pair.courier_id)
@@ -145,16 +158,7 @@ class Bench:
         await pair.customer.get("me")
         self.samples.add_sample(GATEWAY, began_at)
 
-        if talk := self._talks.next_talk():
-            began_at = time.perf_counter()
-            await talk.ask_state()
-            self.samples.add_sample(REPLY, began_at)
-
-            began_at = time.perf_counter()
-            await talk.write_message()
-            self.samples.add_sample(CHAT, began_at)
-            await talk.await_answer()
-
+        await self._play_talk()
         began_at = time.perf_counter()
         placing = asyncio.create_task(pair.customer.post("orders", **PARCEL))
         order_id = await _await_frame(

@@ -129,61 +129,72 @@ def _join_messages(stream: Stream, body: bytes) -> bytes:
     return b"".join(payloads)
 
 
+class StreamServer(ThreadingHTTPServer):
+    """Serves a writer's streams on a free port."""
+
+    def __init__(self, writer: StreamWriter) -> None:
+        super().__init__(("127.0.0.1", 0), WriterHandler)
+        self.writer = writer
+
+
+class WriterHandler(BaseHTTPRequestHandler):
+    """Answers for a StreamServer, by its writer."""
+
+    server: StreamServer
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        content_type = self.headers.get("content-type") or "application/octet-stream"
+        stream, is_new = self.server.writer.create(self._path, content_type)
+        body = self._read_body()
+        if body and is_new:
+            self.server.writer.append(stream, body)
+        status, headers, _ = self.server.writer.read(stream, "HEAD", "")
+        self._answer((201 if is_new else 200) if status == 200 else status, headers, b"")
+
+    def do_POST(self) -> None:
+        stream, body = self.server.writer.find(self._path), self._read_body()
+        if stream is None or not body or (stream.is_json and body.strip() == b"[]"):
+            self._answer(404 if stream is None else 400, _SECURITY, b"")
+            return
+        self.server.writer.append(stream, body)
+        _, headers, _ = self.server.writer.read(stream, "HEAD", "")
+        self._answer(204, headers, b"")
+
+    def do_GET(self) -> None:
+        stream = self.server.writer.find(self._path)
+        if stream is None:
+            self._answer(404, _SECURITY, b"")
+            return
+        self._answer(*self.server.writer.read(stream, self.command, urlsplit(self.path).query))
+
+    do_HEAD = do_GET
+
+    @property
+    def _path(self) -> str:
+        return urlsplit(self.path).path
+
+    def _read_body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("content-length") or 0))
+
+    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD" and status != 204:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
 @contextmanager
 def serve_streams(writer: StreamWriter) -> Iterator[str]:
     """Serve streams on a free port while a block runs; give their base URL."""
-
-    class WriterHandler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_PUT(self) -> None:
-            content_type = self.headers.get("content-type") or "application/octet-stream"
-            stream, is_new = writer.create(self._path, content_type)
-            body = self._read_body()
-            if body and is_new:
-                writer.append(stream, body)
-            status, headers, _ = writer.read(stream, "HEAD", "")
-            self._answer((201 if is_new else 200) if status == 200 else status, headers, b"")
-
-        def do_POST(self) -> None:
-            stream, body = writer.find(self._path), self._read_body()
-            if stream is None or not body or (stream.is_json and body.strip() == b"[]"):
-                self._answer(404 if stream is None else 400, _SECURITY, b"")
-                return
-            writer.append(stream, body)
-            _, headers, _ = writer.read(stream, "HEAD", "")
-            self._answer(204, headers, b"")
-
-        def do_GET(self) -> None:
-            stream = writer.find(self._path)
-            if stream is None:
-                self._answer(404, _SECURITY, b"")
-                return
-            self._answer(*writer.read(stream, self.command, urlsplit(self.path).query))
-
-        do_HEAD = do_GET
-
-        @property
-        def _path(self) -> str:
-            return urlsplit(self.path).path
-
-        def _read_body(self) -> bytes:
-            return self.rfile.read(int(self.headers.get("content-length") or 0))
-
-        def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if status != 204:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD" and status != 204:
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), WriterHandler)
+    server = StreamServer(writer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -40,36 +40,32 @@ def make_resources() -> Value:
     query, and so no token.
     """
     return {
-        "PathsFunction": {
-            "Type": "AWS::CloudFront::Function",
-            "Properties": {
-                # These names are one space for all regions.
-                "Name": sub("waybill-${Stage}-${AWS::Region}-paths"),
-                "AutoPublish": True,
-                "FunctionConfig": {
-                    "Comment": "The contracts' literal WebSocket paths, as the stage's query.",
-                    "Runtime": "cloudfront-js-2.0",
-                },
-                "FunctionCode": rewrite_function(list_rules(), API_STAGE),
-            },
-        },
-        "HostFunction": {
-            "Type": "AWS::CloudFront::Function",
-            "Properties": {
-                "Name": sub("waybill-${Stage}-${AWS::Region}-host"),
-                "AutoPublish": True,
-                "FunctionConfig": {
-                    "Comment": "Tell the REST API by which host it is asked.",
-                    "Runtime": "cloudfront-js-2.0",
-                },
-                "FunctionCode": _HOST_CODE,
-            },
-        },
+        "PathsFunction": _make_function(
+            "paths",
+            "The contracts' literal WebSocket paths, as the stage's query.",
+            rewrite_function(list_rules(), API_STAGE),
+        ),
+        "HostFunction": _make_function(
+            "host", "Tell the REST API by which host it is asked.", _HOST_CODE
+        ),
         "Distribution": {
             "Type": "AWS::CloudFront::Distribution",
             # CertificateArn may be empty; then the condition leaves it out.
             "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W1030"]}}},
             "Properties": {"DistributionConfig": _distribution_config()},
+        },
+    }
+
+
+def _make_function(name: str, comment: str, code: str) -> Value:
+    return {
+        "Type": "AWS::CloudFront::Function",
+        "Properties": {
+            # These names are one space for all regions.
+            "Name": sub("waybill-${Stage}-${AWS::Region}-" + name),
+            "AutoPublish": True,
+            "FunctionConfig": {"Comment": comment, "Runtime": "cloudfront-js-2.0"},
+            "FunctionCode": code,
         },
     }
 
