@@ -29,15 +29,15 @@ from infra.documents.shapes import (
     URI,
     Fields,
     Schema,
+    array_of,
     choice,
-    described,
-    listed,
     map_of,
     nullable,
     one_of,
     only,
+    output_object,
     ref,
-    told,
+    with_words,
 )
 from infra.documents.views import (
     AMOUNT,
@@ -57,22 +57,22 @@ from infra.documents.views import (
     show,
 )
 
-_POINT = told({"lat": NUMBER, "lng": NUMBER})
-_ON_SHEET = listed(NUMBER, minItems=2, maxItems=2)
+_POINT = output_object({"lat": NUMBER, "lng": NUMBER})
+_ON_SHEET = array_of(NUMBER, minItems=2, maxItems=2)
 # Where a courier is, and how that is drawn.
 TRACKED_PLACE: Fields = {
-    "position": told({"lat": NUMBER, "lng": NUMBER, "at": MOMENT}),
-    "map": told(
+    "position": output_object({"lat": NUMBER, "lng": NUMBER, "at": MOMENT}),
+    "map": output_object(
         {"courier": _ON_SHEET},
-        {"dropoff": _ON_SHEET, "bar": told({"px": NUMBER, "m": INTEGER})},
+        {"dropoff": _ON_SHEET, "bar": output_object({"px": NUMBER, "m": INTEGER})},
     ),
 }
-_SOMEBODY = told({"role": choice(Role), "id": STRING})
+_SOMEBODY = output_object({"role": choice(Role), "id": STRING})
 _ENDPOINT: tuple[Fields, Fields] = (
     {
         "id": STRING,
         "url": URI,
-        "events": listed(choice([ALL_EVENTS, *EVENT_TYPES])),
+        "events": array_of(choice([ALL_EVENTS, *EVENT_TYPES])),
         "status": choice(EndpointStatus),
         "created_at": MOMENT,
     },
@@ -85,13 +85,13 @@ _ENDPOINT: tuple[Fields, Fields] = (
 )
 _COUNTS = map_of(INTEGER)
 _OFFER_ANSWER = choice([*history_entries.ANSWERS.values(), history_entries.WITHDRAWN])
-_ASKED = told({}, {"courier_id": STRING, "distance_m": INTEGER, "answer": _OFFER_ANSWER})
-_HISTORY_OFFER = told(
+_ASKED = output_object({}, {"courier_id": STRING, "distance_m": INTEGER, "answer": _OFFER_ANSWER})
+_HISTORY_OFFER = output_object(
     {},
     {
         "courier_id": STRING,
         "distance_m": INTEGER,
-        "couriers": listed(_ASKED),
+        "couriers": array_of(_ASKED),
         "answer": _OFFER_ANSWER,
     },
 )
@@ -109,32 +109,32 @@ _PAYMENT: tuple[Fields, Fields] = (
 )
 
 ANSWERS: Mapping[str, Schema] = {
-    "Error": told(
+    "Error": output_object(
         {"error": STRING, "message": STRING},
         {"details": {"type": "object", "description": "What of it a client can act on."}},
         description="Every answer that is not a success.",
     ),
-    "Price": told(
+    "Price": output_object(
         {
-            "lines": listed(told({"kind": STRING, "amount": AMOUNT})),
+            "lines": array_of(output_object({"kind": STRING, "amount": AMOUNT})),
             "total": AMOUNT,
             "currency": CURRENCY_CODE,
         }
     ),
-    "StopProof": told(
-        {"required": listed(choice(ProofKind)), "missing": listed(choice(ProofKind))},
+    "StopProof": output_object(
+        {"required": array_of(choice(ProofKind)), "missing": array_of(choice(ProofKind))},
         {
-            "overridden": listed(choice(ProofKind)),
+            "overridden": array_of(choice(ProofKind)),
             "tries_left": INTEGER,
-            "pin": described(STRING, "Only for who may tell it."),
+            "pin": with_words(STRING, "Only for who may tell it."),
         },
     ),
-    "ItemShown": told({"name": STRING, "quantity": INTEGER, "price": AMOUNT}),
+    "ItemShown": output_object({"name": STRING, "quantity": INTEGER, "price": AMOUNT}),
     "DeliveryOrder": show(DELIVERY),
     "FoodOrder": show(FOOD_ORDER),
     "HailOrder": show(HAIL_ORDER),
-    "RidePlace": told({}, {"latitude": NUMBER, "longitude": NUMBER, "address": STRING}),
-    "RideDriver": told(
+    "RidePlace": output_object({}, {"latitude": NUMBER, "longitude": NUMBER, "address": STRING}),
+    "RideDriver": output_object(
         {"id": STRING, "rating": NUMBER}, {"name": STRING, "vehicle": STRING, "eta": INTEGER}
     ),
     "Ride": show(RIDE),
@@ -142,27 +142,29 @@ ANSWERS: Mapping[str, Schema] = {
     "ListedOrder": one_of(
         *(show(order, {"flow": only(flow)}) for flow, order in FLOW_VIEWS.items()),
     ),
-    "OrderPage": told({"orders": listed(ref("ListedOrder"))}, {"next_cursor": STRING}),
-    "RidePlaced": told({**ESTIMATE, "status": RIDE_STATUS, **STATE}, OPTIONS),
-    "PendingOrders": told(
+    "OrderPage": output_object({"orders": array_of(ref("ListedOrder"))}, {"next_cursor": STRING}),
+    "RidePlaced": output_object({**ESTIMATE, "status": RIDE_STATUS, **STATE}, OPTIONS),
+    "PendingOrders": output_object(
         {
             "type": only("initial_orders"),
-            "orders": listed(show(PENDING_HAIL)),
+            "orders": array_of(show(PENDING_HAIL)),
             "message": STRING,
         }
     ),
     "ActiveOrder": one_of(
-        told({"active": {"const": False}}),
-        told(
+        output_object({"active": {"const": False}}),
+        output_object(
             {"active": {"const": True}, "order": ref("Order")}, {"assigned_driver": ref("Courier")}
         ),
     ),
     "CourierActiveOrder": one_of(
-        told({"active": {"const": False}}),
-        told({"active": {"const": True}, "order": ref("DeliveryOrder")}),
+        output_object({"active": {"const": False}}),
+        output_object({"active": {"const": True}, "order": ref("DeliveryOrder")}),
     ),
-    "CourierOrders": told({"orders": listed(ref("DeliveryOrder")), "stops": listed(ref("Stop"))}),
-    "Stop": told(
+    "CourierOrders": output_object(
+        {"orders": array_of(ref("DeliveryOrder")), "stops": array_of(ref("Stop"))}
+    ),
+    "Stop": output_object(
         {
             "order_id": STRING,
             "kind": choice(StopKind),
@@ -170,17 +172,19 @@ ANSWERS: Mapping[str, Schema] = {
             "lng": nullable(NUMBER),
             "address": STRING,
         },
-        {"eta": described(MOMENT, "When the courier will be there, where that can be told.")},
+        {"eta": with_words(MOMENT, "When the courier will be there, where that can be told.")},
     ),
-    "Courier": told({"id": STRING, "name": STRING, "phone": STRING}, {"profile_picture": STRING}),
-    "History": told(
-        {"history": listed(ref("HistoryEntry"))},
-        {"left_out": described(INTEGER, "How many in the middle are not kept.")},
+    "Courier": output_object(
+        {"id": STRING, "name": STRING, "phone": STRING}, {"profile_picture": STRING}
     ),
-    "HistoryEntry": told(
+    "History": output_object(
+        {"history": array_of(ref("HistoryEntry"))},
+        {"left_out": with_words(INTEGER, "How many in the middle are not kept.")},
+    ),
+    "HistoryEntry": output_object(
         {
             "at": MOMENT,
-            "actor": nullable(told({"role": choice(Role)}, {"id": STRING})),
+            "actor": nullable(output_object({"role": choice(Role)}, {"id": STRING})),
             "from": nullable(STRING),
             "to": STRING,
             "step": STRING,
@@ -189,27 +193,27 @@ ANSWERS: Mapping[str, Schema] = {
             "reason": STRING,
             "note": STRING,
             "offer": _HISTORY_OFFER,
-            "position": told({"lat": NUMBER, "lng": NUMBER}),
+            "position": output_object({"lat": NUMBER, "lng": NUMBER}),
             "price": AMOUNT,
         },
     ),
-    "Messages": told(
+    "Messages": output_object(
         {
-            "messages": listed(
-                told({"id": STRING, "at": MOMENT, "from": _SOMEBODY, "text": STRING}),
+            "messages": array_of(
+                output_object({"id": STRING, "at": MOMENT, "from": _SOMEBODY, "text": STRING}),
                 description="The newest first.",
             )
         },
         {"next_cursor": STRING},
     ),
-    "CourierHistory": told(
-        {"history": listed(ref("CourierChange"), description="The newest first.")},
+    "CourierHistory": output_object(
+        {"history": array_of(ref("CourierChange"), description="The newest first.")},
         {"next_cursor": STRING},
     ),
-    "CourierChange": told(
+    "CourierChange": output_object(
         {
             "at": MOMENT,
-            "step": described(
+            "step": with_words(
                 choice([PAUSE, RESUME, REASSIGN, *Hand]),
                 "assign: they got the order; any other of an order's: they lost it.",
             ),
@@ -217,7 +221,7 @@ ANSWERS: Mapping[str, Schema] = {
         },
         {"reason": STRING, "note": STRING, "order_id": STRING},
     ),
-    "CourierRow": told(
+    "CourierRow": output_object(
         {
             "id": STRING,
             "name": nullable(STRING),
@@ -232,14 +236,16 @@ ANSWERS: Mapping[str, Schema] = {
             "vehicle_type": nullable(STRING),
         }
     ),
-    "AvailabilityShown": told({"available": BOOLEAN}),
-    "PositionStored": told({"stored": described(BOOLEAN, "False: a newer one is known.")}),
-    "PositionsJudged": told(
+    "AvailabilityShown": output_object({"available": BOOLEAN}),
+    "PositionStored": output_object(
+        {"stored": with_words(BOOLEAN, "False: a newer one is known.")}
+    ),
+    "PositionsJudged": output_object(
         {
-            "points": listed(
-                told(
+            "points": array_of(
+                output_object(
                     {
-                        "verdict": described(
+                        "verdict": with_words(
                             choice(Verdict),
                             "kept; late: older than the last one kept; far: a jump that no later"
                             " points confirm; vague: no place, or none known well enough; future:"
@@ -250,7 +256,7 @@ ANSWERS: Mapping[str, Schema] = {
             )
         }
     ),
-    "RestaurantShown": told(
+    "RestaurantShown": output_object(
         {
             "id": NUMBER_OR_TEXT,
             "name": STRING,
@@ -259,37 +265,37 @@ ANSWERS: Mapping[str, Schema] = {
             "longitude": NUMBER,
         }
     ),
-    "RatingStored": told({"status": only("success"), "message": STRING}),
-    "Payment": told(*_PAYMENT),
-    "RidePaymentShown": told({**_PAYMENT[0], "ride_id": STRING}, _PAYMENT[1]),
-    "Payout": told(
+    "RatingStored": output_object({"status": only("success"), "message": STRING}),
+    "Payment": output_object(*_PAYMENT),
+    "RidePaymentShown": output_object({**_PAYMENT[0], "ride_id": STRING}, _PAYMENT[1]),
+    "Payout": output_object(
         {
             "id": STRING,
             "courier_id": STRING,
             "amount": AMOUNT,
-            "bank_account": described(STRING, "Only its end."),
+            "bank_account": with_words(STRING, "Only its end."),
             "status": choice(PayoutStatus),
             "requested_at": MOMENT,
         },
         {"transaction_id": STRING},
     ),
-    "ChatEntry": told(
+    "ChatEntry": output_object(
         {
             "id": STRING,
             "rideId": STRING,
             "userId": STRING,
             "userType": choice(rides.USER_TYPES.values()),
             "message": STRING,
-            "timestamp": described(INTEGER, "Epoch seconds."),
+            "timestamp": with_words(INTEGER, "Epoch seconds."),
         }
     ),
-    "Conversation": told({"message": STRING, "chats": listed(ref("ChatEntry"))}),
-    "AnnouncementSent": told({"msg": STRING}),
-    "Quote": told(
+    "Conversation": output_object({"message": STRING, "chats": array_of(ref("ChatEntry"))}),
+    "AnnouncementSent": output_object({"msg": STRING}),
+    "Quote": output_object(
         {
             "quote_id": STRING,
             "flow": choice(FLOW_VIEWS),
-            "lines": listed(told({"kind": STRING, "amount": AMOUNT})),
+            "lines": array_of(output_object({"kind": STRING, "amount": AMOUNT})),
             "total": AMOUNT,
             "currency": CURRENCY_CODE,
             "distance_km": NUMBER,
@@ -302,8 +308,8 @@ ANSWERS: Mapping[str, Schema] = {
             "reason": choice([NO_COURIERS_NEAR]),
         },
     ),
-    "UploadForm": told({"url": URI, "fields": map_of(STRING)}),
-    "ProofFile": told(
+    "UploadForm": output_object({"url": URI, "fields": map_of(STRING)}),
+    "ProofFile": output_object(
         {
             "kind": choice(sorted(FILE_KINDS)),
             "url": URI,
@@ -312,42 +318,44 @@ ANSWERS: Mapping[str, Schema] = {
             "uploaded_at": MOMENT,
         }
     ),
-    "ProofShown": told({"proof": told({}, {stop.value: ref("StopProofFiles") for stop in Stop})}),
-    "StopProofFiles": told(
-        {
-            "required": listed(choice(ProofKind)),
-            "missing": listed(choice(ProofKind)),
-            "files": listed(ref("ProofFile")),
-        },
-        {"overridden": listed(choice(ProofKind)), "tries_left": INTEGER},
+    "ProofShown": output_object(
+        {"proof": output_object({}, {stop.value: ref("StopProofFiles") for stop in Stop})}
     ),
-    "Front": told(
+    "StopProofFiles": output_object(
+        {
+            "required": array_of(choice(ProofKind)),
+            "missing": array_of(choice(ProofKind)),
+            "files": array_of(ref("ProofFile")),
+        },
+        {"overridden": array_of(choice(ProofKind)), "tries_left": INTEGER},
+    ),
+    "Front": output_object(
         {
             "name": only("Waybill"),
             "version": STRING,
             "description": STRING,
-            "links": told(
+            "links": output_object(
                 dict.fromkeys(("console", "documents", "openapi", "asyncapi", "health"), STRING)
             ),
         }
     ),
-    "ConsoleSettings": told(
+    "ConsoleSettings": output_object(
         {},
         {
-            "oidc": told(
+            "oidc": output_object(
                 dict.fromkeys(("issuer", "client_id", "scope"), STRING), {"audience": STRING}
             )
         },
     ),
-    "Health": told({"status": only("ok"), "version": STRING}),
-    "ProfileShown": told(
+    "Health": output_object({"status": only("ok"), "version": STRING}),
+    "ProfileShown": output_object(
         {"id": STRING, "rating": NUMBER},
         dict.fromkeys(("name", "phone", "profile_picture", "vehicle", "vehicle_type"), STRING),
     ),
-    "Stats": told(
+    "Stats": output_object(
         {
             "status": only("success"),
-            "data": told(
+            "data": output_object(
                 {
                     "total_connections": INTEGER,
                     "total_users": INTEGER,
@@ -358,29 +366,29 @@ ANSWERS: Mapping[str, Schema] = {
             ),
         }
     ),
-    "LoggedEventShown": told({"status": only("success"), "data": ref("LoggedEvent")}),
-    "EventPage": told(
+    "LoggedEventShown": output_object({"status": only("success"), "data": ref("LoggedEvent")}),
+    "EventPage": output_object(
         {
             "status": only("success"),
-            "data": listed(ref("LoggedEvent")),
+            "data": array_of(ref("LoggedEvent")),
             "count": INTEGER,
             "limit": INTEGER,
             "skip": INTEGER,
         },
         {"next_cursor": STRING},
     ),
-    "CriticalEvents": told(
+    "CriticalEvents": output_object(
         {
             "status": only("success"),
             "time_range_hours": INTEGER,
             "critical_count": INTEGER,
-            "data": listed(ref("LoggedEvent")),
+            "data": array_of(ref("LoggedEvent")),
         }
     ),
-    "DaySummary": told(
+    "DaySummary": output_object(
         {
             "status": only("success"),
-            "data": told(
+            "data": output_object(
                 {
                     "date": {"type": "string", "format": "date"},
                     "total_events": INTEGER,
@@ -393,8 +401,8 @@ ANSWERS: Mapping[str, Schema] = {
             ),
         }
     ),
-    "TrackingLink": told({"url": URI, "expires_at": MOMENT}),
-    "TrackedOrder": told(
+    "TrackingLink": output_object({"url": URI, "expires_at": MOMENT}),
+    "TrackedOrder": output_object(
         {
             "order_id": STRING,
             "version": INTEGER,
@@ -406,25 +414,25 @@ ANSWERS: Mapping[str, Schema] = {
             "lang": STRING,
         },
         {
-            "window": told({}, WINDOWS),
+            "window": output_object({}, WINDOWS),
             "eta_minutes": INTEGER,
-            "courier": told({}, {"first_name": STRING, "vehicle": STRING, "picture": URI}),
+            "courier": output_object({}, {"first_name": STRING, "vehicle": STRING, "picture": URI}),
             "dropoff": _POINT,
             "pin": STRING,
-            "tip": told({"amount": AMOUNT, "currency": CURRENCY_CODE}),
+            "tip": output_object({"amount": AMOUNT, "currency": CURRENCY_CODE}),
             "note": STRING,
             **TRACKED_PLACE,
         },
     ),
-    "Webhook": told(*_ENDPOINT),
-    "WebhookWithSecret": told({**_ENDPOINT[0], "secret": STRING}, _ENDPOINT[1]),
-    "WebhookCreated": told(_ENDPOINT[0], {**_ENDPOINT[1], "secret": STRING}),
-    "Webhooks": told({"webhooks": listed(ref("Webhook"))}),
-    "WebhookPing": told({"type": only(PING)}, {"event_id": STRING}),
-    "WebhookEventId": told({"event_id": STRING}),
-    "WebhookSince": told({"since": MOMENT}),
-    "Attempts": told({"attempts": listed(ref("Attempt"))}, {"next_cursor": STRING}),
-    "Attempt": told(
+    "Webhook": output_object(*_ENDPOINT),
+    "WebhookWithSecret": output_object({**_ENDPOINT[0], "secret": STRING}, _ENDPOINT[1]),
+    "WebhookCreated": output_object(_ENDPOINT[0], {**_ENDPOINT[1], "secret": STRING}),
+    "Webhooks": output_object({"webhooks": array_of(ref("Webhook"))}),
+    "WebhookPing": output_object({"type": only(PING)}, {"event_id": STRING}),
+    "WebhookEventId": output_object({"event_id": STRING}),
+    "WebhookSince": output_object({"since": MOMENT}),
+    "Attempts": output_object({"attempts": array_of(ref("Attempt"))}, {"next_cursor": STRING}),
+    "Attempt": output_object(
         {
             "event_id": STRING,
             "at": MOMENT,

@@ -16,7 +16,7 @@ from infra.documents.frames.food import SOCKETIO_CONNECT, SOCKETIO_PACKETS
 from infra.documents.frames.said import FROM, Said, check_tables
 from infra.documents.openapi import JSON, SCHEMAS
 from infra.documents.samples import find_sample
-from infra.documents.shapes import STRING, Schema, described, pick_schemas, told
+from infra.documents.shapes import STRING, Schema, output_object, pick_schemas, with_words
 from infra.documents.webhook_events import HEADERS, WEBHOOKS
 
 INTRODUCTION = """\
@@ -148,17 +148,17 @@ def _describe_habits(contract: Contract) -> Iterable[str]:
 
 def _describe_query(name: str, contract: Contract) -> Schema:
     if contract.opens_by_link:
-        return told({"token": described(STRING, "What the link ends in.")})
-    fields = {"token": described(STRING, "A token, where no header can be set."), "from": FROM}
+        return output_object({"token": with_words(STRING, "What the link ends in.")})
+    fields = {"token": with_words(STRING, "A token, where no header can be set."), "from": FROM}
     if name == "ops":
-        zone = described(STRING, "An H3 cell of OPS_ZONE_RESOLUTION; empty or missing: all.")
-        return told({}, {**fields, "zone": zone})
+        zone = with_words(STRING, "An H3 cell of OPS_ZONE_RESOLUTION; empty or missing: all.")
+        return output_object({}, {**fields, "zone": zone})
     if name == "socketio":
         return {
-            **told({"EIO": {"type": "string", "const": "4"}}, fields),
+            **output_object({"EIO": {"type": "string", "const": "4"}}, fields),
             "description": "As Socket.IO clients send it; transport=websocket.",
         }
-    return told({}, fields)
+    return output_object({}, fields)
 
 
 # Messages: a client's and ours may have one name (`heartbeat`, `refresh`), and are two.
@@ -312,5 +312,5 @@ def _refer_all(channel: str, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _describe_webhook(type_: str) -> dict[str, Any]:
-    headers = {name: described(STRING, words) for name, words in HEADERS.items()}
-    return {"name": type_, "headers": told(headers), "payload": WEBHOOKS[type_]}
+    headers = {name: with_words(STRING, words) for name, words in HEADERS.items()}
+    return {"name": type_, "headers": output_object(headers), "payload": WEBHOOKS[type_]}

@@ -15,13 +15,13 @@ from infra.documents.shapes import (
     STRING,
     Fields,
     Schema,
+    array_of,
     choice,
-    described,
-    listed,
     map_of,
     one_of,
     only,
-    told,
+    output_object,
+    with_words,
 )
 from infra.documents.views import AMOUNT
 
@@ -33,11 +33,13 @@ _REASON: Fields = {"reason": STRING, "note": STRING}
 _ENDED: Fields = {"delivery_id": STRING, "order_id": STRING}
 
 EVENT_DATA: Mapping[str, Schema] = {
-    "order_created": told(
+    "order_created": output_object(
         {
             "order_id": STRING,
-            "items": listed(
-                told({"name": STRING, "quantity": INTEGER, "price": described(AMOUNT, "Of all.")})
+            "items": array_of(
+                output_object(
+                    {"name": STRING, "quantity": INTEGER, "price": with_words(AMOUNT, "Of all.")}
+                )
             ),
             "total_amount": AMOUNT,
             "delivery_fee": AMOUNT,
@@ -47,7 +49,7 @@ EVENT_DATA: Mapping[str, Schema] = {
             "created_at": MOMENT,
         }
     ),
-    "order_confirmed": told(
+    "order_confirmed": output_object(
         {
             "order_id": STRING,
             "confirmation_time": MOMENT,
@@ -55,9 +57,9 @@ EVENT_DATA: Mapping[str, Schema] = {
             "estimated_ready_time": MOMENT,
         }
     ),
-    "order_ready": told({"order_id": STRING, "ready_at": MOMENT, "pickup_by": MOMENT}),
-    "order_released": told({"order_id": STRING, "released_at": MOMENT}, _REASON),
-    "delivery_accepted": told(
+    "order_ready": output_object({"order_id": STRING, "ready_at": MOMENT, "pickup_by": MOMENT}),
+    "order_released": output_object({"order_id": STRING, "released_at": MOMENT}, _REASON),
+    "delivery_accepted": output_object(
         {
             "delivery_id": STRING,
             "delivery_boy_id": STRING,
@@ -65,30 +67,30 @@ EVENT_DATA: Mapping[str, Schema] = {
             "delivery_boy_rating": NUMBER,
             "vehicle_type": STRING,
             "accepted_at": MOMENT,
-            "estimated_pickup_time": described(INTEGER, "Minutes."),
-            "estimated_delivery_time": described(INTEGER, "Minutes."),
+            "estimated_pickup_time": with_words(INTEGER, "Minutes."),
+            "estimated_delivery_time": with_words(INTEGER, "Minutes."),
         }
     ),
-    "delivery_in_transit": told(
+    "delivery_in_transit": output_object(
         {
             "delivery_id": STRING,
-            "location": told({**_POINT, "address": STRING}),
+            "location": output_object({**_POINT, "address": STRING}),
             "eta_minutes": INTEGER,
             "updated_at": MOMENT,
         },
         {"accuracy": NUMBER, **_REMAINING},
     ),
-    "delivery_arrived": told(
+    "delivery_arrived": output_object(
         {
             "delivery_id": STRING,
             "delivery_boy_id": STRING,
             "delivery_boy_name": STRING,
-            "phone_number": described(STRING, "Only its end."),
+            "phone_number": with_words(STRING, "Only its end."),
             "arrived_at": MOMENT,
         },
-        {"location": told(_POINT)},
+        {"location": output_object(_POINT)},
     ),
-    "delivery_completed": told(
+    "delivery_completed": output_object(
         {
             **_ENDED,
             "completed_at": MOMENT,
@@ -97,17 +99,19 @@ EVENT_DATA: Mapping[str, Schema] = {
             "payment_status": STRING,
         }
     ),
-    "delivery_failed": told({**_ENDED, "state": choice(Status), "failed_at": MOMENT}, _REASON),
-    "delivery_returned": told({**_ENDED, "returned_at": MOMENT}),
-    "no_show_available": told({**_ENDED, "state": choice(Status), "available_at": MOMENT}),
-    "courier_near": told({**_ENDED, "stop": choice(Stop), "near_at": MOMENT}),
-    "courier_left": told({**_ENDED, "stop": choice(Stop), "left_at": MOMENT}),
-    "arrival_suggested": told({**_ENDED, "stop": choice(Stop), "arrived_at": MOMENT}),
-    "location_updated": told(
+    "delivery_failed": output_object(
+        {**_ENDED, "state": choice(Status), "failed_at": MOMENT}, _REASON
+    ),
+    "delivery_returned": output_object({**_ENDED, "returned_at": MOMENT}),
+    "no_show_available": output_object({**_ENDED, "state": choice(Status), "available_at": MOMENT}),
+    "courier_near": output_object({**_ENDED, "stop": choice(Stop), "near_at": MOMENT}),
+    "courier_left": output_object({**_ENDED, "stop": choice(Stop), "left_at": MOMENT}),
+    "arrival_suggested": output_object({**_ENDED, "stop": choice(Stop), "arrived_at": MOMENT}),
+    "location_updated": output_object(
         {"delivery_id": STRING, **_POINT, "timestamp": MOMENT},
         dict.fromkeys(("accuracy", "altitude", "speed", "heading"), NUMBER),
     ),
-    "eta_updated": told(
+    "eta_updated": output_object(
         {
             "delivery_id": STRING,
             "eta_minutes": INTEGER,
@@ -117,7 +121,7 @@ EVENT_DATA: Mapping[str, Schema] = {
         },
         _REMAINING,
     ),
-    "earning_recorded": told(
+    "earning_recorded": output_object(
         {
             "amount": AMOUNT,
             "delivery_id": STRING,
@@ -126,7 +130,7 @@ EVENT_DATA: Mapping[str, Schema] = {
             "timestamp": MOMENT,
         }
     ),
-    "bonus_earned": told(
+    "bonus_earned": output_object(
         {
             "amount": AMOUNT,
             "bonus_type": STRING,
@@ -135,7 +139,7 @@ EVENT_DATA: Mapping[str, Schema] = {
             "new_balance": AMOUNT,
         }
     ),
-    "wallet_updated": told(
+    "wallet_updated": output_object(
         {
             "previous_balance": AMOUNT,
             "new_balance": AMOUNT,
@@ -144,27 +148,31 @@ EVENT_DATA: Mapping[str, Schema] = {
             "timestamp": MOMENT,
         }
     ),
-    "payout_approved": told(
+    "payout_approved": output_object(
         {**_PAYOUT, "estimated_transfer_date": STRING, "estimated_transfer_time": STRING}
     ),
-    "payout_completed": told({**_PAYOUT, "transaction_id": STRING, "transferred_at": MOMENT}),
-    "payment_initiated": told({**_PAYMENT, "currency": only(CURRENCY), "initiated_at": MOMENT}),
-    "payment_completed": told(
+    "payout_completed": output_object(
+        {**_PAYOUT, "transaction_id": STRING, "transferred_at": MOMENT}
+    ),
+    "payment_initiated": output_object(
+        {**_PAYMENT, "currency": only(CURRENCY), "initiated_at": MOMENT}
+    ),
+    "payment_completed": output_object(
         {**_PAYMENT, "completed_at": MOMENT}, {"upi_id": STRING, "transaction_id": STRING}
     ),
-    "payment_failed": told(
+    "payment_failed": output_object(
         {**_PAYMENT, "error": STRING, "failed_at": MOMENT, "retry_available": {"const": True}}
     ),
-    "payment_due": told({"order_id": STRING, "amount": AMOUNT}),
-    "refund_due": told({"order_id": STRING, "payment_id": STRING, "amount": AMOUNT}),
-    "webhook_disabled": told(
+    "payment_due": output_object({"order_id": STRING, "amount": AMOUNT}),
+    "refund_due": output_object({"order_id": STRING, "payment_id": STRING, "amount": AMOUNT}),
+    "webhook_disabled": output_object(
         {"endpoint_id": STRING, "reason": STRING, "disabled_at": MOMENT}, {"failing_since": MOMENT}
     ),
 }
 
 
 def _envelope(name: str, level: str, source: str, more: Fields) -> Schema:
-    return told(
+    return output_object(
         {
             "event_type": only(name),
             "event_level": only(level),
@@ -183,7 +191,7 @@ EVENTS: Mapping[str, Schema] = {
 }
 _LOGGED: Fields = {"_id": STRING, "created_at": MOMENT}
 FEED_SCHEMAS: Mapping[str, Schema] = {
-    "StreamMessages": listed(one_of(*EVENTS.values())),
+    "StreamMessages": array_of(one_of(*EVENTS.values())),
     "LoggedEvent": one_of(
         *(_envelope(kind.name, kind.level, kind.source, _LOGGED) for kind in EVENT_KINDS.values()),
     ),

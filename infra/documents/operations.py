@@ -22,10 +22,10 @@ from infra.documents.shapes import (
     Fields,
     Schema,
     choice,
-    described,
-    given_time,
+    input_time,
     only,
     text,
+    with_words,
 )
 
 Errors = tuple[type[WaybillError], ...]
@@ -91,12 +91,12 @@ def _whole(default: int, most: int, least: int = 0) -> Schema:
     return {"type": "integer", "minimum": least, "default": default, "description": words}
 
 
-_CURSOR = described(text(8192), "The next_cursor of the page before.")
+_CURSOR = with_words(text(8192), "The next_cursor of the page before.")
 _PAGE: Fields = {"limit": _whole(DEFAULT_LIMIT, MAX_LIMIT, 1), "cursor": _CURSOR}
 _LIST: Fields = {
     "status": {**choice(ListedStatus), "default": ListedStatus.ALL.value},
-    "from": given_time(description="Placed at that time or later."),
-    "to": given_time(description="Placed before that time."),
+    "from": input_time(description="Placed at that time or later."),
+    "to": input_time(description="Placed before that time."),
     **_PAGE,
 }
 _DAY: Schema = {"type": "string", "format": "date", "description": "YYYY-MM-DD, in UTC."}
@@ -287,7 +287,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/v1/rides/{ride_id}/chats"): Operation(
         {200: "Conversation"},
         errors=_MISSING,
-        query={"before": described(STRING, "The id of a message: the page ends before it.")},
+        query={"before": with_words(STRING, "The id of a message: the page ends before it.")},
     ),
     ("POST", "/v1/admin/announcements"): Operation(
         {201: "AnnouncementSent"}, "Announcement", takes_key=True
@@ -303,9 +303,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: "StreamMessages", 204: None},
         errors=(errors.NotKept,),
         query={
-            "offset": described(STRING, "-1: the beginning; now; or a Stream-Next-Offset."),
-            "live": described(only(LONG_POLL), "Wait for what comes, 25 s at most."),
-            "cursor": described(STRING, "The Stream-Cursor of the answer before."),
+            "offset": with_words(STRING, "-1: the beginning; now; or a Stream-Next-Offset."),
+            "live": with_words(only(LONG_POLL), "Wait for what comes, 25 s at most."),
+            "cursor": with_words(STRING, "The Stream-Cursor of the answer before."),
         },
         is_stream=True,
     ),
@@ -332,10 +332,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: "EventPage"},
         errors=(*_MISSING, errors.Forbidden),
         query={
-            "event_type": described(STRING, "Only those of this type."),
+            "event_type": with_words(STRING, "Only those of this type."),
             "limit": _whole(feed.EVENTS, feed.MAX_EVENTS),
             "skip": _whole(0, feed.MAX_SKIPPED),
-            "cursor": described(STRING, "The next_cursor of the page before."),
+            "cursor": with_words(STRING, "The next_cursor of the page before."),
         },
     ),
     ("GET", "/websocket/analytics/summary"): Operation(

@@ -12,16 +12,16 @@ from infra.documents.shapes import (
     NUMBER,
     Fields,
     Schema,
-    described,
-    listed,
+    array_of,
     map_of,
     nullable,
+    output_object,
     ref,
-    told,
+    with_words,
 )
 
 _PERCENT = nullable({"type": "number", "minimum": 0, "maximum": 100})
-_PERCENTILES = told({"p50": nullable(INTEGER), "p95": nullable(INTEGER)})
+_PERCENTILES = output_object({"p50": nullable(INTEGER), "p95": nullable(INTEGER)})
 _COUNTS = map_of(INTEGER)
 
 HOURS_QUERY: Fields = {
@@ -34,47 +34,47 @@ HOURS_QUERY: Fields = {
     }
 }
 CURRENT_FIGURES: Fields = {
-    "orders": described(INTEGER, "Unfinished, and active."),
-    "searching": described(INTEGER, "Of them, wait for a courier to accept."),
-    "unassigned": described(INTEGER, "Of them, have no courier, whatever they wait for."),
-    "late": described(INTEGER, "Of them, past what was promised, or will be."),
-    "unserved": described(INTEGER, "Found no courier in the last 24 hours."),
+    "orders": with_words(INTEGER, "Unfinished, and active."),
+    "searching": with_words(INTEGER, "Of them, wait for a courier to accept."),
+    "unassigned": with_words(INTEGER, "Of them, have no courier, whatever they wait for."),
+    "late": with_words(INTEGER, "Of them, past what was promised, or will be."),
+    "unserved": with_words(INTEGER, "Found no courier in the last 24 hours."),
     "oldest_searching_s": nullable(INTEGER),
-    "couriers": described(INTEGER, "On duty."),
+    "couriers": with_words(INTEGER, "On duty."),
     "couriers_idle": INTEGER,
     "couriers_idle_percent": _PERCENT,
 }
 _SPAN: Fields = {
-    "orders": described(INTEGER, "Became active in this time."),
+    "orders": with_words(INTEGER, "Became active in this time."),
     "first_offer_ms": _PERCENTILES,
     "assign_ms": _PERCENTILES,
     "offers_per_order": nullable(NUMBER),
-    "accepted_percent": described(_PERCENT, "Of the offers that were answered or lapsed."),
+    "accepted_percent": with_words(_PERCENT, "Of the offers that were answered or lapsed."),
     "declined_percent": _PERCENT,
     "ignored_percent": _PERCENT,
-    "unserved_percent": described(_PERCENT, "Of the orders."),
+    "unserved_percent": with_words(_PERCENT, "Of the orders."),
     "pickup_wait_s": _PERCENTILES,
     "door_wait_s": _PERCENTILES,
-    "on_time_percent": described(_PERCENT, "Of the orders that were promised by a time."),
-    "couriers_idle_percent": described(
+    "on_time_percent": with_words(_PERCENT, "Of the orders that were promised by a time."),
+    "couriers_idle_percent": with_words(
         _PERCENT, "Of couriers on duty, once a minute while somebody watches the board, and now."
     ),
-    "ends": described(_COUNTS, "How many orders came to each end."),
-    "reasons": described(_COUNTS, "How many ended for each reason."),
+    "ends": with_words(_COUNTS, "How many orders came to each end."),
+    "reasons": with_words(_COUNTS, "How many ended for each reason."),
 }
 OPS_SCHEMAS: Mapping[str, Schema] = {
-    "Figures": told(
+    "Figures": output_object(
         {
-            "now": told(
+            "now": output_object(
                 {
                     **CURRENT_FIGURES,
                     "sockets": INTEGER,
-                    "wakeup_lag_ms": described(INTEGER, "How long what is overdue longest waits."),
+                    "wakeup_lag_ms": with_words(INTEGER, "How long what is overdue longest waits."),
                 }
             ),
-            "hours": described(listed(ref("HourFigures")), "In UTC, the newest last."),
-            "total": told(_SPAN),
+            "hours": with_words(array_of(ref("HourFigures")), "In UTC, the newest last."),
+            "total": output_object(_SPAN),
         }
     ),
-    "HourFigures": told({"hour": MOMENT, **_SPAN}),
+    "HourFigures": output_object({"hour": MOMENT, **_SPAN}),
 }

@@ -49,18 +49,18 @@ from infra.documents.shapes import (
     Fields,
     Schema,
     any_of,
-    asked,
+    array_of,
     choice,
-    described,
     free_text,
-    given_time,
-    listed,
+    input_object,
+    input_time,
     map_of,
     number,
     one_of,
     only,
     ref,
     text,
+    with_words,
 )
 
 ID: Schema = {"type": ["string", "integer"], "description": "An order's id, as text or number."}
@@ -94,27 +94,27 @@ def fix_fields(at: str) -> Fields:
     """Describe what a position has beside its coordinates; its time is called `at`."""
     measure: Schema = {"type": ["number", "string"]}
     return {
-        "heading": described(measure, "Degrees, 0 to 360; negative is unknown."),
-        "speed": described(measure, "Metres per second; negative is unknown."),
-        "accuracy": described(measure, "Metres; negative is unknown."),
-        "altitude": described(measure, "Metres."),
-        at: described(measure, "Epoch seconds or milliseconds, or an ISO time; now, if absent."),
+        "heading": with_words(measure, "Degrees, 0 to 360; negative is unknown."),
+        "speed": with_words(measure, "Metres per second; negative is unknown."),
+        "accuracy": with_words(measure, "Metres; negative is unknown."),
+        "altitude": with_words(measure, "Metres."),
+        at: with_words(measure, "Epoch seconds or milliseconds, or an ISO time; now, if absent."),
     }
 
 
 def make_fix(lat: str, lng: str, at: str) -> Schema:
     """Describe a position whose coordinates and time have these names."""
-    return asked({lat: _degrees(90), lng: _degrees(180)}, fix_fields(at))
+    return input_object({lat: _degrees(90), lng: _degrees(180)}, fix_fields(at))
 
 
 _KINDS = choice(ProofKind)
 _PROOF_AT_STOP = any_of(
     choice([*ProofKind, proof.NONE]),
-    listed(_KINDS, maxItems=len(ProofKind)),
-    listed(only(proof.NONE), minItems=1, maxItems=1),
+    array_of(_KINDS, maxItems=len(ProofKind)),
+    array_of(only(proof.NONE), minItems=1, maxItems=1),
 )
 _HAND: Fields = {
-    "reason": described(
+    "reason": with_words(
         free_text(MAX_NOTE),
         f"One of {', '.join(HAND_REASONS)}; another text counts as {OTHER}, and is the note.",
     ),
@@ -127,13 +127,15 @@ _METADATA = map_of(
     description=f"Kept and given back; at most {MAX_METADATA_BYTES} bytes as JSON.",
 )
 _QUOTE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_QUOTE_ID}
-WINDOWS: Fields = {name: given_time() for name in WINDOW_NAMES}
+WINDOWS: Fields = {name: input_time() for name in WINDOW_NAMES}
 # What may be added to an order of any flow.
 OPTIONS: Fields = {
     "external_id": text(MAX_EXTERNAL_ID),
     "metadata": _METADATA,
     **WINDOWS,
-    "proof": asked({}, {stop.value: _PROOF_AT_STOP for stop in Stop}, additionalProperties=False),
+    "proof": input_object(
+        {}, {stop.value: _PROOF_AT_STOP for stop in Stop}, additionalProperties=False
+    ),
     "quote_id": _QUOTE_ID,
 }
 _ADDRESS = text()
@@ -168,21 +170,21 @@ _DELIVERY_PAIRS = _pairs(("pickup_lat", "pickup_lng"), ("dropoff_lat", "dropoff_
 _HAIL_PAIRS = _pairs(("latitude_from", "longitude_from"), ("latitude_to", "longitude_to"))
 _WORD = rf"^\s*{METHOD.replace('a-z', 'A-Za-z')}\s*$"
 _OWN_ID: Schema = {"type": ["string", "integer"], "description": "Your own id, if any."}
-_RIDE_PLACE = asked({"latitude": LAT, "longitude": LNG}, {"address": free_text()})
-_RIDE_PLACE_PATCH = asked({}, {"latitude": LAT, "longitude": LNG, "address": free_text()})
-_QUOTE_PLACE = asked({"lat": LAT, "lng": LNG}, {"address": free_text()})
+_RIDE_PLACE = input_object({"latitude": LAT, "longitude": LNG}, {"address": free_text()})
+_RIDE_PLACE_PATCH = input_object({}, {"latitude": LAT, "longitude": LNG, "address": free_text()})
+_QUOTE_PLACE = input_object({"lat": LAT, "lng": LNG}, {"address": free_text()})
 
 
 def _step(required: Fields | None = None, optional: Fields | None = None) -> Schema:
     """Describe the body of a courier's step with an order."""
     fields: Fields = {"order_id": ID, **(required or {})}
-    return asked(fields, {"courier_id": _OWN_ID, **(optional or {})})
+    return input_object(fields, {"courier_id": _OWN_ID, **(optional or {})})
 
 
 def _patch(*parts: Fields) -> Schema:
     """Describe a patch (RFC 7396): what is absent stays, and null removes what may be absent."""
     fields = {name: one for part in parts for name, one in part.items()}
-    return asked({}, fields, additionalProperties=False)
+    return input_object({}, fields, additionalProperties=False)
 
 
 _PATCH_OPTIONS: Fields = {"metadata": _METADATA, "quote_id": _QUOTE_ID, **WINDOWS}
@@ -203,7 +205,7 @@ _PATCHES: Mapping[str, Schema] = {
 }
 assert _PATCHES.keys() == FORMS.keys(), "each flow's orders can be amended"
 
-_EVENTS = listed(choice([ALL_EVENTS, *EVENT_TYPES]), minItems=1)
+_EVENTS = array_of(choice([ALL_EVENTS, *EVENT_TYPES]), minItems=1)
 _MERCHANT_ID = text(webhook_endpoints.MAX_MERCHANT_ID)
 _ENDPOINT: Fields = {"url": text(webhook_endpoints.MAX_URL, format="uri"), "events": _EVENTS}
 _ENDPOINT_OPTIONS: Fields = {"description": free_text(webhook_endpoints.MAX_DESCRIPTION)}
@@ -212,41 +214,41 @@ _RIDE: Fields = {"pickup": ref("RidePlaceGiven"), "destination": ref("RidePlaceG
 _RIDE_OPTIONS: Fields = {"vehicle_type": free_text(40), "notes": free_text()}
 
 REQUESTS: Mapping[str, Schema] = {
-    "NewDelivery": asked(
+    "NewDelivery": input_object(
         {**_DELIVERY, "receiver_phone": PHONE},
         {**_DELIVERY_POINTS, "notes": free_text(), **OPTIONS},
         **_DELIVERY_PAIRS,
     ),
-    "NewHail": asked(
+    "NewHail": input_object(
         _HAIL, {**_HAIL_POINTS, "order_type": free_text(40), **OPTIONS}, **_HAIL_PAIRS
     ),
     "RidePlaceGiven": _RIDE_PLACE,
-    "NewRide": asked(_RIDE, {**_RIDE_OPTIONS, **OPTIONS}),
-    "OrderItem": asked(
+    "NewRide": input_object(_RIDE, {**_RIDE_OPTIONS, **OPTIONS}),
+    "OrderItem": input_object(
         {
             "name": text(MAX_ITEM_NAME),
             "quantity": {"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY},
             "price": number(0, MAX_PRICE, description="At most two decimals."),
         }
     ),
-    "NewMeal": asked(
-        {**_DOOR, "items": listed(ref("OrderItem"), minItems=1, maxItems=MAX_ITEMS)},
+    "NewMeal": input_object(
+        {**_DOOR, "items": array_of(ref("OrderItem"), minItems=1, maxItems=MAX_ITEMS)},
         {**_DOOR_POINT, "notes": free_text(), **OPTIONS},
         **_pairs(("latitude", "longitude")),
     ),
     "OrderPatch": any_of(*_PATCHES.values()),
-    "Cancellation": asked({}, {"reason": REASON, "note": NOTE}),
-    "Assignment": asked({"courier_id": text(128)}, _HAND),
-    "ReleaseByHand": asked({}, {"courier_id": free_text(128), **_HAND}),
-    "Hand": asked({}, _HAND),
-    "FailureByHand": asked({}, {"then": choice(FAILURE_STEPS), **_HAND}),
-    "Windows": asked({}, WINDOWS),
-    "Availability": asked(
+    "Cancellation": input_object({}, {"reason": REASON, "note": NOTE}),
+    "Assignment": input_object({"courier_id": text(128)}, _HAND),
+    "ReleaseByHand": input_object({}, {"courier_id": free_text(128), **_HAND}),
+    "Hand": input_object({}, _HAND),
+    "FailureByHand": input_object({}, {"then": choice(FAILURE_STEPS), **_HAND}),
+    "Windows": input_object({}, WINDOWS),
+    "Availability": input_object(
         {"available": BOOLEAN}, {"lat": _degrees(90), "lng": _degrees(180), **fix_fields("ts")}
     ),
     "Position": make_fix("lat", "lng", "ts"),
-    "Positions": asked(
-        {"points": listed(make_fix("lat", "lng", "ts"), minItems=1, maxItems=MAX_LOCATIONS)}
+    "Positions": input_object(
+        {"points": array_of(make_fix("lat", "lng", "ts"), minItems=1, maxItems=MAX_LOCATIONS)}
     ),
     "OrderChoice": _step(),
     "OrderStep": _step(optional={"pin": PIN}),
@@ -262,63 +264,65 @@ REQUESTS: Mapping[str, Schema] = {
     "Failure": _step(
         {"reason": choice(FAILURE_REASONS), "then": choice(FAILURE_STEPS)}, {"note": NOTE}
     ),
-    "DriverDecline": asked({}, {"reason": REASON, "note": NOTE}),
-    "RestaurantProfile": asked(
+    "DriverDecline": input_object({}, {"reason": REASON, "note": NOTE}),
+    "RestaurantProfile": input_object(
         {"name": text(), "address": _ADDRESS, "latitude": LAT, "longitude": LNG}
     ),
-    "DriverRating": asked(
+    "DriverRating": input_object(
         {"ride_id": ID, "rating": {"type": "integer", "minimum": 1, "maximum": 5}},
         {"comment": free_text()},
     ),
-    "RidePayment": asked(
+    "RidePayment": input_object(
         {"ride_id": ID, "method": text(40, pattern=_WORD)},
         {"upi_id": free_text(100), "amount": AMOUNT},
     ),
-    "NewPayment": asked(
+    "NewPayment": input_object(
         {"order_id": ID, "method": text(40, pattern=_WORD)},
         {"upi_id": free_text(100)},
     ),
-    "PaymentResult": asked(
+    "PaymentResult": input_object(
         {"payment_id": text(128), "status": choice(["completed", "failed", "refunded"])},
         {"transaction_id": free_text(128), "error": free_text()},
     ),
-    "NewPayout": asked({"amount": AMOUNT, "bank_account": text(40, pattern=rf"^\s*{ACCOUNT}\s*$")}),
-    "PayoutTransfer": asked({"transaction_id": text(128)}),
-    "NewTip": asked({"amount": AMOUNT}),
-    "Announcement": asked({"msg": text(MAX_ANNOUNCEMENT)}),
+    "NewPayout": input_object(
+        {"amount": AMOUNT, "bank_account": text(40, pattern=rf"^\s*{ACCOUNT}\s*$")}
+    ),
+    "PayoutTransfer": input_object({"transaction_id": text(128)}),
+    "NewTip": input_object({"amount": AMOUNT}),
+    "Announcement": input_object({"msg": text(MAX_ANNOUNCEMENT)}),
     "QuotePlace": _QUOTE_PLACE,
     "QuoteRequest": one_of(
         *(
-            asked({"flow": only(flow), **_QUOTE_ENDS}, {"pickup_from": given_time(), **more})
+            input_object({"flow": only(flow), **_QUOTE_ENDS}, {"pickup_from": input_time(), **more})
             for flow, more in {
                 "delivery": {},
                 "hail": {},
                 "ride": {"vehicle_type": free_text(40)},
             }.items()
         ),
-        asked(
+        input_object(
             {
                 "flow": only("food"),
                 "dropoff": ref("QuotePlace"),
                 "restaurant_id": {**text(128), "type": ["string", "integer"]},
             },
             {
-                "pickup_from": given_time(),
-                "items": listed(ref("OrderItem"), minItems=1, maxItems=MAX_ITEMS),
+                "pickup_from": input_time(),
+                "items": array_of(ref("OrderItem"), minItems=1, maxItems=MAX_ITEMS),
             },
         ),
     ),
-    "ProofUpload": asked(
+    "ProofUpload": input_object(
         {
             "stop": choice(Stop),
             "kind": choice(sorted(FILE_KINDS)),
             "content_type": choice(CONTENT_TYPES),
         }
     ),
-    "ProofOverride": asked(
+    "ProofOverride": input_object(
         {"stop": choice(Stop), "kind": _KINDS, "reason": choice(OVERRIDE_REASONS)}
     ),
-    "Profile": asked(
+    "Profile": input_object(
         {"name": text(), "phone": PHONE},
         {
             "profile_picture": free_text(MAX_URL, description="An http or https URL."),
@@ -326,19 +330,19 @@ REQUESTS: Mapping[str, Schema] = {
             "vehicle_type": free_text(40),
         },
     ),
-    "NewWebhook": asked(_ENDPOINT, {**_ENDPOINT_OPTIONS, "merchant_id": _MERCHANT_ID}),
+    "NewWebhook": input_object(_ENDPOINT, {**_ENDPOINT_OPTIONS, "merchant_id": _MERCHANT_ID}),
     "WebhookPatch": {
         "type": "object",
         "properties": {
             **_ENDPOINT,
-            **asked({}, {**_ENDPOINT_OPTIONS, "merchant_id": _MERCHANT_ID})["properties"],
+            **input_object({}, {**_ENDPOINT_OPTIONS, "merchant_id": _MERCHANT_ID})["properties"],
             "status": choice(EndpointStatus),
         },
         "additionalProperties": False,
     },
-    "TrackingNote": asked({"note": text(tracking_links.MAX_NOTE)}),
-    "WebhookResend": asked({"event_id": text(webhook_endpoints.MAX_WEBHOOK_ID)}),
-    "WebhookReplay": asked(
-        {"since": given_time(description=f"At most {LOGGED_FOR.days} days ago.")}
+    "TrackingNote": input_object({"note": text(tracking_links.MAX_NOTE)}),
+    "WebhookResend": input_object({"event_id": text(webhook_endpoints.MAX_WEBHOOK_ID)}),
+    "WebhookReplay": input_object(
+        {"since": input_time(description=f"At most {LOGGED_FOR.days} days ago.")}
     ),
 }

@@ -42,7 +42,7 @@ def number(low: float, high: float, **more: Any) -> Schema:
     return {"type": "number", "minimum": low, "maximum": high, **more}
 
 
-def given_time(**more: Any) -> Schema:
+def input_time(**more: Any) -> Schema:
     """Describe a time that a client gives: it must say its offset."""
     return {"type": "string", "format": "date-time", "pattern": f"^(?:{RFC3339})$", **more}
 
@@ -58,7 +58,7 @@ def only(word: str) -> Schema:
     return {"type": "string", "const": word}
 
 
-def listed(items: Schema, **more: Any) -> Schema:
+def array_of(items: Schema, **more: Any) -> Schema:
     """Describe a list."""
     return {"type": "array", "items": items, **more}
 
@@ -92,21 +92,21 @@ def ref(name: str) -> Schema:
     return {"$ref": _SCHEMAS + name}
 
 
-def asked(required: Fields, optional: Fields | None = None, **more: Any) -> Schema:
+def input_object(required: Fields, optional: Fields | None = None, **more: Any) -> Schema:
     """Describe an object that a client sends."""
     fields = {**required, **{name: nullable(one) for name, one in (optional or {}).items()}}
     names = {"required": list(required)} if required else {}
     return {"type": "object", "properties": fields, **names, **more}
 
 
-def told(always: Fields, sometimes: Fields | None = None, **more: Any) -> Schema:
+def output_object(always: Fields, sometimes: Fields | None = None, **more: Any) -> Schema:
     """Describe an object that we send."""
     fields = {**always, **(sometimes or {})}
     names = {"required": list(always)} if always else {}
     return {"type": "object", "properties": fields, **names, **more}
 
 
-def described(schema: Schema, words: str) -> Schema:
+def with_words(schema: Schema, words: str) -> Schema:
     """Say something of a schema."""
     return {**schema, "description": words}
 

@@ -18,17 +18,17 @@ from infra.documents.shapes import (
     STRING,
     Fields,
     Schema,
+    array_of,
     choice,
-    described,
-    listed,
     map_of,
     nullable,
     only,
+    output_object,
     ref,
-    told,
+    with_words,
 )
 
-AMOUNT = described(NUMBER, "In units of the currency, with up to two decimals.")
+AMOUNT = with_words(NUMBER, "In units of the currency, with up to two decimals.")
 CURRENCY_CODE = only(CURRENCY)
 NUMBER_OR_TEXT: Schema = {"type": ["integer", "string"]}
 NAIVE_MOMENT: Schema = {"type": "string", "description": "UTC, to the second, without an offset."}
@@ -36,21 +36,21 @@ WINDOWS: Fields = dict.fromkeys(("pickup_from", "pickup_by", "dropoff_by"), MOME
 _REFUND: Fields = {"payment_id": STRING, "amount": AMOUNT}
 # What each view of an order shows beside its contract's own fields.
 OPTIONS: Fields = {
-    "waiting_since": described(MOMENT, "Since when its courier waits at a stop."),
-    "no_show_at": described(MOMENT, "From when on a no-show can be said."),
+    "waiting_since": with_words(MOMENT, "Since when its courier waits at a stop."),
+    "no_show_at": with_words(MOMENT, "From when on a no-show can be said."),
     "reason": STRING,
     "note": STRING,
-    "parent_id": described(STRING, "The order that this one tries again."),
+    "parent_id": with_words(STRING, "The order that this one tries again."),
     "external_id": STRING,
     "metadata": map_of(STRING),
-    "due": described(told({"amount": AMOUNT}), "Still to be paid."),
-    "refund_due": told(_REFUND),
-    "refunded": told({**_REFUND, "refunded_at": MOMENT}),
+    "due": with_words(output_object({"amount": AMOUNT}), "Still to be paid."),
+    "refund_due": output_object(_REFUND),
+    "refunded": output_object({**_REFUND, "refunded_at": MOMENT}),
     "price": ref("Price"),
     **WINDOWS,
-    "proof": told({}, {stop.value: ref("StopProof") for stop in Stop}),
+    "proof": output_object({}, {stop.value: ref("StopProof") for stop in Stop}),
 }
-STATE: Fields = {"state": described(choice(Status), "The status in no contract's words.")}
+STATE: Fields = {"state": with_words(choice(Status), "The status in no contract's words.")}
 PLACES: Fields = {
     f"{end}_{part}": one
     for end in ("pickup", "dropoff")
@@ -76,7 +76,7 @@ FOOD_ORDER: tuple[Fields, Fields] = (
         "userId": NUMBER_OR_TEXT,
         "restaurantId": nullable(NUMBER_OR_TEXT),
         "driverId": nullable(NUMBER_OR_TEXT),
-        "items": listed(ref("ItemShown")),
+        "items": array_of(ref("ItemShown")),
         "totalAmount": AMOUNT,
         "deliveryAddress": STRING,
         "createdAt": MOMENT,
@@ -84,7 +84,7 @@ FOOD_ORDER: tuple[Fields, Fields] = (
     },
     {"notes": STRING},
 )
-_DEGREES = described(STRING, "Degrees, to six places.")
+_DEGREES = with_words(STRING, "Degrees, to six places.")
 HAIL_ORDER: tuple[Fields, Fields] = (
     {
         "id": INTEGER,
@@ -105,8 +105,8 @@ PENDING_HAIL: tuple[Fields, Fields] = (
     | {"address_to": STRING},
     {"distance_to_pickup_km": NUMBER},
 )
-_TRIP: Fields = {"fare": AMOUNT, "distance": described(NUMBER, "Kilometres.")} | {
-    "duration": described(INTEGER, "Seconds.")
+_TRIP: Fields = {"fare": AMOUNT, "distance": with_words(NUMBER, "Kilometres.")} | {
+    "duration": with_words(INTEGER, "Seconds.")
 }
 RIDE_STATUS = choice(rides.STATUS_WORDS.values())
 RIDE: tuple[Fields, Fields] = (
@@ -131,7 +131,7 @@ RIDE: tuple[Fields, Fields] = (
 ESTIMATE: Fields = {
     "ride_id": STRING,
     "estimated_fare": AMOUNT,
-    "estimated_duration": described(INTEGER, "Minutes."),
+    "estimated_duration": with_words(INTEGER, "Minutes."),
 }
 FLOW_VIEWS: Mapping[str, tuple[Fields, Fields]] = {
     "delivery": DELIVERY,
@@ -144,4 +144,4 @@ FLOW_VIEWS: Mapping[str, tuple[Fields, Fields]] = {
 def show(order: tuple[Fields, Fields], more: Fields | None = None) -> Schema:
     """Describe an order as REST shows it: its contract's fields, and those of all flows."""
     always, sometimes = order
-    return told({**(more or {}), **always, **STATE}, {**sometimes, **OPTIONS})
+    return output_object({**(more or {}), **always, **STATE}, {**sometimes, **OPTIONS})

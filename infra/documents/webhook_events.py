@@ -14,12 +14,12 @@ from infra.documents.shapes import (
     STRING,
     Fields,
     Schema,
+    array_of,
     choice,
-    listed,
     map_of,
     only,
+    output_object,
     ref,
-    told,
 )
 from infra.documents.views import AMOUNT, CURRENCY_CODE, WINDOWS
 
@@ -28,8 +28,8 @@ HEADERS: Mapping[str, str] = {
     "webhook-timestamp": "When it was sent, in epoch seconds.",
     "webhook-signature": "v1 signatures of id, timestamp and body, separated by spaces.",
 }
-_PLACE = told({}, {"address": STRING, "lat": NUMBER, "lng": NUMBER})
-_CONTACT = told(
+_PLACE = output_object({}, {"address": STRING, "lat": NUMBER, "lng": NUMBER})
+_CONTACT = output_object(
     {"id": STRING},
     {
         "name": STRING,
@@ -40,7 +40,7 @@ _CONTACT = told(
         "rating": NUMBER,
     },
 )
-_ORDER = told(
+_ORDER = output_object(
     {
         "id": STRING,
         "version": INTEGER,
@@ -58,7 +58,7 @@ _ORDER = told(
         "merchant_id": STRING,
         "parent_id": STRING,
         "courier": _CONTACT,
-        "offer": told(
+        "offer": output_object(
             {"number": INTEGER, "courier_id": STRING, "expires_at": MOMENT},
             {"distance_m": INTEGER},
         ),
@@ -71,13 +71,13 @@ _ORDER = told(
         "customer": _CONTACT,
         "receiver_phone": STRING,
         "notes": STRING,
-        "items": listed(ref("ItemShown")),
+        "items": array_of(ref("ItemShown")),
     },
 )
 _MONEY: Fields = {"id": STRING, "version": INTEGER, "amount": AMOUNT, "currency": CURRENCY_CODE}
 WEBHOOK_SCHEMAS: Mapping[str, Schema] = {
     "WebhookOrder": _ORDER,
-    "WebhookPayment": told(
+    "WebhookPayment": output_object(
         {
             **_MONEY,
             "order_id": STRING,
@@ -89,7 +89,7 @@ WEBHOOK_SCHEMAS: Mapping[str, Schema] = {
         },
         {"merchant_id": STRING, "transaction_id": STRING, "error": STRING},
     ),
-    "WebhookPayout": told(
+    "WebhookPayout": output_object(
         {
             **_MONEY,
             "courier_id": STRING,
@@ -101,14 +101,14 @@ WEBHOOK_SCHEMAS: Mapping[str, Schema] = {
         {"transaction_id": STRING},
     ),
 }
-_POSITION = told(
+_POSITION = output_object(
     {
-        "order": told(
+        "order": output_object(
             {"id": STRING, "version": INTEGER, "state": choice(Status)},
             {"external_id": STRING, "merchant_id": STRING},
         ),
-        "courier": told({"id": STRING}, {"name": STRING}),
-        "position": told(
+        "courier": output_object({"id": STRING}, {"name": STRING}),
+        "position": output_object(
             {"lat": NUMBER, "lng": NUMBER, "at": MOMENT},
             {"heading": NUMBER, "speed": NUMBER, "accuracy": NUMBER},
         ),
@@ -119,19 +119,19 @@ _TRUNCATED: Fields = {"truncated": {"const": True}}
 
 def describe_webhook(type_: str) -> Schema:
     """Describe the body of one type of event."""
-    return told({"type": only(type_), "timestamp": MOMENT, "data": _describe_data(type_)})
+    return output_object({"type": only(type_), "timestamp": MOMENT, "data": _describe_data(type_)})
 
 
 def _describe_data(type_: str) -> Schema:
     kind = type_.partition(".")[0]
     if type_ == PING:
-        return told({"endpoint_id": STRING, "ping_id": STRING})
+        return output_object({"endpoint_id": STRING, "ping_id": STRING})
     if type_ == COURIER_POSITION:
         return _POSITION
     if type_ in LEFT:
-        left = told({"amount": AMOUNT, "currency": CURRENCY_CODE}, {"payment_id": STRING})
-        return told({"order": ref("WebhookOrder"), LEFT[type_]: left}, _TRUNCATED)
-    return told({kind: ref(f"Webhook{kind.capitalize()}")}, _TRUNCATED)
+        left = output_object({"amount": AMOUNT, "currency": CURRENCY_CODE}, {"payment_id": STRING})
+        return output_object({"order": ref("WebhookOrder"), LEFT[type_]: left}, _TRUNCATED)
+    return output_object({kind: ref(f"Webhook{kind.capitalize()}")}, _TRUNCATED)
 
 
 WEBHOOKS: Mapping[str, Schema] = {type_: describe_webhook(type_) for type_ in EVENT_TYPES}

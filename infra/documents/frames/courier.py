@@ -19,24 +19,24 @@ from infra.documents.shapes import (
     Fields,
     Schema,
     choice,
-    told,
+    output_object,
 )
 from infra.documents.views import (
     PLACES,
 )
 
 _ADDRESSES: Fields = {"pickup_address": STRING, "dropoff_address": STRING}
-_OFFER = told(
+_OFFER = output_object(
     {"order_id": STRING, "customer_id": STRING, **_ADDRESSES},
     {**PLACES, "receiver_phone": STRING},
 )
-_LOST = told({"order_id": STRING, "customer_id": STRING})
+_LOST = output_object({"order_id": STRING, "customer_id": STRING})
 # Those that spec 000 tells customers of.
 COURIER_STATUSES = (
     *("assigned", "accepted", "declined", "arrived"),
     *("picked_up", "delivered", "no_nearby_driver"),
 )
-_STATUS = told(
+_STATUS = output_object(
     {"order_id": STRING, "status": choice(COURIER_STATUSES)},
     {
         **PLACES,

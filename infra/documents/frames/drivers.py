@@ -14,8 +14,8 @@ from infra.documents.frames.said import (
 from infra.documents.shapes import (
     INTEGER,
     STRING,
-    listed,
-    told,
+    array_of,
+    output_object,
 )
 from infra.documents.views import (
     HAIL_ORDER,
@@ -27,12 +27,14 @@ DRIVERS = Said(
     messages={"ping": NOTHING, REFRESH: REFRESH_TOKEN},
     answers={"ping": "pong", REFRESH: REFRESHED},
     pushed={
-        "new_order": told({"order": told(*HAIL_ORDER), "message": STRING}),
-        "order_timeout": told({"order_id": INTEGER, "message": STRING}),
+        "new_order": output_object({"order": output_object(*HAIL_ORDER), "message": STRING}),
+        "order_timeout": output_object({"order_id": INTEGER, "message": STRING}),
     },
     own={
-        "connection_established": told({"message": STRING, "driver_id": NUMBER_OR_TEXT}),
-        "initial_orders": told({"orders": listed(told(*PENDING_HAIL)), "message": STRING}),
+        "connection_established": output_object({"message": STRING, "driver_id": NUMBER_OR_TEXT}),
+        "initial_orders": output_object(
+            {"orders": array_of(output_object(*PENDING_HAIL)), "message": STRING}
+        ),
         "pong": EMPTY,
         REFRESHED: EMPTY,
         "error": ERROR,

@@ -17,16 +17,16 @@ from infra.documents.frames.said import (
 from infra.documents.shapes import (
     STRING,
     Schema,
-    asked,
+    array_of,
     choice,
-    described,
     free_text,
-    listed,
+    input_object,
+    output_object,
     text,
-    told,
+    with_words,
 )
 
-_NAMES = listed({"type": "string", "maxLength": MAX_NAME_LENGTH}, maxItems=MAX_EVENT_NAMES)
+_NAMES = array_of({"type": "string", "maxLength": MAX_NAME_LENGTH}, maxItems=MAX_EVENT_NAMES)
 _FEED_EVENTS = list(TYPE_BY_NAME)
 
 
@@ -36,14 +36,14 @@ def _wrap_feed(name: str, data: Schema) -> Schema:
 
 FEED = Said(
     messages={
-        "auth": asked(
+        "auth": input_object(
             {"token": TOKEN, "user_id": {**text(128), "type": ["string", "integer"]}},
             {"user_role": free_text(40), "from": FROM},
         ),
-        "subscribe": asked(
-            {"events": described(_NAMES, f"Types of event: {', '.join(_FEED_EVENTS)}.")}
+        "subscribe": input_object(
+            {"events": with_words(_NAMES, f"Types of event: {', '.join(_FEED_EVENTS)}.")}
         ),
-        "unsubscribe": asked({"events": _NAMES}),
+        "unsubscribe": input_object({"events": _NAMES}),
         "heartbeat": NOTHING,
     },
     answers={
@@ -54,13 +54,15 @@ FEED = Said(
     },
     pushed=EVENTS,
     own={
-        "authenticated": told({"user_id": STRING, "user_role": STRING, "connection_id": STRING}),
-        "subscription_updated": told(
-            {"subscribed_events": listed(choice(_FEED_EVENTS))},
-            {"rejected_events": listed(STRING)},
+        "authenticated": output_object(
+            {"user_id": STRING, "user_role": STRING, "connection_id": STRING}
+        ),
+        "subscription_updated": output_object(
+            {"subscribed_events": array_of(choice(_FEED_EVENTS))},
+            {"rejected_events": array_of(STRING)},
         ),
         "heartbeat_ack": EMPTY,
-        "error": told({"message": STRING, "code": choice(list_codes())}),
+        "error": output_object({"message": STRING, "code": choice(list_codes())}),
     },
     wrap=_wrap_feed,
     wrap_asked=wrap_type,

@@ -21,22 +21,22 @@ from infra.documents.shapes import (
     INTEGER,
     STRING,
     Schema,
-    asked,
+    array_of,
     choice,
-    described,
-    listed,
+    input_object,
     one_of,
     only,
-    told,
+    output_object,
+    with_words,
 )
 from infra.documents.views import (
     FOOD_ORDER,
 )
 
-_FOOD_ORDER = told({"order": told(*FOOD_ORDER)})
-_ORDER_ID = told({"orderId": INTEGER})
+_FOOD_ORDER = output_object({"order": output_object(*FOOD_ORDER)})
+_ORDER_ID = output_object({"orderId": INTEGER})
 _STATUSES = choice(word for steps in COMMANDS_BY_STATUS.values() for word in steps)
-_ORDERS = told({"orders": listed(told(*FOOD_ORDER))})
+_ORDERS = output_object({"orders": array_of(output_object(*FOOD_ORDER))})
 _OF_ONE_ORDER = (
     "order-created",
     "new-order",
@@ -47,15 +47,15 @@ _OF_ONE_ORDER = (
 )
 FOOD = Said(
     messages={
-        "update-order-status": asked(
+        "update-order-status": input_object(
             {"orderId": ID, "status": _STATUSES},
             {
                 "pin": PIN,
-                "reason": described(REASON, "With cancelled: a code, or words of your own."),
-                "note": described(NOTE, "With cancelled."),
+                "reason": with_words(REASON, "With cancelled: a code, or words of your own."),
+                "note": with_words(NOTE, "With cancelled."),
             },
         ),
-        "accept-order": asked({"orderId": ID}),
+        "accept-order": input_object({"orderId": ID}),
         "get-available-orders": NOTHING,
         "get-restaurant-orders": NOTHING,
         "ping": NOTHING,
@@ -98,22 +98,24 @@ SOCKETIO = Said(
 )
 # Packets that are no events, by their digits: what they carry.
 SOCKETIO_PACKETS: Mapping[str, Schema] = {
-    "0": told(
+    "0": output_object(
         {
             "sid": STRING,
-            "upgrades": listed(STRING),
+            "upgrades": array_of(STRING),
             "pingInterval": INTEGER,
             "pingTimeout": INTEGER,
             "maxPayload": INTEGER,
         }
     ),
-    "40": told({"sid": STRING}),
+    "40": output_object({"sid": STRING}),
     "44": ERROR,
     "43": {
         "type": "array",
-        "prefixItems": [one_of(told({"ok": {"const": True}}), told({"error": STRING}))],
+        "prefixItems": [
+            one_of(output_object({"ok": {"const": True}}), output_object({"error": STRING}))
+        ],
         "minItems": 1,
         "maxItems": 1,
     },
 }
-SOCKETIO_CONNECT = asked({}, {"token": {"type": "string"}, "from": FROM})
+SOCKETIO_CONNECT = input_object({}, {"token": {"type": "string"}, "from": FROM})

@@ -21,95 +21,97 @@ from infra.documents.shapes import (
     MOMENT,
     NUMBER,
     STRING,
+    array_of,
     choice,
-    described,
-    listed,
     nullable,
     only,
-    told,
+    output_object,
+    with_words,
 )
 
-_ZONE = described(STRING, "An H3 cell.")
+_ZONE = with_words(STRING, "An H3 cell.")
 _DEGREES = {"lat": nullable(NUMBER), "lng": nullable(NUMBER)}
-_PLACE = told({**_DEGREES, "address": STRING})
-BOARD_ORDER = told(
+_PLACE = output_object({**_DEGREES, "address": STRING})
+BOARD_ORDER = output_object(
     {
         "id": STRING,
         "flow": choice(FLOWS),
         "state": choice(Status),
-        "since": described(MOMENT, "When it came to this state."),
+        "since": with_words(MOMENT, "When it came to this state."),
         "created_at": MOMENT,
-        "age_s": described(INTEGER, "Since it was placed, as of the frame's `at`."),
-        "offers": described(INTEGER, "How many were made; to all near by, or in a pool, is one."),
+        "age_s": with_words(INTEGER, "Since it was placed, as of the frame's `at`."),
+        "offers": with_words(INTEGER, "How many were made; to all near by, or in a pool, is one."),
         "customer_id": STRING,
-        "courier_id": described(nullable(STRING), "Who has accepted it."),
+        "courier_id": with_words(nullable(STRING), "Who has accepted it."),
         "courier_name": nullable(STRING),
-        "offered_to": described(nullable(STRING), "Who is asked now."),
+        "offered_to": with_words(nullable(STRING), "Who is asked now."),
         "merchant_id": nullable(STRING),
         "external_id": nullable(STRING),
-        "eta": described(nullable(MOMENT), "When it will be at its drop-off."),
-        "due": described(nullable(MOMENT), "By when it was promised."),
+        "eta": with_words(nullable(MOMENT), "When it will be at its drop-off."),
+        "due": with_words(nullable(MOMENT), "By when it was promised."),
         "late": BOOLEAN,
-        "zone": described(nullable(_ZONE), "Its pickup's."),
-        "lat": described(nullable(NUMBER), "Its pickup's, as `lng` is."),
+        "zone": with_words(nullable(_ZONE), "Its pickup's."),
+        "lat": with_words(nullable(NUMBER), "Its pickup's, as `lng` is."),
         "lng": nullable(NUMBER),
         "pickup": _PLACE,
         "dropoff": _PLACE,
-        "reason": described(nullable(STRING), "The last that was given for a step."),
+        "reason": with_words(nullable(STRING), "The last that was given for a step."),
     }
 )
-BOARD_COURIER = told(
+BOARD_COURIER = output_object(
     {
         "id": STRING,
         "name": nullable(STRING),
         **_DEGREES,
-        "zone": described(nullable(_ZONE), "That of the last position."),
-        "fix_at": described(nullable(MOMENT), "When that was known, by the server's clock."),
+        "zone": with_words(nullable(_ZONE), "That of the last position."),
+        "fix_at": with_words(nullable(MOMENT), "When that was known, by the server's clock."),
         "fix_age_s": nullable(INTEGER),
-        "on_duty": described(BOOLEAN, "False of who has an order by hand, and is off duty."),
+        "on_duty": with_words(BOOLEAN, "False of who has an order by hand, and is off duty."),
         "paused": BOOLEAN,
-        "order_id": described(nullable(STRING), "The order at hand, be it merely offered."),
+        "order_id": with_words(nullable(STRING), "The order at hand, be it merely offered."),
         "idle_since": nullable(MOMENT),
         "vehicle_type": nullable(STRING),
     }
 )
-FIGURES_NOW = told(CURRENT_FIGURES)
-_POS = described(STRING, "Where a client is with this frame.")
-_FRAME = {"pos": _POS, "at": described(MOMENT, "For when the board was read.")}
+FIGURES_NOW = output_object(CURRENT_FIGURES)
+_POS = with_words(STRING, "Where a client is with this frame.")
+_FRAME = {"pos": _POS, "at": with_words(MOMENT, "For when the board was read.")}
 _ROWS = {
     **_FRAME,
-    "zone": described(nullable(_ZONE), "The one that was asked for."),
-    "orders": listed(BOARD_ORDER),
-    "couriers": listed(BOARD_COURIER),
+    "zone": with_words(nullable(_ZONE), "The one that was asked for."),
+    "orders": array_of(BOARD_ORDER),
+    "couriers": array_of(BOARD_COURIER),
 }
 OPS = Said(
     messages={"ping": NOTHING, REFRESH: REFRESH_TOKEN},
     answers={"ping": "pong", REFRESH: REFRESHED},
     pushed={
-        SNAPSHOT: told(
+        SNAPSHOT: output_object(
             {**_ROWS, "part": INTEGER, "parts": INTEGER},
-            {"figures": described(FIGURES_NOW, "In the last part.")},
+            {"figures": with_words(FIGURES_NOW, "In the last part.")},
         ),
-        DELTA: told(
+        DELTA: output_object(
             {
                 **_ROWS,
-                "removed": described(listed(STRING), "Ids of orders that are not there any more."),
-                "removed_couriers": listed(STRING),
+                "removed": with_words(
+                    array_of(STRING), "Ids of orders that are not there any more."
+                ),
+                "removed_couriers": array_of(STRING),
                 "figures": FIGURES_NOW,
             },
             {
-                "reset": described(
-                    listed(only("couriers")), "Forget all couriers first: all are told anew."
+                "reset": with_words(
+                    array_of(only("couriers")), "Forget all couriers first: all are told anew."
                 )
             },
         ),
-        RESUMED: told({**_FRAME, "from": STRING, "to": STRING}),
-        GAP: told({**_FRAME, "from": STRING, "oldest": STRING}),
+        RESUMED: output_object({**_FRAME, "from": STRING, "to": STRING}),
+        GAP: output_object({**_FRAME, "from": STRING, "oldest": STRING}),
     },
     own={
-        "pong": told({"pos": _POS}),
-        REFRESHED: told({"pos": _POS}),
-        "error": told({"code": choice(list_codes()), "message": STRING, "pos": _POS}),
+        "pong": output_object({"pos": _POS}),
+        REFRESHED: output_object({"pos": _POS}),
+        "error": output_object({"code": choice(list_codes()), "message": STRING, "pos": _POS}),
     },
     wrap=wrap_type,
     wrap_asked=wrap_type,

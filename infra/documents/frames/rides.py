@@ -22,14 +22,14 @@ from infra.documents.shapes import (
     STRING,
     Fields,
     Schema,
-    asked,
+    array_of,
     choice,
-    listed,
+    input_object,
     one_of,
     only,
+    output_object,
     ref,
     text,
-    told,
 )
 from infra.documents.views import (
     AMOUNT,
@@ -40,8 +40,8 @@ from infra.documents.views import (
 
 _RIDE_ID: Fields = {"ride_id": ID}
 _DRIVER = ref("RideDriver")
-_RIDE_DATA = told(*RIDE)
-_CHAT_MESSAGE = told(
+_RIDE_DATA = output_object(*RIDE)
+_CHAT_MESSAGE = output_object(
     {
         "id": STRING,
         "ride_id": STRING,
@@ -59,72 +59,75 @@ _EVENT_ID: Schema = {
 }
 _RIDE_MESSAGES: Mapping[str, tuple[Schema, Fields]] = {
     "authenticate": (
-        asked({"token": TOKEN}),
+        input_object({"token": TOKEN}),
         {"user_type": choice(rides.USER_TYPES.values()), "user_id": STRING},
     ),
     "go_online": (NOTHING, {"driver_id": STRING}),
     "go_offline": (NOTHING, {}),
     "update_location": (make_fix("latitude", "longitude", "timestamp"), {}),
-    "accept_ride": (asked(_RIDE_ID), {"driver_info": _DRIVER}),
-    "start_ride": (asked(_RIDE_ID, {"pin": PIN}), {}),
+    "accept_ride": (input_object(_RIDE_ID), {"driver_info": _DRIVER}),
+    "start_ride": (input_object(_RIDE_ID, {"pin": PIN}), {}),
     "complete_ride": (
-        asked(_RIDE_ID, {"pin": PIN}),
+        input_object(_RIDE_ID, {"pin": PIN}),
         {
-            "ride_data": told(
+            "ride_data": output_object(
                 {"id": STRING}, {"fare": AMOUNT, "distance": NUMBER, "duration": INTEGER}
             )
         },
     ),
-    "cancel_ride": (asked(_RIDE_ID, {"reason": REASON, "note": NOTE}), {}),
+    "cancel_ride": (input_object(_RIDE_ID, {"reason": REASON, "note": NOTE}), {}),
     "request_ride": (
         REQUESTS["NewRide"],
         {"ride_id": STRING, "estimated_fare": AMOUNT, "estimated_duration": INTEGER},
     ),
     "rate_driver": (REQUESTS["DriverRating"], {}),
     "join_ride_room": (
-        asked(_RIDE_ID),
+        input_object(_RIDE_ID),
         {
-            "ride_data": told(
+            "ride_data": output_object(
                 {"id": STRING, "status": RIDE_STATUS, "pickup": STRING, "destination": STRING}
             )
         },
     ),
-    "get_ride_state": (asked(_RIDE_ID), {"ride_data": _RIDE_DATA}),
+    "get_ride_state": (input_object(_RIDE_ID), {"ride_data": _RIDE_DATA}),
     "send_chat_message": (
-        asked({**_RIDE_ID, "message": text(MAX_TEXT_LENGTH)}),
+        input_object({**_RIDE_ID, "message": text(MAX_TEXT_LENGTH)}),
         {"chat_id": STRING},
     ),
-    "get_ride_chats": (asked(_RIDE_ID, {"before": ID}), {"chats": listed(ref("ChatEntry"))}),
+    "get_ride_chats": (
+        input_object(_RIDE_ID, {"before": ID}),
+        {"chats": array_of(ref("ChatEntry"))},
+    ),
 }
 _RIDE_OPTIONAL: Mapping[str, Fields] = {"request_ride": WINDOWS}
 _CODES = [ERROR_CODES.get(code, code.upper()) for code in list_codes()]
-_RIDE_ERROR = told(
+_RIDE_ERROR = output_object(
     {"status": only("error"), "message": STRING, "code": choice(_CODES)}, {"detail": STRING}
 )
 
 
 def _wrap_ride(name: str, data: Schema) -> Schema:
-    return told({"event": only(name), "data": data}, {"event_id": _EVENT_ID})
+    return output_object({"event": only(name), "data": data}, {"event_id": _EVENT_ID})
 
 
 def _wrap_asked_ride(name: str, data: Schema) -> Schema:
-    frame = asked({"event": only(name)}, {"data": data, "event_id": _EVENT_ID})
+    frame = input_object({"event": only(name)}, {"data": data, "event_id": _EVENT_ID})
     words = "`action` and `type` are read where there is no `event`."
     return {**frame, **require_data(data), "description": words}
 
 
 def _answer_ride(name: str, fields: Fields) -> Schema:
-    good = told(
+    good = output_object(
         {"status": only("success"), "message": STRING, **fields}, _RIDE_OPTIONAL.get(name, {})
     )
     return one_of(good, _RIDE_ERROR)
 
 
-_RIDE_UPDATE = told(
+_RIDE_UPDATE = output_object(
     {
         "ride_id": STRING,
         "status": RIDE_STATUS,
-        "data": told(
+        "data": output_object(
             {"message": STRING},
             {"driver": _DRIVER, "driver_info": _DRIVER, "reason": STRING, "eta_minutes": INTEGER},
         ),
@@ -136,21 +139,21 @@ RIDES = Said(
     answers={name: f"{name}_response" for name in _RIDE_MESSAGES},
     pushed={
         "ride_status_update": _RIDE_UPDATE,
-        "new_ride_request": told(
+        "new_ride_request": output_object(
             {
                 "ride_id": STRING,
                 "pickup": ref("RidePlace"),
                 "destination": ref("RidePlace"),
                 "vehicle_type": STRING,
                 "fare_estimate": AMOUNT,
-                "rider_info": told({"rating": NUMBER}, {"name": STRING}),
+                "rider_info": output_object({"rating": NUMBER}, {"name": STRING}),
             },
             {"notes": STRING},
         ),
-        "ride_request_closed": told(
+        "ride_request_closed": output_object(
             {"ride_id": STRING, "reason": choice(["taken", "canceled", "expired"])}
         ),
-        "driver_location_update": told(
+        "driver_location_update": output_object(
             {
                 "ride_id": STRING,
                 "driver_id": STRING,
@@ -160,7 +163,7 @@ RIDES = Said(
             }
         ),
         "chat_message": _CHAT_MESSAGE,
-        "server_message": told({"msg": STRING}),
+        "server_message": output_object({"msg": STRING}),
     },
     own={
         **{

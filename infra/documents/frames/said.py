@@ -14,18 +14,18 @@ from chalicelib.errors import WaybillError
 from infra.documents.shapes import (
     STRING,
     Schema,
-    asked,
-    described,
+    input_object,
     only,
+    output_object,
     text,
-    told,
+    with_words,
 )
 
-NOTHING = asked({})
-EMPTY = told({})
+NOTHING = input_object({})
+EMPTY = output_object({})
 TOKEN = text(MAX_TOKEN)
-REFRESH_TOKEN = asked({"token": TOKEN})
-ERROR = told({"message": STRING})
+REFRESH_TOKEN = input_object({"token": TOKEN})
+ERROR = output_object({"message": STRING})
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -56,11 +56,11 @@ class Said(msgspec.Struct, frozen=True):
         return {name: self.wrap_asked(name, data) for name, data in self.messages.items()}
 
 
-_POS = described(STRING, "For who connected with a position: where they are with this frame.")
+_POS = with_words(STRING, "For who connected with a position: where they are with this frame.")
 # The answer to a position.
 RESUMPTIONS: Mapping[str, Schema] = {
-    RESUMED: told({"from": STRING, "to": STRING}),
-    GAP: told({"from": STRING, "oldest": STRING}),
+    RESUMED: output_object({"from": STRING, "to": STRING}),
+    GAP: output_object({"from": STRING, "oldest": STRING}),
 }
 FROM = text(MAX_POSITION, description="A position, or now: what came after it is told.")
 
@@ -68,7 +68,7 @@ FROM = text(MAX_POSITION, description="A position, or now: what came after it is
 def add_pos(frame: Schema) -> Schema:
     """Add `pos` to a frame of an event: beside its envelope's keys, or in one more argument."""
     if frame["type"] == "array":
-        arguments = [*frame["prefixItems"], told({"pos": _POS})]
+        arguments = [*frame["prefixItems"], output_object({"pos": _POS})]
         return {**frame, "prefixItems": arguments, "maxItems": len(arguments)}
     return {**frame, "properties": {**frame["properties"], "pos": _POS}}
 
@@ -94,12 +94,12 @@ def check_tables(contract: Contract, said: Said) -> None:
 
 def wrap_event(name: str, data: Schema) -> Schema:
     """Describe {event, data}."""
-    return told({"event": only(name), "data": data})
+    return output_object({"event": only(name), "data": data})
 
 
 def wrap_asked_event(name: str, data: Schema) -> Schema:
     """Describe {event, data?} as clients send it."""
-    return {**asked({"event": only(name)}, {"data": data}), **require_data(data)}
+    return {**input_object({"event": only(name)}, {"data": data}), **require_data(data)}
 
 
 def wrap_type(name: str, data: Schema) -> Schema:
