@@ -135,10 +135,10 @@ def handle_message(services: Services, connection_id: str, body: str) -> None:
         services.connections.close_expired(connection)
     else:
         contract = services.contracts[connection.contract]
-        _handle_call(SocketCall(services, contract, connection), body)
+        _answer_message(SocketCall(services, contract, connection), body)
 
 
-def _handle_call(call: SocketCall, body: str) -> None:
+def _answer_message(call: SocketCall, body: str) -> None:
     """Read, perform and answer one message of a live connection."""
     budget = call.services.make_wait_budget()
     try:

@@ -64,7 +64,7 @@ class CityApplication:
         resolution = settings.ops_zone_resolution if settings.batch_window else None
         orders = MemoryOrders(self.couriers, self.mailboxes, self.bill, on_committed, resolution)
         parts = self._build_parts(orders)
-        rooms = build_rooms(settings, parts, _Ears(hear))
+        rooms = build_rooms(settings, parts, _EventListener(hear))
         self.services: Services = build_services(settings, parts, rooms)
         self.queue.handle_wakeup = self.services.wakeup_handler.handle_wakeup
 
@@ -79,7 +79,7 @@ class CityApplication:
             pause=_skip_pause,
             sleep=_skip_pause,
             retries=Retries(_skip_pause, clock, dice=lambda: 0.5),
-            recorder=_Forgetful("city", clock),
+            recorder=_NoSamples("city", clock),
             threads=threads,
             relay_threads=threads,
             gateway=missing("gateway"),
@@ -120,14 +120,14 @@ class CityApplication:
         self.couriers.add_socket(person.id, socket.connection_id, ends_at)
 
 
-class _Forgetful(Recorder):
+class _NoSamples(Recorder):
     """Keeps no samples: the city counts by itself."""
 
     def record(self, sample: Sample) -> None:
         """Forget a sample."""
 
 
-class _Ears(ContractRenderer):
+class _EventListener(ContractRenderer):
     """Passes each event on instead of rendering it: the phone hears the event, in no words."""
 
     def __init__(self, hear: Hear) -> None:

@@ -92,7 +92,7 @@ class Day:
         # What it took to let couriers in is not what orders cost.
         self._application.bill.writes.clear()
         self._application.bill.reads.clear()
-        with _raising_what_is_logged():
+        with _raise_what_is_logged():
             self._agenda.run()
         for id_, record in self._records.by_id.items():
             ready_s = self._planned[id_].ready_s
@@ -123,7 +123,7 @@ class Day:
             agent.hear(event)
 
 
-class _Complaints(logging.Handler):
+class _LogFailures(logging.Handler):
     """Raises what the services only log: nothing can fail in a city without faults, but by a
     mistake of the services or of this simulator."""
 
@@ -134,8 +134,8 @@ class _Complaints(logging.Handler):
 
 
 @contextmanager
-def _raising_what_is_logged() -> Iterator[None]:
-    handler = _Complaints(logging.WARNING)
+def _raise_what_is_logged() -> Iterator[None]:
+    handler = _LogFailures(logging.WARNING)
     logger = logging.getLogger("chalicelib")
     logger.addHandler(handler)
     try:

@@ -121,7 +121,7 @@ class EventPoster:
         except Gone:
             return self._remove_subscriber(progress)
         except PostFailed:
-            return self._handle_failed_post(progress, event, skip, until)
+            return self._stop_or_suspect(progress, event, skip, until)
         except FrameTooLarge:
             log.error("frame too large: event %s, contract %s", event.type, subscriber.contract)
         except self._faults as fault:
@@ -141,7 +141,7 @@ class EventPoster:
         progress.is_gone = True
         return False
 
-    def _handle_failed_post(
+    def _stop_or_suspect(
         self, progress: _Progress, event: Event, skip: SkipEvent, until: datetime
     ) -> bool:
         """Stop here, as a rule: the event is tried again later. Only where the event itself may be

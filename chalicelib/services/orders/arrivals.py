@@ -42,12 +42,12 @@ class ArrivalWatch:
         """Tell what the newest fix of an order's courier says of its stop, if that is new."""
         for seen in list_sightings(order, courier):
             try:
-                self._follow(order, courier, seen)
+                self._act_on_sighting(order, courier, seen)
             except WaybillError as error:
                 # The order has moved on meanwhile; or the next fix makes up for it.
                 log.info("%s at order %s came to nothing: %s", seen.value, order.id, error.code)
 
-    def _follow(self, order: Order, courier: Courier, seen: Sighting) -> None:
+    def _act_on_sighting(self, order: Order, courier: Courier, seen: Sighting) -> None:
         visit = find_visit(order, courier.id)
         if visit and seen is Sighting.ARRIVED and self._takes_steps:
             self._courier_orders.take_step_for(courier.id, order.id, make_arrival(visit))
