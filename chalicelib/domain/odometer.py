@@ -15,17 +15,19 @@ from chalicelib.domain.geo import Point, compute_bearing, measure_distance_m
 MIN_MOVE_M = 10.0  # nearer than this a receiver wanders while it stands
 MAX_SPEED_M_S = 70.0  # 250 km/h: whatever is faster was a jump of the receiver, and no way was made
 ROUGH_M = 50.0  # vaguer than this, a fix does not tell that its courier is at a door
+SLOW_M_S = 3.0  # and at this speed or more they pass by
 MIN_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds only
 _KEPT_POINTS = 2  # the last ones, beside what it takes to go on: three tell that a track is known
 
 
 class TrackPoint(msgspec.Struct, frozen=True):
     """A place where a courier was, and when (epoch seconds). `is_rough`: to within more than
-    ROUGH_M."""
+    ROUGH_M; `is_fast`: at SLOW_M_S or more, as its receiver said."""
 
     point: Point
     at_s: int
     is_rough: bool = False
+    is_fast: bool = False
 
 
 class Odometer(msgspec.Struct, frozen=True):
