@@ -74,5 +74,8 @@ def _measure_track(track: Sequence[TrackPoint]) -> tuple[float, tuple[TrackPoint
 
 
 def _is_jump(a: TrackPoint, b: TrackPoint) -> bool:
-    seconds = max(MIN_GAP_S, b.at_s - a.at_s)
+    # Times are cut to whole seconds: two that differ may be nearly one further apart, and whoever
+    # drives fast must not lose their way by that.
+    gap_s = b.at_s - a.at_s
+    seconds = gap_s + 1 if gap_s > 0 else MIN_GAP_S
     return measure_distance_m(a.point, b.point) > MAX_SPEED_M_S * seconds
