@@ -15,17 +15,19 @@ from chalicelib.domain.geo import Point, compute_bearing, measure_distance_m
 MIN_MOVE_M = 10.0  # nearer than this a receiver wanders while it stands
 MAX_SPEED_M_S = 70.0  # 250 km/h: whatever is faster was a jump of the receiver, and no way was made
 ROUGH_M = 50.0  # vaguer than this, a fix does not tell that its courier is at a door
+SLOW_M_S = 3.0  # and at this speed or more they pass by
 MIN_GAP_S = 1.0  # between two fixes, spec 001; phones may tell whole seconds only
 _KEPT_POINTS = 2  # the last ones, beside what it takes to go on: three tell that a track is known
 
 
 class TrackPoint(msgspec.Struct, frozen=True):
     """A place where a courier was, and when (epoch seconds). `is_rough`: to within more than
-    ROUGH_M."""
+    ROUGH_M; `is_fast`: at SLOW_M_S or more, as its receiver said."""
 
     point: Point
     at_s: int
     is_rough: bool = False
+    is_fast: bool = False
 
 
 class Odometer(msgspec.Struct, frozen=True):
@@ -72,5 +74,8 @@ def _measure_track(track: Sequence[TrackPoint]) -> tuple[float, tuple[TrackPoint
 
 
 def _is_jump(a: TrackPoint, b: TrackPoint) -> bool:
-    seconds = max(MIN_GAP_S, b.at_s - a.at_s)
+    # Times are cut to whole seconds: two that differ may be nearly one further apart, and whoever
+    # drives fast must not lose their way by that.
+    gap_s = b.at_s - a.at_s
+    seconds = gap_s + 1 if gap_s > 0 else MIN_GAP_S
     return measure_distance_m(a.point, b.point) > MAX_SPEED_M_S * seconds

@@ -19,7 +19,7 @@ from pynamodb.expressions.condition import size
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.fixes import ESTABLISHED_FIXES, Trail
-from chalicelib.domain.odometer import ROUGH_M, Odometer, TrackPoint
+from chalicelib.domain.odometer import ROUGH_M, SLOW_M_S, Odometer, TrackPoint
 from chalicelib.domain.orders.acceptance import NO_ANSWERS
 from chalicelib.domain.people import Courier, Fix, HeldOrder, LastShown
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
@@ -28,7 +28,9 @@ from chalicelib.store.tables import CourierRow
 
 _POINT_FORMAT = Struct(">iiI")  # latitude and longitude in 1e-7 degrees, epoch seconds
 _DOUBT_FORMAT = Struct(">iiq")  # the same, epoch milliseconds
-_ROUGH = b"~"
+# Behind a point that is (rough, fast).
+_MARKS = {(False, False): b"", (True, False): b"~", (False, True): b">", (True, True): b"}"}
+_MARKED = {mark: kind for kind, mark in _MARKS.items()}
 _E7 = 10_000_000
 
 NowSource = Callable[[], datetime]
@@ -165,24 +167,26 @@ def encode_odometer(odometer: Odometer) -> list[Action]:
 
 
 def pack_point(point: TrackPoint) -> bytes:
-    """Write a point of the track in 12 bytes, and one more if it is rough: a row must stay under
-    1 KB, one write unit."""
+    """Write a point of the track in 12 bytes, and one more if it is rough or fast: a row must stay
+    under 1 KB, one write unit."""
     lat, lng = point.point
     packed = _POINT_FORMAT.pack(round(lat * _E7), round(lng * _E7), point.at_s)
-    return packed + _ROUGH if point.is_rough else packed
+    return packed + _MARKS[point.is_rough, point.is_fast]
 
 
 def unpack_point(packed: bytes) -> TrackPoint:
     """Read what pack_point wrote."""
     size = _POINT_FORMAT.size
     lat, lng, at_s = _POINT_FORMAT.unpack(packed[:size])
-    return TrackPoint((lat / _E7, lng / _E7), at_s, is_rough=len(packed) > size)
+    is_rough, is_fast = _MARKED[packed[size:]]
+    return TrackPoint((lat / _E7, lng / _E7), at_s, is_rough, is_fast)
 
 
 def make_point(fix: Fix) -> TrackPoint:
     """Make the point of the track that a fix becomes."""
-    is_rough = fix.is_vague(ROUGH_M)
-    return TrackPoint(fix.point, max(0, int(fix.at.timestamp())), is_rough)
+    is_fast = fix.speed is not None and fix.speed >= SLOW_M_S
+    at_s = max(0, int(fix.at.timestamp()))
+    return TrackPoint(fix.point, at_s, fix.is_vague(ROUGH_M), is_fast)
 
 
 def read_trail(row: CourierRow) -> Trail:

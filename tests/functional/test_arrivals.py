@@ -184,6 +184,17 @@ def points(town: Town, *seen: tuple[float, float]) -> None:
 
 
 @do
+def test_who_drives_past_has_not_arrived_whichever_position_says_so(town: Town) -> None:
+    """Each of the two has to be slow, as far as the phone tells."""
+    for speed in (3, 0, 9, 2.9, 3):
+        town.be_at(20, 15, speed=speed)
+        assert town.state() == "accepted"
+    for _ in range(2):
+        town.be_at(20, 15, speed=2.9, accuracy=50)
+    assert town.state() == "at_pickup"
+
+
+@do
 def test_positions_that_come_together_tell_what_they_tell_one_by_one(town: Town) -> None:
     points(town, (20, 12), (15, 6), (10, 0))
     assert town.state() == "at_pickup"

@@ -82,7 +82,8 @@ class Plan:
     active_s: float = 45.0
     quiet_s: float = 1800.0
     with_endpoints: bool = False
-    in_waves: bool = False  # two couriers are asked at once, and each may have two orders
+    # Two couriers are asked at once, each may have two orders, and their positions tell arrivals.
+    in_waves: bool = False
     with_hands: bool = False  # dispatchers lend a hand, and orders wait to be matched at once
 
 
@@ -317,6 +318,8 @@ def _settings(plan: Plan) -> Settings:
         dispatch_waves=waves,
         hail_waves=waves,
         courier_max_orders=2 if plan.in_waves else 1,
+        ranks_by_time=plan.in_waves,
+        auto_arrive="do" if plan.in_waves else "off",
         batch_window=timedelta(seconds=6 if plan.with_hands else 0),
         jwt_secret=SECRET,
         payment_webhook_secret=PROVIDER_SECRET,

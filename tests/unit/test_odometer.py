@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,15 @@ def test_fixes_in_one_second_are_a_second_apart() -> None:
     """Phones may tell whole seconds."""
     assert driven((0, 7), (MAX_SPEED_M_S - 1, 7)).reading_m > 60
     assert driven((0, 7), (MAX_SPEED_M_S + 1, 7)).reading_m == 0
+
+
+@pytest.mark.parametrize("speed_m_s", [20, 40, 69])
+@given(gaps=st.lists(st.floats(1.0, 6.0), min_size=1, max_size=30))
+def test_whoever_drives_fast_loses_no_way(speed_m_s: float, gaps: list[float]) -> None:
+    """Whatever part of a second their positions are of."""
+    times = list(accumulate(gaps, initial=0.4))
+    driven_ = driven(*((speed_m_s * at_s, int(at_s)) for at_s in times))
+    assert driven_.reading_m == pytest.approx(speed_m_s * (times[-1] - times[0]), rel=0.001)
 
 
 steps = st.lists(st.tuples(st.integers(-200, 200), st.integers(0, 5)), min_size=1, max_size=40)

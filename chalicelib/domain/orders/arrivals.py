@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.geo import Point, measure_distance_m
-from chalicelib.domain.odometer import MIN_GAP_S, TrackPoint
+from chalicelib.domain.odometer import MIN_GAP_S, SLOW_M_S, TrackPoint
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.drafts import draft_copies, draft_for_courier, list_both_sides
@@ -43,7 +43,6 @@ from chalicelib.domain.people import Actor, Courier
 
 NEAR_M = 300.0
 AT_STOP_M = 80.0
-SLOW_M_S = 3.0
 ARRIVED_FOR_S = 10
 LEFT_M = AT_STOP_M + max(0.1 * AT_STOP_M, 20.0)
 
@@ -169,7 +168,9 @@ def _has_left(courier: Courier, stop: Point) -> bool:
 
 
 def _is_at(point: TrackPoint, stop: Point) -> bool:
-    return not point.is_rough and measure_distance_m(point.point, stop) <= AT_STOP_M
+    """Say whether a point tells that its courier is at a stop."""
+    is_sure = not point.is_rough and not point.is_fast
+    return is_sure and measure_distance_m(point.point, stop) <= AT_STOP_M
 
 
 def _measure_speed(a: TrackPoint, b: TrackPoint) -> float:
