@@ -238,6 +238,9 @@ class WatcherStore(Protocol):
     def find_shown(self, connection_id: str) -> str:
         """Find as of which tick a connection was shown all; "" while that is to come."""
 
+    def note_answered(self, watcher: Watcher) -> None:
+        """Write that somebody was told what becomes of the position that they hold."""
+
     def note_shown(self, watcher: Watcher, shown: str, paused_until: datetime | None) -> None:
         """Write as of which tick somebody was shown all, and until when they are left alone.
         Nothing is written of somebody who has gone."""

@@ -323,6 +323,7 @@ class RoomRow(Model):
     # Of those who watch the board: store/watchers.py
     watch = UnicodeAttribute(null=True)  # JSON of what they may see
     told = UnicodeAttribute(null=True)  # as of which tick they were shown it
+    answered = UnicodeAttribute(null=True)  # the position that they were told what becomes of
     paused_until = NumberAttribute(null=True)  # epoch ms
 
 

@@ -76,6 +76,12 @@ class WatcherTable:
         row = RoomRow(BOARD_ROOM, watcher.connection_id)
         try_update(row, actions, RoomRow.version.exists())
 
+    def note_answered(self, watcher: Watcher) -> None:
+        """Write that somebody was told what becomes of the position that they hold."""
+        actions: list[Action] = [RoomRow.answered.set(watcher.watch.asked or "")]
+        row = RoomRow(BOARD_ROOM, watcher.connection_id)
+        try_update(row, actions, RoomRow.version.exists())
+
 
 def _decode_watcher(row: RoomRow) -> Watcher:
     doc = msgspec.json.decode(row.watch, type=WatchDoc) if row.watch else WatchDoc(Watch())
@@ -87,5 +93,6 @@ def _decode_watcher(row: RoomRow) -> Watcher:
         doc.restaurant_ids,
         doc.watch,
         row.told or "",
+        row.answered or "",
         from_epoch_ms(row.paused_until) if row.paused_until is not None else None,
     )

@@ -262,6 +262,25 @@ def test_from_now_on_begins_with_all(world: World) -> None:
     assert (resumed["type"], resumed["to"]) == ("resumed", snapshot["pos"])
 
 
+@pytest.mark.parametrize(("asked", "kinds"), [("pos", "resumed delta"), ("x.1", "gap snapshot")])
+def test_a_zone_s_socket_is_answered_in_one_second_and_shown_the_rest_in_the_next(
+    world: World, asked: str, kinds: str
+) -> None:
+    zone = str(find_zone(DEPOT, 5))
+    console = Console(world, world.admin(), zone=zone)
+    console.take()
+    console.socket.close()
+    order_id = world.place(world.customer())["id"]
+    world.clock.advance(2)
+    start = console.pos if asked == "pos" else "0000000000000000.1"
+    back = Console(world, world.admin(), zone=zone, **{"from": start})
+    first, second = kinds.split()
+    assert [frame["type"] for frame in back.take()] == [first]
+    assert [frame["type"] for frame in back.wait(1)] == [second]
+    assert list(back.orders) == [order_id]
+    assert [frame["type"] for frame in back.wait(1)] == []
+
+
 # Ticks
 
 

@@ -27,7 +27,8 @@ class Watcher(msgspec.Struct, frozen=True):
     """A connection that watches, as it is in its room.
 
     `shown` is the position of the tick as of which it was shown all that it may see; "" while that
-    is to come. It is left alone until `paused_until`, as it could not be posted to.
+    is to come. `answered` is the position that it was told what becomes of. It is left alone until
+    `paused_until`, as it could not be posted to.
     """
 
     connection_id: str
@@ -37,12 +38,20 @@ class Watcher(msgspec.Struct, frozen=True):
     restaurant_ids: tuple[str, ...] = ()
     watch: Watch = Watch()
     shown: str = ""
+    answered: str = ""
     paused_until: datetime | None = None
 
     @property
     def owner(self) -> Actor:
         """Whose view it has."""
         return Actor(self.person_id, self.role, restaurant_ids=self.restaurant_ids)
+
+    @property
+    def is_answered_first(self) -> bool:
+        """True while it is to be told what becomes of its position, and that alone: a socket of a
+        zone has one frame a second."""
+        asked = self.watch.asked
+        return self.watch.zone is not None and asked is not None and asked != self.answered
 
     @property
     def is_new(self) -> bool:

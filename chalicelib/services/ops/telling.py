@@ -128,7 +128,11 @@ class BoardTeller:
         first = [(one, self._render_first(tick, views, one)) for one in new]
         failed |= self._post_side_by_side(first, until)
         for one, _ in first:
-            if one.connection_id not in failed:
+            if one.connection_id in failed:
+                continue
+            if one.is_answered_first:
+                self._watchers.note_answered(one)
+            else:
                 self._watchers.note_shown(one, tick.state.position, None)
         return max((_compute_pace(one, frames) for one, frames in deltas), default=timedelta(0))
 
@@ -166,27 +170,35 @@ class BoardTeller:
 
     def _render_first(self, tick: Tick, views: _Views, watcher: Watcher) -> Sequence[str]:
         """Render what a watcher is told first: all that they see or, where they hold a position,
-        how that differs."""
-        view, state, asked = views.find_view(watcher), tick.state, watcher.watch.asked
+        what becomes of that, and how the board differs from it."""
+        answer = (
+            self._render_answer(tick, watcher) if watcher.answered != watcher.watch.asked else ()
+        )
+        if watcher.is_answered_first:
+            return answer
+        view, asked = views.find_view(watcher), watcher.watch.asked
+        since = find_told_since(tick.state, asked, tick.board.at) if asked else None
+        if asked is None or since is None:
+            return (*answer, *self._render_snapshot(tick, view, watcher))
+        changes = list_changes_since(view.current, since)
+        return (*answer, *self._render_changes(tick, view, watcher, changes, asked))
+
+    def _render_answer(self, tick: Tick, watcher: Watcher) -> Sequence[str]:
+        """Render whether all that came after a watcher's position can still be told; nothing, where
+        it holds none."""
+        state, asked = tick.state, watcher.watch.asked
         if asked is None:
-            return self._render_snapshot(tick, view, watcher)
+            return ()
         to = state.position
         if asked == NOW:
-            resumed = self._render(
-                tick, watcher, events.BOARD_RESUMED, to, **{"from": to, "to": to}
-            )
-            return (*resumed, *self._render_snapshot(tick, view, watcher))
-        since = find_told_since(state, asked, tick.board.at)
-        if since is None:
+            answer = {"from": to, "to": to}
+            return self._render(tick, watcher, events.BOARD_RESUMED, to, **answer)
+        if find_told_since(state, asked, tick.board.at) is None:
             nowhere, oldest = state.make_position(0), find_oldest(state, tick.board.at)
             answer = {"from": asked, "oldest": oldest}
-            gap = self._render(tick, watcher, events.BOARD_GAP, nowhere, **answer)
-            return (*gap, *self._render_snapshot(tick, view, watcher))
-        resumed = self._render(
-            tick, watcher, events.BOARD_RESUMED, asked, **{"from": asked, "to": to}
-        )
-        changes = list_changes_since(view.current, since)
-        return (*resumed, *self._render_changes(tick, view, watcher, changes, asked))
+            return self._render(tick, watcher, events.BOARD_GAP, nowhere, **answer)
+        answer = {"from": asked, "to": to}
+        return self._render(tick, watcher, events.BOARD_RESUMED, asked, **answer)
 
     def _render_snapshot(self, tick: Tick, view: _View, watcher: Watcher) -> Sequence[str]:
         # A watcher who got some of its parts alone has nothing: their position is that of tick 0.
