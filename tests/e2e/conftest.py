@@ -1,6 +1,8 @@
 """Waybill itself, run as a user runs it, on free ports.
 
-`stack` is one run per worker, shared by the tests below here: use ids of your own.
+`stack` is one run per worker, shared by the tests below here: use ids of your own, and places. Of
+an order without a place all couriers are asked in turn: leave none open, or it is offered to those
+of the tests that come next, and occupies them.
 `run_stack(**environment)` starts one for a single test; stop it, kill it, start it again. To keep
 the data through that, start it with `ENDPOINT=lasting_engine.endpoint`. Whatever a test starts is
 ended when it ends.

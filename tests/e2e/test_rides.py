@@ -17,7 +17,6 @@ from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.courier.town import METRE, Someone, Town, a_town, hear
 
 PATH = "/api/v1/ws/rides"
-WITHIN_S = 40.0  # a lost call comes again with the next look, every 10 s
 DRIVERS = 20
 
 
@@ -37,7 +36,7 @@ class Client:
 
     def next(self) -> Any:
         """The next frame."""
-        return hear(self._connection, WITHIN_S)
+        return hear(self._connection)
 
     def until(self, event: str) -> dict[str, Any]:
         """The data of the next frame of that event; others are passed over."""
