@@ -129,7 +129,7 @@ function cover() {
 }
 
 function sayEmpty() {
-  if (!board.isKnown) return "Waiting for the board…";
+  if (!board.isKnown) return link?.state === "lost" ? "The board can't be reached. It is tried again and again." : "Waiting for the board…";
   if (filters.isActive) return "Nothing matches the filters.";
   return tab === "orders" ? "No orders are under way." : "No courier is on duty.";
 }
@@ -249,7 +249,7 @@ function showStatus(state) {
   byId("status").dataset.state = look;
   if (state === "live") drawer.refresh(); // what happened meanwhile is in no frame
   write(byId("status-words"), words);
-  showTitle();
+  render();
   byId("lost").hidden = state === "live" || state === "connecting";
   write(byId("lost-words"), `${words}${words.endsWith("…") ? "" : "."}${since}`);
 }

@@ -9,6 +9,7 @@ const CELL = 46; // px: what falls into one of these may be drawn as one
 const CROWD = 250; // so many in view are drawn one by one, with their lines
 const FEW = 4; // so few in a cell are, too
 const LABELS = 40; // and so many have their names beside them
+const LONG = 14; // characters of an id that a label has room for
 const REACH = 16; // px around a pointer
 
 /** @typedef {import("./geo.js").View} View */
@@ -199,10 +200,18 @@ export class Layer {
     return this.#at(view, x / rows.length, y / rows.length);
   }
 
+  // No label lies over another: of two, the order has it that is first in the list.
   #labels(view, orders, now) {
+    const [high, taken] = [14 * this.size, /** @type {[number, number, number][]} */ ([])];
+    this.pen.font = this.font;
     for (const order of orders) {
       const [x, y] = this.#at(view, order.x, order.y);
-      this.#halo(`${order.id} · ${sayAge(order.created_at, now)}`, x + 12, y, this.colours.ink);
+      const id = order.id.length > LONG ? `${order.id.slice(0, LONG - 4)}…` : order.id;
+      const text = `${id} · ${sayAge(order.created_at, now)}`;
+      const [left, right] = [x + 12 * this.size, x + 16 * this.size + this.pen.measureText(text).width];
+      if (taken.some(([from, to, at]) => from < right && left < to && Math.abs(at - y) < high)) continue;
+      taken.push([left, right, y]);
+      this.#halo(text, left, y, this.colours.ink);
     }
   }
 
