@@ -130,11 +130,11 @@ function cover() {
 
 function sayEmpty() {
   if (!board.isKnown) return link?.state === "lost" ? "The board can't be reached. It is tried again and again." : "Waiting for the board…";
-  if (filters.isActive) return "Nothing matches the filters.";
+  if (tab === "orders" ? filters.isActive : filters.text) return "Nothing matches the filters.";
   return tab === "orders" ? "No orders are under way." : "No courier is on duty.";
 }
 
-const count = (shown, all) => (shown === all ? String(all) : `${shown} / ${all}`);
+const count = (shown, all) => (!board.isKnown ? "…" : shown === all ? String(all) : `${shown} / ${all}`);
 
 function fitAll() {
   const places = [...shownOrders.flatMap((o) => [o, o.dropoff]), ...shownCouriers];

@@ -1,7 +1,7 @@
 // @ts-check
 
 // An order's row is dragged onto a courier: on the map, or in the list of couriers, whose tab opens
-// while an order is held over it. By mouse or pen: a finger scrolls the list, and has "On the map".
+// while an order is held over it. By mouse: fingers and pens scroll the list, and have "On the map".
 // Nothing is done by it: whoever drops is asked for a reason, as by the key.
 
 import { byId, write } from "./dom.js";
@@ -34,7 +34,7 @@ export class Drag extends EventTarget {
 
   #down(event) {
     const id = event.target.closest("[role=option]")?.dataset.id;
-    if (!id || event.button !== 0 || event.pointerType === "touch") return;
+    if (!id || event.button !== 0 || event.pointerType !== "mouse") return;
     this.stop();
     this.#held = { id, x: event.clientX, y: event.clientY, pointer: event.pointerId };
     this.#listening = new AbortController();
