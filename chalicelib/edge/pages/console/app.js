@@ -51,7 +51,7 @@ const courierList = new List(byId("courier-list"), ROW, (courier, element) =>
 );
 const drawer = new Drawer({ board, hands, getApi: () => api, isAdmin, onOpen: opened, onClose: closed });
 const map = new BoardMap(byId("map"), () => ({
-  orders: shownOrders,
+  orders: chooseMapOrders(),
   couriers: chooseMapCouriers(),
   byId: board,
   selected: drag.orderId ? { type: "order", id: drag.orderId } : drawer.subject,
@@ -66,6 +66,12 @@ const drag = new Drag({
   openTab: () => showTab("couriers"),
 });
 new News(board);
+
+// A courier is looked for among couriers, not below the other orders.
+function chooseMapOrders() {
+  const order = board.orders.get(drag.orderId ?? hands.choosingFor ?? "");
+  return order ? [order] : shownOrders;
+}
 
 // Whoever looks for a courier on the map searched for the order, not for its courier.
 function chooseMapCouriers() {
