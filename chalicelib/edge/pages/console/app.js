@@ -12,6 +12,7 @@ import { fillSelect, Filters } from "./filters.js";
 import { Hands } from "./hands.js";
 import { findChosen, forgetChosen, keepChosen } from "./kept.js";
 import { KEYS, listenToKeys } from "./keyboard.js";
+import { CROWD } from "./layer.js";
 import { Link } from "./link.js";
 import { List } from "./list.js";
 import { BoardMap } from "./map.js";
@@ -143,7 +144,8 @@ function sayEmpty() {
 const count = (shown, all) => (!board.isKnown ? "…" : shown === all ? String(all) : `${shown} / ${all}`);
 
 function fitAll() {
-  const places = [...shownOrders.flatMap((o) => [o, o.dropoff]), ...shownCouriers];
+  const hasDoors = shownOrders.length <= CROWD; // of a crowd they are not drawn
+  const places = [...shownOrders.flatMap((o) => (hasDoors ? [o, o.dropoff] : [o])), ...shownCouriers];
   map.fit(places.filter((place) => place && Number.isFinite(place.lat)));
 }
 

@@ -5,8 +5,9 @@
 import { drawSprites } from "./shapes.js";
 import { courierKind, wantsCourier, kindOf, nameOf, sayAge } from "./words.js";
 
-const CELL = 46; // px: what falls into one of these may be drawn as one
-const CROWD = 250; // so many in view are drawn one by one, with their lines
+const CELL = 64; // px: what falls into one of these may be drawn as one, that has room in it
+const KEYS = 67108864; // cells in a row of them: the greatest there may be
+export const CROWD = 250; // so many in view are drawn one by one, with their lines
 const FEW = 4; // so few in a cell are, too
 const LABELS = 40; // and so many have their names beside them
 const LONG = 14; // characters of an id that a label has room for
@@ -59,12 +60,13 @@ export class Layer {
     const orders = this.#inView(view, scene.orders);
     const couriers = this.#inView(view, scene.couriers);
     if (orders.length <= CROWD) for (const order of orders) this.#line(view, order, scene, 0.35);
-    const [crowds, single] = gather(view, orders);
-    const [flocks, alone] = gather(view, couriers);
+    const cells = 2 ** Math.floor(Math.log2(view.scale)) / (CELL * this.size); // in the world's width
+    const [crowds, single] = gather(cells, orders);
+    const [flocks, alone] = gather(cells, couriers);
     for (const courier of alone) this.#point(view, courier, courierKind(courier), "courier");
-    for (const [cell, flock] of flocks) if (!crowds.has(cell)) this.#flock(flock, ...this.#middle(view, flock));
+    for (const [cell, flock] of flocks) if (!crowds.has(cell)) this.#flock(flock, ...this.#middle(view, flock, cells, cell, 12 * this.size, 0));
     if (orders.length <= CROWD) for (const order of orders) this.#dropoff(view, order);
-    for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell));
+    for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell), cells, cell);
     for (const order of single) this.#order(view, order);
     if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene.now);
     this.#selection(view, scene);
@@ -161,10 +163,10 @@ export class Layer {
   }
 
   // Many orders as one: how many, and which part of them is late or unserved, and unassigned.
-  #crowd(view, rows, flock) {
+  #crowd(view, rows, flock, cells, cell) {
     const { pen, colours } = this;
-    const [x, y] = this.#middle(view, rows);
-    const radius = (12 + 4 * Math.log10(rows.length)) * this.size;
+    const radius = (11 + 3 * Math.log10(rows.length)) * this.size;
+    const [x, y] = this.#middle(view, rows, cells, cell, radius + 2, flock ? 19 * this.size : 0);
     const bad = rows.filter((o) => o.late || o.state === "unserved").length / rows.length;
     const open = rows.filter((o) => !o.late && o.state !== "unserved" && wantsCourier(o)).length / rows.length;
     pen.fillStyle = colours.panel;
@@ -183,7 +185,7 @@ export class Layer {
     }
     this.#text(String(rows.length), x, y, colours.ink, "center");
     this.hits.push({ type: "crowd", x, y, places: rows });
-    if (flock) this.#flock(flock, x - 8, y + radius + 18 * this.size); // not over one another
+    if (flock) this.#flock(flock, x - 8, y + radius + 18 * this.size);
   }
 
   #flock(rows, x, y) {
@@ -193,11 +195,16 @@ export class Layer {
     this.hits.push({ type: "flock", x, y: y - 8, places: rows });
   }
 
+  // Where a crowd is, as far as its cell has room for it and for what is `below` it: neighbours do not
+  // lie over one another.
   /** @returns {[number, number]} */
-  #middle(view, rows) {
-    let [x, y] = [0, 0];
-    for (const row of rows) [x, y] = [x + row.x, y + row.y];
-    return this.#at(view, x / rows.length, y / rows.length);
+  #middle(view, rows, cells, cell, radius, below) {
+    let [sumX, sumY] = [0, 0];
+    for (const row of rows) [sumX, sumY] = [sumX + row.x, sumY + row.y];
+    const [x, y] = this.#at(view, sumX / rows.length, sumY / rows.length);
+    const [left, top] = this.#at(view, Math.floor(cell / KEYS) / cells, (cell % KEYS) / cells);
+    const side = view.scale / cells;
+    return [clamp(x, left + radius, left + side - radius), clamp(y, top + radius, top + side - radius - below)];
   }
 
   // No label lies over another: of two, the order has it that is first in the list.
@@ -268,16 +275,18 @@ export class Layer {
   }
 }
 
+const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
+
 /** Put what falls into one cell together, where there are many: crowds, and the others. Cells are
  * the world's, not the canvas's, so that nothing flickers while the map is moved.
- * @param {View} view @param {any[]} rows @returns {[Map<number, any[]>, any[]]} crowds by cell */
-function gather(view, rows) {
+ * @param {number} cells in the world's width @param {any[]} rows
+ * @returns {[Map<number, any[]>, any[]]} crowds by cell */
+function gather(cells, rows) {
   /** @type {Map<number, any[]>} */
   const crowds = new Map();
   if (rows.length <= CROWD) return [crowds, rows];
-  const cells = 2 ** Math.floor(Math.log2(view.scale)) / CELL;
   for (const row of rows) {
-    const key = Math.floor(row.x * cells) * 67108864 + Math.floor(row.y * cells);
+    const key = Math.floor(row.x * cells) * KEYS + Math.floor(row.y * cells);
     const cell = crowds.get(key);
     if (cell) cell.push(row);
     else crowds.set(key, [row]);
