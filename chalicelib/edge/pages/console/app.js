@@ -4,6 +4,7 @@
 
 import { Api } from "./api.js";
 import { readClaims } from "./claims.js";
+import { CROWD } from "./crowds.js";
 import { byId, make, write } from "./dom.js";
 import { Drag } from "./drag.js";
 import { Drawer } from "./drawer.js";
@@ -12,7 +13,6 @@ import { fillSelect, Filters } from "./filters.js";
 import { Hands } from "./hands.js";
 import { findChosen, forgetChosen, keepChosen } from "./kept.js";
 import { KEYS, listenToKeys } from "./keyboard.js";
-import { CROWD } from "./layer.js";
 import { Link } from "./link.js";
 import { List } from "./list.js";
 import { BoardMap } from "./map.js";

@@ -2,13 +2,10 @@
 
 // Orders and couriers, drawn on a canvas: over our own map or over MapLibre's, by the same code.
 
+import { countCells, CROWD, findCell, gather } from "./crowds.js";
 import { drawSprites } from "./shapes.js";
 import { courierKind, wantsCourier, kindOf, nameOf, sayAge } from "./words.js";
 
-const CELL = 64; // px: what falls into one of these may be drawn as one, that has room in it
-const KEYS = 67108864; // cells in a row of them: the greatest there may be
-export const CROWD = 250; // so many in view are drawn one by one, with their lines
-const FEW = 4; // so few in a cell are, too
 const LABELS = 40; // and so many have their names beside them
 const LONG = 14; // characters of an id that a label has room for
 const REACH = 16; // px around a pointer
@@ -59,8 +56,8 @@ export class Layer {
     this.hits = [];
     const orders = this.#inView(view, scene.orders);
     const couriers = this.#inView(view, scene.couriers);
-    if (orders.length <= CROWD) for (const order of orders) this.#line(view, order, scene, 0.35);
-    const cells = 2 ** Math.floor(Math.log2(view.scale)) / (CELL * this.size); // in the world's width
+    if (orders.length <= CROWD) for (const order of orders) this.#line(view, order, scene, scene.selected ? 0.15 : 0.35);
+    const cells = countCells(view, this.size);
     const [crowds, single] = gather(cells, orders);
     const [flocks, alone] = gather(cells, couriers);
     for (const courier of alone) this.#point(view, courier, courierKind(courier), "courier");
@@ -135,17 +132,19 @@ export class Layer {
   }
 
   // From the courier to where it is going, and from there to the door.
-  #line(view, order, scene, alpha) {
+  #line(view, order, scene, alpha, isSelected = false) {
     const { pen } = this;
+    const [dim, under] = isSelected ? [this.colours.ink, this.colours.accent] : [this.colours.dim, this.colours.under];
+    pen.lineWidth = (isSelected ? 2.5 : 1.5) * this.size;
     const courier = order.courier_id && scene.byId.couriers.get(order.courier_id);
     const hasIt = ["moving", "returning"].includes(kindOf(order));
     pen.globalAlpha = alpha;
     if (!hasIt && order.toX !== undefined) {
-      this.#stroke(view, order.x, order.y, order.toX, order.toY, this.colours.dim, [2, 4]);
+      this.#stroke(view, order.x, order.y, order.toX, order.toY, dim, [2, 4]);
     }
     if (courier) {
       const [x, y] = hasIt && order.toX !== undefined ? [order.toX, order.toY] : [order.x, order.y];
-      this.#stroke(view, courier.x, courier.y, x, y, this.colours.under, []);
+      this.#stroke(view, courier.x, courier.y, x, y, under, []);
     }
     pen.globalAlpha = 1;
   }
@@ -153,7 +152,6 @@ export class Layer {
   #stroke(view, fromX, fromY, toX, toY, colour, dash) {
     const { pen } = this;
     pen.strokeStyle = colour;
-    pen.lineWidth = 1.5;
     pen.setLineDash(dash);
     pen.beginPath();
     pen.moveTo(...this.#at(view, fromX, fromY));
@@ -202,7 +200,7 @@ export class Layer {
     let [sumX, sumY] = [0, 0];
     for (const row of rows) [sumX, sumY] = [sumX + row.x, sumY + row.y];
     const [x, y] = this.#at(view, sumX / rows.length, sumY / rows.length);
-    const [left, top] = this.#at(view, Math.floor(cell / KEYS) / cells, (cell % KEYS) / cells);
+    const [left, top] = this.#at(view, ...findCell(cells, cell));
     const side = view.scale / cells;
     return [clamp(x, left + radius, left + side - radius), clamp(y, top + radius, top + side - radius - below)];
   }
@@ -210,12 +208,12 @@ export class Layer {
   // No label lies over another: of two, the order has it that is first in the list.
   #labels(view, orders, now) {
     const [high, taken] = [14 * this.size, /** @type {[number, number, number][]} */ ([])];
-    this.pen.font = this.font;
     for (const order of orders) {
       const [x, y] = this.#at(view, order.x, order.y);
       const id = order.id.length > LONG ? `${order.id.slice(0, LONG - 4)}…` : order.id;
       const text = `${id} · ${sayAge(order.created_at, now)}`;
-      const [left, right] = [x + 12 * this.size, x + 16 * this.size + this.pen.measureText(text).width];
+      const left = this.#placeBeside(text, x, 12 * this.size);
+      const right = left + 4 + this.pen.measureText(text).width;
       if (taken.some(([from, to, at]) => from < right && left < to && Math.abs(at - y) < high)) continue;
       taken.push([left, right, y]);
       this.#halo(text, left, y, this.colours.ink);
@@ -229,6 +227,13 @@ export class Layer {
     pen.textBaseline = "middle";
     pen.fillStyle = colour;
     pen.fillText(text, x, y + 0.5);
+  }
+
+  // A text stands on the right of its thing; where the map ends there, on the left.
+  #placeBeside(text, x, gap) {
+    this.pen.font = this.font;
+    const { width } = this.pen.measureText(text);
+    return x + gap + width < this.pen.canvas.width / this.ratio ? x + gap : x - gap - width;
   }
 
   #halo(text, x, y, colour) {
@@ -253,7 +258,7 @@ export class Layer {
     const order = isOrder ? row : row.order_id && scene.byId.orders.get(row.order_id);
     const courier = isOrder ? scene.byId.couriers.get(row.courier_id) : row;
     if (order) {
-      this.#line(view, order, scene, 1);
+      this.#line(view, order, scene, 1, true);
       this.#dropoff(view, order);
     }
     if (courier) this.#point(view, courier, courierKind(courier), "courier");
@@ -262,7 +267,7 @@ export class Layer {
     this.#ring(x, isOrder ? y : y - 8, 16 * this.size, this.colours.accent, 3);
     if (order && courier) {
       const [cx, cy] = this.#at(view, courier.x, courier.y);
-      this.#halo(nameOf(courier), cx + 13, cy - 9, this.colours.ink);
+      this.#halo(nameOf(courier), this.#placeBeside(nameOf(courier), cx, 13 * this.size), cy - 9, this.colours.ink);
     }
   }
 
@@ -271,31 +276,8 @@ export class Layer {
     const [x, y] = this.#at(view, courier.x, courier.y);
     this.#stamp(courierKind(courier), x, y, 0.9);
     this.#ring(x, y - 8, 18 * this.size, this.colours.accent, 4);
-    this.#halo(nameOf(courier), x + 22, y - 9, this.colours.ink);
+    this.#halo(nameOf(courier), this.#placeBeside(nameOf(courier), x, 22 * this.size), y - 9, this.colours.ink);
   }
 }
 
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
-
-/** Put what falls into one cell together, where there are many: crowds, and the others. Cells are
- * the world's, not the canvas's, so that nothing flickers while the map is moved.
- * @param {number} cells in the world's width @param {any[]} rows
- * @returns {[Map<number, any[]>, any[]]} crowds by cell */
-function gather(cells, rows) {
-  /** @type {Map<number, any[]>} */
-  const crowds = new Map();
-  if (rows.length <= CROWD) return [crowds, rows];
-  for (const row of rows) {
-    const key = Math.floor(row.x * cells) * KEYS + Math.floor(row.y * cells);
-    const cell = crowds.get(key);
-    if (cell) cell.push(row);
-    else crowds.set(key, [row]);
-  }
-  const single = [];
-  for (const [key, cell] of crowds) {
-    if (cell.length >= FEW) continue;
-    single.push(...cell);
-    crowds.delete(key);
-  }
-  return [crowds, single];
-}
