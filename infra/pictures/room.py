@@ -22,6 +22,7 @@ from infra.pictures.sample import Row, count_figures, make_week, utc_now
 
 _SECRET = "-" * 32
 _PART_ROWS = 150  # rows of a part of a snapshot: some 100 KB
+_SHOWN_AFTER_S = 0.3  # what a hand has done, on the board
 _KEPT = 200  # deltas after which a client can resume
 _Result = TypeVar("_Result")
 
@@ -52,6 +53,7 @@ class Room:
         self._sockets: set[web.WebSocketResponse] = set()
         self._deltas: list[tuple[int, Row]] = []
         self._number = 1
+        self._telling: list[asyncio.Task[None]] = []
 
     def token(self, role: str = "admin", id_: str = "ada", **claims: Any) -> str:
         """Make a token for the page to sign in with."""
@@ -165,12 +167,18 @@ class Room:
                 "note": body.get("note"),
             }
         )
-        self._loop.call_later(0.3, self._start_telling, kind, changed)
+        self._telling.append(self._loop.create_task(self._tell_soon(kind, changed)))
         return web.json_response(changed)
 
-    def _start_telling(self, kind: str, row: Row) -> None:
+    async def _tell_soon(self, kind: str, row: Row) -> None:
+        await asyncio.sleep(_SHOWN_AFTER_S)
         orders, couriers = ([row], []) if kind == "orders" else ([], [row])
-        self._telling = self._loop.create_task(self._tell(orders, couriers, []))
+        await self._tell(orders, couriers, [])
+
+    async def _stop_telling(self) -> None:
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _show_history(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"history": self.history.get(request.match_info["id"], [])})
@@ -250,6 +258,7 @@ class Room:
         try:
             yield self
         finally:
+            self._wait(self._stop_telling())
             self._wait(self._cut())
             self._wait(runner.cleanup())
             self._loop.call_soon_threadsafe(self._loop.stop)

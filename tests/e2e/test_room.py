@@ -408,6 +408,11 @@ def test_nothing_serious_keeps_anybody_out(page: Page, axe: str, scheme: str) ->
         for name, action in STATES:
             page.run(action)
             assert page.run(JUDGE) == [], name
+        page.resize(360, 740)
+        page.press("Escape")
+        room.tell(orders=[an_order(late=True, offers=2)])
+        wait_for(lambda: look(page, "#now", "tabIndex") == 0)
+        assert page.run(JUDGE) == [], "a telephone"
 
 
 def test_a_telephone_shows_list_map_and_drawer_in_turn(page: Page) -> None:

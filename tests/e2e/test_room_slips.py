@@ -193,3 +193,70 @@ def test_an_order_is_dragged_onto_a_courier_on_the_map_and_in_the_list(page: Pag
         assert look(page, "#dragged") == "Order 7002 can't be assigned now."
         page.point(10, 10, pressed=False)
         assert room.asked == []
+
+
+def test_what_is_covered_is_out_of_reach_and_a_table_stays_open(page: Page) -> None:
+    with a_room(page) as room:
+        sign_in(page, room)
+        wait_for(lambda: len(listed(page)) > 2)
+        page.press("j")
+        assert page.run("document.activeElement.id") == "order-list"
+        first = listed(page)[0]
+        page.press("f")
+        wait_for(lambda: look(page, "#figures-charts", "children.length") == 7)
+        page.press("j")
+        page.press("Enter")
+        assert page.run("['side', 'map-room'].every((id) => document.getElementById(id).inert)")
+        assert look(page, "#drawer", "hidden")
+        click(page, "#figures-charts summary")
+        wait_for(lambda: look(page, "#figures-charts tbody", "children.length") == 168)
+        page.run("document.querySelector('#figures-charts .scroll').scrollTop = 60")
+        page.run("document.querySelector('#figures-charts .scroll').focus()")
+        page.run("""document.querySelector('#figures-hours').value = '72';
+          document.querySelector('#figures-hours').dispatchEvent(new Event('change'))""")
+        wait_for(lambda: look(page, "#figures-charts tbody", "children.length") == 72)
+        assert look(page, "#figures-charts .scroll", "scrollTop") == 60
+        assert page.run("document.activeElement.className") == "scroll"
+        page.press("Escape")
+        assert page.run("document.activeElement.id") == "order-list"
+        assert look(page, "#order-list [aria-selected=true]", "dataset.id") == first
+
+
+def test_what_was_chosen_is_kept_for_the_same_person_and_for_no_other(page: Page) -> None:
+    with a_room(page) as room:
+        sign_in(page, room)
+        click(page, "#kinds [data-kind=moving]")
+        page.press("/")
+        page.write("mill")
+        for token, text, pressed in (
+            (room.token(), "mill", "true"),  # as after the way to the identity provider
+            (room.token(id_="bob"), "", "false"),
+        ):
+            page.open("about:blank")
+            page.open(f"{room.url}/api/console#token={token}")
+            wait_for(lambda: look(page, "#status", "dataset.state") == "in")
+            assert look(page, "#search", "value") == text
+            assert look(page, "#kinds [data-kind=moving]", "ariaPressed") == pressed
+        click(page, "#kinds [data-kind=moving]")
+        click(page, "#sign-out")
+        wait_for(lambda: page.run("!!document.querySelector('#token')"))
+        assert page.run("sessionStorage.length") == 0
+
+
+def test_a_merchant_with_a_long_name_pushes_nothing_out(page: Page) -> None:
+    with a_room(page) as room:
+        sign_in(page, room)
+        wait_for(lambda: len(listed(page)) > 2)
+        room.tell(orders=[an_order(merchant_id="a-shop-without-an-end-" * 9, id="x" * 80)])
+        wait_for(lambda: look(page, "#orders-tab-count") == "13")
+        for width, height in ((1280, 800), (360, 740), (640, 360)):
+            page.resize(width, height, mobile=False)
+            click(page, "#views [data-view=list]")
+            assert page.run("document.documentElement.scrollWidth") <= width
+            inside = """(() => {
+              const [side, zone] = ['#side', '#zone'].map((each) =>
+                document.querySelector(each).getBoundingClientRect());
+              return innerWidth == 640 || zone.right <= side.right;
+            })()"""
+            assert page.run(inside), (width, height)
+            assert look(page, "#order-list", "clientHeight") > 90

@@ -4,6 +4,7 @@
 
 import { Api } from "./api.js";
 import { readClaims } from "./claims.js";
+import { CROWD } from "./crowds.js";
 import { byId, make, write } from "./dom.js";
 import { Drag } from "./drag.js";
 import { Drawer } from "./drawer.js";
@@ -51,7 +52,7 @@ const courierList = new List(byId("courier-list"), ROW, (courier, element) =>
 );
 const drawer = new Drawer({ board, hands, getApi: () => api, isAdmin, onOpen: opened, onClose: closed });
 const map = new BoardMap(byId("map"), () => ({
-  orders: shownOrders,
+  orders: chooseMapOrders(),
   couriers: chooseMapCouriers(),
   byId: board,
   selected: drag.orderId ? { type: "order", id: drag.orderId } : drawer.subject,
@@ -66,6 +67,12 @@ const drag = new Drag({
   openTab: () => showTab("couriers"),
 });
 new News(board);
+
+// A courier is looked for among couriers, not below the other orders.
+function chooseMapOrders() {
+  const order = board.orders.get(drag.orderId ?? hands.choosingFor ?? "");
+  return order ? [order] : shownOrders;
+}
 
 // Whoever looks for a courier on the map searched for the order, not for its courier.
 function chooseMapCouriers() {
@@ -129,15 +136,16 @@ function cover() {
 }
 
 function sayEmpty() {
-  if (!board.isKnown) return "Waiting for the board…";
-  if (filters.isActive) return "Nothing matches the filters.";
+  if (!board.isKnown) return link?.state === "lost" ? "The board can't be reached. It is tried again and again." : "Waiting for the board…";
+  if (tab === "orders" ? filters.isActive : filters.text) return "Nothing matches the filters.";
   return tab === "orders" ? "No orders are under way." : "No courier is on duty.";
 }
 
-const count = (shown, all) => (shown === all ? String(all) : `${shown} / ${all}`);
+const count = (shown, all) => (!board.isKnown ? "…" : shown === all ? String(all) : `${shown} / ${all}`);
 
 function fitAll() {
-  const places = [...shownOrders.flatMap((o) => [o, o.dropoff]), ...shownCouriers];
+  const hasDoors = shownOrders.length <= CROWD; // of a crowd they are not drawn
+  const places = [...shownOrders.flatMap((o) => (hasDoors ? [o, o.dropoff] : [o])), ...shownCouriers];
   map.fit(places.filter((place) => place && Number.isFinite(place.lat)));
 }
 
@@ -249,7 +257,7 @@ function showStatus(state) {
   byId("status").dataset.state = look;
   if (state === "live") drawer.refresh(); // what happened meanwhile is in no frame
   write(byId("status-words"), words);
-  showTitle();
+  render();
   byId("lost").hidden = state === "live" || state === "connecting";
   write(byId("lost-words"), `${words}${words.endsWith("…") ? "" : "."}${since}`);
 }

@@ -20,7 +20,7 @@ export function makeChart({ title, hours, series, say, isBars = false, second = 
   const shapes = series.map(({ values, look }) =>
     isBars
       ? draw("g", { class: look }, bars(values, x, y, hours.length))
-      : draw("path", { class: `line ${look}`, d: line(values, x, y) }),
+      : draw("g", { class: look }, draw("path", { class: `line ${look}`, d: line(values, x, y) }), points(values, x, y)),
   );
   const picture = draw(
     "svg",
@@ -32,7 +32,7 @@ export function makeChart({ title, hours, series, say, isBars = false, second = 
     days(hours).map(({ at, name }) =>
       draw("text", { class: "mark", x: x(at), y: HEIGHT - 4, "text-anchor": "start" }, name),
     ),
-    known.length ? shapes : draw("text", { class: "mark", x: (LEFT + WIDTH) / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "Nothing in this time"),
+    known.length ? shapes : draw("text", { class: "mark", x: (LEFT + WIDTH) / 2, y: HEIGHT / 2 - 14, "text-anchor": "middle" }, "Nothing in this time"),
   );
   const told = make("span", { class: "told", "aria-hidden": "true" });
   tellAtPointer(picture, hours, series, say, told);
@@ -75,20 +75,21 @@ function bars(values, x, y, count) {
   );
 }
 
-// An hour without a value is a gap; one alone between gaps is still seen.
+// An hour without a value is a gap.
 function line(values, x, y) {
   let path = "";
   let isDown = false;
   values.forEach((value, at) => {
-    if (value === null || value === undefined) {
-      isDown = false;
-      return;
-    }
-    path += `${isDown ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
-    if (!isDown) path += "h.01";
-    isDown = true;
+    if (value !== null) path += `${isDown ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    isDown = value !== null;
   });
   return path || "M0 0";
+}
+
+// One alone between gaps makes no line: it is a point.
+function points(values, x, y) {
+  const isAlone = (value, at) => value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
+  return values.map((value, at) => isAlone(value, at) && draw("circle", { cx: x(at), cy: y(value), r: 3 }));
 }
 
 function days(hours) {
@@ -119,11 +120,11 @@ function makeTable(hours, series, say, isOpen) {
 }
 
 // Tops whose halves are round, too: as numbers, or as times from half a minute on.
-const NUMBERS = [1, 2, 4, 10];
+const NUMBERS = [1, 2, 3, 4, 6, 8, 10];
 const TIMES = [30, 60, 120, 240, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400, 172800]; // s
 
 function roundUp(value, second) {
   const time = second && value > 20 * second && TIMES.map((s) => s * second).find((round) => round >= value);
   const power = 10 ** Math.floor(Math.log10(value));
-  return time || (NUMBERS.map((times) => times * power).find((round) => round >= value) ?? value);
+  return time || (NUMBERS.map((times) => times * power).find((round) => round >= value && round !== 3) ?? value);
 }

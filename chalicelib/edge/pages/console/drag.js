@@ -1,7 +1,7 @@
 // @ts-check
 
 // An order's row is dragged onto a courier: on the map, or in the list of couriers, whose tab opens
-// while an order is held over it. By mouse or pen: a finger scrolls the list, and has "On the map".
+// while an order is held over it. By mouse: fingers and pens scroll the list, and have "On the map".
 // Nothing is done by it: whoever drops is asked for a reason, as by the key.
 
 import { byId, write } from "./dom.js";
@@ -34,7 +34,7 @@ export class Drag extends EventTarget {
 
   #down(event) {
     const id = event.target.closest("[role=option]")?.dataset.id;
-    if (!id || event.button !== 0 || event.pointerType === "touch") return;
+    if (!id || event.button !== 0 || event.pointerType !== "mouse") return;
     this.stop();
     this.#held = { id, x: event.clientX, y: event.clientY, pointer: event.pointerId };
     this.#listening = new AbortController();
@@ -53,12 +53,19 @@ export class Drag extends EventTarget {
     if (!this.orderId) this.#begin(id);
     const order = this.options.board.orders.get(id);
     const target = order && this.options.mayAssign(order) ? this.#find(event, order) : null;
-    byId("dragged").style.transform = `translate(${event.clientX + 14}px, ${event.clientY + 10}px)`;
     write(byId("dragged"), order ? this.#say(order, target) : `Order ${id} is not on the board any more.`);
+    this.#follow(event);
     this.#dwellOn(target);
     if (this.courierId === (target?.id ?? null)) return;
     this.courierId = target?.id ?? null;
     this.dispatchEvent(new Event("change"));
+  }
+
+  // Beside the pointer, and never out of the window.
+  #follow({ clientX, clientY }) {
+    const { offsetWidth: width, offsetHeight: height, style } = byId("dragged");
+    const [x, y] = [Math.min(clientX + 14, innerWidth - width - 8), Math.min(clientY + 12, innerHeight - height - 8)];
+    style.transform = `translate(${Math.max(8, x)}px, ${y}px)`;
   }
 
   // The list's rows come and go below the pointer: the page holds it.

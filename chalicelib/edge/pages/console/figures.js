@@ -34,6 +34,9 @@ export function showNow(figures) {
     pair.className = look && figures[key] > 0 ? look : "";
     write(pair.lastElementChild, say(figures[key]));
   }
+  // Where there is no room for all of them a keyboard can scroll them, too.
+  if (list.scrollWidth > list.clientWidth) list.tabIndex = 0;
+  else list.removeAttribute("tabindex");
 }
 
 /** The panel. */

@@ -2,13 +2,12 @@
 
 // Orders and couriers, drawn on a canvas: over our own map or over MapLibre's, by the same code.
 
+import { countCells, CROWD, findCell, gather } from "./crowds.js";
 import { drawSprites } from "./shapes.js";
 import { courierKind, wantsCourier, kindOf, nameOf, sayAge } from "./words.js";
 
-const CELL = 46; // px: what falls into one of these may be drawn as one
-const CROWD = 250; // so many in view are drawn one by one, with their lines
-const FEW = 4; // so few in a cell are, too
 const LABELS = 40; // and so many have their names beside them
+const LONG = 14; // characters of an id that a label has room for
 const REACH = 16; // px around a pointer
 
 /** @typedef {import("./geo.js").View} View */
@@ -57,13 +56,14 @@ export class Layer {
     this.hits = [];
     const orders = this.#inView(view, scene.orders);
     const couriers = this.#inView(view, scene.couriers);
-    if (orders.length <= CROWD) for (const order of orders) this.#line(view, order, scene, 0.35);
-    const [crowds, single] = gather(view, orders);
-    const [flocks, alone] = gather(view, couriers);
+    if (orders.length <= CROWD) for (const order of orders) this.#line(view, order, scene, scene.selected ? 0.15 : 0.35);
+    const cells = countCells(view, this.size);
+    const [crowds, single] = gather(cells, orders);
+    const [flocks, alone] = gather(cells, couriers);
     for (const courier of alone) this.#point(view, courier, courierKind(courier), "courier");
-    for (const [cell, flock] of flocks) if (!crowds.has(cell)) this.#flock(flock, ...this.#middle(view, flock));
+    for (const [cell, flock] of flocks) if (!crowds.has(cell)) this.#flock(flock, ...this.#middle(view, flock, cells, cell, 12 * this.size, 0));
     if (orders.length <= CROWD) for (const order of orders) this.#dropoff(view, order);
-    for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell));
+    for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell), cells, cell);
     for (const order of single) this.#order(view, order);
     if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene.now);
     this.#selection(view, scene);
@@ -132,17 +132,19 @@ export class Layer {
   }
 
   // From the courier to where it is going, and from there to the door.
-  #line(view, order, scene, alpha) {
+  #line(view, order, scene, alpha, isSelected = false) {
     const { pen } = this;
+    const [dim, under] = isSelected ? [this.colours.ink, this.colours.accent] : [this.colours.dim, this.colours.under];
+    pen.lineWidth = (isSelected ? 2.5 : 1.5) * this.size;
     const courier = order.courier_id && scene.byId.couriers.get(order.courier_id);
     const hasIt = ["moving", "returning"].includes(kindOf(order));
     pen.globalAlpha = alpha;
     if (!hasIt && order.toX !== undefined) {
-      this.#stroke(view, order.x, order.y, order.toX, order.toY, this.colours.dim, [2, 4]);
+      this.#stroke(view, order.x, order.y, order.toX, order.toY, dim, [2, 4]);
     }
     if (courier) {
       const [x, y] = hasIt && order.toX !== undefined ? [order.toX, order.toY] : [order.x, order.y];
-      this.#stroke(view, courier.x, courier.y, x, y, this.colours.under, []);
+      this.#stroke(view, courier.x, courier.y, x, y, under, []);
     }
     pen.globalAlpha = 1;
   }
@@ -150,7 +152,6 @@ export class Layer {
   #stroke(view, fromX, fromY, toX, toY, colour, dash) {
     const { pen } = this;
     pen.strokeStyle = colour;
-    pen.lineWidth = 1.5;
     pen.setLineDash(dash);
     pen.beginPath();
     pen.moveTo(...this.#at(view, fromX, fromY));
@@ -160,10 +161,10 @@ export class Layer {
   }
 
   // Many orders as one: how many, and which part of them is late or unserved, and unassigned.
-  #crowd(view, rows, flock) {
+  #crowd(view, rows, flock, cells, cell) {
     const { pen, colours } = this;
-    const [x, y] = this.#middle(view, rows);
-    const radius = (12 + 4 * Math.log10(rows.length)) * this.size;
+    const radius = (11 + 3 * Math.log10(rows.length)) * this.size;
+    const [x, y] = this.#middle(view, rows, cells, cell, radius + 2, flock ? 19 * this.size : 0);
     const bad = rows.filter((o) => o.late || o.state === "unserved").length / rows.length;
     const open = rows.filter((o) => !o.late && o.state !== "unserved" && wantsCourier(o)).length / rows.length;
     pen.fillStyle = colours.panel;
@@ -182,7 +183,7 @@ export class Layer {
     }
     this.#text(String(rows.length), x, y, colours.ink, "center");
     this.hits.push({ type: "crowd", x, y, places: rows });
-    if (flock) this.#flock(flock, x - 8, y + radius + 18 * this.size); // not over one another
+    if (flock) this.#flock(flock, x - 8, y + radius + 18 * this.size);
   }
 
   #flock(rows, x, y) {
@@ -192,17 +193,30 @@ export class Layer {
     this.hits.push({ type: "flock", x, y: y - 8, places: rows });
   }
 
+  // Where a crowd is, as far as its cell has room for it and for what is `below` it: neighbours do not
+  // lie over one another.
   /** @returns {[number, number]} */
-  #middle(view, rows) {
-    let [x, y] = [0, 0];
-    for (const row of rows) [x, y] = [x + row.x, y + row.y];
-    return this.#at(view, x / rows.length, y / rows.length);
+  #middle(view, rows, cells, cell, radius, below) {
+    let [sumX, sumY] = [0, 0];
+    for (const row of rows) [sumX, sumY] = [sumX + row.x, sumY + row.y];
+    const [x, y] = this.#at(view, sumX / rows.length, sumY / rows.length);
+    const [left, top] = this.#at(view, ...findCell(cells, cell));
+    const side = view.scale / cells;
+    return [clamp(x, left + radius, left + side - radius), clamp(y, top + radius, top + side - radius - below)];
   }
 
+  // No label lies over another: of two, the order has it that is first in the list.
   #labels(view, orders, now) {
+    const [high, taken] = [14 * this.size, /** @type {[number, number, number][]} */ ([])];
     for (const order of orders) {
       const [x, y] = this.#at(view, order.x, order.y);
-      this.#halo(`${order.id} · ${sayAge(order.created_at, now)}`, x + 12, y, this.colours.ink);
+      const id = order.id.length > LONG ? `${order.id.slice(0, LONG - 4)}…` : order.id;
+      const text = `${id} · ${sayAge(order.created_at, now)}`;
+      const left = this.#placeBeside(text, x, 12 * this.size);
+      const right = left + 4 + this.pen.measureText(text).width;
+      if (taken.some(([from, to, at]) => from < right && left < to && Math.abs(at - y) < high)) continue;
+      taken.push([left, right, y]);
+      this.#halo(text, left, y, this.colours.ink);
     }
   }
 
@@ -213,6 +227,13 @@ export class Layer {
     pen.textBaseline = "middle";
     pen.fillStyle = colour;
     pen.fillText(text, x, y + 0.5);
+  }
+
+  // A text stands on the right of its thing; where the map ends there, on the left.
+  #placeBeside(text, x, gap) {
+    this.pen.font = this.font;
+    const { width } = this.pen.measureText(text);
+    return x + gap + width < this.pen.canvas.width / this.ratio ? x + gap : x - gap - width;
   }
 
   #halo(text, x, y, colour) {
@@ -237,7 +258,7 @@ export class Layer {
     const order = isOrder ? row : row.order_id && scene.byId.orders.get(row.order_id);
     const courier = isOrder ? scene.byId.couriers.get(row.courier_id) : row;
     if (order) {
-      this.#line(view, order, scene, 1);
+      this.#line(view, order, scene, 1, true);
       this.#dropoff(view, order);
     }
     if (courier) this.#point(view, courier, courierKind(courier), "courier");
@@ -246,7 +267,7 @@ export class Layer {
     this.#ring(x, isOrder ? y : y - 8, 16 * this.size, this.colours.accent, 3);
     if (order && courier) {
       const [cx, cy] = this.#at(view, courier.x, courier.y);
-      this.#halo(nameOf(courier), cx + 13, cy - 9, this.colours.ink);
+      this.#halo(nameOf(courier), this.#placeBeside(nameOf(courier), cx, 13 * this.size), cy - 9, this.colours.ink);
     }
   }
 
@@ -255,29 +276,8 @@ export class Layer {
     const [x, y] = this.#at(view, courier.x, courier.y);
     this.#stamp(courierKind(courier), x, y, 0.9);
     this.#ring(x, y - 8, 18 * this.size, this.colours.accent, 4);
-    this.#halo(nameOf(courier), x + 22, y - 9, this.colours.ink);
+    this.#halo(nameOf(courier), this.#placeBeside(nameOf(courier), x, 22 * this.size), y - 9, this.colours.ink);
   }
 }
 
-/** Put what falls into one cell together, where there are many: crowds, and the others. Cells are
- * the world's, not the canvas's, so that nothing flickers while the map is moved.
- * @param {View} view @param {any[]} rows @returns {[Map<number, any[]>, any[]]} crowds by cell */
-function gather(view, rows) {
-  /** @type {Map<number, any[]>} */
-  const crowds = new Map();
-  if (rows.length <= CROWD) return [crowds, rows];
-  const cells = 2 ** Math.floor(Math.log2(view.scale)) / CELL;
-  for (const row of rows) {
-    const key = Math.floor(row.x * cells) * 67108864 + Math.floor(row.y * cells);
-    const cell = crowds.get(key);
-    if (cell) cell.push(row);
-    else crowds.set(key, [row]);
-  }
-  const single = [];
-  for (const [key, cell] of crowds) {
-    if (cell.length >= FEW) continue;
-    single.push(...cell);
-    crowds.delete(key);
-  }
-  return [crowds, single];
-}
+const clamp = (value, least, most) => Math.max(least, Math.min(most, value));

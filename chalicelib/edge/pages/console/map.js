@@ -211,6 +211,10 @@ export class BoardMap extends EventTarget {
 function drawGrid(pen, view, colours, size) {
   const [left, top] = [view.x - view.width / 2 / view.scale, view.y - view.height / 2 / view.scale];
   const [right, bottom] = [left + view.width / view.scale, top + view.height / view.scale];
+  // Seen from afar the world has an end, and nothing is beyond it.
+  const [west, north, east, south] = [left, top, right, bottom].map((side) => Math.max(0, Math.min(1, side)));
+  const [x0, x1] = [west, east].map((x) => (x - left) * view.scale);
+  const [y0, y1] = [north, south].map((y) => (y - top) * view.scale);
   const step = chooseStep((120 / view.scale) * 360);
   const digits = Math.max(0, Math.ceil(-Math.log10(step)));
   pen.strokeStyle = colours.dim;
@@ -219,17 +223,17 @@ function drawGrid(pen, view, colours, size) {
   pen.beginPath();
   /** @type {[string, number, number][]} */
   const marks = [];
-  for (let lng = Math.ceil(toLng(left) / step) * step; lng <= toLng(right); lng += step) {
+  for (let lng = Math.ceil(toLng(west) / step) * step; lng <= toLng(east); lng += step) {
     const x = Math.round((toX(lng) - left) * view.scale) + 0.5;
-    pen.moveTo(x, 0);
-    pen.lineTo(x, view.height);
-    marks.push([`${lng.toFixed(digits)}°`, x + 4, 10]);
+    pen.moveTo(x, y0);
+    pen.lineTo(x, y1);
+    marks.push([`${lng.toFixed(digits)}°`, x + 4, y0 + 10]);
   }
-  for (let lat = Math.ceil(toLat(bottom) / step) * step; lat <= toLat(top); lat += step) {
+  for (let lat = Math.ceil(toLat(south) / step) * step; lat <= toLat(north); lat += step) {
     const y = Math.round((toY(lat) - top) * view.scale) + 0.5;
-    pen.moveTo(0, y);
-    pen.lineTo(view.width, y);
-    marks.push([`${lat.toFixed(digits)}°`, 4, y - 7]);
+    pen.moveTo(x0, y);
+    pen.lineTo(x1, y);
+    marks.push([`${lat.toFixed(digits)}°`, x0 + 4, y - 7]);
   }
   pen.stroke();
   pen.globalAlpha = 0.7;
