@@ -4,6 +4,7 @@
 //   waybill.on("order_created", (event) => console.log(event.data));
 
 import {
+  check,
   isPong,
   makeAuth,
   makeConnect,
@@ -104,6 +105,8 @@ export class Waybill<C extends Contract = "feed"> {
       ...options,
     };
     if (!this.#options.WebSocket) throw new Error("There is no WebSocket here: bring one.");
+    const { url, api, contract } = this.#options;
+    check(contract!, url, api ?? url);
     this.connect();
   }
 
@@ -158,6 +161,7 @@ export class Waybill<C extends Contract = "feed"> {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#watch("removeEventListener");
     this.#drop();
