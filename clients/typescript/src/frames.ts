@@ -856,11 +856,13 @@ export interface Frames {
     };
     "refreshed": {
       type: "refreshed";
+      pos: string;
     };
     "error": {
       type: "error";
       code: string;
       message: string;
+      pos: string;
     };
   };
 }

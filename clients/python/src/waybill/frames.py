@@ -1190,6 +1190,7 @@ class OpsRefreshed(TypedDict):
     """The data of `refreshed`, contract `ops`."""
 
     type: Literal["refreshed"]
+    pos: str
 
 
 class OpsError(TypedDict):
@@ -1198,3 +1199,4 @@ class OpsError(TypedDict):
     type: Literal["error"]
     code: str
     message: str
+    pos: str
