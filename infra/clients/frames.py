@@ -13,7 +13,7 @@ HOME = Path(__file__).resolve().parents[2]
 DOCUMENT = HOME / "docs" / "api" / "asyncapi.json"
 TYPESCRIPT = HOME / "clients" / "typescript" / "src" / "frames.ts"
 PYTHON = HOME / "clients" / "python" / "src" / "waybill" / "frames.py"
-CONTRACTS = ("feed", "courier", "customer", "rides", "food", "drivers")
+CONTRACTS = ("feed", "courier", "customer", "rides", "food", "drivers", "ops")
 # What keeps a connection going or says where it begins is the clients' own business.
 HIDDEN = {
     *("authenticated", "subscription_updated", "heartbeat", "heartbeat_ack", "pong"),

@@ -66,7 +66,7 @@ class Log:
         """How many events come before; None where that can't be known."""
         if position == "now":
             return 0
-        epoch, _, number = (position or "").partition(".")
+        epoch, _, number = (position or "").partition("~")[0].partition(".")
         return int(number) if epoch == self.epoch else None
 
     def frames(self, number: int) -> list[dict[str, Any]]:
@@ -115,8 +115,9 @@ ENVELOPES: dict[str, Callable[[int, str], list[dict[str, Any]]]] = {
 class BadNetwork:
     """The server: it plays one scene after another; after the last, each attempt is the last."""
 
-    def __init__(self, contract: str, script: Sequence[Scene], count: int) -> None:
+    def __init__(self, contract: str, script: Sequence[Scene], count: int, logs: int = 1) -> None:
         self.port = free_port()
+        self._logs = logs
         self.seen: list[Seen] = []
         self._contract = contract
         self._script = list(script)
@@ -179,6 +180,8 @@ class BadNetwork:
         for number in range(max(1, told + 1 - scene.repeats), last + 1):
             await asyncio.sleep(scene.delay_s)
             frames = self._log.frames(number)
+            for frame in frames if self._logs > 1 else ():
+                frame["pos"] += f"~z.{attempt}"  # what is said of others is of the connection
             for frame in frames[: -1 if scene.halves and number == last else None]:
                 await self._say(socket, frame)
         self._told = max(self._told, last)
@@ -276,9 +279,11 @@ def _answer_offset(socket: ServerConnection, position: str) -> Response:
 
 
 @contextmanager
-def bad_network(contract: str, script: Sequence[Scene], count: int) -> Iterator[BadNetwork]:
-    """Serve in a thread."""
-    network = BadNetwork(contract, script, count)
+def bad_network(
+    contract: str, script: Sequence[Scene], count: int, logs: int = 1
+) -> Iterator[BadNetwork]:
+    """Serve in a thread. Of several `logs` something happens in one only."""
+    network = BadNetwork(contract, script, count, logs)
     loop = asyncio.new_event_loop()
     started = threading.Event()
     thread = threading.Thread(

@@ -133,3 +133,19 @@ def test_what_is_sent_waits_for_a_connection(client: str, contract: str) -> None
         (heard,) = CLIENTS[client]({**options, "until": "echo", "said": said})
     assert heard == ["event echo -", "end"]
     assert [one.position for one in network.seen] == [None, None]
+
+
+@pytest.mark.parametrize("contract", ["food", "socketio"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_is_told_again_of_one_of_several_logs_is_handed_on_once(
+    client: str, contract: str
+) -> None:
+    """Its position says more of the other logs than it did the first time."""
+    cut = Scene(tells=3, repeats=3, ends="cut")
+    frames = list_frames(contract, "a", COUNT)
+    with bad_network(contract, [cut, cut, Scene(tells=99, repeats=4)], COUNT, logs=2) as network:
+        options = {"url": network.url, "token": TOKEN, "contract": contract, "times": TIMES}
+        (heard,) = CLIENTS[client]({**options, "position": "now", "until": len(frames)})
+    events = [line.partition("~")[0] for line in heard if line.startswith("event")]
+    assert events == frames
+    assert [one.position for one in network.seen] == ["now", "a.0002~z.0", "a.0004~z.1"]

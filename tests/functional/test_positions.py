@@ -50,7 +50,9 @@ def test_a_position_of_another_epoch_or_ahead_of_the_log_is_a_gap(party: Party) 
     party.happen()
     epoch, _, seq = phone.answer.data["to"].split("~")[0].partition(".")
     rest = phone.answer.data["to"].partition("~")[2]
-    for asked in (f"0{epoch}.1~{rest}".rstrip("~"), f"{epoch}.{int(seq) + 99}~{rest}".rstrip("~")):
+    ahead = (int(seq) + 99, 10**20 - 1)
+    for place in (f"0{epoch}.1", *(f"{epoch}.{far}" for far in ahead)):
+        asked = f"{place}~{rest}".rstrip("~")
         device = party.connect(asked)
         assert device.answer.name == "gap"
         assert device.answer.data["from"] == asked

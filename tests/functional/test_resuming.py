@@ -204,6 +204,33 @@ def test_only_one_is_at_it(world: World) -> None:
     assert Device(opened[0]).told == phone.told
 
 
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_who_subscribes_to_more_while_being_told_is_told_all_of_it_in_order(
+    world: World, number: int
+) -> None:
+    """By one after the other: of two side by side, one would have positions ahead of what the other
+    has not told yet, and a link that is cut then would lose that."""
+    party = Reader(world)
+    names = ["order_created", "delivery_accepted"]
+    whole = party.connect("now")
+    whole.socket.say({"type": "subscribe", "events": names})
+    for _ in range(3):
+        dan = world.courier("dan")
+        order = world.place(party.someone)["id"]
+        world.step("accept", order, dan)
+        world.call("POST", f"/v1/orders/{order}/cancel", {}, party.someone)
+    more = {"type": "subscribe", "events": names[1:]}
+    at_post(world, number, lambda: socket.say(more))
+    socket = world.connect(None, "feed")
+    socket.say(an_auth(party.someone, **{"from": whole.answer.data["to"]}))
+    socket.say({"type": "subscribe", "events": names[:1]})
+    world.pass_time(60)
+    late = Device(socket)
+    assert len([frame for frame in late.frames if frame.name == "resumed"]) == 1
+    assert len(whole.told) == 6
+    assert late.told[-6:] == whole.told
+
+
 class Meanwhile(MailboxTable):
     """Lets something happen once, just before a lease is taken."""
 

@@ -46,6 +46,13 @@ class Resumption(msgspec.Struct, frozen=True, omit_defaults=True):
         """Tell whether somebody is just telling what is kept."""
         return self.claimed_until > now.timestamp() * 1000
 
+    def with_types(self, types: tuple[str, ...] | None) -> Resumption:
+        """Return it to tell these types: from its start, where some are new. Whoever is at it stays
+        so, or two would tell side by side, each with positions that skip what the other has not
+        told yet."""
+        is_more = not set(types or ()) <= set(self.types or ())
+        return replace(self, types=types, reached=self.start if is_more else self.reached)
+
     def encode_others(self, mailbox: str) -> str:
         """Encode what has been told of the logs other than one mailbox's."""
         return encode_position(at for name, at in self.reached.items() if name != mailbox)
@@ -112,6 +119,8 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
         resumption = self.resumption
         if resumption is None or (not before.person_id and self.subscriptions is not None):
             return self
+        if before.is_resuming:
+            return replace(self, resumption=resumption.with_types(self._list_due_types(before)))
         types = self.subscriptions
         if resumption.is_done:
             types = tuple(t for t in types or () if t not in (before.subscriptions or ()))
@@ -126,6 +135,15 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
             claimed_until=0,
         )
         return replace(self, resumption=due)
+
+    def _list_due_types(self, before: Connection) -> tuple[str, ...] | None:
+        """List the types that are to be told of a connection that was being told some: those, and
+        what it has subscribed to since. (What it had been told before is not among them.)"""
+        if self.subscriptions is None:
+            return None
+        told = (before.resumption.types if before.resumption else None) or ()
+        others = before.subscriptions or ()
+        return tuple(t for t in self.subscriptions if t in told or t not in others)
 
     @property
     def ends_at(self) -> datetime:

@@ -147,13 +147,16 @@ class Mailbox(msgspec.Struct, frozen=True):
         """List the subscribers that are less far than the others."""
         return [one for one in self.list_subscribers(now) if one.connection_id in self.lags]
 
-    def is_up_to_date(self, connection_id: str, subscriptions: tuple[str, ...] | None) -> bool:
-        """Tell whether a connection subscribes, to just these types, and has been delivered all.
-        One whose arrival is pending is not served yet."""
-        subscriber = self.find_subscriber(connection_id)
-        if subscriber is None or subscriber.subscriptions != subscriptions:
+    def is_up_to_date(self, connection: Connection) -> bool:
+        """Tell whether a connection subscribes, to just its types and with a position where its
+        client holds one, and has been delivered all. One whose arrival is pending is not served
+        yet."""
+        subscriber = self.find_subscriber(connection.id)
+        if subscriber is None or subscriber.subscriptions != connection.subscriptions:
             return False
-        is_arriving = any(parse_arrival(id_) == connection_id for id_ in self.pending)
+        if subscriber.is_positioned != connection.is_positioned:
+            return False
+        is_arriving = any(parse_arrival(id_) == connection.id for id_ in self.pending)
         return not is_arriving and not self.is_behind(subscriber)
 
     def admit_subscriber(

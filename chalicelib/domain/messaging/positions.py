@@ -30,7 +30,6 @@ _MAX_PLACES = 64  # an owner's log, and those of their restaurants
 MAX_POSITION = 3000
 _SEPARATOR = "~"
 _PLACE = re.compile(r"([0-9A-Za-z_-]{1,32})\.([0-9]{1,20})", re.ASCII)
-_MAX_SEQ = 2**53 - 1
 _SEQ_DIGITS = 16
 
 
@@ -67,10 +66,16 @@ def parse_position(value: object, name: str = "from") -> tuple[LogPlace, ...]:
     if isinstance(value, str) and len(value) <= MAX_POSITION:
         found = [_PLACE.fullmatch(part) for part in value.split(_SEPARATOR)]
         places = [LogPlace(match[1], int(match[2])) for match in found if match]
-        is_whole = len(places) == len(found) <= _MAX_PLACES
-        if is_whole and all(place.seq <= _MAX_SEQ for place in places):
+        if len(places) == len(found) <= _MAX_PLACES:
             return tuple(places)
     raise InvalidInput(f"{name} must be a position, or {NOW}.", field=name)
+
+
+def find_seq(position: str, epoch: str, name: str = "from") -> int | None:
+    """Find the place that a position has in the log of an epoch: of several, as no position of ours
+    has, the first, so that nothing is left out. None where it has none. Raises InvalidInput."""
+    places = parse_position(position, name)
+    return min((place.seq for place in places if place.epoch == epoch), default=None)
 
 
 def read_position(value: object, name: str = "from") -> str | None:

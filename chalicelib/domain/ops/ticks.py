@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.positions import NOW, LogPlace, encode_position, parse_position
+from chalicelib.domain.messaging.positions import NOW, LogPlace, encode_position, find_seq
 
 SHORTEST_INTERVAL = timedelta(seconds=1)
 BUSY_FOR = timedelta(seconds=15)
@@ -172,7 +172,7 @@ def _add_mark(marks: tuple[Mark, ...], newest: Mark) -> tuple[Mark, ...]:
 def find_told_since(state: TickState, position: str, now: datetime) -> datetime | None:
     """Find from when on it may be new to the holder of a position what happened. None where that
     can't be told: the position is of another epoch, ahead of the ticks, or too old."""
-    number = dict(parse_position(position)).get(state.epoch) if position != NOW else None
+    number = find_seq(position, state.epoch) if position != NOW else None
     if number is None or not 0 < number <= state.told:
         return None
     if number == state.told and state.told_at and now - state.told_at <= _MARKS_KEPT:

@@ -19,6 +19,12 @@ var SILENT = [
   "ping_response",
   "subscription_updated"
 ];
+function check(contract, ...urls) {
+  if (!Object.hasOwn(PATHS, contract)) throw new TypeError("There is no contract " + contract);
+  for (const url of urls) {
+    if (!/^(http|ws)s?:$/.test(new URL(url).protocol)) throw new TypeError("Invalid URL: " + url);
+  }
+}
 function makeUrl(url, contract, token, from) {
   const place = new URL(url);
   place.protocol = place.protocol.replace("http", "ws");
@@ -124,6 +130,7 @@ var WaybillError = class extends Error {
   status;
   code;
   details;
+  name = "WaybillError";
 };
 async function call(options, path, request, attempts = ATTEMPTS) {
   const { api, url, token, delay, maxDelay } = options;
@@ -191,6 +198,8 @@ var Waybill = class {
       ...options
     };
     if (!this.#options.WebSocket) throw new Error("There is no WebSocket here: bring one.");
+    const { url, api, contract } = this.#options;
+    check(contract, url, api ?? url);
     this.connect();
   }
   /** After which event the next connection begins. */
@@ -232,6 +241,7 @@ var Waybill = class {
     } else this.#wake();
   }
   close() {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#watch("removeEventListener");
     this.#drop();
@@ -336,7 +346,8 @@ var Waybill = class {
       this.#gap = gap;
       this.#isGiven = false;
     } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
-      const id = frame.event_type ? frame.event_id : frame.pos && text;
+      const place = frame.pos?.split("~")[0];
+      const id = frame.event_type ? frame.event_id : place && text.replace(frame.pos, place);
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
   }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.mailboxes import Mailbox
-from chalicelib.domain.messaging.positions import NOW, LogPlace, parse_position
+from chalicelib.domain.messaging.positions import NOW, LogPlace, find_seq
 from chalicelib.errors import NotKept
 from chalicelib.services.messaging.event_history import EventFilter
 from chalicelib.services.messaging.kept_log import KeptLog
@@ -75,7 +75,7 @@ class EventStream:
         if offset == BEGINNING:
             oldest = self._kept.find_oldest(box)
             return box.last_seq if oldest is None else oldest - 1
-        seq = dict(parse_position(offset, "offset")).get(box.epoch)
+        seq = find_seq(offset, box.epoch, "offset")
         if seq is None:
             raise NotKept("This offset is of another log: read it from -1.")
         # Sockets are told of an event before it is written: a position may be ahead for a moment.

@@ -168,7 +168,7 @@ class Mailboxes:
     def is_up_to_date(self, person_id: str, connection: Connection) -> bool:
         """Tell whether a connection subscribes to a mailbox and has been delivered all of it."""
         box = self._store.get_mailbox(person_id)
-        return box.is_up_to_date(connection.id, connection.subscriptions)
+        return box.is_up_to_date(connection)
 
     def get_start_cursors(self, person_id: str, connection: Connection) -> dict[str, int]:
         """Return where a connection begins in a mailbox that opens now, or asks for other types

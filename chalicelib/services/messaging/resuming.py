@@ -32,7 +32,7 @@ from chalicelib.domain.messaging.positions import (
     NOW,
     LogPlace,
     encode_position,
-    parse_position,
+    find_seq,
 )
 from chalicelib.errors import Gone, PostFailed, Stale
 from chalicelib.services.messaging.kept_log import KeptLog, split_runs
@@ -111,25 +111,8 @@ class ConnectionResumer:
     ) -> Connection:
         """Tell a connection what is kept, after `first_frames`; return its row, which is written as
         `finish` makes it, when it may join its rooms. Raises ResumptionPending where another is at
-        it or time is up; Stale, Gone, PostFailed. Then it is to be called again."""
-        until = self._clock() + _TELL_WITHIN
-        telling, starts = self._claim_connection(connection, mailboxes)
-        try:
-            if starts:
-                self._post_answer(telling, starts, first_frames)
-            for name in telling.resumption.start:
-                self._tell_log(telling, name, skip, until)
-        except (PostFailed, ResumptionPending):
-            self._write(telling.connection, lambda c: telling.note_progress(c))
-            raise
-        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
-        return self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
-
-    def _claim_connection(
-        self, connection: Connection, mailboxes: Sequence[str]
-    ) -> tuple[_Telling, list[LogStart]]:
-        """Claim a connection (step 2); return it with the starts of its logs (step 1), none where
-        it was answered before. Raises as resume does."""
+        it, time is up or its client has subscribed to more meanwhile; Stale, Gone, PostFailed. Then
+        it is to be called again."""
         resumption, now = connection.resumption, self._clock()
         assert resumption is not None, "only connections that ask for it are resumed"
         if resumption.is_claimed(now):
@@ -142,15 +125,27 @@ class ConnectionResumer:
         claimed_until = int((now + _CLAIM_TIME).timestamp() * 1000)
         resumption = replace(resumption, claim=token_urlsafe(6), claimed_until=claimed_until)
         claimed = replace(connection, resumption=resumption)
-        written = self._connections.update_connection(connection, claimed)
-        return _Telling(written, resumption), starts
+        telling = _Telling(self._connections.update_connection(connection, claimed), resumption)
+        try:
+            if starts:
+                self._post_answer(telling, starts, first_frames)
+            for name in resumption.start:
+                self._tell_log(telling, name, skip, now + _TELL_WITHIN)
+        except (PostFailed, ResumptionPending):
+            self._write(telling.connection, lambda c: telling.note_progress(c))
+            raise
+        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
+        told = self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
+        if not told.is_positioned:
+            raise ResumptionPending
+        return told
 
     # Where to start
 
     def _find_start(self, resumption: Resumption, mailbox: str) -> LogStart:
         """Find where a log starts (step 1). Raises ResumptionPending."""
         box = self._kept.get_head(mailbox)
-        seq = dict(parse_position(resumption.asked)).get(box.epoch)
+        seq = find_seq(resumption.asked, box.epoch)
         if seq is not None and seq > box.last_seq and box.may_still_append(self._clock()):
             # Posted to another connection already, and not in the head yet.
             box = self._append_pending(mailbox)
@@ -305,9 +300,16 @@ class _Telling:
 
     def note_progress(self, connection: Connection) -> Connection:
         """Return the row of a connection that is to be told the rest by another try."""
-        return replace(connection, resumption=replace(self.resumption, claimed_until=0))
+        assert connection.resumption is not None, "it is claimed"
+        noted = self.resumption.with_types(connection.resumption.types)
+        return replace(connection, resumption=replace(noted, claimed_until=0))
 
     def finish(self, connection: Connection, cursors: dict[str, dict[str, int]]) -> Connection:
-        """Return the row of a connection that has been told all."""
-        resumption = replace(self.resumption, is_done=True, claimed_until=0)
-        return replace(connection, resumption=resumption, start_cursors=cursors)
+        """Return the row of a connection that has been told all; where its client has subscribed to
+        more meanwhile, that of one which is to be told that, too."""
+        noted = self.note_progress(connection)
+        assert noted.resumption is not None, "it is claimed"
+        if not set(noted.resumption.types or ()) <= set(self.resumption.types or ()):
+            return noted
+        done = replace(noted.resumption, is_done=True)
+        return replace(noted, resumption=done, start_cursors=cursors)

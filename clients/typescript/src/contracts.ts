@@ -23,6 +23,14 @@ export const SILENT = [
   "subscription_updated",
 ];
 
+/** Check what no connection could ever be made of: it is no use to try again and again. */
+export function check(contract: string, ...urls: (string | URL)[]): void {
+  if (!Object.hasOwn(PATHS, contract)) throw new TypeError("There is no contract " + contract);
+  for (const url of urls) {
+    if (!/^(http|ws)s?:$/.test(new URL(url).protocol)) throw new TypeError("Invalid URL: " + url);
+  }
+}
+
 /** Make the URL of a socket: of the contract's path, where the given one has none. */
 export function makeUrl(
   url: string | URL,

@@ -722,4 +722,147 @@ export interface Frames {
       message: string;
     };
   };
+  ops: {
+    "snapshot": {
+      type: "snapshot";
+      pos: string;
+      at: string;
+      zone: string | null;
+      orders: Array<{
+        id: string;
+        flow: "delivery" | "hail" | "food" | "ride";
+        state: "scheduled" | "pending" | "confirmed" | "preparing" | "ready" | "searching" | "offered" | "accepted" | "at_pickup" | "in_transit" | "returning" | "done" | "cancelled" | "unserved" | "no_show" | "returned" | "left" | "discarded";
+        since: string;
+        created_at: string;
+        age_s: number;
+        offers: number;
+        customer_id: string;
+        courier_id: string | null;
+        courier_name: string | null;
+        offered_to: string | null;
+        merchant_id: string | null;
+        external_id: string | null;
+        eta: string | null;
+        due: string | null;
+        late: boolean;
+        zone: string | null;
+        lat: number | null;
+        lng: number | null;
+        pickup: {
+          lat: number | null;
+          lng: number | null;
+          address: string;
+        };
+        dropoff: {
+          lat: number | null;
+          lng: number | null;
+          address: string;
+        };
+        reason: string | null;
+      }>;
+      couriers: Array<{
+        id: string;
+        name: string | null;
+        lat: number | null;
+        lng: number | null;
+        zone: string | null;
+        fix_at: string | null;
+        fix_age_s: number | null;
+        on_duty: boolean;
+        paused: boolean;
+        order_id: string | null;
+        idle_since: string | null;
+        vehicle_type: string | null;
+      }>;
+      part: number;
+      parts: number;
+      figures?: {
+        orders: number;
+        searching: number;
+        unassigned: number;
+        late: number;
+        unserved: number;
+        oldest_searching_s: number | null;
+        couriers: number;
+        couriers_idle: number;
+        couriers_idle_percent: number | null;
+      };
+    };
+    "delta": {
+      type: "delta";
+      pos: string;
+      at: string;
+      zone: string | null;
+      orders: Array<{
+        id: string;
+        flow: "delivery" | "hail" | "food" | "ride";
+        state: "scheduled" | "pending" | "confirmed" | "preparing" | "ready" | "searching" | "offered" | "accepted" | "at_pickup" | "in_transit" | "returning" | "done" | "cancelled" | "unserved" | "no_show" | "returned" | "left" | "discarded";
+        since: string;
+        created_at: string;
+        age_s: number;
+        offers: number;
+        customer_id: string;
+        courier_id: string | null;
+        courier_name: string | null;
+        offered_to: string | null;
+        merchant_id: string | null;
+        external_id: string | null;
+        eta: string | null;
+        due: string | null;
+        late: boolean;
+        zone: string | null;
+        lat: number | null;
+        lng: number | null;
+        pickup: {
+          lat: number | null;
+          lng: number | null;
+          address: string;
+        };
+        dropoff: {
+          lat: number | null;
+          lng: number | null;
+          address: string;
+        };
+        reason: string | null;
+      }>;
+      couriers: Array<{
+        id: string;
+        name: string | null;
+        lat: number | null;
+        lng: number | null;
+        zone: string | null;
+        fix_at: string | null;
+        fix_age_s: number | null;
+        on_duty: boolean;
+        paused: boolean;
+        order_id: string | null;
+        idle_since: string | null;
+        vehicle_type: string | null;
+      }>;
+      removed: Array<string>;
+      removed_couriers: Array<string>;
+      figures: {
+        orders: number;
+        searching: number;
+        unassigned: number;
+        late: number;
+        unserved: number;
+        oldest_searching_s: number | null;
+        couriers: number;
+        couriers_idle: number;
+        couriers_idle_percent: number | null;
+      };
+      reset?: Array<"couriers">;
+    };
+    "refreshed": {
+      type: "refreshed";
+      pos: string;
+    };
+    "error": {
+      type: "error";
+      code: string;
+      message: string;
+      pos: string;
+    };
+  };
 }

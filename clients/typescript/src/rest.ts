@@ -5,6 +5,7 @@ const ANSWER_WITHIN = 30000; // ms
 
 /** What a REST call was refused with: {error, message, details?}. */
 export class WaybillError extends Error {
+  name = "WaybillError";
   constructor(
     readonly status: number,
     readonly code: string,

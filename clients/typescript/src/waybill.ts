@@ -4,6 +4,7 @@
 //   waybill.on("order_created", (event) => console.log(event.data));
 
 import {
+  check,
   isPong,
   makeAuth,
   makeConnect,
@@ -104,6 +105,8 @@ export class Waybill<C extends Contract = "feed"> {
       ...options,
     };
     if (!this.#options.WebSocket) throw new Error("There is no WebSocket here: bring one.");
+    const { url, api, contract } = this.#options;
+    check(contract!, url, api ?? url);
     this.connect();
   }
 
@@ -158,6 +161,7 @@ export class Waybill<C extends Contract = "feed"> {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#watch("removeEventListener");
     this.#drop();
@@ -270,8 +274,10 @@ export class Waybill<C extends Contract = "feed"> {
       this.#gap = gap;
       this.#isGiven = false;
     } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
-      // What is told again is so with its id or, where it has none, word for word.
-      const id = frame.event_type ? frame.event_id : frame.pos && text;
+      // What is told again is so with its id or, where it has none, word for word: but of a position
+      // only the first part says where the event stands; the others say more the next time.
+      const place = frame.pos?.split("~")[0];
+      const id = frame.event_type ? frame.event_id : place && text.replace(frame.pos, place);
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
   }

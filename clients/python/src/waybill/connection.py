@@ -22,6 +22,7 @@ from waybill import rest
 from waybill.contracts import (
     SILENT,
     Contract,
+    check,
     is_pong,
     make_api_url,
     make_auth,
@@ -71,7 +72,8 @@ def connect(
     devices of a person. `on_position` is told the position of each event that was handled, which
     it is once the next one is asked for. `on_gap` is told what is missing, in its place among the
     events. `on_state` is told what the connection does, and with "waiting" why. Callbacks may be
-    coroutine functions, but for `on_state`. `events` are the feed's types to subscribe to.
+    coroutine functions, but for `on_state`. `events` are the feed's types to subscribe to. Raises
+    ValueError where `url`, `api` or `contract` can be none.
     """
     return Connection(
         url,
@@ -112,7 +114,8 @@ class Connection(AsyncIterator[Event]):
         delay_s: float,
         max_delay_s: float,
     ) -> None:
-        self._url, self._api = url, api or url
+        self._url, self._api = url, url if api is None else api
+        check(contract, self._url, self._api)
         self._token, self._contract = token, contract
         self._given_position = position
         self._on_position, self._on_gap, self._on_state = on_position, on_gap, on_state

@@ -32,6 +32,18 @@ NAMESPACE = "/orders,"  # Socket.IO's
 _PACKET = re.compile(r"(4?.)(?:/orders,)?\d*(.*)", re.DOTALL)
 
 
+def check(contract: str, *urls: str) -> None:
+    """Check what no connection could ever be made of: it is no use to try again and again. Raises
+    ValueError."""
+    if contract not in PATHS:
+        raise ValueError(f"There is no contract {contract!r}.")
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+            raise ValueError(f"This is no URL of http, https, ws or wss: {url!r}")
+        parts.port  # noqa: B018 raises where it is none
+
+
 def make_url(url: str, contract: str, token: str, position: str | None) -> str:
     """Make the URL of a socket: of the contract's path, where the given one has none."""
     scheme, host, path, query, _ = urlsplit(url)
@@ -49,7 +61,7 @@ def make_api_url(url: str, path: str) -> str:
     """Make the URL of a REST call: the path at the same host. What it has of odd letters is
     encoded."""
     scheme, host, *_ = urlsplit(url)
-    return f"{scheme.replace('ws', 'http')}://{host}{quote(path, safe='/?&=%:,+')}"
+    return f"{scheme.replace('ws', 'http')}://{host}/{quote(path.lstrip('/'), safe='/?&=%:,+')}"
 
 
 def make_headers(contract: str, token: str) -> dict[str, str]:

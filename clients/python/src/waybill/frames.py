@@ -1027,3 +1027,176 @@ class DriversError(TypedDict):
 
     type: Literal["error"]
     message: str
+
+
+class OpsSnapshotOrdersPickup(TypedDict):
+    lat: float | None
+    lng: float | None
+    address: str
+
+
+class OpsSnapshotOrdersDropoff(TypedDict):
+    lat: float | None
+    lng: float | None
+    address: str
+
+
+class OpsSnapshotOrders(TypedDict):
+    id: str
+    flow: Literal["delivery", "hail", "food", "ride"]
+    state: Literal["scheduled", "pending", "confirmed", "preparing", "ready", "searching", "offered", "accepted", "at_pickup", "in_transit", "returning", "done", "cancelled", "unserved", "no_show", "returned", "left", "discarded"]
+    since: str
+    created_at: str
+    age_s: int
+    offers: int
+    customer_id: str
+    courier_id: str | None
+    courier_name: str | None
+    offered_to: str | None
+    merchant_id: str | None
+    external_id: str | None
+    eta: str | None
+    due: str | None
+    late: bool
+    zone: str | None
+    lat: float | None
+    lng: float | None
+    pickup: OpsSnapshotOrdersPickup
+    dropoff: OpsSnapshotOrdersDropoff
+    reason: str | None
+
+
+class OpsSnapshotCouriers(TypedDict):
+    id: str
+    name: str | None
+    lat: float | None
+    lng: float | None
+    zone: str | None
+    fix_at: str | None
+    fix_age_s: int | None
+    on_duty: bool
+    paused: bool
+    order_id: str | None
+    idle_since: str | None
+    vehicle_type: str | None
+
+
+class OpsSnapshotFigures(TypedDict):
+    orders: int
+    searching: int
+    unassigned: int
+    late: int
+    unserved: int
+    oldest_searching_s: int | None
+    couriers: int
+    couriers_idle: int
+    couriers_idle_percent: float | None
+
+
+class OpsSnapshot(TypedDict):
+    """The data of `snapshot`, contract `ops`."""
+
+    type: Literal["snapshot"]
+    pos: str
+    at: str
+    zone: str | None
+    orders: list[OpsSnapshotOrders]
+    couriers: list[OpsSnapshotCouriers]
+    part: int
+    parts: int
+    figures: NotRequired[OpsSnapshotFigures]
+
+
+class OpsDeltaOrdersPickup(TypedDict):
+    lat: float | None
+    lng: float | None
+    address: str
+
+
+class OpsDeltaOrdersDropoff(TypedDict):
+    lat: float | None
+    lng: float | None
+    address: str
+
+
+class OpsDeltaOrders(TypedDict):
+    id: str
+    flow: Literal["delivery", "hail", "food", "ride"]
+    state: Literal["scheduled", "pending", "confirmed", "preparing", "ready", "searching", "offered", "accepted", "at_pickup", "in_transit", "returning", "done", "cancelled", "unserved", "no_show", "returned", "left", "discarded"]
+    since: str
+    created_at: str
+    age_s: int
+    offers: int
+    customer_id: str
+    courier_id: str | None
+    courier_name: str | None
+    offered_to: str | None
+    merchant_id: str | None
+    external_id: str | None
+    eta: str | None
+    due: str | None
+    late: bool
+    zone: str | None
+    lat: float | None
+    lng: float | None
+    pickup: OpsDeltaOrdersPickup
+    dropoff: OpsDeltaOrdersDropoff
+    reason: str | None
+
+
+class OpsDeltaCouriers(TypedDict):
+    id: str
+    name: str | None
+    lat: float | None
+    lng: float | None
+    zone: str | None
+    fix_at: str | None
+    fix_age_s: int | None
+    on_duty: bool
+    paused: bool
+    order_id: str | None
+    idle_since: str | None
+    vehicle_type: str | None
+
+
+class OpsDeltaFigures(TypedDict):
+    orders: int
+    searching: int
+    unassigned: int
+    late: int
+    unserved: int
+    oldest_searching_s: int | None
+    couriers: int
+    couriers_idle: int
+    couriers_idle_percent: float | None
+
+
+class OpsDelta(TypedDict):
+    """The data of `delta`, contract `ops`."""
+
+    type: Literal["delta"]
+    pos: str
+    at: str
+    zone: str | None
+    orders: list[OpsDeltaOrders]
+    couriers: list[OpsDeltaCouriers]
+    removed: list[str]
+    removed_couriers: list[str]
+    figures: OpsDeltaFigures
+    reset: NotRequired[list[Literal["couriers"]]]
+
+
+class OpsRefreshed(TypedDict):
+    """The data of `refreshed`, contract `ops`."""
+
+    type: Literal["refreshed"]
+    pos: str
+
+
+class OpsError(TypedDict):
+    """The data of `error`, contract `ops`."""
+
+    type: Literal["error"]
+    code: str
+    message: str
+    pos: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from waybill.events import Event, Gap
 
 REMEMBERED = 1000  # events that were handed on
@@ -71,9 +73,12 @@ class Heard:
     def is_repeated(self, event: Event, text: str | bytes) -> bool:
         """Say whether an event was heard before: by its id or, where it has none, word for word.
 
-        What has neither id nor position never was.
+        What has neither id nor position never was. Of a position the first part says where the
+        event stands; the others say more the next time.
         """
-        id_ = event["event_id"] if "event_type" in event else event.pos and text
+        id_: Any = event["event_id"] if "event_type" in event else None
+        if id_ is None and event.pos:
+            id_ = str(text).replace(event.pos, event.pos.partition("~")[0])
         if not id_:
             return False
         if id_ in self._seen:
