@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 from collections.abc import Iterator
 
 import hypothesis
@@ -14,8 +16,10 @@ for _name in [name for name in os.environ if name.startswith(("AWS_", "JWT_"))]:
     del os.environ[_name]
 for _name in ("LOCALSTACK_HOST", "ENDPOINT", "ENGINE", "STATE_DIR", "TABLE_PREFIX", "QUEUE_NAME"):
     os.environ.pop(_name, None)
-# What tests start, they start often: it need not be compiled each time.
+# What tests start, they start often: it need not be compiled each time. Nor need the tests, whose
+# assertions pytest rewrites: 7 s of a core for each worker, where nothing of it may be kept.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",

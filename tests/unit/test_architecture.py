@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,20 @@ def sources(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[str]:
+@lru_cache(maxsize=1)  # all of them would be half a gigabyte
+def nodes(path: Path) -> list[ast.AST]:
+    """Everything that stands in a file."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return tuple(list_imports(path))
+
+
+def list_imports(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -50,11 +62,10 @@ def layer_of_file(path: Path) -> str:
     return path.relative_to(APP).parts[0].removesuffix(".py")
 
 
-def attributes(path: Path) -> Iterator[str]:
+@cache
+def attributes(path: Path) -> frozenset[str]:
     """Everything that is read as `something.name` in a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
+    return frozenset(node.attr for node in nodes(path) if isinstance(node, ast.Attribute))
 
 
 @pytest.mark.parametrize("layer", sorted(MAY_IMPORT))
@@ -111,30 +122,33 @@ def test_a_template_for_aws_needs_nothing_of_the_local_run() -> None:
 
 def test_nothing_scans_a_table() -> None:
     for path in [*sources(APP), HOME / "app.py"]:
-        assert "scan" not in set(attributes(path)), path
+        assert "scan" not in attributes(path), path
 
 
 def test_settings_is_the_only_reader_of_the_environment() -> None:
     for path in [*sources(APP), HOME / "app.py"]:
         if path.name != "settings.py":
-            assert not {"environ", "getenv", "environb"} & set(attributes(path)), path
+            assert not {"environ", "getenv", "environb"} & attributes(path), path
             assert not [name for name in imports(path) if name.startswith("os.")], path
 
 
 def test_tests_replace_nothing_behind_its_back() -> None:
     for path in sources(HOME / "tests"):
-        tree = ast.parse(path.read_text())
         assert not [name for name in imports(path) if "unittest.mock" in name], path
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names = {node.id for node in nodes(path) if isinstance(node, ast.Name)}
         assert not names & {"Mock", "MagicMock", "AsyncMock", "mocker"}, path
         ours = {n.split(".")[-1] for n in imports(path) if n.startswith(("chalicelib", "infra"))}
-        assert not ours & set(replaced(tree)), path
+        assert not ours & set(replaced(path)), path
 
 
-def replaced(tree: ast.AST) -> Iterator[str]:
+def replaced(path: Path) -> Iterator[str]:
     """What `monkeypatch.setattr` is called on: a name, or the text that says where it is."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr":
+    for node in nodes(path):
+        if (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "attr", "") == "setattr"
+            and ast.unparse(node.func) == "monkeypatch.setattr"
+        ):
             yield ast.unparse(node.args[0]).strip("'").split(".")[0]
 
 
