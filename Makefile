@@ -90,8 +90,9 @@ streams: setup ## one's own log over HTTP, judged by npm's suite for Durable Str
 	@npm install --silent --no-save --prefix dist/streams @durable-streams/server-conformance-tests@0.3.6
 	@exec $(BIN)/python -m infra.conformance.streams dist/streams
 
-simulate-faults: setup ## whole histories with faults, checked: SEEDS=0-300 FAULTS=some|many SKEW=60 (WAVES=1, TRACE=1)
-	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) --faults $(FAULTS) --skew $(SKEW) $(if $(WAVES),--waves) $(if $(TRACE),--trace)
+simulate-faults: setup ## whole histories with faults, checked: SEEDS=0-300 FAULTS=some|many SKEW=60 (WAVES=1, HANDS=1, POSITIONS=1, TRACE=1)
+	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) --faults $(FAULTS) --skew $(SKEW) $(if $(WAVES),--waves) \
+		$(if $(HANDS),--hands) $(if $(POSITIONS),--positions) $(if $(TRACE),--trace)
 
 token: setup ## print a token: make -s token ROLE=courier ID=c1 NAME=Ana; ROLE=merchant ID=m1 RESTAURANTS=mill,lane
 	@$(BIN)/python -m infra.local.tokens --role '$(ROLE)' --id '$(ID)' $(if $(NAME),--name '$(NAME)') \

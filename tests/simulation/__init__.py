@@ -10,6 +10,7 @@ gateway      API Gateway's @connections, and the sockets at its other end
 queue        SQS, and the Lambda that it feeds
 town         Waybill, wired as in production, in the middle of all that
 people       customers, couriers, kitchens, the bank, the back office; their phones
+positions    phones that hold their own positions, and miss nothing
 history      what happened
 checks       what must hold of every history, each a sentence
 runner       one seed after another; `python -m tests.simulation`

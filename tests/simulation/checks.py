@@ -29,6 +29,7 @@ from tests.simulation.endpoints import ENDPOINTS, is_endpoints
 from tests.simulation.gateway import FOR_EVER_S
 from tests.simulation.history import DECODERS
 from tests.simulation.joining import JOINING
+from tests.simulation.positions import POSITIONS
 from tests.simulation.telling import TELLING, list_mailboxes, read_log
 from tests.simulation.town import Town
 
@@ -41,7 +42,7 @@ _WAKEUPS_A_SOCKET = 12
 
 def check(town: Town) -> None:
     """Note whatever does not hold."""
-    for one in (*CHECKS, *ENDPOINTS):
+    for one in (*CHECKS, *ENDPOINTS, *POSITIONS):
         for what in one(town):
             town.history.violate(one.__name__, what)
 

@@ -73,6 +73,7 @@ class Socket:
     closed_s: float | None = None
     gone_s: float | None = None
     hears: tuple[str, ...] | None = None  # the types that it asked for; None: all
+    holds_position: bool = False  # its client does
     troubles: list[Trouble] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     lost: list[Heard] = field(default_factory=list)  # posted when its client had left already

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.contracts.feed.events import TYPE_BY_NAME
+from chalicelib.domain.messaging.positions import NOW
 from chalicelib.domain.people import Role
 from tests.simulation.gateway import Socket
+from tests.simulation.positions import find_position
 from tests.simulation.town import Person, Town
 
 LOOKS_EVERY_S = 0.25
@@ -26,6 +28,7 @@ class Phone:
     contract: str
     socket: Socket | None = None
     sockets: list[Socket] = field(default_factory=list)  # all that it had
+    holds_position: bool = False
 
     @property
     def connected(self) -> bool:
@@ -54,11 +57,15 @@ class Phone:
         id_ = f"{self.person.id}-{self.contract}-{number}"
         in_band = self.contract in IN_BAND
         query = {"contract": self.contract, **({"EIO": "4"} if self.contract == "socketio" else {})}
+        if self.holds_position:
+            query["from"] = find_position(self.sockets) or NOW
         answer = self.town.connect(id_, query, None if in_band else self.person.token)
         if answer.status != 200:
             return
         now_s = self.town.scheduler.now_s
-        self.socket = Socket(id_, self.person.id, self.contract, opened_s=now_s)
+        self.socket = Socket(
+            id_, self.person.id, self.contract, now_s, holds_position=self.holds_position
+        )
         self.sockets.append(self.socket)
         self.town.gateway.accept(self.socket)
         self.town.history.trace("opened", id_)

@@ -41,6 +41,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--within", type=float, default=1e9, help="seconds that it may take")
     parser.add_argument("--endpoints", action="store_true", help="with webhook endpoints")
     parser.add_argument("--waves", action="store_true", help="in waves, two orders a courier")
+    parser.add_argument("--positions", action="store_true", help="some phones hold their own")
     parser.add_argument("--hands", action="store_true", help="with dispatchers and batch windows")
     parser.add_argument("--trace", action="store_true", help="show all that happens")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each seed")
@@ -71,6 +72,7 @@ def _tell(given: argparse.Namespace) -> Iterator[Outcome]:
             given.quiet,
             given.endpoints,
             given.waves,
+            given.positions,
             given.hands,
         )
         yield tell(plan, verbose=given.trace)

@@ -123,7 +123,9 @@ def _settle_in(town: Town, somebody: Somebody) -> None:
         person.actor, Profile(person.id, name=person.id, vehicle_type="standard")
     )
     town.scheduler.begin(somebody.live)
-    for phone in somebody.phones:
+    for nth, phone in enumerate(somebody.phones):
+        phone.holds_position = town.plan.with_positions and nth % 2 == 1
+        town.phones.append(phone)
         town.scheduler.begin(phone.live)
 
 

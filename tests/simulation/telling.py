@@ -106,6 +106,8 @@ def every_socket_is_told_everything(town: Town) -> Iterator[str]:
     for socket in _all(town):
         if socket.admitted_s is None or any(t.until_s == FOR_EVER_S for t in socket.troubles):
             continue
+        if socket.holds_position:
+            continue  # see positions.py
         heard = {(event.to, event.seq) for _, event in _tellings(socket)}
         for name in _mailboxes_of(town, socket):
             upto = max((seq for to, seq in heard if to == name), default=0)

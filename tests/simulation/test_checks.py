@@ -36,6 +36,7 @@ from chalicelib.store.tables import (
 from tests.builders import NOW
 from tests.simulation.checks import CHECKS, check
 from tests.simulation.gateway import Heard, Socket, Telling
+from tests.simulation.positions import POSITIONS
 from tests.simulation.story import live
 from tests.simulation.town import Plan, Town
 from tests.simulation.values import Item
@@ -358,3 +359,20 @@ def test_a_step_out_of_an_end_is_seen_at_once(town: Town) -> None:
 
 def as_row(order: Order) -> Item:
     return {"doc": {"B": pack(order)}}
+
+
+def test_what_whoever_holds_a_position_misses_is_seen() -> None:
+    town = Town(Plan(seed=7, faults="none", active_s=30, quiet_s=300, with_positions=True))
+    with town.lasting():
+        live(town)
+        check(town)
+        assert not town.history.violations
+        phone = next(one for one in town.phones if one.holds_position and kept(one.sockets[-1]))
+        event = kept(phone.sockets[-1])[-1].event
+        for socket in phone.sockets:
+            socket.heard = [one for one in socket.heard if one.event != event]
+        gap = Heard(0.0, '{"event":"gap","data":{}}', 0.0)
+        phone.sockets[0].heard.append(gap)
+        check(town)
+    found = {violation.check for violation in town.history.violations}
+    assert {one.__name__ for one in POSITIONS} <= found

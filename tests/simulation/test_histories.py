@@ -68,6 +68,13 @@ def test_what_must_hold_holds_in_waves_and_with_two_orders_a_courier() -> None:
     assert [one["violations"] for one in outcomes] == [[]] * 4, "make simulate-faults WAVES=1"
 
 
+def test_what_must_hold_holds_with_dispatchers_and_phones_that_hold_positions() -> None:
+    outcomes = list(simulate("--seeds", "0-3", "--faults", "many", "--hands", "--positions"))
+    assert [one["violations"] for one in outcomes] == [[]] * 4, (
+        "make simulate-faults HANDS=1 POSITIONS=1"
+    )
+
+
 def test_a_seed_has_one_history(tell: Tell) -> None:
     """Whatever came before it in the same process, and whatever sets are hashed by."""
     (alone,) = simulate("--seeds", "3", "--faults", "many", hash_seed="1")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pynamodb.exceptions import PynamoDBException
 
@@ -40,6 +40,9 @@ from tests.simulation.scheduler import Invocation, Scheduler
 from tests.simulation.secrecy import secrets_of
 from tests.simulation.threads import pools_on
 from tests.simulation.wording import Poison, attribute_contract
+
+if TYPE_CHECKING:
+    from tests.simulation.phones import Phone
 
 T = TypeVar("T")
 
@@ -84,6 +87,7 @@ class Plan:
     with_endpoints: bool = False
     # Two couriers are asked at once, each may have two orders, and their positions tell arrivals.
     in_waves: bool = False
+    with_positions: bool = False  # every other phone holds its own position
     with_hands: bool = False  # dispatchers lend a hand, and orders wait to be matched at once
 
 
@@ -129,6 +133,7 @@ class Town:
         self.database = bind_tables(PREFIX, self.settings.aws_region, None, client)
         self.ledger = WalletTable(self.database)
         self.people: dict[str, Person] = {}
+        self.phones: list[Phone] = []
         self.payments: list[Payment] = []  # that customers know of
         self.payouts: list[Payout] = []  # that couriers wait for
         self._ids, self._invocations = 10**12, 0

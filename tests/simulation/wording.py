@@ -52,6 +52,12 @@ class _Attributed:
             raise CannotWord(f"{self._name}: {event.type}")
         return [Telling.of(frame, event, listener) for frame in frames]
 
+    def add_position(self, frame: str, position: str) -> str:
+        placed = self._contract.add_position(frame, position)
+        if isinstance(frame, Telling):
+            return Telling.of(placed, frame.event, frame.listener)
+        return placed
+
 
 def attribute_contract(name: str, contract: Contract, poison: Poison) -> Contract:
     """Wrap a contract so that its frames say which event they word, and for whom."""
