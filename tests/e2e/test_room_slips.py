@@ -74,22 +74,30 @@ def test_what_was_last_is_first_of_an_order_and_of_a_courier(page: Page) -> None
     with a_room(page, orders=0, couriers=1) as room:
         (courier,) = room.couriers
         at = an_order()["since"]
-        steps = [{"at": at, "step": step, "to": step} for step in ("place", "offer")]
+        offer = {"courier_id": courier, "answer": "accepted"}
+        who = {"role": "courier", "id": courier}
+        steps = [
+            {"at": at, "step": "place", "to": "searching"},
+            {"at": at, "step": "offer", "to": "offered", "offer": offer},
+            {"at": at, "step": "accept", "to": "accepted", "offer": offer, "actor": who},
+        ]
         room.history["7001"] = steps
         room.history[courier] = [{"at": at, "step": step} for step in ("resume", "pause")]
         sign_in(page, room)
         room.tell(orders=[an_order()])
         wait_for(lambda: listed(page) == ["7001"])
         shown: dict[str, Any] = {}
-        for key, box in (("o", "#order-list"), ("u", "#courier-list")):
+        for key, box, count in (("o", "#order-list", 3), ("u", "#courier-list", 2)):
             page.press(key)
             wait_for(lambda box=box: listed(page, box))  # type: ignore[misc]
             page.press("j")
             page.press("Enter")
-            wait_for(lambda: len(texts(page, "#drawer-history b")) == 2)
+            wait_for(lambda count=count: len(texts(page, "#drawer-history b")) == count)  # type: ignore[misc]
             shown[key] = texts(page, "#drawer-history b")
             page.press("Escape")
-        assert shown == {"o": ["offer", "place"], "u": ["resume", "pause"]}
+        name = room.couriers[courier]["name"]
+        offered = f"offer to \u2068{name}\u2069: accepted"
+        assert shown == {"o": ["accept", offered, "place"], "u": ["resume", "pause"]}
 
 
 def test_back_closes_what_is_open_and_stays(page: Page) -> None:

@@ -119,12 +119,12 @@ function makeTable(hours, series, say, isOpen) {
   return details;
 }
 
-// Tops whose halves are round, too: as numbers, or as times from half a minute on.
+// Tops whose halves are round, too: as numbers, or as times, where whole seconds are said.
 const NUMBERS = [1, 2, 3, 4, 6, 8, 10];
-const TIMES = [30, 60, 120, 240, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400, 172800]; // s
+const TIMES = [2, 4, 10, 20, 30, 60, 120, 240, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400, 172800]; // s
 
 function roundUp(value, second) {
-  const time = second && value > 20 * second && TIMES.map((s) => s * second).find((round) => round >= value);
+  const time = (second === 1 || (second && value > 20 * second)) && TIMES.map((s) => s * second).find((round) => round >= value);
   const power = 10 ** Math.floor(Math.log10(value));
   return time || (NUMBERS.map((times) => times * power).find((round) => round >= value && round !== 3) ?? value);
 }

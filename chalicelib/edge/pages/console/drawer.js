@@ -10,6 +10,7 @@ import { makeIcon } from "./shapes.js";
 import {
   COURIER_NAMES,
   courierKind,
+  isolate,
   KIND_NAMES,
   kindOf,
   nameOf,
@@ -203,6 +204,12 @@ export class Drawer extends EventTarget {
     return make("button", { type: "button", class: "link", "data-id": id, onclick: open }, shown);
   }
 
+  // Who it was: couriers by their names, where the board has them.
+  #sayPerson = (role, id) => {
+    const name = role === "courier" && id && this.options.board.couriers.get(id)?.name;
+    return [role, name ? isolate(name) : id].filter(Boolean).join(" ");
+  };
+
   async #read() {
     const run = this.#run;
     const { type, id } = /** @type {Subject} */ (this.subject);
@@ -222,43 +229,46 @@ export class Drawer extends EventTarget {
     if (type === "courier") {
       if (!this.options.isAdmin()) return show("drawer-history", listNone)(null);
       const history = api.get(`v1/admin/couriers/${part(id)}/history`);
-      await history.then(show("drawer-history", listDone)).catch(failed("drawer-history"));
+      await history.then(show("drawer-history", (said) => listDone(said, this.#sayPerson))).catch(failed("drawer-history"));
       return;
     }
     const history = api.get(`v1/orders/${part(id)}/history`);
     const messages = api.get(`v1/admin/orders/${part(id)}/messages`);
     await Promise.all([
-      history.then(show("drawer-history", listHistory)).catch(failed("drawer-history")),
-      messages.then(show("drawer-messages", listMessages)).catch(failed("drawer-messages")),
+      history.then(show("drawer-history", (said) => listHistory(said, this.#sayPerson))).catch(failed("drawer-history")),
+      messages.then(show("drawer-messages", (said) => listMessages(said, this.#sayPerson))).catch(failed("drawer-messages")),
     ]);
   }
 }
 
 // An order's comes from its beginning on, and is shown from its end.
-function listHistory(said) {
+function listHistory(said, sayPerson) {
   const left = said.left_out && make("p", { class: "dim" }, `${said.left_out} steps in the middle are not kept.`);
-  return [...listEntries([...(said.history ?? [])].reverse()), ...(left ? [left] : [])];
+  return [...listEntries([...(said.history ?? [])].reverse(), sayPerson), ...(left ? [left] : [])];
 }
 
 // What was done with a courier comes the newest first, and a page at a time.
-function listDone(said) {
+function listDone(said, sayPerson) {
   const more = said.next_cursor && make("p", { class: "dim" }, "What was done before is not shown.");
-  return [...listEntries(said.history ?? []), ...(more ? [more] : [])];
+  return [...listEntries(said.history ?? [], sayPerson), ...(more ? [more] : [])];
 }
 
 const listNone = () => [make("p", { class: "dim" }, "What was done with couriers is shown to admins.")];
 
-function listEntries(entries) {
+function listEntries(entries, sayPerson) {
   if (!entries.length) return [make("p", { class: "dim" }, "Nothing has happened yet.")];
-  return [make("ol", { class: "history" }, entries.map(showEntry))];
+  return [make("ol", { class: "history" }, entries.map((entry) => showEntry(entry, sayPerson)))];
 }
 
-function showEntry(entry) {
-  const actor = entry.actor ? [entry.actor.role, entry.actor.id].filter(Boolean).join(" ") : "system";
+function showEntry(entry, sayPerson) {
+  const { actor, offer: made } = entry;
+  const who = actor ? sayPerson(actor.role, actor.id) : "system";
   const step = spell(entry.step ?? entry.action ?? entry.to ?? "");
   const moved = entry.to && entry.to !== entry.from ? spell(entry.to) : "";
-  const offer = entry.offer?.courier_id
-    ? `to ${entry.offer.courier_id}${entry.offer.answer ? `: ${entry.offer.answer}` : ""}`
+  // What a courier answered says the step; whom an offer went to, and what came of it, does not.
+  const isTheirs = actor?.role === "courier" && actor.id === made?.courier_id;
+  const offer = made?.courier_id && !isTheirs
+    ? `to ${sayPerson("courier", made.courier_id).replace("courier ", "")}${made.answer ? `: ${made.answer}` : ""}`
     : "";
   const why = [entry.reason && spell(entry.reason), entry.note].filter(Boolean).join(": ");
   return make(
@@ -268,26 +278,26 @@ function showEntry(entry) {
     make("div", {},
       make("b", {}, [step, offer].filter(Boolean).join(" ")),
       moved && moved !== step && make("span", { class: "dim" }, ` → ${moved}`),
-      make("p", { class: "dim" }, [actor, entry.order_id && `order ${entry.order_id}`].filter(Boolean).join(", ")),
+      make("p", { class: "dim" }, [who, entry.order_id && `order ${entry.order_id}`].filter(Boolean).join(", ")),
       why && make("p", { class: "why" }, why),
     ),
   );
 }
 
-function listMessages(said) {
+function listMessages(said, sayPerson) {
   const messages = said.messages ?? [];
   if (!messages.length) return [make("p", { class: "dim" }, "No messages.")];
   const more = said.next_cursor && make("p", { class: "dim" }, "Those before are not shown.");
-  return [make("ol", { class: "messages" }, messages.map(showMessage)), ...(more ? [more] : [])];
+  return [make("ol", { class: "messages" }, messages.map((message) => showMessage(message, sayPerson))), ...(more ? [more] : [])];
 }
 
-function showMessage({ at, from, text }) {
+function showMessage({ at, from, text }, sayPerson) {
   return make(
     "li",
     {},
     make("time", { datetime: at, title: sayFully(at) }, sayMoment(at, Date.now())),
     make("div", {},
-      make("p", { class: "dim" }, [from?.role, from?.id].filter(Boolean).join(" ")),
+      make("p", { class: "dim" }, sayPerson(from?.role, from?.id)),
       make("p", { dir: "auto" }, String(text ?? "")),
     ),
   );

@@ -7,7 +7,7 @@ import { drawSprites } from "./shapes.js";
 import { courierKind, wantsCourier, kindOf, nameOf, sayAge } from "./words.js";
 
 const LABELS = 40; // and so many have their names beside them
-const LONG = 14; // characters of an id that a label has room for
+const LONG = 16; // characters of an id that a label has room for; the last ones tell orders apart
 const REACH = 16; // px around a pointer
 
 /** @typedef {import("./geo.js").View} View */
@@ -65,7 +65,7 @@ export class Layer {
     if (orders.length <= CROWD) for (const order of orders) this.#dropoff(view, order);
     for (const [cell, crowd] of crowds) this.#crowd(view, crowd, flocks.get(cell), cells, cell);
     for (const order of single) this.#order(view, order);
-    if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene.now);
+    if (single.length <= LABELS && !crowds.size) this.#labels(view, single, scene);
     this.#selection(view, scene);
     this.#target(view, scene.byId.couriers.get(scene.target ?? ""));
   }
@@ -206,12 +206,12 @@ export class Layer {
   }
 
   // No label lies over another: of two, the order has it that is first in the list.
-  #labels(view, orders, now) {
+  #labels(view, orders, { now, selected }) {
     const [high, taken] = [14 * this.size, /** @type {[number, number, number][]} */ ([])];
     for (const order of orders) {
+      if (selected?.id === order.id) continue; // it has its own, on top
       const [x, y] = this.#at(view, order.x, order.y);
-      const id = order.id.length > LONG ? `${order.id.slice(0, LONG - 4)}…` : order.id;
-      const text = `${id} · ${sayAge(order.created_at, now)}`;
+      const text = sayLabel(order, now);
       const left = this.#placeBeside(text, x, 12 * this.size);
       const right = left + 4 + this.pen.measureText(text).width;
       if (taken.some(([from, to, at]) => from < right && left < to && Math.abs(at - y) < high)) continue;
@@ -263,6 +263,10 @@ export class Layer {
     }
     if (courier) this.#point(view, courier, courierKind(courier), "courier");
     if (order) this.#order(view, order);
+    if (order) {
+      const [ox, oy] = this.#at(view, order.x, order.y);
+      this.#halo(sayLabel(order, scene.now), this.#placeBeside(sayLabel(order, scene.now), ox, 19 * this.size), oy, this.colours.ink);
+    }
     const [x, y] = this.#at(view, row.x, row.y);
     this.#ring(x, isOrder ? y : y - 8, 16 * this.size, this.colours.accent, 3);
     if (order && courier) {
@@ -279,5 +283,8 @@ export class Layer {
     this.#halo(nameOf(courier), this.#placeBeside(nameOf(courier), x, 22 * this.size), y - 9, this.colours.ink);
   }
 }
+
+const sayLabel = (order, now) =>
+  `${order.id.length > LONG ? `…${order.id.slice(-8)}` : order.id} · ${sayAge(order.created_at, now)}`;
 
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
