@@ -232,6 +232,7 @@ def test_a_lost_link_is_said_and_resumed_from_where_it_was(page: Page) -> None:
         wait_for(lambda: look(page, "#lost", "hidden") is False)
         assert "Link lost" in look(page, "#lost-words")
         assert look(page, "#status", "dataset.state") == "failed"
+        assert page.run("document.title") == "Link lost · Waybill"
         assert look(page, "#orders-tab-count") == "13"
         room.tell(orders=[an_order(id="7002")], removed=["7001"])
         room.is_down = False

@@ -107,7 +107,6 @@ function showCounts() {
   write(byId("orders-tab-count"), count(shownOrders.length, orders));
   write(byId("couriers-tab-count"), count(shownCouriers.length, couriers));
   byId("clear").hidden = !filters.isActive;
-  showTitle();
   const what = `Map: ${shownOrders.length} orders and ${shownCouriers.length} couriers. The list beside it says the same in words.`;
   if (map.canvas.getAttribute("aria-label") !== what) map.canvas.setAttribute("aria-label", what);
   map.canvas.dataset.orders = String(shownOrders.length);
@@ -257,6 +256,7 @@ function showStatus(state) {
   byId("status").dataset.state = look;
   if (state === "live") drawer.refresh(); // what happened meanwhile is in no frame
   write(byId("status-words"), words);
+  showTitle();
   render();
   byId("lost").hidden = state === "live" || state === "connecting";
   write(byId("lost-words"), `${words}${words.endsWith("…") ? "" : "."}${since}`);
@@ -361,6 +361,7 @@ function showHelp() {
 board.addEventListener("change", (event) => {
   const { isWhole, orders } = /** @type {any} */ (event).detail;
   if (drawer.subject && !isWhole && orders.some(({ id }) => id === drawer.subject?.id)) drawer.refresh();
+  showTitle(); // of a tab that is not in front nothing else is drawn
   render();
 });
 filters.addEventListener("change", () => (keep(), render()));
