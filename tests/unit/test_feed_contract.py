@@ -258,7 +258,7 @@ def test_what_clients_send_is_understood() -> None:
 def test_answers_are_worded_as_the_samples() -> None:
     """S3-02, S3-04, S3-06; unsubscribing says what is left as well."""
     asked = FEED.read_message(json.dumps(sample("auth")), STRANGER, NOW)
-    (answer,) = spoken(FEED.success_frames(asked, None, SOCKET))
+    (answer,) = spoken(FEED.render_answer(asked, None, SOCKET))
     assert answer == {**sample("authenticated"), "connection_id": "c1="}
     names = sample("subscription_updated")["subscribed_events"]
     hearing = Connection(
@@ -266,11 +266,11 @@ def test_answers_are_worded_as_the_samples() -> None:
     )
     for message in ("subscribe", "unsubscribe"):
         request = FEED.read_message(json.dumps(sample(message)), SOCKET, NOW)
-        assert spoken(FEED.success_frames(request, None, hearing)) == [
+        assert spoken(FEED.render_answer(request, None, hearing)) == [
             sample("subscription_updated")
         ]
     request = FEED.read_message(json.dumps(sample("heartbeat")), SOCKET, NOW)
-    assert spoken(FEED.success_frames(request, None, SOCKET)) == [sample("heartbeat_ack")]
+    assert spoken(FEED.render_answer(request, None, SOCKET)) == [sample("heartbeat_ack")]
 
 
 @given(st.text(max_size=200) | st.sampled_from(["user#1", "a.b.c", "\u0928\u093e\u092e"]))
