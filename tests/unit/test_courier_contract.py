@@ -26,7 +26,7 @@ from chalicelib.contracts.courier.socket import (
 )
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact, Place
-from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.events import Event, name_order_stream
 from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
@@ -53,7 +53,7 @@ def said(event: Event, to: Connection) -> list[Any]:
 
 
 def an_event(type_: str, **changes: Any) -> Event:
-    given = {"to": "dan", "stream": order_stream(4711), "version": 1, "ordinal": 0, "at": NOW}
+    given = {"to": "dan", "stream": name_order_stream(4711), "version": 1, "ordinal": 0, "at": NOW}
     return Event(type=type_, **{**given, "details": JOB, **changes})
 
 

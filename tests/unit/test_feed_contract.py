@@ -22,7 +22,7 @@ from chalicelib.contracts.feed.events import (
 )
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact, OrderDetails, OrderItem, Place
-from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.events import Event, name_order_stream
 from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.money import payments, payouts
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, KeepAlive
@@ -38,8 +38,8 @@ RAM = Contact("dboy_123", "Ram Kumar", "+911234567890", rating=4.8, vehicle_type
 FIX = {"lat": 28.5244, "lng": 77.1855, "accuracy": 10}
 WALLET, PAYOUT, PAYMENT = (
     "wallet#dboy_123",
-    payouts.payout_stream("payout_789"),
-    payments.payment_stream("pay_123"),
+    payouts.name_payout_stream("payout_789"),
+    payments.name_payment_stream("pay_123"),
 )
 
 
@@ -61,7 +61,7 @@ def a_shop_job() -> OrderDetails:
     )
 
 
-def told(type_: str, when: str, stream: str = order_stream(456), **more: Any) -> Event:
+def told(type_: str, when: str, stream: str = name_order_stream(456), **more: Any) -> Event:
     """An event as it lies in somebody's log."""
     of_order = stream.startswith("order#")
     person = "cust_123" if of_order or stream == PAYMENT else "dboy_123"

@@ -31,7 +31,7 @@ from chalicelib.contracts.feed.events import (
 )
 from chalicelib.contracts.typed import TypedContract
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Subscriber, subscriber_room
+from chalicelib.domain.messaging.connections import Connection, Subscriber, name_subscriber_room
 from chalicelib.domain.messaging.positions import read_position
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, KeepAlive
@@ -66,7 +66,7 @@ class FeedContract(TypedContract):
 
     def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the room in which all of the contract's connections can be counted."""
-        return (subscriber_room(connection.id),)
+        return (name_subscriber_room(connection.id),)
 
     def render_first_frames(
         self, connection: Connection, offered: Sequence[Order]

@@ -36,10 +36,10 @@ from chalicelib.domain.ids import parse_id
 from chalicelib.domain.messaging.connections import (
     Connection,
     Subscriber,
-    person_room,
-    pool_room,
+    name_person_room,
+    name_pool_room,
 )
-from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import name_restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
@@ -98,10 +98,12 @@ class FoodContract(Contract):
     def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List an owner's restaurants' rooms, or the pool's for a driver."""
         if connection.role is Role.COURIER:
-            return (pool_room(FLOW),)
+            return (name_pool_room(FLOW),)
         if connection.role is Role.MERCHANT:
             owned = connection.restaurant_ids[:MAX_RESTAURANTS]
-            return tuple(person_room(restaurant_mailbox(id_)) for id_ in dict.fromkeys(owned))
+            return tuple(
+                name_person_room(name_restaurant_mailbox(id_)) for id_ in dict.fromkeys(owned)
+            )
         return ()
 
     def render_first_frames(

@@ -52,7 +52,7 @@ from chalicelib.contracts.rides.readers import (
 )
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Subscriber, public_room
+from chalicelib.domain.messaging.connections import Connection, Subscriber, name_public_room
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.chat import MAX_TEXT_LENGTH
 from chalicelib.domain.orders.model import Order, Status
@@ -119,7 +119,7 @@ class RidesContract(Contract):
 
     def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the room of announcements, which are for everybody."""
-        return (public_room(NAME, connection.id),)
+        return (name_public_room(NAME, connection.id),)
 
     def render_first_frames(
         self, connection: Connection, offered: Sequence[Order]

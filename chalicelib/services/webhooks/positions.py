@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, Fix
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox
 from chalicelib.domain.webhooks.event_types import COURIER_POSITION
 from chalicelib.domain.webhooks.positions import (
     find_last_told,
@@ -61,7 +61,7 @@ class PositionTeller:
             return
         for endpoint in asking:
             if endpoint.hears_of(order.details.merchant_id):
-                mailbox = endpoint_mailbox(endpoint.id)
+                mailbox = name_endpoint_mailbox(endpoint.id)
                 told_at = self._tell_if_due(mailbox, order, courier, fix, now)
                 self._remember((endpoint.id, order_id), told_at)
 
