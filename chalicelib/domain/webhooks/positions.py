@@ -33,16 +33,16 @@ def is_followed(order: Order, courier_id: str) -> bool:
     return order.courier_id == courier_id and order.status in _FOLLOWED
 
 
-def find_last_told(box: Mailbox, order_id: int) -> datetime | None:
+def find_last_sent(box: Mailbox, order_id: int) -> datetime | None:
     """Find when an endpoint was last told a position of an order: a position's version is the
     milliseconds of its time. None where its head knows of none."""
     note = box.applied_versions.get(name_position_stream(order_id))
     return None if note is None else _EPOCH + note[0] * _MILLISECOND
 
 
-def is_due(last_told: datetime | None, now: datetime) -> bool:
+def is_due(last_sent: datetime | None, now: datetime) -> bool:
     """Say whether an endpoint may be told a position again."""
-    return last_told is None or now - last_told >= POSITION_INTERVAL
+    return last_sent is None or now - last_sent >= POSITION_INTERVAL
 
 
 def make_position(mailbox: str, order: Order, courier: Courier, fix: Fix, now: datetime) -> Outbox:

@@ -245,8 +245,8 @@ def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetim
     )
     assigned = draft_for_courier(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
     data = encode_code(command.reason)
-    told = draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now, data=data)
-    drafts = (assigned, *told)
+    copies = draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now, data=data)
+    drafts = (assigned, *copies)
     if previous_id is None:
         return order, drafts
     return order, (draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)
