@@ -103,18 +103,21 @@ def find_audience(event: Event) -> Role | None:
 
 
 class Contract(ABC):
-    """One wire contract, for one kind of client.
+    """One wire contract, for one kind of client. Inherit for the defaults.
 
-    `roles` may speak it; `paths` are its literal WebSocket paths. With `authenticates_by_message`
-    a connection may open without a token, and its first message brings one; with
+    Who speaks it: `roles` may, on its literal WebSocket `paths`. With `authenticates_by_message` a
+    connection may open without a token, and its first message brings one; with
     `requires_auth_message` it is admitted by that message only, even if a token came with the
     handshake; with `opens_by_link` the token is a tracking link's. `requires_profile` lets nobody
-    authenticate who has no profile; with `subscribes` a connection hears only the types of event
-    that it asks for. `heartbeat` is what its connections
-    are told regularly, `keepalive_frame` a frame that says nothing, for clients to ignore, where
-    HEARTBEAT_S asks for signs of life. A connection that is silent for `client_timeout` is closed.
-    `rate_limit` is how much each may ask. Where the `greeting_comes_first`, no answer comes before
-    the first frames. Inherit for the defaults.
+    authenticate who has no profile.
+
+    What it hears: with `subscribes` only the types of event that it asks for. Where the
+    `greeting_comes_first`, no answer comes before the first frames. `rate_limit` is how much each
+    connection may ask.
+
+    How it stays open: `heartbeat` is what its connections are told regularly, `keepalive_frame` a
+    frame that says nothing, for clients to ignore, where HEARTBEAT_S asks for signs of life. A
+    connection that is silent for `client_timeout` is closed.
     """
 
     paths: tuple[str, ...] = ()
@@ -145,11 +148,13 @@ class Contract(ABC):
         where that is not what the contract is for. Raises InvalidInput."""
         return None
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
+    def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the rooms, beyond the person's own, in which a greeted connection listens."""
         return ()
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Make what a new connection is told first; `offered` are open offers to its courier."""
         return ()
 
@@ -186,13 +191,13 @@ class Contract(ABC):
         return self.messages[message.name].answer(result, connection, message)
 
     @abstractmethod
-    def success_frames(
+    def render_answer(
         self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make the frames of the answer; `result` is what edge/socket_requests.py returned."""
 
     @abstractmethod
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make the frames that say no; `message` is empty if it could not be read."""
 
     def closes_after_error(self, message: SocketMessage, connection: Connection) -> bool:

@@ -65,11 +65,11 @@ class ContractRenderer:
         self, connection: Connection, offered: Sequence[Order]
     ) -> Sequence[str]:
         """Render what a new connection is told first; `offered` are open offers to its courier."""
-        return self._contracts[connection.contract].first_frames(connection, offered)
+        return self._contracts[connection.contract].render_first_frames(connection, offered)
 
     def render_last_frames(self, connection: Connection, error: WaybillError) -> Sequence[str]:
         """Render why a connection is closed."""
-        frames = self._contracts[connection.contract].error_frames(SocketMessage(), error)
+        frames = self._contracts[connection.contract].render_error(SocketMessage(), error)
         return self.add_watch_position(connection, frames)
 
     def add_watch_position(self, connection: Connection, frames: Sequence[str]) -> Sequence[str]:
@@ -85,7 +85,7 @@ class ContractRenderer:
 
     def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the rooms, beyond the person's own, in which a connection listens."""
-        return self._contracts[connection.contract].rooms_for(connection)
+        return self._contracts[connection.contract].list_rooms(connection)
 
     @property
     def client_timeouts(self) -> dict[str, timedelta]:

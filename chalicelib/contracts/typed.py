@@ -37,14 +37,14 @@ class TypedContract(Contract):
             raise InvalidInput("This type is unknown.")
         return SocketMessage(str(name), message.read(found, connection, now))
 
-    def success_frames(
+    def render_answer(
         self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make the answer that the table of messages has; none where that is silence."""
         data = self.make_answer(message, result, connection)
         return () if data is None else (encode_frame(data),)
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an error frame; the socket stays open."""
         return (self.encode_event("error", {"code": error.code, "message": error.message}),)
 

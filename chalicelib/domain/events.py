@@ -214,7 +214,7 @@ class Outbox(msgspec.Struct, frozen=True):
         return tuple(to for to in found if to != NOBODY)
 
 
-def order_stream(order_id: int) -> str:
+def name_order_stream(order_id: int) -> str:
     """Name the stream of an order's events."""
     return f"{_ORDER}{order_id}"
 

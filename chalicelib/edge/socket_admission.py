@@ -110,7 +110,7 @@ def _prolong_connection(call: SocketCall, actor: Actor) -> None:
     elif _change_and_answer(call, lambda current: _with_later_end(current, actor)):
         return
     # A token that ends no later changes nothing, and is a success all the same.
-    post_frames(call, call.contract.success_frames(call.message, actor, connection))
+    post_frames(call, call.contract.render_answer(call.message, actor, connection))
 
 
 def _prolong_ungreeted(call: SocketCall, actor: Actor) -> None:
@@ -140,7 +140,7 @@ def _change_and_answer(call: SocketCall, change: Change) -> bool:
     before: Connection | None = call.connection
     while before and (changed := change(before)):
         after = connections.with_new_deadline(changed)
-        frames = call.contract.success_frames(call.message, None, after)
+        frames = call.contract.render_answer(call.message, None, after)
         frames = call.services.renderer.add_watch_position(after, frames)
         try:
             call.services.welcome.admit_connection(before, after, frames)

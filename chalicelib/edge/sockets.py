@@ -245,10 +245,10 @@ def _perform_request(call: SocketCall, budget: WaitBudget) -> Sequence[str]:
             change_subscriptions(call, request)
         case SetAvailability(available=True):
             courier = _go_on_duty(call, request, budget)
-            return call.contract.success_frames(call.message, courier, call.connection)
+            return call.contract.render_answer(call.message, courier, call.connection)
         case _:
             result = handle_request(call.services, call.connection, request) if request else None
-            return call.contract.success_frames(call.message, result, call.connection)
+            return call.contract.render_answer(call.message, result, call.connection)
     return ()
 
 
@@ -266,7 +266,7 @@ def _go_on_duty(call: SocketCall, request: SetAvailability, budget: WaitBudget) 
 
 def _refuse_call(call: SocketCall, error: WaybillError) -> None:
     """Post why a request is refused, and close the connection where its contract has it so."""
-    post_frames(call, call.contract.error_frames(call.message, error))
+    post_frames(call, call.contract.render_error(call.message, error))
     if not call.contract.closes_after_error(call.message, call.connection):
         return
     # Where closing fails now, the connection is closed by the deadline that $connect has set for

@@ -239,9 +239,9 @@ class WakeupHandler:
         is_delivered = self._relay.is_delivered
         if wakeup.is_offer:
             is_delivered = self._relay.is_offer_delivered
-        is_told = recipients and is_delivered(stream, version, recipients)
+        is_done = recipients and is_delivered(stream, version, recipients)
         # It names the endpoints that its sender knew of.
-        if is_told and not self._relay.may_have_untold_endpoint(stream, self._find_sent_at(wakeup)):
+        if is_done and not self._relay.may_miss_endpoint(stream, self._find_sent_at(wakeup)):
             return None
         outbox = self._load_outbox(stream)
         delayed = self._follow_up_and_deliver(wakeup, outbox) if outbox else None

@@ -29,7 +29,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.due import Due
-from chalicelib.domain.events import order_stream
+from chalicelib.domain.events import name_order_stream
 from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.ops.zones import name_search_pool
 from chalicelib.domain.orders.acceptance import find_answer
@@ -151,7 +151,7 @@ class OrderTable:
     ) -> _Parts:
         """Make the parts of the transaction that writes an order. Reads the rows of the couriers
         whom it lets go, and of those it takes where they may have several orders."""
-        now, stream = order.updated_at, order_stream(order.id)
+        now, stream = order.updated_at, name_order_stream(order.id)
         changes = order.courier_changes
         return _Parts(
             row,

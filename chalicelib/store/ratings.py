@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.events import order_stream
+from chalicelib.domain.events import name_order_stream
 from chalicelib.domain.people import Person, Rating
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.retries import Retries
@@ -57,7 +57,7 @@ class RatingTable:
         with transaction(self._connection) as write:
             write.save(row, condition=is_new)
             if key:
-                target = order_stream(rating.order_id)
+                target = name_order_stream(rating.order_id)
                 make_key_put(key, target, rating.at, row.commit).add_to(write)
             write.save(
                 person_row, condition=PeopleTable.make_version_condition(person_row, version)

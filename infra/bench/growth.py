@@ -18,7 +18,7 @@ from pynamodb.models import Model
 
 from chalicelib.domain.details import OrderDetails, Place
 from chalicelib.domain.geo import find_cell
-from chalicelib.domain.messaging.connections import Connection, person_room
+from chalicelib.domain.messaging.connections import Connection, name_person_room
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import Fix, Role
 from chalicelib.store import connections as connection_rows
@@ -217,7 +217,7 @@ class Loading:
             connected_at=self._on.now,
             person_id=person,
             role=Role.COURIER,
-            rooms=(person_room(person),),
+            rooms=(name_person_room(person),),
             greeted=True,
             check_at=self._on.now + timedelta(hours=1),
         )

@@ -13,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, person_room
+from chalicelib.domain.messaging.connections import Connection, name_person_room
 from chalicelib.domain.money.payments import Payment
 from chalicelib.domain.money.payouts import Payout
 from chalicelib.domain.orders.changes import History
@@ -136,7 +136,7 @@ def delete_connection(connection: Connection, person_id: str) -> None:
     """Take a socket out of the rooms and mailboxes where it hears, and drop its row."""
     # Its row last: by that an interrupted run finds the socket again.
     store = ConnectionTable()
-    for room in {*connection.rooms, person_room(person_id)}:
+    for room in {*connection.rooms, name_person_room(person_id)}:
         store.remove_from_room(room, connection.id)
     store.delete_connection(connection.id)
 

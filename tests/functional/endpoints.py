@@ -11,7 +11,7 @@ from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.domain.events import Event
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.domain.webhooks.delivery import SendDue
-from chalicelib.domain.webhooks.endpoint import Endpoint, endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import Endpoint, name_endpoint_mailbox
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
 from chalicelib.errors import Unavailable
 from tests.builders import NOW
@@ -83,7 +83,7 @@ class Sends:
 
 def told(endpoint_id: str = "shop") -> list[Event]:
     """What an endpoint's log holds: each event once, one place after the other."""
-    log = log_of(endpoint_mailbox(endpoint_id))
+    log = log_of(name_endpoint_mailbox(endpoint_id))
     assert [event.seq for event in log] == list(range(1, len(log) + 1))
     facts = [(event.stream, event.version, event.type) for event in log]
     assert len(set(facts)) == len(facts)

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.contracts.webhooks.body import render_body
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.people import Role
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox
 from chalicelib.store.compression import unpack_json
 from chalicelib.store.tables import (
     MODELS,
@@ -261,7 +261,7 @@ def test_nothing_is_left_of_whoever_is_erased(stage: World, life: str) -> None:
     done = counts(list(tool.run()))
     assert traces(stage) == []
     (endpoint,) = stage.waybill.webhooks.list_endpoints(stage.admin().actor)
-    bodies = [render_body(event) for event in log_of(endpoint_mailbox(endpoint.id))]
+    bodies = [render_body(event) for event in log_of(name_endpoint_mailbox(endpoint.id))]
     assert len(bodies) >= 10
     assert done["orders"] >= 3
     assert done["histories"] >= 1

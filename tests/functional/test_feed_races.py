@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.contracts.feed.events import TYPE_BY_NAME, decode_event_id
-from chalicelib.domain.messaging.connections import person_room
+from chalicelib.domain.messaging.connections import name_person_room
 from chalicelib.store.connections import ConnectionTable
 from tests.functional.conftest import MakeWorld
 from tests.functional.feeds import a_feed, a_profile, types_of
@@ -44,6 +44,6 @@ def test_messages_of_one_socket_at_once_lose_no_subscription(make_engine_world: 
         list(pool.map(socket.say, [*messages, {"type": "heartbeat"}]))
     (answer,) = socket.say({"type": "subscribe", "events": []})
     assert sorted(answer["subscribed_events"]) == sorted(names)
-    (listener,) = ConnectionTable().list_subscribers(person_room("cara"), world.clock.now)
+    (listener,) = ConnectionTable().list_subscribers(name_person_room("cara"), world.clock.now)
     assert sorted(listener.subscriptions or ()) == sorted(TYPE_BY_NAME[name] for name in names)
     assert world.gateway.closed == []

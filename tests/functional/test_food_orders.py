@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.connections import Connection, pool_room
+from chalicelib.domain.messaging.connections import Connection, name_pool_room
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Actor, Role
 from chalicelib.store.connections import ConnectionTable
@@ -466,7 +466,7 @@ def test_a_large_pool_is_told_in_chunks(kitchen: Kitchen) -> None:
         driver = Connection(
             f"d{n}", "food", world.clock(), person_id=f"driver{n}", role=Role.COURIER
         )
-        connections.add_to_room(pool_room("food"), driver)
+        connections.add_to_room(name_pool_room("food"), driver)
     kitchen.ready()
     assert told(world) == 100
     world.pump()
@@ -497,7 +497,9 @@ def test_a_dead_connection_in_the_pool_is_forgotten_and_the_others_are_told(
     dead.socket.lose()
     kitchen.ready()
     assert names(alive.heard()) == ["new-available-order"]
-    assert len(ConnectionTable().list_subscribers(pool_room("food"), kitchen.world.clock())) == 1
+    assert (
+        len(ConnectionTable().list_subscribers(name_pool_room("food"), kitchen.world.clock())) == 1
+    )
 
 
 def test_a_courier_of_another_contract_goes_off_duty_with_a_meal_in_hand(

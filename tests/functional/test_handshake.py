@@ -7,7 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.messaging.connections import CHECK_INTERVAL, MAX_CONNECTION_AGE, person_room
+from chalicelib.domain.messaging.connections import (
+    CHECK_INTERVAL,
+    MAX_CONNECTION_AGE,
+    name_person_room,
+)
 from chalicelib.domain.people import Role
 from chalicelib.errors import FrameTooLarge, PostFailed
 from chalicelib.store.connections import ConnectionTable
@@ -153,7 +157,7 @@ def test_rows_past_their_age_are_ignored_before_they_are_deleted(world: World) -
     world.clock.advance(MAX_CONNECTION_AGE.total_seconds())
     assert rows(world) == 2
     assert world.waybill.connections.get_connection(old.id) is None
-    assert ConnectionTable().list_subscribers(person_room("cara"), world.clock.now) == []
+    assert ConnectionTable().list_subscribers(name_person_room("cara"), world.clock.now) == []
     world.courier()
     world.place(cara)
     assert old.say({"event": "x"}) == []

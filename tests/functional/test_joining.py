@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain.messaging.connections import Connection, person_room, pool_room
+from chalicelib.domain.messaging.connections import Connection, name_person_room, name_pool_room
 from chalicelib.domain.people import Role
 from chalicelib.store.connections import ConnectionTable
 from chalicelib.store.mailboxes import MailboxTable
@@ -332,15 +332,15 @@ def test_who_joins_again_after_a_sign_of_life_arrives_but_once(world: World) -> 
     connection = store.get_connection(one.id, world.clock.now)
     assert connection is not None
     newer = replace(connection, version=connection.version + 2)
-    store.add_to_room(person_room("cara"), newer)
+    store.add_to_room(name_person_room("cara"), newer)
     store.add_to_room(
-        person_room("cara"), replace(newer, version=newer.version - 1, subscriptions=())
+        name_person_room("cara"), replace(newer, version=newer.version - 1, subscriptions=())
     )
     box = MailboxTable().get_mailbox("cara")
     assert box.pending == ()
     assert [one.subscriber.subscriptions for one in box.subscribers] == [newer.subscriptions]
     store.add_to_room(
-        person_room("cara"), replace(newer, version=newer.version + 1, subscriptions=())
+        name_person_room("cara"), replace(newer, version=newer.version + 1, subscriptions=())
     )
     assert len(MailboxTable().get_mailbox("cara").pending) == 1
 
@@ -401,7 +401,7 @@ def test_a_greeting_at_any_call_of_a_disconnect_leaves_no_ghost(world: World, at
     registry = world.waybill.connections
     connection = registry.get_connection(socket.id)
     assert connection is not None
-    room = pool_room("food")
+    room = name_pool_room("food")
     assert room in connection.rooms
     interleaved = Interleaved(at, partial(registry.join_rooms, connection))
     for name in ("_connections", "_couriers"):

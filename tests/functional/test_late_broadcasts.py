@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import events
-from chalicelib.domain.messaging.connections import Subscriber, person_room
+from chalicelib.domain.messaging.connections import Subscriber, name_person_room
 from chalicelib.domain.messaging.wakeups import FanOutDue
 from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.model import Order
@@ -92,7 +92,7 @@ def say(world: World, type_: str, order: Order, *drivers: Client) -> None:
     """A broadcast's wakeup comes, some time after it was sent."""
     found: list[Subscriber] = []
     for driver in drivers:
-        found += ConnectionTable().list_subscribers(person_room(driver.id), world.clock.now)
+        found += ConnectionTable().list_subscribers(name_person_room(driver.id), world.clock.now)
     event = draft_order_event(order, type_, "", world.clock.now, details=order.details)
     world.waybill.wakeup_handler.handle_wakeup(FanOutDue(event, tuple(found)))
 

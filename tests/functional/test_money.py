@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.events import order_stream
+from chalicelib.domain.events import name_order_stream
 from chalicelib.domain.messaging.wakeups import RelayDue
 from chalicelib.domain.money.earnings import MonthlyRecord
 from chalicelib.domain.money.wallets import Wallet
@@ -225,7 +225,7 @@ def test_an_earning_is_booked_once_by_however_many_at_once(make_engine_world: Ma
     """Two Lambdas may find the same delivered order."""
     world = make_engine_world()
     dan, cara = world.courier("dan"), world.customer("cara")
-    wakeups = [RelayDue(order_stream(int(deliver(world, cara, dan)))) for _ in range(2)]
+    wakeups = [RelayDue(name_order_stream(int(deliver(world, cara, dan)))) for _ in range(2)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(world.waybill.wakeup_handler.handle_wakeup, wakeups * 4))
     assert balance_of(world, "dan") == 100_00

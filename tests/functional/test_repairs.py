@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messaging.connections import CHECK_INTERVAL, MAX_CONNECTION_AGE, person_room
+from chalicelib.domain.messaging.connections import (
+    CHECK_INTERVAL,
+    MAX_CONNECTION_AGE,
+    name_person_room,
+)
 from chalicelib.domain.messaging.wakeups import CloseDue, GreetingDue
 from chalicelib.domain.orders.model import Status
 from chalicelib.domain.people import Role
@@ -164,7 +168,7 @@ def test_a_socket_that_was_never_greeted_is_greeted_by_its_check(
     connection = world.waybill.connections.get_connection(socket.id)
     assert connection is not None
     assert connection.greeted
-    listening = ConnectionTable().list_subscribers(person_room("5"), world.clock.now)
+    listening = ConnectionTable().list_subscribers(name_person_room("5"), world.clock.now)
     assert [one.connection_id for one in listening] == [socket.id]
 
 

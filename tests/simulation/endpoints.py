@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from chalicelib.domain.events import Entry, Event
 from chalicelib.domain.webhooks.delivery import SendDue
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox, parse_endpoint_id
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox, parse_endpoint_id
 from chalicelib.domain.webhooks.endpoint_events import is_stream_for_endpoints
 from chalicelib.domain.webhooks.event_types import list_canonical
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
@@ -101,7 +101,7 @@ def an_endpoint_is_told_each_change_once_in_order(town: Town) -> Iterator[str]:
     """Of each stream, whatever was committed since it was created; of what was committed before by
     a clock that is ahead, so that it seems to come after, some may be."""
     for endpoint in _endpoints(town):
-        log = read_log(endpoint_mailbox(endpoint.id))
+        log = read_log(name_endpoint_mailbox(endpoint.id))
         told = [(event.stream, event.version, event.type) for event in log]
         facts = [
             fact
@@ -126,7 +126,7 @@ def an_endpoint_is_told_each_change_once_in_order(town: Town) -> Iterator[str]:
 def the_sender_hears_of_each_event(town: Town) -> Iterator[str]:
     """A message for each place, once or more."""
     for endpoint in _endpoints(town):
-        places = {event.seq for event in read_log(endpoint_mailbox(endpoint.id))}
+        places = {event.seq for event in read_log(name_endpoint_mailbox(endpoint.id))}
         sent = town.endpoints.sent[endpoint.id] if town.endpoints else set()
         if places - sent:
             yield f"{endpoint.id}: {sorted(places - sent)} were not sent"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Subscriber
-from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import name_restaurant_mailbox
 from chalicelib.services.messaging.leases import LEASE_TIME
 from chalicelib.store.mailboxes import MailboxTable
 from tests.simulation.gateway import FOR_EVER_S, Heard, Socket
@@ -190,7 +190,7 @@ def _mailboxes_of(town: Town, socket: Socket) -> list[str]:
     """List the mailboxes that a socket hears."""
     person = town.people[socket.person_id]
     owned = person.restaurant_ids if socket.contract in ("food", "socketio") else ()
-    return [person.id, *map(restaurant_mailbox, owned)]
+    return [person.id, *map(name_restaurant_mailbox, owned)]
 
 
 TELLING: tuple[Callable[[Town], Iterator[str]], ...] = (

@@ -9,7 +9,7 @@ from chalicelib.contracts.base import Contract, MessageType, Writer, find_audien
 from chalicelib.contracts.courier.socket import COURIER
 from chalicelib.contracts.registry import ORDER_RENDERERS, render_order
 from chalicelib.domain import events
-from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import name_restaurant_mailbox
 from chalicelib.domain.orders.chat import ChatMessage
 from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.flows import FLOWS
@@ -60,7 +60,7 @@ def test_a_copy_says_for_whom_it_is() -> None:
         (events.OFFER_MADE, "cara", Role.COURIER),
         (events.ORDER_ACCEPTED, "cara", Role.CUSTOMER),
         (events.ORDER_CANCELLED, "dan", Role.COURIER),
-        (events.ORDER_PLACED, restaurant_mailbox("789"), Role.MERCHANT),
+        (events.ORDER_PLACED, name_restaurant_mailbox("789"), Role.MERCHANT),
     ],
 )
 def test_a_copy_of_before_is_judged_by_its_type_and_recipient(

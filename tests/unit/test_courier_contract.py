@@ -26,7 +26,7 @@ from chalicelib.contracts.courier.socket import (
 )
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact, Place
-from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.events import Event, name_order_stream
 from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Status
@@ -53,7 +53,7 @@ def said(event: Event, to: Connection) -> list[Any]:
 
 
 def an_event(type_: str, **changes: Any) -> Event:
-    given = {"to": "dan", "stream": order_stream(4711), "version": 1, "ordinal": 0, "at": NOW}
+    given = {"to": "dan", "stream": name_order_stream(4711), "version": 1, "ordinal": 0, "at": NOW}
     return Event(type=type_, **{**given, "details": JOB, **changes})
 
 
@@ -116,8 +116,10 @@ def test_what_is_not_known_is_left_out_and_never_null() -> None:
 
 def test_a_courier_who_comes_back_hears_first_of_the_offer_that_is_open() -> None:
     order = an_order(Status.OFFERED, details=JOB)
-    assert [json.loads(t) for t in COURIER.first_frames(HIS, [order])] == [sample("order_assigned")]
-    assert COURIER.first_frames(HIS, ()) == CUSTOMER.first_frames(HERS, ()) == ()
+    assert [json.loads(t) for t in COURIER.render_first_frames(HIS, [order])] == [
+        sample("order_assigned")
+    ]
+    assert COURIER.render_first_frames(HIS, ()) == CUSTOMER.render_first_frames(HERS, ()) == ()
 
 
 def test_the_order_in_rest() -> None:
@@ -273,7 +275,7 @@ def test_nonsense_is_refused_with_an_error_event(text: str) -> None:
     for contract, socket in ((COURIER, HIS), (CUSTOMER, HERS)):
         with pytest.raises(InvalidInput) as refused:
             contract.read_message(text, socket, NOW)
-        (frame,) = contract.error_frames(SocketMessage(), refused.value)
+        (frame,) = contract.render_error(SocketMessage(), refused.value)
         assert json.loads(frame) == {"event": "error", "data": {"message": refused.value.message}}
 
 

@@ -78,13 +78,13 @@ def an_event(type_: str, **changes: Any) -> Event:
 
 def test_a_connection_first_hears_that_it_is_established_and_then_what_is_pending() -> None:
     """S4-04, S4-05: word for word as in the samples, in that order."""
-    frames = spoken(DRIVERS.first_frames(SOCKET, [the_sample_order()]))
+    frames = spoken(DRIVERS.render_first_frames(SOCKET, [the_sample_order()]))
     assert frames == [sample("connection_established"), sample("initial_orders")]
 
 
 def test_initial_orders_is_said_even_if_nothing_is_pending() -> None:
     """S4-05."""
-    [_, initial] = spoken(DRIVERS.first_frames(SOCKET, ()))
+    [_, initial] = spoken(DRIVERS.render_first_frames(SOCKET, ()))
     assert initial == {**sample("initial_orders"), "orders": []}
 
 
@@ -169,7 +169,7 @@ def test_all_else_is_silence(event: Event) -> None:
 def test_ping_is_answered_with_pong() -> None:
     """S4-08."""
     request = DRIVERS.read_message(json.dumps(sample("ping")), SOCKET, NOW)
-    assert spoken(DRIVERS.success_frames(request, None, SOCKET)) == [sample("pong")]
+    assert spoken(DRIVERS.render_answer(request, None, SOCKET)) == [sample("pong")]
 
 
 NO_PING = {
@@ -193,7 +193,7 @@ def test_what_is_no_ping_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         DRIVERS.read_message(text, SOCKET, NOW)
     request = DRIVERS.read_message('{"type":"ping"}', SOCKET, NOW)
-    [frame] = spoken(DRIVERS.error_frames(request, refused.value))
+    [frame] = spoken(DRIVERS.render_error(request, refused.value))
     assert frame == {"type": "error", "message": refused.value.message}
 
 

@@ -22,7 +22,7 @@ from chalicelib.contracts.feed.events import (
 )
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact, OrderDetails, OrderItem, Place
-from chalicelib.domain.events import Event, order_stream
+from chalicelib.domain.events import Event, name_order_stream
 from chalicelib.domain.messaging.connections import Connection, Subscriber
 from chalicelib.domain.money import payments, payouts
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, KeepAlive
@@ -38,8 +38,8 @@ RAM = Contact("dboy_123", "Ram Kumar", "+911234567890", rating=4.8, vehicle_type
 FIX = {"lat": 28.5244, "lng": 77.1855, "accuracy": 10}
 WALLET, PAYOUT, PAYMENT = (
     "wallet#dboy_123",
-    payouts.payout_stream("payout_789"),
-    payments.payment_stream("pay_123"),
+    payouts.name_payout_stream("payout_789"),
+    payments.name_payment_stream("pay_123"),
 )
 
 
@@ -61,7 +61,7 @@ def a_shop_job() -> OrderDetails:
     )
 
 
-def told(type_: str, when: str, stream: str = order_stream(456), **more: Any) -> Event:
+def told(type_: str, when: str, stream: str = name_order_stream(456), **more: Any) -> Event:
     """An event as it lies in somebody's log."""
     of_order = stream.startswith("order#")
     person = "cust_123" if of_order or stream == PAYMENT else "dboy_123"
@@ -258,7 +258,7 @@ def test_what_clients_send_is_understood() -> None:
 def test_answers_are_worded_as_the_samples() -> None:
     """S3-02, S3-04, S3-06; unsubscribing says what is left as well."""
     asked = FEED.read_message(json.dumps(sample("auth")), STRANGER, NOW)
-    (answer,) = spoken(FEED.success_frames(asked, None, SOCKET))
+    (answer,) = spoken(FEED.render_answer(asked, None, SOCKET))
     assert answer == {**sample("authenticated"), "connection_id": "c1="}
     names = sample("subscription_updated")["subscribed_events"]
     hearing = Connection(
@@ -266,11 +266,11 @@ def test_answers_are_worded_as_the_samples() -> None:
     )
     for message in ("subscribe", "unsubscribe"):
         request = FEED.read_message(json.dumps(sample(message)), SOCKET, NOW)
-        assert spoken(FEED.success_frames(request, None, hearing)) == [
+        assert spoken(FEED.render_answer(request, None, hearing)) == [
             sample("subscription_updated")
         ]
     request = FEED.read_message(json.dumps(sample("heartbeat")), SOCKET, NOW)
-    assert spoken(FEED.success_frames(request, None, SOCKET)) == [sample("heartbeat_ack")]
+    assert spoken(FEED.render_answer(request, None, SOCKET)) == [sample("heartbeat_ack")]
 
 
 @given(st.text(max_size=200) | st.sampled_from(["user#1", "a.b.c", "\u0928\u093e\u092e"]))

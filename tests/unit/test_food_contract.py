@@ -292,7 +292,7 @@ def test_lists_are_worded_as_the_samples() -> None:
         request = FOOD.read_event(
             asked_for, {}, a_connection(Role.COURIER if status == "ready" else Role.MERCHANT), NOW
         )
-        (frame,) = FOOD.success_frames(request, [a_meal(Status(status))], a_connection())
+        (frame,) = FOOD.render_answer(request, [a_meal(Status(status))], a_connection())
         said = json.loads(frame)
         assert said["event"] == name
         assert contains(said["data"], sample(name))
@@ -311,7 +311,7 @@ def test_a_list_never_grows_over_one_message() -> None:
 def test_errors_are_worded_as_the_sample() -> None:
     """S2-17, S2-19."""
     error = InvalidTransition("pending", "make_ready", ("confirm",))
-    (frame,) = FOOD.error_frames(
+    (frame,) = FOOD.render_error(
         FOOD.read_event("accept-order", {"orderId": 1}, a_connection(Role.COURIER), NOW), error
     )
     said = json.loads(frame)

@@ -37,7 +37,7 @@ def code_of(event: str, data: Any, role: Role, contract: RidesContract = RIDES) 
     """The code that a message is refused with."""
     with pytest.raises(RequestError) as refused:
         contract.read_message(encode_frame({"event": event, "data": data}), a_connection(role), NOW)
-    (said,) = contract.error_frames(refused.value.message, refused.value.error)
+    (said,) = contract.render_error(refused.value.message, refused.value.error)
     found = json.loads(said)
     assert found["event"] == f"{event}_response"
     assert found["data"]["status"] == "error"
@@ -175,7 +175,7 @@ def answer(name: str, result: Any, role: Role) -> dict[str, Any]:
         a_connection(role),
         NOW,
     )
-    (said,) = RIDES.success_frames(request, result, a_connection(role))
+    (said,) = RIDES.render_answer(request, result, a_connection(role))
     return dict(json.loads(said)["data"])
 
 
@@ -272,7 +272,7 @@ def test_a_limit_says_when_to_try_again() -> None:
     request = RIDES.read_message(
         encode_frame({"event": "go_online"}), a_connection(Role.COURIER), NOW
     )
-    (said,) = RIDES.error_frames(request, RateLimited("Too often.", retry_after_s=1.0))
+    (said,) = RIDES.render_error(request, RateLimited("Too often.", retry_after_s=1.0))
     assert json.loads(said)["data"] == {
         "status": "error",
         "message": "Too often.",

@@ -20,14 +20,14 @@ from chalicelib.domain.orders.drafts import draft_for_customer
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.options import OrderOptions
 from chalicelib.domain.outbox import seal
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox
 from chalicelib.domain.webhooks.endpoint_events import derive_events
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
 from tests.builders import NOW, a_contact, a_job, an_order
 
 SHOP = RegisteredEndpoint("shop", ("*",), NOW)
 REGISTRY = EndpointRegistry((SHOP,))
-OURS = endpoint_mailbox("shop")
+OURS = name_endpoint_mailbox("shop")
 DAN = a_contact()
 LONG = "\x01"  # six bytes of JSON a character
 
@@ -115,13 +115,13 @@ def test_who_hears_of_what() -> None:
         heard = {
             one.id
             for one in registry.endpoints
-            if derive_events(registry, endpoint_mailbox(one.id), sealed.outbox, entry)
+            if derive_events(registry, name_endpoint_mailbox(one.id), sealed.outbox, entry)
         }
         assert heard == expected
     payout = approve_payout(Payout("p", "dan", 500, "1234567", NOW), NOW)
     (entry,) = payout.entries
     assert derive_events(registry, OURS, payout.outbox, entry)
-    assert not derive_events(registry, endpoint_mailbox("owner"), payout.outbox, entry)
+    assert not derive_events(registry, name_endpoint_mailbox("owner"), payout.outbox, entry)
 
 
 @pytest.mark.parametrize("letter", ["\u00fc", "\U0001f6f5", LONG])

@@ -107,7 +107,9 @@ class CourierContract(Contract):
         """Encode {event, data}."""
         return encode_frame({"event": name, "data": data})
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Tell a courier who comes back of each offer that is still open."""
         return tuple(
             self.encode_event("order.assigned", _render_offer(one.id, one.details))
@@ -125,14 +127,14 @@ class CourierContract(Contract):
             raise InvalidInput("This event is unknown.")
         return SocketMessage(str(name), message.read(data, connection, now))
 
-    def success_frames(
+    def render_answer(
         self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Answer nothing, as spec 000, but that a token was taken, which is ours to say."""
         data = self.make_answer(message, result, connection)
         return () if data is None else (self.encode_event(REFRESHED, data),)
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an error frame: spec 000 has none, this is ours, and the socket stays open.
 
         A position that comes too soon is passed over without a word: the next one heals it.

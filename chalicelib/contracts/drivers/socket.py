@@ -49,7 +49,9 @@ class DriversContract(TypedContract):
     roles = frozenset({Role.COURIER})
     keepalive_frame = encode_frame({"type": "pong"})  # unasked: a word that every client knows
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Confirm the connection, then tell what is pending, even if that is nothing."""
         established = {
             "type": "connection_established",
@@ -58,7 +60,7 @@ class DriversContract(TypedContract):
         }
         return encode_frame(established), encode_frame(render_pending_orders(offered))
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an error frame: spec 004 has none, this is ours, and the socket stays open."""
         return (self.encode_event("error", {"message": error.message}),)
 

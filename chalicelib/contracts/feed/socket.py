@@ -31,7 +31,7 @@ from chalicelib.contracts.feed.events import (
 )
 from chalicelib.contracts.typed import TypedContract
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Subscriber, subscriber_room
+from chalicelib.domain.messaging.connections import Connection, Subscriber, name_subscriber_room
 from chalicelib.domain.messaging.positions import read_position
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.requests import Authenticate, ChangeSubscriptions, KeepAlive
@@ -64,11 +64,13 @@ class FeedContract(TypedContract):
         super().__init__(MESSAGES, WRITERS)
         self.client_timeout = client_timeout
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
+    def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the room in which all of the contract's connections can be counted."""
-        return (subscriber_room(connection.id),)
+        return (name_subscriber_room(connection.id),)
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Make none: the client speaks first."""
         return ()
 
@@ -92,7 +94,7 @@ class FeedContract(TypedContract):
         except WaybillError as error:
             raise RequestError(SocketMessage(str(name)), error) from None
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make {"type": "error", "message", "code"}."""
         return (self.encode_event("error", {"message": error.message, "code": error.code}),)
 

@@ -36,10 +36,10 @@ from chalicelib.domain.ids import parse_id
 from chalicelib.domain.messaging.connections import (
     Connection,
     Subscriber,
-    person_room,
-    pool_room,
+    name_person_room,
+    name_pool_room,
 )
-from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import name_restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
@@ -95,16 +95,20 @@ class FoodContract(Contract):
         {"event": "pong", "data": {}}
     )  # unasked: a word that every client knows
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
+    def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List an owner's restaurants' rooms, or the pool's for a driver."""
         if connection.role is Role.COURIER:
-            return (pool_room(FLOW),)
+            return (name_pool_room(FLOW),)
         if connection.role is Role.MERCHANT:
             owned = connection.restaurant_ids[:MAX_RESTAURANTS]
-            return tuple(person_room(restaurant_mailbox(id_)) for id_ in dict.fromkeys(owned))
+            return tuple(
+                name_person_room(name_restaurant_mailbox(id_)) for id_ in dict.fromkeys(owned)
+            )
         return ()
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Make none: spec 002 greets nobody."""
         return ()
 
@@ -140,7 +144,7 @@ class FoodContract(Contract):
         except WaybillError as error:
             raise RequestError(SocketMessage(name, echo=echo), error) from None
 
-    def success_frames(
+    def render_answer(
         self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Answer with a list that was asked for, or a pong; what else was done is told as an
@@ -148,12 +152,12 @@ class FoodContract(Contract):
         data = self.make_answer(message, result, connection)
         return () if data is None else (self.encode_event(ANSWER_NAMES[message.name], data),)
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an `error`; the socket stays open."""
-        return (self.encode_event("error", {"message": render_error(error)}),)
+        return (self.encode_event("error", {"message": word_error(error)}),)
 
 
-def render_error(error: WaybillError) -> str:
+def word_error(error: WaybillError) -> str:
     """Say what is wrong, in the words of spec 002."""
     if not isinstance(error, InvalidTransition):
         return error.message

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chalicelib.contracts import socketio
 from chalicelib.contracts.base import RequestError, SocketMessage
-from chalicelib.contracts.food.socket import MESSAGES, PING, WRITERS, FoodContract, render_error
+from chalicelib.contracts.food.socket import MESSAGES, PING, WRITERS, FoodContract, word_error
 from chalicelib.contracts.socketio import BadPacket, Packet, PacketKind
 from chalicelib.domain.messaging.connections import Connection, Heartbeat
 from chalicelib.domain.messaging.positions import read_position
@@ -56,7 +56,9 @@ class FoodSocketIOContract(FoodContract):
         if query.get("EIO") != "4":
             raise InvalidInput("EIO must be 4.")
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Make the open packet."""
         data = {
             "sid": _make_session_id(connection),
@@ -98,7 +100,7 @@ class FoodSocketIOContract(FoodContract):
         data = packet.data[1] if len(packet.data) > 1 else None
         return self.read_event(packet.data[0], data, connection, now, packet.id)
 
-    def success_frames(
+    def render_answer(
         self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make the CONNECT packet; else what was asked for, and an ack where one is wanted."""
@@ -111,21 +113,21 @@ class FoodSocketIOContract(FoodContract):
         if message.name not in self.messages:
             return ()  # a pong, an ack or a farewell: the protocol's own, which nobody answers
         return (
-            *super().success_frames(message, result, connection),
+            *super().render_answer(message, result, connection),
             *_make_ack_frames(message, {"ok": True}),
         )
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make a CONNECT_ERROR packet for a CONNECT; else the event `error`, and an ack that says
         so."""
-        data = {"message": render_error(error)}
+        data = {"message": word_error(error)}
         if isinstance(message, _ConnectMessage):
             return (
                 socketio.encode_packet(Packet(PacketKind.CONNECT_ERROR, data, message.namespace)),
             )
         return (
-            *super().error_frames(message, error),
-            *_make_ack_frames(message, {"error": render_error(error)}),
+            *super().render_error(message, error),
+            *_make_ack_frames(message, {"error": word_error(error)}),
         )
 
 

@@ -53,11 +53,13 @@ class OpsContract(TypedContract):
         """Read which zone is to be shown, and from which position on. Raises InvalidInput."""
         return Watch(read_zone(query.get("zone"), self._zone_resolution), position)
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
+    def list_rooms(self, connection: Connection) -> Sequence[str]:
         """Name the room of all who watch."""
         return (BOARD_ROOM,)
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Make none: the next tick, which is under way by then, has the first word."""
         return ()
 

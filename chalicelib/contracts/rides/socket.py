@@ -52,7 +52,7 @@ from chalicelib.contracts.rides.readers import (
 )
 from chalicelib.domain import events
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Connection, Subscriber, public_room
+from chalicelib.domain.messaging.connections import Connection, Subscriber, name_public_room
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.chat import MAX_TEXT_LENGTH
 from chalicelib.domain.orders.model import Order, Status
@@ -117,11 +117,13 @@ class RidesContract(Contract):
         super().__init__(MESSAGES, WRITERS)
         self._ws_create = ws_create
 
-    def rooms_for(self, connection: Connection) -> Sequence[str]:
+    def list_rooms(self, connection: Connection) -> Sequence[str]:
         """List the room of announcements, which are for everybody."""
-        return (public_room(NAME, connection.id),)
+        return (name_public_room(NAME, connection.id),)
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Make the welcome."""
         return (_encode_event_frame("server_message", {"msg": WELCOME}),)
 
@@ -150,14 +152,14 @@ class RidesContract(Contract):
             raise RequestError(message, error) from None
         return msgspec.structs.replace(message, request=request)
 
-    def success_frames(
+    def render_answer(
         self, message: SocketMessage, result: Any, connection: Connection
     ) -> Sequence[str]:
         """Make an `<event>_response` with status "success"."""
         said = self.make_answer(message, result, connection)
         return (_encode_response(message, {"status": "success", **(said or {})}),)
 
-    def error_frames(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
+    def render_error(self, message: SocketMessage, error: WaybillError) -> Sequence[str]:
         """Make an `<event>_response` with status "error"; `error` where no event could be read."""
         data = omit_none(
             status="error",

@@ -34,7 +34,9 @@ class TrackContract(TypedContract):
     opens_by_link = True
     keepalive_frame = encode_frame({"type": "pong"})
 
-    def first_frames(self, connection: Connection, offered: Sequence[Order]) -> Sequence[str]:
+    def render_first_frames(
+        self, connection: Connection, offered: Sequence[Order]
+    ) -> Sequence[str]:
         """Confirm the connection: what its page shows was read before, and may be old."""
         return (encode_frame({"type": "connected"}),)
 

@@ -199,12 +199,12 @@ class Subscriber(msgspec.Struct, frozen=True):
 def mark_greeted(connection: Connection, rooms: tuple[str, ...]) -> Connection:
     """Return the connection after its first frames, in its person's room and in `rooms`. One that
     watches has no part in what its person is told."""
-    own = (person_room(connection.person_id),) if connection.watch is None else ()
+    own = (name_person_room(connection.person_id),) if connection.watch is None else ()
     joined = (*own, *rooms)
     return replace(connection, greeted=True, rooms=joined, handshake_actor=None)
 
 
-def person_room(person_id: str) -> str:
+def name_person_room(person_id: str) -> str:
     """Name the room of one person, or of one restaurant: its subscribers are those of a mailbox.
     The bearers of a tracking link have a room without one: what they hear is kept nowhere."""
     return person_id if person_id.startswith(LINK_PREFIX) else f"{_PERSON_PREFIX}{person_id}"
@@ -220,12 +220,12 @@ def is_mailbox_room(room: str) -> bool:
     return room.startswith(_PERSON_PREFIX)
 
 
-def pool_room(pool: str) -> str:
+def name_pool_room(pool: str) -> str:
     """Name the room of the couriers who may take a pool's orders."""
     return f"pool#{pool}"
 
 
-def public_room(contract: str, connection_id: str) -> str:
+def name_public_room(contract: str, connection_id: str) -> str:
     """Name the room that a connection shares with others of its contract: one of several, as a room
     is one partition of a table."""
     return _public_shard(contract, crc32(connection_id.encode()) % PUBLIC_SHARDS)
@@ -252,6 +252,6 @@ def list_subscriber_rooms() -> tuple[str, ...]:
     return tuple(f"feed#{shard}" for shard in range(SUBSCRIBER_SHARDS))
 
 
-def subscriber_room(connection_id: str) -> str:
+def name_subscriber_room(connection_id: str) -> str:
     """Name the one of these rooms that a connection is in."""
     return f"feed#{crc32(connection_id.encode()) % SUBSCRIBER_SHARDS}"

@@ -45,7 +45,7 @@ ENDPOINT_PREFIX = "webhook#"
 RESERVED_PREFIXES = (RESTAURANT_PREFIX, ENDPOINT_PREFIX, LINK_PREFIX)
 
 
-def restaurant_mailbox(restaurant_id: str) -> str:
+def name_restaurant_mailbox(restaurant_id: str) -> str:
     """Name the mailbox that a restaurant's owners subscribe to."""
     return f"{RESTAURANT_PREFIX}{restaurant_id}"
 

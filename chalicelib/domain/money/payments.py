@@ -63,7 +63,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The events of the payment's last versions."""
-        return Outbox(payment_stream(self.id), None, self.entries, self)
+        return Outbox(name_payment_stream(self.id), None, self.entries, self)
 
 
 class PaymentResult(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ class PaymentResult(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def payment_stream(payment_id: str) -> str:
+def name_payment_stream(payment_id: str) -> str:
     """Name the stream of a payment's events."""
     return f"{_STREAM_PREFIX}{payment_id}"
 
@@ -134,4 +134,4 @@ def _draft_payment_event(payment: Payment, type_: str, now: datetime, **more: An
         "method": payment.method,
         **{name: value for name, value in more.items() if value is not None},
     }
-    return draft_event(type_, payment.customer_id, payment_stream(payment.id), now, data=data)
+    return draft_event(type_, payment.customer_id, name_payment_stream(payment.id), now, data=data)

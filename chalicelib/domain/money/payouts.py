@@ -47,10 +47,10 @@ class Payout(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The events of the payout's last versions."""
-        return Outbox(payout_stream(self.id), None, self.entries, self)
+        return Outbox(name_payout_stream(self.id), None, self.entries, self)
 
 
-def payout_stream(payout_id: str) -> str:
+def name_payout_stream(payout_id: str) -> str:
     """Name the stream of a payout's events."""
     return f"{_STREAM_PREFIX}{payout_id}"
 
@@ -104,4 +104,4 @@ def _draft_payout_event(payout: Payout, type_: str, now: datetime, **more: str) 
         "account": mask_account(payout.bank_account),
         **more,
     }
-    return draft_event(type_, payout.courier_id, payout_stream(payout.id), now, data=data)
+    return draft_event(type_, payout.courier_id, name_payout_stream(payout.id), now, data=data)

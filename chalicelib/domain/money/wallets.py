@@ -66,10 +66,10 @@ class Wallet(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The events of the wallet's last versions."""
-        return Outbox(wallet_stream(self.courier_id), None, self.entries)
+        return Outbox(name_wallet_stream(self.courier_id), None, self.entries)
 
 
-def wallet_stream(courier_id: str) -> str:
+def name_wallet_stream(courier_id: str) -> str:
     """Name the stream of a wallet's events."""
     return f"{_STREAM_PREFIX}{courier_id}"
 
@@ -203,4 +203,6 @@ def _draft_bonus_event(wallet: Wallet, month: str, now: datetime) -> Event:
 
 def _draft_wallet_event(wallet: Wallet, type_: str, now: datetime, data: dict[str, Any]) -> Event:
     """Draft an event to the courier whose wallet it is."""
-    return draft_event(type_, wallet.courier_id, wallet_stream(wallet.courier_id), now, data=data)
+    return draft_event(
+        type_, wallet.courier_id, name_wallet_stream(wallet.courier_id), now, data=data
+    )

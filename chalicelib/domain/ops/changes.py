@@ -32,13 +32,13 @@ class BoardChanges(msgspec.Struct, frozen=True):
         return not rows and not self.resets_couriers
 
 
-def compare_boards(told: Board, now: Board) -> BoardChanges:
-    """List how a board differs from the one that was told."""
+def compare_boards(before: Board, after: Board) -> BoardChanges:
+    """List how the board after a tick differs from the one before."""
     return BoardChanges(
-        orders=[row for id_, row in now.orders.items() if told.orders.get(id_) != row],
-        couriers=[row for id_, row in now.couriers.items() if told.couriers.get(id_) != row],
-        removed=[id_ for id_ in told.orders if id_ not in now.orders],
-        removed_couriers=[id_ for id_ in told.couriers if id_ not in now.couriers],
+        orders=[row for id_, row in after.orders.items() if before.orders.get(id_) != row],
+        couriers=[row for id_, row in after.couriers.items() if before.couriers.get(id_) != row],
+        removed=[id_ for id_ in before.orders if id_ not in after.orders],
+        removed_couriers=[id_ for id_ in before.couriers if id_ not in after.couriers],
     )
 
 

@@ -40,9 +40,10 @@ class TickState(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far the ticks have got.
 
     `number` is the last that was taken, at `taken_at`, and `next_at` when the next may be. It is
-    not ended while `busy_until` is set. `told` is the last tick that told everybody, and
-    `told_at` for when its board was read; `marks` have the same of some ticks of the last hour, the
-    newest last. `interval_s` is how far apart ticks are now. Nobody watches if it `is_stopped`.
+    not ended while `busy_until` is set. `last_told` is the last tick that told everybody, and
+    `last_told_at` for when its board was read; `marks` have the same of some ticks of the last
+    hour, the newest last. `interval_s` is how far apart ticks are now. Nobody watches if it
+    `is_stopped`.
     """
 
     epoch: str
@@ -50,8 +51,8 @@ class TickState(msgspec.Struct, frozen=True, omit_defaults=True):
     number: int = 0
     taken_at: datetime | None = None
     busy_until: datetime | None = None
-    told: int = 0
-    told_at: datetime | None = None
+    last_told: int = msgspec.field(default=0, name="told")
+    last_told_at: datetime | None = msgspec.field(default=None, name="told_at")
     marks: tuple[Mark, ...] = ()
     interval_s: float = 1.0
     is_stopped: bool = False
@@ -63,9 +64,9 @@ class TickState(msgspec.Struct, frozen=True, omit_defaults=True):
         return max(timedelta(seconds=self.interval_s), SHORTEST_INTERVAL)
 
     @property
-    def is_told(self) -> bool:
+    def has_told_all(self) -> bool:
         """True where the last tick told everybody."""
-        return self.busy_until is None and self.told == self.number
+        return self.busy_until is None and self.last_told == self.number
 
     @property
     def position(self) -> str:
@@ -142,8 +143,8 @@ def end_tick(state: TickState, read_at: datetime, interval: timedelta, now: date
     this one told last, however long this one has read."""
     return replace(
         _with_interval(state, interval, now),
-        told=state.number,
-        told_at=read_at,
+        last_told=state.number,
+        last_told_at=read_at,
         marks=_add_mark(state.marks, Mark(state.number, int(read_at.timestamp()))),
     )
 
@@ -169,14 +170,14 @@ def _add_mark(marks: tuple[Mark, ...], newest: Mark) -> tuple[Mark, ...]:
     return (*kept, newest)
 
 
-def find_told_since(state: TickState, position: str, now: datetime) -> datetime | None:
+def find_unseen_since(state: TickState, position: str, now: datetime) -> datetime | None:
     """Find from when on it may be new to the holder of a position what happened. None where that
     can't be told: the position is of another epoch, ahead of the ticks, or too old."""
     number = find_seq(position, state.epoch) if position != NOW else None
-    if number is None or not 0 < number <= state.told:
+    if number is None or not 0 < number <= state.last_told:
         return None
-    if number == state.told and state.told_at and now - state.told_at <= _MARKS_KEPT:
-        return state.told_at - MARGIN
+    if number == state.last_told and state.last_told_at and now - state.last_told_at <= _MARKS_KEPT:
+        return state.last_told_at - MARGIN
     marks = [one for one in list_marks(state, now) if one.number <= number]
     if not marks:
         return None

@@ -36,7 +36,7 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def stream(self) -> str:
         """The stream name of this message's events."""
-        return chat_stream(self.order_id, self.id)
+        return name_chat_stream(self.order_id, self.id)
 
     @property
     def outbox(self) -> Outbox:
@@ -64,7 +64,7 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
         return Outbox(self.stream, None, (Entry(1, self.at, events),))
 
 
-def chat_stream(order_id: int, message_id: int) -> str:
+def name_chat_stream(order_id: int, message_id: int) -> str:
     """Name the stream of a message's events, before there is a message or after."""
     return f"chat#{order_id}#{message_id}"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.events import Event, draft_event, order_stream
+from chalicelib.domain.events import Event, draft_event, name_order_stream
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.reasons import Reason
 from chalicelib.domain.people import Role
@@ -19,7 +19,7 @@ def draft_order_event(order: Order, type_: str, to: str, now: datetime, **fields
     """Make an event of an order for one recipient, with the status that the order has now.
     `fields` are others of Event; `audience` is the role in which the recipient hears it."""
     status = order.status.value
-    return draft_event(type_, to, order_stream(order.id), now, status=status, **fields)
+    return draft_event(type_, to, name_order_stream(order.id), now, status=status, **fields)
 
 
 def draft_for_customer(order: Order, type_: str, now: datetime, **fields: Any) -> Event:

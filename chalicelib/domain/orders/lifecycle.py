@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import name_restaurant_mailbox
 from chalicelib.domain.orders.commands import Command, is_internal
 from chalicelib.domain.orders.drafts import draft_copies
 from chalicelib.domain.orders.flow import Transition
@@ -89,7 +89,7 @@ def _draft_placed(order: Order, now: datetime) -> tuple[Event, ...]:
     merchant_id = order.details.merchant_id
     recipients = [(order.details.customer_id, Role.CUSTOMER)]
     if merchant_id is not None and order.status is not Status.SCHEDULED:
-        recipients.append((restaurant_mailbox(merchant_id), Role.MERCHANT))
+        recipients.append((name_restaurant_mailbox(merchant_id), Role.MERCHANT))
     data = {"price": msgspec.to_builtins(order.price)} if order.price else {}
     return draft_copies(order, events.ORDER_PLACED, recipients, now, data=data)
 

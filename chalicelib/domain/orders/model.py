@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from chalicelib.domain.courier_changes import CourierChange
 from chalicelib.domain.details import Contact, Offer, OrderDetails, Trip
-from chalicelib.domain.events import Entry, Outbox, order_stream
+from chalicelib.domain.events import Entry, Outbox, name_order_stream
 from chalicelib.domain.orders.changes import Change
 from chalicelib.domain.orders.options import NO_OPTIONS, OrderOptions
 from chalicelib.domain.orders.proof import NOTHING_PROVEN, OrderProof
@@ -216,7 +216,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The newest entries with what they need to be delivered."""
-        return Outbox(order_stream(self.id), self.details, self.entries, self)
+        return Outbox(name_order_stream(self.id), self.details, self.entries, self)
 
 
 class OrderView(msgspec.Struct, frozen=True):

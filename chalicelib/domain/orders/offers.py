@@ -59,7 +59,7 @@ def _put_before_others(
     first = order.offer
     assert first is not None, "the first offer has been made"
     assert command.wave is not None, "there are others only in a wave"
-    made, told = drafts
+    made, offered = drafts
     more: list[Offer] = []
     for seq, (courier_id, distance_m) in enumerate(command.others, start=first.seq + 1):
         more.append(Offer(seq, courier_id, command.expires_at, distance_m))
@@ -75,7 +75,7 @@ def _put_before_others(
     others = (_draft_offer(order, offer, now) for offer in more)
     # Whom else it concerns: the copy of the customer tells it to whoever makes up for a death.
     asked = {"wave": command.wave, "others": [one.courier_id for one in more]}
-    return order, (made, *others, replace(told, data={**told.data, **asked}))
+    return order, (made, *others, replace(offered, data={**offered.data, **asked}))
 
 
 def assign_courier(order: Order, command: commands.AssignCourier, now: datetime) -> Transition:

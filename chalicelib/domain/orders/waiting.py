@@ -80,12 +80,12 @@ def require_wait(order: Order, status: Status, command: Command, now: datetime) 
         raise TooEarly(order.no_show_at)
 
 
-def is_untold(order: Order, due_at: datetime) -> bool:
+def is_notice_due(order: Order, due_at: datetime) -> bool:
     """Say whether the courier of an order waits still as when the clock was started that ends at
     `due_at`, and both sides have not been told of its end."""
     # It may be of the wait before, at the other stop, which has ended before this one.
-    told_at = order.timeline.get(NO_SHOW_TOLD)
-    return order.no_show_at == due_at and (told_at is None or told_at < due_at)
+    noted_at = order.timeline.get(NO_SHOW_TOLD)
+    return order.no_show_at == due_at and (noted_at is None or noted_at < due_at)
 
 
 def note_no_show_available(order: Order, now: datetime) -> Transition:

@@ -81,15 +81,15 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def outbox(self) -> Outbox:
         """The newest entries: what its owner is told."""
-        return Outbox(endpoint_stream(self.id), None, self.entries)
+        return Outbox(name_endpoint_stream(self.id), None, self.entries)
 
 
-def endpoint_stream(endpoint_id: str) -> str:
+def name_endpoint_stream(endpoint_id: str) -> str:
     """Name the stream of an endpoint's own events."""
     return f"{ENDPOINT_PREFIX}{endpoint_id}"
 
 
-def endpoint_mailbox(endpoint_id: str) -> str:
+def name_endpoint_mailbox(endpoint_id: str) -> str:
     """Name the mailbox of an endpoint, as a person's is named by their id."""
     return f"{ENDPOINT_PREFIX}{endpoint_id}"
 

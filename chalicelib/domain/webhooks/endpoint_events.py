@@ -21,7 +21,7 @@ from chalicelib.domain.money.pricing import list_price_lines
 from chalicelib.domain.orders.model import TERMINAL_STATUSES, Order, Status
 from chalicelib.domain.orders.windows import NO_WINDOWS, Windows
 from chalicelib.domain.price_lines import PriceLine
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox
 from chalicelib.domain.webhooks.event_types import list_canonical
 from chalicelib.domain.webhooks.registry import EndpointRegistry, RegisteredEndpoint
 
@@ -85,7 +85,7 @@ def list_listeners(registry: EndpointRegistry, outbox: Outbox) -> tuple[Register
 def list_subscribed(registry: EndpointRegistry, outbox: Outbox) -> tuple[str, ...]:
     """List the mailboxes of the endpoints that have an event among the entries of an outbox."""
     return tuple(
-        endpoint_mailbox(endpoint.id)
+        name_endpoint_mailbox(endpoint.id)
         for endpoint in list_listeners(registry, outbox)
         if any(_hears_any(endpoint, entry) for entry in outbox.entries)
     )
@@ -98,7 +98,7 @@ def derive_events(
     event that is addressed to the mailbox itself is as it is: a ping, say."""
     direct = tuple(event for event in entry.events if event.to == mailbox)
     for endpoint in list_listeners(registry, outbox):
-        if endpoint_mailbox(endpoint.id) == mailbox:
+        if name_endpoint_mailbox(endpoint.id) == mailbox:
             return direct + tuple(
                 _make_event(type_, mailbox, event, ordinal, outbox)
                 for ordinal, (type_, event) in enumerate(list_canonical(entry))

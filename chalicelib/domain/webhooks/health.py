@@ -19,7 +19,7 @@ from chalicelib.domain.webhooks.endpoint import (
     Endpoint,
     EndpointStatus,
     disable_endpoint,
-    endpoint_stream,
+    name_endpoint_stream,
 )
 from chalicelib.domain.webhooks.schedule import DISABLED_AFTER, GONE
 
@@ -75,5 +75,5 @@ def _tell_owner(endpoint: Endpoint, reason: str, now: datetime) -> Sequence[Even
     if endpoint.failing_since:
         since = endpoint.failing_since.isoformat(timespec="milliseconds")
         data["failing_since"] = since.replace("+00:00", "Z")
-    stream = endpoint_stream(endpoint.id)
+    stream = name_endpoint_stream(endpoint.id)
     return (draft_event(WEBHOOK_DISABLED, endpoint.owner_id, stream, now, data=data),)

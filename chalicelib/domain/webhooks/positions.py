@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def position_stream(order_id: int) -> str:
+def name_position_stream(order_id: int) -> str:
     """Name the stream of the positions of an order's courier."""
     return f"{POSITIONS}#{order_id}"
 
@@ -33,21 +33,21 @@ def is_followed(order: Order, courier_id: str) -> bool:
     return order.courier_id == courier_id and order.status in _FOLLOWED
 
 
-def find_last_told(box: Mailbox, order_id: int) -> datetime | None:
+def find_last_sent(box: Mailbox, order_id: int) -> datetime | None:
     """Find when an endpoint was last told a position of an order: a position's version is the
     milliseconds of its time. None where its head knows of none."""
-    note = box.applied_versions.get(position_stream(order_id))
+    note = box.applied_versions.get(name_position_stream(order_id))
     return None if note is None else _EPOCH + note[0] * _MILLISECOND
 
 
-def is_due(last_told: datetime | None, now: datetime) -> bool:
+def is_due(last_sent: datetime | None, now: datetime) -> bool:
     """Say whether an endpoint may be told a position again."""
-    return last_told is None or now - last_told >= POSITION_INTERVAL
+    return last_sent is None or now - last_sent >= POSITION_INTERVAL
 
 
 def make_position(mailbox: str, order: Order, courier: Courier, fix: Fix, now: datetime) -> Outbox:
     """Make the outbox of one position, for one endpoint's mailbox."""
-    stream, version = position_stream(order.id), (now - _EPOCH) // _MILLISECOND
+    stream, version = name_position_stream(order.id), (now - _EPOCH) // _MILLISECOND
     event = Event(
         COURIER_POSITION,
         to=mailbox,

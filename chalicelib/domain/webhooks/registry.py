@@ -10,7 +10,7 @@ from chalicelib.domain.webhooks.endpoint import (
     ALL_EVENTS,
     MAX_ENDPOINTS,
     Endpoint,
-    endpoint_mailbox,
+    name_endpoint_mailbox,
 )
 from chalicelib.domain.webhooks.event_types import COURIER_POSITION
 from chalicelib.errors import TooManyEndpoints
@@ -42,7 +42,7 @@ class EndpointRegistry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def list_mailboxes(self, merchant_id: str | None) -> tuple[str, ...]:
         """List the mailboxes of the endpoints that hear of a merchant's orders."""
-        return tuple(endpoint_mailbox(e.id) for e in self.endpoints if e.hears_of(merchant_id))
+        return tuple(name_endpoint_mailbox(e.id) for e in self.endpoints if e.hears_of(merchant_id))
 
     def list_owned(self, owner_id: str) -> tuple[str, ...]:
         """List the ids of an owner's endpoints."""

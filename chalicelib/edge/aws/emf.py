@@ -62,9 +62,9 @@ def _make_root(
         }
         for sets, metrics in by_sets.items()
     ]
-    told = {metric.name: _fold(metric, of) for metric, of in values.items()}
+    figures = {metric.name: _fold(metric, of) for metric, of in values.items()}
     meta = {"Timestamp": now_ms, "CloudWatchMetrics": directives}
-    return {"_aws": meta, STAGE: stage, **labels, **told}
+    return {"_aws": meta, STAGE: stage, **labels, **figures}
 
 
 def _fold(metric: Metric, values: list[float]) -> float | list[float]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.messaging.connections import pool_room
+from chalicelib.domain.messaging.connections import name_pool_room
 from chalicelib.domain.orders.commands import Command, MakeReady, Release
 from chalicelib.domain.orders.drafts import draft_for_courier
 from chalicelib.domain.orders.model import Order
@@ -86,7 +86,7 @@ class OpenPool:
         """Post an opened order to those of its pool who could take it: nobody who has another, or
         who gave it back."""
         now = self._clock()
-        subscribers = self._connections.list_subscribers(pool_room(order.details.flow), now)
+        subscribers = self._connections.list_subscribers(name_pool_room(order.details.flow), now)
         people = {one.person_id for one in subscribers} - {*order.released_by}
         free = people - self._couriers.find_occupied(people)
         event = draft_for_courier(order, events.ORDER_OPENED, "", now, details=order.details)
@@ -97,4 +97,4 @@ class OpenPool:
     def _post_taken(self, order: Order) -> None:
         event = draft_for_courier(order, events.ORDER_TAKEN, "", self._clock())
         taker = frozenset({order.courier_id} if order.courier_id else ())
-        self._fanout.post_to_room(pool_room(order.details.flow), event, but=taker)
+        self._fanout.post_to_room(name_pool_room(order.details.flow), event, but=taker)

@@ -45,7 +45,7 @@ from chalicelib.domain.events import (
     Entry,
     Event,
     Outbox,
-    order_stream,
+    name_order_stream,
 )
 from chalicelib.domain.messaging.mailboxes import PlannedLease
 from chalicelib.domain.messaging.wakeups import (
@@ -199,7 +199,7 @@ class OrderWriter:
         events = (*events, *charged)
         if not events:
             return []
-        stream, now = order_stream(order.id), self._clock()
+        stream, now = name_order_stream(order.id), self._clock()
         sealed = seal(order, events, order.updated_at)
         endpoints = self._relay.list_subscribed_endpoints(sealed.outbox)
         ends = order.is_terminal and not (stored and stored.is_terminal)
@@ -233,7 +233,7 @@ class OrderWriter:
         """Begin what the next offer of an order relies on, before it is known whom it is for.
         `recipients` are all others who will hear of it."""
         relay = RelayDue(
-            order_stream(order.id),
+            name_order_stream(order.id),
             _compute_next_version(stored),
             awaited_until=self._clock() + COMMIT_WITHIN,
             # Which events there will be is not known yet: all endpoints that may hear of them.

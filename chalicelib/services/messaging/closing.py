@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from chalicelib.domain.messaging.connections import Connection, person_room
+from chalicelib.domain.messaging.connections import Connection, name_person_room
 from chalicelib.domain.messaging.wakeups import CloseDue, compute_pause
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unauthenticated, WaybillError
 from chalicelib.services.ports import (
@@ -83,17 +83,17 @@ class ConnectionCloser:
             person_id = connection.person_id
         rooms = dict.fromkeys(connection.rooms if connection else ())
         if mailbox:
-            rooms[person_room(mailbox)] = None
+            rooms[name_person_room(mailbox)] = None
         self.leave_rooms(connection_id, person_id, rooms)
         self._connections.delete_connection(connection_id)
-        own_room = person_room(person_id) if connection and person_id else None
+        own_room = name_person_room(person_id) if connection and person_id else None
         if own_room and self.is_subscribed(connection_id, own_room, ANY_AGE):
             self.leave_rooms(connection_id, person_id, rooms)
 
     def leave_rooms(self, connection_id: str, person_id: str, rooms: Iterable[str]) -> None:
         """Take a connection out of its person's mailbox first (see remove_connection), then out of
         these rooms and its courier's open sockets."""
-        own = (person_room(person_id),) if person_id else ()
+        own = (name_person_room(person_id),) if person_id else ()
         for room in dict.fromkeys((*own, *rooms)):
             self._connections.remove_from_room(room, connection_id)
         self.forget_socket(person_id, connection_id)

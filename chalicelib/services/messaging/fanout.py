@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.connections import Subscriber, person_room
+from chalicelib.domain.messaging.connections import Subscriber, name_person_room
 from chalicelib.domain.messaging.wakeups import FanOutDue
 from chalicelib.domain.orders.drafts import draft_order_event
 from chalicelib.domain.orders.openings import CLOSED_BY, OPENING_TYPES, is_still_true
@@ -68,7 +68,7 @@ class FanOut:
         """Post an event to each of these people, on all their connections."""
         now = self._clock()
         by_person = self._pool.map(
-            lambda id_: self._connections.list_subscribers(person_room(id_), now), person_ids
+            lambda id_: self._connections.list_subscribers(name_person_room(id_), now), person_ids
         )
         self.post_to_subscribers([one for of_person in by_person for one in of_person], event)
 

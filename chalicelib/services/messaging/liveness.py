@@ -19,7 +19,7 @@ from chalicelib.domain.messaging.connections import (
     Connection,
     Heartbeat,
     list_mailboxes,
-    person_room,
+    name_person_room,
 )
 from chalicelib.domain.messaging.wakeups import GreetingDue, HeartbeatDue, Wakeup
 from chalicelib.domain.people import Courier, Role
@@ -191,7 +191,7 @@ class LivenessChecker:
                 self._done_orders.release_from_done_order(courier)
 
     def _misses_mailbox(self, connection: Connection) -> bool:
-        rooms, now = map(person_room, list_mailboxes(connection)), self._clock()
+        rooms, now = map(name_person_room, list_mailboxes(connection)), self._clock()
         return not all(self._closer.is_subscribed(connection.id, room, now) for room in rooms)
 
 

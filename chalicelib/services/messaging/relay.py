@@ -112,7 +112,7 @@ class OutboxRelay:
         """List the mailboxes of the endpoints that may hear of an outbox, likewise."""
         return self._endpoints.list_known(outbox)
 
-    def may_have_untold_endpoint(self, stream: str, sent_at: datetime) -> bool:
+    def may_miss_endpoint(self, stream: str, sent_at: datetime) -> bool:
         """Tell whether a wakeup that was sent at a time may not name an endpoint that hears of its
         stream. Raises Unavailable."""
         return self._endpoints.may_be_unknown(stream, sent_at, sent_at + REGISTRY_LAG)

@@ -11,7 +11,7 @@ from chalicelib.domain.messaging.connections import (
     Connection,
     Subscriber,
     is_mailbox_room,
-    person_room,
+    name_person_room,
 )
 from chalicelib.domain.people import Role
 from chalicelib.errors import Conflict, Gone, Stale, TooManySockets
@@ -56,7 +56,7 @@ class RoomMembership:
         ConnectionCloser.remove_connection.) Just before it, its courier counts as connected: by
         then there is hardly anything that they do not hear.
         """
-        own = person_room(connection.person_id)
+        own = name_person_room(connection.person_id)
         for room in sorted(connection.rooms, key=lambda room: (is_mailbox_room(room), room == own)):
             if room == own and connection.role is Role.COURIER and connection.subscriptions is None:
                 # Only a connection that hears every type hears offers.

@@ -209,8 +209,8 @@ class Payments:
             payment = replace(after, entries=entries)
             self._store.commit_payment(before, payment, key, order_version)
 
-        told = before.outbox if before else replace(after.outbox, entries=())
-        self._outbox_writer.commit_outbox(told, after.outbox, write)
+        stored = before.outbox if before else replace(after.outbox, entries=())
+        self._outbox_writer.commit_outbox(stored, after.outbox, write)
 
 
 def _check_payable(order: Order) -> None:

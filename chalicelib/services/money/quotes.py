@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.details import OrderDetails
 from chalicelib.domain.geo import Point, measure_distance_m
-from chalicelib.domain.messaging.connections import pool_room
+from chalicelib.domain.messaging.connections import name_pool_room
 from chalicelib.domain.money import quotes
 from chalicelib.domain.money.fares import (
     Tariff,
@@ -138,7 +138,7 @@ class QuoteService:
             return max(earliest_min, estimate_minutes_or(way_m, 0))
         # To a pool all hear of an order, wherever they are.
         if request.flow == FOOD_FLOW and self._connections.has_subscriber(
-            pool_room(FOOD_FLOW), now
+            name_pool_room(FOOD_FLOW), now
         ):
             return earliest_min
         return None

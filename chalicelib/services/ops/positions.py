@@ -22,4 +22,4 @@ class WatcherPositions:
         state = self._ticks.get_state()
         if state is None:  # nobody has ever watched: the first tick is to come
             return NOW
-        return state.make_position(state.told if shown else 0)
+        return state.make_position(state.last_told if shown else 0)

@@ -17,7 +17,7 @@ from chalicelib.domain.messaging.watching import BOARD_ROOM, Watcher
 from chalicelib.domain.ops.board import LEFT_KNOWN_FOR, Board, select_board
 from chalicelib.domain.ops.changes import BoardChanges, compare_boards, list_changes_since
 from chalicelib.domain.ops.owners import OwnedRows
-from chalicelib.domain.ops.ticks import TickState, find_oldest, find_told_since
+from chalicelib.domain.ops.ticks import TickState, find_oldest, find_unseen_since
 from chalicelib.domain.people import Actor, Role
 from chalicelib.errors import Gone
 from chalicelib.services.ports import Clock, ConnectionStore, FrameSender, RenderEvent, WatcherStore
@@ -46,7 +46,7 @@ class Tick(msgspec.Struct, frozen=True):
         """The time from which on what happened may be new to those who watch; None where that can't
         be said."""
         state = self.state
-        since = find_told_since(state, state.make_position(state.told), self.board.at)
+        since = find_unseen_since(state, state.make_position(state.last_told), self.board.at)
         return since if since and self.board.at - since <= LEFT_KNOWN_FOR else None
 
 
@@ -165,7 +165,7 @@ class BoardTeller:
             return self._render_snapshot(tick, view, watcher)
         if changes.is_empty and not tick.is_beat:
             return ()
-        before = tick.state.make_position(tick.state.told)
+        before = tick.state.make_position(tick.state.last_told)
         return self._render_changes(tick, view, watcher, changes, before)
 
     def _render_first(self, tick: Tick, views: _Views, watcher: Watcher) -> Sequence[str]:
@@ -177,7 +177,7 @@ class BoardTeller:
         if watcher.is_answered_first:
             return answer
         view, asked = views.find_view(watcher), watcher.watch.asked
-        since = find_told_since(tick.state, asked, tick.board.at) if asked else None
+        since = find_unseen_since(tick.state, asked, tick.board.at) if asked else None
         if asked is None or since is None:
             return (*answer, *self._render_snapshot(tick, view, watcher))
         changes = list_changes_since(view.current, since)
@@ -193,7 +193,7 @@ class BoardTeller:
         if asked == NOW:
             answer = {"from": to, "to": to}
             return self._render(tick, watcher, events.BOARD_RESUMED, to, **answer)
-        if find_told_since(state, asked, tick.board.at) is None:
+        if find_unseen_since(state, asked, tick.board.at) is None:
             nowhere, oldest = state.make_position(0), find_oldest(state, tick.board.at)
             answer = {"from": asked, "oldest": oldest}
             return self._render(tick, watcher, events.BOARD_GAP, nowhere, **answer)

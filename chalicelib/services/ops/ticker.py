@@ -141,7 +141,7 @@ class BoardTicker:
         board = self._reader.read(now)
         # Exact only if that very tick told everybody. Its board is of this process, or unknown.
         last, self._last = self._last, None
-        is_last = last is not None and last.position == before.position and before.is_told
+        is_last = last is not None and last.position == before.position and before.has_told_all
         tick = Tick(
             taken, board, last.board if last and is_last else None, is_beat_due(before, now)
         )

@@ -22,7 +22,7 @@ from chalicelib.domain.orders.chat import (
     ChatMessage,
     MessagePage,
     MessagePosition,
-    chat_stream,
+    name_chat_stream,
     parse_chat_stream,
 )
 from chalicelib.domain.orders.model import Order
@@ -128,7 +128,7 @@ class ChatService:
     def _announce_message(self, order_id: int) -> _Announced:
         """Draw the id of a message that is to be stored, and begin to send its relay wakeup."""
         message_id = self._ids()
-        wakeup = make_relay_wakeup(chat_stream(order_id, message_id), 1, (), self._clock())
+        wakeup = make_relay_wakeup(name_chat_stream(order_id, message_id), 1, (), self._clock())
         return _Announced(message_id, self._pool.submit(self._queue.send_wakeups, [wakeup]))
 
     def _count_messages(self, order_id: int) -> int:

@@ -109,7 +109,7 @@ class ProofService:
         return {
             stop: self._make_pin(order, stop)
             for stop in Stop
-            if ProofKind.PIN in list_missing(order, stop) and _is_told(actor, order, stop)
+            if ProofKind.PIN in list_missing(order, stop) and _is_pins_recipient(actor, order, stop)
         }
 
     def show_recipients_pin(self, order: Order) -> str | None:
@@ -228,7 +228,7 @@ def _make_upload_key(order: Order, stop: Stop, kind: ProofKind, courier_id: str)
     return make_upload_key(order.id, stop, kind, courier_id, order.proof.couriers_lost)
 
 
-def _is_told(actor: Actor, order: Order, stop: Stop) -> bool:
+def _is_pins_recipient(actor: Actor, order: Order, stop: Stop) -> bool:
     """Say whether an actor is the recipient whose PIN a stop has."""
     if stop is Stop.PICKUP and order.details.merchant_id is not None:
         return actor.role is Role.MERCHANT and order.details.merchant_id in actor.restaurant_ids

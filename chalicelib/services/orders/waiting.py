@@ -14,7 +14,11 @@ from msgspec.structs import replace
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order
-from chalicelib.domain.orders.waiting import can_fail_at_dropoff, is_untold, note_no_show_available
+from chalicelib.domain.orders.waiting import (
+    can_fail_at_dropoff,
+    is_notice_due,
+    note_no_show_available,
+)
 from chalicelib.services.dispatch.order_commits import OrderWriter
 from chalicelib.services.ports import Clock, OrderStore
 
@@ -55,12 +59,12 @@ class NoShowNotices:
             return due_at - now
         # Most waits have ended long ago, so that the look costs half as much as a consistent one.
         # Minutes after the commit of the clock no copy of the row is without it.
-        if is_untold(self._orders.get_order_eventually(order_id), due_at):
+        if is_notice_due(self._orders.get_order_eventually(order_id), due_at):
             self._writer.retry_change(order_id, lambda stored: self._tell(stored, due_at))
         return timedelta(0)
 
     def _tell(self, stored: Order, due_at: datetime) -> Order:
-        if not is_untold(stored, due_at):
+        if not is_notice_due(stored, due_at):
             return stored  # they have left, or the wakeup came twice
         order, events = note_no_show_available(stored, self._clock())
         return self._writer.commit_order(stored, order, events)

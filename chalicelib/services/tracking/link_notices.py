@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from chalicelib.domain import events
-from chalicelib.domain.events import Event, draft_event, order_stream
-from chalicelib.domain.messaging.connections import MAX_CONNECTION_AGE, Subscriber, person_room
+from chalicelib.domain.events import Event, draft_event, name_order_stream
+from chalicelib.domain.messaging.connections import MAX_CONNECTION_AGE, Subscriber, name_person_room
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.orders.tips import get_end_time
 from chalicelib.domain.orders.tracked import find_visible_fix, track_order
@@ -89,11 +89,11 @@ class LinkNotices:
 
     def _list_sockets(self, link: TrackingLink) -> list[Subscriber]:
         now: datetime = self._clock()
-        return self._connections.list_subscribers(person_room(name_bearer(link.hash)), now)
+        return self._connections.list_subscribers(name_person_room(name_bearer(link.hash)), now)
 
     def _draft(self, type_: str, order: Order, **data: Any) -> Event:
         data = {"version": order.version, **data}
-        stream, status = order_stream(order.id), order.status.value
+        stream, status = name_order_stream(order.id), order.status.value
         now, audience = self._clock(), Role.RECIPIENT
         return draft_event(type_, "", stream, now, status=status, audience=audience, data=data)
 

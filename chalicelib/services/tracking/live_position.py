@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.events import COURIER_MOVED, draft_event, order_stream
+from chalicelib.domain.events import COURIER_MOVED, draft_event, name_order_stream
 from chalicelib.domain.people import Courier, Role
 from chalicelib.services.messaging.fanout import FanOut
 
@@ -29,7 +29,7 @@ class LivePosition:
             "lng": fix.lng,
             "heading": courier.odometer.heading if fix.heading is None else fix.heading,
         }
-        stream = order_stream(courier.order_id or 0)
+        stream = name_order_stream(courier.order_id or 0)
         moved = draft_event(
             COURIER_MOVED, customer_id, stream, fix.at, audience=Role.CUSTOMER, data=data
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.domain.events import Entry, Event, Outbox
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox, parse_endpoint_id
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox, parse_endpoint_id
 from chalicelib.domain.webhooks.endpoint_events import (
     derive_events,
     is_for_endpoints,
@@ -40,7 +40,7 @@ class KnownDirectory:
         if not is_for_endpoints(outbox):
             return ()
         found = list_listeners(self._get_known(), outbox)
-        return tuple(endpoint_mailbox(endpoint.id) for endpoint in found)
+        return tuple(name_endpoint_mailbox(endpoint.id) for endpoint in found)
 
     def list_subscribed(self, outbox: Outbox) -> tuple[str, ...]:
         """List the mailboxes of the endpoints that this process knows to have an event among the

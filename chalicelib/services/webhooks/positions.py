@@ -6,10 +6,10 @@ from datetime import datetime
 
 from chalicelib.domain.orders.model import Order
 from chalicelib.domain.people import Courier, Fix
-from chalicelib.domain.webhooks.endpoint import endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import name_endpoint_mailbox
 from chalicelib.domain.webhooks.event_types import COURIER_POSITION
 from chalicelib.domain.webhooks.positions import (
-    find_last_told,
+    find_last_sent,
     is_due,
     is_followed,
     make_position,
@@ -40,7 +40,7 @@ class PositionTeller:
         self._orders = orders
         self._mailboxes = mailboxes
         self._clock = clock
-        self._told: dict[tuple[str, int], datetime] = {}
+        self._sent: dict[tuple[str, int], datetime] = {}
 
     def on_fix(self, courier: Courier) -> None:
         """Tell a fix of a courier who has an order to the endpoints that ask and are due. One that
@@ -52,7 +52,7 @@ class PositionTeller:
             endpoint
             for endpoint in self._known.get_registry().endpoints
             if endpoint.wants(COURIER_POSITION)
-            and is_due(self._told.get((endpoint.id, order_id)), now)
+            and is_due(self._sent.get((endpoint.id, order_id)), now)
         ]
         if not asking:
             return
@@ -61,30 +61,30 @@ class PositionTeller:
             return
         for endpoint in asking:
             if endpoint.hears_of(order.details.merchant_id):
-                mailbox = endpoint_mailbox(endpoint.id)
-                told_at = self._tell_if_due(mailbox, order, courier, fix, now)
-                self._remember((endpoint.id, order_id), told_at)
+                mailbox = name_endpoint_mailbox(endpoint.id)
+                sent_at = self._tell_if_due(mailbox, order, courier, fix, now)
+                self._remember((endpoint.id, order_id), sent_at)
 
     def _tell_if_due(
         self, mailbox: str, order: Order, courier: Courier, fix: Fix, now: datetime
     ) -> datetime | None:
         """Tell an endpoint a position unless it was told one lately; return when the last was."""
-        last_told = find_last_told(self._store.get_eventually(mailbox), order.id)
-        if not is_due(last_told, now):
-            return last_told
+        last_sent = find_last_sent(self._store.get_eventually(mailbox), order.id)
+        if not is_due(last_sent, now):
+            return last_sent
         outbox = make_position(mailbox, order, courier, fix, now)
         lease = self._mailboxes.lease_early(mailbox, outbox)
         if lease is None:
-            return last_told
-        last_told = find_last_told(lease.box, order.id)
-        if not is_due(last_told, now):
+            return last_sent
+        last_sent = find_last_sent(lease.box, order.id)
+        if not is_due(last_sent, now):
             self._mailboxes.end_early_lease(lease)  # another fix was quicker
-            return last_told
+            return last_sent
         self._mailboxes.deliver_outbox(mailbox, outbox, lease)
         return now
 
-    def _remember(self, key: tuple[str, int], told_at: datetime | None) -> None:
-        if len(self._told) >= _MAX_REMEMBERED:
-            self._told.clear()
-        if told_at is not None:
-            self._told[key] = told_at
+    def _remember(self, key: tuple[str, int], sent_at: datetime | None) -> None:
+        if len(self._sent) >= _MAX_REMEMBERED:
+            self._sent.clear()
+        if sent_at is not None:
+            self._sent[key] = sent_at

@@ -18,8 +18,8 @@ from chalicelib.domain.webhooks.delivery import (
 from chalicelib.domain.webhooks.endpoint import (
     Endpoint,
     EndpointStatus,
-    endpoint_mailbox,
-    endpoint_stream,
+    name_endpoint_mailbox,
+    name_endpoint_stream,
 )
 from chalicelib.domain.webhooks.event_types import PING
 from chalicelib.domain.webhooks.forms import check_merchants
@@ -89,7 +89,7 @@ class Redelivery:
         named_id, seq = parse_webhook_id(webhook_id) or ("", 0)
         if named_id != endpoint.id:
             raise NotFound("There is no such event.")
-        self._history.get_event(endpoint_mailbox(endpoint.id), seq)
+        self._history.get_event(name_endpoint_mailbox(endpoint.id), seq)
         self._queue.send_sends([(SendDue(endpoint.id, seq, resent=True), AT_ONCE)])
 
     def replay_events(self, actor: Actor, endpoint_id: str, since: datetime) -> None:
@@ -116,5 +116,5 @@ class Redelivery:
 def _draft_ping(endpoint_id: str, now: datetime) -> Event:
     """Make the event of a ping; by its id the request that makes it knows its own again."""
     data = {"endpoint_id": endpoint_id, "ping_id": token_urlsafe(9)}
-    mailbox, stream = endpoint_mailbox(endpoint_id), endpoint_stream(endpoint_id)
+    mailbox, stream = name_endpoint_mailbox(endpoint_id), name_endpoint_stream(endpoint_id)
     return draft_event(PING, mailbox, stream, now, data=data)

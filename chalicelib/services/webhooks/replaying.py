@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chalicelib.domain.messaging.mailboxes import Mailbox
 from chalicelib.domain.messaging.wakeups import ReplayDue
 from chalicelib.domain.webhooks.delivery import SendDue
-from chalicelib.domain.webhooks.endpoint import Endpoint, EndpointStatus, endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import Endpoint, EndpointStatus, name_endpoint_mailbox
 from chalicelib.errors import NotFound
 from chalicelib.services.ports import EndpointStore, MailboxStore, WakeupSender, WebhookQueue
 
@@ -43,7 +43,7 @@ class Replays:
 
     def start_replay(self, endpoint: Endpoint, since: datetime) -> None:
         """Put a replay of what is in the log by now onto the queue. Raises Unavailable."""
-        last_seq = self._mailboxes.get_mailbox(endpoint_mailbox(endpoint.id)).last_seq
+        last_seq = self._mailboxes.get_mailbox(name_endpoint_mailbox(endpoint.id)).last_seq
         if last_seq:
             self._wakeups.send_wakeups([(ReplayDue(endpoint.id, since, last_seq), AT_ONCE)])
 
@@ -56,7 +56,7 @@ class Replays:
             return None
         if endpoint.status is EndpointStatus.DISABLED:
             return None
-        box = self._mailboxes.get_mailbox(endpoint_mailbox(endpoint.id))
+        box = self._mailboxes.get_mailbox(name_endpoint_mailbox(endpoint.id))
         first_seq = wakeup.next_seq or self._find_first(box, wakeup.since)
         page = self._mailboxes.list_events_from(box, first_seq, PAGE)
         wanted = [e for e in page if e.seq <= wakeup.last_seq and e.at >= wakeup.since]

@@ -43,7 +43,7 @@ from chalicelib.domain.webhooks.delivery import (
     SendDue,
     make_webhook_id,
 )
-from chalicelib.domain.webhooks.endpoint import Endpoint, EndpointStatus, endpoint_mailbox
+from chalicelib.domain.webhooks.endpoint import Endpoint, EndpointStatus, name_endpoint_mailbox
 from chalicelib.domain.webhooks.health import measure_failing
 from chalicelib.domain.webhooks.schedule import (
     GONE,
@@ -153,7 +153,7 @@ class WebhookSender:
         holder died nothing is awaited: its successor sends messages of its own (rule 5 of
         mailboxes.py).
         """
-        mailbox = endpoint_mailbox(send.endpoint_id)
+        mailbox = name_endpoint_mailbox(send.endpoint_id)
         for _ in range(_LOOKS):
             box = self._mailboxes.get_mailbox(mailbox)
             found = self._mailboxes.list_events_from(box, send.seq, 1)

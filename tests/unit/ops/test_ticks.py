@@ -15,8 +15,8 @@ from chalicelib.domain.ops.ticks import (
     end_tick,
     fail_tick,
     find_oldest,
-    find_told_since,
     find_turn,
+    find_unseen_since,
     is_beat_due,
     is_running,
     may_come_early,
@@ -103,8 +103,8 @@ def test_beats_are_less_than_ten_seconds_apart_whoever_makes_them() -> None:
 def test_a_position_is_turned_into_a_time_with_margin() -> None:
     state = after(300)
     now = state.next_at
-    assert find_told_since(state, "e.300", now) == NOW + 299 * SECOND - MARGIN
-    since = find_told_since(state, "e.100", now)
+    assert find_unseen_since(state, "e.300", now) == NOW + 299 * SECOND - MARGIN
+    since = find_unseen_since(state, "e.100", now)
     assert since is not None
     assert NOW + 30 * SECOND - MARGIN <= since <= NOW + 99 * SECOND - MARGIN
 
@@ -112,7 +112,7 @@ def test_a_position_is_turned_into_a_time_with_margin() -> None:
 @pytest.mark.parametrize("position", ["x.5", "e.301", "e.0", "now", "x.5~y.3"])
 def test_a_position_of_no_tick_is_good_for_nothing(position: str) -> None:
     state = after(300)
-    assert find_told_since(state, position, state.next_at) is None
+    assert find_unseen_since(state, position, state.next_at) is None
 
 
 def test_marks_are_few_and_of_an_hour() -> None:
@@ -120,19 +120,19 @@ def test_marks_are_few_and_of_an_hour() -> None:
     assert 58 <= len(state.marks) <= 61
     oldest = int(find_oldest(state, state.next_at).removeprefix("e."))
     assert 7100 <= oldest <= 7300
-    assert find_told_since(state, f"e.{oldest - 1}", state.next_at) is None
+    assert find_unseen_since(state, f"e.{oldest - 1}", state.next_at) is None
     later = state.next_at + timedelta(hours=2)
-    assert find_told_since(state, state.position, later) is None
+    assert find_unseen_since(state, state.position, later) is None
     assert find_oldest(state, later) == state.position
 
 
 def test_a_tick_that_failed_is_told_again() -> None:
     state = after(5)
-    assert state.told_at
+    assert state.last_told_at
     failed = fail_tick(take_tick(state, state.next_at), 5 * SECOND, state.next_at)
-    assert (failed.number, failed.told, failed.is_told) == (6, 5, False)
+    assert (failed.number, failed.last_told, failed.has_told_all) == (6, 5, False)
     assert failed.interval == 5 * SECOND
-    assert find_told_since(failed, failed.make_position(5), NOW) == state.told_at - MARGIN
+    assert find_unseen_since(failed, failed.make_position(5), NOW) == state.last_told_at - MARGIN
 
 
 def test_a_clock_that_is_set_back_makes_no_marks_of_the_future() -> None:

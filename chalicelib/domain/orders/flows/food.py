@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chalicelib.domain import events
 from chalicelib.domain.details import Contact
 from chalicelib.domain.events import Event
-from chalicelib.domain.messaging.mailboxes import restaurant_mailbox
+from chalicelib.domain.messaging.mailboxes import name_restaurant_mailbox
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.drafts import (
@@ -142,7 +142,7 @@ def draft_for_customer_and_restaurant(
     """Make one event for the customer and, in their common mailbox, those of the restaurant."""
     recipients = [(order.details.customer_id, Role.CUSTOMER)]
     if order.details.merchant_id is not None:
-        recipients.append((restaurant_mailbox(order.details.merchant_id), Role.MERCHANT))
+        recipients.append((name_restaurant_mailbox(order.details.merchant_id), Role.MERCHANT))
     return draft_copies(order, type_, recipients, now, courier=order.courier, **fields)
 
 
@@ -245,8 +245,8 @@ def assign_from_pool(order: Order, command: commands.AssignCourier, now: datetim
     )
     assigned = draft_for_courier(order, events.ORDER_ASSIGNED, courier_id, now, courier=courier)
     data = encode_code(command.reason)
-    told = draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now, data=data)
-    drafts = (assigned, *told)
+    copies = draft_for_customer_and_restaurant(order, events.ORDER_ASSIGNED, now, data=data)
+    drafts = (assigned, *copies)
     if previous_id is None:
         return order, drafts
     return order, (draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now), *drafts)

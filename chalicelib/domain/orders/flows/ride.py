@@ -195,12 +195,12 @@ def assign_driver(order: Order, command: commands.AssignCourier, now: datetime) 
         unconfirmed=(),
     )
     data = encode_code(command.reason)
-    told = draft_for_customer(order, events.ORDER_ACCEPTED, now, courier=driver, data=data)
+    accepted = draft_for_customer(order, events.ORDER_ACCEPTED, now, courier=driver, data=data)
     copy = draft_for_courier(order, events.COURIER_STEPPED, command.courier_id, now, courier=driver)
     if previous_id is None:
-        return order, (told, copy)
+        return order, (accepted, copy)
     lost = draft_for_courier(order, events.OFFER_REASSIGNED, previous_id, now)
-    return order, (lost, told, copy)
+    return order, (lost, accepted, copy)
 
 
 def retry_search(order: Order, command: commands.RetrySearch, now: datetime) -> Transition:
