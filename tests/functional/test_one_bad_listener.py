@@ -21,7 +21,7 @@ from chalicelib.store.mailboxes import MailboxTable
 from chalicelib.store.orders import OrderTable
 from chalicelib.store.tables import MailboxRow, OrderRow
 from tests.builders import DEPOT, north_of
-from tests.faults import Crash, CrashingProxy
+from tests.faults import Crash, CrashingProxy, failing
 from tests.functional.conftest import Engine, MakeWorld
 from tests.functional.world import Socket, Someone, World, log_of
 
@@ -73,6 +73,18 @@ def test_a_socket_that_stalls_is_told_though_the_outbox_has_moved_on(world: Worl
     assert "order.assignment_timed_out" in [frame["event"] for frame in well.frames]
     world.pass_time(60)
     assert sick.frames == well.frames
+
+
+def test_a_socket_that_is_gone_and_can_not_be_forgotten_now_has_nobody_told_twice(
+    world: World,
+) -> None:
+    cara = world.customer("cara")
+    gone, well = world.connect(cara), world.connect(cara)
+    gone.lose()
+    with failing(world.engine.connection.client, "DeleteItem", 500, "InternalServerError"):
+        world.place(cara)
+    world.pass_time(120)
+    assert statuses(well) == ["no_nearby_driver"]
 
 
 def test_a_socket_that_stalls_for_a_while_is_told_the_rest_in_order(world: World) -> None:

@@ -12,7 +12,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.messaging.connections import Subscriber
 from chalicelib.domain.messaging.cursors import DeliveryResult
 from chalicelib.domain.messaging.mailboxes import Mailbox
-from chalicelib.errors import FrameTooLarge, Gone, PostFailed
+from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Stale
 from chalicelib.services.ports import Clock, FrameSender, RenderEvent
 
 log = logging.getLogger(__name__)
@@ -134,11 +134,18 @@ class EventPoster:
         return True
 
     def _remove_subscriber(self, progress: _Progress) -> bool:
+        """Remove a subscriber who is gone. Where that can't be done now it is done at the next
+        post; how far the others got must be noted all the same, or they would be told again."""
         subscriber = progress.subscriber
-        self._remove_connection(
-            subscriber.connection_id, subscriber.person_id, progress.box.person_id
-        )
         progress.is_gone = True
+        try:
+            self._remove_connection(
+                subscriber.connection_id, subscriber.person_id, progress.box.person_id
+            )
+        except Stale:
+            pass  # others are writing there
+        except self._faults as fault:
+            progress.fault = fault
         return False
 
     def _stop_or_suspect(
