@@ -24,6 +24,7 @@ _HASH_LENGTH = 16
 _SCRUBBED = (
     (r"\beyJ[\w-]*(?:\.[\w-]*)*", "(token)"),
     (r"(?i)\b(bearer|basic)\s+[^\s\"',;]+", r"\1 (token)"),
+    (r"(\w://)[^\s/?#@\"'<>]+@", r"\1(user)@"),
     (r"(\w://[^\s?\"'<>]*)\?[^\s\"'<>]*", r"\1?(query)"),
     (r"(?i)\b(token|secret|password|signature)=[^\s&\"'<>]+", r"\1=(secret)"),
     (r"\+\d[\d ()/-]{5,18}\d", "(phone)"),
@@ -56,7 +57,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def scrub(text: str) -> str:
-    """Take out of a text what looks like a token, a query, a phone number or a mail address."""
+    """Take out of a text what looks like a token, a query, somebody's name and password in a URL, a
+    phone number or a mail address. Half a character, of which no JSON can be made, is written as
+    its number: else there would be no line, and what could not be written on standard error."""
+    text = text.encode(errors="backslashreplace").decode()
     for pattern, instead in _SCRUBBED:
         text = re.sub(pattern, instead, text)
     return text

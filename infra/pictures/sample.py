@@ -97,6 +97,7 @@ def _make_hour(hour: datetime, dice: random.Random) -> Row:
         "pickup_wait_s": {"p50": 190 * load, "p95": 480 * load},
         "door_wait_s": {"p50": 70 * load, "p95": 200 * load},
         "on_time_percent": 97 - 3.5 * load,
+        "couriers_idle_percent": 62 - 14 * load,
         "ends": {"done": orders},
         "reasons": {},
     }

@@ -85,7 +85,7 @@ def test_an_order_is_watched_and_assigned_by_somebody_without_a_profile(
     page.press("Escape")
     page.press("f")
     wait_for(lambda: "Wakeup lag" in look(page, "#figures-now"))
-    wait_for(lambda: look(page, "#figures-charts", "children.length") == 7)
+    wait_for(lambda: look(page, "#figures-charts", "children.length") == 8)
     assert page.complaints == []
 
 

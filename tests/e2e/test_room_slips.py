@@ -211,7 +211,7 @@ def test_what_is_covered_is_out_of_reach_and_a_table_stays_open(page: Page) -> N
         assert page.run("document.activeElement.id") == "order-list"
         first = listed(page)[0]
         page.press("f")
-        wait_for(lambda: look(page, "#figures-charts", "children.length") == 7)
+        wait_for(lambda: look(page, "#figures-charts", "children.length") == 8)
         page.press("j")
         page.press("Enter")
         assert page.run("['side', 'map-room'].every((id) => document.getElementById(id).inert)")

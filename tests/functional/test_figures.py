@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messaging.connections import CHECK_INTERVAL
 from chalicelib.domain.orders.listing import name_home_list
 from chalicelib.domain.people import Role
 from chalicelib.services.ops.counted import CountedOrders
@@ -149,6 +150,14 @@ def test_a_wakeup_that_does_not_come_is_a_lag(world: World) -> None:
     world.place(world.customer())
     world.clock.advance(25)  # nobody hands on the wakeup of the offer, which ended after 15
     assert get_figures(world)["now"]["wakeup_lag_ms"] == 10_000
+
+
+def test_a_connection_that_no_sweep_finds_is_a_lag(world: World) -> None:
+    world.connect(world.courier())
+    world.clock.advance(CHECK_INTERVAL.total_seconds() + 10)  # the next pass of the sweep may do
+    assert get_figures(world)["now"]["wakeup_lag_ms"] == 0
+    world.clock.advance(10)
+    assert get_figures(world)["now"]["wakeup_lag_ms"] == 5000
 
 
 @pytest.mark.parametrize("role", [Role.CUSTOMER, Role.COURIER, Role.MERCHANT])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.messaging.wakeups import Wakeup, encode_wakeup
+from chalicelib.domain.messaging.wakeups import RelayDue, Wakeup, encode_wakeup
 from chalicelib.domain.webhooks.delivery import SendDue, encode_send
 from chalicelib.edge.tracing import get_trace
 from chalicelib.errors import Unavailable
@@ -17,6 +17,7 @@ from chalicelib.errors import Unavailable
 MAX_DELAY = timedelta(minutes=15)  # AWS quota; later ones are sent on when they arrive
 _MAX_ENTRIES = 10  # AWS quotas of one call
 _MAX_BYTES = 256 * 1024
+_RELAYS = "relays"
 _DELAY = "delay"  # seconds, as sent: so a message knows when it was due
 _ATTRIBUTE_BYTES = 704  # more than they take: the delay, `traceparent`, the longest `tracestate`
 
@@ -65,8 +66,16 @@ class WakeupQueue(_SqsQueue):
         super().__init__(lambda: client, queue_name)
 
     def send_wakeups(self, wakeups: Iterable[tuple[Wakeup, timedelta]]) -> None:
-        """Send each wakeup to arrive after its delay, at most 15 min. Raises Unavailable."""
-        self._send_messages(_Message(encode_wakeup(wakeup), delay) for wakeup, delay in wakeups)
+        """Send each wakeup to arrive after its delay, at most 15 min. Raises Unavailable.
+
+        Relays are a group: each commit has one, and mostly they find nothing to do. Where so many
+        orders come that they pile up, SQS lets the timers of offers, greetings and ticks pass them:
+        a message without a group is one of its own.
+        """
+        self._send_messages(
+            _Message(encode_wakeup(one), delay, _RELAYS if isinstance(one, RelayDue) else None)
+            for one, delay in wakeups
+        )
 
 
 class SqsWebhookQueue(_SqsQueue):

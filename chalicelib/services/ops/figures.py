@@ -18,6 +18,7 @@ from chalicelib.domain.ops.hours import (
 from chalicelib.services.ops.board import BoardReader
 from chalicelib.services.ops.counted import CountedHours, CountedOrders
 from chalicelib.services.ports import ConnectionStore, OrderStore, TickStore
+from chalicelib.services.sweeper import PASS_INTERVAL
 
 _OVERDUE_LOOKED_AT = 8  # the first of each shard, which come in turns
 
@@ -91,13 +92,14 @@ class FiguresReader:
 
     def _measure_lag(self, now: datetime) -> timedelta:
         """Measure how long what is overdue longest waits: an order whose deadline has passed, a
-        connection that is to be checked, a webhook that is to be tried again."""
+        connection that is to be checked, a webhook that is to be tried again. The latter two have
+        no wakeup of their own: they are late once the sweep has had its time to find them."""
         overdue: list[datetime] = []
         for due in islice(self._orders.list_due(now), _OVERDUE_LOOKED_AT):
             overdue.append(due.at)
         for check in islice(self._connections.list_due(now), _OVERDUE_LOOKED_AT):
-            overdue.append(check.at)
-        return max((now - at for at in overdue), default=timedelta(0))
+            overdue.append(check.at + PASS_INTERVAL)
+        return max((now - at for at in overdue if at < now), default=timedelta(0))
 
 
 def _sum_hours(counted: CountedHours, duty: DutyHours, first: int, last: int) -> HourSample:

@@ -53,10 +53,21 @@ def test_an_exception_is_two_fields_of_one_line() -> None:
     assert "two\nlines" in line["exception"]
 
 
+def test_half_a_character_loses_no_line() -> None:
+    """Else `logging` writes several on standard error, with all that is taken out here."""
+    try:
+        raise ValueError("\udcff eyJhbGciOi.x.y")
+    except ValueError as error:
+        line = written("\ud800 %s", "b", exc_info=(ValueError, error, error.__traceback__))
+    assert line["message"] == "\\ud800 b"
+    assert line["exception"].endswith("\\udcff (token)")
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
         ("GET https://a.b/c?token=x&y=1 failed", "GET https://a.b/c?(query) failed"),
+        ("at redis://ada:pass@a.b:1/c?d", "at redis://(user)@a.b:1/c?(query)"),
         ("Bearer abc.def", "Bearer (token)"),
         ("x eyJhbGciOi.eyJzdWIi.c2ln y", "x (token) y"),
         ("call +49 30 1234567 now", "call (phone) now"),

@@ -10,7 +10,14 @@ import pytest
 
 from chalicelib.domain.events import ORDER_OPENED, Event
 from chalicelib.domain.messaging.connections import Subscriber
-from chalicelib.domain.messaging.wakeups import FanOutDue, GreetingDue, Wakeup, decode_wakeup
+from chalicelib.domain.messaging.wakeups import (
+    FanOutDue,
+    GreetingDue,
+    RelayDue,
+    TickDue,
+    Wakeup,
+    decode_wakeup,
+)
 from chalicelib.edge.aws.queue import WakeupQueue, read_due_at
 from chalicelib.edge.tracing import (
     Invocation,
@@ -51,6 +58,15 @@ def a_share_of(listeners: int) -> FanOutDue:
 
 def at_once(wakeup: Wakeup) -> tuple[Wakeup, timedelta]:
     return wakeup, timedelta(0)
+
+
+def test_relays_are_a_group_that_others_may_pass() -> None:
+    client = Client()
+    wakeups: list[Wakeup] = [RelayDue("order#1", 1), TickDue("e", 1)]
+    WakeupQueue(client, "q").send_wakeups(map(at_once, wakeups))
+    [[relay, tick]] = client.calls
+    assert relay["MessageGroupId"] == "relays"
+    assert "MessageGroupId" not in tick
 
 
 def test_ten_go_with_one_call() -> None:

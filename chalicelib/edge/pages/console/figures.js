@@ -129,6 +129,7 @@ export class Figures {
         ["Ignored", percent(total.ignored_percent)],
         ["Unserved", percent(total.unserved_percent)],
         ["On time", percent(total.on_time_percent)],
+        ["Couriers idle", percent(total.couriers_idle_percent)],
         ["Wait at pickup p50", sayDuration(total.pickup_wait_s?.p50)],
         ["Wait at door p50", sayDuration(total.door_wait_s?.p50)],
       ]),
@@ -165,5 +166,6 @@ function makeCharts(rows, isOpen) {
     chart("On time and unserved", percent, [["on time", "green", (row) => row.on_time_percent], ["unserved", "red", (row) => row.unserved_percent]]),
     chart("Offers an order", sayNumber, [["Offers an order", "blue", (row) => row.offers_per_order]]),
     chart("Waits (p50)", sayDuration, [["at pickup", "blue", (row) => row.pickup_wait_s?.p50], ["at the door", "amber", (row) => row.door_wait_s?.p50]], { second: 1 }),
+    chart("Couriers idle", percent, [["idle", "green", (row) => row.couriers_idle_percent]]),
   ].map((makeAt, at) => makeAt(at));
 }
