@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from chalicelib.domain.details import Contact
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.model import Order, Status
@@ -19,8 +20,11 @@ from chalicelib.domain.people import Actor, Role
 from chalicelib.domain.request_keys import RequestKey
 from chalicelib.errors import CourierTaken, Stale, WaybillError
 from chalicelib.store.compression import unpack
+from chalicelib.store.courier_rows import list_held
 from chalicelib.store.database import bind_tables
+from chalicelib.store.tables import CourierRow
 from infra.resources.aws_clients import REGION
+from tests.builders import DEPOT, north_of
 from tests.functional.conftest import PREFIX, Engine
 from tests.functional.hails import driver, hail
 from tests.functional.kitchen import Kitchen, a_driver
@@ -59,20 +63,22 @@ class Crossing:
 
 
 class Outcome(NamedTuple):
-    """What two were answered, and how their orders stand then."""
+    """What two were answered, how their orders stand then, and which of these each courier has by
+    their own row."""
 
     first: str
     second: str
-    orders: Sequence[tuple[Status, str | None]]
+    orders: Sequence[tuple[Status, Sequence[str]]]
+    held: Mapping[str, Sequence[int]]
 
 
 class Town:
     """A world at the moment before two ask for something, again and again."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, settings: Mapping[str, Any] | None = None) -> None:
         self._client = Crossing()
         connection = bind_tables(PREFIX, REGION, None, self._client)
-        world = World(Engine("memory", None, connection, None, ""))
+        world = World(Engine("memory", None, connection, None, ""), settings)
         asked = story(world)
         self._first, self._second = asked if isinstance(asked, tuple) else (asked, asked)
         tables = self._client.engine.tables
@@ -82,10 +88,10 @@ class Town:
         """Ask one after the other, and the other way round; and count the calls of the first."""
         self._restore()
         first, calls = answer(self._first), self._client.calls
-        in_turn = Outcome(first, answer(self._second), self._list_orders())
+        in_turn = self._look(first, answer(self._second))
         self._restore()
         second = answer(self._second)
-        return [in_turn, Outcome(answer(self._first), second, self._list_orders())], calls
+        return [in_turn, self._look(answer(self._first), second)], calls
 
     def ask_at_once(self, calls: int) -> Iterator[tuple[int, Outcome]]:
         """Ask for the first, and for the second just before each of its calls; or after them all,
@@ -99,7 +105,7 @@ class Town:
             )
             first = answer(self._first)
             second = seconds[0] if seconds else answer(self._second)
-            yield at, Outcome(first, second, self._list_orders())
+            yield at, self._look(first, second)
 
     def _restore(self) -> None:
         for name, table in self._client.engine.tables.items():
@@ -107,8 +113,15 @@ class Town:
             table.items.update(self._saved[name])
         self._client.at, self._client.calls = -1, 0
 
-    def _list_orders(self) -> Sequence[tuple[Status, str | None]]:
-        return [(order.status, order.courier_id) for order in list_orders(self._client)]
+    def _look(self, first: str, second: str) -> Outcome:
+        orders = list_orders(self._client)
+        numbers = {order.id: number for number, order in enumerate(orders)}
+        held: dict[str, list[int]] = {}
+        for stored in self._client.engine.rows("couriers"):
+            row = CourierRow()
+            row.deserialize(stored)
+            held[row.courier_id] = [numbers[one.order_id] for one in list_held(row)]
+        return Outcome(first, second, [(one.status, one.occupied_ids) for one in orders], held)
 
 
 def list_orders(client: Crossing) -> list[Order]:
@@ -358,6 +371,41 @@ def two_drivers(world: World) -> tuple[Ask, Ask]:
     return partial(accept, drivers[0], ride_id), partial(accept, drivers[1], ride_id)
 
 
+# Where several are asked, and have several
+
+
+def eve_takes(command: Command) -> Act:
+    eve = Actor("eve", Role.COURIER)
+    return lambda world, id_: world.waybill.courier_orders.take_step(eve, id_, command)
+
+
+def of_three(first: Act, second: Act) -> Story:
+    """Dan and eve are asked; fay is further away."""
+
+    def tell(world: World) -> tuple[Ask, Ask]:
+        for name, away_m in (("dan", 0), ("eve", 10), ("fay", 900)):
+            world.connect(world.courier(name, north_of(DEPOT, away_m)))
+        order_id = int(world.place(world.customer())["id"])
+        return partial(first, world, order_id), partial(second, world, order_id)
+
+    return tell
+
+
+def of_one(asked: Command, other: Command, *verbs: str) -> Story:
+    """Dan has accepted an order, and is asked for another."""
+
+    def tell(world: World) -> tuple[Ask, Ask]:
+        dan = world.courier()
+        has = world.place(world.customer())["id"]
+        for verb in ("accept", *verbs):
+            assert world.step(verb, has, dan).status == 200
+        is_asked = int(world.place(world.customer("bob"))["id"])
+        take = world.waybill.courier_orders.take_step
+        return partial(take, dan.actor, is_asked, asked), partial(take, dan.actor, int(has), other)
+
+    return tell
+
+
 STORIES: Mapping[str, Story] = {
     "accept": accept,
     "decline": step(commands.Decline()),
@@ -418,9 +466,28 @@ STORIES: Mapping[str, Story] = {
 }
 
 
+IN_WAVES: Mapping[str, Story] = {
+    "two accept": of_three(accept_it, eve_takes(commands.Accept(Contact("eve")))),
+    "accept, decline": of_three(accept_it, eve_takes(commands.Decline())),
+    "decline, decline": of_three(dan_takes(commands.Decline()), eve_takes(commands.Decline())),
+    "decline, give back": of_one(commands.Decline(), commands.Release(DAMAGED)),
+    "decline, deliver": of_one(commands.Decline(), commands.Deliver(), *ON_THE_WAY[1:]),
+}
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_at_once_is_as_in_turn(name: str) -> None:
-    town = Town(STORIES[name])
+    check(Town(STORIES[name]))
+
+
+@pytest.mark.parametrize("name", IN_WAVES)
+def test_at_once_is_as_in_turn_where_couriers_are_asked_together(name: str) -> None:
+    """Two of them at once, who may have two orders each."""
+    wave = (5000, 2, 20)
+    check(Town(IN_WAVES[name], {"dispatch_waves": (wave, wave), "courier_max_orders": 2}))
+
+
+def check(town: Town) -> None:
     in_turn, calls = town.ask_in_turn()
     assert in_turn[0].first == "done"
     wrong = [found for found in town.ask_at_once(calls) if found[1] not in in_turn]
