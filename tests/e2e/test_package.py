@@ -42,6 +42,7 @@ from tests.e2e.conftest import wait_for
 
 # Kept from run to run: Chalice asks PyPI again only when the requirements have changed.
 OUT = HOME / "dist" / "tested"
+DEPLOYED_WITHIN_S = 180.0  # each function that is called starts a process
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +218,8 @@ def deploy_past_the_look(package: Package, cloud: Ministack, stage: str, **given
     )
     return str(
         wait_for(
-            lambda: [s for s in stacks(cloud, stage) if not s.endswith("PROGRESS")], within_s=30
+            lambda: [s for s in stacks(cloud, stage) if not s.endswith("PROGRESS")],
+            within_s=DEPLOYED_WITHIN_S,
         )[0]
     )
 
@@ -275,7 +277,7 @@ def test_a_stage_that_runs_goes_on_as_it_was_when_a_change_cannot_be_used(
 
 
 def is_healthy(at: DeployedStage) -> bool:
-    with urlopen(f"{at.rest_url}/health", timeout=20) as answer:
+    with urlopen(f"{at.rest_url}/health", timeout=DEPLOYED_WITHIN_S) as answer:
         return bool(answer.status == 200)
 
 
@@ -290,7 +292,7 @@ def test_two_stages_stand_side_by_side(package: Package, cloud: Ministack) -> No
     assert is_healthy(one)
     assert is_healthy(two)
     clients(cloud, "cloudformation").delete_stack(StackName="waybill-two")
-    wait_for(lambda: "DELETE_COMPLETE" in stacks(cloud, "two"), within_s=30)
+    wait_for(lambda: "DELETE_COMPLETE" in stacks(cloud, "two"), within_s=DEPLOYED_WITHIN_S)
     assert made(cloud, "one") == of_one
     assert is_healthy(one)
 
@@ -315,7 +317,7 @@ def test_deploying_again_changes_what_is_given_and_nothing_else(
 
 def delete(cloud: Ministack, stage: str) -> None:
     clients(cloud, "cloudformation").delete_stack(StackName=f"waybill-{stage}")
-    wait_for(lambda: stacks(cloud, stage)[0] == "DELETE_COMPLETE", within_s=30)
+    wait_for(lambda: stacks(cloud, stage)[0] == "DELETE_COMPLETE", within_s=DEPLOYED_WITHIN_S)
 
 
 def a_person(cloud: Ministack, stage: str) -> Any:
@@ -418,7 +420,7 @@ def test_the_commands_say_in_a_line_what_is_missing(cloud: Ministack, package: P
             env={**os.environ, "AWS_ENDPOINT_URL": cloud.endpoint},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEPLOYED_WITHIN_S,
             check=False,
         )
 

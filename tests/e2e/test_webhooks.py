@@ -32,6 +32,13 @@ TYPES = {
 }
 
 
+class Server(ThreadingHTTPServer):
+    """Lets in whoever comes: many may come at once."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Receiver:
     """Keeps what comes. `answer` says how a path is answered, after how many seconds."""
 
@@ -56,8 +63,7 @@ class Receiver:
             def log_message(self, *_: Any) -> None:
                 """Be silent."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://localhost:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -25,6 +25,9 @@ class Api(ThreadingHTTPServer):
     """Answers with the statuses it is given, the last one over and over; 0 hangs up. A connection
     that is in `status_of` has a status of its own."""
 
+    # All of them come at once, and who is not let in waits for a second, by TCP: longer than posts.
+    request_queue_size = 2 * AT_ONCE
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses = [200]
