@@ -80,7 +80,8 @@ class Log:
 
 
 def _feed(number: int, pos: str) -> list[dict[str, Any]]:
-    event = {"event_type": "order_created", "event_level": "high", "event_id": f"evt_{pos}"}
+    id_ = f"evt_{number}"  # it names the place, and not the log: a new one has the same again
+    event = {"event_type": "order_created", "event_level": "high", "event_id": id_}
     rest = {"timestamp": "", "user_id": "ana", "source": "order_service"}
     return [{**event, **rest, "data": {"number": number}, "pos": pos}]
 

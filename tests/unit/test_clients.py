@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from waybill import FEED_EVENTS, Event, Gap
@@ -118,8 +119,8 @@ def test_a_client_resumes_after_what_it_has_surely_heard() -> None:
 def test_a_client_knows_what_is_told_again() -> None:
     heard = Heard()
     feed = Event({"event_type": "order_created", "event_id": "e1", "pos": "a.1"})
-    moved = Event({**feed, "pos": "b.1"})
-    assert [heard.is_repeated(event, "") for event in (feed, feed, moved)] == [False, True, True]
+    anew = Event({**feed, "pos": "b.1"})  # of a log that was lost and made anew
+    assert [heard.is_repeated(event, "") for event in (feed, feed, anew)] == [False, True, False]
     bare = Event({"event": "order.status"})
     kept = Event({"event": "order.status", "pos": "a.1"})
     assert [heard.is_repeated(bare, "1"), heard.is_repeated(bare, "1")] == [False, False]
@@ -167,3 +168,23 @@ def test_a_gap_is_told_once() -> None:
     heard = Heard()
     gaps = [Gap("a.1", "b.0"), Gap("a.1", "b.0"), Gap("a.1", "b.1")]
     assert [heard.is_new_gap(gap) for gap in gaps] == [True, False, True]
+
+
+def test_what_is_told_again_is_known_by_its_place_in_its_log() -> None:
+    """Not by what its position says of other logs; and a log that was made anew is another."""
+    heard = Heard()
+
+    def is_repeated(frame: dict[str, Any]) -> bool:
+        return heard.is_repeated(Event(frame), json.dumps(frame))
+
+    meal: dict[str, Any] = {"event": "new-order", "data": {"order": {"id": 1}}}
+    assert not is_repeated({**meal, "pos": "a.1~b.1"})
+    assert is_repeated({**meal, "pos": "a.1~b.2"})
+    assert not is_repeated({**meal, "pos": "a.2~b.1"})
+    assert not is_repeated({**meal, "pos": "b.1~a.1"})
+    for epoch in ("a", "b"):
+        told = {"event_type": "order_created", "event_id": "evt_1", "pos": f"{epoch}.1"}
+        assert [is_repeated(told) for _ in range(2)] == [False, True]
+    stock = {"event_type": "order_created", "event_id": "evt_2"}
+    assert [is_repeated(stock) for _ in range(2)] == [False, True]
+    assert [is_repeated(meal) for _ in range(2)] == [False, False]

@@ -346,8 +346,8 @@ var Waybill = class {
       this.#gap = gap;
       this.#isGiven = false;
     } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
-      const place = frame.pos?.split("~")[0];
-      const id = frame.event_type ? frame.event_id : place && text.replace(frame.pos, place);
+      const place = (frame.pos ?? "").split("~")[0];
+      const id = frame.event_type ? frame.event_id + "@" + place.split(".")[0] : place && text.replace(frame.pos, place);
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
   }

@@ -275,9 +275,12 @@ export class Waybill<C extends Contract = "feed"> {
       this.#isGiven = false;
     } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
       // What is told again is so with its id or, where it has none, word for word: but of a position
-      // only the first part says where the event stands; the others say more the next time.
-      const place = frame.pos?.split("~")[0];
-      const id = frame.event_type ? frame.event_id : place && text.replace(frame.pos, place);
+      // only the first part says where the event stands; the others say more the next time. An id
+      // names a place, which a log that was lost and made anew gives once more.
+      const place: string = (frame.pos ?? "").split("~")[0];
+      const id = frame.event_type
+        ? frame.event_id + "@" + place.split(".")[0]
+        : place && text.replace(frame.pos, place);
       if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
   }

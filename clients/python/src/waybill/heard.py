@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from waybill.events import Event, Gap
 
 REMEMBERED = 1000  # events that were handed on
@@ -19,7 +17,7 @@ class Heard:
     def __init__(self) -> None:
         self.newest: str | None = None
         self._before: str | None = None
-        self._seen: dict[str | bytes, None] = {}
+        self._seen: dict[str, None] = {}
         self._gap: Gap | None = None
         self._given: str | None = None  # by the application: no server has said anything of it
         self._malformed: str | None = None
@@ -74,11 +72,14 @@ class Heard:
         """Say whether an event was heard before: by its id or, where it has none, word for word.
 
         What has neither id nor position never was. Of a position the first part says where the
-        event stands; the others say more the next time.
+        event stands; the others say more the next time. An id names a place, which a log that was
+        lost and made anew gives once more: with the log's epoch it is one event's.
         """
-        id_: Any = event["event_id"] if "event_type" in event else None
-        if id_ is None and event.pos:
-            id_ = str(text).replace(event.pos, event.pos.partition("~")[0])
+        place = (event.pos or "").partition("~")[0]
+        if "event_type" in event:
+            id_ = f"{event['event_id']}@{place.partition('.')[0]}"
+        else:
+            id_ = place and str(text).replace(event.pos or "", place)
         if not id_:
             return False
         if id_ in self._seen:
