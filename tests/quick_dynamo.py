@@ -32,8 +32,7 @@ Rows = dict[str, list[Item]]
 """All items, by their table's name."""
 
 # Above these moto answers: it has AWS's limits of keys (1 and 2 kB), items (400 kB) and pages. A
-# body counts without its expressions: a position's condition is long, and moto takes 60 ms to read
-# it.
+# body counts without its expressions: a position's condition is long, and moto reads it for 60 ms.
 LARGE_BODY = 4_000
 LARGE_ANSWER = 200_000
 MAX_IN_TRANSACTION = 25

@@ -65,6 +65,20 @@ def leave_unsigned(client: Any) -> None:
     client.meta.events.unregister(f"request-created.{service}", client._request_signer.handler)
 
 
+def keep_endpoints(client: Any) -> None:
+    """Let a client work out once for each operation where it is sent, not for each call."""
+    resolver, known = client._ruleset_resolver, dict[str, Any]()
+    resolve = resolver.construct_endpoint
+
+    def look_up(operation_model: Any, *given: Any, **more: Any) -> Any:
+        name = operation_model.name
+        if name not in known:
+            known[name] = resolve(operation_model, *given, **more)
+        return known[name]
+
+    resolver.construct_endpoint = look_up
+
+
 def _name_request(headers: dict[str, Any] | None = None) -> str:
     """Give a response an id; it need not be another than the last one's."""
     if headers is not None:

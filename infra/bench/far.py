@@ -31,7 +31,7 @@ MS_GOALS = {ORDER: 55.0}
 """Milliseconds at the median, at most."""
 
 
-def measure(rounds: int = ROUNDS) -> BenchReport:
+def measure(rounds: int = ROUNDS, warm_up: int = _WARM_UP) -> BenchReport:
     """Measure. Raises StackProcessError where Waybill does not start."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
         path = Path(folder) / "calls"
@@ -39,7 +39,7 @@ def measure(rounds: int = ROUNDS) -> BenchReport:
             "infra.bench.far_stack", FAR_CALLS=str(path), DELIVERY_OFFER_TTL_S="60"
         ) as far:
             bench = Bench(far.options, far.secret)
-            asyncio.run(bench.run(rounds, _WARM_UP, time.monotonic() + WITHIN_S))
+            asyncio.run(bench.run(rounds, warm_up, time.monotonic() + WITHIN_S))
         calls = read_calls(path)
     return _make_report(bench.samples, calls)
 

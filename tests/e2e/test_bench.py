@@ -23,7 +23,7 @@ def test_a_section_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[st
 
 
 def test_far_stories_are_measured_with_the_calls_that_each_waits_for() -> None:
-    report = far.measure(rounds=2)
+    report = far.measure(rounds=2, warm_up=1)
     assert [row["what"] for row in report.rows] == [ORDER, ACCEPT, REPLY, CHAT]
     assert all(row["n"] == 2 for row in report.rows)
     for row in report.rows:
@@ -34,11 +34,11 @@ def test_far_stories_are_measured_with_the_calls_that_each_waits_for() -> None:
 
 def test_drops_are_counted_on_every_contract_with_positions_and_without() -> None:
     cuts = Cuts(link_s=(0.2, 0.6), away_s=(0.0, 0.1))
-    rows = drops.measure(events=16, cuts=cuts, with_peer=False).rows
+    rows = drops.measure(events=8, cuts=cuts, with_peer=False).rows
     names = ("customer", "drivers", "feed", "rides", "food")
     kinds = [f"{name}, {how}" for name in names for how in ("from", "stock")]
     assert [row["what"] for row in rows] == kinds
-    assert sum(row["events"] for row in rows) == 2 * 16
+    assert sum(row["events"] for row in rows) == 2 * 8
     for row in rows[::2]:
         assert (row["lost"], row["out_of_order"]) == (0, 0)
 

@@ -35,7 +35,7 @@ from infra.resources.aws_clients import REGION, make_client
 from infra.resources.tables import create_queues, create_tables
 from tests.conftest import PATIENCE_S, SECRET
 from tests.quick_dynamo import QuickDynamo
-from tests.quick_moto import leave_unsigned, speed_up
+from tests.quick_moto import keep_endpoints, leave_unsigned, speed_up
 
 if TYPE_CHECKING:
     from tests.functional.world import World
@@ -90,6 +90,7 @@ def _clients(endpoint: str | None) -> tuple[Connection, Any]:
     if endpoint is None:
         for each in (connection.client, sqs):
             leave_unsigned(each)
+        keep_endpoints(connection.client)
     return connection, sqs
 
 

@@ -9,7 +9,8 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from infra.local.engine import Ministack, is_healthy
 from infra.local.ports import is_port_free
 from infra.resources.aws_clients import make_client
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, free_port
 from tests.e2e.checked import urlopen
 from tests.e2e.conftest import RunStack, Stack, wait_for
 
@@ -47,6 +48,24 @@ def tiny(request: pytest.FixtureRequest, run_stack: RunStack) -> Stack:
     return run_stack(ENGINE=request.param, **TINY)
 
 
+class Beside(NamedTuple):
+    """A run on an engine that somebody else has started; shared: use bodies of your own."""
+
+    stack: Stack
+    engine: Ministack
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    folder = tmp_path_factory.mktemp("beside")
+    with Ministack(free_port(), folder / "engine") as engine:
+        stack = Stack(folder, {"LOCALSTACK_HOST": f"127.0.0.1:{engine.port}", **TINY})
+        try:
+            yield Beside(stack.await_ready(), engine)
+        finally:
+            stack.stop()
+
+
 def test_it_serves_rest_wakeups_and_the_schedule(tiny: Stack) -> None:
     assert get(tiny, "health") == {"status": "ok", "version": "tiny"}
     wait_for(lambda: get(tiny, "sweeps"))
@@ -61,14 +80,12 @@ def test_it_serves_rest_wakeups_and_the_schedule(tiny: Stack) -> None:
         assert json.load(response)["error"] == "not_found"
 
 
-def test_only_the_wakeups_that_failed_stay_in_the_queue(
-    run_stack: RunStack, lasting_engine: Ministack
-) -> None:
-    stack = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
+def test_only_the_wakeups_that_failed_stay_in_the_queue(beside: Beside) -> None:
+    stack, engine = beside
     for body in ("good", "fail", "fine"):
         get(stack, f"send/{body}")
     wait_for(lambda: set(handled(stack)) >= {"good", "fail", "fine"})
-    sqs = make_client("sqs", lasting_engine.endpoint)
+    sqs = make_client("sqs", engine.endpoint)
     url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
 
     def in_flight() -> int:
@@ -135,28 +152,24 @@ def test_a_killed_run_loses_no_wakeup_on_an_engine_that_stays(
     wait_for(lambda: "kept" in handled(second))
 
 
-def test_localstack_host_leads_to_the_engine(
-    run_stack: RunStack, lasting_engine: Ministack
-) -> None:
-    stack = run_stack(LOCALSTACK_HOST=f"127.0.0.1:{lasting_engine.port}", **TINY)
-    assert f"engine at http://127.0.0.1:{lasting_engine.port}" in stack.log()
+def test_localstack_host_leads_to_the_engine(beside: Beside) -> None:
+    stack, engine = beside
+    assert f"engine at http://127.0.0.1:{engine.port}" in stack.log()
     assert latency_s(stack, "here") < PATIENCE_S
 
 
-def test_wakeups_of_somebody_else_are_found_without_a_nudge(
-    run_stack: RunStack, lasting_engine: Ministack
-) -> None:
-    stack = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
-    sqs = make_client("sqs", lasting_engine.endpoint)
+def test_wakeups_of_somebody_else_are_found_without_a_nudge(beside: Beside) -> None:
+    stack, engine = beside
+    sqs = make_client("sqs", engine.endpoint)
     url = sqs.get_queue_url(QueueName="waybill-wakeups")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="foreign")
     wait_for(lambda: "foreign" in handled(stack))
 
 
 def test_the_log_has_no_query_and_no_token_and_metrics_are_for_this_machine(
-    run_stack: RunStack,
+    beside: Beside,
 ) -> None:
-    stack = run_stack(**TINY)
+    stack, _ = beside
     token = stack.token("customer", "u1")
     get(stack, f"health?token={token}")
     wait_for(lambda: "GET /api/health 200" in stack.log())
