@@ -88,6 +88,10 @@ class StackClient:
 
     def _request_blocking(self, method: str, path: str, body: str | None) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        self._http.request(method, f"/api/v1/{path}", body, headers)
-        answer = self._http.getresponse()
-        return answer.status, json.loads(answer.read())
+        try:
+            self._http.request(method, f"/api/v1/{path}", body, headers)
+            answer = self._http.getresponse()
+            return answer.status, json.loads(answer.read())
+        except OSError:
+            self._http.close()  # else the next request waits for the answer to this one
+            raise

@@ -7,6 +7,7 @@ input too, so that no test leaves one behind.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
@@ -49,6 +50,17 @@ EDGE_IDLE_S = 600.0  # as CloudFront has it: what is cut there is cut here
 LONG_POLL_S = 1  # short, so that stopping is; an idle run costs one call a second
 MOTO_PAUSE_S = 0.2  # moto only hears of late redeliveries this way; the rest is noted as it is sent
 
+_SETTINGS_HELP = """\
+Settings are read from the environment, among them:
+  PORT         where it listens (8000)
+  ENGINE       ministack, or moto: in memory, in this process
+  ENGINE_PORT  where ministack listens (4566)
+  ENDPOINT     an engine that runs already, as http://127.0.0.1:4566
+  STATE_DIR    what is kept between runs (.local)
+  JWT_SECRET   what signs tokens (the checkout's own)
+All others are in docs/settings.md.
+"""
+
 Build = Callable[[Settings, DueTimes, DueTimes], Services]
 """Makes the application, whose queues are to note there when wakeups and webhooks fall due."""
 
@@ -65,8 +77,9 @@ def build_waybill(settings: Settings, due_times: DueTimes, webhooks_due: DueTime
 
 def main(build: Build = build_waybill) -> int:
     """Run until stopped; return the exit code: 0 after a clean stop, 1 if it can't start."""
+    given = _parse_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop takes over
-    if "--owned" in sys.argv[1:]:
+    if given.owned:
         stop_with_owner()
     _configure_logging()
     try:
@@ -81,6 +94,18 @@ def main(build: Build = build_waybill) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    """Read the command line. Ends the process where it says what there is not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local",
+        description="Run the whole of Waybill on this machine, until Ctrl-C.",
+        epilog=_SETTINGS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--owned", action="store_true", help="end with standard input, too")
+    return parser.parse_args()
 
 
 class LocalStack:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from infra.local.ports import is_port_free
 from tests.conftest import PATIENCE_S, free_port
-from tests.e2e.conftest import RunStack
+from tests.e2e.conftest import HOME, RunStack
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
 
@@ -72,3 +74,11 @@ def test_an_endpoint_that_does_not_answer(run_stack: RunStack, named_by: str) ->
     said = refusal(run_stack, **{named_by: f"http://{place}" if named_by == "ENDPOINT" else place})
     assert said.startswith(f"waybill: Nothing answers at http://{place}")
     assert "unset ENDPOINT" in said
+
+
+def test_an_argument_that_there_is_not() -> None:
+    """It is no server that starts all the same."""
+    command = [sys.executable, "-m", "infra.local", "--prot", "8001"]
+    run = subprocess.run(command, cwd=HOME, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert run.returncode == 2
+    assert run.stderr.endswith("error: unrecognized arguments: --prot 8001\n")
