@@ -125,6 +125,25 @@ def test_offers_that_lapse_and_are_declined_and_nobody_at_all(
     assert len(figures.values("FirstOfferTime")) == 1
 
 
+def test_each_of_a_wave_counts_as_figures_count_it(make_world: MakeWorld, figures: Figures) -> None:
+    clock = Clock()
+    world = make_world(
+        settings={"dispatch_waves": ((1500, 3, 15),)}, clock=clock, recorder=figures.record(clock)
+    )
+    people = {id_: world.courier(id_) for id_ in ("dan", "eve", "fay")}
+    taken = world.place(world.customer())["id"]
+    assert world.step("decline", taken, people["dan"]).status == 200
+    assert world.step("accept", taken, people["eve"]).status == 200
+    counts = {"Orders": 1, "Offers": 3, "OffersAccepted": 1, "OffersDeclined": 1}
+    assert figures.counts() == counts
+    world.place(world.customer("carl"))  # to the two who are left
+    world.pass_time(20)
+    counts |= {"Orders": 2, "Offers": 5, "OffersIgnored": 2, "Unserved": 1, "Ends": 1}
+    assert figures.counts() == counts
+    hour = world.get("/v1/admin/figures?hours=1", world.admin()).body["hours"][0]
+    assert (hour["offers_per_order"], hour["ignored_percent"]) == (2.5, 50.0)
+
+
 def test_a_cancelled_order_is_told_with_its_reason(world: World, figures: Figures) -> None:
     cara = world.customer()
     world.courier()
