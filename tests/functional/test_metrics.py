@@ -173,6 +173,21 @@ def test_a_broadcast_ride_is_one_offer_to_all_who_hear_of_it(
     assert figures.counts()["Ends"] == 1
 
 
+def test_a_ride_by_hand_is_an_offer_that_nobody_has_accepted(
+    world: World, figures: Figures
+) -> None:
+    rita, _, eve = (rides.a_rider(world), *(rides.a_driver(world, id_) for id_ in ("dan", "eve")))
+    ride_id, ada = rides.request(rita), world.admin()
+    world.post(f"/v1/admin/orders/{ride_id}/assign", {"courier_id": "dan"}, ada)
+    world.post(f"/v1/admin/orders/{ride_id}/release", {}, ada)
+    world.pump()
+    assert figures.counts() == {"Orders": 1, "Offers": 3}
+    eve.did("accept_ride", ride_id=ride_id)
+    assert figures.counts() == {"Orders": 1, "Offers": 3, "OffersAccepted": 1}
+    total = world.get("/v1/admin/figures", ada).body["total"]
+    assert (total["offers_per_order"], total["accepted_percent"]) == (3.0, 100.0)
+
+
 def test_what_is_ready_in_a_pool_is_one_offer_to_all(world: World, figures: Figures) -> None:
     kitchen = Kitchen(world)
     (driver,) = kitchen.drivers("456")

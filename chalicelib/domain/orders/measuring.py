@@ -17,7 +17,7 @@ from chalicelib.domain.orders.offer_tally import count_offers, tally_offers
 
 _HELD = frozenset({Status.AT_PICKUP, Status.IN_TRANSIT})
 NO_REASON = "none"
-_DECLINE = "decline"
+_DECLINE, _ASSIGN = "decline", "assign"
 
 
 def measure_commit(before: Order | None, after: Order) -> Iterator[tuple[Metric, float]]:
@@ -57,7 +57,10 @@ def _measure_answers(before: Order | None, after: Order) -> Iterator[tuple[Metri
     if before is None:
         return
     found = {event.type for event in _list_events(after)}
-    if (before.offered_to or before.is_open) and events.ORDER_ACCEPTED in found:
+    # A ride that is given to a driver by hand is theirs, as if they had accepted: they have not.
+    is_given = _find_last_step(after) == _ASSIGN
+    was_offered = before.offered_to or before.is_open
+    if was_offered and events.ORDER_ACCEPTED in found and not is_given:
         yield measures.ACCEPTED, 1
     if events.ORDER_DECLINED in found or _leaves_others(before, after):
         yield measures.DECLINED, 1
@@ -70,7 +73,12 @@ def _measure_answers(before: Order | None, after: Order) -> Iterator[tuple[Metri
 def _leaves_others(before: Order, after: Order) -> bool:
     """Say whether one of a wave has declined, and others of it are still asked: nobody hears."""
     left = len(before.open_offers) - len(after.open_offers)
-    return bool(after.open_offers and left and after.changes) and after.changes[-1].step == _DECLINE
+    return bool(after.open_offers and left) and _find_last_step(after) == _DECLINE
+
+
+def _find_last_step(order: Order) -> str | None:
+    """Find the step of a commit's last change; None of those that archive them."""
+    return order.changes[-1].step if order.changes else None
 
 
 def _is_broadcast(order: Order) -> bool:
