@@ -1,0 +1,1 @@
+"""Waybill: what is deployed. docs/architecture.md walks one message through it."""

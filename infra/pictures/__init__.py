@@ -1,0 +1,1 @@
+"""The console beside a made up city of any size, to try and to photograph: `infra.pictures`."""

@@ -54,7 +54,7 @@ def _make_widgets() -> list[Value]:
         _graph("Unserved by zone", "Sum", *_by_zone(measures.UNSERVED)),
         _graph("Wakeup and relay lag, ms", "p95", *map(_own, _LAGS)),
         _graph("Webhook lag, ms", "p50", *_percentiles(measures.WEBHOOK_LAG)),
-        _graph("Failures", "Sum", _own(measures.POST_FAILURES), *_failed_messages()),
+        _graph("Failures", "Sum", _own(measures.POST_FAILURES), *_chart_failed_messages()),
         _graph("Queues: age, s", "Maximum", *_of_queues("ApproximateAgeOfOldestMessage")),
         _graph("Dead letters", "Maximum", *_of_dead_letters()),
         _graph("REST", "Sum", *_of_rest("Count", "4XXError", "5XXError")),
@@ -110,7 +110,7 @@ def _by_zone(metric: Metric) -> list[Line]:
     return [[{"expression": f"SEARCH('{found}', 'Sum', 300)"}]]
 
 
-def _failed_messages() -> list[Line]:
+def _chart_failed_messages() -> list[Line]:
     name = measures.FAILED_MESSAGES.name
     return [
         [NAMESPACE, name, STAGE, _STAGE, "function", function]

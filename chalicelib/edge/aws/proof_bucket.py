@@ -54,7 +54,7 @@ class S3ProofBucket:
 
     def find_file(self, key: str) -> FoundFile | None:
         """Look for a file; None if there is none. Raises Unavailable."""
-        with _sorting_failures(_MISSING) as failed:
+        with _sort_failures(_MISSING) as failed:
             found = self._find_client().head_object(Bucket=self._name, Key=key)
         if failed:
             return None
@@ -68,7 +68,7 @@ class S3ProofBucket:
     def keep_file(self, key: str, etag: str, kept_key: str) -> None:
         """Copy a file that still has this ETag. Again it changes nothing. Raises Stale where it is
         another by now, or gone; Unavailable."""
-        with _sorting_failures(_CHANGED) as failed:
+        with _sort_failures(_CHANGED) as failed:
             self._find_client().copy_object(
                 Bucket=self._name,
                 Key=kept_key,
@@ -109,7 +109,7 @@ class S3ProofBucket:
 
 
 @contextmanager
-def _sorting_failures(expected: set[str]) -> Iterator[list[str]]:
+def _sort_failures(expected: set[str]) -> Iterator[list[str]]:
     """Note a failure of one of the expected codes. Raises Unavailable for every other."""
     failed: list[str] = []
     try:

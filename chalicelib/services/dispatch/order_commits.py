@@ -166,7 +166,7 @@ class OrderWriter:
         order, charged = self._charge_end(stored, order)
         events = (*events, *charged)
         order = seal(order, events, order.updated_at)
-        with _finishing(preparation):
+        with _finish_after(preparation):
             order = replace(order, entries=self._keep_undelivered(stored, order))
             order = self._archive.archive_changes(order)
         return order, events
@@ -315,7 +315,7 @@ class OrderWriter:
 
 
 @contextmanager
-def _finishing(preparation: Preparation) -> Iterator[None]:
+def _finish_after(preparation: Preparation) -> Iterator[None]:
     """Wait for the end of a preparation after a block, however that ends: a function that is frozen
     meanwhile would go on at its next call. Raises Unavailable if it failed: an event that is
     committed without its wakeup would be lost for good if this process died before it is delivered.

@@ -113,6 +113,27 @@ class ConnectionResumer:
         `finish` makes it, when it may join its rooms. Raises ResumptionPending where another is at
         it, time is up or its client has subscribed to more meanwhile; Stale, Gone, PostFailed. Then
         it is to be called again."""
+        until = self._clock() + _TELL_WITHIN
+        telling, starts = self._claim_connection(connection, mailboxes)
+        try:
+            if starts:
+                self._post_answer(telling, starts, first_frames)
+            for name in telling.resumption.start:
+                self._tell_log(telling, name, skip, until)
+        except (PostFailed, ResumptionPending):
+            self._write(telling.connection, lambda c: telling.note_progress(c))
+            raise
+        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
+        finished = self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
+        if not finished.is_positioned:
+            raise ResumptionPending
+        return finished
+
+    def _claim_connection(
+        self, connection: Connection, mailboxes: Sequence[str]
+    ) -> tuple[_Telling, list[LogStart]]:
+        """Claim a connection (step 2); return it with the starts of its logs (step 1), none where
+        it was answered before. Raises as resume does."""
         resumption, now = connection.resumption, self._clock()
         assert resumption is not None, "only connections that ask for it are resumed"
         if resumption.is_claimed(now):
@@ -125,20 +146,8 @@ class ConnectionResumer:
         claimed_until = int((now + _CLAIM_TIME).timestamp() * 1000)
         resumption = replace(resumption, claim=token_urlsafe(6), claimed_until=claimed_until)
         claimed = replace(connection, resumption=resumption)
-        telling = _Telling(self._connections.update_connection(connection, claimed), resumption)
-        try:
-            if starts:
-                self._post_answer(telling, starts, first_frames)
-            for name in resumption.start:
-                self._tell_log(telling, name, skip, now + _TELL_WITHIN)
-        except (PostFailed, ResumptionPending):
-            self._write(telling.connection, lambda c: telling.note_progress(c))
-            raise
-        cursors = {name: {POSITIONED: self._find_cursor(telling, name)} for name in mailboxes}
-        told = self._write(telling.connection, lambda c: telling.finish(finish(c), cursors))
-        if not told.is_positioned:
-            raise ResumptionPending
-        return told
+        written = self._connections.update_connection(connection, claimed)
+        return _Telling(written, resumption), starts
 
     # Where to start
 
@@ -191,19 +200,19 @@ class ConnectionResumer:
         if telling.resumption.types == ():
             return
         while True:
-            box, told = self._kept.get_head(mailbox), 0
+            box, count = self._kept.get_head(mailbox), 0
             events = self._kept.iterate_kept(box, telling.resumption.reached[mailbox].seq + 1)
             while page := list(islice(events, _PAGE)):
                 for run in split_runs(page):
                     if run[0].seq > telling.resumption.reached[mailbox].seq + 1:
                         self._post_gap(telling, mailbox, LogPlace(box.epoch, run[0].seq))
                     self._post_page(telling, box, run, skip, until)
-                told += len(page)
+                count += len(page)
             # Rows are read after the head, and may have told of more than it knows.
             if telling.resumption.reached[mailbox].seq < box.last_seq:
                 self._post_gap(telling, mailbox, box.end)
                 telling.move(mailbox, box.end)
-            if told < _PAGE:
+            if count < _PAGE:
                 return
 
     def _post_gap(self, telling: _Telling, mailbox: str, place: LogPlace) -> None:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.people import Role
+from tests.contracts import CONTRACTS
 from tests.functional.feeds import a_profile, an_auth
 from tests.functional.fuzz import odd
 from tests.functional.kitchen import HANDSHAKE
@@ -110,9 +111,14 @@ SPEAKERS = {
     "socketio": (Role.CUSTOMER, Role.COURIER, Role.MERCHANT),
     "feed": (Role.CUSTOMER, Role.COURIER, Role.MERCHANT, Role.ADMIN),
     "track": (Role.RECIPIENT,),
+    "ops": (Role.ADMIN, Role.MERCHANT),
 }
 contracts = st.sampled_from(sorted(SPEAKERS))
 voices = st.sampled_from([(name, role) for name, roles in SPEAKERS.items() for role in roles])
+
+
+def test_every_contract_is_spoken() -> None:
+    assert SPEAKERS.keys() == CONTRACTS.keys()
 
 
 def may_be_silent(contract: str, text: str) -> bool:
