@@ -224,6 +224,25 @@ def test_an_event_that_can_not_be_worded_is_left_out_and_logged(
     assert not MailboxRow.get("cara").pending
 
 
+@pytest.mark.parametrize("query", [{}, {"from": "now"}])
+def test_an_event_whose_post_fails_as_nobody_expected_is_not_left_out(
+    world: World, query: dict[str, str]
+) -> None:
+    """As where there are no credentials for a moment: the frame is as good as any, and comes."""
+    cara, dan = world.customer("cara"), world.courier("dan")
+    socket, other = world.connect(cara, query=query), world.connect(cara, query=query)
+    order = world.place(cara)["id"]
+    world.gateway.fail(socket.id, *[RuntimeError("no credentials")] * 4)
+    for verb in ("accept", "arrived", "picked", "delivered"):
+        world.step(verb, order, dan)
+        world.pass_time(4)
+    world.pass_time(60)
+    names = ["assigned", "accepted", "arrived", "picked_up", "delivered"]
+    for each in (socket, other):
+        told = [frame["data"]["status"] for frame in each.frames if frame["event"] != "resumed"]
+        assert told == names
+
+
 def test_a_frame_that_no_socket_takes_is_left_out_after_some_sockets(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

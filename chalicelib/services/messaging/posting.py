@@ -112,18 +112,7 @@ class EventPoster:
             if skip(subscriber.connection_id, event):
                 return True
             positions = progress.box.make_positions(subscriber, event)
-            for frame in self._render_event(subscriber, event, positions):
-                if self._clock() > until:
-                    return False
-                self._sender.post_frame(subscriber.connection_id, frame)
-            progress.posted.append(event)
-            self._park_suspect(progress)
-        except Gone:
-            return self._remove_subscriber(progress)
-        except PostFailed:
-            return self._stop_or_suspect(progress, event, skip, until)
-        except FrameTooLarge:
-            log.error("frame too large: event %s, contract %s", event.type, subscriber.contract)
+            frames = self._render_event(subscriber, event, positions)
         except self._faults as fault:
             progress.fault = fault
             return False
@@ -131,6 +120,40 @@ class EventPoster:
             # A contract that can't render this event now may after a deployment; but nobody else,
             # and nothing that comes after, can wait for that.
             log.exception("parked: event %s, contract %s", event.type, subscriber.contract)
+            return True
+        return self._post_frames(progress, event, frames, skip, until)
+
+    def _post_frames(
+        self,
+        progress: _Progress,
+        event: Event,
+        frames: Sequence[str],
+        skip: SkipEvent,
+        until: datetime,
+    ) -> bool:
+        """Post an event's frames to one subscriber. Returns whether the next one may follow."""
+        subscriber = progress.subscriber
+        try:
+            for frame in frames:
+                if self._clock() > until:
+                    return False
+                self._sender.post_frame(subscriber.connection_id, frame)
+        except Gone:
+            return self._remove_subscriber(progress)
+        except FrameTooLarge:
+            log.error("frame too large: event %s, contract %s", event.type, subscriber.contract)
+            return True
+        except self._faults as fault:
+            progress.fault = fault
+            return False
+        except Exception as error:
+            # Whatever it is, as missing credentials: the frame is good, and is tried again. To go
+            # on without it would tell of a position that has not been reached.
+            if not isinstance(error, PostFailed):
+                log.exception("a post failed as nobody expected")
+            return self._stop_or_suspect(progress, event, skip, until)
+        progress.posted.append(event)
+        self._park_suspect(progress)
         return True
 
     def _remove_subscriber(self, progress: _Progress) -> bool:
