@@ -19,7 +19,6 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -36,18 +35,19 @@ from chalicelib.domain.orders.acceptance import find_answer
 from chalicelib.domain.orders.flows import FLOWS
 from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.people import HeldOrder
-from chalicelib.errors import CourierContended, CourierTaken, KeyTaken, NotFound, Stale
+from chalicelib.errors import NotFound
 from chalicelib.store.clock import from_epoch_ms, to_epoch_ms
 from chalicelib.store.compression import pack, unpack
 from chalicelib.store.conditional import RowUpdate, save_if, transaction
 from chalicelib.store.courier_claims import Claim, make_claim, make_release
 from chalicelib.store.courier_histories import make_history_row
-from chalicelib.store.failures import BUSY_REASONS, CONDITION_FAILED, read_cancellation
-from chalicelib.store.keys import KeyPut, make_key_put
+from chalicelib.store.failures import read_cancellation
+from chalicelib.store.keys import make_key_put
 from chalicelib.store.listings import ListingWriter
 from chalicelib.store.mailboxes import make_lease_update
+from chalicelib.store.order_parts import OrderParts, ReleasesRefused
 from chalicelib.store.shards import is_due, read_in_turns
-from chalicelib.store.tables import SHARDS, CourierHistoryRow, OrderRow, PaymentRow
+from chalicelib.store.tables import SHARDS, OrderRow
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class OrderTable:
             return True
         try:
             self._commit_together(parts)
-        except _LosersHinder as error:
+        except ReleasesRefused as error:
             if parts.claims or order.status is not Status.ACCEPTED:
                 raise
             # Who has accepted must not lose an order as others were asked for it as well: these
@@ -148,12 +148,12 @@ class OrderTable:
         stored: Order | None,
         order: Order,
         available_only: bool,
-    ) -> _Parts:
+    ) -> OrderParts:
         """Make the parts of the transaction that writes an order. Reads the rows of the couriers
         whom it lets go, and of those it takes where they may have several orders."""
         now, stream = order.updated_at, name_order_stream(order.id)
         changes = order.courier_changes
-        return _Parts(
+        return OrderParts(
             row,
             is_unchanged,
             [make_key_put(key, stream, now, row.commit) for key in order.keys],
@@ -201,7 +201,7 @@ class OrderTable:
             release.add_to(write)
         return True
 
-    def _commit_together(self, parts: _Parts, lease: RowUpdate | None = None) -> bool:
+    def _commit_together(self, parts: OrderParts, lease: RowUpdate | None = None) -> bool:
         """Write an order, what belongs to it, and a mailbox's lease in one transaction. Returns
         False, and nothing is written, if nothing but the lease hinders it. Raises as commit_order
         does."""
@@ -277,14 +277,6 @@ class OrderTable:
         return read_in_turns(read)
 
 
-class _LosersHinder(Stale):
-    """Nothing hinders a commit but the rows of couriers whom it lets go."""
-
-    def __init__(self, releases: Sequence[RowUpdate]) -> None:
-        super().__init__()
-        self.releases = releases
-
-
 def _is_alone(stored: Order | None, order: Order) -> bool:
     """Say whether an order's row is all that its write concerns: it needs no transaction then. The
     courier of an order that is done is released after it."""
@@ -305,69 +297,6 @@ def _make_claim(
     visible_to = order.details.customer_id if shows_fixes else None
     held = HeldOrder(order.id, visible_to)
     return make_claim(Claim(courier_id, held, available_only, max_orders, asked_at))
-
-
-class _Parts(NamedTuple):
-    """What is written with an order in one transaction: its row, its keys, the couriers it takes,
-    those it lets go, what a hand did with them; and the attempt to pay that must not be there. A
-    claim `may_be_behind` where it rests on the orders that its courier had when they were read."""
-
-    row: OrderRow
-    is_unchanged: Condition
-    keys: Sequence[KeyPut]
-    claims: Sequence[RowUpdate]
-    releases: Sequence[RowUpdate]
-    unpaid_attempt: int | None
-    changes: Sequence[CourierHistoryRow] = ()
-    may_be_behind: bool = False
-
-    def add_to(self, write: TransactWrite) -> None:
-        """Make these the parts of a transaction."""
-        if self.unpaid_attempt is not None:
-            is_unpaid: Condition = PaymentRow.order_id.does_not_exist()
-            write.condition_check(
-                PaymentRow, self.row.order_id, self.unpaid_attempt, condition=is_unpaid
-            )
-        write.save(self.row, condition=self.is_unchanged)
-        for key in self.keys:
-            key.add_to(write)
-        for change in self.changes:
-            write.save(change)
-        for update in (*self.claims, *self.releases):
-            update.add_to(write)
-
-    def without(self, releases: Sequence[RowUpdate]) -> _Parts:
-        """Return the parts without some of the releases."""
-        left = {id(one) for one in releases}
-        return self._replace(releases=[one for one in self.releases if id(one) not in left])
-
-    def explain_refusal(self, reasons: list[str]) -> Exception:
-        """Tell from the reason of each part ("": it was fine) what the caller does next. pynamodb
-        sends them in this order: checks, puts, updates."""
-        checks = 0 if self.unpaid_attempt is None else 1
-        end_of_puts = checks + 1 + len(self.keys) + len(self.changes)
-        of_puts, of_couriers = reasons[checks:end_of_puts], reasons[end_of_puts:]
-        if CONDITION_FAILED in of_puts[1:]:
-            return KeyTaken()
-        of_claims, of_releases = (
-            of_couriers[: len(self.claims)],
-            of_couriers[len(self.claims) :],
-        )
-        if any(reasons[:checks]) or any(of_puts):
-            return Stale()
-        if not any(of_claims):
-            hindered = zip(self.releases, of_releases, strict=True)
-            return _LosersHinder([release for release, reason in hindered if reason])
-        named = [
-            (str(claim.row.courier_id), reason)
-            for claim, reason in zip(self.claims, of_claims, strict=True)
-        ]
-        if taken := [id_ for id_, reason in named if reason == CONDITION_FAILED]:
-            # Where another order was quicker, there may be room yet.
-            return CourierContended(*taken) if self.may_be_behind else CourierTaken(*taken)
-        if any(of_releases):
-            return Stale()
-        return CourierContended(*(id_ for id_, reason in named if reason in BUSY_REASONS))
 
 
 def encode_order(
