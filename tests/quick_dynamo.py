@@ -31,9 +31,10 @@ Answer = tuple[int, Mapping[str, str], str | bytes]
 Rows = dict[str, list[Item]]
 """All items, by their table's name."""
 
-# Above these moto answers: it has AWS's limits of keys (1 and 2 kB), items (400 kB) and pages. A
-# body counts without its expressions: a position's condition is long, and moto reads it for 60 ms.
-LARGE_BODY = 4_000
+# Above these moto answers: it has AWS's limits of keys (1 and 2 kB), items (400 kB) and pages. Each
+# part of a call counts for itself, and without its expressions: a position's condition is long, and
+# moto reads it for 60 ms.
+LARGE_PART = 4_000
 LARGE_ANSWER = 200_000
 MAX_IN_TRANSACTION = 25
 _ANY = frozenset({"TableName", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"})
@@ -97,7 +98,7 @@ class QuickDynamo:
         operation = target.rpartition(".")[2]
         asked = _read(request.body)
         tables = self._tables_of(operation, asked)
-        if not tables or len(request.body) - _count_expressions(asked) > LARGE_BODY:
+        if not tables or (len(request.body) > LARGE_PART and _has_large_part(asked)):
             return self._leave_to_moto(request, tables)
         return self._answer(request, operation, asked)
 
@@ -257,9 +258,12 @@ def _parts_of(asked: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return parts or [(asked.get("TableName", ""), asked)]
 
 
-def _count_expressions(asked: Mapping[str, Any]) -> int:
-    names = ("ConditionExpression", "UpdateExpression")
-    return sum(len(part.get(name, "")) for _, part in _parts_of(asked) for name in names)
+def _has_large_part(asked: Mapping[str, Any]) -> bool:
+    expressions = {"ConditionExpression", "UpdateExpression"}
+    parts = (
+        {n: v for n, v in part.items() if n not in expressions} for _, part in _parts_of(asked)
+    )
+    return any(len(json.dumps(part, default=_to_base64)) > LARGE_PART for part in parts)
 
 
 def _shape(value: Any, name: str = "") -> Any:
