@@ -114,6 +114,23 @@ def test_with_too_few_couriers_the_older_one_is_served(batching: World) -> None:
     assert world.order(orders[1]).status is Status.UNSERVED
 
 
+def test_an_order_for_later_has_waited_only_since_its_time_came(make_world: MakeWorld) -> None:
+    world = make_world(settings=SETTINGS)
+    lat, lng = north_of(DEPOT, 500)
+    pickup_from = (world.clock.now + timedelta(hours=1)).isoformat()
+    later = world.place(
+        world.customer("sara"), pickup_lat=lat, pickup_lng=lng, pickup_from=pickup_from
+    )
+    world.pass_time(40 * 60 - 3)  # of an hour, less what is needed to find a courier
+    begin(world)
+    sooner = place(world, "cleo", 500)
+    world.pass_time(4)
+    assert world.order(later["id"]).status is Status.SEARCHING
+    on_the_road(world, "eve", 600)
+    world.pass_time(5)
+    assert courier_of(world, sooner) == "eve"
+
+
 def test_what_is_cancelled_meanwhile_is_left_out(batching: World) -> None:
     world = batching
     orders = two_waiting(world)

@@ -28,7 +28,7 @@ from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.dispatch_policy import ignore_named
 from chalicelib.domain.orders.lifecycle import advance_order
 from chalicelib.domain.orders.matching import match_cheapest
-from chalicelib.domain.orders.model import Order, Status
+from chalicelib.domain.orders.model import ACTIVATED, Order, Status
 from chalicelib.domain.orders.waves import Wave
 from chalicelib.domain.people import SYSTEM, Courier
 from chalicelib.errors import CourierTaken, Stale, Unavailable
@@ -142,7 +142,9 @@ class BatchDispatch(SequentialDispatch):
             nearest = find_nearest(self._roster, look, len(due))
             priced = self._prices.price_couriers(order, nearest)
             couriers |= {one.courier.id: one.courier for one in priced}
-            waited_min = (now - order.placed_at) / timedelta(minutes=1)
+            # One for later waits only since its time has come.
+            wanted_since = order.timeline.get(ACTIVATED, order.placed_at)
+            waited_min = (now - wanted_since) / timedelta(minutes=1)
             found.append({one.courier.id: one.minutes - waited_min for one in priced})
         ids = list(couriers)
         matched = match_cheapest([[costs.get(id_) for id_ in ids] for costs in found])
