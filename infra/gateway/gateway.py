@@ -149,6 +149,7 @@ class Gateway:
     def sweep(self) -> None:
         """Apply time limits now; happens by itself every `sweep_interval_s`."""
         self._sessions.sweep()
+        self._pool.relieve()
         for connection in list(self._open_connections):
             connection.close_if_idle()
 

@@ -1,16 +1,20 @@
 """Threads that run handlers, each call independent of the others as Lambda invocations are.
 
 A handler that outlives its time can't be stopped. Its thread stays occupied, so the pool counts it
-as lost and lets another thread take its place, up to `limit`.
+as lost and lets another thread take its place, up to `limit`. So it does with one that takes long:
+it mostly waits, as a long poll does, and Lambda would run the others beside it.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
 Job = Callable[[], None]
+
+SLOW_S = 4.0  # a job that runs for so long; where all are late, as the machine is, few are
 
 
 class PoolFullError(Exception):
@@ -18,9 +22,17 @@ class PoolFullError(Exception):
 
 
 class WorkerPool:
-    """Daemon threads fed by one queue: `size` of them, `limit` while some are lost."""
+    """Daemon threads fed by one queue: `size` of them, `limit` while some are lost or slow."""
 
-    def __init__(self, size: int, limit: int, max_queue: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        limit: int,
+        max_queue: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._began: dict[int, float] = {}  # by thread, when its job did
         self._size = size
         self._limit = limit
         self._max_queue = max_queue
@@ -51,6 +63,15 @@ class WorkerPool:
         if start:
             self._start_thread()
 
+    def relieve(self) -> None:
+        """Start threads for jobs that wait, in the places of slow ones. To be called now and then:
+        where nothing more is submitted, nothing else would."""
+        with self._lock:
+            wanted = min(self._pending - self._idle, self._max_threads() - self._threads)
+            self._threads += max(wanted, 0)
+        for _ in range(wanted):
+            self._start_thread()
+
     def count_lost(self) -> None:
         """Count a running job as lost, so that a new thread may take its place."""
         with self._lock:
@@ -76,12 +97,15 @@ class WorkerPool:
             self._jobs.put(None)
 
     def _max_threads(self) -> int:
-        return min(self._size + self._lost, self._limit)
+        since = self._clock() - SLOW_S
+        slow = sum(began <= since for began in self._began.values())
+        return min(self._size + max(self._lost, slow), self._limit)  # the lost are slow, too
 
     def _start_thread(self) -> None:
         threading.Thread(target=self._run_jobs, name="gateway-handler", daemon=True).start()
 
     def _run_jobs(self) -> None:
+        me = threading.get_ident()
         while True:
             with self._lock:
                 self._idle += 1
@@ -92,6 +116,12 @@ class WorkerPool:
                     self._threads -= 1
                     return
                 self._pending -= 1
+                self._began[me] = self._clock()
             job()
             # Or this thread, while it waits, would keep alive what the last job refers to.
             del job
+            with self._lock:
+                was_slow = self._clock() - self._began.pop(me) >= SLOW_S
+                if was_slow and self._threads > self._max_threads():
+                    self._threads -= 1  # another has its place
+                    return

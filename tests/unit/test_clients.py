@@ -188,3 +188,5 @@ def test_what_is_told_again_is_known_by_its_place_in_its_log() -> None:
     stock = {"event_type": "order_created", "event_id": "evt_2"}
     assert [is_repeated(stock) for _ in range(2)] == [False, True]
     assert [is_repeated(meal) for _ in range(2)] == [False, False]
+    refused = {"type": "error", "code": "invalid_input", "pos": "a.1"}  # an answer: each is one
+    assert [is_repeated(refused) for _ in range(2)] == [False, False]

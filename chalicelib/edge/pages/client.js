@@ -159,6 +159,7 @@ function makeKey() {
 
 // src/waybill.ts
 var REMEMBERED = 1e3;
+var ANSWERS = ["error", "refreshed"];
 var Waybill = class {
   #options;
   #handlers = /* @__PURE__ */ new Map();
@@ -348,7 +349,7 @@ var Waybill = class {
     } else if (!SILENT.includes(type) && !isPong(contract, frame, wasAsked)) {
       const place = (frame.pos ?? "").split("~")[0];
       const id = frame.event_type ? frame.event_id + "@" + place.split(".")[0] : place && text.replace(frame.pos, place);
-      if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
+      if (ANSWERS.includes(type) || !this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
   }
   // Socket.IO's own packets.

@@ -72,6 +72,7 @@ export interface WaybillOptions<C extends Contract = "feed"> {
 }
 
 const REMEMBERED = 1000; // events that were handed on
+const ANSWERS = ["error", "refreshed"]; // on the board's socket with a position, too
 
 export class Waybill<C extends Contract = "feed"> {
   #options;
@@ -281,7 +282,7 @@ export class Waybill<C extends Contract = "feed"> {
       const id = frame.event_type
         ? frame.event_id + "@" + place.split(".")[0]
         : place && text.replace(frame.pos, place);
-      if (!this.#isRepeated(id)) this.#handOn(type, data, frame);
+      if (ANSWERS.includes(type) || !this.#isRepeated(id)) this.#handOn(type, data, frame);
     }
   }
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from infra.gateway.workers import PoolFullError, WorkerPool
+from infra.gateway.workers import SLOW_S, PoolFullError, WorkerPool
 from tests.conftest import PATIENCE_S
 
 
@@ -47,6 +47,33 @@ def test_the_pool_never_grows_over_its_limit() -> None:
         pool.count_lost()
     assert pool.threads == 2
     hung.set()
+    pool.stop()
+
+
+def test_calls_that_take_long_let_others_take_their_places() -> None:
+    """They wait, as a long poll does: what comes meanwhile must not wait for them."""
+    now = 0.0
+    pool = WorkerPool(2, 3, 100, clock=lambda: now)
+    together, ended, ran = threading.Barrier(3), threading.Event(), threading.Event()
+
+    def wait_long() -> None:
+        together.wait(PATIENCE_S)
+        ended.wait(PATIENCE_S)
+
+    for _ in range(2):
+        pool.submit(wait_long)
+    together.wait(PATIENCE_S)
+    pool.submit(ran.set)
+    pool.relieve()
+    assert (ran.is_set(), pool.threads) == (False, 2)
+    now = SLOW_S
+    pool.relieve()
+    assert ran.wait(PATIENCE_S)
+    assert pool.threads == 3
+    ended.set()
+    again = threading.Event()
+    pool.submit(again.set)
+    assert again.wait(PATIENCE_S)
     pool.stop()
 
 

@@ -6,6 +6,7 @@ from waybill.events import Event, Gap
 
 REMEMBERED = 1000  # events that were handed on
 NOW = "now"
+ANSWERS = {"error", "refreshed"}  # on the board's socket with a position, too
 
 
 class Heard:
@@ -71,16 +72,17 @@ class Heard:
     def is_repeated(self, event: Event, text: str | bytes) -> bool:
         """Say whether an event was heard before: by its id or, where it has none, word for word.
 
-        What has neither id nor position never was. Of a position the first part says where the
-        event stands; the others say more the next time. An id names a place, which a log that was
-        lost and made anew gives once more: with the log's epoch it is one event's.
+        What has neither id nor position never was, nor was an answer, as an error is. Of a position
+        the first part says where the event stands; the others say more the next time. An id names a
+        place, which a log that was lost and made anew gives once more: with the log's epoch it is
+        one event's.
         """
         place = (event.pos or "").partition("~")[0]
         if "event_type" in event:
             id_ = f"{event['event_id']}@{place.partition('.')[0]}"
         else:
             id_ = place and str(text).replace(event.pos or "", place)
-        if not id_:
+        if not id_ or event.type in ANSWERS:
             return False
         if id_ in self._seen:
             return True
