@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.clients.conftest import HOME, SERVED, run_in_node
+from tests.clients.conftest import HOME, SERVED, WITHIN_S, run_in_node
 
 NO_URLS = [
     *(
@@ -78,7 +78,7 @@ def try_in_python(given: object) -> list[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WITHIN_S,
     )
     assert not done.stderr, done.stderr
     return done.stdout.split()
