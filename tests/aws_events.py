@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -94,7 +95,7 @@ def rest_event(
 def _resource(routes: Mapping[str, Iterable[str]], path: str) -> tuple[str, dict[str, str]]:
     """The most specific resource of a path, and its parameters as they were sent."""
     segments = path.rstrip("/").split("/")[1:] if path != "/" else []
-    for resource in sorted(routes, key=lambda r: ("+}" in r, r.count("{"), r)):
+    for resource in _in_order(tuple(routes)):
         parts = resource.split("/")[1:] if resource != "/" else []
         if parts and parts[-1].endswith("+}") and len(segments) >= len(parts):
             return resource, {parts[-1][1:-2]: "/".join(segments[len(parts) - 1 :])}
@@ -105,6 +106,12 @@ def _resource(routes: Mapping[str, Iterable[str]], path: str) -> tuple[str, dict
             pairs = zip(parts, segments, strict=True)
             return resource, {part[1:-1]: there for part, there in pairs if part.startswith("{")}
     raise NoRoute(path)
+
+
+@lru_cache(maxsize=8)
+def _in_order(resources: tuple[str, ...]) -> list[str]:
+    """The most specific first."""
+    return sorted(resources, key=lambda r: ("+}" in r, r.count("{"), r))
 
 
 def _query(query: str) -> list[tuple[str, str]]:
