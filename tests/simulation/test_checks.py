@@ -22,6 +22,7 @@ from chalicelib.domain.orders.model import Order, Status
 from chalicelib.domain.orders.refund import Refund
 from chalicelib.domain.orders.tip import Tip
 from chalicelib.store.compression import pack, unpack
+from chalicelib.store.database import bind_tables
 from chalicelib.store.mailbox_subscribers import remove_subscriber
 from chalicelib.store.mailboxes import MailboxTable, StoredHead
 from chalicelib.store.tables import (
@@ -38,7 +39,7 @@ from tests.simulation.checks import CHECKS, check
 from tests.simulation.gateway import Heard, Socket, Telling
 from tests.simulation.positions import POSITIONS
 from tests.simulation.story import live
-from tests.simulation.town import Plan, Town
+from tests.simulation.town import PREFIX, Plan, Town
 from tests.simulation.values import Item
 
 Plant = Callable[[Town], None]
@@ -53,6 +54,7 @@ def lived() -> Iterator[Town]:
     with made.lasting():
         live(made)
         yield made
+        bind(made)
         check(made)
         assert not made.history.violations  # all that was planted is gone
     logging.disable(logging.NOTSET)
@@ -61,12 +63,18 @@ def lived() -> Iterator[Town]:
 @pytest.fixture
 def town(lived: Town) -> Iterator[Town]:
     """That day, computed once for all tests: what one of them plants is taken away after it."""
+    bind(lived)
     changed = (lived.history, lived.queue, lived.scheduler)
     sockets, tables = lived.gateway.sockets.values(), lived.dynamo.tables.values()
     before = [(vars(each), copied(vars(each))) for each in (*changed, *sockets, *tables)]
     yield lived
     for now, then in before:
         now.update(then)
+
+
+def bind(town: Town) -> None:
+    """Let the tables be this town's: another may have been made since."""
+    bind_tables(PREFIX, town.settings.aws_region, None, town.database.client)
 
 
 def copied(value: T) -> T:
