@@ -40,8 +40,9 @@ hypothesis.settings.load_profile("waybill")
 from infra.local.engine import EngineError, Ministack  # noqa: E402
 from infra.local.ports import find_free_port  # noqa: E402
 
-# How long whatever must come is waited for: many times as long as it takes where nothing else runs,
-# and half the time in which a sweep makes up for a lost wakeup, which is not to go unseen.
+# How long whatever must come is waited for: many times as long as it takes where nothing else runs.
+# By then a pass of the sweep, of which there is one every 15 s, has made up for a lost wakeup: that
+# none is lost is seen in tests/functional, where no pass comes by itself.
 PATIENCE_S = 30.0
 
 

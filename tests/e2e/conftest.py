@@ -314,7 +314,7 @@ def cancel_orders_for_anybody(stack: Stack) -> None:
 
     def call(method: str, path: str) -> Any:
         asked = urllib.request.Request(base + path, method=method, headers=headers)
-        with urllib.request.urlopen(asked, timeout=20) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     for order in call("GET", "?status=active&limit=50")["orders"]:

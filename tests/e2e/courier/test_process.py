@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from http.client import HTTPException
 
 import pytest
@@ -13,8 +12,6 @@ from infra.local.ports import is_port_free
 from tests.e2e.conftest import RunStack
 from tests.e2e.courier.fault_line import a_fault_line
 from tests.e2e.courier.town import a_town, assigned, status
-
-OFFER_S = 15.0
 
 
 def committed(operation: str, body: bytes) -> bool:
@@ -50,15 +47,13 @@ def test_what_was_committed_is_told_though_the_process_was_killed(
 
 def test_stopping_ends_everything_and_waits_for_no_timer(run_stack: RunStack) -> None:
     """SIGTERM: sockets are closed, the engine goes too, the exit code is 0."""
-    stack = run_stack()
+    stack = run_stack(DELIVERY_OFFER_TTL_S="60")  # longer than `stop` waits for the process
     with a_town(stack) as town:
         ana = town.customer()
         sockets = ana.open_admitted(2)
         town.on_duty()
         town.order(ana)  # timers run
-        began_at = time.monotonic()
         assert stack.stop() == 0
-        assert time.monotonic() - began_at < OFFER_S
         for ears in sockets:
             with pytest.raises(ConnectionClosed):
                 ears.take(2)

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
+from chalicelib.edge.aws import connections_api, http_pool
 from chalicelib.edge.aws.connections_api import ConnectionsApi
 from chalicelib.errors import FrameTooLarge, Gone, PostFailed
+from chalicelib.services.messaging import leases
 from tests.conftest import PATIENCE_S
 from tests.unit.edge.scripted import OK, Answer, Peer, a_peer, hangs_up, says
 
@@ -269,8 +271,14 @@ def test_a_server_that_is_not_there_fails_each_of_many(slept: list[float]) -> No
     assert [type(failure) for failure in failures] == [PostFailed, PostFailed]
 
 
+def test_a_post_takes_no_longer_than_the_holder_of_a_lease_counts_on() -> None:
+    """By its limits, of the last try and of its parts: a busy machine's clock tells nothing."""
+    connecting_s = 3 * http_pool.CONNECT_TIMEOUT_S  # with TLS
+    try_s = connecting_s + http_pool.RESEND_WITHIN_S + http_pool.ANSWER_TIMEOUT_S
+    assert connections_api._LAST_TRY_S + try_s < leases._POST_MARGIN.total_seconds()
+
+
 def test_a_stalled_post_is_over_in_time_and_holds_up_no_other() -> None:
-    """The holder of a lease counts on it: services/messaging/mailboxes.py."""
     over = threading.Event()
     with a_peer([lambda client: over.wait(PATIENCE_S)]) as peer:
         began = time.monotonic()
