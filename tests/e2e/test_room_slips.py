@@ -246,9 +246,12 @@ def test_what_was_chosen_is_kept_for_the_same_person_and_for_no_other(page: Page
             assert look(page, "#search", "value") == text
             assert look(page, "#kinds [data-kind=moving]", "ariaPressed") == pressed
         click(page, "#kinds [data-kind=moving]")
+        page.run("""document.querySelector('#rank').value = 'newest';
+          document.querySelector('#rank').dispatchEvent(new Event('change'))""")
         click(page, "#sign-out")
         wait_for(lambda: page.run("!!document.querySelector('#token')"))
         assert page.run("sessionStorage.length") == 0
+        assert look(page, "#rank", "value") == "urgent"
 
 
 def test_a_merchant_with_a_long_name_pushes_nothing_out(page: Page) -> None:

@@ -340,7 +340,7 @@ function leave() {
   hands.forget();
   drawer.close();
   figures.close();
-  filters.clear();
+  filters.forget();
   board.zones.clear();
   board.clear();
   byId("zone").value = "";

@@ -84,6 +84,12 @@ export class Filters extends EventTarget {
     this.#changed();
   }
 
+  /** Choose nothing, in the order of the beginning: the next person begins anew. */
+  forget() {
+    this.rank = byId("rank").value = "urgent";
+    this.clear();
+  }
+
   /** What is chosen, to be chosen again. @returns {Record<string, any>} */
   read() {
     const { text, isLate, isUnassigned, merchant, rank } = this;
