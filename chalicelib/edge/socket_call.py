@@ -10,7 +10,7 @@ import msgspec
 from chalicelib.contracts.base import Contract, SocketMessage
 from chalicelib.domain.messaging.connections import Connection
 from chalicelib.edge.app_services import Services
-from chalicelib.errors import PostFailed, WaybillError
+from chalicelib.errors import PostFailed, Unavailable, WaybillError
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +35,12 @@ class SocketCall(msgspec.Struct, frozen=True):
 def post_frames(call: SocketCall, frames: Sequence[str]) -> None:
     """Post frames to the client of a call. Raises FrameTooLarge.
 
-    A client that can't be posted to now gets no answer. What it asked for is done and stays done,
-    so the failure is logged and goes no further: the client asks again, or connects again.
+    A client that can't be posted to now gets no answer, nor does one that watches while it can't be
+    read where it is. What it asked for is done and stays done, so the failure is logged and goes no
+    further: the client asks again, or connects again.
     """
     try:
         for frame in call.services.renderer.add_watch_position(call.connection, frames):
             call.services.connections.post_frame(call.connection.id, frame)
-    except PostFailed as failure:
+    except (PostFailed, Unavailable) as failure:
         log.warning("an answer was not posted: %s", failure)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import wiring
 from chalicelib.domain.messaging.wakeups import TickDue, decode_wakeup, encode_wakeup
@@ -13,6 +15,7 @@ from chalicelib.domain.ops.zones import find_zone
 from chalicelib.domain.people import Role
 from chalicelib.errors import PostFailed
 from chalicelib.services.ops.telling import PAUSE
+from chalicelib.store.tables import RoomRow
 from chalicelib.store.ticks import TickTable
 from chalicelib.store.watchers import WatcherTable
 from tests.builders import DEPOT, north_of
@@ -156,6 +159,23 @@ def test_each_frame_has_a_position_that_is_good_for_what_its_client_has(world: W
     assert all("pos" in frame for frame in socket.frames)
     epoch = shown["pos"].split(".")[0]
     assert {frame["pos"].split(".")[0] for frame in socket.frames} == {epoch}
+
+
+def test_an_answer_is_left_out_while_its_position_can_not_be_read(world: World) -> None:
+    socket = world.connect(world.admin(), "ops")
+    socket.take()
+    events, name = world.engine.connection.client.meta.events, "before-call.dynamodb.GetItem"
+
+    def fail(params: Any, **_: Any) -> None:
+        if RoomRow.Meta.table_name in params["body"].decode():
+            raise EndpointConnectionError(endpoint_url="")
+
+    events.register_first(name, fail)
+    try:
+        assert socket.say({"type": "ping"}) == socket.say({"type": "?"}) == []
+    finally:
+        events.unregister(name, fail)
+    assert [frame["type"] for frame in socket.say({"type": "ping"})] == ["pong"]
 
 
 # Merchants
