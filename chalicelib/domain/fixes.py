@@ -101,7 +101,7 @@ def judge_fixes(trail: Trail, fixes: Sequence[Fix]) -> Judgement:
         fix = fixes[index]
         if trail.known_at is not None and fix.at < trail.known_at:
             verdicts[index] = Verdict.LATE
-        elif trail.last is not None and _is_same(trail.last, fix):
+        elif is_repeat(trail, fix):
             verdicts[index] = Verdict.KEPT  # sent again: it adds nothing
         elif not _is_suspect(trail, fix):
             verdicts[index], doubted = Verdict.KEPT, []
@@ -115,6 +115,11 @@ def judge_fixes(trail: Trail, fixes: Sequence[Fix]) -> Judgement:
                 kept += trail.doubts
                 trail, doubted = trail.keep(*trail.doubts), []
     return Judgement(verdicts, kept, trail)
+
+
+def is_repeat(trail: Trail, fix: Fix) -> bool:
+    """Say whether a fix is the last one that was kept, sent again."""
+    return trail.last is not None and _is_same(trail.last, fix)
 
 
 def _doubt(trail: Trail, fix: Fix, index: int, doubted: list[int]) -> tuple[Trail, list[int]]:

@@ -42,9 +42,9 @@ from chalicelib.store.fix_reports import (
     make_fix_actions,
     make_fix_condition,
     make_no_jump_condition,
-    make_pace_actions,
     make_position_actions,
     make_report_condition,
+    make_unmoved_actions,
 )
 from chalicelib.store.tables import CourierRow
 
@@ -138,7 +138,7 @@ class CourierPositions(CourierIndex):
         else:
             # Wherever they are, they are there.
             self.note_alive(self._decode_row(row), report.now)
-            actions += make_pace_actions(report)
+            actions += make_unmoved_actions(report, judged.trail)
         written = CourierRow(row.courier_id)
         is_same = equals(CourierRow.fix_token, row.fix_token) & equals(CourierRow.fix, row.fix)
         condition = is_same & make_report_condition(report) & make_index_condition(self._max_orders)

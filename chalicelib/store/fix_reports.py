@@ -15,6 +15,8 @@ from chalicelib.domain.fixes import (
     ESTABLISHED_FIXES,
     ESTABLISHED_WITHIN,
     Box,
+    Trail,
+    is_repeat,
     list_boxes,
 )
 from chalicelib.domain.geo import find_cell
@@ -68,6 +70,15 @@ def make_pace_actions(report: Report) -> list[Action]:
     if report.min_gap is None:
         return []
     return [CourierRow.heard_at.set(to_epoch_ms(report.now))]
+
+
+def make_unmoved_actions(report: Report, trail: Trail) -> list[Action]:
+    """List what a report writes by which nobody has moved. The last fix again is no way, but says
+    where its courier still is: they are located as of now, and in their cell again if a search has
+    taken them out. Phones that stand still have no other fix to send."""
+    if is_repeat(trail, report.fix):
+        return make_position_actions(report, report.fix)
+    return make_pace_actions(report)
 
 
 def make_fix_condition(report: Report) -> Condition:

@@ -231,6 +231,23 @@ def test_a_fix_that_is_sent_again_and_again_is_one(world: World, times: int) -> 
         assert metres_of(world, dan) == 9000
 
 
+@pytest.mark.parametrize("path", [LOCATION, LOCATIONS])
+def test_a_phone_that_stands_still_and_has_no_other_fix_to_send_is_located(
+    world: World, path: str
+) -> None:
+    """And found again, though a search had taken it out of its cell as its position was old."""
+    dan = world.courier(at=None)
+    point = a_point(world, 0)
+    body = point if path == LOCATION else {"points": [point]}
+    assert world.post(path, body, dan).status == 200
+    world.clock.advance(300)
+    CourierRow(dan.id).update(actions=[CourierRow.cell.remove()])
+    assert world.post(path, body, dan).status == 200
+    assert stored(world, dan).located_at == world.clock.now
+    assert CourierRow.get(dan.id, consistent_read=True).cell == find_cell(DEPOT)
+    assert len(stored(world, dan).odometer.track) == 1
+
+
 def test_an_idle_courier_who_wakes_up_elsewhere_is_there(world: World) -> None:
     dan = world.courier()
     world.clock.advance(1)

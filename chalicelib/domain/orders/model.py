@@ -80,8 +80,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     beside `offer`, while several couriers are asked at once.
 
     What has happened: `timeline` has the time of each status, and of what has no status of its own:
-    placed, activated, reached, departed, handed_back, released, no_show_available. `changes` are
-    the newest of its history; those before them, if any, are in the row that `history_token` names.
+    placed, activated, reached, departed, handed_back, released, no_show_available; and of each stop
+    what losing_couriers.py names. `changes` are the newest of its history; those before them, if
+    any, are in the row that `history_token` names.
     `reason` is the last that was given for a step, unless the order ended otherwise since.
     `releases` counts the couriers who gave it back; `released_by` are those of them who are not
     asked again in this search. `no_show_at` is set while its courier waits at a stop: from then on

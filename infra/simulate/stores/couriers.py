@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from chalicelib.domain.fixes import Judgement, Verdict, judge_fixes
+from chalicelib.domain.fixes import Judgement, Verdict, is_repeat, judge_fixes
 from chalicelib.domain.geo import find_cell
 from chalicelib.domain.odometer import Odometer
 from chalicelib.domain.orders.acceptance import add_answer
@@ -170,7 +170,7 @@ class MemoryCouriers(MemoryCourierIndex):
         if min_gap is not None:
             row.heard_at = now
         if not judged.kept:
-            self._bill.charge_write("positions")
+            self._note_unmoved(row, max(fixes, key=lambda fix: fix.at), now)
             return judged
         read = row.courier.odometer
         odometer = Odometer(read.counted_m, (*read.track, *map(make_point, judged.kept)))
@@ -181,6 +181,15 @@ class MemoryCouriers(MemoryCourierIndex):
         fix = judged.kept[-1]
         self._move(row, replace(row.courier, fix=fix, fix_received_at=now, odometer=odometer))
         return judged
+
+    def _note_unmoved(self, row: CourierRecord, newest: Fix, now: datetime) -> None:
+        """Note a report by which nobody has moved: the last fix again says that they still are where
+        it was."""
+        self.note_alive(row.courier, now)
+        if is_repeat(row.trail, newest):
+            self._move(row, replace(row.courier, fix=newest, fix_received_at=now))
+        else:
+            self._bill.charge_write("positions")
 
     def record_doubtful_fix(
         self,

@@ -92,7 +92,8 @@ def pair() -> Iterator[Pair]:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_stores_agree(pair: Pair, seed: int) -> None:
     random = Random(seed)
-    steps = [_go_on_or_off, _move, _move, _move_doubtfully, _offer, _offer, _finish, _look, _wait]
+    steps = [_go_on_or_off, _move, _move, _move_doubtfully, _send_again]
+    steps += [_offer, _offer, _finish, _look, _wait]
     for id_ in COURIERS:
         pair.ask_both(pair.couriers, lambda store, id_=id_: store.set_available(id_, True, NOW))  # type: ignore[misc]
     for _ in range(60):
@@ -110,6 +111,14 @@ def _move(pair: Pair, random: Random) -> None:
     id_, fix, now = random.choice(COURIERS), _draw_fix(pair, random), pair.clock()
     gap = random.choice([None, timedelta(seconds=1)])
     pair.ask_both(pair.couriers, lambda store: store.record_fix(id_, fix, now, gap))
+
+
+def _send_again(pair: Pair, random: Random) -> None:
+    id_, fix = random.choice(COURIERS), _draw_fix(pair, random)
+    for _ in range(2):
+        now = pair.clock()
+        pair.ask_both(pair.couriers, lambda store, now=now: store.record_fix(id_, fix, now, None))  # type: ignore[misc]
+        _wait(pair, random)
 
 
 def _move_doubtfully(pair: Pair, random: Random) -> None:
