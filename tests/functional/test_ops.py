@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -161,9 +163,9 @@ def test_each_frame_has_a_position_that_is_good_for_what_its_client_has(world: W
     assert {frame["pos"].split(".")[0] for frame in socket.frames} == {epoch}
 
 
-def test_an_answer_is_left_out_while_its_position_can_not_be_read(world: World) -> None:
-    socket = world.connect(world.admin(), "ops")
-    socket.take()
+@contextmanager
+def without_positions(world: World) -> Iterator[None]:
+    """Let no call be answered that asks where on the board somebody is."""
     events, name = world.engine.connection.client.meta.events, "before-call.dynamodb.GetItem"
 
     def fail(params: Any, **_: Any) -> None:
@@ -172,10 +174,25 @@ def test_an_answer_is_left_out_while_its_position_can_not_be_read(world: World) 
 
     events.register_first(name, fail)
     try:
-        assert socket.say({"type": "ping"}) == socket.say({"type": "?"}) == []
+        yield
     finally:
         events.unregister(name, fail)
+
+
+def test_an_answer_is_left_out_while_its_position_can_not_be_read(world: World) -> None:
+    socket = world.connect(world.admin(), "ops")
+    socket.take()
+    with without_positions(world):
+        assert socket.say({"type": "ping"}) == socket.say({"type": "?"}) == []
     assert [frame["type"] for frame in socket.say({"type": "ping"})] == ["pong"]
+
+
+def test_a_token_ends_its_socket_while_no_position_can_be_read(world: World) -> None:
+    socket = world.connect(world.someone(Role.ADMIN, "ada", valid_s=30), "ops")
+    socket.take()
+    with without_positions(world):
+        world.pass_time(80)
+    assert socket.id in world.gateway.closed
 
 
 # Merchants

@@ -17,7 +17,14 @@ from datetime import datetime, timedelta, timezone
 
 from chalicelib.domain.messaging.connections import Connection, name_person_room
 from chalicelib.domain.messaging.wakeups import CloseDue, compute_pause
-from chalicelib.errors import FrameTooLarge, Gone, PostFailed, Unauthenticated, WaybillError
+from chalicelib.errors import (
+    FrameTooLarge,
+    Gone,
+    PostFailed,
+    Unauthenticated,
+    Unavailable,
+    WaybillError,
+)
 from chalicelib.services.ports import (
     Clock,
     ConnectionStore,
@@ -147,9 +154,9 @@ class ConnectionCloser:
         self.on_disconnect(connection_id)
 
     def close_with_reason(self, connection: Connection, reason: WaybillError) -> None:
-        """Close a connection and remove it, and say why just before: API Gateway closes without a
-        reason."""
-        with suppress(Gone, PostFailed, FrameTooLarge):
+        """Close a connection and remove it, and say why just before, where that can be said now:
+        API Gateway closes without a reason."""
+        with suppress(Gone, PostFailed, FrameTooLarge, Unavailable):
             for frame in self._render_last_frames(connection, reason):
                 self._sender.post_frame(connection.id, frame)
         self.close_connection(connection.id)
