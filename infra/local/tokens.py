@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 
+from chalicelib.domain.people import ROLE_WORDS
 from chalicelib.settings import BadSetting
 from infra.local.options import LocalOptions
 from infra.local.secret import read_checkout_secret
@@ -73,7 +74,7 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local.tokens", description="Print a token."
     )
-    parser.add_argument("--role", default="customer")
+    parser.add_argument("--role", default="customer", choices=ROLE_WORDS, metavar="ROLE")
     parser.add_argument("--id", default="u1", help="the person's id (the claim `sub`)")
     parser.add_argument("--name")
     parser.add_argument("--phone")

@@ -108,10 +108,6 @@ def test_the_documents_example_works_when_it_is_pasted(stack: Stack, tmp_path: P
         timeout=PASTED_WITHIN_S,
         check=False,
     )
-    # Of an order that is picked up nowhere all couriers are asked in turn, also the next tests'.
-    token = stack.token("customer", here["ana"])
-    placed = rest(stack, "GET", "/v1/customer/active-order", token)["order"]
-    rest(stack, "POST", f"/v1/orders/{placed['id']}/cancel", token, {})
     for type_ in ("authenticated", "subscription_updated"):
         assert f'"type":"{type_}"' in run.stdout, run.stdout + run.stderr
     assert '"event_type":"order_created"' in run.stdout
