@@ -183,8 +183,7 @@ class MemoryCouriers(MemoryCourierIndex):
         return judged
 
     def _note_unmoved(self, row: CourierRecord, newest: Fix, now: datetime) -> None:
-        """Note a report by which nobody has moved: the last fix again says that they still are where
-        it was."""
+        """Note a report by which nobody has moved: the last fix again says that they are there."""
         self.note_alive(row.courier, now)
         if is_repeat(row.trail, newest):
             self._move(row, replace(row.courier, fix=newest, fix_received_at=now))
