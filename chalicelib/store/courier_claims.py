@@ -112,12 +112,8 @@ def make_release(
     """Make the update that releases a courier from an order, into the index if still on duty; None
     if the order does not occupy them. `is_taken` is noted as their answer, None as none. Reads the
     row. Sent twice, it finds them as it left them."""
-    # Half the price is enough, as the update has the condition that it is so still. Only an old
-    # row that does not show the order yet is read again, before it is taken for released.
-    row = find_row(courier_id, consistent=False)
-    if row is None or not _is_held(row, order_id):
-        row = find_row(courier_id)
-    if row is None or not _is_held(row, order_id):
+    row = _find_holder(courier_id, order_id)
+    if row is None:
         return None
     answered = _make_answer_actions(row, is_taken)
     if row.others:
@@ -165,6 +161,19 @@ def _make_answer_actions(row: CourierRow, is_taken: bool | None) -> list[Action]
     if is_taken is None:
         return []
     return [CourierRow.answers.set(add_answer(int(row.answers or NO_ANSWERS), is_taken))]
+
+
+def _find_holder(courier_id: str, order_id: int) -> CourierRow | None:
+    """Read a courier whom an order occupies, as they are or lately were; None if it does not.
+
+    Half the price is enough, as whoever updates the row has the condition that it is so still. Only
+    an old row that does not show the order yet is read again, before it is taken for released.
+    """
+    for consistent in (False, True):
+        row = find_row(courier_id, consistent=consistent)
+        if row is not None and _is_held(row, order_id):
+            return row
+    return None
 
 
 def _is_held(row: CourierRow, order_id: int) -> bool:

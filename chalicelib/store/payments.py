@@ -55,13 +55,7 @@ class PaymentTable:
         is_before = (
             PaymentRow.version == before.version if before else PaymentRow.order_id.does_not_exist()
         )
-        row = PaymentRow(
-            after.order_id,
-            after.attempt,
-            doc=msgspec.json.encode(after).decode(),
-            version=after.version,
-            commit=uuid4().hex,
-        )
+        row = _encode_payment(after)
         is_unchanged: Condition = is_before | (PaymentRow.commit == row.commit)
         now, target = after.initiated_at, after.outbox.stream
         if order_version is None:
@@ -73,6 +67,17 @@ class PaymentTable:
             write.condition_check(OrderRow, after.order_id, condition=is_priced)
             if key:
                 make_key_put(key, target, now, row.commit).add_to(write)
+
+
+def _encode_payment(payment: Payment) -> PaymentRow:
+    """Write an attempt as its row, with a token of this write."""
+    return PaymentRow(
+        payment.order_id,
+        payment.attempt,
+        doc=msgspec.json.encode(payment).decode(),
+        version=payment.version,
+        commit=uuid4().hex,
+    )
 
 
 def _decode_payment(row: PaymentRow) -> Payment:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote
@@ -48,16 +48,8 @@ class Signer:
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
         names = ";".join(headers)
-        signed_path = quote(
-            normalize_url_path(path), safe="/~"
-        )  # encoded once more than it is sent
-        canonical = (
-            f"{method}\n{signed_path}\n\n"
-            + "".join(f"{name}:{value}\n" for name, value in headers.items())
-            + f"\n{names}\n{sha256(body).hexdigest()}"
-        )
         scope = f"{at[:8]}/{self._region}/{SERVICE}/aws4_request"
-        digest = sha256(canonical.encode()).hexdigest()
+        digest = sha256(_format_request(method, path, headers, body).encode()).hexdigest()
         key = _derive_key(credentials.secret_key, scope)
         signature = _hmac_sha256(key, f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{digest}").hex()
         headers["authorization"] = (
@@ -65,6 +57,13 @@ class Signer:
             f"SignedHeaders={names}, Signature={signature}"
         )
         return headers
+
+
+def _format_request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    """Write a request as it is signed: the canonical form of Signature Version 4."""
+    signed_path = quote(normalize_url_path(path), safe="/~")  # encoded once more than it is sent
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    return f"{method}\n{signed_path}\n\n{lines}\n{';'.join(headers)}\n{sha256(body).hexdigest()}"
 
 
 @lru_cache(4)  # once a day, and whenever credentials are renewed

@@ -107,16 +107,7 @@ class GreetingService:
         if connection.is_token_expired(self._clock()):
             return timedelta(0)
         try:
-            # Asked here, and not left to a post: a mailbox removes a subscriber that is Gone, and
-            # within _CONNECTING this one may just not be open yet.
-            if not connection.greeted and not self._sender.is_connected(connection_id):
-                raise Gone(connection_id)
-            if connection.person_id and connection.is_resuming:
-                self._resume_connection(connection)
-            elif connection.person_id:
-                self._greet_person(connection)
-            elif not connection.greeted:
-                self._post_first_frames(connection, ())
+            self._greet_as_due(connection)
         except (LeaseHeld, LeaseEnding, ResumptionPending, Stale):
             return _RETRY_PAUSE
         except Gone:
@@ -124,6 +115,20 @@ class GreetingService:
                 return _RETRY_PAUSE
             self._registry.remove_connection(connection.id, connection.person_id)
         return timedelta(0)
+
+    def _greet_as_due(self, connection: Connection) -> None:
+        """Do what a connection waits for, if anything. Raises Gone where its socket is not open,
+        and what the greeting of a known person raises."""
+        # Asked here, and not left to a post: a mailbox removes a subscriber that is Gone, and
+        # within _CONNECTING this one may just not be open yet.
+        if not connection.greeted and not self._sender.is_connected(connection.id):
+            raise Gone(connection.id)
+        if connection.person_id and connection.is_resuming:
+            self._resume_connection(connection)
+        elif connection.person_id:
+            self._greet_person(connection)
+        elif not connection.greeted:
+            self._post_first_frames(connection, ())
 
     def _greet_person(self, connection: Connection) -> None:
         """Greet the connection of a known person, and subscribe it to all their mailboxes.

@@ -101,14 +101,18 @@ class ChatService:
             wait([announced[0].sending])
         if sent := looking.result():
             return sent
+        return self._retries.retry_while_stale(
+            lambda: self._commit_announced(draft, announced, key)
+        )
 
-        def commit_message() -> ChatMessage:
-            # Under another id each time: Stale says that this one was taken, or the key.
-            id_, sending = announced.pop() if announced else self._announce_message(order_id)
-            sending.result()  # what is not on the queue must not be stored
-            return self._commit_message(replace(draft, id=id_), key)
-
-        return self._retries.retry_while_stale(commit_message)
+    def _commit_announced(
+        self, draft: ChatMessage, announced: list[_Announced], key: RequestKey | None
+    ) -> ChatMessage:
+        """Commit a message under the id that is announced, or announce another: a try before this
+        one was Stale, as its id was taken, or the key."""
+        id_, sending = announced.pop() if announced else self._announce_message(draft.order_id)
+        sending.result()  # what is not on the queue must not be stored
+        return self._commit_message(replace(draft, id=id_), key)
 
     def _draft_message(self, actor: Actor, order_id: int, text: str) -> ChatMessage:
         """Make a message for both sides of an order, without an id yet. Spends an allowance. Raises
