@@ -300,3 +300,12 @@ def test_no_odd_token_is_the_server_s_fault(world: World) -> None:
         person = Someone(id_, Role.CUSTOMER, mint_token(SECRET, "customer", id_))
         assert world.get("/v1/me", person).body["id"] == id_
         assert world.connect(person).status == 200
+
+
+@pytest.mark.parametrize("odd", [{"ts": []}, {"ts": "soon"}, {"heading": "north"}, {"speed": {}}])
+def test_what_comes_beside_no_position_is_looked_at_all_the_same(
+    world: World, odd: dict[str, Any]
+) -> None:
+    ben = world.someone(Role.COURIER, "ben")
+    answer = world.call("POST", "/v1/courier/availability", {"available": False, **odd}, ben)
+    assert (answer.status, answer.body["error"]) == (400, "invalid_input")

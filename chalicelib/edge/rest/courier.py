@@ -23,8 +23,9 @@ def set_availability(call: Call) -> Reply:
     body = call.read_body()
     available = read_boolean(body.get("available"), "available")
     has_fix = body.get("lat") is not None or body.get("lng") is not None
-    fix = read_location(body, call.now) if has_fix else None
-    call.services.courier_status.set_available(call.actor, available, fix)
+    # Without a position, what would come with one is looked at all the same.
+    fix = read_location(body if has_fix else {**body, "lat": 0, "lng": 0}, call.now)
+    call.services.courier_status.set_available(call.actor, available, fix if has_fix else None)
     return {"available": available}
 
 
