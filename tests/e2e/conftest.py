@@ -39,6 +39,7 @@ from infra.conformance.gaps import GAPS
 from infra.conformance.logs import read_lines
 from infra.local.engine import Ministack
 from infra.local.tokens import mint_token
+from infra.resources.tables import VISIBILITY_TIMEOUT_S
 from tests.conftest import PATIENCE_S, SECRET, free_port
 
 HOME = Path(__file__).resolve().parents[2]
@@ -47,6 +48,8 @@ REMOTE = os.environ.get("WAYBILL_REMOTE", "")  # a URL
 # Somewhere else people of the last run may still be about: others then, in other places.
 FIRST_NUMBER = random.SystemRandom().randrange(10**9) if REMOTE else 0
 ASKED_ONE_BY_ONE = {"delivery", "hail"}  # flows whose couriers are
+# What a killed process's poll had taken comes again only then.
+COMES_AGAIN_WITHIN_S = VISIBILITY_TIMEOUT_S + PATIENCE_S
 ADMITTED_WITHIN_S = 60.0  # where each wakeup is a process, what others left comes first
 SETTLES_S = 3.0  # by then a stage has admitted a socket: a wakeup, in a cold function
 STOPPED_WITHIN_S = 30.0  # then it is killed, and the test fails

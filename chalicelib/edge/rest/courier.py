@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from chalicelib.contracts.base import read_boolean, read_text
 from chalicelib.contracts.courier.locations import read_locations
 from chalicelib.contracts.courier.socket import read_location, render_delivery_order
@@ -11,7 +15,7 @@ from chalicelib.contracts.stops import render_stop
 from chalicelib.domain.orders import commands
 from chalicelib.domain.orders.commands import Command
 from chalicelib.domain.orders.reasons import ALLOWED_REASONS, FAILURE_REASONS
-from chalicelib.domain.people import Role
+from chalicelib.domain.people import Fix, Role
 from chalicelib.edge.rest.calls import Call, read_order_id
 from chalicelib.edge.rest.responses import Reply
 from chalicelib.edge.rest.routes import Route, View
@@ -22,11 +26,18 @@ def set_availability(call: Call) -> Reply:
     """Put the courier on duty or off, at a position if the body has one."""
     body = call.read_body()
     available = read_boolean(body.get("available"), "available")
-    has_fix = body.get("lat") is not None or body.get("lng") is not None
-    # Without a position, what would come with one is looked at all the same.
-    fix = read_location(body if has_fix else {**body, "lat": 0, "lng": 0}, call.now)
-    call.services.courier_status.set_available(call.actor, available, fix if has_fix else None)
+    fix = _read_optional_fix(body, call.now)
+    call.services.courier_status.set_available(call.actor, available, fix)
     return {"available": available}
+
+
+def _read_optional_fix(body: Mapping[str, Any], now: datetime) -> Fix | None:
+    """Read the position of a body that may have none; what would come with one must be right all
+    the same. Raises InvalidInput."""
+    if body.get("lat") is None and body.get("lng") is None:
+        read_location({**body, "lat": 0, "lng": 0}, now)
+        return None
+    return read_location(body, now)
 
 
 def record_location(call: Call) -> Reply:

@@ -9,12 +9,9 @@ from websockets.exceptions import ConnectionClosed
 
 from infra.local.engine import Ministack
 from infra.local.ports import is_port_free
-from tests.e2e.conftest import RunStack
+from tests.e2e.conftest import COMES_AGAIN_WITHIN_S, RunStack
 from tests.e2e.courier.fault_line import a_fault_line
 from tests.e2e.courier.town import a_town, assigned, status
-
-# A wakeup that the killed process had taken comes again after 30 s (VISIBILITY_TIMEOUT_S).
-RELAYED_WITHIN_S = 60.0
 
 
 def committed(operation: str, body: bytes) -> bool:
@@ -43,7 +40,7 @@ def test_what_was_committed_is_told_though_the_process_was_killed(
     restarted = run_stack(ENDPOINT=lasting_engine.endpoint)
     with a_town(restarted) as town:
         ears = ana.move(town).open()
-        assert ears.next(RELAYED_WITHIN_S) == status(order["id"], "accepted")
+        assert ears.next(COMES_AGAIN_WITHIN_S) == status(order["id"], "accepted")
         assert ben.move(town).step("arrived", order["id"]).status == 200
         assert ears.next() == status(order["id"], "arrived")
 

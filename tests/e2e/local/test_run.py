@@ -20,7 +20,7 @@ from infra.local.ports import is_port_free
 from infra.resources.aws_clients import make_client
 from tests.conftest import PATIENCE_S, free_port
 from tests.e2e.checked import urlopen
-from tests.e2e.conftest import RunStack, Stack, wait_for
+from tests.e2e.conftest import COMES_AGAIN_WITHIN_S, RunStack, Stack, wait_for
 
 TINY = {"APP_MODULE": "tests.e2e.local.tiny_app"}
 ENDS_WITHIN_S = 20.0  # of a busy machine; what hangs, hangs for longer
@@ -149,7 +149,7 @@ def test_a_killed_run_loses_no_wakeup_on_an_engine_that_stays(
     first.kill()
     assert is_healthy(lasting_engine.endpoint)
     second = run_stack(ENDPOINT=lasting_engine.endpoint, **TINY)
-    wait_for(lambda: "kept" in handled(second))
+    wait_for(lambda: "kept" in handled(second), COMES_AGAIN_WITHIN_S)
 
 
 def test_localstack_host_leads_to_the_engine(beside: Beside) -> None:
