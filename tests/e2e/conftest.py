@@ -322,7 +322,7 @@ def cancel_orders_for_anybody(stack: Stack) -> None:
 
     for order in call("GET", "?status=active&limit=50")["orders"]:
         at = [order.get(name) for name in ("pickup_lat", "latitude_from", "pickup")]
-        if order["flow"] in ASKED_ONE_BY_ONE and not any(at):
+        if order["flow"] in ASKED_ONE_BY_ONE and at == [None] * len(at):  # 0 is a place
             with suppress(urllib.error.HTTPError):  # it has ended: nobody is asked any more
                 call("POST", f"/{order['id']}/cancel")
 
